@@ -6,14 +6,21 @@
 pub mod bar_spec;
 /// Exact prices and quantities.
 pub mod decimal;
+/// The closed list of events, their keys, ids and envelope.
+pub mod event;
+/// Experiments, trials, evaluations.
+pub mod experiment;
 /// Derived ids, content hashes, instrument ids.
 pub mod ids;
 /// Ticks, bars, quality reports, snapshots.
 pub mod market;
+/// The experiment document as people write it.
+pub mod spec;
 /// Event time.
 pub mod time;
 
 pub use bar_spec::BarSpec;
 pub use decimal::{Price, Quantity};
+pub use event::{Envelope, Event, RecordKind, Recorded};
 pub use ids::{ContentHash, EventId, ExperimentId, InstrumentId, ModelId, SnapshotId, TrialId};
 pub use time::Timestamp;

@@ -219,6 +219,8 @@ pub struct InstrumentDefined {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BarStamp {
+    /// Written by a newer version.
+    Unknown,
     /// The end: when the bar is known.
     Close,
     /// The beginning, as many charts have it.
@@ -229,6 +231,8 @@ pub enum BarStamp {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EmptyBars {
+    /// Written by a newer version.
+    Unknown,
     /// No bar.
     Skip,
     /// A flat bar at the last close with zero volume, at most up to the next session's opening.

@@ -68,7 +68,7 @@ impl FromStr for Timestamp {
             instant.as_nanosecond()
         } else {
             let civil = text.parse::<jiff::civil::DateTime>().map_err(|_| bad())?;
-            civil.to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| bad())?.timestamp().as_nanosecond()
+            jiff::tz::TimeZone::UTC.to_timestamp(civil).map_err(|_| bad())?.as_nanosecond()
         };
         i64::try_from(nanos).map(Timestamp).map_err(|_| bad())
     }

@@ -1,1 +1,60 @@
-//! Placeholder.
+//! Importers: the bytes of a market-data file in, [`TickBlock`](gauntlet_domain::market::TickBlock)s or
+//! [`BarBlock`](gauntlet_domain::market::BarBlock)s out.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), gauntlet_feed::FeedError> {
+//! # let instrument = gauntlet_domain::InstrumentId::new("EURUSD", "FXCM").expect("a symbol");
+//! let mut options = gauntlet_feed::Options::new(instrument);
+//! options.utc_offset_seconds = -5 * 3600;
+//! let mut source = gauntlet_feed::open("20140501_quote.zip".as_ref(), &options)?;
+//! while let Some(block) = source.next_block()? {
+//!     // publish the block
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! 1. Streams: buffers of a few hundred kilobytes and one block, whatever the file's size. The one exception is a
+//!    bars file that is newest first, which is turned round in memory when its text is below 16 MiB.
+//! 2. The same file gives the same blocks: every block but the last has
+//!    [`ROWS_PER_BLOCK`](gauntlet_domain::market::ROWS_PER_BLOCK) rows, however the bytes arrive.
+//! 3. Prices and sizes go from decimal text to scaled integers, never through binary floating point.
+//! 4. A row that cannot be read stays in the block under its fault code, with its own time where that is readable,
+//!    else the time of the row before; its numbers are 0. A file that is not what it is said to be is a
+//!    [`FeedError`].
+//!
+//! Never cleans: crossed quotes, jumps and disorder pass through as they are.
+
+// Reading order: what the caller says, what goes wrong, the way in, then one file per format.
+mod format;
+
+mod error;
+
+mod source;
+
+mod block;
+
+mod detect;
+
+mod input;
+
+mod text;
+
+mod time;
+
+mod table;
+
+mod lean_quote;
+
+mod lean_bar;
+
+mod csv;
+
+mod parquet;
+
+mod binance;
+
+mod bars_csv;
+
+pub use error::FeedError;
+pub use format::{Format, Options, ParseFormatError};
+pub use source::{Block, Source, open};

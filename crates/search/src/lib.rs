@@ -1,1 +1,37 @@
-//! Placeholder.
+//! Hyperparameter search: which parameters to try next, when to stop a trial early, which trials were best.
+//!
+//! Everything here is a pure function: no I/O, no clock, no threads, no map whose order can be observed. Trial `k` of a
+//! search with parallelism `W` is a function of the space, the seed, `k` and the results of trials `0 ..= k - W`
+//! ([`observable_trials`]); the order in which workers finish is not an argument. Random numbers are derived from what
+//! they are for ([`rng`]), and `ln`, `exp` and `erf` come from `libm`, so a proposal has the same bits on every machine.
+//!
+//! Reading order: [`value`], [`condition`], [`space`], [`observation`], [`rng`], [`sampler`] and its samplers,
+//! [`pruner`], [`best`].
+
+/// The best completed trials.
+pub mod best;
+/// Constraints between parameters: `slow > fast`.
+pub mod condition;
+/// Everything that can be wrong with a space or a name.
+pub mod error;
+/// What a search knows of its past trials.
+pub mod observation;
+/// Stopping a trial between folds.
+pub mod pruner;
+/// Random numbers named by their purpose.
+pub mod rng;
+/// The samplers: grid, random, Sobol, TPE.
+pub mod sampler;
+/// The parameters to search and their domains.
+pub mod space;
+/// Parameter values and assignments.
+pub mod value;
+
+pub use best::finalists;
+pub use condition::Condition;
+pub use error::SearchError;
+pub use observation::{Direction, Observation, Outcome};
+pub use pruner::{Decision, FoldHistory, FoldState, Pruner, PrunerKind};
+pub use sampler::{Grid, Random, Sampler, SamplerKind, Sobol, Tpe, observable_trials};
+pub use space::{Domain, Parameter, Space};
+pub use value::{Params, Value};

@@ -1,1 +1,19 @@
-//! Placeholder.
+//! What lies on the log and how: the topic catalogue, Confluent framing, Avro bodies and CloudEvents headers.
+//!
+//! The only user of Avro. Turns events into bytes and back; never does I/O.
+
+/// Topics, who writes them, what they hold.
+pub mod catalogue;
+/// Events to framed bytes and back.
+pub mod codec;
+/// Blocks and bars through columns.
+mod columnar;
+/// Envelopes as headers.
+pub mod headers;
+/// Records, their versions and their numbers.
+pub mod registry;
+
+pub use catalogue::{CATALOGUE, Topic, topic_of};
+pub use codec::{Codec, WireError};
+pub use headers::{Header, envelope_from_headers, headers_from_envelope};
+pub use registry::{EmbeddedRegistry, Registry};

@@ -1,0 +1,455 @@
+//! Experiments: submission, tuning, evaluation, and what each stage reports.
+//!
+//! Commands: [`SubmitExperiment`], [`CancelExperiment`], [`ConfigRegistered`] rides along. Requests:
+//! [`TrainingRequested`], [`EvaluationRequested`]. Everything else is a fact. Floats are IEEE doubles whose every
+//! bit counts; an undefined metric is null.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::bar_spec::BarSpec;
+use crate::ids::{ContentHash, ExperimentId, ModelId, SnapshotId, TrialId};
+use crate::time::Timestamp;
+
+/// A hyperparameter's value.
+#[derive(Debug, Clone, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ParameterValue {
+    /// A whole number.
+    Int(i64),
+    /// A real number.
+    Float(f64),
+    /// A word.
+    Text(String),
+    /// Yes or no.
+    Flag(bool),
+}
+
+/// Hyperparameters by name.
+pub type Parameters = BTreeMap<String, ParameterValue>;
+
+/// Metrics by canonical name; `None` is undefined.
+pub type Metrics = BTreeMap<String, Option<f64>>;
+
+/// A resolved experiment document and its hash, for people and for [`crate::experiment`]'s history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigRegistered {
+    /// SHA-256 of the document's bytes.
+    pub config_hash: ContentHash,
+    /// The document with every default filled in, as canonical JSON.
+    pub document: String,
+}
+
+/// Command: run this experiment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubmitExperiment {
+    /// Derived from the config hash.
+    pub experiment_id: ExperimentId,
+    /// SHA-256 of the document.
+    pub config_hash: ContentHash,
+    /// The document with every default filled in, as canonical JSON.
+    pub document: String,
+}
+
+/// Command: stop this experiment; what it has found so far is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CancelExperiment {
+    /// Which one.
+    pub experiment_id: ExperimentId,
+    /// Why, in the caller's words.
+    pub reason: String,
+}
+
+/// The experiment has its place in the order of its mandate; it waits for its data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExperimentSubmitted {
+    /// Which one.
+    pub experiment_id: ExperimentId,
+    /// Its name in the document.
+    pub name: String,
+    /// What a champion is chosen for.
+    pub mandate: String,
+    /// Place among the mandate's submissions, from 1.
+    pub place: i64,
+    /// SHA-256 of the document.
+    pub config_hash: ContentHash,
+    /// The document, canonical JSON.
+    pub document: String,
+    /// The data that tuning may see.
+    pub tuning_snapshot: SnapshotId,
+    /// The data that it may not.
+    pub holdout_snapshot: SnapshotId,
+}
+
+/// A sealed snapshot as stages hand it on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataRef {
+    /// The snapshot.
+    pub snapshot_id: SnapshotId,
+    /// SHA-256 over its bars; the file on the lake is named by it.
+    pub content_hash: ContentHash,
+    /// `SYMBOL.VENUE`.
+    pub instrument: String,
+    /// Which bars.
+    pub spec: BarSpec,
+    /// First open time asked for.
+    pub from: Timestamp,
+    /// Last close time asked for.
+    pub to: Timestamp,
+    /// Bars.
+    pub rows: i64,
+}
+
+/// One walk-forward fold as half-open ranges of bar indexes in the tuning snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoldRange {
+    /// First bar that may be learned from.
+    pub train_from: i64,
+    /// One past the last bar that may be learned from.
+    pub train_to: i64,
+    /// First bar that is judged.
+    pub test_from: i64,
+    /// One past the last bar that is judged.
+    pub test_to: i64,
+}
+
+/// What trading costs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CostTerms {
+    /// Commission on the traded value, basis points.
+    pub commission_bps: f64,
+    /// True: half of each bar's own quoted spread is paid; false: half of `spread_bps`.
+    pub quoted_spread: bool,
+    /// A fixed spread in basis points of the price, when not quoted.
+    pub spread_bps: f64,
+    /// Slippage against the trader, basis points.
+    pub slippage_bps: f64,
+    /// Whole bars between a decision and the opening at which it is filled, beyond the next one.
+    pub latency_bars: i64,
+}
+
+/// What is traded with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AccountTerms {
+    /// Currency of the account.
+    pub currency: String,
+    /// Money at the start.
+    pub capital: f64,
+    /// Share of the equity put into a position, percent.
+    pub percent: f64,
+    /// Whether short positions are taken.
+    pub allow_short: bool,
+}
+
+/// Everything a trainer or evaluator needs besides the hyperparameters; the same for all trials of an experiment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrialPlan {
+    /// The data that tuning may see.
+    pub data: DataRef,
+    /// Strategy name, or `ml`.
+    pub strategy: String,
+    /// Features of a learned model, in order; empty for a rule.
+    pub features: Vec<String>,
+    /// Estimator of a learned model; none for a rule.
+    pub estimator: Option<String>,
+    /// What trading costs.
+    pub costs: CostTerms,
+    /// What is traded with.
+    pub account: AccountTerms,
+    /// Walk-forward folds.
+    pub folds: Vec<FoldRange>,
+    /// Canonical name of the metric that is optimised.
+    pub objective: String,
+    /// True when more is better.
+    pub maximize: bool,
+    /// Bars in a year, for annualisation.
+    pub periods_per_year: f64,
+    /// Seed of everything random.
+    pub seed: i64,
+}
+
+/// The data are sealed, the folds are cut: tuning begins.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExperimentStarted {
+    /// Which one.
+    pub experiment_id: ExperimentId,
+    /// What every trial shares.
+    pub plan: TrialPlan,
+    /// The data that the finalists are held against.
+    pub holdout: DataRef,
+}
+
+/// A finalist's place in the result.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RankedModel {
+    /// The finalist.
+    pub model_id: ModelId,
+    /// Its trial.
+    pub trial: i64,
+    /// Objective over the concatenated walk-forward returns.
+    pub walk_forward: Option<f64>,
+    /// Objective on the hold-out.
+    pub holdout: Option<f64>,
+    /// Whether the hold-out confirms it.
+    pub confirmed: bool,
+}
+
+/// Every finalist is evaluated; the ranking is by walk-forward, the hold-out only says yes or no.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExperimentCompleted {
+    /// Which one.
+    pub experiment_id: ExperimentId,
+    /// Best first; finalists whose evaluation failed are last, with no values.
+    pub ranking: Vec<RankedModel>,
+}
+
+/// Stopped by a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExperimentCancelled {
+    /// Which one.
+    pub experiment_id: ExperimentId,
+    /// Why, in the caller's words.
+    pub reason: String,
+}
+
+/// Could not run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExperimentFailed {
+    /// Which one.
+    pub experiment_id: ExperimentId,
+    /// `invalid_document`, `no_data`, `too_few_bars`, `no_completed_trial`, `no_evaluation`.
+    pub reason: String,
+    /// What was wrong and what to do, for a person.
+    pub detail: String,
+}
+
+/// Request: run one trial.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrainingRequested {
+    /// Which experiment.
+    pub experiment_id: ExperimentId,
+    /// Number of the trial, from 0.
+    pub trial: i64,
+    /// Derived from experiment and number.
+    pub trial_id: TrialId,
+    /// What to try.
+    pub parameters: Parameters,
+    /// What every trial shares.
+    pub plan: TrialPlan,
+    /// Per fold, the value that the running objective must reach for the trial to go on; null lets it pass.
+    pub pruning_thresholds: Vec<Option<f64>>,
+}
+
+/// A trial ran through all folds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrialCompleted {
+    /// Which experiment.
+    pub experiment_id: ExperimentId,
+    /// Number of the trial.
+    pub trial: i64,
+    /// Derived from experiment and number.
+    pub trial_id: TrialId,
+    /// What was tried.
+    pub parameters: Parameters,
+    /// Objective over the concatenated test segments; null when undefined.
+    pub value: Option<f64>,
+    /// Objective over the test segments up to and including each fold: what pruning compares.
+    pub fold_values: Vec<Option<f64>>,
+    /// Metrics over the concatenated test segments.
+    pub metrics: Metrics,
+}
+
+/// A trial was given up after a fold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrialPruned {
+    /// Which experiment.
+    pub experiment_id: ExperimentId,
+    /// Number of the trial.
+    pub trial: i64,
+    /// Derived from experiment and number.
+    pub trial_id: TrialId,
+    /// What was tried.
+    pub parameters: Parameters,
+    /// The fold after which it was given up, from 0.
+    pub fold: i64,
+    /// The threshold that it missed.
+    pub threshold: f64,
+    /// Objective up to each fold that ran.
+    pub fold_values: Vec<Option<f64>>,
+}
+
+/// A trial could not run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrialFailed {
+    /// Which experiment.
+    pub experiment_id: ExperimentId,
+    /// Number of the trial.
+    pub trial: i64,
+    /// Derived from experiment and number.
+    pub trial_id: TrialId,
+    /// What was tried.
+    pub parameters: Parameters,
+    /// `invalid_parameters`, `data_unavailable`, `training_failed`, `panicked`.
+    pub reason: String,
+    /// For a person.
+    pub detail: String,
+}
+
+/// Request: evaluate one finalist.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EvaluationRequested {
+    /// Which experiment.
+    pub experiment_id: ExperimentId,
+    /// The finalist.
+    pub model_id: ModelId,
+    /// Its trial.
+    pub trial: i64,
+    /// Place among the finalists by tuning, from 1.
+    pub finalist: i64,
+    /// What to evaluate.
+    pub parameters: Parameters,
+    /// What every trial shares.
+    pub plan: TrialPlan,
+    /// The data held out.
+    pub holdout: DataRef,
+    /// Share of the walk-forward value that the hold-out must keep.
+    pub holdout_keeps: f64,
+}
+
+/// One fold of a walk-forward report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FoldOutcome {
+    /// First judged bar's open time.
+    pub from: Timestamp,
+    /// Last judged bar's close time.
+    pub to: Timestamp,
+    /// Objective in this fold alone.
+    pub value: Option<f64>,
+    /// Total return in this fold alone.
+    pub total_return: Option<f64>,
+}
+
+/// A finalist was walked forward and held against the hold-out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EvaluationCompleted {
+    /// Which experiment.
+    pub experiment_id: ExperimentId,
+    /// The finalist.
+    pub model_id: ModelId,
+    /// Its trial.
+    pub trial: i64,
+    /// What was evaluated.
+    pub parameters: Parameters,
+    /// Metrics over the concatenated walk-forward returns.
+    pub walk_forward: Metrics,
+    /// Fold by fold.
+    pub folds: Vec<FoldOutcome>,
+    /// Metrics on the hold-out.
+    pub holdout: Metrics,
+    /// Whether the hold-out confirms the walk-forward.
+    pub confirmed: bool,
+    /// The comparison in words.
+    pub verdict: String,
+    /// The trained model on the lake; none for a rule.
+    pub artifact: Option<ContentHash>,
+}
+
+/// A finalist could not be evaluated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EvaluationFailed {
+    /// Which experiment.
+    pub experiment_id: ExperimentId,
+    /// The finalist.
+    pub model_id: ModelId,
+    /// Its trial.
+    pub trial: i64,
+    /// `data_unavailable`, `training_failed`, `panicked`.
+    pub reason: String,
+    /// For a person.
+    pub detail: String,
+}
+
+/// Trades of a run, in columns. A run is a finalist in one phase; its id is `model:phase`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TradeLogChunk {
+    /// Which experiment.
+    pub experiment_id: ExperimentId,
+    /// The finalist.
+    pub model_id: ModelId,
+    /// `walk_forward` or `holdout`.
+    pub phase: String,
+    /// Number of the chunk, from 0.
+    pub chunk: i64,
+    /// What was traded.
+    pub asset: String,
+    /// Times of the fills, nanoseconds.
+    pub times: Vec<i64>,
+    /// `buy` or `sell`.
+    pub actions: Vec<String>,
+    /// Prices paid or received.
+    pub prices: Vec<f64>,
+    /// Quantities.
+    pub quantities: Vec<f64>,
+    /// Profit or loss that the fill realised, net of the trade's fees; zero when it opens.
+    pub pnls: Vec<f64>,
+}
+
+/// Equity of a run at the close of each bar, in columns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EquityCurveChunk {
+    /// Which experiment.
+    pub experiment_id: ExperimentId,
+    /// The finalist.
+    pub model_id: ModelId,
+    /// `walk_forward` or `holdout`.
+    pub phase: String,
+    /// Number of the chunk, from 0.
+    pub chunk: i64,
+    /// Close times, nanoseconds.
+    pub times: Vec<i64>,
+    /// Portfolio value.
+    pub values: Vec<f64>,
+}
+
+/// Count and first four moments of the trials' Sharpe ratios, fixed order of summation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SharpeMoments {
+    /// Trials with a defined Sharpe ratio.
+    pub count: i64,
+    /// Mean.
+    pub mean: Option<f64>,
+    /// Sample variance.
+    pub variance: Option<f64>,
+    /// Skewness.
+    pub skewness: Option<f64>,
+    /// Kurtosis, 3 for a normal distribution.
+    pub kurtosis: Option<f64>,
+}
+
+/// Tuning has ended, in whatever way: what was tried on which stretch of data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LedgerEntered {
+    /// What a champion is chosen for.
+    pub mandate: String,
+    /// Which experiment.
+    pub experiment_id: ExperimentId,
+    /// Its place among the mandate's submissions.
+    pub place: i64,
+    /// The stretch of data.
+    pub data: DataRef,
+    /// `budget_spent`, `space_exhausted` or `cancelled`.
+    pub ended: String,
+    /// Trials asked for.
+    pub requested: i64,
+    /// Trials completed.
+    pub completed: i64,
+    /// Trials pruned.
+    pub pruned: i64,
+    /// Trials failed.
+    pub failed: i64,
+    /// The finalists, best first.
+    pub finalists: Vec<ModelId>,
+    /// Sharpe ratios of the completed trials.
+    pub sharpe: SharpeMoments,
+}

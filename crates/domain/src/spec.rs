@@ -1,0 +1,402 @@
+//! The experiment document: what a quant writes, with every default spelled out once it is resolved.
+//!
+//! Reading a document fills in defaults; [`ExperimentSpec::canonical_json`] writes the resolved form, whose hash is the
+//! experiment's identity. Unknown keys are refused. Names that other crates own (strategies, samplers, metrics) are
+//! text here and are checked by `experiments::validate`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::bar_spec::BarSpec;
+use crate::ids::{ContentHash, ExperimentId, InstrumentId, InstrumentIdError};
+use crate::market::CreateSnapshot;
+use crate::time::Timestamp;
+
+/// An experiment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExperimentSpec {
+    /// Short name, for people.
+    pub name: String,
+    /// What the experiment is about, for people.
+    #[serde(default)]
+    pub description: String,
+    /// Which data.
+    pub data: DataSpec,
+    /// What a champion is chosen for; the instrument's symbol by default.
+    #[serde(default)]
+    pub mandate: Option<String>,
+    /// What is traded with.
+    #[serde(default)]
+    pub account: AccountSpec,
+    /// What is tried.
+    pub model: ModelSpec,
+    /// What trading costs.
+    #[serde(default)]
+    pub costs: CostSpec,
+    /// How the hyperparameters are searched.
+    #[serde(default)]
+    pub tuning: TuningSpec,
+    /// How a result is validated.
+    #[serde(default)]
+    pub validation: ValidationSpec,
+    /// Recorded with the experiment for the stages after evaluation; no stage reads it yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sensitivity: Option<serde_json::Value>,
+    /// Recorded with the experiment for the stages after evaluation; no stage reads it yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gates: Option<serde_json::Value>,
+    /// Recorded with the experiment for the stages after evaluation; no stage reads it yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paper: Option<serde_json::Value>,
+    /// Recorded with the experiment for the stages after evaluation; no stage reads it yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<serde_json::Value>,
+}
+
+/// Which data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataSpec {
+    /// Symbol, `XAUUSD`.
+    pub instrument: String,
+    /// Venue, `OANDA`.
+    pub venue: String,
+    /// Which bars, `time:1h`.
+    pub bars: BarSpec,
+    /// First moment, UTC unless a zone is named.
+    pub from: DateText,
+    /// Last moment, UTC unless a zone is named.
+    pub to: DateText,
+}
+
+/// A time as people write it: `2014-05-01` or RFC 3339; written back as RFC 3339 in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DateText(pub Timestamp);
+
+impl Serialize for DateText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for DateText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map(DateText).map_err(serde::de::Error::custom)
+    }
+}
+
+/// A share: `20%` or `0.2`; written back as a fraction.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct Share(pub f64);
+
+impl Serialize for Share {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Share {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Share;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a share such as 20% or 0.2")
+            }
+            fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Share, E> {
+                if (0.0..=1.0).contains(&value) {
+                    Ok(Share(value))
+                } else {
+                    Err(E::custom(format!("share {value} is not between 0 and 1: write 20% or 0.2")))
+                }
+            }
+            fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Share, E> {
+                self.visit_f64(value as f64)
+            }
+            fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Share, E> {
+                self.visit_f64(value as f64)
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Share, E> {
+                let (number, scale) = match text.trim().strip_suffix('%') {
+                    Some(percent) => (percent, 100.0),
+                    None => (text, 1.0),
+                };
+                let value: f64 = number
+                    .trim()
+                    .parse()
+                    .map_err(|_| E::custom(format!("'{text}' is not a share: write 20% or 0.2")))?;
+                self.visit_f64(value / scale)
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// What is traded with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccountSpec {
+    /// Currency of the account.
+    pub currency: String,
+    /// Money at the start.
+    pub capital: f64,
+    /// How much of it goes into a position.
+    pub sizing: Sizing,
+    /// What the returns are compared with: `buy-and-hold` of the same bars, or `none`.
+    pub benchmark: String,
+    /// Whether short positions are taken.
+    pub allow_short: bool,
+}
+
+impl Default for AccountSpec {
+    fn default() -> Self {
+        AccountSpec {
+            currency: "USD".into(),
+            capital: 100_000.0,
+            sizing: Sizing { percent: 95.0 },
+            benchmark: "buy-and-hold".into(),
+            allow_short: true,
+        }
+    }
+}
+
+/// How much of the equity goes into a position.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sizing {
+    /// Percent of the equity at the time of entry.
+    pub percent: f64,
+}
+
+/// What is tried.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelSpec {
+    /// Name of a strategy, or `ml`.
+    pub strategy: String,
+    /// Features of a learned model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<String>,
+    /// `logistic` or `gbdt`, for a learned model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimator: Option<String>,
+    /// The search space: a range, a list, or a fixed value by parameter name.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, serde_json::Value>,
+}
+
+/// What trading costs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CostSpec {
+    /// Commission on the traded value, basis points.
+    pub commission_bps: f64,
+    /// `quoted`, `none`, or a fixed number of basis points.
+    pub spread: SpreadSpec,
+    /// Slippage against the trader, basis points.
+    pub slippage_bps: f64,
+    /// Time from decision to order, milliseconds; orders fill at the first opening after it.
+    pub latency_ms: f64,
+}
+
+impl Default for CostSpec {
+    fn default() -> Self {
+        CostSpec { commission_bps: 0.5, spread: SpreadSpec::Named("quoted".into()), slippage_bps: 0.2, latency_ms: 0.0 }
+    }
+}
+
+/// The spread that is paid.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum SpreadSpec {
+    /// A fixed number of basis points of the price.
+    Bps(f64),
+    /// `quoted` or `none`.
+    Named(String),
+}
+
+/// How the hyperparameters are searched.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TuningSpec {
+    /// `grid`, `random`, `sobol` or `tpe`.
+    pub sampler: String,
+    /// `median` or `none`.
+    pub pruner: String,
+    /// Budget.
+    pub trials: u32,
+    /// The fixed lag W: the proposal of trial k sees the results of trials 0 to k - W.
+    pub parallelism: u32,
+    /// Seed of everything random.
+    pub seed: u32,
+    /// Canonical name of the metric that is optimised.
+    pub objective: String,
+    /// `maximize` or `minimize`.
+    pub direction: Direction,
+}
+
+impl Default for TuningSpec {
+    fn default() -> Self {
+        TuningSpec {
+            sampler: "tpe".into(),
+            pruner: "median".into(),
+            trials: 100,
+            parallelism: 8,
+            seed: 1,
+            objective: "sharpe".into(),
+            direction: Direction::Maximize,
+        }
+    }
+}
+
+/// Which way is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// More is better.
+    Maximize,
+    /// Less is better.
+    Minimize,
+}
+
+/// How a result is validated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ValidationSpec {
+    /// The last share of the period, which tuning never sees.
+    pub holdout: Share,
+    /// Share of the walk-forward objective that the hold-out must keep to confirm a finalist.
+    pub holdout_keeps: Share,
+    /// How many trials go on to evaluation.
+    pub finalists: u32,
+    /// `walk-forward`.
+    pub scheme: String,
+    /// Number of folds.
+    pub folds: u32,
+    /// `anchored` or `rolling`.
+    pub mode: FoldMode,
+    /// Bars left out between training and test.
+    pub purge: u32,
+    /// Share of the bars left out of later training after each test segment.
+    pub embargo: Share,
+}
+
+impl Default for ValidationSpec {
+    fn default() -> Self {
+        ValidationSpec {
+            holdout: Share(0.2),
+            holdout_keeps: Share(0.5),
+            finalists: 3,
+            scheme: "walk-forward".into(),
+            folds: 5,
+            mode: FoldMode::Anchored,
+            purge: 0,
+            embargo: Share(0.0),
+        }
+    }
+}
+
+/// Where training begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FoldMode {
+    /// Always at the first bar.
+    Anchored,
+    /// A window of constant length.
+    Rolling,
+}
+
+impl ExperimentSpec {
+    /// The resolved document as JSON: every default filled in, one line, keys in the order of the types.
+    pub fn canonical_json(&self) -> String {
+        serde_json::to_string(self).expect("invariant: a spec has only JSON values with text keys")
+    }
+
+    /// SHA-256 of the canonical JSON.
+    pub fn config_hash(&self) -> ContentHash {
+        ContentHash::of(self.canonical_json().as_bytes())
+    }
+
+    /// The same document is the same experiment.
+    pub fn experiment_id(&self) -> ExperimentId {
+        ExperimentId::derive(&[&self.config_hash().0])
+    }
+
+    /// The instrument's id.
+    pub fn instrument(&self) -> Result<InstrumentId, InstrumentIdError> {
+        InstrumentId::new(&self.data.instrument, &self.data.venue)
+    }
+
+    /// What a champion is chosen for.
+    pub fn mandate(&self) -> String {
+        self.mandate.clone().unwrap_or_else(|| self.data.instrument.to_ascii_uppercase())
+    }
+
+    /// Where the hold-out begins: the period cut by its share of calendar time, on a bar boundary.
+    pub fn holdout_from(&self) -> Timestamp {
+        let (from, to) = (self.data.from.0.0, self.data.to.0.0);
+        let kept = (to.saturating_sub(from) as f64 * (1.0 - self.validation.holdout.0)) as i64;
+        let step = self.data.bars.nanos();
+        Timestamp(from.saturating_add(kept).div_euclid(step) * step)
+    }
+
+    /// The two snapshots: what tuning may see, and what it may not.
+    pub fn snapshots(&self) -> Result<(CreateSnapshot, CreateSnapshot), InstrumentIdError> {
+        let instrument = self.instrument()?;
+        let cut = self.holdout_from();
+        let tuning = CreateSnapshot::new(&instrument, self.data.bars, self.data.from.0, cut);
+        let holdout = CreateSnapshot::new(&instrument, self.data.bars, cut, self.data.to.0);
+        Ok((tuning, holdout))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn minimal() -> serde_json::Value {
+        serde_json::json!({
+            "name": "gold", "data": { "instrument": "XAUUSD", "venue": "OANDA", "bars": "time:1h",
+            "from": "2006-03-20", "to": "2014-05-01" },
+            "model": { "strategy": "ma-cross", "parameters": { "fast": { "int": [5, 60] } } }
+        })
+    }
+
+    #[test]
+    fn the_resolved_document_reads_back_to_itself() {
+        let spec: ExperimentSpec = serde_json::from_value(minimal()).unwrap();
+        let again: ExperimentSpec = serde_json::from_str(&spec.canonical_json()).unwrap();
+        assert_eq!(again, spec);
+        assert_eq!(again.experiment_id(), spec.experiment_id());
+    }
+
+    #[test]
+    fn a_default_spelled_out_is_the_same_experiment() {
+        let mut explicit = minimal();
+        explicit["validation"] = serde_json::json!({ "holdout": "20%" });
+        let spec: ExperimentSpec = serde_json::from_value(minimal()).unwrap();
+        let spelled: ExperimentSpec = serde_json::from_value(explicit).unwrap();
+        assert_eq!(spec.experiment_id(), spelled.experiment_id());
+    }
+
+    #[test]
+    fn the_holdout_begins_where_tuning_ends() {
+        let spec: ExperimentSpec = serde_json::from_value(minimal()).unwrap();
+        let (tuning, holdout) = spec.snapshots().unwrap();
+        assert_eq!(tuning.to, holdout.from);
+        assert_eq!(holdout.to, spec.data.to.0);
+        assert_eq!(tuning.to.0 % spec.data.bars.nanos(), 0);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused() {
+        let mut wrong = minimal();
+        wrong["tunning"] = serde_json::json!({});
+        let error = serde_json::from_value::<ExperimentSpec>(wrong).unwrap_err();
+        assert!(error.to_string().contains("unknown field `tunning`"), "{error}");
+    }
+}

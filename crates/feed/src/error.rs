@@ -1,0 +1,165 @@
+//! Why a file cannot be fed. Only [`FeedError::Io`] can go away by trying again; every other needs another file or
+//! another option, which the message names.
+
+use std::io;
+
+use crate::format::Format;
+
+/// Why a file cannot be fed. `file` is the path as given.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    /// Nothing at the path.
+    #[error("{file}: no such file: check the path")]
+    NotFound {
+        /// The file.
+        file: String,
+    },
+    /// A folder.
+    #[error("{file}: is a directory: name the files in it, or a pattern such as {file}/*.zip")]
+    Directory {
+        /// The file.
+        file: String,
+    },
+    /// No bytes, or no data rows.
+    #[error("{file}: is empty, {what}: fetch it again")]
+    Empty {
+        /// The file.
+        file: String,
+        /// What there is.
+        what: &'static str,
+    },
+    /// The operating system refused; trying again may help.
+    #[error("{file}: cannot be read: {source}")]
+    Io {
+        /// The file.
+        file: String,
+        /// What it said.
+        source: io::Error,
+    },
+    /// Cut off, or changed since it was compressed.
+    #[error("{file}: cannot be read beyond row {row}: {what}: the file is cut off or damaged, fetch it again")]
+    Damaged {
+        /// The file.
+        file: String,
+        /// Rows before the damage.
+        row: u64,
+        /// What the decoder said.
+        what: String,
+    },
+    /// A zip in which there is not exactly one CSV that can be read.
+    #[error("{file}: {found}: {fix}")]
+    Archive {
+        /// The file.
+        file: String,
+        /// What is in it.
+        found: String,
+        /// What to do.
+        fix: &'static str,
+    },
+    /// Another format than the one named.
+    #[error("{file}: not a {asked} file ({}): {found}", asked.row_shape())]
+    WrongFormat {
+        /// The file.
+        file: String,
+        /// The format as named.
+        asked: Format,
+        /// What was found and which format to name.
+        found: String,
+    },
+    /// No format fits.
+    #[error("{file}: cannot tell its format, {found}: name it with --format")]
+    UnknownFormat {
+        /// The file.
+        file: String,
+        /// What was found.
+        found: String,
+    },
+    /// A header without the needed columns.
+    #[error("{file}: line 1: a {format} file needs columns for {needed}, found only {found}: rename them, {hint}")]
+    MissingColumns {
+        /// The file.
+        file: String,
+        /// The format that was tried.
+        format: Format,
+        /// Columns without which no row can be read.
+        needed: String,
+        /// The header's columns.
+        found: String,
+        /// What else to try.
+        hint: &'static str,
+    },
+    /// Most rows at the beginning cannot be read.
+    #[error(
+        "{file}: {bad} of the first {of} rows are not {} of a {format} file, the first at line {line}: '{text}': \
+         check --format",
+        format.row_shape()
+    )]
+    Unreadable {
+        /// The file.
+        file: String,
+        /// The format that was tried.
+        format: Format,
+        /// Unreadable rows.
+        bad: u64,
+        /// Rows tried.
+        of: u64,
+        /// Where the first of them is.
+        line: u64,
+        /// The first of them.
+        text: String,
+    },
+    /// A line too long for any row.
+    #[error("{file}: line {line} is longer than 16 MiB: not a text file of rows, check --format")]
+    LongLine {
+        /// The file.
+        file: String,
+        /// Where.
+        line: u64,
+    },
+    /// A Lean file without its date, or with two.
+    #[error("{file}: {what}: name the file YYYYMMDD_quote.zip after the day of its rows")]
+    NoDate {
+        /// The file.
+        file: String,
+        /// What was found.
+        what: String,
+    },
+    /// No row of the wanted symbol and market.
+    #[error("{file}: no row of {wanted}, but of {found}: pick one with --symbol, or feed another instrument")]
+    NoMatch {
+        /// The file.
+        file: String,
+        /// Symbol, and market where one was named.
+        wanted: String,
+        /// Those in the file, at most ten.
+        found: String,
+    },
+    /// Rows of the wanted symbol in several markets.
+    #[error(
+        "{file}: row {row}: {symbol} is in the markets {markets}: pick one by the venue (BINANCE_SPOT, BINANCE_USDM)"
+    )]
+    SeveralMarkets {
+        /// The file.
+        file: String,
+        /// Where the second market begins.
+        row: i64,
+        /// The symbol.
+        symbol: String,
+        /// The markets.
+        markets: String,
+    },
+    /// Bars whose length cannot be told, or which are longer than a day.
+    #[error("{file}: {what}: say which bars they are with a bar spec from time:1s to time:1d, or feed finer bars")]
+    NoSpec {
+        /// The file.
+        file: String,
+        /// What was found.
+        what: String,
+    },
+    /// A file in falling order of time that is too large to turn round in memory.
+    #[error("{file}: is newest first and larger than 16 MiB: sort it oldest first")]
+    NewestFirst {
+        /// The file.
+        file: String,
+    },
+}

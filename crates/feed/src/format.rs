@@ -1,0 +1,122 @@
+//! What the caller says about a file: its format, its clock, and which of its rows are wanted.
+
+use std::fmt;
+use std::str::FromStr;
+
+use gauntlet_domain::{BarSpec, InstrumentId};
+
+/// Formats that can be read. Text formats may be plain, gzipped, or the only CSV of a zip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// Quotes of Lean: milliseconds since midnight, bid, ask; no header; the date is in the file name.
+    LeanQuote,
+    /// Trades or quotes with a header; columns are found by their usual names.
+    Csv,
+    /// Trades or quotes in Parquet; columns are found by the same names as in CSV.
+    Parquet,
+    /// A recording of Binance websocket streams: nanoseconds of the recorder's clock, a space, one JSON message.
+    BinanceJsonl,
+    /// Bars, or one price a row, with a header.
+    BarsCsv,
+    /// Hourly or daily bars of Lean: `YYYYMMDD HH:MM`, then bid and ask bars or a trade bar; no header.
+    LeanBar,
+}
+
+impl Format {
+    /// Every format, in the order of the command line's help.
+    pub const ALL: [Format; 6] = [
+        Format::LeanQuote,
+        Format::Csv,
+        Format::Parquet,
+        Format::BinanceJsonl,
+        Format::BarsCsv,
+        Format::LeanBar,
+    ];
+
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::LeanQuote => "lean-quote",
+            Format::Csv => "csv",
+            Format::Parquet => "parquet",
+            Format::BinanceJsonl => "binance-jsonl",
+            Format::BarsCsv => "bars-csv",
+            Format::LeanBar => "lean-bar",
+        }
+    }
+
+    /// What a row of the format looks like, for messages.
+    pub(crate) fn row_shape(self) -> &'static str {
+        match self {
+            Format::LeanQuote => "milliseconds since midnight, bid, ask",
+            Format::Csv => "a time and a price, or a time, a bid and an ask",
+            Format::Parquet => "a time and a price, or a time, a bid and an ask",
+            Format::BinanceJsonl => "nanoseconds, a space, one JSON message",
+            Format::BarsCsv => "a date and open, high, low, close, or a date and one price",
+            Format::LeanBar => "YYYYMMDD HH:MM and ten columns of bid and ask bars or five of a trade bar",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Why a text is not a format.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{text}' is not a format: use lean-quote, csv, parquet, binance-jsonl, bars-csv or lean-bar")]
+pub struct ParseFormatError {
+    /// The text as given.
+    pub text: String,
+}
+
+impl FromStr for Format {
+    type Err = ParseFormatError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Format::ALL.into_iter().find(|format| format.name() == text);
+        found.ok_or_else(|| ParseFormatError { text: text.to_owned() })
+    }
+}
+
+/// How to read a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Whose data these are; goes into every block.
+    pub instrument: InstrumentId,
+    /// The file's format; `None` finds out.
+    pub format: Option<Format>,
+    /// The file's clock, seconds east of UTC: event time = file time - offset. Applies to times without a zone;
+    /// RFC 3339 times with a zone and epoch numbers are UTC already.
+    pub utc_offset_seconds: i32,
+    /// Picks the rows of a file with a symbol column, or the column of a price matrix; `None` is the instrument's
+    /// symbol. Compared without regard to case and punctuation: `BTC-USD` is `BTCUSD`.
+    pub symbol: Option<String>,
+    /// Picks the rows of a file with a market column (`spot`, `usdm`, `cm`); `None` is what follows the last `_` or
+    /// `-` of the instrument's venue: `BINANCE_USDM` reads `usdm`.
+    pub market: Option<String>,
+    /// Which bars a bars file holds; `None` takes the smallest spacing of its first block, or Lean's folder name.
+    pub bar_spec: Option<BarSpec>,
+}
+
+impl Options {
+    /// Everything found out from the file; its clock is UTC.
+    pub fn new(instrument: InstrumentId) -> Options {
+        Options { instrument, format: None, utc_offset_seconds: 0, symbol: None, market: None, bar_spec: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_read_back_from_their_names() {
+        for format in Format::ALL {
+            assert_eq!(format.to_string().parse(), Ok(format));
+        }
+        let error = "excel".parse::<Format>().unwrap_err();
+        assert!(error.to_string().starts_with("'excel' is not a format: use lean-quote"), "{error}");
+    }
+}

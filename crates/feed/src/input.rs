@@ -1,0 +1,253 @@
+//! From a path to a stream of text, whatever the text is wrapped in. Checks lengths and checksums of what is
+//! compressed; never holds more than a decoder's window.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use flate2::bufread::{DeflateDecoder, MultiGzDecoder};
+use gauntlet_domain::ContentHash;
+use sha2::{Digest, Sha256};
+use zip::result::ZipError;
+use zip::{CompressionMethod, HasZipMetadata, ZipArchive};
+
+use crate::error::FeedError;
+
+const READ_BYTES: usize = 256 * 1024;
+
+/// What the bytes of a file are wrapped in, by its first bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wrapping {
+    Plain,
+    Gzip,
+    Zip,
+    Parquet,
+}
+
+/// A file that exists and has bytes.
+#[derive(Debug, Clone)]
+pub(crate) struct SourceFile {
+    pub path: PathBuf,
+    /// The path as given, for messages.
+    pub shown: String,
+    /// The name without folders.
+    pub name: String,
+    pub bytes: u64,
+    pub hash: ContentHash,
+    pub wrapping: Wrapping,
+    /// Bytes consumed, for a progress bar.
+    pub read: Arc<AtomicU64>,
+}
+
+/// The text in a file, unwrapped.
+pub(crate) struct Text {
+    pub bytes: Box<dyn Read + Send>,
+    /// Name of the CSV in a zip.
+    pub entry: Option<String>,
+}
+
+impl SourceFile {
+    /// Looks at the file and reads it once for its hash.
+    pub fn inspect(path: &Path) -> Result<SourceFile, FeedError> {
+        let shown = path.display().to_string();
+        let fail = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound => FeedError::NotFound { file: shown.clone() },
+            _ => FeedError::Io { file: shown.clone(), source: error },
+        };
+        let metadata = std::fs::metadata(path).map_err(fail)?;
+        if metadata.is_dir() {
+            return Err(FeedError::Directory { file: shown });
+        }
+        let mut file = File::open(path).map_err(fail)?;
+        let mut hasher = Sha256::new();
+        let mut buffer = vec![0; READ_BYTES];
+        let mut head = Vec::new();
+        let mut bytes = 0;
+        loop {
+            let count = match file.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(fail(error)),
+            };
+            if head.len() < 4 {
+                head.extend_from_slice(&buffer[..count.min(4)]);
+            }
+            hasher.update(&buffer[..count]);
+            bytes += count as u64;
+        }
+        let wrapping = match head.as_slice() {
+            [] => return Err(FeedError::Empty { file: shown, what: "not one byte" }),
+            [0x1f, 0x8b, ..] => Wrapping::Gzip,
+            [b'P', b'K', ..] => Wrapping::Zip,
+            [b'P', b'A', b'R', b'1', ..] => Wrapping::Parquet,
+            _ => Wrapping::Plain,
+        };
+        Ok(SourceFile {
+            path: path.to_owned(),
+            name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            shown,
+            bytes,
+            hash: ContentHash(hasher.finalize().into()),
+            wrapping,
+            read: Arc::default(),
+        })
+    }
+
+    /// Opens the text in the file at its beginning.
+    pub fn text(&self) -> Result<Text, FeedError> {
+        self.read.store(0, Ordering::Relaxed);
+        let file = File::open(&self.path).map_err(|error| self.io(error))?;
+        let counted = |file| Counted { file, read: Arc::clone(&self.read) };
+        match self.wrapping {
+            Wrapping::Plain | Wrapping::Parquet => Ok(Text { bytes: Box::new(counted(file)), entry: None }),
+            Wrapping::Gzip => {
+                let bytes = MultiGzDecoder::new(BufReader::with_capacity(READ_BYTES, counted(file)));
+                Ok(Text { bytes: Box::new(bytes), entry: None })
+            }
+            Wrapping::Zip => {
+                let (entry, mut file) = self.only_csv(file)?;
+                file.seek(SeekFrom::Start(entry.start)).map_err(|error| self.io(error))?;
+                let packed = BufReader::with_capacity(READ_BYTES, counted(file)).take(entry.packed_bytes);
+                let name = entry.name.clone();
+                let bytes: Box<dyn Read + Send> = if entry.deflated {
+                    Box::new(Verified::new(DeflateDecoder::new(packed), entry))
+                } else {
+                    Box::new(Verified::new(packed, entry))
+                };
+                Ok(Text { bytes, entry: Some(name) })
+            }
+        }
+    }
+
+    pub fn io(&self, error: io::Error) -> FeedError {
+        FeedError::Io { file: self.shown.clone(), source: error }
+    }
+
+    /// Finds the one CSV of a zip.
+    fn only_csv(&self, file: File) -> Result<(Entry, File), FeedError> {
+        let archive = ZipArchive::new(file).map_err(|error| self.zip(error))?;
+        let mut names = Vec::new();
+        for name in archive.file_names() {
+            names.push(name.map_err(|error| self.zip(error))?.into_owned());
+        }
+        // Folders of the same name, and what one operating system adds to every zip, are no data.
+        let is_csv = |name: &str| name.to_ascii_lowercase().ends_with(".csv") && !name.starts_with("__MACOSX/");
+        let found: Vec<usize> = (0..names.len()).filter(|index| is_csv(&names[*index])).collect();
+        let [index] = found[..] else {
+            let (found, fix) = match found.len() {
+                0 if names.is_empty() => ("a zip without any file".to_owned(), "fetch it again"),
+                0 => (format!("a zip without a CSV, only {}", listed(&names)), "put the CSV in it"),
+                count => (
+                    format!("a zip with {count} CSVs, {}", listed(&names)),
+                    "unzip it and feed them one by one",
+                ),
+            };
+            return Err(FeedError::Archive { file: self.shown.clone(), found, fix });
+        };
+        let mut handle = File::open(&self.path).map_err(|error| self.io(error))?;
+        let listing = archive.by_index_data(index).map_err(|error| self.zip(error))?;
+        let metadata = listing.get_metadata();
+        let deflated = match metadata.compression_method {
+            CompressionMethod::Deflated if !listing.encrypted() => true,
+            CompressionMethod::Stored if !listing.encrypted() => false,
+            method => {
+                let how = if listing.encrypted() { "encrypted".to_owned() } else { format!("packed by {method}") };
+                return Err(FeedError::Archive {
+                    file: self.shown.clone(),
+                    found: format!("{} is {how}", names[index]),
+                    fix: "zip it again with deflate and no password",
+                });
+            }
+        };
+        let entry = Entry {
+            start: metadata.data_start(&mut handle).map_err(|error| self.zip(error))?,
+            packed_bytes: listing.compressed_size(),
+            bytes: listing.size(),
+            crc: listing.crc32(),
+            name: names[index].clone(),
+            deflated,
+        };
+        Ok((entry, handle))
+    }
+
+    fn zip(&self, error: ZipError) -> FeedError {
+        match error {
+            ZipError::Io(source) if source.kind() != io::ErrorKind::UnexpectedEof => self.io(source),
+            other => FeedError::Damaged { file: self.shown.clone(), row: 0, what: format!("zip: {other}") },
+        }
+    }
+}
+
+/// The first names of a list, for messages.
+pub(crate) fn listed<S: AsRef<str>>(names: &[S]) -> String {
+    let mut text = names.iter().take(10).map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
+    if names.len() > 10 {
+        text.push_str(", …");
+    }
+    text
+}
+
+/// Where a file is in a zip, and what it must come to.
+struct Entry {
+    name: String,
+    start: u64,
+    packed_bytes: u64,
+    bytes: u64,
+    crc: u32,
+    deflated: bool,
+}
+
+/// Counts the bytes that pass.
+struct Counted {
+    file: File,
+    read: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        self.read.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
+}
+
+/// Compares length and checksum with the zip's directory at the end.
+struct Verified<R> {
+    inner: R,
+    entry: Entry,
+    crc: flate2::Crc,
+    bytes: u64,
+}
+
+impl<R> Verified<R> {
+    fn new(inner: R, entry: Entry) -> Verified<R> {
+        Verified { inner, entry, crc: flate2::Crc::new(), bytes: 0 }
+    }
+}
+
+impl<R: Read> Read for Verified<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.crc.update(&buffer[..count]);
+        self.bytes += count as u64;
+        if count == 0 && !buffer.is_empty() {
+            let fail = |what: String| Err(io::Error::new(io::ErrorKind::InvalidData, what));
+            if self.bytes != self.entry.bytes {
+                return fail(format!("{} of the zip's {} bytes", self.bytes, self.entry.bytes));
+            }
+            if self.crc.sum() != self.entry.crc {
+                return fail("checksum differs from the zip's".to_owned());
+            }
+        }
+        Ok(count)
+    }
+}
+
+/// True for what a decoder says about bytes that are not what was compressed.
+pub(crate) fn is_damage(error: &io::Error) -> bool {
+    use io::ErrorKind::*;
+    matches!(error.kind(), UnexpectedEof | InvalidData | InvalidInput)
+}

@@ -1,0 +1,75 @@
+//! The path of one unit of capital under compounded returns, and its drawdown.
+//!
+//! W_0 = 1, W_t = W_{t-1}·(1 + r_t). The peak is the highest wealth so far, the start included; drawdown is
+//! 1 - W_t / peak, a positive fraction from 0 to 1. A return of -1 or less is ruin: wealth is zero from then on
+//! (a debt cannot compound, and two of them would multiply to a fortune).
+
+/// Wealth and its running peak.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Wealth {
+    pub(crate) value: f64,
+    peak: f64,
+}
+
+impl Default for Wealth {
+    fn default() -> Self {
+        Wealth { value: 1.0, peak: 1.0 }
+    }
+}
+
+impl Wealth {
+    /// Applies one return and answers the drawdown after it: exactly 0.0 at a peak, more below it.
+    pub(crate) fn step(&mut self, period_return: f64) -> f64 {
+        // The factor multiplies even at ruin, so that a path which once was NaN or infinite never turns finite.
+        self.value *= if period_return <= -1.0 { 0.0 } else { 1.0 + period_return };
+        if self.value > self.peak {
+            self.peak = self.value;
+        }
+        1.0 - self.value / self.peak
+    }
+
+    /// False once a return was NaN or wealth outgrew a float; it stays false.
+    pub(crate) fn is_finite(&self) -> bool {
+        self.value.is_finite()
+    }
+}
+
+/// End wealth over start wealth: never negative, not finite if the path ever left the range of a float.
+pub(crate) fn growth(returns: impl IntoIterator<Item = f64>) -> f64 {
+    let mut wealth = Wealth::default();
+    for period_return in returns {
+        wealth.step(period_return);
+    }
+    wealth.value
+}
+
+/// Drawdown after each period; `None` for an empty slice or a path that leaves the range of a float.
+pub(crate) fn drawdowns(returns: &[f64]) -> Option<Vec<f64>> {
+    let mut wealth = Wealth::default();
+    let path = returns.iter().map(|&r| wealth.step(r)).collect();
+    if returns.is_empty() || !wealth.is_finite() { None } else { Some(path) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drawdown_counts_from_the_start_and_ends_at_a_new_peak() {
+        assert_eq!(drawdowns(&[-0.5, 0.0, 1.0, 0.25, -0.25]), Some(vec![0.5, 0.5, 0.0, 0.0, 0.25]));
+    }
+
+    #[test]
+    fn ruin_is_final() {
+        assert_eq!(drawdowns(&[-1.5, -3.0, 0.5]), Some(vec![1.0, 1.0, 1.0]));
+        assert_eq!(growth([-1.5, -3.0]), 0.0);
+    }
+
+    #[test]
+    fn a_path_that_is_not_a_number_has_no_drawdown() {
+        assert_eq!(drawdowns(&[]), None);
+        assert_eq!(drawdowns(&[0.1, f64::NAN, -1.0]), None);
+        assert_eq!(drawdowns(&[f64::MAX, f64::MAX, -1.0]), None);
+        assert!(growth([f64::NAN]).is_nan());
+    }
+}

@@ -1,0 +1,243 @@
+//! Events to framed bytes and back: `0x00`, four bytes of schema id, Avro body.
+//!
+//! Control events go through `apache-avro`'s direct serde, blocks and bars through `arrow-avro`'s columns; both write
+//! the bytes that the schema prescribes. Every byte of a frame must be consumed, or the frame is refused.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+use apache_avro::Schema;
+use apache_avro::reader::datum::GenericDatumReader;
+use apache_avro::writer::datum::GenericDatumWriter;
+use gauntlet_domain::{Event, RecordKind};
+use serde::de::DeserializeOwned;
+
+use crate::columnar::Columnar;
+use crate::registry::{EmbeddedRegistry, Registry, VERSIONS};
+
+/// First byte of every frame.
+pub const MAGIC: u8 = 0;
+/// Magic byte and schema id.
+pub const HEADER_LEN: usize = 5;
+
+/// Why bytes are not an event, or an event could not become bytes. None is helped by a retry, except an unknown
+/// schema id once the registry knows it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    /// No payload at all.
+    #[error("the record has no value; an event needs one")]
+    NullValue,
+    /// Shorter than a frame's header.
+    #[error("frame of {len} bytes is shorter than its 5-byte header")]
+    TooShort {
+        /// Length found.
+        len: usize,
+    },
+    /// Not Confluent framing.
+    #[error("first byte is {found:#04x}, not 0x00: the record is not in Confluent framing")]
+    WrongMagic {
+        /// Byte found.
+        found: u8,
+    },
+    /// A number that the registry does not know.
+    #[error("schema id {id} is not in the registry: was this written by a newer version?")]
+    UnknownSchema {
+        /// The id.
+        id: u32,
+    },
+    /// A body that does not follow its schema.
+    #[error("body is not a {record}: {detail}")]
+    Malformed {
+        /// Name of the record.
+        record: &'static str,
+        /// What Avro said.
+        detail: String,
+    },
+    /// Bytes after the body.
+    #[error("{extra} bytes are left after the {record}: the frame is damaged or of another schema")]
+    TrailingBytes {
+        /// Name of the record.
+        record: &'static str,
+        /// How many.
+        extra: usize,
+    },
+    /// A record that its topic does not hold.
+    #[error("a {record} does not belong on topic {topic}")]
+    ForeignRecord {
+        /// Name of the record.
+        record: &'static str,
+        /// Name of the topic.
+        topic: String,
+    },
+    /// The registry has no number for a record that is to be written.
+    #[error("record {record} has no schema id: register its schema first")]
+    Unregistered {
+        /// Name of the record.
+        record: &'static str,
+    },
+}
+
+/// Schema, reader and writer of one record version, made once.
+struct Compiled {
+    writer: GenericDatumWriter<'static>,
+    reader: GenericDatumReader<'static>,
+}
+
+static COMPILED: LazyLock<HashMap<u32, Compiled>> = LazyLock::new(|| {
+    VERSIONS
+        .iter()
+        .map(|version| {
+            let schema = Schema::parse_str(version.schema)
+                .expect("invariant: a schema in the catalogue parses (tests/fixtures.rs)");
+            // The catalogue lives as long as the process; leaking its schemas gives readers that borrow them.
+            let schema: &'static Schema = Box::leak(Box::new(schema));
+            let broken = "invariant: a schema in the catalogue resolves (tests/fixtures.rs)";
+            let writer = GenericDatumWriter::builder(schema).human_readable(false).build().expect(broken);
+            let reader = GenericDatumReader::builder(schema).human_readable(false).build().expect(broken);
+            (version.id, Compiled { writer, reader })
+        })
+        .collect()
+});
+
+thread_local! {
+    /// Columnar encoders and decoders keep buffers; one set a thread.
+    static COLUMNAR: RefCell<Columnar> = RefCell::new(Columnar::new());
+}
+
+/// Encodes and decodes events with the numbers of one registry. Cheap to clone.
+#[derive(Clone)]
+pub struct Codec {
+    registry: Arc<dyn Registry>,
+}
+
+impl Default for Codec {
+    fn default() -> Self {
+        Codec::new(Arc::new(EmbeddedRegistry))
+    }
+}
+
+impl Codec {
+    /// A codec that asks this registry for numbers.
+    pub fn new(registry: Arc<dyn Registry>) -> Codec {
+        Codec { registry }
+    }
+
+    /// The framed bytes of an event.
+    pub fn encode(&self, event: &Event) -> Result<Vec<u8>, WireError> {
+        let kind = event.kind();
+        let id = self.registry.id_of(kind).ok_or(WireError::Unregistered { record: kind.name() })?;
+        let mut frame = Vec::with_capacity(256);
+        frame.push(MAGIC);
+        frame.extend_from_slice(&id.to_be_bytes());
+        encode_body(event, &mut frame)?;
+        Ok(frame)
+    }
+
+    /// The event in a frame.
+    pub fn decode(&self, frame: Option<&[u8]>) -> Result<Event, WireError> {
+        let (kind, number, body) = self.open(frame)?;
+        decode_body(kind, number, body)
+    }
+
+    /// The record in a frame and its body, without decoding it.
+    pub fn open<'a>(&self, frame: Option<&'a [u8]>) -> Result<(RecordKind, u32, &'a [u8]), WireError> {
+        let frame = frame.ok_or(WireError::NullValue)?;
+        let [magic, a, b, c, d, body @ ..] = frame else {
+            return Err(WireError::TooShort { len: frame.len() });
+        };
+        if *magic != MAGIC {
+            return Err(WireError::WrongMagic { found: *magic });
+        }
+        let id = u32::from_be_bytes([*a, *b, *c, *d]);
+        let version = self.registry.version_of(id).ok_or(WireError::UnknownSchema { id })?;
+        Ok((version.kind, version.id, body))
+    }
+}
+
+fn encode_body(event: &Event, out: &mut Vec<u8>) -> Result<(), WireError> {
+    macro_rules! direct {
+        ($body:expr) => {{
+            let kind = event.kind();
+            let number = EmbeddedRegistry.id_of(kind).ok_or(WireError::Unregistered { record: kind.name() })?;
+            COMPILED[&number].writer.write_ser(out, $body).map(|_| ()).map_err(|error| malformed(kind, error))
+        }};
+    }
+    use Event::*;
+    match event {
+        TickBlock(_) | BarBlock(_) | Bar(_) => COLUMNAR.with_borrow_mut(|columnar| columnar.encode(event, out)),
+        InstrumentDefined(e) => direct!(e),
+        Quote(e) => direct!(e),
+        Trade(e) => direct!(e),
+        FeedCompleted(e) => direct!(e),
+        TickRejected(e) => direct!(e),
+        TickCorrected(e) => direct!(e),
+        GapDetected(e) => direct!(e),
+        SourceCleaned(e) => direct!(e),
+        CreateSnapshot(e) => direct!(e),
+        SnapshotDue(e) => direct!(e),
+        SnapshotSealed(e) => direct!(e),
+        ConfigRegistered(e) => direct!(e),
+        SubmitExperiment(e) => direct!(e),
+        CancelExperiment(e) => direct!(e),
+        ExperimentSubmitted(e) => direct!(e),
+        ExperimentStarted(e) => direct!(e),
+        ExperimentCompleted(e) => direct!(e),
+        ExperimentCancelled(e) => direct!(e),
+        ExperimentFailed(e) => direct!(e),
+        TrainingRequested(e) => direct!(e),
+        TrialCompleted(e) => direct!(e),
+        TrialPruned(e) => direct!(e),
+        TrialFailed(e) => direct!(e),
+        EvaluationRequested(e) => direct!(e),
+        EvaluationCompleted(e) => direct!(e),
+        EvaluationFailed(e) => direct!(e),
+        TradeLogChunk(e) => direct!(e),
+        EquityCurveChunk(e) => direct!(e),
+        LedgerEntered(e) => direct!(e),
+    }
+}
+
+/// Decodes the body of a record version; the whole slice must be used up.
+fn decode_body(kind: RecordKind, number: u32, body: &[u8]) -> Result<Event, WireError> {
+    fn direct<T: DeserializeOwned + Into<Event>>(
+        kind: RecordKind,
+        number: u32,
+        body: &[u8],
+    ) -> Result<Event, WireError> {
+        let mut rest = body;
+        let event: T =
+            COMPILED[&number].reader.read_deser(&mut rest).map_err(|error| malformed(kind, error))?;
+        if !rest.is_empty() {
+            return Err(WireError::TrailingBytes { record: kind.name(), extra: rest.len() });
+        }
+        Ok(event.into())
+    }
+    macro_rules! by_kind {
+        ($($name:ident),+) => {
+            match kind {
+                RecordKind::TickBlock | RecordKind::BarBlock | RecordKind::Bar => {
+                    COLUMNAR.with_borrow_mut(|columnar| columnar.decode(kind, number, body))
+                }
+                $(RecordKind::$name => direct::<gauntlet_domain_records::$name>(kind, number, body)),+
+            }
+        };
+    }
+    by_kind!(
+        InstrumentDefined, Quote, Trade, FeedCompleted, TickRejected, TickCorrected, GapDetected, SourceCleaned,
+        CreateSnapshot, SnapshotDue, SnapshotSealed, ConfigRegistered, SubmitExperiment, CancelExperiment,
+        ExperimentSubmitted, ExperimentStarted, ExperimentCompleted, ExperimentCancelled, ExperimentFailed,
+        TrainingRequested, TrialCompleted, TrialPruned, TrialFailed, EvaluationRequested, EvaluationCompleted,
+        EvaluationFailed, TradeLogChunk, EquityCurveChunk, LedgerEntered
+    )
+}
+
+/// All record types under one path, for the macro above.
+mod gauntlet_domain_records {
+    pub use gauntlet_domain::experiment::*;
+    pub use gauntlet_domain::market::*;
+}
+
+pub(crate) fn malformed(kind: RecordKind, error: impl std::fmt::Display) -> WireError {
+    WireError::Malformed { record: kind.name(), detail: error.to_string() }
+}

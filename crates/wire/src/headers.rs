@@ -1,0 +1,68 @@
+//! Envelopes as headers: CloudEvents 1.0 Kafka binding, binary mode, with the extensions `causationid`,
+//! `correlationid`, `tookmicros` and `decidedat`.
+
+use std::borrow::Cow;
+
+use gauntlet_domain::{Envelope, EventId, RecordKind, Timestamp};
+
+/// A header's name and bytes.
+pub type Header = (Cow<'static, str>, Vec<u8>);
+
+const ID: &str = "ce_id";
+const TYPE: &str = "ce_type";
+const SOURCE: &str = "ce_source";
+const TIME: &str = "ce_time";
+const CAUSATION: &str = "ce_causationid";
+const CORRELATION: &str = "ce_correlationid";
+const TOOK: &str = "ce_tookmicros";
+const DECIDED_AT: &str = "ce_decidedat";
+
+/// Writes the headers of an event.
+pub fn headers_from_envelope(kind: RecordKind, envelope: &Envelope) -> Vec<Header> {
+    let mut headers: Vec<Header> = Vec::with_capacity(10);
+    let mut put = |name: &'static str, value: String| headers.push((Cow::Borrowed(name), value.into_bytes()));
+    put("ce_specversion", "1.0".into());
+    put(ID, envelope.id.to_string());
+    put(TYPE, kind.name().into());
+    put(SOURCE, envelope.source.clone());
+    put(TIME, envelope.recorded_at.to_string());
+    put(CAUSATION, envelope.causation.to_string());
+    put(CORRELATION, envelope.correlation.to_string());
+    if let Some(micros) = envelope.took_micros {
+        put(TOOK, micros.to_string());
+    }
+    if let Some(positions) = &envelope.decided_at {
+        put(DECIDED_AT, positions.clone());
+    }
+    put("content-type", "application/avro".into());
+    headers
+}
+
+/// Reads an envelope; `None` when a needed header is missing or unreadable.
+pub fn envelope_from_headers(headers: &[Header]) -> Option<Envelope> {
+    let id: EventId = text(headers, ID)?.parse().ok()?;
+    Some(Envelope {
+        id,
+        causation: text(headers, CAUSATION).and_then(|t| t.parse().ok()).unwrap_or(id),
+        correlation: text(headers, CORRELATION).and_then(|t| t.parse().ok()).unwrap_or(id),
+        source: text(headers, SOURCE)?.to_owned(),
+        recorded_at: text(headers, TIME).and_then(|t| t.parse().ok()).unwrap_or(Timestamp(0)),
+        took_micros: text(headers, TOOK).and_then(|t| t.parse().ok()),
+        decided_at: text(headers, DECIDED_AT).map(str::to_owned),
+    })
+}
+
+/// The event id alone, for those who only look for duplicates.
+pub fn event_id(headers: &[Header]) -> Option<EventId> {
+    text(headers, ID)?.parse().ok()
+}
+
+/// The positions that a racing decision was made at, if it raced.
+pub fn decided_at(headers: &[Header]) -> Option<&str> {
+    text(headers, DECIDED_AT)
+}
+
+fn text<'a>(headers: &'a [Header], name: &str) -> Option<&'a str> {
+    let (_, value) = headers.iter().find(|(key, _)| key == name)?;
+    std::str::from_utf8(value).ok()
+}

@@ -1,0 +1,368 @@
+//! One event of every record, with every optional field set.
+
+use std::collections::BTreeMap;
+
+use gauntlet_domain::event::{Event, RecordKind};
+use gauntlet_domain::experiment::*;
+use gauntlet_domain::market::*;
+use gauntlet_domain::*;
+
+fn instrument() -> String {
+    "XAUUSD.OANDA".into()
+}
+
+fn spec() -> BarSpec {
+    BarSpec::Time { seconds: 3600 }
+}
+
+fn data_ref() -> DataRef {
+    DataRef {
+        snapshot_id: SnapshotId::derive(&[b"sample"]),
+        content_hash: ContentHash::of(b"bars"),
+        instrument: instrument(),
+        spec: spec(),
+        from: Timestamp(1_142_812_800_000_000_000),
+        to: Timestamp(1_398_902_400_000_000_000),
+        rows: 50_123,
+    }
+}
+
+fn parameters() -> Parameters {
+    BTreeMap::from([
+        ("fast".into(), ParameterValue::Int(12)),
+        ("kind".into(), ParameterValue::Text("ema".into())),
+        ("long_only".into(), ParameterValue::Flag(true)),
+        ("stop_atr".into(), ParameterValue::Float(2.5)),
+    ])
+}
+
+fn metrics() -> Metrics {
+    BTreeMap::from([("sharpe".into(), Some(0.1 + 0.2)), ("win_rate".into(), None)])
+}
+
+fn plan() -> TrialPlan {
+    TrialPlan {
+        data: data_ref(),
+        strategy: "ml".into(),
+        features: vec!["rsi".into(), "roc_24".into()],
+        estimator: Some("gbdt".into()),
+        costs: CostTerms {
+            commission_bps: 0.5,
+            quoted_spread: true,
+            spread_bps: 0.0,
+            slippage_bps: 0.2,
+            latency_bars: 1,
+        },
+        account: AccountTerms { currency: "USD".into(), capital: 1e5, percent: 95.0, allow_short: true },
+        folds: vec![FoldRange { train_from: 0, train_to: 100, test_from: 124, test_to: 200 }],
+        objective: "sharpe".into(),
+        maximize: true,
+        periods_per_year: 5_876.25,
+        seed: 7,
+    }
+}
+
+/// The sample of a record.
+pub fn sample(kind: RecordKind) -> Event {
+    let experiment_id = ExperimentId::derive(&[b"sample"]);
+    let trial_id = TrialId::derive(&[b"sample"]);
+    let model_id = ModelId::derive(&[b"sample"]);
+    let source = ContentHash::of(b"file").to_string();
+    let config_hash = ContentHash::of(b"{}");
+    match kind {
+        RecordKind::InstrumentDefined => InstrumentDefined {
+            instrument: instrument(),
+            currency: "USD".into(),
+            bars: vec![spec(), BarSpec::Time { seconds: 60 }],
+            stamp: BarStamp::Close,
+            empty_bars: EmptyBars::Fill,
+            session: Some(Session { open_second: 79_200, close_second: 75_600 }),
+            cleaning: CleaningRules::default(),
+        }
+        .into(),
+        RecordKind::TickBlock => TickBlock {
+            instrument: instrument(),
+            source,
+            block: 3,
+            rows: vec![1, 2, 5],
+            sequences: vec![],
+            kinds: vec![1, 1, 16],
+            times: vec![1_399_240_800_000_000_000, 1_399_240_800_000_000_100, 0],
+            prices: vec![1_300_151_000_000, 1_299_968_000_000, -1],
+            asks: vec![1_301_801_000_000, 1_301_618_000_000, i64::MAX],
+            sizes: vec![],
+            ask_sizes: vec![],
+        }
+        .into(),
+        RecordKind::BarBlock => BarBlock {
+            instrument: instrument(),
+            source,
+            block: 0,
+            spec: "time:1h".into(),
+            rows: vec![1],
+            kinds: vec![1],
+            open_times: vec![1_142_812_800_000_000_000],
+            opens: vec![554_050_000_000],
+            highs: vec![555_950_000_000],
+            lows: vec![553_650_000_000],
+            closes: vec![555_450_000_000],
+            open_spreads: vec![2_500_000_000],
+            close_spreads: vec![2_500_000_000],
+            volumes: vec![],
+        }
+        .into(),
+        RecordKind::Quote => Quote {
+            instrument: instrument(),
+            source,
+            sequence: 1,
+            time: Timestamp(5),
+            bid: Price(1_300_000_000_000),
+            ask: Price(1_300_500_000_000),
+            bid_size: Some(Quantity(100_000_000)),
+            ask_size: None,
+        }
+        .into(),
+        RecordKind::Trade => Trade {
+            instrument: instrument(),
+            source,
+            sequence: 2,
+            time: Timestamp(6),
+            price: Price(1_300_000_000_000),
+            size: Quantity(25_000_000),
+            side: Some("buy".into()),
+        }
+        .into(),
+        RecordKind::FeedCompleted => {
+            FeedCompleted { instrument: instrument(), source, name: "a.zip".into(), rows: 9, blocks: 1 }.into()
+        }
+        RecordKind::Bar => Bar {
+            instrument: instrument(),
+            spec: spec(),
+            open_time: Timestamp(0),
+            close_time: Timestamp(3_600_000_000_000),
+            time: Timestamp(3_600_000_000_000),
+            open: Price(1),
+            high: Price(4),
+            low: Price(0),
+            close: Price(3),
+            open_spread: Some(Price(2)),
+            close_spread: None,
+            volume: Quantity(0),
+            ticks: 17,
+        }
+        .into(),
+        RecordKind::TickRejected => TickRejected {
+            instrument: instrument(),
+            source,
+            reason: Reason::Crossed.code().into(),
+            rows: vec![4, 9],
+            times: vec![1, 2],
+        }
+        .into(),
+        RecordKind::TickCorrected => TickCorrected {
+            instrument: instrument(),
+            source,
+            reason: Reason::OutOfOrder.code().into(),
+            rows: vec![4],
+            times: vec![1],
+        }
+        .into(),
+        RecordKind::GapDetected => {
+            GapDetected { instrument: instrument(), source, row: 8, from: Timestamp(1), to: Timestamp(2) }.into()
+        }
+        RecordKind::SourceCleaned => SourceCleaned {
+            instrument: instrument(),
+            source,
+            name: "a.zip".into(),
+            rows: 9,
+            accepted: 6,
+            rejected: vec![ReasonCount { reason: "crossed".into(), count: 2 }],
+            corrected: vec![ReasonCount { reason: "out_of_order".into(), count: 1 }],
+            gaps: 1,
+        }
+        .into(),
+        RecordKind::CreateSnapshot => CreateSnapshot::new(
+            &InstrumentId::new("XAUUSD", "OANDA").unwrap(),
+            spec(),
+            Timestamp(0),
+            Timestamp(9),
+        )
+        .into(),
+        RecordKind::SnapshotDue => SnapshotDue {
+            snapshot_id: SnapshotId::derive(&[b"sample"]),
+            instrument: instrument(),
+            spec: spec(),
+            from: Timestamp(0),
+            to: Timestamp(9),
+        }
+        .into(),
+        RecordKind::SnapshotSealed => SnapshotSealed {
+            snapshot_id: SnapshotId::derive(&[b"sample"]),
+            instrument: instrument(),
+            spec: spec(),
+            from: Timestamp(0),
+            to: Timestamp(9),
+            content_hash: ContentHash::of(b"bars"),
+            rows: 3,
+            files: vec![SnapshotFile {
+                path: "snapshots/a.parquet".into(),
+                sha256: ContentHash::of(b"file"),
+                rows: 3,
+            }],
+        }
+        .into(),
+        RecordKind::ConfigRegistered => ConfigRegistered { config_hash, document: "{}".into() }.into(),
+        RecordKind::SubmitExperiment => {
+            SubmitExperiment { experiment_id, config_hash, document: "{}".into() }.into()
+        }
+        RecordKind::CancelExperiment => CancelExperiment { experiment_id, reason: "typo".into() }.into(),
+        RecordKind::ExperimentSubmitted => ExperimentSubmitted {
+            experiment_id,
+            name: "gold".into(),
+            mandate: "XAUUSD".into(),
+            place: 1,
+            config_hash,
+            document: "{}".into(),
+            tuning_snapshot: SnapshotId::derive(&[b"tuning"]),
+            holdout_snapshot: SnapshotId::derive(&[b"holdout"]),
+        }
+        .into(),
+        RecordKind::ExperimentStarted => {
+            ExperimentStarted { experiment_id, plan: plan(), holdout: data_ref() }.into()
+        }
+        RecordKind::ExperimentCompleted => ExperimentCompleted {
+            experiment_id,
+            ranking: vec![RankedModel {
+                model_id,
+                trial: 5,
+                walk_forward: Some(1.25),
+                holdout: None,
+                confirmed: false,
+            }],
+        }
+        .into(),
+        RecordKind::ExperimentCancelled => {
+            ExperimentCancelled { experiment_id, reason: "typo".into() }.into()
+        }
+        RecordKind::ExperimentFailed => {
+            ExperimentFailed { experiment_id, reason: "no_data".into(), detail: "nothing there".into() }.into()
+        }
+        RecordKind::TrainingRequested => TrainingRequested {
+            experiment_id,
+            trial: 4,
+            trial_id,
+            parameters: parameters(),
+            plan: plan(),
+            pruning_thresholds: vec![None, Some(0.5)],
+        }
+        .into(),
+        RecordKind::TrialCompleted => TrialCompleted {
+            experiment_id,
+            trial: 4,
+            trial_id,
+            parameters: parameters(),
+            value: Some(-0.25),
+            fold_values: vec![Some(0.5), None],
+            metrics: metrics(),
+        }
+        .into(),
+        RecordKind::TrialPruned => TrialPruned {
+            experiment_id,
+            trial: 4,
+            trial_id,
+            parameters: parameters(),
+            fold: 1,
+            threshold: 0.5,
+            fold_values: vec![Some(0.25), Some(0.125)],
+        }
+        .into(),
+        RecordKind::TrialFailed => TrialFailed {
+            experiment_id,
+            trial: 4,
+            trial_id,
+            parameters: parameters(),
+            reason: "panicked".into(),
+            detail: "index out of range".into(),
+        }
+        .into(),
+        RecordKind::EvaluationRequested => EvaluationRequested {
+            experiment_id,
+            model_id,
+            trial: 4,
+            finalist: 1,
+            parameters: parameters(),
+            plan: plan(),
+            holdout: data_ref(),
+            holdout_keeps: 0.5,
+        }
+        .into(),
+        RecordKind::EvaluationCompleted => EvaluationCompleted {
+            experiment_id,
+            model_id,
+            trial: 4,
+            parameters: parameters(),
+            walk_forward: metrics(),
+            folds: vec![FoldOutcome {
+                from: Timestamp(1),
+                to: Timestamp(2),
+                value: Some(1.0),
+                total_return: None,
+            }],
+            holdout: metrics(),
+            confirmed: true,
+            verdict: "keeps".into(),
+            artifact: Some(ContentHash::of(b"model")),
+        }
+        .into(),
+        RecordKind::EvaluationFailed => EvaluationFailed {
+            experiment_id,
+            model_id,
+            trial: 4,
+            reason: "training_failed".into(),
+            detail: "one class".into(),
+        }
+        .into(),
+        RecordKind::TradeLogChunk => TradeLogChunk {
+            experiment_id,
+            model_id,
+            phase: "holdout".into(),
+            chunk: 0,
+            asset: instrument(),
+            times: vec![1, 2],
+            actions: vec!["buy".into(), "sell".into()],
+            prices: vec![1300.5, 1301.25],
+            quantities: vec![10.0, 10.0],
+            pnls: vec![0.0, 7.5],
+        }
+        .into(),
+        RecordKind::EquityCurveChunk => EquityCurveChunk {
+            experiment_id,
+            model_id,
+            phase: "walk_forward".into(),
+            chunk: 0,
+            times: vec![1, 2],
+            values: vec![1e5, 100_007.5],
+        }
+        .into(),
+        RecordKind::LedgerEntered => LedgerEntered {
+            mandate: "XAUUSD".into(),
+            experiment_id,
+            place: 1,
+            data: data_ref(),
+            ended: "budget_spent".into(),
+            requested: 10,
+            completed: 7,
+            pruned: 2,
+            failed: 1,
+            finalists: vec![model_id],
+            sharpe: SharpeMoments {
+                count: 7,
+                mean: Some(0.5),
+                variance: Some(0.25),
+                skewness: None,
+                kurtosis: Some(3.0),
+            },
+        }
+        .into(),
+    }
+}
