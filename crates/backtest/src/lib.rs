@@ -1,1 +1,43 @@
-//! Placeholder.
+//! The deterministic simulator: bars and a strategy or model in, trades and equity out.
+//!
+//! Pure functions of (bars, signals, costs, account, seed): no I/O, no clock, no threads, and every sum runs in
+//! index order, so the same arguments give the same bits. Nothing here may look ahead: a signal is a function of the
+//! bars up to and including its own, and it fills at a later bar's opening. Property tests hold every strategy and
+//! every model to both, and the batch form to the bar-by-bar form used live.
+//!
+//! Reading order: [`bars`], [`costs`], [`account`], [`signal`], [`simulator`] (one bar), [`kernel`] (a range of bars),
+//! [`params`], [`strategy`], [`sweep`] (a whole grid), [`model`] (machine learning).
+
+/// Capital and position sizing.
+pub mod account;
+/// Bars in columns.
+pub mod bars;
+/// Commission, spread, slippage, latency.
+pub mod costs;
+/// What can be wrong with the input.
+pub mod error;
+/// A run over a range of bars.
+pub mod kernel;
+/// Features, labels, estimators and the trading rule over them.
+pub mod model;
+/// Named parameters of strategies and models.
+pub mod params;
+/// What a strategy wants.
+pub mod signal;
+/// The state machine of one account, a bar at a time.
+pub mod simulator;
+/// The strategies.
+pub mod strategy;
+/// Many strategies over the same bars.
+pub mod sweep;
+
+pub use account::{Account, Sizing};
+pub use bars::{BarRow, Bars};
+pub use costs::{Costs, Spread};
+pub use error::BacktestError;
+pub use kernel::{Outcome, Summary, run, summary};
+pub use params::{ParamKind, ParamSpec, ParamValue, Params};
+pub use signal::{Signal, Signals, Target};
+pub use simulator::{ExitReason, Simulator, Step, Trade};
+pub use strategy::{Strategy, StrategyKind, StrategySpec};
+pub use sweep::sweep;

@@ -159,6 +159,8 @@ pub struct TrialPlan {
     pub account: AccountTerms,
     /// Walk-forward folds.
     pub folds: Vec<FoldRange>,
+    /// Bars after each test segment that no later fold may learn from.
+    pub embargo_bars: i64,
     /// Canonical name of the metric that is optimised.
     pub objective: String,
     /// True when more is better.

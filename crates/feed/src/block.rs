@@ -13,8 +13,8 @@ pub(crate) trait Reader<T>: Send {
     /// Data rows read so far, whatever instrument they are of.
     fn rows_read(&self) -> u64;
 
-    /// The line last read and its text, for messages.
-    fn last_line(&self) -> (u64, String);
+    /// The number and text of a line that cannot be read, for messages; asked after a row with a fault.
+    fn fault_line(&self) -> (u64, String);
 }
 
 /// One row.
@@ -148,9 +148,7 @@ pub(crate) fn finish_ticks(block: &mut TickBlock) {
 pub(crate) fn push_bar(block: &mut BarBlock, columns: BarColumns, row: Row<Bar>, before: i64) -> i64 {
     let (kind, bar) = match row.data {
         Ok(bar) => (READABLE, bar),
-        Err(fault) => {
-            (fault.kind as u8, Bar { open_time: fault.time.unwrap_or(before), ..Bar::default() })
-        }
+        Err(fault) => (fault.kind as u8, Bar { open_time: fault.time.unwrap_or(before), ..Bar::default() }),
     };
     block.rows.push(row.number);
     block.kinds.push(kind);

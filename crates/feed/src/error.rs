@@ -37,7 +37,9 @@ pub enum FeedError {
         source: io::Error,
     },
     /// Cut off, or changed since it was compressed.
-    #[error("{file}: cannot be read beyond row {row}: {what}: the file is cut off or damaged, fetch it again")]
+    #[error(
+        "{file}: cannot be read beyond row {row}: {what}: the file is cut off or damaged, fetch it again"
+    )]
     Damaged {
         /// The file.
         file: String,
@@ -75,7 +77,10 @@ pub enum FeedError {
         found: String,
     },
     /// A header without the needed columns.
-    #[error("{file}: line 1: a {format} file needs columns for {needed}, found only {found}: rename them, {hint}")]
+    #[error(
+        "{file}: a {format} file needs columns for {needed}, its header (line 1, or the schema) has only {found}: \
+         rename them, {hint}"
+    )]
     MissingColumns {
         /// The file.
         file: String,
@@ -149,7 +154,9 @@ pub enum FeedError {
         markets: String,
     },
     /// Bars whose length cannot be told, or which are longer than a day.
-    #[error("{file}: {what}: say which bars they are with a bar spec from time:1s to time:1d, or feed finer bars")]
+    #[error(
+        "{file}: {what}: say which bars they are with a bar spec from time:1s to time:1d, or feed finer bars"
+    )]
     NoSpec {
         /// The file.
         file: String,

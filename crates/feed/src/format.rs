@@ -103,7 +103,14 @@ pub struct Options {
 impl Options {
     /// Everything found out from the file; its clock is UTC.
     pub fn new(instrument: InstrumentId) -> Options {
-        Options { instrument, format: None, utc_offset_seconds: 0, symbol: None, market: None, bar_spec: None }
+        Options {
+            instrument,
+            format: None,
+            utc_offset_seconds: 0,
+            symbol: None,
+            market: None,
+            bar_spec: None,
+        }
     }
 }
 

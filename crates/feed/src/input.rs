@@ -134,7 +134,8 @@ impl SourceFile {
             names.push(name.map_err(|error| self.zip(error))?.into_owned());
         }
         // Folders of the same name, and what one operating system adds to every zip, are no data.
-        let is_csv = |name: &str| name.to_ascii_lowercase().ends_with(".csv") && !name.starts_with("__MACOSX/");
+        let is_csv =
+            |name: &str| name.to_ascii_lowercase().ends_with(".csv") && !name.starts_with("__MACOSX/");
         let found: Vec<usize> = (0..names.len()).filter(|index| is_csv(&names[*index])).collect();
         let [index] = found[..] else {
             let (found, fix) = match found.len() {
@@ -154,7 +155,8 @@ impl SourceFile {
             CompressionMethod::Deflated if !listing.encrypted() => true,
             CompressionMethod::Stored if !listing.encrypted() => false,
             method => {
-                let how = if listing.encrypted() { "encrypted".to_owned() } else { format!("packed by {method}") };
+                let how =
+                    if listing.encrypted() { "encrypted".to_owned() } else { format!("packed by {method}") };
                 return Err(FeedError::Archive {
                     file: self.shown.clone(),
                     found: format!("{} is {how}", names[index]),

@@ -86,6 +86,11 @@ impl TextRows {
         self.rows
     }
 
+    /// Number of the current line, blank ones and the header included.
+    pub fn line(&self) -> u64 {
+        self.line
+    }
+
     /// Bytes of text up to the current row.
     pub fn bytes(&self) -> u64 {
         self.bytes
@@ -216,7 +221,10 @@ impl Fields {
 
     /// All fields as text.
     pub fn texts(&self, line: &[u8]) -> Vec<String> {
-        self.ranges.iter().map(|range| String::from_utf8_lossy(line[range.clone()].trim_ascii()).into_owned()).collect()
+        self.ranges
+            .iter()
+            .map(|range| String::from_utf8_lossy(line[range.clone()].trim_ascii()).into_owned())
+            .collect()
     }
 }
 

@@ -1,1 +1,24 @@
-//! Placeholder.
+//! The log: an append-only history in topics and partitions, behind a port that promises no more than Kafka keeps.
+//!
+//! [`port`] states the guarantees. [`LocalLog`] is one machine's log: a group coordinator and a group commit over a
+//! store, which is `redb` on disk or a map in memory. [`contract`] is the suite that every adapter runs.
+
+/// The suite that every adapter runs.
+#[cfg(feature = "contract")]
+pub mod contract;
+/// Who reads what: tasks, slots, fencing.
+mod coordinator;
+/// Records as bytes with a checksum.
+mod frame;
+/// The adapter for one machine.
+mod local;
+/// Kafka's default partitioner.
+mod partitioner;
+/// The port and its guarantees.
+pub mod port;
+/// What the local log needs of a store; in memory and on disk.
+mod store;
+
+pub use local::LocalLog;
+pub use partitioner::partition_for;
+pub use port::*;

@@ -9,10 +9,7 @@ use crate::observation::{Direction, Observation};
 pub fn finalists(history: &[Observation], n: usize, direction: Direction) -> Vec<usize> {
     let mut ranked: Vec<(usize, f64)> =
         history.iter().enumerate().filter_map(|(i, o)| Some((i, o.objective()?))).collect();
-    ranked.sort_by(|a, b| {
-        let (value_a, value_b) = (a.1 + 0.0, b.1 + 0.0); // -0.0 and 0.0 tie
-        direction.better_first(value_a, value_b).then(history[a.0].trial.cmp(&history[b.0].trial))
-    });
+    ranked.sort_by(|a, b| direction.better_first(a.1, b.1).then(history[a.0].trial.cmp(&history[b.0].trial)));
     let mut chosen: Vec<usize> = Vec::new();
     for (i, _) in ranked {
         if chosen.len() == n {

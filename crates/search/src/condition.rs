@@ -86,7 +86,9 @@ impl Condition {
     pub fn check(&self, kind: &dyn Fn(&str) -> Kind) -> Result<(), String> {
         match self.root.kind(kind)? {
             Kind::Bool | Kind::Mixed => Ok(()),
-            Kind::Number | Kind::Text => Err("it is not a comparison: write for example `slow > fast`".into()),
+            Kind::Number | Kind::Text => {
+                Err("it is not a comparison: write for example `slow > fast`".into())
+            }
         }
     }
 }
@@ -201,7 +203,9 @@ impl Expr {
             }
             Expr::Compare(op @ ("==" | "!="), a, b) => match (a.kind(of)?, b.kind(of)?) {
                 (a, b) if a == b || a == Kind::Mixed || b == Kind::Mixed => Ok(Kind::Bool),
-                (a, b) => Err(format!("`{op}` compares {a} with {b}: they are never equal, compare like with like")),
+                (a, b) => {
+                    Err(format!("`{op}` compares {a} with {b}: they are never equal, compare like with like"))
+                }
             },
             Expr::Compare(op, a, b) => {
                 let why = format!("`{op}`");
@@ -294,13 +298,20 @@ fn tokens(source: &str) -> Result<Vec<(usize, Token)>, Fault> {
         } else if c.is_ascii_digit() || c == '.' {
             let length = number_length(rest);
             let number = rest[..length].parse().ok().filter(|x: &f64| x.is_finite());
-            (Token::Number(number.ok_or_else(|| fault(at, "this is not a number: write for example 0.5 or 1e-3"))?), length)
+            (
+                Token::Number(
+                    number.ok_or_else(|| fault(at, "this is not a number: write for example 0.5 or 1e-3"))?,
+                ),
+                length,
+            )
         } else if c.is_alphabetic() || c == '_' {
             let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
             let length = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
             (Token::Word(rest[..length].to_string()), length)
         } else if c == '\'' || c == '"' {
-            let length = rest[1..].find(c).ok_or_else(|| fault(at, "the text is not closed: end it with the same quote"))?;
+            let length = rest[1..]
+                .find(c)
+                .ok_or_else(|| fault(at, "the text is not closed: end it with the same quote"))?;
             (Token::Text(rest[1..1 + length].to_string()), length + 2)
         } else {
             let symbols = COMPARISONS.into_iter().chain(["(", ")", "+", "-", "*", "/"]);
@@ -326,7 +337,8 @@ fn unknown_symbol(c: char) -> String {
 
 fn number_length(text: &str) -> usize {
     let bytes = text.as_bytes();
-    let digits = |from: usize| from + bytes[from..].iter().take_while(|b| b.is_ascii_digit() || **b == b'.').count();
+    let digits =
+        |from: usize| from + bytes[from..].iter().take_while(|b| b.is_ascii_digit() || **b == b'.').count();
     let mantissa = digits(0);
     if !matches!(bytes.get(mantissa), Some(b'e' | b'E')) {
         return mantissa;
@@ -382,7 +394,11 @@ impl Parser {
     fn sum(&mut self) -> Result<Expr, Fault> {
         let mut left = self.product()?;
         while let Some(op) = self.take_symbol(&["+", "-"]) {
-            left = Expr::Arithmetic(if op == "+" { '+' } else { '-' }, Box::new(left), Box::new(self.product()?));
+            left = Expr::Arithmetic(
+                if op == "+" { '+' } else { '-' },
+                Box::new(left),
+                Box::new(self.product()?),
+            );
         }
         Ok(left)
     }
@@ -390,7 +406,8 @@ impl Parser {
     fn product(&mut self) -> Result<Expr, Fault> {
         let mut left = self.unary()?;
         while let Some(op) = self.take_symbol(&["*", "/"]) {
-            left = Expr::Arithmetic(if op == "*" { '*' } else { '/' }, Box::new(left), Box::new(self.unary()?));
+            left =
+                Expr::Arithmetic(if op == "*" { '*' } else { '/' }, Box::new(left), Box::new(self.unary()?));
         }
         Ok(left)
     }
@@ -420,7 +437,9 @@ impl Parser {
                     None => Err(Fault { at, problem: "the parenthesis is not closed: add `)`".into() }),
                 }
             }),
-            other => Err(Fault { at, problem: format!("expected a name, a number or a text, found {other}") }),
+            other => {
+                Err(Fault { at, problem: format!("expected a name, a number or a text, found {other}") })
+            }
         }
     }
 
@@ -520,12 +539,24 @@ mod tests {
     fn a_syntax_error_says_where_and_what_to_write() {
         for (source, expected) in [
             ("slow = fast", "condition `slow = fast`, column 6: `=` is not a comparison: write `==`"),
-            ("1 < fast < 5", "condition `1 < fast < 5`, column 10: comparisons do not chain: write `a < b and b < c`"),
-            ("slow >", "condition `slow >`, column 7: it ends too early: a name, a number or a text is missing"),
+            (
+                "1 < fast < 5",
+                "condition `1 < fast < 5`, column 10: comparisons do not chain: write `a < b and b < c`",
+            ),
+            (
+                "slow >",
+                "condition `slow >`, column 7: it ends too early: a name, a number or a text is missing",
+            ),
             ("(slow > 1", "condition `(slow > 1`, column 1: the parenthesis is not closed: add `)`"),
             ("é > 1 & b", "condition `é > 1 & b`, column 7: `&` is not known: write `and`"),
-            ("kind == 'a", "condition `kind == 'a`, column 9: the text is not closed: end it with the same quote"),
-            ("1.2.3 > 1", "condition `1.2.3 > 1`, column 1: this is not a number: write for example 0.5 or 1e-3"),
+            (
+                "kind == 'a",
+                "condition `kind == 'a`, column 9: the text is not closed: end it with the same quote",
+            ),
+            (
+                "1.2.3 > 1",
+                "condition `1.2.3 > 1`, column 1: this is not a number: write for example 0.5 or 1e-3",
+            ),
             (
                 "slow > fast fast",
                 "condition `slow > fast fast`, column 13: expected the end, found `fast`: join two conditions with `and` or `or`",
@@ -556,7 +587,9 @@ mod tests {
         for source in ["slow > fast", "kind == 'a'", "mixed == 'a' or mixed > 1", "exit", "not exit"] {
             assert_eq!(check(source), Ok(()), "{source}");
         }
-        for source in ["kind > 1", "kind == 1", "slow + kind > 1", "slow", "slow and exit", "not slow", "-kind > 0"] {
+        for source in
+            ["kind > 1", "kind == 1", "slow + kind > 1", "slow", "slow and exit", "not slow", "-kind > 0"]
+        {
             assert!(check(source).is_err(), "{source}");
         }
     }

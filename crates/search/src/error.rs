@@ -6,7 +6,9 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum SearchError {
     /// The space is not a mapping of names to domains.
-    #[error("parameters: expected a mapping of names to domains, found {found}: write `name: {{ int: [1, 10] }}`")]
+    #[error(
+        "parameters: expected a mapping of names to domains, found {found}: write `name: {{ int: [1, 10] }}`"
+    )]
     NotAMapping {
         /// What was there instead.
         found: &'static str,
@@ -53,7 +55,9 @@ pub enum SearchError {
         high: String,
     },
     /// A number that is not finite, or a range too wide to compute with.
-    #[error("parameters.{parameter}: the bounds {low} and {high} are not finite or too far apart: narrow them")]
+    #[error(
+        "parameters.{parameter}: the bounds {low} and {high} are not finite or too far apart: narrow them"
+    )]
     BoundsTooWide {
         /// The parameter.
         parameter: String,
@@ -79,7 +83,9 @@ pub enum SearchError {
         parameter: String,
     },
     /// A step that is zero, negative, or so small that its multiples cannot be told apart.
-    #[error("parameters.{parameter}: step {step} does not divide the range into distinct values: use a larger one")]
+    #[error(
+        "parameters.{parameter}: step {step} does not divide the range into distinct values: use a larger one"
+    )]
     BadStep {
         /// The parameter.
         parameter: String,
@@ -105,6 +111,14 @@ pub enum SearchError {
         parameter: String,
         /// The choice.
         choice: String,
+    },
+    /// A parameter carries a condition that cannot be parsed.
+    #[error("parameters.{parameter}: {fault}")]
+    InParameter {
+        /// The parameter that carries the condition.
+        parameter: String,
+        /// A [`SearchError::ConditionSyntax`].
+        fault: Box<SearchError>,
     },
     /// A condition that cannot be parsed.
     #[error("condition `{source_text}`, column {column}: {problem}")]
@@ -174,7 +188,9 @@ pub enum SearchError {
         limit: u128,
     },
     /// More parameters than the Sobol table has dimensions.
-    #[error("parameters: {dimensions} parameters vary and the sobol sampler has {limit} dimensions: fix some, or use random or tpe")]
+    #[error(
+        "parameters: {dimensions} parameters vary and the sobol sampler has {limit} dimensions: fix some, or use random or tpe"
+    )]
     TooManyDimensions {
         /// Parameters that vary.
         dimensions: usize,

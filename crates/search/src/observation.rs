@@ -43,8 +43,9 @@ pub struct Observation {
 }
 
 impl Direction {
-    /// Orders the better of two defined values first.
+    /// Orders the better of two defined values first. 0.0 and -0.0 tie.
     pub fn better_first(self, a: f64, b: f64) -> Ordering {
+        let (a, b) = (a + 0.0, b + 0.0);
         match self {
             Direction::Minimize => a.total_cmp(&b),
             Direction::Maximize => b.total_cmp(&a),

@@ -203,7 +203,10 @@ mod tests {
 
     #[test]
     fn later_folds_of_the_trial_itself_are_not_read() {
-        assert_eq!(decide(&[None, Some(1.0)], 1, &[Some(2.0), Some(2.0), Some(0.0)], Minimize), Decision::Prune);
+        assert_eq!(
+            decide(&[None, Some(1.0)], 1, &[Some(2.0), Some(2.0), Some(0.0)], Minimize),
+            Decision::Prune
+        );
     }
 
     #[test]

@@ -27,8 +27,9 @@ impl Stream {
     /// The stream one named step further down the path.
     pub fn named(&self, name: &str) -> Self {
         // FNV-1a: any stable hash will do, `at` mixes it.
-        let hash =
-            name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+        let hash = name
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
         self.at(hash)
     }
 
@@ -78,7 +79,8 @@ mod tests {
         let root = Stream::new(7);
         let x: Vec<f64> = (0..n).map(|k| root.at(k).named("fast").unit() - 0.5).collect();
         let y: Vec<f64> = (0..n).map(|k| root.at(k).named("slow").unit() - 0.5).collect();
-        let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>() / n as f64 * 12.0;
+        let product =
+            |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>() / n as f64 * 12.0;
         let limit = 4.0 / (n as f64).sqrt();
         assert!(product(&x, &y).abs() < limit);
         assert!(product(&x[1..], &x).abs() < limit);

@@ -14,7 +14,7 @@ use crate::value::{Params, Value};
 /// Grid points of a float without `step` and without `points`.
 pub const DEFAULT_POINTS: u32 = 10;
 
-/// The values a parameter can take. All bounds are inclusive.
+/// The values a parameter can take. All bounds are inclusive. Methods are for a domain that [`Space::new`] accepted.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Domain {
     /// `low, low + step, …`, as far as `high`.
@@ -91,7 +91,8 @@ impl Space {
     }
 
     /// Reads the `parameters` of an experiment: a mapping of names to `{ int: [5, 60] }`, `{ float: [1.0, 8.0], log: true }`,
-    /// `{ categorical: [a, b] }` or a bare scalar, with `step`, `points` and `when` where they apply.
+    /// `{ categorical: [a, b] }` or a bare scalar (`{ fixed: 3 }` to give it a condition), with `step`, `points` and `when`
+    /// where they apply.
     pub fn from_json(document: &serde_json::Value) -> Result<Self, SearchError> {
         Self::new(parse::parameters(document)?)
     }
@@ -171,7 +172,9 @@ impl Domain {
                 Some((i128::from(*high) - i128::from(*low)) as u128 / *step as u128 + 1)
             }
             Domain::Float { low, high, .. } if low == high => Some(1),
-            Domain::Float { low, high, step: Some(step), .. } => Some(float_steps(*low, *high, *step) as u128 + 1),
+            Domain::Float { low, high, step: Some(step), .. } => {
+                Some(float_steps(*low, *high, *step) as u128 + 1)
+            }
             Domain::Float { step: None, .. } => None,
             Domain::Categorical(choices) => Some(choices.len() as u128),
             Domain::Fixed(_) => Some(1),
@@ -196,8 +199,11 @@ impl Domain {
             } else if index == last {
                 high
             } else {
-                unwarp(warp(low, log) + (warp(high, log) - warp(low, log)) * (index as f64 / last as f64), log)
-                    .clamp(low, high)
+                unwarp(
+                    warp(low, log) + (warp(high, log) - warp(low, log)) * (index as f64 / last as f64),
+                    log,
+                )
+                .clamp(low, high)
             }),
             _ => self.nth(index),
         }
@@ -227,8 +233,12 @@ impl Domain {
     pub fn nearest(&self, x: f64) -> Value {
         match *self {
             Domain::Float { low, high, step: None, .. } => Value::Float(x.clamp(low, high)),
-            Domain::Float { low, step: Some(step), .. } => self.nth(((x - low) / step).round().max(0.0) as u128),
-            Domain::Int { low, step, .. } => self.nth(((x - low as f64) / step as f64).round().max(0.0) as u128),
+            Domain::Float { low, step: Some(step), .. } => {
+                self.nth(((x - low) / step).round().max(0.0) as u128)
+            }
+            Domain::Int { low, step, .. } => {
+                self.nth(((x - low as f64) / step as f64).round().max(0.0) as u128)
+            }
             Domain::Categorical(_) | Domain::Fixed(_) => self.nth(x.max(0.0) as u128),
         }
     }
@@ -328,7 +338,10 @@ fn validate_domain(parameter: &str, domain: &Domain) -> Result<(), SearchError> 
                 return Err(SearchError::StepWithLog { parameter: parameter() });
             }
             if let Some(step) = *step
-                && !(step > 0.0 && step.is_finite() && float_steps(*low, *high, step) < 9e15 && low + step > *low)
+                && !(step > 0.0
+                    && step.is_finite()
+                    && float_steps(*low, *high, step) < 9e15
+                    && low + step > *low)
             {
                 return Err(SearchError::BadStep { parameter: parameter(), step: step.to_string() });
             }
@@ -341,7 +354,10 @@ fn validate_domain(parameter: &str, domain: &Domain) -> Result<(), SearchError> 
                 return Err(SearchError::NoChoices { parameter: parameter() });
             }
             if let Some((_, twice)) = choices.iter().enumerate().find(|(i, c)| choices[..*i].contains(c)) {
-                return Err(SearchError::DuplicateChoice { parameter: parameter(), choice: twice.to_string() });
+                return Err(SearchError::DuplicateChoice {
+                    parameter: parameter(),
+                    choice: twice.to_string(),
+                });
             }
         }
         Domain::Fixed(_) => {}

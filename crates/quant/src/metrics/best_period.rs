@@ -2,9 +2,11 @@
 //!
 //! Unit: fraction. Not annualised. Undefined for no returns. Source: quantstats `best`.
 
+use crate::metrics::numeric::defined;
+
 /// Largest return of one period; see the file's head.
 pub fn best_period(returns: &[f64]) -> Option<f64> {
-    returns.iter().copied().reduce(f64::max)
+    returns.iter().copied().reduce(f64::max).and_then(defined)
 }
 
 #[cfg(test)]

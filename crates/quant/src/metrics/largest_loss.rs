@@ -2,9 +2,11 @@
 //!
 //! Unit: currency of the account, positive. Undefined without a losing trade.
 
+use crate::metrics::numeric::defined;
+
 /// Loss of the worst trade, positive; see the file's head.
 pub fn largest_loss(trade_pnls: &[f64]) -> Option<f64> {
-    trade_pnls.iter().filter(|&&pnl| pnl < 0.0).map(|pnl| -pnl).reduce(f64::max)
+    trade_pnls.iter().filter(|&&pnl| pnl < 0.0).map(|pnl| -pnl).reduce(f64::max).and_then(defined)
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ mod tests {
 
     #[test]
     fn periods_below_the_peak_count_and_the_recovery_does_not() {
-        assert_eq!(max_drawdown_duration(&[0.1, -0.5, 0.0, 1.0, -0.1, 9.0]), Some(4.0 - 0.0));
+        assert_eq!(max_drawdown_duration(&[0.1, -0.5, 0.0, 1.0, -0.1, 9.0]), Some(2.0));
         assert_eq!(max_drawdown_duration(&[-0.5, 1.0, -0.5, 1.0]), Some(1.0));
     }
 

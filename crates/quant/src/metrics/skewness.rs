@@ -5,7 +5,7 @@
 //! G1 = g1·√(n(n - 1)) / (n - 2). Undefined below two returns and without dispersion.
 //! Source: Joanes and Gill (1998), g1.
 
-use crate::metrics::numeric::{Moments, NOISE, defined};
+use crate::metrics::numeric::{Moments, NOISE, defined, sum};
 
 /// Third standardised moment of the returns; see the file's head.
 pub fn skewness(returns: &[f64]) -> Option<f64> {
@@ -17,12 +17,13 @@ pub(crate) fn standardised_moment(returns: &[f64], order: i32) -> Option<f64> {
     if returns.len() < 2 {
         return None;
     }
+    let count = returns.len() as f64;
     let mean = Moments::of(returns.iter().copied()).mean()?;
-    let average = |terms: &dyn Fn(f64) -> f64| {
-        returns.iter().fold(0.0, |total, r| total + terms(r - mean)) / returns.len() as f64
-    };
-    let std_dev = average(&|deviation| deviation * deviation).sqrt();
-    if std_dev > NOISE { defined(average(&|deviation| power(deviation / std_dev, order))) } else { None }
+    let std_dev = (sum(returns.iter().map(|r| (r - mean) * (r - mean))) / count).sqrt();
+    if std_dev <= NOISE {
+        return None;
+    }
+    defined(sum(returns.iter().map(|r| power((r - mean) / std_dev, order))) / count)
 }
 
 /// Repeated multiplication: `powi` may round differently on another platform.

@@ -2,9 +2,11 @@
 //!
 //! Unit: fraction. Not annualised. Undefined for no returns. Source: quantstats `worst`.
 
+use crate::metrics::numeric::defined;
+
 /// Smallest return of one period; see the file's head.
 pub fn worst_period(returns: &[f64]) -> Option<f64> {
-    returns.iter().copied().reduce(f64::min)
+    returns.iter().copied().reduce(f64::min).and_then(defined)
 }
 
 #[cfg(test)]

@@ -11,7 +11,8 @@ use crate::value::Value;
 const INT_KEYS: &[&str] = &["int", "log", "step", "when"];
 const FLOAT_KEYS: &[&str] = &["float", "log", "points", "step", "when"];
 const CATEGORICAL_KEYS: &[&str] = &["categorical", "when"];
-const DOMAIN_KEYS: &[&str] = &["categorical", "float", "int", "log", "points", "step", "when"];
+const FIXED_KEYS: &[&str] = &["fixed", "when"];
+const DOMAIN_KEYS: &[&str] = &["categorical", "fixed", "float", "int", "log", "points", "step", "when"];
 
 pub(super) fn parameters(document: &Json) -> Result<Vec<Parameter>, SearchError> {
     let mapping = document.as_object().ok_or(SearchError::NotAMapping { found: describe(document) })?;
@@ -37,14 +38,18 @@ fn parameter(name: &str, json: &Json) -> Result<Parameter, SearchError> {
         }
     };
     let fields = Fields { parameter: name, row };
-    let (int, float, categorical) = (row.get("int"), row.get("float"), row.get("categorical"));
-    let domain = match (int, float, categorical) {
-        (Some(bounds), None, None) => {
+    let domain = match (row.get("int"), row.get("float"), row.get("categorical"), row.get("fixed")) {
+        (Some(bounds), None, None, None) => {
             fields.only(INT_KEYS)?;
             let (low, high) = fields.bounds("int", bounds, integer, "a whole number")?;
-            Domain::Int { low, high, step: fields.get("step", integer, "a whole number")?.unwrap_or(1), log: fields.log()? }
+            Domain::Int {
+                low,
+                high,
+                step: fields.get("step", integer, "a whole number")?.unwrap_or(1),
+                log: fields.log()?,
+            }
         }
-        (None, Some(bounds), None) => {
+        (None, Some(bounds), None, None) => {
             fields.only(FLOAT_KEYS)?;
             let (low, high) = fields.bounds("float", bounds, Json::as_f64, "a number")?;
             let step = fields.get("step", Json::as_f64, "a number")?;
@@ -54,27 +59,35 @@ fn parameter(name: &str, json: &Json) -> Result<Parameter, SearchError> {
             }
             Domain::Float { low, high, step, log: fields.log()?, points: points.unwrap_or(DEFAULT_POINTS) }
         }
-        (None, None, Some(choices)) => {
+        (None, None, Some(choices), None) => {
             fields.only(CATEGORICAL_KEYS)?;
-            let choices = choices.as_array().and_then(|list| list.iter().map(value).collect::<Option<Vec<_>>>());
+            let choices =
+                choices.as_array().and_then(|list| list.iter().map(value).collect::<Option<Vec<_>>>());
             Domain::Categorical(choices.ok_or_else(|| {
                 shape("`categorical` is not a list of scalars".into(), "write `categorical: [a, b]`")
             })?)
         }
+        (None, None, None, Some(fixed)) => {
+            fields.only(FIXED_KEYS)?;
+            Domain::Fixed(value(fixed).ok_or_else(|| shape(format!("`fixed` is {fixed}"), "write a scalar"))?)
+        }
         _ => {
             fields.only(DOMAIN_KEYS)?;
-            let problem = "it needs exactly one of `int`, `float` and `categorical`".to_string();
+            let problem = "it needs exactly one of `int`, `float`, `categorical` and `fixed`".to_string();
             return Err(shape(problem, "write for example `{ int: [1, 10] }`, or a bare value to fix it"));
         }
     };
     let when = fields.get("when", |json| json.as_str().map(str::to_string), "a text like \"slow > fast\"")?;
-    let when = when.map(|source| Condition::parse(&source)).transpose()?;
+    let when = when.map(|source| Condition::parse(&source)).transpose();
+    let when = when
+        .map_err(|fault| SearchError::InParameter { parameter: name.to_string(), fault: Box::new(fault) })?;
     Ok(Parameter { name: name.to_string(), domain, when })
 }
 
 fn parameter_document(parameter: &Parameter) -> Json {
     let mut row = match &parameter.domain {
-        Domain::Fixed(value) => return json!(value),
+        Domain::Fixed(value) if parameter.when.is_none() => return json!(value),
+        Domain::Fixed(value) => json!({ "fixed": value }),
         Domain::Int { low, high, step, log } => {
             let mut row = json!({ "int": [low, high] });
             if *step != 1 {
@@ -123,9 +136,16 @@ impl Fields<'_> {
         }
     }
 
-    fn get<T>(&self, key: &str, read: impl Fn(&Json) -> Option<T>, wanted: &str) -> Result<Option<T>, SearchError> {
+    fn get<T>(
+        &self,
+        key: &str,
+        read: impl Fn(&Json) -> Option<T>,
+        wanted: &str,
+    ) -> Result<Option<T>, SearchError> {
         let Some(json) = self.row.get(key) else { return Ok(None) };
-        read(json).map(Some).ok_or_else(|| self.fault(format!("`{key}` is {json}, not {wanted}"), "correct it or leave it out"))
+        read(json).map(Some).ok_or_else(|| {
+            self.fault(format!("`{key}` is {json}, not {wanted}"), "correct it or leave it out")
+        })
     }
 
     fn log(&self) -> Result<bool, SearchError> {
@@ -143,7 +163,8 @@ impl Fields<'_> {
             return Err(self.fault(format!("`{key}` is {json}, not two bounds"), "write `[low, high]`"));
         };
         let bound = |json: &Json| {
-            read(json).ok_or_else(|| self.fault(format!("the bound {json} is not {wanted}"), "correct the bound"))
+            read(json)
+                .ok_or_else(|| self.fault(format!("the bound {json} is not {wanted}"), "correct the bound"))
         };
         Ok((bound(low)?, bound(high)?))
     }

@@ -55,6 +55,7 @@ fn plan() -> TrialPlan {
         },
         account: AccountTerms { currency: "USD".into(), capital: 1e5, percent: 95.0, allow_short: true },
         folds: vec![FoldRange { train_from: 0, train_to: 100, test_from: 124, test_to: 200 }],
+        embargo_bars: 12,
         objective: "sharpe".into(),
         maximize: true,
         periods_per_year: 5_876.25,

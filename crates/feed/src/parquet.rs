@@ -1,0 +1,190 @@
+//! Trades or quotes in Parquet, read batch by batch; columns are found by the same names as in CSV.
+//!
+//! Every column is read as text, so prices stay as written: a decimal or text column to the last digit, a binary
+//! floating-point one as the shortest decimal that means the same number.
+
+use std::fs::File;
+use std::sync::atomic::Ordering;
+
+use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, cast::AsArray};
+use arrow_cast::cast;
+use arrow_schema::{ArrowError, DataType, SchemaRef};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+
+use crate::block::{Reader, Row, Tick, TickColumns};
+use crate::error::FeedError;
+use crate::format::{Format, Options};
+use crate::input::{SourceFile, listed};
+use crate::table::{TickLayout, TickTable, TimeColumn};
+
+pub(crate) struct ParquetTicks {
+    batches: Batches,
+    table: TickTable,
+}
+
+impl ParquetTicks {
+    /// Reads the columns of symbols and markets once to know that the wanted one is there, and only one.
+    pub fn new(file: &SourceFile, options: &Options, batch_rows: usize) -> Result<ParquetTicks, FeedError> {
+        let schema = builder(file)?.schema().clone();
+        let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+        let first =
+            Batches::open(file, (0..names.len()).filter(|index| is_flat(&schema, *index)).collect(), 1)?;
+        let first = first.into_first()?;
+        let layout = TickLayout::find(&names, |index| first.field(index).map(<[u8]>::to_vec));
+        let mut layout = layout.map_err(|needed| FeedError::MissingColumns {
+            file: file.shown.clone(),
+            format: Format::Parquet,
+            needed: needed.to_owned(),
+            found: listed(&names),
+            hint: "or convert bars to CSV",
+        })?;
+        // A column of dates or timestamps brings its own unit.
+        let keep_integer_unit = |column: &mut TimeColumn| {
+            if !schema.field(column.index).data_type().is_integer() {
+                column.unit = None;
+            }
+        };
+        keep_integer_unit(&mut layout.time);
+        layout.recorder_time.iter_mut().for_each(keep_integer_unit);
+
+        let mut table = TickTable::new(layout, options);
+        let keys: Vec<usize> = table.layout.keys().collect();
+        if !keys.is_empty() {
+            let mut batches = Batches::open(file, keys, batch_rows)?;
+            while batches.advance()? {
+                table.is_wanted(|index| batches.field(index)).map_err(|markets| {
+                    FeedError::SeveralMarkets {
+                        file: file.shown.clone(),
+                        row: batches.rows as i64,
+                        symbol: table.wanted.symbol().to_owned(),
+                        markets,
+                    }
+                })?;
+            }
+            table.wanted.finish(&file.shown)?;
+        }
+        let batches = Batches::open(file, table.layout.used(), batch_rows)?;
+        Ok(ParquetTicks { batches, table })
+    }
+
+    pub fn columns(&self) -> TickColumns {
+        self.table.layout.columns()
+    }
+}
+
+impl Reader<Tick> for ParquetTicks {
+    fn next(&mut self) -> Result<Option<Row<Tick>>, FeedError> {
+        while self.batches.advance()? {
+            let field = |index| self.batches.field(index);
+            // A second market was looked for at the opening.
+            if self.table.is_wanted(field) == Ok(true) {
+                let number = self.batches.rows as i64;
+                return Ok(Some(Row { number, data: self.table.tick(field) }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn rows_read(&self) -> u64 {
+        self.batches.rows
+    }
+
+    fn fault_line(&self) -> (u64, String) {
+        let used = self.table.layout.used();
+        let texts =
+            used.iter().map(|index| String::from_utf8_lossy(self.batches.field(*index).unwrap_or_default()));
+        (self.batches.rows, texts.collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// Rows of some columns, as text.
+struct Batches {
+    file: SourceFile,
+    reader: ParquetRecordBatchReader,
+    /// Rows of the whole file.
+    total: u64,
+    /// The current batch by the schema's index; `None` where a column is not read.
+    columns: Vec<Option<StringArray>>,
+    projected: Vec<usize>,
+    /// Position of the current row in the batch, from 1, and the batch's length.
+    at: usize,
+    length: usize,
+    rows: u64,
+}
+
+impl Batches {
+    /// `projected` in rising order.
+    fn open(file: &SourceFile, mut projected: Vec<usize>, batch_rows: usize) -> Result<Batches, FeedError> {
+        projected.sort_unstable();
+        let builder = builder(file)?;
+        let total = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
+        let columns = vec![None; builder.schema().fields().len()];
+        let mask = ProjectionMask::roots(builder.parquet_schema(), projected.iter().copied());
+        let reader = builder.with_projection(mask).with_batch_size(batch_rows).build();
+        let reader = reader.map_err(|error| damaged(file, 0, &error.to_string()))?;
+        Ok(Batches { file: file.clone(), reader, total, columns, projected, at: 0, length: 0, rows: 0 })
+    }
+
+    /// Stays at the first row.
+    fn into_first(mut self) -> Result<Batches, FeedError> {
+        self.advance()?;
+        Ok(self)
+    }
+
+    fn advance(&mut self) -> Result<bool, FeedError> {
+        while self.at == self.length {
+            let Some(batch) = self.reader.next() else {
+                return Ok(false);
+            };
+            batch
+                .and_then(|batch| self.load(&batch))
+                .map_err(|error| damaged(&self.file, self.rows, &error.to_string()))?;
+            let read = u128::from(self.file.bytes) * u128::from(self.rows) / u128::from(self.total.max(1));
+            self.file.read.store(read as u64, Ordering::Relaxed);
+        }
+        self.at += 1;
+        self.rows += 1;
+        Ok(true)
+    }
+
+    fn load(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
+        for (index, array) in self.projected.iter().zip(batch.columns()) {
+            self.columns[*index] = Some(text_column(array)?);
+        }
+        (self.at, self.length) = (0, batch.num_rows());
+        Ok(())
+    }
+
+    /// The current row's text in a column; `None` for null.
+    fn field(&self, index: usize) -> Option<&[u8]> {
+        let row = self.at.checked_sub(1)?;
+        let column = self.columns.get(index)?.as_ref().filter(|column| column.is_valid(row))?;
+        Some(column.value(row).as_bytes())
+    }
+}
+
+fn builder(file: &SourceFile) -> Result<ParquetRecordBatchReaderBuilder<File>, FeedError> {
+    let opened = File::open(&file.path).map_err(|error| file.io(error))?;
+    ParquetRecordBatchReaderBuilder::try_new(opened).map_err(|error| damaged(file, 0, &error.to_string()))
+}
+
+fn damaged(file: &SourceFile, row: u64, what: &str) -> FeedError {
+    FeedError::Damaged { file: file.shown.clone(), row, what: what.to_owned() }
+}
+
+fn is_flat(schema: &SchemaRef, index: usize) -> bool {
+    !schema.field(index).data_type().is_nested()
+}
+
+/// Any flat column as text: times in ISO 8601, numbers as the shortest decimal.
+fn text_column(array: &ArrayRef) -> Result<StringArray, ArrowError> {
+    let array = match array.data_type() {
+        // Named zones need a zone database to be written out; the instant does not.
+        DataType::Timestamp(unit, Some(_)) => {
+            cast(array, &DataType::Timestamp(*unit, Some("+00:00".into())))?
+        }
+        _ => array.clone(),
+    };
+    Ok(cast(&array, &DataType::Utf8)?.as_string::<i32>().clone())
+}

@@ -1,0 +1,329 @@
+//! The way in: opens a file in its format and cuts its rows into blocks.
+
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+use gauntlet_domain::market::{BarBlock, ROWS_PER_BLOCK, TickBlock};
+use gauntlet_domain::time::NANOS_PER_SECOND;
+use gauntlet_domain::{BarSpec, ContentHash};
+
+use crate::bars_csv::CsvBars;
+use crate::binance::{self, BinanceMessages};
+use crate::block::{
+    Bar, BarColumns, Reader, Row, Tick, TickColumns, finish_ticks, new_tick_block, push_bar, push_tick,
+};
+use crate::csv::CsvTicks;
+use crate::detect::format_of;
+use crate::error::FeedError;
+use crate::format::{Format, Options};
+use crate::input::SourceFile;
+use crate::lean_bar::{LeanBars, spec_by_path};
+use crate::lean_quote::{self, LeanQuotes};
+use crate::parquet::ParquetTicks;
+use crate::text::TextRows;
+use crate::time::Clock;
+
+/// Bytes of text, or rows of Parquet times 32, that are held at a time.
+const CHUNK: usize = 256 * 1024;
+
+/// Rows by which a file is judged to be in the format.
+const TRIED_ROWS: u64 = 100;
+
+/// Rows of one instrument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Block {
+    /// Ticks.
+    Ticks(TickBlock),
+    /// Bars.
+    Bars(BarBlock),
+}
+
+/// A file being read. After an error it is of no further use.
+pub struct Source {
+    file: SourceFile,
+    format: Format,
+    instrument: String,
+    hash: String,
+    blocks: i64,
+    rows: Rows,
+}
+
+enum Rows {
+    Ticks { rows: Tried<Tick>, columns: TickColumns },
+    Bars { rows: Tried<Bar>, columns: BarColumns, spec: Option<BarSpec> },
+}
+
+/// Opens a file: finds out its format where `options` leaves it open, reads it once for its hash, and checks that
+/// it has what its format needs. Errors in rows and in compressed data come out of [`Source::next_block`].
+pub fn open(path: &Path, options: &Options) -> Result<Source, FeedError> {
+    open_in_chunks(path, options, CHUNK)
+}
+
+/// [`open`] with another size of buffers, which changes no block.
+fn open_in_chunks(path: &Path, options: &Options, chunk: usize) -> Result<Source, FeedError> {
+    let file = SourceFile::inspect(path)?;
+    let format = format_of(&file, options.format)?;
+    let rows = open_rows(&file, format, options, chunk)?;
+    let (instrument, hash) = (options.instrument.to_string(), file.hash.to_string());
+    Ok(Source { file, format, instrument, hash, blocks: 0, rows })
+}
+
+fn open_rows(file: &SourceFile, format: Format, options: &Options, chunk: usize) -> Result<Rows, FeedError> {
+    let ticks = |reader: Box<dyn Reader<Tick>>, columns| Rows::Ticks { rows: Tried::new(reader), columns };
+    let bars =
+        |reader: Box<dyn Reader<Bar>>, columns, spec| Rows::Bars { rows: Tried::new(reader), columns, spec };
+    if format == Format::Parquet {
+        let reader = ParquetTicks::new(file, options, (chunk / 32).max(1))?;
+        let columns = reader.columns();
+        return Ok(ticks(Box::new(reader), columns));
+    }
+    let clock = Clock::new(options.utc_offset_seconds);
+    let text = file.text()?;
+    let rows = TextRows::new(text.bytes, file.shown.clone(), chunk);
+    Ok(match format {
+        Format::LeanQuote => {
+            let reader = LeanQuotes::new(rows, &file.name, text.entry.as_deref(), clock)?;
+            ticks(Box::new(reader), lean_quote::COLUMNS)
+        }
+        Format::BinanceJsonl => ticks(Box::new(BinanceMessages::new(rows, options)), binance::COLUMNS),
+        Format::Csv | Format::Parquet => {
+            let reader = CsvTicks::new(rows, options)?;
+            let columns = reader.columns();
+            ticks(Box::new(reader), columns)
+        }
+        Format::BarsCsv => {
+            let reader = CsvBars::new(rows, options)?;
+            let columns = reader.columns();
+            bars(Box::new(reader), columns, options.bar_spec)
+        }
+        Format::LeanBar => {
+            let reader = LeanBars::new(rows, clock)?.map_err(|found| FeedError::WrongFormat {
+                file: file.shown.clone(),
+                asked: Format::LeanBar,
+                found: format!("its first row has {found} columns"),
+            })?;
+            let columns = reader.columns();
+            bars(Box::new(reader), columns, options.bar_spec.or_else(|| spec_by_path(&file.path)))
+        }
+    })
+}
+
+impl Source {
+    /// SHA-256 of the file's bytes.
+    pub fn source_hash(&self) -> ContentHash {
+        self.file.hash
+    }
+
+    /// The file's name without folders.
+    pub fn name(&self) -> &str {
+        &self.file.name
+    }
+
+    /// The format that it is read in.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The file's length.
+    pub fn bytes_total(&self) -> u64 {
+        self.file.bytes
+    }
+
+    /// Bytes of the file that were read so far, for a progress bar; an estimate by rows for Parquet.
+    pub fn bytes_read(&self) -> u64 {
+        self.file.read.load(Ordering::Relaxed)
+    }
+
+    /// Data rows that were read so far, whatever instrument they are of. May be ahead of the blocks.
+    pub fn rows_read(&self) -> u64 {
+        match &self.rows {
+            Rows::Ticks { rows, .. } => rows.reader.rows_read(),
+            Rows::Bars { rows, .. } => rows.reader.rows_read(),
+        }
+    }
+
+    /// The next block: full, unless it is the last. `None` at the end of the file.
+    pub fn next_block(&mut self) -> Result<Option<Block>, FeedError> {
+        let (instrument, source) = (self.instrument.clone(), self.hash.clone());
+        let (shown, format) = (&self.file.shown, self.format);
+        let block = match &mut self.rows {
+            Rows::Ticks { rows, columns } => {
+                let mut block = new_tick_block(instrument, source, self.blocks);
+                rows.take_block(shown, format, |row, before| push_tick(&mut block, *columns, row, before))?;
+                finish_ticks(&mut block);
+                (!block.is_empty()).then_some(Block::Ticks(block))
+            }
+            Rows::Bars { rows, columns, spec } => {
+                let mut block = BarBlock { instrument, source, block: self.blocks, ..BarBlock::default() };
+                rows.take_block(shown, format, |row, before| push_bar(&mut block, *columns, row, before))?;
+                if block.rows.is_empty() {
+                    None
+                } else {
+                    let known = match *spec {
+                        Some(spec) => spec,
+                        None => smallest_spacing(&block)
+                            .map_err(|what| FeedError::NoSpec { file: shown.clone(), what })?,
+                    };
+                    *spec = Some(known);
+                    block.spec = known.to_string();
+                    Some(Block::Bars(block))
+                }
+            }
+        };
+        self.blocks += i64::from(block.is_some());
+        Ok(block)
+    }
+}
+
+/// The spec of bars as far apart as the nearest two of the block. `Err` says why there is none.
+fn smallest_spacing(block: &BarBlock) -> Result<BarSpec, String> {
+    const HOUR: u64 = 3_600 * NANOS_PER_SECOND.unsigned_abs();
+    let times: Vec<i64> = block
+        .open_times
+        .iter()
+        .zip(&block.kinds)
+        .filter(|(_, kind)| **kind == 1)
+        .map(|(time, _)| *time)
+        .collect();
+    let spacings = times.windows(2).map(|pair| pair[1].abs_diff(pair[0])).filter(|spacing| *spacing > 0);
+    let smallest = spacings.min().ok_or("its rows do not tell how long its bars are")?;
+    let seconds = match smallest {
+        // Days of local time have 23 or 25 hours when the clocks change.
+        _ if (23 * HOUR..=25 * HOUR).contains(&smallest) => 86_400,
+        _ if smallest > 25 * HOUR => {
+            return Err(format!(
+                "its bars are {} days or more apart, longer than a day",
+                smallest / (24 * HOUR)
+            ));
+        }
+        _ if smallest % NANOS_PER_SECOND.unsigned_abs() != 0 => {
+            return Err(format!(
+                "its nearest bars are {smallest} nanoseconds apart, no whole number of seconds"
+            ));
+        }
+        _ => smallest / NANOS_PER_SECOND.unsigned_abs(),
+    };
+    Ok(BarSpec::Time { seconds: seconds as u32 })
+}
+
+/// A reader whose first rows are watched: when most of them cannot be read, the file is of another format.
+struct Tried<T> {
+    reader: Box<dyn Reader<T>>,
+    /// Time of the row before.
+    before: i64,
+    tried: u64,
+    bad: u64,
+    first_bad: Option<(u64, String)>,
+    judged: bool,
+}
+
+impl<T> Tried<T> {
+    fn new(reader: Box<dyn Reader<T>>) -> Tried<T> {
+        Tried { reader, before: 0, tried: 0, bad: 0, first_bad: None, judged: false }
+    }
+
+    /// Gives a block's worth of rows, or those that are left, to `push`, which returns their time.
+    fn take_block(
+        &mut self,
+        file: &str,
+        format: Format,
+        mut push: impl FnMut(Row<T>, i64) -> i64,
+    ) -> Result<(), FeedError> {
+        for _ in 0..ROWS_PER_BLOCK {
+            let Some(row) = self.reader.next()? else {
+                if self.reader.rows_read() == 0 {
+                    return Err(FeedError::Empty { file: file.to_owned(), what: "it has no data row" });
+                }
+                return self.judge(file, format);
+            };
+            if !self.judged {
+                self.watch(&row);
+                if self.tried == TRIED_ROWS {
+                    self.judge(file, format)?;
+                }
+            }
+            self.before = push(row, self.before);
+        }
+        Ok(())
+    }
+
+    fn watch(&mut self, row: &Row<T>) {
+        self.tried += 1;
+        if row.data.as_ref().is_err_and(|fault| !fault.missing) {
+            self.bad += 1;
+            self.first_bad.get_or_insert_with(|| self.reader.fault_line());
+        }
+    }
+
+    fn judge(&mut self, file: &str, format: Format) -> Result<(), FeedError> {
+        self.judged = true;
+        if 2 * self.bad <= self.tried {
+            return Ok(());
+        }
+        let (line, text) = self.first_bad.take().unwrap_or_default();
+        Err(FeedError::Unreadable {
+            file: file.to_owned(),
+            format,
+            bad: self.bad,
+            of: self.tried,
+            line,
+            text,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gauntlet_domain::InstrumentId;
+    use std::io::Write;
+
+    fn blocks(path: &Path, options: &Options, chunk: usize) -> Vec<Block> {
+        let mut source = open_in_chunks(path, options, chunk).unwrap();
+        std::iter::from_fn(|| source.next_block().unwrap()).collect()
+    }
+
+    #[test]
+    fn blocks_do_not_depend_on_the_size_of_buffers() {
+        let folder = tempfile::tempdir().unwrap();
+        let quotes = folder.path().join("20140504_quote.csv");
+        let text: String = (0..10_000).map(|row| format!("{},1.{row:05},1.5\n", row * 1_000)).collect();
+        std::fs::write(&quotes, &text).unwrap();
+        let trades = folder.path().join("trades.csv.gz");
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(b"time,price,size,side\n").unwrap();
+        for row in 0..9_000 {
+            writeln!(gzip, "{},1.{row:05},2,buy", 1_700_000_000 + row).unwrap();
+        }
+        std::fs::write(&trades, gzip.finish().unwrap()).unwrap();
+        let options = Options::new(InstrumentId::new("EURUSD", "TEST").unwrap());
+        for (path, rows) in [(&quotes, 10_000), (&trades, 9_000)] {
+            let expected = blocks(path, &options, CHUNK);
+            let lengths = expected.iter().map(|block| match block {
+                Block::Ticks(block) => block.len(),
+                Block::Bars(block) => block.rows.len(),
+            });
+            assert_eq!(
+                lengths.collect::<Vec<_>>(),
+                [ROWS_PER_BLOCK, ROWS_PER_BLOCK, rows - 2 * ROWS_PER_BLOCK]
+            );
+            for chunk in [7, 64, 1_000, 65_536] {
+                assert!(blocks(path, &options, chunk) == expected, "chunks of {chunk} give other blocks");
+            }
+        }
+    }
+
+    #[test]
+    fn the_nearest_bars_tell_the_spec() {
+        const HOUR: i64 = 3_600 * NANOS_PER_SECOND;
+        let spec = |times: &[i64]| {
+            let block =
+                BarBlock { open_times: times.to_vec(), kinds: vec![1; times.len()], ..BarBlock::default() };
+            smallest_spacing(&block).map(|spec| spec.to_string())
+        };
+        assert_eq!(spec(&[0, 5 * HOUR, 6 * HOUR, 6 * HOUR]), Ok("time:1h".into()));
+        assert_eq!(spec(&[0, 24 * HOUR, 47 * HOUR]), Ok("time:1d".into()));
+        assert!(spec(&[0, 168 * HOUR]).unwrap_err().contains("7 days"));
+        assert!(spec(&[0]).is_err() && spec(&[]).is_err() && spec(&[0, 1]).is_err());
+    }
+}

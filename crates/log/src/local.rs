@@ -1,0 +1,470 @@
+//! The log of one machine: a coordinator for the groups, and one thread that gathers waiting commits into one durable
+//! write (group commit), over a store.
+//!
+//! A commit is checked for fencing by that thread right before it is written, so nobody can lose a task between the
+//! check and the write.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::coordinator::{Change, Coordinator};
+use crate::frame;
+use crate::partitioner::partition_for;
+use crate::port::{
+    Commit, CommitOutcome, EventLog, LogError, Member, NewRecord, Polled, Positions, Record, Slot,
+    StateSnapshot, Tail, TopicConfig, TopicPartition,
+};
+use crate::store::disk::DiskStore;
+use crate::store::memory::MemoryStore;
+use crate::store::{Batch, Placed, Store, StoredTopic};
+
+/// Commits that may wait for the writer; a full queue holds its senders back.
+const QUEUE: usize = 256;
+/// Output bytes that one durable write gathers at most.
+const GROUP_BYTES: usize = 16 << 20;
+/// Bytes that one poll returns at most, give or take one record.
+const POLL_BYTES: usize = 8 << 20;
+
+/// The embedded log.
+pub struct LocalLog {
+    shared: Arc<Shared>,
+    writer: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    store: Box<dyn Store>,
+    topics: Mutex<HashMap<String, StoredTopic>>,
+    /// Read-locked by polls and by the writer until its batch is durable; write-locked to change membership.
+    coordinator: RwLock<Coordinator>,
+    /// Counts durable writes and changes of membership; readers wait for it to move.
+    version: Mutex<u64>,
+    moved: Condvar,
+    commits: Mutex<Option<Sender<Request>>>,
+}
+
+/// One waiting commit.
+struct Request {
+    /// Who commits; `None` is an append from outside any group.
+    member: Option<(String, u32, u64)>,
+    commit: Commit,
+    answer: Sender<Result<CommitOutcome, LogError>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Data behind these locks is replaced whole, never left half-changed by a panic.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl LocalLog {
+    /// A log in memory.
+    pub fn in_memory() -> Result<LocalLog, LogError> {
+        LocalLog::over(Box::new(MemoryStore::default()))
+    }
+
+    /// The log in one file, created when it is not there.
+    pub fn open(path: &Path) -> Result<LocalLog, LogError> {
+        LocalLog::over(Box::new(DiskStore::open(path)?))
+    }
+
+    fn over(store: Box<dyn Store>) -> Result<LocalLog, LogError> {
+        let topics = store.topics()?.into_iter().map(|topic| (topic.name.clone(), topic)).collect();
+        let (sender, receiver) = bounded(QUEUE);
+        let shared = Arc::new(Shared {
+            store,
+            topics: Mutex::new(topics),
+            coordinator: RwLock::default(),
+            version: Mutex::new(0),
+            moved: Condvar::new(),
+            commits: Mutex::new(Some(sender)),
+        });
+        let writer = std::thread::Builder::new()
+            .name("log-writer".into())
+            .spawn({
+                let shared = shared.clone();
+                move || write_commits(&shared, &receiver)
+            })
+            .map_err(|error| LogError::Store(format!("cannot start the writer thread: {error}")))?;
+        Ok(LocalLog { shared, writer: Some(writer) })
+    }
+}
+
+impl Drop for LocalLog {
+    /// Waits for the commits that are under way.
+    fn drop(&mut self) {
+        lock(&self.shared.commits).take();
+        if let Some(writer) = self.writer.take() {
+            // A writer that panicked has already answered its callers with an error.
+            let _ = writer.join();
+        }
+    }
+}
+
+impl Shared {
+    fn topic(&self, name: &str) -> Result<StoredTopic, LogError> {
+        lock(&self.topics).get(name).cloned().ok_or_else(|| LogError::UnknownTopic { topic: name.to_owned() })
+    }
+
+    fn membership(&self) -> RwLockWriteGuard<'_, Coordinator> {
+        self.coordinator.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn announce(&self) {
+        *lock(&self.version) += 1;
+        self.moved.notify_all();
+    }
+
+    /// Waits until something moved since `seen` or time is up; gives the new version.
+    fn wait(&self, seen: u64, until: Instant) -> u64 {
+        let mut version = lock(&self.version);
+        while *version == seen {
+            let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
+            else {
+                break;
+            };
+            (version, _) = self.moved.wait_timeout(version, left).unwrap_or_else(PoisonError::into_inner);
+        }
+        *version
+    }
+
+    fn version(&self) -> u64 {
+        *lock(&self.version)
+    }
+
+    fn submit(&self, member: Option<(String, u32, u64)>, commit: Commit) -> Result<CommitOutcome, LogError> {
+        let closed = || LogError::Store("the log is closed".into());
+        let (answer, answered) = bounded(1);
+        let sender = lock(&self.commits).clone().ok_or_else(closed)?;
+        sender.send(Request { member, commit, answer }).map_err(|_| closed())?;
+        drop(sender);
+        answered.recv().unwrap_or(Ok(CommitOutcome::Unknown))
+    }
+
+    /// Reads whatever is there from `next` on, partition by partition, and moves `next` forward.
+    fn read(
+        &self,
+        next: &mut [(u32, TopicPartition, u64)],
+        max_records: usize,
+    ) -> Result<Vec<Record>, LogError> {
+        let mut records = Vec::new();
+        for (topic, partition, offset) in next.iter_mut() {
+            let left = max_records.saturating_sub(records.len());
+            if left == 0 {
+                break;
+            }
+            let (start, end) = self.store.bounds(*topic, partition.partition)?;
+            if *offset < start {
+                return Err(LogError::OutOfRange { partition: partition.clone(), start, asked: *offset });
+            }
+            if *offset >= end {
+                continue;
+            }
+            let read = self.store.read((*topic, partition), *offset, left, POLL_BYTES)?;
+            if read.is_empty() {
+                let detail = format!("the record is missing, the partition ends at {end}");
+                return Err(LogError::Corrupt { partition: partition.clone(), offset: *offset, detail });
+            }
+            *offset += read.len() as u64;
+            records.extend(read);
+        }
+        // The next read begins with another partition, so that a busy one does not starve the others.
+        if !records.is_empty() && next.len() > 1 {
+            next.rotate_left(1);
+        }
+        Ok(records)
+    }
+}
+
+/// Gathers waiting commits and writes them as one batch, for as long as anybody can commit.
+fn write_commits(shared: &Shared, requests: &Receiver<Request>) {
+    let mut ends: BTreeMap<(u32, u32), u64> = BTreeMap::new();
+    while let Ok(first) = requests.recv() {
+        let mut group = vec![first];
+        let mut bytes = output_bytes(&group[0].commit);
+        while bytes < GROUP_BYTES
+            && let Ok(next) = requests.try_recv()
+        {
+            bytes += output_bytes(&next.commit);
+            group.push(next);
+        }
+        write_group(shared, group, &mut ends);
+    }
+}
+
+fn output_bytes(commit: &Commit) -> usize {
+    commit
+        .outputs
+        .iter()
+        .map(|record| record.value.as_ref().map_or(0, Vec::len) + record.key.len() + 64)
+        .sum()
+}
+
+fn write_group(shared: &Shared, group: Vec<Request>, ends: &mut BTreeMap<(u32, u32), u64>) {
+    // Held until the batch is durable: membership cannot change between the check and the write.
+    let coordinator = shared.coordinator.read().unwrap_or_else(PoisonError::into_inner);
+    let mut batch = Batch::default();
+    let mut answers = Vec::with_capacity(group.len());
+    let mut new_ends = ends.clone();
+    for request in group {
+        if let Some((processor, slot, epoch)) = &request.member {
+            let owns = |partition| coordinator.owns(processor, *slot, *epoch, partition);
+            if !coordinator.is_current(processor, *slot, *epoch) || !request.commit.positions.keys().all(owns)
+            {
+                // The answer may go to a thread that has given up waiting; then nobody is there to be told.
+                let _ = request.answer.send(Ok(CommitOutcome::Fenced));
+                continue;
+            }
+        }
+        match place(shared, request.member.as_ref(), request.commit, &mut new_ends, &mut batch) {
+            Ok(()) => answers.push(request.answer),
+            Err(error) => {
+                let _ = request.answer.send(Err(error));
+            }
+        }
+    }
+    let written = shared.store.write(batch);
+    drop(coordinator);
+    match written {
+        Ok(()) => {
+            *ends = new_ends;
+            shared.announce();
+            for answer in answers {
+                let _ = answer.send(Ok(CommitOutcome::Committed));
+            }
+        }
+        Err(error) => {
+            ends.clear();
+            let text = error.to_string();
+            let mut first = Some(error);
+            for answer in answers {
+                let error = first.take().unwrap_or_else(|| LogError::Store(text.clone()));
+                let _ = answer.send(Err(error));
+            }
+        }
+    }
+}
+
+/// Gives every output its offset and adds the commit to the batch; on an error nothing of it is added.
+fn place(
+    shared: &Shared,
+    member: Option<&(String, u32, u64)>,
+    commit: Commit,
+    ends: &mut BTreeMap<(u32, u32), u64>,
+    batch: &mut Batch,
+) -> Result<(), LogError> {
+    let mut placed = Vec::with_capacity(commit.outputs.len());
+    for record in &commit.outputs {
+        let topic = shared.topic(&record.topic)?;
+        placed.push((topic.id, partition_for(&record.key, topic.partitions)));
+    }
+    let mut positions = Vec::with_capacity(commit.positions.len());
+    let processor = member.map_or("", |(processor, ..)| processor);
+    for (partition, offset) in commit.positions {
+        let topic = shared.topic(&partition.topic)?;
+        positions.push((processor.to_owned(), topic.id, partition.partition, offset));
+    }
+    for ((topic, partition), record) in placed.into_iter().zip(&commit.outputs) {
+        let end = match ends.get(&(topic, partition)) {
+            Some(end) => *end,
+            None => shared.store.bounds(topic, partition)?.1,
+        };
+        ends.insert((topic, partition), end + 1);
+        batch.records.push(Placed { topic, partition, offset: end, bytes: frame::encode(record) });
+    }
+    batch.positions.extend(positions);
+    let snapshots = commit.snapshots.into_iter();
+    batch.snapshots.extend(snapshots.map(|(task, snapshot)| (processor.to_owned(), task, snapshot)));
+    Ok(())
+}
+
+impl EventLog for LocalLog {
+    fn create_topics(&self, wanted: &[TopicConfig]) -> Result<(), LogError> {
+        let mut topics = lock(&self.shared.topics);
+        let mut next_id = topics.values().map(|topic| topic.id + 1).max().unwrap_or(0);
+        let mut new = Vec::new();
+        for topic in wanted {
+            match topics.get(&topic.name) {
+                Some(found) if found.partitions != topic.partitions => {
+                    return Err(LogError::PartitionsDiffer {
+                        topic: topic.name.clone(),
+                        found: found.partitions,
+                        wanted: topic.partitions,
+                    });
+                }
+                Some(_) => {}
+                None => {
+                    new.push(StoredTopic {
+                        name: topic.name.clone(),
+                        id: next_id,
+                        partitions: topic.partitions,
+                    });
+                    next_id += 1;
+                }
+            }
+        }
+        if !new.is_empty() {
+            self.shared.store.add_topics(&new)?;
+            topics.extend(new.into_iter().map(|topic| (topic.name.clone(), topic)));
+        }
+        Ok(())
+    }
+
+    fn partitions(&self, topic: &str) -> Result<u32, LogError> {
+        Ok(self.shared.topic(topic)?.partitions)
+    }
+
+    fn join(&self, member: Member) -> Result<Box<dyn Slot>, LogError> {
+        let mut partitions = BTreeMap::new();
+        for topic in &member.topics {
+            partitions.insert(topic.clone(), self.partitions(topic)?);
+        }
+        let epoch = self.shared.store.next_epoch(&format!("{}.{}", member.processor, member.slot))?;
+        self.shared.membership().join(&member, epoch, &partitions);
+        self.shared.announce();
+        Ok(Box::new(LocalSlot { shared: self.shared.clone(), member, epoch, next: Vec::new() }))
+    }
+
+    fn append(&self, records: Vec<NewRecord>) -> Result<(), LogError> {
+        match self.shared.submit(None, Commit { outputs: records, ..Commit::default() })? {
+            CommitOutcome::Committed => Ok(()),
+            other => Err(LogError::Store(format!("append ended as {other:?}"))),
+        }
+    }
+
+    fn tail(&self, from: &Positions) -> Result<Box<dyn Tail>, LogError> {
+        let mut next = Vec::with_capacity(from.len());
+        for (partition, offset) in from {
+            next.push((self.shared.topic(&partition.topic)?.id, partition.clone(), *offset));
+        }
+        Ok(Box::new(LocalTail { shared: self.shared.clone(), next }))
+    }
+
+    fn bounds(&self, partition: &TopicPartition) -> Result<(u64, u64), LogError> {
+        self.shared.store.bounds(self.shared.topic(&partition.topic)?.id, partition.partition)
+    }
+
+    fn committed(&self, processor: &str) -> Result<Positions, LogError> {
+        let names: HashMap<u32, String> =
+            lock(&self.shared.topics).values().map(|topic| (topic.id, topic.name.clone())).collect();
+        let stored = self.shared.store.positions(processor)?;
+        Ok(stored
+            .into_iter()
+            .filter_map(|(topic, partition, offset)| {
+                Some((TopicPartition::new(names.get(&topic)?, partition), offset))
+            })
+            .collect())
+    }
+
+    fn snapshot(&self, processor: &str, task: u32) -> Result<Option<StateSnapshot>, LogError> {
+        Ok(self.shared.store.snapshot(processor, task)?.map(StateSnapshot::from))
+    }
+
+    fn delete_snapshots(&self) -> Result<(), LogError> {
+        self.shared.store.delete_snapshots()
+    }
+
+    fn trim(&self, partition: &TopicPartition, before: u64) -> Result<(), LogError> {
+        self.shared.store.trim(self.shared.topic(&partition.topic)?.id, partition.partition, before)
+    }
+}
+
+/// A member of a group.
+struct LocalSlot {
+    shared: Arc<Shared>,
+    member: Member,
+    epoch: u64,
+    /// Topic id, partition and next offset of everything assigned.
+    next: Vec<(u32, TopicPartition, u64)>,
+}
+
+impl LocalSlot {
+    /// Takes up the committed positions of new tasks; a partition never read before starts at its beginning.
+    fn start_reading(&mut self, partitions: impl Iterator<Item = TopicPartition>) -> Result<(), LogError> {
+        let stored = self.shared.store.positions(&self.member.processor)?;
+        for partition in partitions {
+            let topic = self.shared.topic(&partition.topic)?.id;
+            let committed =
+                stored.iter().find(|(id, number, _)| (*id, *number) == (topic, partition.partition));
+            let offset = committed.map_or(0, |(.., offset)| *offset);
+            self.next.push((topic, partition, offset));
+        }
+        Ok(())
+    }
+}
+
+impl LocalSlot {
+    fn next_change(&self) -> Change {
+        let Member { processor, slot, .. } = &self.member;
+        let coordinator = self.shared.coordinator.read().unwrap_or_else(PoisonError::into_inner);
+        if coordinator.is_settled(processor, *slot, self.epoch) {
+            return Change::None;
+        }
+        drop(coordinator);
+        self.shared.membership().next_change(processor, *slot, self.epoch)
+    }
+}
+
+impl Slot for LocalSlot {
+    fn poll(&mut self, max_records: usize, timeout: Duration) -> Result<Polled, LogError> {
+        let until = Instant::now() + timeout;
+        loop {
+            let seen = self.shared.version();
+            match self.next_change() {
+                Change::Fenced => {
+                    let Member { processor, slot, .. } = &self.member;
+                    return Err(LogError::Fenced { processor: processor.clone(), slot: *slot });
+                }
+                Change::Revoked(tasks) => {
+                    self.next.retain(|(_, p, _)| !tasks.iter().any(|task| task.partitions.contains(p)));
+                    return Ok(Polled::Revoked(tasks));
+                }
+                Change::Assigned(tasks) => {
+                    self.start_reading(tasks.iter().flat_map(|task| task.partitions.iter().cloned()))?;
+                    return Ok(Polled::Assigned(tasks));
+                }
+                Change::None => {}
+            }
+            let records = self.shared.read(&mut self.next, max_records)?;
+            if !records.is_empty() {
+                return Ok(Polled::Records(records));
+            }
+            if self.shared.wait(seen, until) == seen {
+                return Ok(Polled::Idle);
+            }
+        }
+    }
+
+    fn commit(&mut self, commit: Commit) -> Result<CommitOutcome, LogError> {
+        self.shared.submit(Some((self.member.processor.clone(), self.member.slot, self.epoch)), commit)
+    }
+}
+
+impl Drop for LocalSlot {
+    fn drop(&mut self) {
+        self.shared.membership().leave(&self.member.processor, self.member.slot, self.epoch);
+        self.shared.announce();
+    }
+}
+
+/// A reader without a group.
+struct LocalTail {
+    shared: Arc<Shared>,
+    next: Vec<(u32, TopicPartition, u64)>,
+}
+
+impl Tail for LocalTail {
+    fn poll(&mut self, max_records: usize, timeout: Duration) -> Result<Vec<Record>, LogError> {
+        let until = Instant::now() + timeout;
+        loop {
+            let seen = self.shared.version();
+            let records = self.shared.read(&mut self.next, max_records)?;
+            if !records.is_empty() || self.shared.wait(seen, until) == seen {
+                return Ok(records);
+            }
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! A store in one `redb` file. A batch is one write transaction, synced before it is acknowledged; a torn write is
+//! rolled back by `redb` when the file is opened again. Every record carries its own checksum on top.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
+
+use super::{Batch, StateSnapshotParts, Store, StoredTopic};
+use crate::frame;
+use crate::port::{LogError, Positions, Record, StateSnapshot, TopicPartition};
+
+const FORMAT: u64 = 1;
+/// Pages that `redb` may keep in memory.
+const CACHE_BYTES: usize = 48 << 20;
+
+const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+/// Name → (id, partitions).
+const TOPICS: TableDefinition<'_, &str, (u32, u32)> = TableDefinition::new("topics");
+/// (topic, partition, offset) → frame.
+const RECORDS: TableDefinition<'_, (u32, u32, u64), &[u8]> = TableDefinition::new("records");
+/// (topic, partition) → (start, end).
+const BOUNDS: TableDefinition<'_, (u32, u32), (u64, u64)> = TableDefinition::new("bounds");
+/// (processor, topic, partition) → next offset.
+const POSITIONS: TableDefinition<'_, (&str, u32, u32), u64> = TableDefinition::new("positions");
+/// (processor, task) → (version, positions, checksum and state).
+const SNAPSHOTS: TableDefinition<'_, (&str, u32), (&str, &[u8], &[u8])> = TableDefinition::new("snapshots");
+/// Slot → epoch.
+const EPOCHS: TableDefinition<'_, &str, u64> = TableDefinition::new("epochs");
+
+/// The store on disk.
+pub(crate) struct DiskStore {
+    database: Database,
+    path: PathBuf,
+}
+
+impl DiskStore {
+    /// Opens or creates the file; one process at a time.
+    pub(crate) fn open(path: &Path) -> Result<DiskStore, LogError> {
+        let failed = |error: redb::Error| explain(path, &error);
+        let opened = catch_unwind(|| Database::builder().set_cache_size(CACHE_BYTES).create(path));
+        let database = match opened {
+            Ok(result) => result.map_err(|error| failed(error.into()))?,
+            Err(_) => {
+                let detail = "the file's structure cannot be read".to_owned();
+                return Err(LogError::CorruptStore { path: path.display().to_string(), detail });
+            }
+        };
+        let store = DiskStore { database, path: path.to_owned() };
+        let found = store.guarded(|database| {
+            let txn = database.begin_write()?;
+            let found = {
+                let mut meta = txn.open_table(META)?;
+                let found = meta.get("format")?.map(|guard| guard.value());
+                if found.is_none() {
+                    meta.insert("format", FORMAT)?;
+                }
+                found.unwrap_or(FORMAT)
+            };
+            txn.open_table(TOPICS)?;
+            txn.open_table(RECORDS)?;
+            txn.open_table(BOUNDS)?;
+            txn.open_table(POSITIONS)?;
+            txn.open_table(SNAPSHOTS)?;
+            txn.open_table(EPOCHS)?;
+            txn.commit()?;
+            Ok(found)
+        })?;
+        if found > FORMAT {
+            return Err(LogError::NewerFormat { path: path.display().to_string(), found, known: FORMAT });
+        }
+        Ok(store)
+    }
+
+    /// Runs a piece of work on the database. `redb` panics on some damaged pages; a damaged file is an answer here, not
+    /// the end of the process.
+    fn guarded<T>(&self, work: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, LogError> {
+        match catch_unwind(AssertUnwindSafe(|| work(&self.database))) {
+            Ok(result) => result.map_err(|error| explain(&self.path, &error)),
+            Err(_) => Err(LogError::CorruptStore {
+                path: self.path.display().to_string(),
+                detail: "a page's structure cannot be read".into(),
+            }),
+        }
+    }
+}
+
+impl Store for DiskStore {
+    fn write(&self, batch: Batch) -> Result<(), LogError> {
+        self.guarded(|database| {
+            let mut txn = database.begin_write()?;
+            txn.set_durability(Durability::Immediate).map_err(redb::Error::from)?;
+            {
+                let mut records = txn.open_table(RECORDS)?;
+                let mut bounds = txn.open_table(BOUNDS)?;
+                for record in &batch.records {
+                    let place = (record.topic, record.partition);
+                    records
+                        .insert((record.topic, record.partition, record.offset), record.bytes.as_slice())?;
+                    let start = bounds.get(place)?.map_or(record.offset, |guard| guard.value().0);
+                    bounds.insert(place, (start, record.offset + 1))?;
+                }
+                let mut positions = txn.open_table(POSITIONS)?;
+                for (processor, topic, partition, offset) in &batch.positions {
+                    positions.insert((processor.as_str(), *topic, *partition), *offset)?;
+                }
+                let mut snapshots = txn.open_table(SNAPSHOTS)?;
+                for (processor, task, snapshot) in &batch.snapshots {
+                    let state = with_checksum(&snapshot.bytes);
+                    let covered = encode_positions(&snapshot.positions);
+                    snapshots.insert(
+                        (processor.as_str(), *task),
+                        (snapshot.version.as_str(), covered.as_slice(), state.as_slice()),
+                    )?;
+                }
+            }
+            txn.commit()?;
+            Ok(())
+        })
+    }
+
+    fn add_topics(&self, topics: &[StoredTopic]) -> Result<(), LogError> {
+        self.guarded(|database| {
+            let txn = database.begin_write()?;
+            {
+                let mut table = txn.open_table(TOPICS)?;
+                for topic in topics {
+                    table.insert(topic.name.as_str(), (topic.id, topic.partitions))?;
+                }
+            }
+            txn.commit()?;
+            Ok(())
+        })
+    }
+
+    fn topics(&self) -> Result<Vec<StoredTopic>, LogError> {
+        self.guarded(|database| {
+            let table = database.begin_read()?.open_table(TOPICS)?;
+            let mut topics = Vec::new();
+            for row in table.iter()? {
+                let (name, value) = row?;
+                let (id, partitions) = value.value();
+                topics.push(StoredTopic { name: name.value().to_owned(), id, partitions });
+            }
+            Ok(topics)
+        })
+    }
+
+    fn bounds(&self, topic: u32, partition: u32) -> Result<(u64, u64), LogError> {
+        self.guarded(|database| {
+            let table = database.begin_read()?.open_table(BOUNDS)?;
+            Ok(table.get((topic, partition))?.map_or((0, 0), |guard| guard.value()))
+        })
+    }
+
+    fn read(
+        &self,
+        (topic, partition): (u32, &TopicPartition),
+        from: u64,
+        max_records: usize,
+        max_bytes: usize,
+    ) -> Result<Vec<Record>, LogError> {
+        let mut damage = None;
+        let records = self.guarded(|database| {
+            let table = database.begin_read()?.open_table(RECORDS)?;
+            let range =
+                table.range((topic, partition.partition, from)..=(topic, partition.partition, u64::MAX))?;
+            let mut records = Vec::new();
+            let mut bytes = 0;
+            for (row, expected) in range.zip(from..) {
+                if records.len() >= max_records || bytes >= max_bytes {
+                    break;
+                }
+                let (key, value) = row?;
+                let (.., offset) = key.value();
+                if offset != expected {
+                    damage = Some((expected, "the record is missing"));
+                    break;
+                }
+                bytes += value.value().len();
+                match frame::decode(partition, offset, value.value()) {
+                    Ok(record) => records.push(record),
+                    Err(detail) => {
+                        damage = Some((offset, detail));
+                        break;
+                    }
+                }
+            }
+            Ok(records)
+        })?;
+        match damage {
+            // Good records before the damaged one are handed out first; the damage is met again at the next read.
+            Some((offset, detail)) if records.is_empty() => {
+                Err(LogError::Corrupt { partition: partition.clone(), offset, detail: detail.into() })
+            }
+            _ => Ok(records),
+        }
+    }
+
+    fn positions(&self, processor: &str) -> Result<Vec<(u32, u32, u64)>, LogError> {
+        self.guarded(|database| {
+            let table = database.begin_read()?.open_table(POSITIONS)?;
+            let mut positions = Vec::new();
+            for row in table.range((processor, 0, 0)..=(processor, u32::MAX, u32::MAX))? {
+                let (key, value) = row?;
+                let (_, topic, partition) = key.value();
+                positions.push((topic, partition, value.value()));
+            }
+            Ok(positions)
+        })
+    }
+
+    fn snapshot(
+        &self,
+        processor: &str,
+        task: u32,
+    ) -> Result<Option<(StateSnapshotParts, Vec<u8>)>, LogError> {
+        self.guarded(|database| {
+            let table = database.begin_read()?.open_table(SNAPSHOTS)?;
+            let Some(row) = table.get((processor, task))? else { return Ok(None) };
+            let (version, positions, state) = row.value();
+            // A damaged snapshot is no snapshot: the fold gives the same state, later.
+            let Some(state) = without_checksum(state) else { return Ok(None) };
+            let Some(positions) = decode_positions(positions) else { return Ok(None) };
+            Ok(Some(((version.to_owned(), positions), state.to_vec())))
+        })
+    }
+
+    fn delete_snapshots(&self) -> Result<(), LogError> {
+        self.guarded(|database| {
+            let txn = database.begin_write()?;
+            txn.delete_table(SNAPSHOTS)?;
+            txn.open_table(SNAPSHOTS)?;
+            txn.commit()?;
+            Ok(())
+        })
+    }
+
+    fn trim(&self, topic: u32, partition: u32, before: u64) -> Result<(), LogError> {
+        self.guarded(|database| {
+            let txn = database.begin_write()?;
+            {
+                let mut bounds = txn.open_table(BOUNDS)?;
+                let (start, end) = bounds.get((topic, partition))?.map_or((0, 0), |guard| guard.value());
+                let new_start = before.clamp(start, end);
+                bounds.insert((topic, partition), (new_start, end))?;
+                let mut records = txn.open_table(RECORDS)?;
+                records.retain_in((topic, partition, start)..(topic, partition, new_start), |_, _| false)?;
+            }
+            txn.commit()?;
+            Ok(())
+        })
+    }
+
+    fn next_epoch(&self, slot: &str) -> Result<u64, LogError> {
+        self.guarded(|database| {
+            let txn = database.begin_write()?;
+            let epoch = {
+                let mut table = txn.open_table(EPOCHS)?;
+                let epoch = table.get(slot)?.map_or(0, |guard| guard.value()) + 1;
+                table.insert(slot, epoch)?;
+                epoch
+            };
+            txn.commit()?;
+            Ok(epoch)
+        })
+    }
+}
+
+fn with_checksum(bytes: &[u8]) -> Vec<u8> {
+    let mut out = crc32fast::hash(bytes).to_le_bytes().to_vec();
+    out.extend_from_slice(bytes);
+    out
+}
+
+fn without_checksum(bytes: &[u8]) -> Option<&[u8]> {
+    let (checksum, rest) = bytes.split_first_chunk::<4>()?;
+    (crc32fast::hash(rest) == u32::from_le_bytes(*checksum)).then_some(rest)
+}
+
+fn encode_positions(positions: &Positions) -> Vec<u8> {
+    let lines: Vec<String> = positions.iter().map(|(p, offset)| format!("{p}={offset}")).collect();
+    with_checksum(lines.join(";").as_bytes())
+}
+
+fn decode_positions(bytes: &[u8]) -> Option<Positions> {
+    parse_positions(std::str::from_utf8(without_checksum(bytes)?).ok()?)
+}
+
+/// Reads `topic/partition=offset` joined by `;`.
+pub(crate) fn parse_positions(text: &str) -> Option<Positions> {
+    let mut positions = Positions::new();
+    for line in text.split(';').filter(|line| !line.is_empty()) {
+        let (place, offset) = line.rsplit_once('=')?;
+        let (topic, partition) = place.rsplit_once('/')?;
+        positions.insert(TopicPartition::new(topic, partition.parse().ok()?), offset.parse().ok()?);
+    }
+    Some(positions)
+}
+
+/// Turns an error of the store into what a person can act on.
+fn explain(path: &Path, error: &redb::Error) -> LogError {
+    let path = path.display().to_string();
+    match error {
+        redb::Error::DatabaseAlreadyOpen => LogError::InUse { path },
+        redb::Error::Corrupted(detail) => LogError::CorruptStore { path, detail: detail.clone() },
+        redb::Error::Io(io) if is_full(io) => LogError::DiskFull { path },
+        redb::Error::Io(io) if io.kind() == std::io::ErrorKind::InvalidData => {
+            LogError::CorruptStore { path, detail: io.to_string() }
+        }
+        other => LogError::Store(format!("{path}: {other}")),
+    }
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+}
+
+impl From<(StateSnapshotParts, Vec<u8>)> for StateSnapshot {
+    fn from(((version, positions), bytes): (StateSnapshotParts, Vec<u8>)) -> Self {
+        StateSnapshot { version, positions, bytes }
+    }
+}

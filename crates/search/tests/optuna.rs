@@ -1,0 +1,180 @@
+//! Optuna as the oracle. The records in `oracles/` were made by the scripts beside them and carry the versions.
+
+use gauntlet_search::pruner::decide;
+use gauntlet_search::{
+    Decision, Direction, FoldHistory, FoldState, Observation, Outcome, Params, Pruner, Random, Sampler,
+    Space, Tpe,
+};
+use serde_json::{Value as Json, json};
+
+const SEEDS: u64 = 20;
+const TRIALS: u64 = 100;
+
+/// How much worse than Optuna's our median may be, as a share of what Optuna gains over random search. Medians of 20
+/// seeds scatter by about this much.
+const MARGIN: f64 = 0.10;
+
+fn number(params: &Params, name: &str) -> f64 {
+    params[name].as_number().unwrap()
+}
+
+fn branin(p: &Params) -> f64 {
+    let pi = std::f64::consts::PI;
+    let (x, y) = (number(p, "x"), number(p, "y"));
+    let a = y - 5.1 / (4.0 * pi * pi) * x * x + 5.0 / pi * x - 6.0;
+    a * a + 10.0 * (1.0 - 1.0 / (8.0 * pi)) * libm::cos(x) + 10.0
+}
+
+fn hartmann6(p: &Params) -> f64 {
+    const ALPHA: [f64; 4] = [1.0, 1.2, 3.0, 3.2];
+    const A: [[f64; 6]; 4] = [
+        [10.0, 3.0, 17.0, 3.5, 1.7, 8.0],
+        [0.05, 10.0, 17.0, 0.1, 8.0, 14.0],
+        [3.0, 3.5, 1.7, 10.0, 17.0, 8.0],
+        [17.0, 8.0, 0.05, 10.0, 0.1, 14.0],
+    ];
+    const P: [[f64; 6]; 4] = [
+        [0.1312, 0.1696, 0.5569, 0.0124, 0.8283, 0.5886],
+        [0.2329, 0.4135, 0.8307, 0.3736, 0.1004, 0.9991],
+        [0.2348, 0.1451, 0.3522, 0.2883, 0.3047, 0.6650],
+        [0.4047, 0.8828, 0.8732, 0.5743, 0.1091, 0.0381],
+    ];
+    let distance =
+        |i: usize| (0..6).map(|j| A[i][j] * (number(p, &format!("x{j}")) - P[i][j]).powi(2)).sum::<f64>();
+    -(0..4).map(|i| ALPHA[i] * libm::exp(-distance(i))).sum::<f64>()
+}
+
+fn quadratic(p: &Params) -> f64 {
+    [1.0, -2.0, 3.0, -4.0].iter().enumerate().map(|(i, c)| (number(p, &format!("x{i}")) - c).powi(2)).sum()
+}
+
+fn mixed(p: &Params) -> f64 {
+    let shift = match p["kind"].to_string().as_str() {
+        "a" => 1.0,
+        "b" => 0.0,
+        _ => 2.0,
+    };
+    let (period, stop) = (number(p, "period"), number(p, "stop"));
+    shift + libm::log(period / 40.0).powi(2) + libm::log(stop / 0.1).powi(2)
+}
+
+type Problem = (&'static str, Json, fn(&Params) -> f64);
+
+fn problems() -> [Problem; 4] {
+    let cube = |n: usize, low: f64, high: f64| {
+        let row = |i: usize| (format!("x{i}"), json!({ "float": [low, high] }));
+        Json::Object((0..n).map(row).collect())
+    };
+    [
+        ("branin", json!({ "x": { "float": [-5, 10] }, "y": { "float": [0, 15] } }), branin),
+        ("hartmann6", cube(6, 0.0, 1.0), hartmann6),
+        ("quadratic", cube(4, -10.0, 10.0), quadratic),
+        (
+            "mixed",
+            json!({
+                "kind": { "categorical": ["a", "b", "c"] },
+                "period": { "int": [5, 400], "log": true },
+                "stop": { "float": [0.001, 10.0], "log": true },
+            }),
+            mixed,
+        ),
+    ]
+}
+
+fn best_value(
+    sampler: &dyn Sampler,
+    space: &Space,
+    objective: fn(&Params) -> f64,
+    sign: f64,
+    seed: u64,
+) -> f64 {
+    let mut history: Vec<Observation> = Vec::new();
+    for trial in 0..TRIALS {
+        let params = sampler.propose(space, seed, trial, &history).unwrap();
+        let outcome = Outcome::Completed(sign * objective(&params));
+        history.push(Observation { trial, params, outcome });
+    }
+    history.iter().filter_map(|o| o.objective()).map(|v| sign * v).fold(f64::INFINITY, f64::min)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
+}
+
+fn recorded(record: &Json, problem: &str, sampler: &str) -> f64 {
+    let values = record["best"][problem][sampler].as_array().unwrap();
+    assert_eq!(values.len() as u64, SEEDS);
+    median(values.iter().map(|v| v.as_f64().unwrap()).collect())
+}
+
+#[test]
+fn tpe_finds_what_optunas_tpe_finds_and_more_than_random_search() {
+    let record: Json = serde_json::from_str(include_str!("oracles/tpe.json")).unwrap();
+    assert_eq!(record["trials"], TRIALS);
+    let mut failures = Vec::new();
+    for (name, document, objective) in problems() {
+        let space = Space::from_json(&document).unwrap();
+        let ours = |sampler: &dyn Sampler| {
+            median((0..SEEDS).map(|seed| best_value(sampler, &space, objective, 1.0, seed)).collect())
+        };
+        let (random, random_optuna) = (ours(&Random), recorded(&record, name, "random"));
+        for (multivariate, sampler) in [(false, "tpe_independent"), (true, "tpe_multivariate")] {
+            let tpe = ours(&Tpe { multivariate, ..Tpe::new(Direction::Minimize) });
+            let optuna = recorded(&record, name, sampler);
+            let share = (tpe - optuna) / (random_optuna - optuna);
+            println!(
+                "{name:10} {sampler:16} ours {tpe:9.5} optuna {optuna:9.5} random {random:9.5} (optuna's {random_optuna:9.5}) behind by {:.1} %",
+                100.0 * share
+            );
+            if share > MARGIN || tpe > random - 0.25 * (random - optuna).abs() {
+                failures.push(format!("{name} {sampler}"));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{failures:?}");
+}
+
+#[test]
+fn maximising_is_minimising_the_negative() {
+    let (_, document, objective) = &problems()[0];
+    let space = Space::from_json(document).unwrap();
+    for seed in 0..3 {
+        let minimised = best_value(&Tpe::new(Direction::Minimize), &space, *objective, 1.0, seed);
+        let maximised = best_value(&Tpe::new(Direction::Maximize), &space, *objective, -1.0, seed);
+        assert_eq!(minimised, maximised);
+    }
+}
+
+#[test]
+fn the_median_pruner_decides_as_optunas() {
+    let record: Json = serde_json::from_str(include_str!("oracles/pruner.json")).unwrap();
+    let values = |json: &Json| json.as_array().unwrap().iter().map(Json::as_f64).collect::<Vec<_>>();
+    let (mut compared, mut pruned) = (0, 0);
+    for case in record["cases"].as_array().unwrap() {
+        let direction: Direction = serde_json::from_value(case["direction"].clone()).unwrap();
+        let count = |name: &str| case[name].as_u64().unwrap() as usize;
+        let pruner =
+            Pruner::Median { startup_trials: count("startup_trials"), warmup_folds: count("warmup_folds") };
+        let trial = |json: &Json| FoldHistory {
+            state: serde_json::from_value::<FoldState>(json["state"].clone()).unwrap(),
+            values: values(&json["folds"]),
+        };
+        let history: Vec<FoldHistory> = case["history"].as_array().unwrap().iter().map(trial).collect();
+        let thresholds = pruner.thresholds(&history, direction);
+        let own = values(&case["own"]);
+        for (fold, expected) in case["prune"].as_array().unwrap().iter().enumerate() {
+            // With nothing defined and no threshold, Optuna prunes and we keep: nobody knows better.
+            if own[..=fold].iter().all(Option::is_none) && thresholds.get(fold).copied().flatten().is_none() {
+                continue;
+            }
+            let decision = decide(&thresholds, fold, &own[..=fold], direction);
+            assert_eq!(decision == Decision::Prune, expected.as_bool().unwrap(), "fold {fold} of {case}");
+            compared += 1;
+            pruned += usize::from(decision == Decision::Prune);
+        }
+    }
+    println!("compared {compared} decisions, {pruned} of them to prune");
+    assert!(compared > 300 && pruned > 30, "{compared} {pruned}");
+}

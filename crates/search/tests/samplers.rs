@@ -1,0 +1,317 @@
+//! What every sampler promises, for spaces and histories drawn at random.
+
+use std::collections::BTreeMap;
+
+use gauntlet_search::rng::Stream;
+use gauntlet_search::{
+    Direction, Domain, Grid, Observation, Outcome, Params, Random, Sampler, SamplerKind, Sobol, Space, Tpe,
+    Value, observable_trials,
+};
+use proptest::prelude::*;
+use serde_json::{Value as Json, json};
+
+const KINDS: [SamplerKind; 4] =
+    [SamplerKind::Grid, SamplerKind::Random, SamplerKind::Sobol, SamplerKind::Tpe];
+
+// Spaces.
+
+fn domain() -> impl Strategy<Value = Json> {
+    prop_oneof![
+        (-50_i64..50, 0_i64..40, 1_i64..5)
+            .prop_map(|(low, width, step)| json!({ "int": [low, low + width], "step": step })),
+        (1_i64..5, 0_i64..300).prop_map(|(low, width)| json!({ "int": [low, low + width], "log": true })),
+        (-5.0..5.0, 0.0..9.0, 1_u32..6)
+            .prop_map(|(low, width, points)| json!({ "float": [low, low + width], "points": points })),
+        (-5.0..5.0, 0.0..9.0, 0.1..3.0)
+            .prop_map(|(low, width, step)| json!({ "float": [low, low + width], "step": step })),
+        (1e-4..5.0, 1.0..50.0, 1_u32..6).prop_map(
+            |(low, ratio, points)| json!({ "float": [low, low * ratio], "log": true, "points": points })
+        ),
+        (1_usize..5)
+            .prop_map(|n| json!({ "categorical": (0..n).map(|i| format!("c{i}")).collect::<Vec<_>>() })),
+        Just(json!({ "categorical": [1, 2.5, -3] })),
+        Just(json!(7)),
+    ]
+}
+
+/// One to four parameters `p0 …`, and perhaps a condition that compares two of them, or a text with a choice.
+fn space() -> impl Strategy<Value = Space> {
+    let condition = (0_usize..4, 0_usize..4, prop::sample::select(vec![">", "<=", "!="]));
+    (prop::collection::vec(domain(), 1..=4), prop::option::of(condition)).prop_map(|(domains, condition)| {
+        let mut document: BTreeMap<String, Json> =
+            domains.iter().enumerate().map(|(i, d)| (format!("p{i}"), d.clone())).collect();
+        let plain = Space::from_json(&json!(document)).unwrap();
+        if let Some((a, b, op)) = condition {
+            let (a, b) = (format!("p{}", a % domains.len()), format!("p{}", b % domains.len()));
+            if let Some(row) = document.get_mut(&a).and_then(Json::as_object_mut) {
+                row.insert("when".into(), json!(format!("{a} {op} {b} + 1 or {a} == 'c0' or {b} == 0")));
+            }
+        }
+        // Comparing text with numbers is refused; such a draw keeps its plain space.
+        Space::from_json(&json!(document)).unwrap_or(plain)
+    })
+}
+
+/// A history of random proposals with every kind of outcome.
+fn history(space: &Space, trials: u64, seed: u64) -> Vec<Observation> {
+    let observe = |trial| {
+        let mut stream = Stream::new(seed).named("outcome").at(trial);
+        let value = stream.unit();
+        let outcome = match stream.bits() % 8 {
+            0 => Outcome::Failed,
+            1 => Outcome::Pruned(Some(value)),
+            2 => Outcome::Pruned(None),
+            3 => Outcome::Completed(f64::NAN),
+            _ => Outcome::Completed(value),
+        };
+        Some(Observation { trial, params: Random.propose(space, seed, trial, &[])?, outcome })
+    };
+    (0..trials).filter_map(observe).collect()
+}
+
+fn samplers() -> Vec<(&'static str, Box<dyn Sampler>)> {
+    vec![
+        ("grid", Box::new(Grid)),
+        ("random", Box::new(Random)),
+        ("sobol", Box::new(Sobol)),
+        ("tpe", Box::new(Tpe::new(Direction::Minimize))),
+        ("multivariate tpe", Box::new(Tpe { multivariate: true, ..Tpe::new(Direction::Maximize) })),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_proposal_is_inside_its_bounds_and_satisfies_the_conditions(
+        space in space(), seed: u64, trial in 0_u64..60, observed in 0_u64..60
+    ) {
+        let history = history(&space, observed, seed);
+        let satisfiable = SamplerKind::Random.build(&space, Direction::Minimize).is_ok();
+        for (name, sampler) in samplers() {
+            match sampler.propose(&space, seed, trial, &history) {
+                Some(params) => prop_assert!(space.contains(&params), "{} {:?}", name, params),
+                None => prop_assert!(name == "grid" || !satisfiable, "{} found nothing", name),
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_arguments_give_the_same_proposal(space in space(), seed: u64, trial in 0_u64..60) {
+        let history = history(&space, 30, seed);
+        for (name, sampler) in samplers() {
+            let first = sampler.propose(&space, seed, trial, &history);
+            sampler.propose(&space, seed ^ 1, trial + 1, &[]);
+            prop_assert_eq!(first, sampler.propose(&space, seed, trial, &history), "{}", name);
+        }
+    }
+
+    #[test]
+    fn the_grid_visits_every_valid_point_exactly_once(space in space()) {
+        prop_assume!(space.size().is_some_and(|size| size <= 3_000));
+        let mut expected = vec![Params::new()];
+        for p in space.parameters() {
+            let with = |params: &Params, i| {
+                let mut params = params.clone();
+                params.insert(p.name.clone(), p.domain.grid_value(i));
+                params
+            };
+            expected = expected.iter().flat_map(|e| (0..p.domain.grid_size()).map(move |i| with(e, i))).collect();
+        }
+        prop_assert_eq!(expected.len() as u128, space.size().unwrap());
+        expected.retain(|params| space.satisfies(params));
+        // Asking for the n-th valid point walks the grid, so only some are asked for, and the one after the last.
+        let stride = expected.len() / 50 + 1;
+        for (k, params) in expected.iter().enumerate().step_by(stride) {
+            prop_assert_eq!(Grid.propose(&space, 0, k as u64, &[]), Some(params.clone()));
+        }
+        prop_assert_eq!(Grid.propose(&space, 0, expected.len() as u64, &[]), None);
+        // Distinct, unless two points of a degenerate float coincide.
+        if space.parameters().iter().all(|p| matches!(p.domain, Domain::Int { .. } | Domain::Categorical(_))) {
+            for (i, params) in expected.iter().enumerate() {
+                prop_assert!(!expected[..i].contains(params));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_last_parameter_of_a_grid_varies_fastest() {
+    let space =
+        Space::from_json(&json!({ "b": { "int": [1, 2] }, "a": { "categorical": ["x", "y"] } })).unwrap();
+    let point = |k| Grid.propose(&space, 0, k, &[]).map(|p| format!("{}{}", p["a"], p["b"]));
+    let points: Vec<String> = (0..5).map_while(point).collect();
+    assert_eq!(points, ["x1", "x2", "y1", "y2"]);
+}
+
+#[test]
+fn a_space_that_a_sampler_cannot_search_is_refused_before_the_search() {
+    let build = |kind: SamplerKind, document: Json| {
+        let space = Space::from_json(&document).unwrap();
+        kind.build(&space, Direction::Minimize).err().map(|e| e.to_string())
+    };
+    let never = json!({ "a": { "int": [1, 5] }, "b": { "int": [6, 9], "when": "a > b" } });
+    for kind in KINDS {
+        let expected = format!(
+            "parameters: no point that the {} sampler can reach satisfies the conditions: loosen a `when` or widen a bound",
+            kind.name()
+        );
+        assert_eq!(build(kind, never.clone()), Some(expected));
+    }
+    let huge = json!({ "a": { "int": [1, 100_000] }, "b": { "int": [1, 100_000], "when": "a > b" } });
+    assert!(build(SamplerKind::Grid, huge).unwrap().contains("a grid of 10000000000 points is too large"));
+    let wide: BTreeMap<String, Json> = (0..33).map(|i| (format!("p{i}"), json!({ "int": [1, 5] }))).collect();
+    assert!(build(SamplerKind::Sobol, json!(wide)).unwrap().contains("33 parameters vary"));
+    assert_eq!(build(SamplerKind::Random, json!(wide)), None);
+}
+
+#[test]
+fn adding_a_parameter_does_not_change_what_random_proposes_for_the_others() {
+    let one = Space::from_json(&json!({ "b": { "int": [1, 1000] } })).unwrap();
+    let two = Space::from_json(&json!({ "a": { "int": [1, 9] }, "b": { "int": [1, 1000] } })).unwrap();
+    for trial in 0..20 {
+        let (x, y) =
+            (Random.propose(&one, 7, trial, &[]).unwrap(), Random.propose(&two, 7, trial, &[]).unwrap());
+        assert_eq!(x["b"], y["b"]);
+    }
+}
+
+#[test]
+fn sobol_covers_a_plane_more_evenly_than_random() {
+    let space = Space::from_json(&json!({ "x": { "float": [0, 1] }, "y": { "float": [0, 1] } })).unwrap();
+    let filled = |sampler: &dyn Sampler, seed| {
+        let mut cells = [false; 256];
+        for trial in 0..256 {
+            let params = sampler.propose(&space, seed, trial, &[]).unwrap();
+            let cell = |name: &str| (params[name].as_number().unwrap() * 16.0) as usize;
+            cells[cell("x") * 16 + cell("y")] = true;
+        }
+        cells.iter().filter(|filled| **filled).count()
+    };
+    for seed in 0..5 {
+        assert_eq!(filled(&Sobol, seed), 256, "a (0, 8, 2)-net has one point in each of 16 × 16 cells");
+        assert!(filled(&Random, seed) < 190);
+    }
+}
+
+#[test]
+fn log_domains_are_searched_evenly_in_the_logarithm() {
+    let space = Space::from_json(&json!({ "n": { "int": [1, 1000], "log": true } })).unwrap();
+    let below_32 = (0..2000)
+        .filter(|k| Random.propose(&space, 1, *k, &[]).unwrap()["n"].as_integer() < Some(32))
+        .count();
+    let expected = 2000.0 * (31.5_f64 / 0.5).ln() / (1000.5_f64 / 0.5).ln();
+    assert!((below_32 as f64 - expected).abs() < 90.0, "{below_32} is not near {expected}");
+}
+
+// Fixed lag.
+
+fn objective(params: &Params) -> Outcome {
+    let (fast, slow) = (params["fast"].as_number().unwrap(), params["slow"].as_number().unwrap());
+    let value = (fast - 21.0).powi(2) / 400.0 + (slow - 150.0).powi(2) / 20_000.0;
+    match params["fast"].as_integer().unwrap() % 7 {
+        0 => Outcome::Failed,
+        1 => Outcome::Pruned(Some(value)),
+        _ => Outcome::Completed(value),
+    }
+}
+
+/// Runs a search in which the running trials finish in an order drawn from `order`, and records every proposal. Trial
+/// `k` starts as soon as trials `0 ..= k - lag` have finished.
+fn search(sampler: &dyn Sampler, space: &Space, lag: u64, trials: u64, order: u64) -> Vec<Params> {
+    let mut finish = Stream::new(order);
+    let (mut proposals, mut running, mut finished) = (Vec::new(), Vec::new(), BTreeMap::new());
+    while finished.len() < trials as usize {
+        let next = proposals.len() as u64;
+        let seen = observable_trials(next, lag);
+        if next < trials && (0..seen).all(|k| finished.contains_key(&k)) {
+            let history: Vec<Observation> = (0..seen).map(|k| finished.get(&k).cloned().unwrap()).collect();
+            let params = sampler.propose(space, 7, next, &history).unwrap();
+            running.push(Observation { trial: next, outcome: objective(&params), params: params.clone() });
+            proposals.push(params);
+        } else {
+            let done = running.swap_remove((finish.bits() % running.len() as u64) as usize);
+            finished.insert(done.trial, done);
+        }
+    }
+    proposals
+}
+
+#[test]
+fn the_trials_of_a_search_do_not_depend_on_the_order_in_which_workers_finish() {
+    let space = Space::from_json(&json!({
+        "fast": { "int": [5, 60] },
+        "slow": { "int": [20, 400], "when": "slow > fast" },
+        "stop_atr": { "float": [1.0, 8.0], "log": true },
+        "kind": { "categorical": ["a", "b"] },
+    }))
+    .unwrap();
+    let mut compared = 0;
+    for kind in [SamplerKind::Random, SamplerKind::Sobol, SamplerKind::Tpe] {
+        let sampler = kind.build(&space, Direction::Minimize).unwrap();
+        let by_lag = [1, 4, 16].map(|lag| {
+            let first = search(sampler.as_ref(), &space, lag, 60, 0);
+            for order in 1..8 {
+                assert_eq!(first, search(sampler.as_ref(), &space, lag, 60, order), "{} {lag}", kind.name());
+                compared += first.len();
+            }
+            first
+        });
+        let learns = kind == SamplerKind::Tpe;
+        assert_eq!(by_lag[0] != by_lag[2], learns, "only a sampler that learns depends on the lag itself");
+    }
+    println!("compared {compared} proposals");
+    assert_eq!(compared, 3 * 3 * 7 * 60);
+}
+
+#[test]
+fn a_trial_sees_the_results_that_the_lag_allows() {
+    assert_eq!([0, 1, 2, 3].map(|k| observable_trials(k, 1)), [0, 1, 2, 3]);
+    assert_eq!([0, 3, 4, 5].map(|k| observable_trials(k, 4)), [0, 0, 1, 2]);
+    assert_eq!(observable_trials(5, 0), 5);
+}
+
+#[test]
+fn observations_of_another_space_do_not_disturb_tpe() {
+    let space = Space::from_json(&json!({ "x": { "float": [0, 1] }, "n": { "int": [1, 9] } })).unwrap();
+    let foreign = (0..40).map(|trial| Observation {
+        trial,
+        params: Params::from([("x".into(), Value::Float(99.0)), ("n".into(), Value::Text("many".into()))]),
+        outcome: Outcome::Completed(trial as f64),
+    });
+    let history: Vec<Observation> = foreign.collect();
+    for trial in 40..60 {
+        let params = Tpe::new(Direction::Minimize).propose(&space, 7, trial, &history).unwrap();
+        assert!(space.contains(&params));
+    }
+}
+
+#[test]
+fn proposals_keep_their_bits_for_ever() {
+    let space = Space::from_json(&json!({
+        "fast": { "int": [5, 60] },
+        "slow": { "int": [20, 400], "when": "slow > fast" },
+        "stop_atr": { "float": [1.0, 8.0], "log": true },
+    }))
+    .unwrap();
+    let history: Vec<Observation> = (0..30)
+        .map(|trial| {
+            let params = Random.propose(&space, 7, trial, &[]).unwrap();
+            Observation { trial, outcome: objective(&params), params }
+        })
+        .collect();
+    let proposals = samplers().into_iter().map(|(name, sampler)| {
+        let params = sampler.propose(&space, 7, 30, &history).unwrap();
+        format!("{name}: {}", serde_json::to_string(&params).unwrap())
+    });
+    assert_eq!(
+        proposals.collect::<Vec<_>>(),
+        [
+            r#"grid: {"fast":5,"slow":23,"stop_atr":1.0}"#,
+            r#"random: {"fast":8,"slow":221,"stop_atr":1.988237256601942}"#,
+            r#"sobol: {"fast":30,"slow":63,"stop_atr":1.257411038300876}"#,
+            r#"tpe: {"fast":21,"slow":22,"stop_atr":7.96195780696067}"#,
+            r#"multivariate tpe: {"fast":52,"slow":239,"stop_atr":1.1336663976925627}"#,
+        ]
+    );
+}
