@@ -27,6 +27,12 @@ pub enum TickKind {
     Buy = 3,
     /// A trade in which the seller was the aggressor.
     Sell = 4,
+    /// A last price that says nothing about a size.
+    Last = 5,
+    /// A change deeper in the book: its time counts, it has no price.
+    Book = 6,
+    /// Best bid and ask stamped by the recorder, not by the venue: not ordered against the venue's times.
+    ReceivedQuote = 7,
     /// A price or size that is NaN, infinite or no number.
     NotANumber = 16,
     /// A time that cannot be read.
@@ -41,7 +47,7 @@ impl TickKind {
     /// The kind for a code in a block; `None` for a code of a newer version.
     pub fn from_code(code: u8) -> Option<TickKind> {
         use TickKind::*;
-        [Quote, Trade, Buy, Sell, NotANumber, BadTime, OutOfRange, TotalDecreased]
+        [Quote, Trade, Buy, Sell, Last, Book, ReceivedQuote, NotANumber, BadTime, OutOfRange, TotalDecreased]
             .into_iter()
             .find(|kind| *kind as u8 == code)
     }
@@ -205,6 +211,8 @@ pub struct InstrumentDefined {
     pub currency: String,
     /// Specs that are built from ticks.
     pub bars: Vec<BarSpec>,
+    /// Which ticks make the prices of bars.
+    pub price: PriceBasis,
     /// Event time at which a bar is stamped.
     pub stamp: BarStamp,
     /// What happens to an interval without ticks.
@@ -213,6 +221,18 @@ pub struct InstrumentDefined {
     pub session: Option<Session>,
     /// Thresholds of the cleaning rules.
     pub cleaning: CleaningRules,
+}
+
+/// Which ticks make the prices of bars; the others add spread or volume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PriceBasis {
+    /// Written by a newer version.
+    Unknown,
+    /// The mid of bid and ask.
+    Quotes,
+    /// Trades and last prices.
+    Trades,
 }
 
 /// Which end of its interval stamps a bar.
@@ -263,6 +283,22 @@ pub struct CleaningRules {
     pub gap_nanos: i64,
     /// How long a feed may repeat the same quote before the repeats count as stale, in nanoseconds.
     pub stale_nanos: i64,
+}
+
+impl InstrumentDefined {
+    /// The definition of an instrument about which nothing else was said.
+    pub fn new(instrument: &str, bars: Vec<BarSpec>, price: PriceBasis) -> InstrumentDefined {
+        InstrumentDefined {
+            instrument: instrument.to_owned(),
+            currency: "USD".into(),
+            bars,
+            price,
+            stamp: BarStamp::Close,
+            empty_bars: EmptyBars::Skip,
+            session: None,
+            cleaning: CleaningRules::default(),
+        }
+    }
 }
 
 impl Default for CleaningRules {

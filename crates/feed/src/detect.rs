@@ -14,6 +14,8 @@ struct Look {
     found: String,
     /// Fields of the first line.
     fields: usize,
+    /// The name says that these are trades of Lean.
+    trades: bool,
 }
 
 /// The format to read the file in: the one asked for, unless the file is clearly another, or the one found.
@@ -26,12 +28,10 @@ pub(crate) fn format_of(file: &SourceFile, asked: Option<Format>) -> Result<Form
     let acceptable = match (asked, look.format) {
         (asked, Some(found)) if asked == found => true,
         // The header's columns decide between these two: their readers say what is missing.
-        (Format::Csv | Format::BarsCsv, Some(Format::Csv | Format::BarsCsv) | None) => {
-            file.wrapping != Wrapping::Parquet
-        }
+        (Format::Csv | Format::BarsCsv, Some(Format::Csv | Format::BarsCsv) | None) => true,
         (_, Some(_)) | (Format::Parquet, None) => false,
         // The first row itself may be unreadable.
-        (Format::LeanQuote, None) => look.fields == 3 && !is_trade_file(&file.name),
+        (Format::LeanQuote, None) => look.fields == 3 && !look.trades,
         (Format::LeanBar, None) => matches!(look.fields, 6 | 11),
         (Format::BinanceJsonl, None) => true,
     };
@@ -48,6 +48,7 @@ fn look_at(file: &SourceFile) -> Result<Look, FeedError> {
             format: Some(Format::Parquet),
             found: "it is a Parquet file".to_owned(),
             fields: 0,
+            trades: false,
         });
     }
     let text = file.text()?;
@@ -71,7 +72,7 @@ fn look_at_line(line: &[u8], trades: bool) -> Look {
     let separator = separator(line);
     fields.split(line, separator);
     let texts = fields.texts(line);
-    let look = |format: Option<Format>, found: String| Look { format, found, fields: texts.len() };
+    let look = |format: Option<Format>, found: String| Look { format, found, fields: texts.len(), trades };
     let looks_like = |what: &str| format!("its first line '{}' looks like {what}", shortened(line));
 
     let digits = line.iter().take_while(|byte| byte.is_ascii_digit()).count();

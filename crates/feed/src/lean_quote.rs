@@ -56,14 +56,16 @@ impl Reader<Tick> for LeanQuotes {
         let data = match quote {
             Ok(Quote { of_day, bid, ask }) => Ok(Tick {
                 kind: TickKind::Quote,
-                time: self.midnight + of_day,
+                time: self.midnight.saturating_add(of_day),
                 sequence: 0,
                 price: bid,
                 ask,
                 size: 0,
                 ask_size: 0,
             }),
-            Err(fault) => Err(Fault { time: fault.time.map(|of_day| self.midnight + of_day), ..fault }),
+            Err(fault) => {
+                Err(Fault { time: fault.time.map(|of_day| self.midnight.saturating_add(of_day)), ..fault })
+            }
         };
         Ok(Some(Row { number: self.rows.rows() as i64, data }))
     }

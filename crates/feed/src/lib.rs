@@ -24,35 +24,51 @@
 //!
 //! Never cleans: crossed quotes, jumps and disorder pass through as they are.
 
-// Reading order: what the caller says, what goes wrong, the way in, then one file per format.
+// In reading order: the interface, what all formats share, one file per format.
+
+/// What the caller says about a file.
 mod format;
 
+/// What goes wrong.
 mod error;
 
+/// The way in, and the cutting into blocks.
 mod source;
 
+/// Rows between a reader and a block.
 mod block;
 
+/// A file's format from its first line.
 mod detect;
 
+/// Unwrapping and checking of bytes.
 mod input;
 
+/// Lines and fields.
 mod text;
 
+/// Times of every kind.
 mod time;
 
+/// Named columns to ticks, for CSV and Parquet.
 mod table;
 
+/// Quotes of Lean.
 mod lean_quote;
 
+/// Bars of Lean.
 mod lean_bar;
 
+/// Ticks in CSV.
 mod csv;
 
+/// Ticks in Parquet.
 mod parquet;
 
+/// Recorded messages of Binance.
 mod binance;
 
+/// Bars in CSV.
 mod bars_csv;
 
 pub use error::FeedError;

@@ -137,9 +137,8 @@ impl Batches {
             let Some(batch) = self.reader.next() else {
                 return Ok(false);
             };
-            batch
-                .and_then(|batch| self.load(&batch))
-                .map_err(|error| damaged(&self.file, self.rows, &error.to_string()))?;
+            let batch = batch.map_err(|error| damaged(&self.file, self.rows, &error.to_string()))?;
+            self.load(&batch);
             let read = u128::from(self.file.bytes) * u128::from(self.rows) / u128::from(self.total.max(1));
             self.file.read.store(read as u64, Ordering::Relaxed);
         }
@@ -148,12 +147,12 @@ impl Batches {
         Ok(true)
     }
 
-    fn load(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
+    fn load(&mut self, batch: &RecordBatch) {
         for (index, array) in self.projected.iter().zip(batch.columns()) {
-            self.columns[*index] = Some(text_column(array)?);
+            // A column of a type that has no text reads like one without values.
+            self.columns[*index] = text_column(array).ok();
         }
         (self.at, self.length) = (0, batch.num_rows());
-        Ok(())
     }
 
     /// The current row's text in a column; `None` for null.
@@ -187,4 +186,82 @@ fn text_column(array: &ArrayRef) -> Result<StringArray, ArrowError> {
         _ => array.clone(),
     };
     Ok(cast(&array, &DataType::Utf8)?.as_string::<i32>().clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use arrow_array::{
+        BooleanArray, Decimal128Array, Float64Array, Int64Array, TimestampMicrosecondArray, UInt64Array,
+    };
+    use gauntlet_domain::InstrumentId;
+    use gauntlet_domain::market::TickKind;
+    use parquet::arrow::ArrowWriter;
+
+    fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) {
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+    }
+
+    fn read(path: &Path, batch_rows: usize) -> Result<Vec<Row<Tick>>, FeedError> {
+        let options = Options::new(InstrumentId::new("X", "TEST").unwrap());
+        let mut ticks = ParquetTicks::new(&SourceFile::inspect(path)?, &options, batch_rows)?;
+        let mut rows = Vec::new();
+        while let Some(row) = ticks.next()? {
+            rows.push(row);
+        }
+        Ok(rows)
+    }
+
+    #[test]
+    fn prices_and_times_of_any_type_are_exact() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trades.parquet");
+        let micros = 1_700_000_000_123_456;
+        let zoned =
+            TimestampMicrosecondArray::from(vec![Some(micros), None]).with_timezone("America/New_York");
+        write(
+            &path,
+            vec![
+                ("time", Arc::new(zoned)),
+                ("local_ts_ns", Arc::new(Int64Array::from(vec![1, 1_700_000_001_000_000_007]))),
+                ("trade_id", Arc::new(UInt64Array::from(vec![7, 8]))),
+                ("price", Arc::new(Float64Array::from(vec![252.785003662109, 0.00001]))),
+                (
+                    "qty",
+                    Arc::new(Decimal128Array::from(vec![150, 2]).with_precision_and_scale(10, 2).unwrap()),
+                ),
+                ("buyer_is_maker", Arc::new(BooleanArray::from(vec![true, false]))),
+            ],
+        );
+        let rows = read(&path, 100).unwrap();
+        let tick = |row: usize| rows[row].data.unwrap();
+        assert_eq!((tick(0).time, tick(1).time), (micros * 1_000, 1_700_000_001_000_000_007));
+        assert_eq!((tick(0).price, tick(1).price), (252_785_003_662, 10_000));
+        assert_eq!((tick(0).size, tick(1).size), (150_000_000, 2_000_000));
+        assert_eq!((tick(0).kind, tick(1).kind), (TickKind::Sell, TickKind::Buy));
+        assert_eq!((tick(0).sequence, tick(1).sequence), (7, 8));
+        assert_eq!(read(&path, 1).unwrap(), rows);
+    }
+
+    #[test]
+    fn missing_columns_and_values_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.parquet");
+        let times: ArrayRef = Arc::new(Int64Array::from(vec![1_700_000_000, 1_700_000_001]));
+        write(&path, vec![("ts", times.clone()), ("open", times.clone())]);
+        let error = read(&path, 10).unwrap_err().to_string();
+        assert!(
+            error.contains("needs columns for a price (price, last)") && error.contains("ts, open"),
+            "{error}"
+        );
+        write(&path, vec![("ts", times), ("last", Arc::new(Float64Array::from(vec![Some(f64::NAN), None])))]);
+        let rows = read(&path, 10).unwrap();
+        assert!(rows.iter().all(|row| row.data.unwrap_err().kind == TickKind::NotANumber));
+    }
 }

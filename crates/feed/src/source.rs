@@ -72,32 +72,32 @@ fn open_rows(file: &SourceFile, format: Format, options: &Options, chunk: usize)
     let ticks = |reader: Box<dyn Reader<Tick>>, columns| Rows::Ticks { rows: Tried::new(reader), columns };
     let bars =
         |reader: Box<dyn Reader<Bar>>, columns, spec| Rows::Bars { rows: Tried::new(reader), columns, spec };
-    if format == Format::Parquet {
-        let reader = ParquetTicks::new(file, options, (chunk / 32).max(1))?;
-        let columns = reader.columns();
-        return Ok(ticks(Box::new(reader), columns));
-    }
     let clock = Clock::new(options.utc_offset_seconds);
-    let text = file.text()?;
-    let rows = TextRows::new(text.bytes, file.shown.clone(), chunk);
+    let text = || file.text().map(|text| (TextRows::new(text.bytes, file.shown.clone(), chunk), text.entry));
     Ok(match format {
         Format::LeanQuote => {
-            let reader = LeanQuotes::new(rows, &file.name, text.entry.as_deref(), clock)?;
+            let (rows, entry) = text()?;
+            let reader = LeanQuotes::new(rows, &file.name, entry.as_deref(), clock)?;
             ticks(Box::new(reader), lean_quote::COLUMNS)
         }
-        Format::BinanceJsonl => ticks(Box::new(BinanceMessages::new(rows, options)), binance::COLUMNS),
-        Format::Csv | Format::Parquet => {
-            let reader = CsvTicks::new(rows, options)?;
+        Format::BinanceJsonl => ticks(Box::new(BinanceMessages::new(text()?.0, options)), binance::COLUMNS),
+        Format::Parquet => {
+            let reader = ParquetTicks::new(file, options, (chunk / 32).max(1))?;
+            let columns = reader.columns();
+            ticks(Box::new(reader), columns)
+        }
+        Format::Csv => {
+            let reader = CsvTicks::new(text()?.0, options)?;
             let columns = reader.columns();
             ticks(Box::new(reader), columns)
         }
         Format::BarsCsv => {
-            let reader = CsvBars::new(rows, options)?;
+            let reader = CsvBars::new(text()?.0, options)?;
             let columns = reader.columns();
             bars(Box::new(reader), columns, options.bar_spec)
         }
         Format::LeanBar => {
-            let reader = LeanBars::new(rows, clock)?.map_err(|found| FeedError::WrongFormat {
+            let reader = LeanBars::new(text()?.0, clock)?.map_err(|found| FeedError::WrongFormat {
                 file: file.shown.clone(),
                 asked: Format::LeanBar,
                 found: format!("its first row has {found} columns"),

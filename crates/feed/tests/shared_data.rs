@@ -1,4 +1,5 @@
 //! Every file of the shared market data is read whole, and what is known of each comes out.
+#![allow(clippy::unwrap_used)] // helpers of tests fail their test
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -165,11 +166,7 @@ fn gold_quotes_keep_fractions_of_a_millisecond() {
     assert_eq!(length(&blocks), 917_876);
     assert_eq!(
         blocks[0].times[..2],
-        [time("2014-05-04T22:00:00.579427Z"), time("2014-05-04T22:00:13.0668Z") - 12_453_733_200][..1]
-            .iter()
-            .copied()
-            .chain([time("2014-05-04T22:00:00.6130668Z")])
-            .collect::<Vec<_>>()[..]
+        [time("2014-05-04T22:00:00.579427Z"), time("2014-05-04T22:00:00.6130668Z")]
     );
     let last = blocks.iter().rfind(|block| block.times.first() < Some(&time("2014-05-05"))).unwrap();
     assert_eq!(*last.times.last().unwrap(), time("2014-05-04T23:59:57.3891722Z"));
@@ -219,10 +216,11 @@ fn stock_trades_take_their_sizes_from_the_day_volume() {
 
 #[test]
 fn recordings_make_trades_and_quotes_in_order_of_arrival() {
-    for (path, venue, depth, quotes, trades) in [
-        ("ticks/binance_raw/usdm_btcusdt_20240808.gz", "BINANCE_USDM", 6_552, 66_089, 21_313),
-        ("ticks/binance_raw/spot_btcusdt_20240808.gz", "BINANCE_SPOT", 3_452, 28_040, 9_757),
-        ("ticks/binance_raw/spot_btcusdt_20240809.gz", "BINANCE_SPOT", 3_044, 45_134, 10_147),
+    // Spot sends no time with its quotes; they have the recorder's, whose clock is 1.27 s behind that of the trades.
+    for (path, venue, depth, quotes, trades, behind) in [
+        ("ticks/binance_raw/usdm_btcusdt_20240808.gz", "BINANCE_USDM", 6_552, 66_089, 21_313, 6_411),
+        ("ticks/binance_raw/spot_btcusdt_20240808.gz", "BINANCE_SPOT", 3_452, 28_040, 9_757, 27_992),
+        ("ticks/binance_raw/spot_btcusdt_20240809.gz", "BINANCE_SPOT", 3_044, 45_134, 10_147, 45_049),
     ] {
         let (blocks, read) = ticks(path, &options("BTCUSDT", venue));
         let listed = manifest(path)[0].1;
@@ -231,7 +229,12 @@ fn recordings_make_trades_and_quotes_in_order_of_arrival() {
         assert_eq!(counts[&TickKind::Quote], quotes, "{path}");
         assert_eq!(counts[&TickKind::Buy] + counts[&TickKind::Sell], trades, "{path}");
         assert_eq!(counts.len(), 3, "{path}");
-        let spot = venue.ends_with("SPOT");
+        let mut latest = i64::MIN;
+        let late = blocks.iter().flat_map(|block| &block.times).filter(|time| {
+            latest = latest.max(**time);
+            **time < latest
+        });
+        assert_eq!(late.count(), behind, "{path}");
         // Each stream by itself is in order, in time and in number.
         for is_quote in [true, false] {
             let of_stream = |block: &TickBlock, column: &[i64]| -> Vec<i64> {
@@ -241,7 +244,7 @@ fn recordings_make_trades_and_quotes_in_order_of_arrival() {
             assert!(blocks.iter().flat_map(|block| of_stream(block, &block.times)).is_sorted(), "{path}");
             let numbers: Vec<i64> =
                 blocks.iter().flat_map(|block| of_stream(block, &block.sequences)).collect();
-            assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "{path} {spot}");
+            assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "{path}");
         }
     }
 }
@@ -317,7 +320,7 @@ fn gold_hours_are_bars_of_the_mid() {
     assert!(first.volumes.is_empty());
     let last = blocks.last().unwrap();
     assert_eq!(*last.open_times.last().unwrap(), time("2019-02-25T23:00:00Z"));
-    assert_eq!(*last.highs.last().unwrap(), price("1327.958"));
+    assert_eq!(*last.highs.last().unwrap(), price("1327.939"));
 }
 
 #[test]
@@ -358,11 +361,7 @@ fn repaired_and_unrepaired_bars_come_oldest_first() {
         let mut options = options("X", "YAHOO");
         if path.contains("-1wk-") {
             let error = source(&path, &options).next_block().unwrap_err();
-            assert!(
-                error.to_string().contains("its bars are 6 days or more apart, longer than a day")
-                    || error.to_string().contains("7 days"),
-                "{error}"
-            );
+            assert!(error.to_string().contains("longer than a day: say which bars they are"), "{error}");
             weekly += 1;
             options.bar_spec = Some("time:1d".parse().unwrap());
         }

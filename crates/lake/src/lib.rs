@@ -1,1 +1,21 @@
-//! Placeholder.
+//! The lake: files that are named by what is in them and never change.
+//!
+//! Consumes bars and bytes, emits Parquet files under `snapshots/` and plain files under `artifacts/`. Never lists a
+//! directory on the way to a file, never overwrites content with other content, never trusts what it reads: every
+//! read hashes what it found and refuses a mismatch.
+
+/// Model artifacts and other bytes.
+pub mod artifact;
+/// The bytes that a snapshot's identity is a hash of.
+pub mod canonical;
+/// Why the lake cannot answer.
+pub mod error;
+/// Sealed bars.
+pub mod snapshot;
+/// Files by path, written at once or not at all.
+pub mod store;
+
+pub use canonical::BarHasher;
+pub use error::LakeError;
+pub use snapshot::{Sealed, read_snapshot, verify_snapshot, write_snapshot};
+pub use store::Lake;

@@ -4,8 +4,8 @@ use crate::observation::{Direction, Observation};
 
 /// Indices into `history` of the `n` best completed trials, the best first.
 ///
-/// Pruned and failed trials and values that are not finite never enter. Ties go to the lower trial number. Of trials with
-/// identical parameters only the best enters, so that finalists are different models.
+/// Pruned and failed trials and values that are not finite never enter. Ties go to the lower trial number. Of
+/// trials with identical parameters only the best enters, so that finalists are different models.
 pub fn finalists(history: &[Observation], n: usize, direction: Direction) -> Vec<usize> {
     let mut ranked: Vec<(usize, f64)> =
         history.iter().enumerate().filter_map(|(i, o)| Some((i, o.objective()?))).collect();

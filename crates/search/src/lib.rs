@@ -1,12 +1,13 @@
 //! Hyperparameter search: which parameters to try next, when to stop a trial early, which trials were best.
 //!
-//! Everything here is a pure function: no I/O, no clock, no threads, no map whose order can be observed. Trial `k` of a
-//! search with parallelism `W` is a function of the space, the seed, `k` and the results of trials `0 ..= k - W`
-//! ([`observable_trials`]); the order in which workers finish is not an argument. Random numbers are derived from what
-//! they are for ([`rng`]), and `ln`, `exp` and `erf` come from `libm`, so a proposal has the same bits on every machine.
+//! Everything here is a pure function: no I/O, no clock, no threads, no map whose order can be observed.
+//! Trial `k` of a search with parallelism `W` is a function of the space, the seed, `k` and the results of
+//! trials `0 ..= k - W` ([`observable_trials`]); the order in which workers finish is not an argument. Random
+//! numbers are derived from what they are for ([`rng`]), and `ln`, `exp` and `erf` come from `libm`, so a
+//! proposal has the same bits on every machine.
 //!
-//! Reading order: [`value`], [`condition`], [`space`], [`observation`], [`rng`], [`sampler`] and its samplers,
-//! [`pruner`], [`best`].
+//! Reading order: [`value`], [`condition`], [`space`], [`observation`], [`rng`], [`sampler`] and its
+//! samplers, [`pruner`], [`best`].
 
 /// The best completed trials.
 pub mod best;

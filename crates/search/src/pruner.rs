@@ -1,11 +1,11 @@
 //! Stopping a trial between folds, when others were better by then.
 //!
-//! Two halves, so that the decision does not depend on who else is running: the dispatcher computes thresholds from the
-//! trials that fixed lag lets it see ([`Pruner::thresholds`]) and sends them with the request; the trainer decides from
-//! those and its own folds alone ([`decide`]).
+//! Two halves, so that the decision does not depend on who else is running: the dispatcher computes
+//! thresholds from the trials that fixed lag lets it see ([`Pruner::thresholds`]) and sends them with the
+//! request; the trainer decides from those and its own folds alone ([`crate::pruner::decide`]).
 //!
-//! The value of a fold is what the trainer reports after it: the objective over folds `0 ..= fold`, or of that fold
-//! alone; the same for every trial of a search. `None` is a value that is not defined.
+//! The value of a fold is what the trainer reports after it: the objective over folds `0 ..= fold`, or of
+//! that fold alone; the same for every trial of a search. `None` is a value that is not defined.
 
 use std::str::FromStr;
 
@@ -20,9 +20,9 @@ use crate::observation::Direction;
 pub enum Pruner {
     /// Every trial runs all its folds.
     Nop,
-    /// Prunes a trial whose best value so far is worse than the median of completed trials at the same fold: Optuna's
-    /// `MedianPruner`, which is the median stopping rule of Golovin et al. 2017 ("Google Vizier") with the value at the
-    /// fold in place of the running average.
+    /// Prunes a trial whose best value so far is worse than the median of completed trials at the same fold:
+    /// Optuna's `MedianPruner`, which is the median stopping rule of Golovin et al. 2017 ("Google Vizier")
+    /// with the value at the fold in place of the running average.
     Median {
         /// Completed trials before anything is pruned.
         startup_trials: usize,
@@ -75,9 +75,10 @@ pub enum Decision {
 impl Pruner {
     /// One threshold for each fold that some completed trial reached; `None` where the fold prunes nothing.
     ///
-    /// For [`Pruner::Median`] the threshold of a fold is the median, over the **completed** trials of `history`, of their
-    /// values after that fold; undefined values are left out, and an even number of values gives the mean of the middle
-    /// two. Pruned and failed trials set no threshold: they would drag it towards what pruning has already rejected.
+    /// For [`Pruner::Median`] the threshold of a fold is the median, over the **completed** trials of
+    /// `history`, of their values after that fold; undefined values are left out, and an even number of
+    /// values gives the mean of the middle two. Pruned and failed trials set no threshold: they would drag it
+    /// towards what pruning has already rejected.
     pub fn thresholds(&self, history: &[FoldHistory], direction: Direction) -> Vec<Option<f64>> {
         let _ = direction; // the median is the same from both ends; a percentile would not be
         match *self {
@@ -95,10 +96,11 @@ impl Pruner {
     }
 }
 
-/// Whether a trial goes on after `fold`, given the thresholds of its request and its own values after folds `0 ..= fold`.
+/// Whether a trial goes on after `fold`, given the thresholds of its request and its own values after folds
+/// `0 ..= fold`.
 ///
-/// It is pruned when the best of its values is worse than the threshold, or when none is defined and there is a
-/// threshold. A fold without a threshold keeps the trial, and so does a tie.
+/// It is pruned when the best of its values is worse than the threshold, or when none is defined and there is
+/// a threshold. A fold without a threshold keeps the trial, and so does a tie.
 pub fn decide(
     thresholds: &[Option<f64>],
     fold: usize,

@@ -1,9 +1,10 @@
 //! Random numbers named by what they are for.
 //!
-//! A stream is seeded by a path such as (seed, trial, purpose, parameter, attempt), so a number depends on its path and
-//! its place in the stream, never on how many numbers were drawn elsewhere. Within a stream: SplitMix64 (Steele, Lea &
-//! Flood 2014, "Fast splittable pseudorandom number generators"), whose output function also mixes the path. It is ours,
-//! in a dozen lines, because proposals are kept for ever and must not change with a dependency.
+//! A stream is seeded by a path such as (seed, trial, purpose, parameter, attempt), so a number depends on
+//! its path and its place in the stream, never on how many numbers were drawn elsewhere. Within a stream:
+//! SplitMix64 (Steele, Lea & Flood 2014, "Fast splittable pseudorandom number generators"), whose output
+//! function also mixes the path. It is ours, in a dozen lines, because proposals are kept for ever and must
+//! not change with a dependency.
 
 /// A SplitMix64 stream at the end of a path.
 #[derive(Debug, Clone)]

@@ -1,9 +1,9 @@
 //! Proposing the parameters of the next trial.
 //!
-//! The contract of every sampler: a proposal is a pure function of the space, the seed, the trial's number and the
-//! observations it is shown, and it lies in its space, conditions included. Which observations those are is the
-//! caller's duty: exactly the first [`observable_trials`], in trial order, so that parallel workers cannot change a
-//! search by finishing in another order.
+//! The contract of every sampler: a proposal is a pure function of the space, the seed, the trial's number
+//! and the observations it is shown, and it lies in its space, conditions included. Which observations those
+//! are is the caller's duty: exactly the first [`observable_trials`], in trial order, so that parallel
+//! workers cannot change a search by finishing in another order.
 
 mod grid;
 mod parzen;
@@ -29,13 +29,14 @@ use crate::value::Params;
 pub trait Sampler: Send + Sync {
     /// The parameters of trial `trial`, given the observations of trials `0 ..= trial - W` in trial order.
     ///
-    /// `None`: the space is exhausted, or no point that satisfies the conditions was found within the bounded number of
-    /// redraws that each sampler documents. A later trial may then still get a proposal, except from a grid.
+    /// `None`: the space is exhausted, or no point that satisfies the conditions was found within the bounded
+    /// number of redraws that each sampler documents. A later trial may then still get a proposal, except
+    /// from a grid.
     fn propose(&self, space: &Space, seed: u64, trial: u64, history: &[Observation]) -> Option<Params>;
 }
 
-/// How many trials, counted from trial 0, the proposal of `trial` may see when `parallelism` run at once: the trials
-/// `0 ..= trial - parallelism`. A parallelism of 0 is taken as 1.
+/// How many trials, counted from trial 0, the proposal of `trial` may see when `parallelism` run at once: the
+/// trials `0 ..= trial - parallelism`. A parallelism of 0 is taken as 1.
 pub fn observable_trials(trial: u64, parallelism: u64) -> u64 {
     (trial + 1).saturating_sub(parallelism.max(1))
 }
@@ -68,9 +69,9 @@ impl SamplerKind {
         }
     }
 
-    /// The sampler with its defaults, after checking that it can search this space: a grid that is too large under
-    /// conditions, too many dimensions for Sobol, and conditions that nothing satisfies are refused here rather than
-    /// discovered in the middle of a search.
+    /// The sampler with its defaults, after checking that it can search this space: a grid that is too large
+    /// under conditions, too many dimensions for Sobol, and conditions that nothing satisfies are refused
+    /// here rather than discovered in the middle of a search.
     pub fn build(self, space: &Space, direction: Direction) -> Result<Box<dyn Sampler>, SearchError> {
         let sampler: Box<dyn Sampler> = match self {
             SamplerKind::Grid => {

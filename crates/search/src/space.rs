@@ -1,7 +1,7 @@
 //! A search space: parameters, their domains and the conditions between them.
 //!
-//! It says which values exist, maps the unit interval and a grid onto them, and checks assignments. It draws nothing.
-//! [`parse`] reads the shape that an experiment's `parameters` have.
+//! It says which values exist, maps the unit interval and a grid onto them, and checks assignments. It draws
+//! nothing. `parse` reads the shape that an experiment's `parameters` have.
 
 mod parse;
 
@@ -14,7 +14,8 @@ use crate::value::{Params, Value};
 /// Grid points of a float without `step` and without `points`.
 pub const DEFAULT_POINTS: u32 = 10;
 
-/// The values a parameter can take. All bounds are inclusive. Methods are for a domain that [`Space::new`] accepted.
+/// The values a parameter can take. All bounds are inclusive. Methods are for a domain that [`Space::new`]
+/// accepted.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Domain {
     /// `low, low + step, …`, as far as `high`.
@@ -54,12 +55,13 @@ pub struct Parameter {
     pub name: String,
     /// The values it can take.
     pub domain: Domain,
-    /// A constraint that every proposal satisfies. It may name any parameter; who carries it makes no difference.
+    /// A constraint that every proposal satisfies. It may name any parameter; who carries it makes no
+    /// difference.
     pub when: Option<Condition>,
 }
 
-/// A validated space. Its parameters are ordered by name, whatever order they were written in, because a JSON object has
-/// no order; grid and Sobol use that order.
+/// A validated space. Its parameters are ordered by name, whatever order they were written in, because a JSON
+/// object has no order; grid and Sobol use that order.
 ///
 /// Serialises to, and deserialises from, the shape that [`Space::from_json`] reads.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -90,9 +92,9 @@ impl Space {
         Ok(space)
     }
 
-    /// Reads the `parameters` of an experiment: a mapping of names to `{ int: [5, 60] }`, `{ float: [1.0, 8.0], log: true }`,
-    /// `{ categorical: [a, b] }` or a bare scalar (`{ fixed: 3 }` to give it a condition), with `step`, `points` and `when`
-    /// where they apply.
+    /// Reads the `parameters` of an experiment: a mapping of names to `{ int: [5, 60] }`, `{ float: [1.0,
+    /// 8.0], log: true }`, `{ categorical: [a, b] }` or a bare scalar (`{ fixed: 3 }` to give it a
+    /// condition), with `step`, `points` and `when` where they apply.
     pub fn from_json(document: &serde_json::Value) -> Result<Self, SearchError> {
         Self::new(parse::parameters(document)?)
     }
@@ -122,7 +124,8 @@ impl Space {
         self.parameters.iter().filter_map(|p| p.when.as_ref()).all(|condition| condition.holds(params))
     }
 
-    /// Whether an assignment has exactly the parameters of this space, each in its domain, and satisfies every condition.
+    /// Whether an assignment has exactly the parameters of this space, each in its domain, and satisfies
+    /// every condition.
     pub fn contains(&self, params: &Params) -> bool {
         params.len() == self.parameters.len()
             && self.parameters.iter().all(|p| params.get(&p.name).is_some_and(|v| p.domain.contains(v)))
@@ -228,8 +231,8 @@ impl Domain {
         }
     }
 
-    /// The value of a numeric domain that is nearest to `x`, never outside the bounds. For a category, the choice with
-    /// that index.
+    /// The value of a numeric domain that is nearest to `x`, never outside the bounds. For a category, the
+    /// choice with that index.
     pub fn nearest(&self, x: f64) -> Value {
         match *self {
             Domain::Float { low, high, step: None, .. } => Value::Float(x.clamp(low, high)),

@@ -1,4 +1,5 @@
-//! A parameter's value and an assignment of values to parameters. Both are plain JSON scalars when serialised.
+//! A parameter's value and an assignment of values to parameters. Both are plain JSON scalars when
+//! serialised.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -32,7 +33,8 @@ impl Value {
         }
     }
 
-    /// The value as a whole number: an `Int`, or a `Float` without a fraction (JSON writers may turn 5 into 5.0).
+    /// The value as a whole number: an `Int`, or a `Float` without a fraction (JSON writers may turn 5 into
+    /// 5.0).
     pub fn as_integer(&self) -> Option<i64> {
         match self {
             Value::Int(i) => Some(*i),

@@ -1,4 +1,7 @@
-//! Optuna as the oracle. The records in `oracles/` were made by the scripts beside them and carry the versions.
+//! Optuna as the oracle. The records in `oracles/` were made by the scripts beside them and carry the
+//! versions.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use gauntlet_search::pruner::decide;
 use gauntlet_search::{
@@ -10,8 +13,8 @@ use serde_json::{Value as Json, json};
 const SEEDS: u64 = 20;
 const TRIALS: u64 = 100;
 
-/// How much worse than Optuna's our median may be, as a share of what Optuna gains over random search. Medians of 20
-/// seeds scatter by about this much.
+/// How much worse than Optuna's our median may be, as a share of what Optuna gains over random search.
+/// Medians of 20 seeds scatter by about this much.
 const MARGIN: f64 = 0.10;
 
 fn number(params: &Params, name: &str) -> f64 {

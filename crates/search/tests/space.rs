@@ -1,5 +1,7 @@
 //! Reading a space: the shape of an experiment's `parameters`, and what is said about one that is wrong.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use gauntlet_search::{Direction, Domain, Params, SamplerKind, SearchError, Space, Value};
 use serde_json::{Value as Json, json};
 

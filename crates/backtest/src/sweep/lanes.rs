@@ -215,10 +215,10 @@ impl Group {
         let fast = means[self.fast];
         let slow = &means[self.slow..self.slow + LANES];
         let mut changed = false;
-        for lane in 0..LANES {
-            let held = if fast < slow[lane] { below } else { self.target[lane] };
-            self.target[lane] = if fast > slow[lane] { 1.0 } else { held };
-            changed |= self.target[lane] != self.side[lane];
+        for ((slow, target), side) in slow.iter().zip(&mut self.target).zip(&self.side) {
+            let held = if fast < *slow { below } else { *target };
+            *target = if fast > *slow { 1.0 } else { held };
+            changed |= *target != *side;
         }
         changed
     }

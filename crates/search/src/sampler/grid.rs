@@ -6,17 +6,18 @@ use crate::sampler::Sampler;
 use crate::space::Space;
 use crate::value::Params;
 
-/// Exhaustive search. Points are counted in mixed radix with parameters ordered by name, the last one varying fastest,
-/// as in nested loops; integers and stepped floats by their step, continuous floats by their `points`.
+/// Exhaustive search. Points are counted in mixed radix with parameters ordered by name, the last one varying
+/// fastest, as in nested loops; integers and stepped floats by their step, continuous floats by their
+/// `points`.
 ///
-/// Points that violate a condition are left out: trial `k` is the `k`-th valid point. The seed and the history are
-/// ignored. `None` after the last point.
+/// Points that violate a condition are left out: trial `k` is the `k`-th valid point. The seed and the
+/// history are ignored. `None` after the last point.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Grid;
 
 impl Grid {
     /// The largest grid that is searched under conditions. Counting valid points means visiting them.
-    pub const MAX_CONDITIONED: u128 = 1 << 22;
+    pub const MAX_CONDITIONED: u128 = 1 << 20;
 
     /// Refuses a grid that cannot be searched.
     pub(super) fn check(space: &Space) -> Result<(), SearchError> {

@@ -1,16 +1,17 @@
 //! The Parzen estimator of TPE: a mixture with one kernel for each observation and one for the prior.
 //!
-//! Kernels of numbers are Gaussians truncated to the domain, in the logarithm where `log` is set; for integers and
-//! stepped floats a value's probability is the Gaussian's mass within half a step of it. Kernels of categories put most
-//! of their weight on the observed choice. Widths and weights are those of Optuna (`_ParzenEstimator`, 5.0), which
-//! follow Bergstra et al. 2011, "Algorithms for Hyper-Parameter Optimization".
+//! Kernels of numbers are Gaussians truncated to the domain, in the logarithm where `log` is set; for
+//! integers and stepped floats a value's probability is the Gaussian's mass within half a step of it. Kernels
+//! of categories put most of their weight on the observed choice. Widths and weights are those of Optuna
+//! (`_ParzenEstimator`, 5.0), which follow Bergstra et al. 2011, "Algorithms for Hyper-Parameter
+//! Optimization".
 
 use crate::rng::Stream;
 use crate::space::{Domain, unwarp, warp};
 use crate::value::Value;
 
-/// How a domain is seen by its kernels. A coordinate is the value itself for a discrete number, its [`warp`] for a
-/// continuous one, and the index of the choice for a category.
+/// How a domain is seen by its kernels. A coordinate is the value itself for a discrete number, its [`warp`]
+/// for a continuous one, and the index of the choice for a category.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Axis {
     /// `low` and `high` are the truncation bounds, warped.
@@ -101,7 +102,8 @@ impl Axis {
 }
 
 impl Parzen {
-    /// Kernels for observed coordinates, one row for each trial, oldest first, with a coordinate for each axis.
+    /// Kernels for observed coordinates, one row for each trial, oldest first, with a coordinate for each
+    /// axis.
     pub(super) fn new(axes: &[Axis], observed: &[Vec<f64>]) -> Self {
         let column = |i: usize| observed.iter().map(|row| row[i]).collect::<Vec<_>>();
         let kernels = axes.iter().enumerate().map(|(i, axis)| kernels(axis, &column(i))).collect();
@@ -115,7 +117,8 @@ impl Parzen {
         axes.map(|(i, (axis, kernels))| sample(axis, kernels, kernel, stream.at(i as u64))).collect()
     }
 
-    /// The logarithm of the density (continuous axes, in warped coordinates) or probability (others) of coordinates.
+    /// The logarithm of the density (continuous axes, in warped coordinates) or probability (others) of
+    /// coordinates.
     pub(super) fn log_density(&self, point: &[f64]) -> f64 {
         let logs: Vec<f64> = (0..self.weights.len())
             .map(|k| {
@@ -130,8 +133,8 @@ impl Parzen {
     }
 }
 
-/// Optuna's default weights: the 25 newest trials count fully, older ones less and less; the prior as much as a new
-/// trial. They sum to 1.
+/// Optuna's default weights: the 25 newest trials count fully, older ones less and less; the prior as much as
+/// a new trial. They sum to 1.
 fn weights(n: usize) -> Vec<f64> {
     let ramp = n.saturating_sub(25);
     let oldest = 1.0 / n.max(1) as f64;
@@ -154,8 +157,9 @@ fn kernels(axis: &Axis, observed: &[f64]) -> Kernels {
     }
 }
 
-/// One Gaussian at each observation, as wide as the larger gap to its neighbours (at the ends: as the inner gap), but no
-/// wider than the domain and no narrower than a share of it; the prior sits in the middle and is as wide as the domain.
+/// One Gaussian at each observation, as wide as the larger gap to its neighbours (at the ends: as the inner
+/// gap), but no wider than the domain and no narrower than a share of it; the prior sits in the middle and is
+/// as wide as the domain.
 fn gaussians(low: f64, high: f64, means: &[f64]) -> Vec<Gaussian> {
     let (n, width) = (means.len(), high - low);
     let mut order: Vec<usize> = (0..n).collect();
@@ -206,8 +210,8 @@ fn sample(axis: &Axis, kernels: &Kernels, kernel: usize, mut stream: Stream) -> 
     }
 }
 
-/// A truncated Gaussian by rejection. The mean is inside the bounds and sigma at most their distance, so that at least a
-/// third of the draws is kept; after 64 refusals (probability 10^-11) it is the mean.
+/// A truncated Gaussian by rejection. The mean is inside the bounds and sigma at most their distance, so that
+/// at least a third of the draws is kept; after 64 refusals (probability 10^-11) it is the mean.
 fn truncated(kernel: &Gaussian, low: f64, high: f64, mut stream: Stream) -> f64 {
     let draws = (0..64).map(|_| kernel.mean + kernel.sigma * stream.normal());
     draws.into_iter().find(|x| low <= *x && *x <= high).unwrap_or(kernel.mean)
@@ -233,7 +237,8 @@ fn log_factor(axis: &Axis, kernels: &Kernels, kernel: usize, x: f64) -> f64 {
 /// ln √(2π)
 const LN_SQRT_2PI: f64 = 0.918_938_533_204_672_7;
 
-/// The standard normal's mass between two bounds, computed in the tail where both are, so that it does not cancel.
+/// The standard normal's mass between two bounds, computed in the tail where both are, so that it does not
+/// cancel.
 fn normal_mass(a: f64, b: f64) -> f64 {
     let tail = |x: f64| 0.5 * libm::erfc(x * std::f64::consts::FRAC_1_SQRT_2);
     if a > 0.0 { tail(a) - tail(b) } else { tail(-b) - tail(-a) }

@@ -6,8 +6,9 @@ use crate::sampler::Sampler;
 use crate::space::Space;
 use crate::value::Params;
 
-/// Uniform search (uniform in the logarithm where `log` is set). A point that violates a condition is redrawn whole, so
-/// proposals are uniform over the valid points; `None` after [`Random::MAX_DRAWS`] redraws. The history is ignored.
+/// Uniform search (uniform in the logarithm where `log` is set). A point that violates a condition is redrawn
+/// whole, so proposals are uniform over the valid points; `None` after [`Random::MAX_DRAWS`] redraws. The
+/// history is ignored.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Random;
 

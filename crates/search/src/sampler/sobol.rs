@@ -8,12 +8,13 @@ use crate::space::{Domain, Space};
 use crate::value::Params;
 
 /// The Sobol sequence in Gray code order (Antonov & Saleev 1979) with the direction numbers of Joe & Kuo 2008
-/// (new-joe-kuo-6.21201) and a digital shift from the seed, one for each parameter: shifting keeps every net property.
+/// (new-joe-kuo-6.21201) and a digital shift from the seed, one for each parameter: shifting keeps every net
+/// property.
 ///
-/// Fixed parameters take no dimension. Without conditions trial `k` is point `k`; with conditions it is the `k`-th point
-/// that satisfies them, so the valid part stays evenly covered and proposals cost time proportional to `k`. `None` after
-/// [`Sobol::MAX_REJECTED`] violations in a row, or for a space that has more dimensions than the table. The history is
-/// ignored. The coverage is best after 2^n trials.
+/// Fixed parameters take no dimension. Without conditions trial `k` is point `k`; with conditions it is the
+/// `k`-th point that satisfies them, so the valid part stays evenly covered and proposals cost time
+/// proportional to `k`. `None` after [`Sobol::MAX_REJECTED`] violations in a row, or for a space that has
+/// more dimensions than the table. The history is ignored. The coverage is best after 2^n trials.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sobol;
 
@@ -106,7 +107,8 @@ fn coordinate(directions: &[u32; 32], index: u32) -> u32 {
     (0..32).filter(|bit| gray >> bit & 1 == 1).fold(0, |x, bit| x ^ directions[bit])
 }
 
-/// `v_1 … v_32` of a dimension, each shifted to the top of the word. `dimension` is below [`Sobol::MAX_DIMENSIONS`].
+/// `v_1 … v_32` of a dimension, each shifted to the top of the word. `dimension` is below
+/// [`Sobol::MAX_DIMENSIONS`].
 fn direction_numbers(dimension: usize) -> [u32; 32] {
     let mut v = [0_u32; 32];
     let Some((a, initial)) = dimension.checked_sub(1).map(|row| TABLE[row]) else {
@@ -126,8 +128,9 @@ fn direction_numbers(dimension: usize) -> [u32; 32] {
     v
 }
 
-/// Joe & Kuo's table from the second dimension on: the coefficients `a` of the polynomial and the initial `m`, whose
-/// number is the polynomial's degree. Source: new-joe-kuo-6.21201, https://web.maths.unsw.edu.au/~fkuo/sobol/ (BSD licence).
+/// Joe & Kuo's table from the second dimension on: the coefficients `a` of the polynomial and the initial
+/// `m`, whose number is the polynomial's degree. Source: new-joe-kuo-6.21201,
+/// https://web.maths.unsw.edu.au/~fkuo/sobol/ (BSD licence).
 const TABLE: &[(u32, &[u32])] = &[
     (0, &[1]),
     (1, &[1, 3]),

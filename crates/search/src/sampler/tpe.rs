@@ -7,20 +7,24 @@ use crate::sampler::{Random, Sampler};
 use crate::space::{Parameter, Space};
 use crate::value::{Params, Value};
 
-/// Splits past trials into the best `γ(n) = min(⌈n / 10⌉, 25)` and the rest, estimates the density of parameters in both,
-/// draws candidates from the first and proposes the one where the ratio of the two is largest.
+/// Splits past trials into the best `γ(n) = min(⌈n / 10⌉, 25)` and the rest, estimates the density of
+/// parameters in both, draws candidates from the first and proposes the one where the ratio of the two is
+/// largest.
 ///
-/// Completed trials rank by value and pruned ones after them by their partial value; failed trials are not used. Trials
-/// that still run are not in the history, so they need no constant liar. Ties go to the earlier trial. Observations whose
-/// values lie outside the space are skipped, so a history from a wider space warms a search up.
+/// Completed trials rank by value and pruned ones after them by their partial value (Optuna compares the step
+/// they reached before that, which an observation does not carry); failed trials are not used. Trials that
+/// still run are not in the history, so they need no constant liar. Ties go to the earlier trial.
+/// Observations whose values lie outside the space are skipped, so a history from a wider space warms a
+/// search up.
 ///
-/// A proposal that violates a condition is drawn again with other random numbers, at most [`Tpe::MAX_DRAWS`] times, then
-/// replaced by [`Random`]'s, which is `None` when that fails too.
+/// A proposal that violates a condition is drawn again with other random numbers, at most [`Tpe::MAX_DRAWS`]
+/// times, then replaced by [`Random`]'s, which is `None` when that fails too.
 #[derive(Debug, Clone, Copy)]
 pub struct Tpe {
     /// Whether low or high values are better.
     pub direction: Direction,
-    /// Completed and pruned trials in the history before it learns from them; until then it proposes as [`Random`] does.
+    /// Completed and pruned trials in the history before it learns from them; until then it proposes as
+    /// [`Random`] does.
     pub startup_trials: usize,
     /// Candidates drawn for each proposal.
     pub candidates: u64,

@@ -75,6 +75,7 @@ pub fn sample(kind: RecordKind) -> Event {
             instrument: instrument(),
             currency: "USD".into(),
             bars: vec![spec(), BarSpec::Time { seconds: 60 }],
+            price: PriceBasis::Quotes,
             stamp: BarStamp::Close,
             empty_bars: EmptyBars::Fill,
             session: Some(Session { open_second: 79_200, close_second: 75_600 }),

@@ -1,0 +1,193 @@
+//! Fills, costs, stops and latency, computed by hand.
+
+mod common;
+
+use common::{ALL_IN, MINUTE, bars};
+use gauntlet_backtest::Target::{self, Flat, Long, Short};
+use gauntlet_backtest::{Account, Bars, Costs, ExitReason, Outcome, Signals, Sizing, Spread, run};
+use gauntlet_quant::indicators::Series;
+
+fn signals(targets: &[Target]) -> Signals {
+    Signals { targets: targets.to_vec(), stop_distances: None }
+}
+
+fn with_stop(targets: &[Target], distance: f64) -> Signals {
+    let stop_distances = Some(Series { first: 0, values: vec![distance; targets.len()] });
+    Signals { targets: targets.to_vec(), stop_distances }
+}
+
+fn run_free(bars: &Bars, signals: &Signals) -> Outcome {
+    run(bars, 0..bars.len(), signals, &Costs::FREE, &ALL_IN)
+}
+
+/// Opens 10, 20, 25, 40; closes 20, 25, 40, 50.
+fn rising() -> Bars {
+    bars(&[
+        (10.0, 20.0, 10.0, 20.0),
+        (20.0, 25.0, 20.0, 25.0),
+        (25.0, 40.0, 25.0, 40.0),
+        (40.0, 50.0, 40.0, 50.0),
+    ])
+}
+
+#[test]
+fn a_signal_fills_at_the_next_opening() {
+    let outcome = run_free(&rising(), &signals(&[Long, Long, Flat, Flat]));
+    assert_eq!(outcome.equity, [1000.0, 1250.0, 2000.0, 2000.0]);
+    assert_eq!(outcome.returns, [0.0, 0.25, 2000.0 / 1250.0 - 1.0, 0.0]);
+    assert_eq!(outcome.positions, [0.0, 50.0, 50.0, 0.0]);
+    let [trade] = outcome.trades[..] else { panic!("one trade: {:?}", outcome.trades) };
+    assert_eq!((trade.entry_time, trade.exit_time), (MINUTE, 3 * MINUTE));
+    assert_eq!((trade.side, trade.quantity, trade.entry_price, trade.exit_price), (Long, 50.0, 20.0, 40.0));
+    assert_eq!((trade.pnl, trade.fees, trade.exit_reason), (1000.0, 0.0, ExitReason::Signal));
+    assert_eq!((outcome.summary.total_return, outcome.summary.max_drawdown), (1.0, 0.0));
+}
+
+#[test]
+fn what_is_open_at_the_end_is_closed_there_with_costs() {
+    let mut bars = rising();
+    bars.close_spread = vec![2.0; 4];
+    let costs = Costs { commission_bps: 100.0, spread: Spread::Quoted, ..Costs::FREE };
+    let account = Account { sizing: Sizing::FixedQuantity(1.0), ..ALL_IN };
+    let outcome = run(&bars, 0..4, &signals(&[Long; 4]), &costs, &account);
+    // Buys 1 at 20 (fee 0.20), sells at 50 − 1 (fee 0.49).
+    let trade = outcome.trades[0];
+    assert_eq!(
+        (trade.exit_price, trade.exit_time, trade.exit_reason),
+        (49.0, 4 * MINUTE, ExitReason::EndOfRange)
+    );
+    assert!((trade.fees - 0.69).abs() < 1e-12 && (trade.pnl - 28.31).abs() < 1e-12, "{trade:?}");
+    assert!((outcome.equity[3] - 1028.31).abs() < 1e-9);
+    assert_eq!(outcome.positions[3], 0.0);
+}
+
+#[test]
+fn spread_slippage_and_commission_are_paid_on_both_sides() {
+    let mut bars = bars(&[(100.0, 100.0, 100.0, 100.0); 3]);
+    bars.open_spread = vec![0.5; 3];
+    let costs = Costs { commission_bps: 10.0, spread: Spread::Quoted, slippage_bps: 20.0, latency_bars: 0 };
+    let account = Account { sizing: Sizing::FixedQuantity(2.0), ..ALL_IN };
+    let trade = run(&bars, 0..3, &signals(&[Long, Flat, Flat]), &costs, &account).trades[0];
+    assert_eq!(trade.entry_price, 100.25 * 1.002);
+    assert_eq!(trade.exit_price, 99.75 * 0.998);
+    assert!((trade.fees - 2.0 * (trade.entry_price + trade.exit_price) * 0.001).abs() < 1e-12);
+    assert!((trade.pnl - (2.0 * (trade.exit_price - trade.entry_price) - trade.fees)).abs() < 1e-12);
+}
+
+#[test]
+fn all_in_leaves_room_for_the_commission() {
+    let costs = Costs { commission_bps: 100.0, ..Costs::FREE };
+    let outcome = run(&rising(), 0..4, &signals(&[Long; 4]), &costs, &ALL_IN);
+    let quantity = outcome.positions[1];
+    assert!((quantity * 20.0 * 1.01 - 1000.0).abs() < 1e-9, "spends exactly the capital: {quantity}");
+}
+
+#[test]
+fn the_short_side_earns_from_a_fall() {
+    let falling = bars(&[(50.0, 50.0, 50.0, 50.0), (50.0, 50.0, 40.0, 40.0), (30.0, 30.0, 30.0, 30.0)]);
+    let outcome = run_free(&falling, &signals(&[Short, Flat, Flat]));
+    assert_eq!(outcome.equity, [1000.0, 1200.0, 1400.0]);
+    let trade = outcome.trades[0];
+    assert_eq!((trade.side, trade.quantity, trade.pnl), (Short, 20.0, 400.0));
+    let long_only = Account { allow_short: false, ..ALL_IN };
+    assert!(run(&falling, 0..3, &signals(&[Short, Flat, Flat]), &Costs::FREE, &long_only).trades.is_empty());
+}
+
+#[test]
+fn a_reversal_closes_and_opens_at_the_same_opening() {
+    let outcome = run_free(&rising(), &signals(&[Long, Short, Short, Short]));
+    assert_eq!(outcome.trades.len(), 2);
+    assert_eq!((outcome.trades[0].exit_time, outcome.trades[1].entry_time), (2 * MINUTE, 2 * MINUTE));
+    // 1000 → long 50 at 20, out at 25: 1250 → short 50 at 25, covered at 50: nothing left.
+    assert_eq!(outcome.equity[3], 0.0);
+    assert_eq!(outcome.summary.max_drawdown, 1.0);
+}
+
+#[test]
+fn latency_moves_the_fill_by_whole_bars() {
+    let late = Costs { latency_bars: 1, ..Costs::FREE };
+    let trade = run(&rising(), 0..4, &signals(&[Long; 4]), &late, &ALL_IN).trades[0];
+    assert_eq!((trade.entry_price, trade.entry_time), (25.0, 2 * MINUTE));
+}
+
+#[test]
+fn signals_from_the_warm_up_fill_at_the_first_opening_of_the_range() {
+    let outcome = run(&rising(), 2..4, &signals(&[Flat, Long, Long, Long]), &Costs::FREE, &ALL_IN);
+    assert_eq!(outcome.trades[0].entry_time, 2 * MINUTE);
+    assert_eq!(outcome.equity, [1600.0, 2000.0]);
+}
+
+#[test]
+fn a_stop_fills_at_its_price_and_blocks_until_the_signal_changes() {
+    let prices = bars(&[
+        (100.0, 100.0, 100.0, 100.0),
+        (100.0, 103.0, 98.0, 101.0), // bought at 100, stop at 95
+        (101.0, 102.0, 95.0, 99.0),  // touched
+        (99.0, 104.0, 99.0, 104.0),  // still long: stays out
+        (104.0, 104.0, 104.0, 104.0),
+        (105.0, 105.0, 105.0, 105.0), // was flat, long again: back in
+        (106.0, 106.0, 106.0, 106.0),
+    ]);
+    let outcome = run_free(&prices, &with_stop(&[Long, Long, Long, Flat, Long, Long, Long], 5.0));
+    assert_eq!(outcome.trades.len(), 2);
+    let stopped = outcome.trades[0];
+    assert_eq!(
+        (stopped.exit_price, stopped.exit_reason, stopped.exit_time),
+        (95.0, ExitReason::Stop, 3 * MINUTE)
+    );
+    assert_eq!(outcome.positions, [0.0, 10.0, 0.0, 0.0, 0.0, outcome.positions[5], 0.0]);
+    assert_eq!(outcome.trades[1].entry_price, 105.0);
+}
+
+#[test]
+fn a_gap_over_the_stop_fills_at_the_opening_less_costs() {
+    let mut prices =
+        bars(&[(100.0, 100.0, 100.0, 100.0), (100.0, 101.0, 99.0, 100.0), (90.0, 91.0, 89.0, 90.0)]);
+    prices.open_spread = vec![0.0, 0.0, 2.0];
+    let costs = Costs { spread: Spread::Quoted, slippage_bps: 100.0, ..Costs::FREE };
+    let outcome = run(&prices, 0..3, &with_stop(&[Long; 3], 5.0), &costs, &ALL_IN);
+    assert_eq!(outcome.trades[0].exit_price, 89.0 * 0.99);
+}
+
+#[test]
+fn a_short_stop_is_the_mirror_image() {
+    let prices =
+        bars(&[(100.0, 100.0, 100.0, 100.0), (100.0, 104.0, 100.0, 104.0), (104.0, 106.0, 104.0, 104.0)]);
+    let trade = run_free(&prices, &with_stop(&[Short; 3], 5.0)).trades[0];
+    assert_eq!((trade.exit_price, trade.exit_reason, trade.pnl), (105.0, ExitReason::Stop, -50.0));
+    let gap =
+        bars(&[(100.0, 100.0, 100.0, 100.0), (100.0, 101.0, 99.0, 100.0), (110.0, 111.0, 109.0, 110.0)]);
+    assert_eq!(run_free(&gap, &with_stop(&[Short; 3], 5.0)).trades[0].exit_price, 110.0);
+}
+
+#[test]
+fn a_stop_can_be_hit_in_the_bar_of_the_entry() {
+    let prices = bars(&[(100.0, 100.0, 100.0, 100.0), (100.0, 100.0, 80.0, 100.0)]);
+    let outcome = run_free(&prices, &with_stop(&[Long; 2], 5.0));
+    assert_eq!(outcome.equity, [1000.0, 950.0]);
+    assert_eq!(outcome.trades.len(), 1);
+}
+
+#[test]
+fn no_position_opens_while_its_stop_is_undefined() {
+    let signals =
+        Signals { targets: vec![Long; 4], stop_distances: Some(Series { first: 2, values: vec![1.0; 2] }) };
+    assert_eq!(run_free(&rising(), &signals).trades[0].entry_time, 3 * MINUTE);
+}
+
+#[test]
+fn no_bars_one_bar_and_two_bars() {
+    assert_eq!(run_free(&Bars::default(), &signals(&[])), Outcome::default());
+    let one = run_free(&rising().slice(0..1), &signals(&[Long]));
+    assert_eq!((one.equity, one.trades.len(), one.summary.sharpe), (vec![1000.0], 0, None));
+    let two = run_free(&rising().slice(0..2), &signals(&[Long, Long]));
+    assert_eq!((two.equity, two.trades.len()), (vec![1000.0, 1250.0], 1));
+}
+
+#[test]
+fn a_price_of_zero_opens_nothing_and_can_be_sold_at() {
+    let zeros = bars(&[(0.0, 0.0, 0.0, 0.0); 4]);
+    assert_eq!(run_free(&zeros, &signals(&[Long; 4])).summary.trades, 0);
+    let crash = bars(&[(10.0, 10.0, 10.0, 10.0), (10.0, 10.0, 0.0, 0.0), (0.0, 0.0, 0.0, 0.0)]);
+    assert_eq!(run_free(&crash, &signals(&[Long, Flat, Flat])).equity, [1000.0, 0.0, 0.0]);
+}

@@ -1,0 +1,67 @@
+//! The machine: one task's state and the step that moves it.
+
+use gauntlet_domain::{Event, Recorded};
+
+/// What a step puts out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Output {
+    /// The event.
+    pub event: Event,
+    /// True when the decision depended on which of several inputs came first: the runtime then records how far each
+    /// input had been read, and replay feeds them in that order.
+    pub raced: bool,
+}
+
+impl Output {
+    /// An output that any order of the inputs would have given.
+    pub fn new(event: impl Into<Event>) -> Output {
+        Output { event: event.into(), raced: false }
+    }
+
+    /// An output that another order of the inputs might not have given.
+    pub fn raced(event: impl Into<Event>) -> Output {
+        Output { event: event.into(), raced: true }
+    }
+}
+
+/// Why saved state cannot be used. The runtime folds from the beginning instead.
+#[derive(Debug, thiserror::Error)]
+#[error("saved state cannot be read: {0}")]
+pub struct StateError(#[from] serde_json::Error);
+
+/// One task's state and logic.
+///
+/// Invariants that the harness checks: the same inputs give the same outputs; an input seen before gives none; saving
+/// and restoring between any two steps changes nothing.
+pub trait Machine: Send {
+    /// Takes in one event and puts out what follows from it.
+    fn step(&mut self, input: &Recorded) -> Vec<Output>;
+    /// The state as bytes.
+    fn save(&self) -> Result<Vec<u8>, StateError>;
+    /// Replaces the state.
+    fn restore(&mut self, bytes: &[u8]) -> Result<(), StateError>;
+}
+
+/// How a machine's inputs are shared out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inputs {
+    /// Partition *t* of every input topic is one task.
+    CoPartitioned,
+    /// One task reads all partitions of all inputs.
+    Single,
+}
+
+/// A machine as the runtime knows it.
+#[derive(Clone, Copy)]
+pub struct Definition {
+    /// Name: consumer group, source of its events, writer in the catalogue.
+    pub name: &'static str,
+    /// Version of the logic; saved state of another version is not used.
+    pub version: &'static str,
+    /// Topics that it reads.
+    pub topics: &'static [&'static str],
+    /// How they are shared out.
+    pub inputs: Inputs,
+    /// Makes a machine with empty state.
+    pub create: fn() -> Box<dyn Machine>,
+}

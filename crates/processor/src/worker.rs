@@ -1,0 +1,44 @@
+//! A worker: one request in, its outcome out, at great expense. Pure in its arguments, so doing it twice is a waste and
+//! never an error.
+
+use std::sync::Arc;
+
+use gauntlet_domain::market::{Bar, SnapshotDue, SnapshotSealed};
+use gauntlet_domain::{ContentHash, Event};
+
+/// What a worker may read and store besides its request. Everything is named by its content, or final by construction,
+/// so the outcome stays a function of the request.
+pub trait Data: Send + Sync {
+    /// The bars of a sealed snapshot, in order.
+    fn bars(&self, content_hash: &ContentHash) -> Result<Arc<Vec<Bar>>, DataError>;
+    /// Seals the bars of a range whose end event time has passed; the same range gives the same answer.
+    fn seal(&self, due: &SnapshotDue) -> Result<SnapshotSealed, DataError>;
+    /// Stores an artifact under its hash.
+    fn put_artifact(&self, bytes: &[u8]) -> Result<ContentHash, DataError>;
+}
+
+/// Why data could not be had.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum DataError {
+    /// The data are damaged or gone: an answer, not a reason to try again.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The place where they lie does not answer: the request is tried again later, nothing is answered yet.
+    #[error("{0}")]
+    Retry(String),
+}
+
+/// A worker's answer: its outcome events, success or typed failure.
+pub type Answer = Result<Vec<Event>, DataError>;
+
+/// A worker as the runtime knows it. One instance serves all threads.
+pub trait Worker: Send + Sync {
+    /// Name: consumer group, source of its events, writer in the catalogue.
+    fn name(&self) -> &'static str;
+    /// Topic of its requests.
+    fn topic(&self) -> &'static str;
+    /// Answers a request; `Err` only for [`DataError::Retry`].
+    fn run(&self, request: &Event, data: &dyn Data) -> Answer;
+    /// The answer when `run` panicked: a reported failure in place of a hang.
+    fn panicked(&self, request: &Event, message: &str) -> Vec<Event>;
+}
