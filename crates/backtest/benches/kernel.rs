@@ -7,6 +7,8 @@
 //! seeded walk of the same length stands in. With `VECTORBT_PYTHON`, a Python that has vectorbt, the peer runs right
 //! after on the same bars and its results are compared. Machine-readable figures are the last line.
 
+#![allow(clippy::print_stdout, reason = "a benchmark reports on stdout")]
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;

@@ -91,6 +91,7 @@ impl Bars {
     }
 
     /// The bar at `index`, which must be below [`Bars::len`].
+    #[inline]
     pub fn row(&self, index: usize) -> BarRow {
         BarRow {
             open_time: self.open_time[index],

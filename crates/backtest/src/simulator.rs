@@ -86,6 +86,7 @@ impl Simulator {
     }
 
     /// Plays one bar. `due` is the signal decided at the close `1 + latency_bars` bars ago.
+    #[inline]
     pub fn step(&mut self, row: &BarRow, due: Option<Signal>) -> Step {
         let at_open = due.and_then(|signal| self.trade_at_open(row, signal));
         let at_stop = self.check_stop(row);

@@ -16,7 +16,7 @@ fn config(estimator: Estimator) -> ModelConfig {
     if estimator == Estimator::Gbdt {
         params.extend(common::params(&[("trees", 10.into()), ("depth", 3.into())]));
     }
-    ModelConfig::build(estimator, &features, &params).unwrap()
+    ModelConfig::build(estimator, &features, &params).expect("the names are known")
 }
 
 /// A price that swings with a period of 40 bars, with a little noise: something to learn.
@@ -122,7 +122,9 @@ fn a_gbdt_of_the_usual_size_fits_in_time() {
 }
 
 fn trained() -> Vec<Artifact> {
-    Estimator::ALL.map(|estimator| train(&swing(400), 0..400, &config(estimator), 3).unwrap()).into()
+    Estimator::ALL
+        .map(|estimator| train(&swing(400), 0..400, &config(estimator), 3).expect("there is enough to learn"))
+        .into()
 }
 
 proptest! {

@@ -85,9 +85,12 @@ mod tests {
 
     #[test]
     fn specs_read_back_in_their_shortest_form() {
-        for (text, canonical) in
-            [("time:60s", "time:1m"), ("time:24h", "time:1d"), ("time:90s", "time:90s"), ("time:4h", "time:4h")]
-        {
+        for (text, canonical) in [
+            ("time:60s", "time:1m"),
+            ("time:24h", "time:1d"),
+            ("time:90s", "time:90s"),
+            ("time:4h", "time:4h"),
+        ] {
             assert_eq!(text.parse::<BarSpec>().unwrap().to_string(), canonical);
         }
     }

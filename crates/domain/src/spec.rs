@@ -205,7 +205,12 @@ pub struct CostSpec {
 
 impl Default for CostSpec {
     fn default() -> Self {
-        CostSpec { commission_bps: 0.5, spread: SpreadSpec::Named("quoted".into()), slippage_bps: 0.2, latency_ms: 0.0 }
+        CostSpec {
+            commission_bps: 0.5,
+            spread: SpreadSpec::Named("quoted".into()),
+            slippage_bps: 0.2,
+            latency_ms: 0.0,
+        }
     }
 }
 

@@ -11,10 +11,11 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow_array::types::{Int64Type, TimestampNanosecondType};
-use arrow_array::{ArrayRef, Int64Array, RecordBatch, TimestampNanosecondArray, cast::AsArray};
+use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, TimestampNanosecondArray, cast::AsArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use gauntlet_domain::market::{Bar, SnapshotFile};
 use gauntlet_domain::{BarSpec, ContentHash, Price, Quantity, Timestamp};
@@ -263,29 +264,42 @@ fn writing(error: ParquetError) -> LakeError {
 }
 
 /// Hands every bar of a snapshot to `each`, then compares the hash: what `each` collected counts only after `Ok`.
-fn scan(lake: &Lake, content_hash: ContentHash, mut each: impl FnMut(Bar)) -> Result<(), LakeError> {
+fn scan(lake: &Lake, content_hash: ContentHash, each: impl FnMut(Bar)) -> Result<(), LakeError> {
     let path = snapshot_path(content_hash);
-    let broken = |what: String| LakeError::NotParquet { path: path.clone(), what };
+    let file = lake.reader(&path)?;
+    // The Parquet library panics on some damaged pages instead of answering with an error; the test that changes every
+    // byte finds them. Nothing that the panic could leave half-done outlives this call.
+    let decoded = catch_unwind(AssertUnwindSafe(|| decode(file, &path, each)));
+    let found = decoded.unwrap_or_else(|_| {
+        Err(LakeError::NotParquet { path: path.clone(), what: "its pages are damaged".to_owned() })
+    })?;
+    if found == content_hash {
+        Ok(())
+    } else {
+        Err(LakeError::HashMismatch { path, expected: content_hash, found })
+    }
+}
+
+/// Hands every bar of a file to `each` and returns the hash of all of them.
+fn decode(file: File, path: &str, mut each: impl FnMut(Bar)) -> Result<ContentHash, LakeError> {
+    let broken = |what: String| LakeError::NotParquet { path: path.to_owned(), what };
     let reading = |error: ParquetError| match system_error(error) {
-        Ok(error) if error.kind() != io::ErrorKind::UnexpectedEof => LakeError::io(&path, error),
+        Ok(error) if error.kind() != io::ErrorKind::UnexpectedEof => LakeError::io(path, error),
         Ok(error) => broken(error.to_string()),
         Err(error) => broken(error.to_string()),
     };
 
-    let builder = ParquetRecordBatchReaderBuilder::try_new(lake.reader(&path)?).map_err(reading)?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(reading)?;
     let (instrument, spec) = series(&builder).map_err(broken)?;
     let mut hasher = BarHasher::new(&instrument, spec);
     for batch in builder.with_batch_size(BATCH_ROWS).build().map_err(reading)? {
         let batch = batch.map_err(|error| broken(error.to_string()))?;
-        for bar in Rows::of(&batch, &instrument, spec) {
+        for bar in rows(&batch, &instrument, spec) {
             hasher.push(&bar);
             each(bar);
         }
     }
-    match hasher.finish() {
-        found if found == content_hash => Ok(()),
-        found => Err(LakeError::HashMismatch { path, expected: content_hash, found }),
-    }
+    Ok(hasher.finish())
 }
 
 /// The series that a file says it holds, or why it cannot be a snapshot of this layout.
@@ -310,41 +324,37 @@ fn series(builder: &ParquetRecordBatchReaderBuilder<File>) -> Result<(String, Ba
 }
 
 /// The rows of a batch with the schema above.
-struct Rows;
-
-impl Rows {
-    fn of(batch: &RecordBatch, instrument: &str, spec: BarSpec) -> impl Iterator<Item = Bar> {
-        let time = |index: usize| batch.column(index).as_primitive::<TimestampNanosecondType>();
-        let number = |index: usize| batch.column(index).as_primitive::<Int64Type>();
-        let times = [0, 1, 2].map(time);
-        let prices = [3, 4, 5, 6].map(number);
-        let spreads = [7, 8].map(number);
-        let counts = [9, 10].map(number);
-        (0..batch.num_rows()).map(move |row| {
-            let [open_time, close_time, time] = times.map(|column| Timestamp(column.value(row)));
-            let [open, high, low, close] = prices.map(|column| Price(column.value(row)));
-            let [open_spread, close_spread] = spreads
-                .map(|column| arrow_array::Array::is_valid(column, row).then(|| Price(column.value(row))));
-            let [volume, ticks] = counts.map(|column| column.value(row));
-            let volume = Quantity(volume);
-            let instrument = instrument.to_owned();
-            Bar {
-                instrument,
-                spec,
-                open_time,
-                close_time,
-                time,
-                open,
-                high,
-                low,
-                close,
-                open_spread,
-                close_spread,
-                volume,
-                ticks,
-            }
-        })
-    }
+fn rows(batch: &RecordBatch, instrument: &str, spec: BarSpec) -> impl Iterator<Item = Bar> {
+    let time = |index: usize| batch.column(index).as_primitive::<TimestampNanosecondType>();
+    let number = |index: usize| batch.column(index).as_primitive::<Int64Type>();
+    let times = [0, 1, 2].map(time);
+    let prices = [3, 4, 5, 6].map(number);
+    let spreads = [7, 8].map(number);
+    let counts = [9, 10].map(number);
+    (0..batch.num_rows()).map(move |row| {
+        let [open_time, close_time, time] = times.map(|column| Timestamp(column.value(row)));
+        let [open, high, low, close] = prices.map(|column| Price(column.value(row)));
+        let [open_spread, close_spread] =
+            spreads.map(|column| column.is_valid(row).then(|| Price(column.value(row))));
+        let [volume, ticks] = counts.map(|column| column.value(row));
+        let volume = Quantity(volume);
+        let instrument = instrument.to_owned();
+        Bar {
+            instrument,
+            spec,
+            open_time,
+            close_time,
+            time,
+            open,
+            high,
+            low,
+            close,
+            open_spread,
+            close_spread,
+            volume,
+            ticks,
+        }
+    })
 }
 
 /// What the operating system said, where that is behind the library's error.

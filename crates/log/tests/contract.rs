@@ -1,4 +1,5 @@
 //! The contract suite on both local adapters, and what only the one on disk can show.
+#![allow(clippy::unwrap_used)]
 
 use std::io::{Read, Seek, SeekFrom, Write};
 

@@ -72,7 +72,11 @@ impl Then {
 /// Outputs of a machine over a history.
 pub fn run<M: Machine + Default>(history: &[Event]) -> Vec<Event> {
     let mut machine = M::default();
-    history.iter().flat_map(|event| machine.step(&recorded(event.clone()))).map(|output| output.event).collect()
+    history
+        .iter()
+        .flat_map(|event| machine.step(&recorded(event.clone())))
+        .map(|output| output.event)
+        .collect()
 }
 
 /// Checks that replay equals the record, that redelivery changes nothing, and that saving and restoring anywhere

@@ -62,6 +62,8 @@ pub struct Definition {
     pub topics: &'static [&'static str],
     /// How they are shared out.
     pub inputs: Inputs,
+    /// Topics on which it puts out decisions that raced ([`Output::raced`]); where a restart looks for their order.
+    pub races_on: &'static [&'static str],
     /// Makes a machine with empty state.
     pub create: fn() -> Box<dyn Machine>,
 }

@@ -1,1 +1,33 @@
-//! Placeholder.
+//! The runtime: consume, step, produce, commit.
+//!
+//! One thread a slot. A machine's slot polls a batch, steps through it and commits outputs, positions and now and then
+//! a state snapshot as one. A worker's slot hands requests to a pool, outside any commit, and commits the contiguous
+//! prefix of what is finished. A projection's thread reads behind everything and writes rows. Queues are bounded; a slow
+//! reader holds its writers' memory at what lies on the log.
+//!
+//! Shutdown: [`Running::stop`] raises a flag; every thread finishes the batch in hand, commits it, saves its state and
+//! leaves. A panic or an error anywhere raises the same flag and is reported by [`Running::failure`]; nothing hangs.
+
+/// The wall clock, for what is only shown to people.
+pub mod clock;
+/// Records that cannot be read.
+mod dead_letter;
+/// Digest of a whole log.
+pub mod digest;
+/// Events to records and back.
+pub mod events;
+/// A machine's slot.
+mod machine_slot;
+/// A projection's thread.
+mod projection;
+/// Re-execution and comparison.
+pub mod replay;
+/// State after a restart, and the order in which inputs are fed again.
+pub mod restore;
+/// Starting, waiting, stopping.
+mod running;
+/// A worker's slot and the pool.
+mod worker_slot;
+
+pub use projection::{Projection, ProjectionError};
+pub use running::{Failure, Options, Parts, Running, create_topics, start};

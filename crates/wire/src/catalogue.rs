@@ -155,7 +155,13 @@ pub const EXPERIMENT_COMMANDS: Topic = Topic {
 pub const EXPERIMENTS: Topic = Topic {
     name: "experiments.v1",
     key: "experiment",
-    records: &[ExperimentSubmitted, ExperimentStarted, ExperimentCompleted, ExperimentCancelled, ExperimentFailed],
+    records: &[
+        ExperimentSubmitted,
+        ExperimentStarted,
+        ExperimentCompleted,
+        ExperimentCancelled,
+        ExperimentFailed,
+    ],
     writer: "experiments",
     readers: &["tuner", "projector"],
     partitioning: Partitioning::ByKey,

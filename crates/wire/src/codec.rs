@@ -159,13 +159,16 @@ fn encode_body(event: &Event, out: &mut Vec<u8>) -> Result<(), WireError> {
     macro_rules! direct {
         ($body:expr) => {{
             let kind = event.kind();
-            let number = EmbeddedRegistry.id_of(kind).ok_or(WireError::Unregistered { record: kind.name() })?;
+            let number =
+                EmbeddedRegistry.id_of(kind).ok_or(WireError::Unregistered { record: kind.name() })?;
             COMPILED[&number].writer.write_ser(out, $body).map(|_| ()).map_err(|error| malformed(kind, error))
         }};
     }
     use Event::*;
     match event {
-        TickBlock(_) | BarBlock(_) | Bar(_) => COLUMNAR.with_borrow_mut(|columnar| columnar.encode(event, out)),
+        TickBlock(_) | BarBlock(_) | Bar(_) => {
+            COLUMNAR.with_borrow_mut(|columnar| columnar.encode(event, out))
+        }
         InstrumentDefined(e) => direct!(e),
         Quote(e) => direct!(e),
         Trade(e) => direct!(e),
@@ -224,11 +227,35 @@ fn decode_body(kind: RecordKind, number: u32, body: &[u8]) -> Result<Event, Wire
         };
     }
     by_kind!(
-        InstrumentDefined, Quote, Trade, FeedCompleted, TickRejected, TickCorrected, GapDetected, SourceCleaned,
-        CreateSnapshot, SnapshotDue, SnapshotSealed, ConfigRegistered, SubmitExperiment, CancelExperiment,
-        ExperimentSubmitted, ExperimentStarted, ExperimentCompleted, ExperimentCancelled, ExperimentFailed,
-        TrainingRequested, TrialCompleted, TrialPruned, TrialFailed, EvaluationRequested, EvaluationCompleted,
-        EvaluationFailed, TradeLogChunk, EquityCurveChunk, LedgerEntered
+        InstrumentDefined,
+        Quote,
+        Trade,
+        FeedCompleted,
+        TickRejected,
+        TickCorrected,
+        GapDetected,
+        SourceCleaned,
+        CreateSnapshot,
+        SnapshotDue,
+        SnapshotSealed,
+        ConfigRegistered,
+        SubmitExperiment,
+        CancelExperiment,
+        ExperimentSubmitted,
+        ExperimentStarted,
+        ExperimentCompleted,
+        ExperimentCancelled,
+        ExperimentFailed,
+        TrainingRequested,
+        TrialCompleted,
+        TrialPruned,
+        TrialFailed,
+        EvaluationRequested,
+        EvaluationCompleted,
+        EvaluationFailed,
+        TradeLogChunk,
+        EquityCurveChunk,
+        LedgerEntered
     )
 }
 

@@ -141,7 +141,8 @@ fn nanos(name: &str) -> Field {
 
 fn tick_block_fields() -> Vec<Field> {
     let columns = ["times", "prices", "asks", "sizes", "ask_sizes"].map(longs);
-    let mut fields = vec![text("instrument"), text("source"), long("block"), longs("rows"), longs("sequences")];
+    let mut fields =
+        vec![text("instrument"), text("source"), long("block"), longs("rows"), longs("sequences")];
     fields.push(Field::new("kinds", DataType::Binary, false));
     fields.extend(columns);
     fields
@@ -149,7 +150,8 @@ fn tick_block_fields() -> Vec<Field> {
 
 fn bar_block_fields() -> Vec<Field> {
     let columns =
-        ["open_times", "opens", "highs", "lows", "closes", "open_spreads", "close_spreads", "volumes"].map(longs);
+        ["open_times", "opens", "highs", "lows", "closes", "open_spreads", "close_spreads", "volumes"]
+            .map(longs);
     let mut fields = vec![text("instrument"), text("source"), long("block"), text("spec"), longs("rows")];
     fields.push(Field::new("kinds", DataType::Binary, false));
     fields.extend(columns);
@@ -228,7 +230,8 @@ fn bar_block_columns(block: &BarBlock) -> Vec<ArrayRef> {
 }
 
 fn bar_columns(bar: &Bar) -> Vec<ArrayRef> {
-    let optional = |price: Option<Price>| -> ArrayRef { Arc::new(Int64Array::from(vec![price.map(|p| p.0)])) };
+    let optional =
+        |price: Option<Price>| -> ArrayRef { Arc::new(Int64Array::from(vec![price.map(|p| p.0)])) };
     vec![
         text_array(&bar.instrument),
         text_array(&bar.spec.to_string()),
@@ -266,7 +269,8 @@ impl Row<'_> {
 
     fn optional_long(&self, name: &str) -> Result<Option<i64>, String> {
         let column = self.column(name)?;
-        let longs = column.as_primitive_opt::<Int64Type>().ok_or_else(|| format!("column {name} is no long"))?;
+        let longs =
+            column.as_primitive_opt::<Int64Type>().ok_or_else(|| format!("column {name} is no long"))?;
         Ok(longs.is_valid(0).then(|| longs.value(0)))
     }
 
@@ -279,9 +283,11 @@ impl Row<'_> {
     }
 
     fn longs(&self, name: &str) -> Result<Vec<i64>, String> {
-        let list = self.column(name)?.as_list_opt::<i32>().ok_or_else(|| format!("column {name} is no list"))?;
+        let list =
+            self.column(name)?.as_list_opt::<i32>().ok_or_else(|| format!("column {name} is no list"))?;
         let values = list.value(0);
-        let longs = values.as_primitive_opt::<Int64Type>().ok_or_else(|| format!("column {name} has no longs"))?;
+        let longs =
+            values.as_primitive_opt::<Int64Type>().ok_or_else(|| format!("column {name} has no longs"))?;
         Ok(longs.values().to_vec())
     }
 
@@ -305,7 +311,9 @@ fn event_from_batch(kind: RecordKind, batch: &RecordBatch) -> Result<Event, Wire
 /// Columns must have one entry a row or none at all; anything else would misalign rows silently.
 fn check_lengths(rows: usize, needed: &[usize], optional: &[usize]) -> Result<(), String> {
     if needed.iter().any(|len| *len != rows) || optional.iter().any(|len| *len != rows && *len != 0) {
-        return Err(format!("columns differ in length: {rows} rows, needed {needed:?}, optional {optional:?}"));
+        return Err(format!(
+            "columns differ in length: {rows} rows, needed {needed:?}, optional {optional:?}"
+        ));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 //!
 //! A new record or version is added with `WRITE_FIXTURES=1 cargo test -p gauntlet-wire`, which writes what is missing
 //! and never changes what is there.
+#![allow(clippy::unwrap_used)]
 
 mod samples;
 
@@ -25,7 +26,13 @@ fn fixture_path(version: &RecordVersion) -> PathBuf {
 fn pin(version: &RecordVersion) -> String {
     let schema = apache_avro::Schema::parse_str(version.schema).unwrap();
     let canonical = schema.canonical_form();
-    format!("{} {} {} {}", version.id, version.kind.name(), version.version, ContentHash::of(canonical.as_bytes()))
+    format!(
+        "{} {} {} {}",
+        version.id,
+        version.kind.name(),
+        version.version,
+        ContentHash::of(canonical.as_bytes())
+    )
 }
 
 fn read_or_write(path: &Path, fresh: &[u8]) -> Vec<u8> {
@@ -50,7 +57,11 @@ fn every_record_version_ever_published_reads_back() {
     let files = std::fs::read_dir(fixtures()).unwrap().filter(|entry| {
         entry.as_ref().unwrap().path().extension().is_some_and(|extension| extension == "bin")
     });
-    assert_eq!(files.count(), read, "a fixture without its line in the catalogue: numbers are never taken back");
+    assert_eq!(
+        files.count(),
+        read,
+        "a fixture without its line in the catalogue: numbers are never taken back"
+    );
 }
 
 #[test]

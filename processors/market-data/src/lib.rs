@@ -1,1 +1,21 @@
-//! Placeholder.
+//! Market data: ticks and ready-made bars in; bars, a cleaning ledger and snapshots out.
+//!
+//! Consumes `market.ticks.v1` and `data.commands.v1`, emits `market.bars.v1`, `market.quality.v1` and
+//! `data.requests.v1`; the `snapshots` worker answers the requests on `data.snapshots.v1`. Time is the ticks' own; no
+//! clock is read. A row is never lost: it goes into a bar or into the ledger, with a reason.
+
+/// Ticks to time bars.
+pub mod bars;
+/// The rules, tick by tick.
+pub mod clean;
+/// Rows by reason, and the counts of a source.
+pub mod ledger;
+/// The machine.
+pub mod machine;
+/// Bars that come ready-made.
+pub mod ready;
+/// The worker that seals snapshots.
+pub mod snapshots;
+
+pub use machine::{DEFINITION, MarketData};
+pub use snapshots::Snapshots;

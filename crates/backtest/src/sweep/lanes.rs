@@ -132,6 +132,12 @@ impl RollingMeans {
 
 type Lane = [f64; LANES];
 
+/// One operation on every lane.
+#[inline(always)]
+fn each(operation: impl Fn(usize) -> f64) -> Lane {
+    std::array::from_fn(operation)
+}
+
 /// Pairs with one fast window and neighbouring slow ones, and the state of their accounts.
 struct Group {
     /// Column of the fast window, and of the first slow one.
@@ -144,7 +150,7 @@ struct Group {
     side: Lane,
     quantity: Lane,
     cash: Lane,
-    trades: [u64; LANES],
+    trades: Lane,
     previous: Lane,
     sum: Lane,
     squares: Lane,
@@ -181,7 +187,7 @@ impl Group {
             side: [0.0; LANES],
             quantity: [0.0; LANES],
             cash: [capital; LANES],
-            trades: [0; LANES],
+            trades: [0.0; LANES],
             previous: [capital; LANES],
             sum: [0.0; LANES],
             squares: [0.0; LANES],
@@ -213,67 +219,70 @@ impl Group {
     #[inline]
     fn decide(&mut self, means: &[f64], below: f64) -> bool {
         let fast = means[self.fast];
-        let slow = &means[self.slow..self.slow + LANES];
-        let mut changed = false;
-        for ((slow, target), side) in slow.iter().zip(&mut self.target).zip(&self.side) {
-            let held = if fast < *slow { below } else { *target };
-            *target = if fast > *slow { 1.0 } else { held };
-            changed |= *target != *side;
-        }
-        changed
+        let slow: &Lane = means[self.slow..].first_chunk().expect("rows have room for a whole group");
+        let target = self.target;
+        let held = each(|lane| if fast < slow[lane] { below } else { target[lane] });
+        self.target = each(|lane| if fast > slow[lane] { 1.0 } else { held[lane] });
+        // Distances are 0, 1 or 2, so their sum is zero only when all are; halves, so that no long chain waits.
+        let distance = each(|lane| (self.target[lane] - self.side[lane]).abs());
+        let halves: [f64; LANES / 2] =
+            std::array::from_fn(|lane| distance[lane] + distance[lane + LANES / 2]);
+        (halves[0] + halves[2]) + (halves[1] + halves[3]) != 0.0
     }
 
-    /// Equity at the close, and the tally of a bar.
+    /// Equity at the close, and the tally of a bar. One operation on all lanes after the other, and selections
+    /// between computed values instead of branches, because that is what the compiler vectorises.
     #[inline]
     fn mark(&mut self, close: f64) {
-        for lane in 0..LANES {
-            let equity = self.cash[lane] + self.quantity[lane] * close;
-            let previous = self.previous[lane];
-            let bar_return = if previous > 0.0 { equity / previous - 1.0 } else { 0.0 };
-            self.sum[lane] += bar_return;
-            self.squares[lane] += bar_return * bar_return;
-            let peak = if equity > self.peak[lane] { equity } else { self.peak[lane] };
-            let deeper = equity * self.trough_peak[lane] < self.trough[lane] * peak;
-            self.trough[lane] = if deeper { equity } else { self.trough[lane] };
-            self.trough_peak[lane] = if deeper { peak } else { self.trough_peak[lane] };
-            self.peak[lane] = peak;
-            self.previous[lane] = equity;
-        }
+        let previous = self.previous;
+        let equity = each(|lane| self.cash[lane] + self.quantity[lane] * close);
+        let change = each(|lane| equity[lane] / previous[lane] - 1.0);
+        let earned = each(|lane| if previous[lane] > 0.0 { change[lane] } else { 0.0 });
+        self.sum = each(|lane| self.sum[lane] + earned[lane]);
+        self.squares = each(|lane| self.squares[lane] + earned[lane] * earned[lane]);
+        let peak = each(|lane| if equity[lane] > self.peak[lane] { equity[lane] } else { self.peak[lane] });
+        let (trough, trough_peak) = (self.trough, self.trough_peak);
+        let (depth, deepest) =
+            (each(|lane| equity[lane] * trough_peak[lane]), each(|lane| trough[lane] * peak[lane]));
+        self.trough = each(|lane| if depth[lane] < deepest[lane] { equity[lane] } else { trough[lane] });
+        self.trough_peak =
+            each(|lane| if depth[lane] < deepest[lane] { peak[lane] } else { trough_peak[lane] });
+        self.peak = peak;
+        self.previous = equity;
     }
 
-    /// Brings every lane to its target at the opening of `bar`.
+    /// Brings every lane to its target at the opening of `bar`: what is held is sold, then what is wanted is bought
+    /// from cash. Computed for all lanes, kept for those that change.
     fn trade(&mut self, market: &Market<'_>, bar: usize) {
         let (open, spread) = (market.bars.open[bar], market.bars.open_spread[bar]);
         let (buy, sell) = (market.costs.buy_price(open, spread), market.costs.sell_price(open, spread));
         let commission = market.costs.commission();
-        for lane in 0..LANES {
-            let target = self.target[lane];
-            if target == self.side[lane] {
-                continue;
-            }
-            self.exit(lane, if self.side[lane] > 0.0 { sell } else { buy }, commission);
-            let price = if target > 0.0 { buy } else { sell };
-            let units = self.cash[lane] * market.fraction / (price * (1.0 + commission));
-            let possible = price > 0.0 && self.cash[lane] > 0.0 && units > 0.0 && units.is_finite();
-            if target != 0.0 && possible {
-                let quantity = target * units;
-                self.cash[lane] -= quantity * price;
-                self.cash[lane] -= units * price * commission;
-                self.quantity[lane] = quantity;
-                self.side[lane] = target;
-            }
-        }
-    }
+        let (target, side, quantity, cash) = (self.target, self.side, self.quantity, self.cash);
 
-    fn exit(&mut self, lane: usize, price: f64, commission: f64) {
-        if self.side[lane] != 0.0 {
-            let quantity = self.quantity[lane];
-            self.cash[lane] += quantity * price;
-            self.cash[lane] -= quantity.abs() * price * commission;
-            self.quantity[lane] = 0.0;
-            self.side[lane] = 0.0;
-            self.trades[lane] += 1;
-        }
+        let exit = each(|lane| if side[lane] > 0.0 { sell } else { buy });
+        let proceeds = each(|lane| cash[lane] + quantity[lane] * exit[lane]);
+        let free = each(|lane| proceeds[lane] - quantity[lane].abs() * exit[lane] * commission);
+
+        let entry = each(|lane| if target[lane] > 0.0 { buy } else { sell });
+        let units = each(|lane| free[lane] * market.fraction / (entry[lane] * (1.0 + commission)));
+        let possible = |lane: usize| {
+            (target[lane] != 0.0)
+                & (entry[lane] > 0.0)
+                & (free[lane] > 0.0)
+                & (units[lane] > 0.0)
+                & (units[lane] < f64::INFINITY)
+        };
+        let bought = each(|lane| if possible(lane) { units[lane] } else { 0.0 });
+        let new_side = each(|lane| if possible(lane) { target[lane] } else { 0.0 });
+        let new_quantity = each(|lane| new_side[lane] * bought[lane]);
+        let paid = each(|lane| free[lane] - new_quantity[lane] * entry[lane]);
+        let left = each(|lane| paid[lane] - bought[lane] * entry[lane] * commission);
+
+        let changes = |lane: usize| target[lane] != side[lane];
+        self.trades = each(|lane| self.trades[lane] + if changes(lane) { side[lane].abs() } else { 0.0 });
+        self.cash = each(|lane| if changes(lane) { left[lane] } else { cash[lane] });
+        self.quantity = each(|lane| if changes(lane) { new_quantity[lane] } else { quantity[lane] });
+        self.side = each(|lane| if changes(lane) { new_side[lane] } else { side[lane] });
     }
 
     /// Closes everything at the close of the last bar.
@@ -281,7 +290,14 @@ impl Group {
         let (close, spread) = (market.bars.close[bar], market.bars.close_spread[bar]);
         let (buy, sell) = (market.costs.buy_price(close, spread), market.costs.sell_price(close, spread));
         for lane in 0..LANES {
-            self.exit(lane, if self.side[lane] > 0.0 { sell } else { buy }, market.costs.commission());
+            if self.side[lane] == 0.0 {
+                continue;
+            }
+            let price = if self.side[lane] > 0.0 { sell } else { buy };
+            self.cash[lane] += self.quantity[lane] * price;
+            self.cash[lane] -= self.quantity[lane].abs() * price * market.costs.commission();
+            self.quantity[lane] = 0.0;
+            self.trades[lane] += 1.0;
         }
     }
 
@@ -292,7 +308,7 @@ impl Group {
                 total_return: self.previous[lane] / market.capital - 1.0,
                 sharpe: sharpe(market.range.len() as u64, self.sum[lane], self.squares[lane]),
                 max_drawdown: 1.0 - self.trough[lane] / self.trough_peak[lane],
-                trades: self.trades[lane],
+                trades: self.trades[lane] as u64,
             };
             (*index, summary)
         })

@@ -86,7 +86,7 @@ pub fn strategies() -> impl Strategy<Value = StrategySpec> {
         };
         let mut all = params(&own);
         all.extend(params(&[("stop_atr", stop.into()), ("atr_period", atr.into())]));
-        kind.build(&all).unwrap()
+        kind.build(&all).expect("the values lie within their bounds")
     })
 }
 

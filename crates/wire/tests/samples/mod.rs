@@ -135,7 +135,8 @@ pub fn sample(kind: RecordKind) -> Event {
         }
         .into(),
         RecordKind::FeedCompleted => {
-            FeedCompleted { instrument: instrument(), source, name: "a.zip".into(), rows: 9, blocks: 1 }.into()
+            FeedCompleted { instrument: instrument(), source, name: "a.zip".into(), rows: 9, blocks: 1 }
+                .into()
         }
         RecordKind::Bar => Bar {
             instrument: instrument(),
@@ -170,7 +171,8 @@ pub fn sample(kind: RecordKind) -> Event {
         }
         .into(),
         RecordKind::GapDetected => {
-            GapDetected { instrument: instrument(), source, row: 8, from: Timestamp(1), to: Timestamp(2) }.into()
+            GapDetected { instrument: instrument(), source, row: 8, from: Timestamp(1), to: Timestamp(2) }
+                .into()
         }
         RecordKind::SourceCleaned => SourceCleaned {
             instrument: instrument(),
@@ -247,7 +249,8 @@ pub fn sample(kind: RecordKind) -> Event {
             ExperimentCancelled { experiment_id, reason: "typo".into() }.into()
         }
         RecordKind::ExperimentFailed => {
-            ExperimentFailed { experiment_id, reason: "no_data".into(), detail: "nothing there".into() }.into()
+            ExperimentFailed { experiment_id, reason: "no_data".into(), detail: "nothing there".into() }
+                .into()
         }
         RecordKind::TrainingRequested => TrainingRequested {
             experiment_id,

@@ -1,0 +1,70 @@
+//! Events to records and back: the envelope around a body, the topic and key that follow from it.
+
+use gauntlet_domain::{Envelope, Event, Recorded, Timestamp};
+use gauntlet_log::{NewRecord, Record};
+use gauntlet_wire::{Codec, WireError, catalogue, envelope_from_headers, headers_from_envelope, topic_of};
+
+/// What an output hangs from and what was observed about it.
+pub struct Cause<'a> {
+    /// Envelope of the input; `None` for what comes from outside.
+    pub input: Option<&'a Envelope>,
+    /// Who writes.
+    pub source: &'a str,
+    /// When, by the wall clock.
+    pub recorded_at: Timestamp,
+    /// How long the work took.
+    pub took_micros: Option<i64>,
+    /// For a decision that raced.
+    pub decided_at: Option<String>,
+}
+
+impl<'a> Cause<'a> {
+    /// From outside: the event is its own cause.
+    pub fn outside(source: &'a str, recorded_at: Timestamp) -> Cause<'a> {
+        Cause { input: None, source, recorded_at, took_micros: None, decided_at: None }
+    }
+}
+
+/// The record of an event.
+pub fn record(codec: &Codec, event: &Event, cause: Cause<'_>) -> Result<NewRecord, WireError> {
+    let id = event.id();
+    let envelope = Envelope {
+        id,
+        causation: cause.input.map_or(id, |input| input.id),
+        correlation: cause.input.map_or(id, |input| input.correlation),
+        source: cause.source.to_owned(),
+        recorded_at: cause.recorded_at,
+        took_micros: cause.took_micros,
+        decided_at: cause.decided_at,
+    };
+    let kind = event.kind();
+    Ok(NewRecord {
+        topic: topic_of(kind).name.into(),
+        key: event.key().into_bytes(),
+        headers: headers_from_envelope(kind, &envelope),
+        value: Some(codec.encode(event)?),
+        timestamp_micros: cause.recorded_at.0 / 1000,
+    })
+}
+
+/// The event in a record. A foreign writer may have left the headers out; then the envelope is the plainest there is.
+pub fn read(codec: &Codec, record: &Record) -> Result<Recorded, WireError> {
+    let event = codec.decode(record.value.as_deref())?;
+    let topic = record.partition.topic.as_str();
+    if catalogue::topic_named(topic).is_some_and(|topic| !topic.records.contains(&event.kind())) {
+        return Err(WireError::ForeignRecord { record: event.kind().name(), topic: topic.to_owned() });
+    }
+    let envelope = envelope_from_headers(&record.headers).unwrap_or_else(|| {
+        let id = event.id();
+        Envelope {
+            id,
+            causation: id,
+            correlation: id,
+            source: "outside".into(),
+            recorded_at: Timestamp(record.timestamp_micros.saturating_mul(1000)),
+            took_micros: None,
+            decided_at: None,
+        }
+    });
+    Ok(Recorded { event, envelope })
+}

@@ -1,0 +1,77 @@
+//! A projection's thread: reads behind everything and writes rows with its own progress beside them.
+
+
+use gauntlet_domain::Recorded;
+use gauntlet_log::{EventLog, Positions, TopicPartition};
+use gauntlet_wire::Codec;
+
+use crate::events;
+use crate::running::{Options, SlotError, Stop};
+
+/// Why rows could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct ProjectionError {
+    /// What was wrong, where, what to do.
+    pub message: String,
+}
+
+/// Rows from events. Writing the same events again changes nothing.
+pub trait Projection: Send {
+    /// Topics that it reads.
+    fn topics(&self) -> Vec<&'static str>;
+    /// How far it has come.
+    fn progress(&self) -> Result<Positions, ProjectionError>;
+    /// Writes what follows from some events, then the progress; never the progress first.
+    fn write(&mut self, events: &[Recorded], progress: &Positions) -> Result<(), ProjectionError>;
+}
+
+/// Runs a projection until it is stopped. Records that cannot be read are dead letters of the processors that read
+/// them; here they are passed over.
+pub(crate) fn run(
+    log: &dyn EventLog,
+    codec: &Codec,
+    projection: &mut dyn Projection,
+    options: &Options,
+    stop: &Stop,
+) -> Result<(), SlotError> {
+    let mut from = projection.progress()?;
+    for topic in projection.topics() {
+        for partition in 0..log.partitions(topic)? {
+            from.entry(TopicPartition::new(topic, partition)).or_insert(0);
+        }
+    }
+    let mut tail = log.tail(&from)?;
+    while !stop.is_raised() {
+        let records = tail.poll(options.projector_batch, options.poll_timeout)?;
+        if records.is_empty() {
+            continue;
+        }
+        let mut progress = Positions::new();
+        let mut events = Vec::with_capacity(records.len());
+        for record in &records {
+            events.extend(events::read(codec, record).ok());
+            progress.insert(record.partition.clone(), record.offset + 1);
+        }
+        projection.write(&events, &progress)?;
+    }
+    Ok(())
+}
+
+/// Whether a projection has read everything that is committed.
+pub(crate) fn is_caught_up(
+    log: &dyn EventLog,
+    topics: &[&'static str],
+    progress: &Positions,
+) -> Result<bool, gauntlet_log::LogError> {
+    for topic in topics {
+        for partition in 0..log.partitions(topic)? {
+            let place = TopicPartition::new(*topic, partition);
+            if progress.get(&place).copied().unwrap_or(0) < log.bounds(&place)?.1 {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+

@@ -1,0 +1,224 @@
+//! State after a restart: the latest snapshot, then the inputs behind it up to the committed positions, fed again with
+//! their outputs dropped (they are on the log already).
+//!
+//! The order of inputs from several partitions is free, because no decision depends on it, except for decisions that
+//! raced: those recorded how far each input had been read, and are fed at exactly that point. Replay feeds inputs by the
+//! same rule.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use gauntlet_domain::Recorded;
+use gauntlet_log::{EventLog, LogError, Positions, Record, Task, TopicPartition};
+use gauntlet_processor::machine::{Definition, Machine, Output};
+use gauntlet_wire::{Codec, headers};
+
+use crate::events;
+
+/// Records read at once while feeding.
+const CHUNK: usize = 512;
+
+/// A racing decision: its input, and how far the other inputs had been read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Race {
+    /// Where the input lies.
+    pub input: TopicPartition,
+    /// Next offset of every input of the task when it was taken in; the input's own offset among them.
+    pub positions: Positions,
+}
+
+impl Race {
+    /// As a header: `topic/partition=offset` joined by `;`, the input first.
+    pub fn to_text(&self) -> String {
+        let place = |(partition, offset): (&TopicPartition, &u64)| format!("{partition}={offset}");
+        let own = self.positions.iter().filter(|(partition, _)| **partition == self.input).map(place);
+        let others = self.positions.iter().filter(|(partition, _)| **partition != self.input).map(place);
+        own.chain(others).collect::<Vec<_>>().join(";")
+    }
+
+    /// Reads the header.
+    pub fn from_text(text: &str) -> Option<Race> {
+        let mut positions = Positions::new();
+        let mut input = None;
+        for part in text.split(';') {
+            let (place, offset) = part.rsplit_once('=')?;
+            let (topic, partition) = place.rsplit_once('/')?;
+            let partition = TopicPartition::new(topic, partition.parse().ok()?);
+            input.get_or_insert_with(|| partition.clone());
+            positions.insert(partition, offset.parse().ok()?);
+        }
+        Some(Race { input: input?, positions })
+    }
+}
+
+/// Races of a task, in the order in which they were decided.
+pub fn races(log: &dyn EventLog, definition: &Definition, task: &Task) -> Result<Vec<Race>, LogError> {
+    let mut races = Vec::new();
+    for topic in definition.races_on {
+        for partition in 0..log.partitions(topic)? {
+            let place = TopicPartition::new(*topic, partition);
+            let (start, end) = log.bounds(&place)?;
+            for_each(log, &place, start, end, |record| {
+                let race = headers::decided_at(&record.headers).and_then(Race::from_text);
+                races.extend(race.filter(|race| task.partitions.contains(&race.input)));
+                Ok(())
+            })?;
+        }
+    }
+    // Positions of one task only grow, so the sum orders the decisions; one input may decide several outputs.
+    races.sort_by_key(|race| race.positions.values().sum::<u64>());
+    races.dedup();
+    Ok(races)
+}
+
+/// Reads a stretch of one partition.
+pub fn for_each(
+    log: &dyn EventLog,
+    place: &TopicPartition,
+    from: u64,
+    to: u64,
+    mut visit: impl FnMut(Record) -> Result<(), LogError>,
+) -> Result<(), LogError> {
+    if from >= to {
+        return Ok(());
+    }
+    let mut tail = log.tail(&Positions::from([(place.clone(), from)]))?;
+    let mut next = from;
+    while next < to {
+        for record in tail.poll(CHUNK, Duration::from_secs(1))? {
+            if record.offset >= to {
+                return Ok(());
+            }
+            next = record.offset + 1;
+            visit(record)?;
+        }
+    }
+    Ok(())
+}
+
+/// The end of feeding for a task: what its processor has committed.
+pub fn committed_of(committed: &Positions, task: &Task) -> Positions {
+    let position = |partition: &TopicPartition| committed.get(partition).copied().unwrap_or(0);
+    task.partitions.iter().map(|partition| (partition.clone(), position(partition))).collect()
+}
+
+/// Brings a machine to the state that it had at `to`; gives it the outputs' visitor for replay.
+pub struct Feeder<'a> {
+    /// The log.
+    pub log: &'a dyn EventLog,
+    /// The codec.
+    pub codec: &'a Codec,
+    /// Where to begin.
+    pub from: Positions,
+    /// Where to end.
+    pub to: Positions,
+    /// Racing decisions, in order.
+    pub races: Vec<Race>,
+}
+
+impl Feeder<'_> {
+    /// Feeds the machine; `visit` gets every input with what it put out. Records that cannot be read are left out, as
+    /// they were the first time.
+    pub fn feed(
+        self,
+        machine: &mut dyn Machine,
+        mut visit: impl FnMut(&Recorded, Vec<Output>) -> Result<(), LogError>,
+    ) -> Result<(), LogError> {
+        let mut inputs = Inputs { log: self.log, next: self.from, buffers: BTreeMap::new() };
+        let mut feed = |inputs: &mut Inputs<'_>, place: &TopicPartition, to: u64| -> Result<(), LogError> {
+            while let Some(record) = inputs.take(place, to)? {
+                if let Ok(input) = events::read(self.codec, &record) {
+                    let outputs = machine.step(&input);
+                    visit(&input, outputs)?;
+                }
+            }
+            Ok(())
+        };
+        for race in &self.races {
+            // Races before the snapshot are behind us; races after the end are not ours to feed.
+            if race.positions.iter().any(|(place, offset)| *offset < inputs.at(place)) {
+                continue;
+            }
+            if race.positions.get(&race.input) >= self.to.get(&race.input) {
+                continue;
+            }
+            for (place, offset) in &race.positions {
+                feed(&mut inputs, place, *offset)?;
+            }
+            let decided = race.positions.get(&race.input).copied().unwrap_or(0);
+            feed(&mut inputs, &race.input, decided + 1)?;
+        }
+        for (place, offset) in &self.to {
+            feed(&mut inputs, place, *offset)?;
+        }
+        Ok(())
+    }
+}
+
+/// Buffered reading of several partitions, each at its own pace.
+struct Inputs<'a> {
+    log: &'a dyn EventLog,
+    next: Positions,
+    buffers: BTreeMap<TopicPartition, VecDeque<Record>>,
+}
+
+impl Inputs<'_> {
+    fn at(&self, place: &TopicPartition) -> u64 {
+        self.next.get(place).copied().unwrap_or(0)
+    }
+
+    /// The next record of a partition, if it lies before `to`.
+    fn take(&mut self, place: &TopicPartition, to: u64) -> Result<Option<Record>, LogError> {
+        let at = self.at(place);
+        if at >= to {
+            return Ok(None);
+        }
+        let buffer = self.buffers.entry(place.clone()).or_default();
+        while buffer.is_empty() {
+            let mut tail = self.log.tail(&Positions::from([(place.clone(), at)]))?;
+            buffer.extend(tail.poll(CHUNK, Duration::from_secs(1))?);
+        }
+        self.next.insert(place.clone(), at + 1);
+        Ok(buffer.pop_front())
+    }
+}
+
+/// A machine with the state of a task, and the positions that it covers.
+pub fn restore(
+    log: &dyn EventLog,
+    codec: &Codec,
+    definition: &Definition,
+    task: &Task,
+) -> Result<Box<dyn Machine>, LogError> {
+    let to = committed_of(&log.committed(definition.name)?, task);
+    let mut machine = (definition.create)();
+    let mut from: Positions = to.keys().map(|place| (place.clone(), 0)).collect();
+    let snapshot = log.snapshot(definition.name, task.id)?.filter(|snapshot| snapshot.version == definition.version);
+    if let Some(snapshot) = snapshot {
+        // A snapshot ahead of the committed positions cannot be: both are written as one.
+        let usable = snapshot.positions.iter().all(|(place, offset)| to.get(place).is_some_and(|end| offset <= end));
+        if usable && machine.restore(&snapshot.bytes).is_ok() {
+            from.extend(snapshot.positions);
+        } else {
+            machine = (definition.create)();
+        }
+    }
+    let races = if definition.races_on.is_empty() { Vec::new() } else { races(log, definition, task)? };
+    Feeder { log, codec, from, to, races }.feed(&mut *machine, |_, _| Ok(()))?;
+    Ok(machine)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_race_reads_back_from_its_header() {
+        let input = TopicPartition::new("experiments.v1", 1);
+        let positions = Positions::from([(input.clone(), 5), (TopicPartition::new("a.v1", 1), 17)]);
+        let race = Race { input, positions };
+        assert_eq!(race.to_text(), "experiments.v1/1=5;a.v1/1=17");
+        assert_eq!(Race::from_text(&race.to_text()), Some(race));
+        assert_eq!(Race::from_text("nonsense"), None);
+    }
+}

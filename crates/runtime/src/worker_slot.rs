@@ -1,0 +1,288 @@
+//! A worker's slot: hand requests to the pool, gather answers, commit the contiguous prefix of what is finished.
+//!
+//! The work itself happens outside any commit. Answers may come in any order; positions move only over requests that
+//! have been answered, so a crash repeats work and loses none.
+
+use std::any::Any;
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use gauntlet_domain::{Event, Recorded};
+use gauntlet_log::{
+    Assignment, Commit, CommitOutcome, EventLog, LogError, Member, NewRecord, Polled, Record, TopicPartition,
+};
+use gauntlet_processor::worker::{Data, Worker};
+use gauntlet_wire::Codec;
+
+use crate::dead_letter::dead_letter;
+use crate::events::{self, Cause};
+use crate::running::{Options, SlotError, Stop};
+use crate::clock;
+
+/// How long a request that could not be answered yet rests.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+/// A piece of work for the pool.
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Threads that do the work of all workers.
+pub(crate) struct Pool {
+    jobs: Option<Sender<Job>>,
+    threads: Vec<std::thread::JoinHandle<()>>,
+}
+
+impl Pool {
+    /// A pool of `threads` threads behind a bounded queue.
+    pub(crate) fn new(threads: usize, queue: usize) -> std::io::Result<Pool> {
+        let (sender, receiver) = bounded::<Job>(queue);
+        let spawn = |i: usize| {
+            let receiver: Receiver<Job> = receiver.clone();
+            std::thread::Builder::new()
+                .name(format!("worker-{i}"))
+                .spawn(move || receiver.iter().for_each(|job| job()))
+        };
+        let threads = (0..threads).map(spawn).collect::<Result<Vec<_>, _>>()?;
+        Ok(Pool { jobs: Some(sender), threads })
+    }
+
+    fn sender(&self) -> Option<Sender<Job>> {
+        self.jobs.clone()
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.jobs.take();
+        for thread in self.threads.drain(..) {
+            // Jobs catch their own panics.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The answer to one request.
+enum Answered {
+    Outcome { events: Vec<Event>, took: Duration },
+    Retry(String),
+}
+
+/// Runs a request, whatever happens: a panic is an answer too.
+pub(crate) fn answer(worker: &dyn Worker, request: &Event, data: &dyn Data) -> Result<Vec<Event>, String> {
+    match catch_unwind(AssertUnwindSafe(|| worker.run(request, data))) {
+        Ok(Ok(events)) => Ok(events),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(panic) => Ok(worker.panicked(request, &panic_message(&*panic))),
+    }
+}
+
+/// The text of a panic.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without a message".into())
+}
+
+/// One request on its way.
+struct InFlight {
+    offset: u64,
+    outputs: Option<Vec<NewRecord>>,
+}
+
+/// What runs a worker.
+pub(crate) struct WorkerSlot<'a> {
+    pub(crate) log: &'a dyn EventLog,
+    pub(crate) codec: &'a Codec,
+    pub(crate) worker: Arc<dyn Worker>,
+    pub(crate) data: Arc<dyn Data>,
+    pub(crate) pool: &'a Pool,
+    pub(crate) options: &'a Options,
+    pub(crate) stop: &'a Stop,
+}
+
+/// An answer on its way back: partition, offset, request, answer.
+type Returned = (TopicPartition, u64, Arc<Recorded>, Answered);
+
+impl WorkerSlot<'_> {
+    /// Runs one slot until it is stopped.
+    pub(crate) fn run(&self, slot: u32) -> Result<(), SlotError> {
+        let name = self.worker.name();
+        let topics = vec![self.worker.topic().to_owned()];
+        let member =
+            Member { processor: name.into(), slot, topics, assignment: Assignment::CoPartitioned };
+        let Some(jobs) = self.pool.sender() else { return Ok(()) };
+        'joined: loop {
+            let mut port = self.log.join(member.clone())?;
+            let (returns, returned) = unbounded::<Returned>();
+            let mut in_flight: BTreeMap<TopicPartition, VecDeque<InFlight>> = BTreeMap::new();
+            let mut resting: Vec<(Instant, TopicPartition, u64, Arc<Recorded>)> = Vec::new();
+            while !self.stop.is_raised() {
+                self.gather(&returned, &mut in_flight, &mut resting)?;
+                if let Some(commit) = finished_prefix(&mut in_flight) {
+                    match port.commit(commit)? {
+                        CommitOutcome::Committed => {}
+                        CommitOutcome::Fenced => {
+                            return Err(LogError::Fenced { processor: name.into(), slot }.into());
+                        }
+                        CommitOutcome::Unknown => continue 'joined,
+                    }
+                }
+                for (_, partition, offset, request) in take_rested(&mut resting) {
+                    self.submit(&jobs, &returns, partition, offset, request);
+                }
+                let busy: usize = in_flight.values().map(VecDeque::len).sum();
+                let room = self.options.worker_queue.saturating_sub(busy);
+                if room == 0 {
+                    self.wait(&returned, &mut in_flight, &mut resting)?;
+                    continue;
+                }
+                let timeout = if busy == 0 { self.options.poll_timeout } else { Duration::ZERO };
+                match port.poll(room.min(self.options.batch_records), timeout)? {
+                    Polled::Idle if busy > 0 => self.wait(&returned, &mut in_flight, &mut resting)?,
+                    Polled::Idle => {}
+                    Polled::Assigned(tasks) => {
+                        for task in &tasks {
+                            tracing::info!(processor = name, slot, task = task.id, "task assigned");
+                        }
+                    }
+                    Polled::Revoked(tasks) => {
+                        // Answers that come back later find no place any more and are dropped.
+                        for partition in tasks.iter().flat_map(|task| &task.partitions) {
+                            in_flight.remove(partition);
+                            resting.retain(|(_, of, ..)| of != partition);
+                        }
+                    }
+                    Polled::Records(records) => {
+                        for record in records {
+                            self.take_in(&jobs, &returns, &mut in_flight, &record);
+                        }
+                    }
+                }
+            }
+            return Ok(());
+        }
+    }
+
+    fn take_in(
+        &self,
+        jobs: &Sender<Job>,
+        returns: &Sender<Returned>,
+        in_flight: &mut BTreeMap<TopicPartition, VecDeque<InFlight>>,
+        record: &Record,
+    ) {
+        let queue = in_flight.entry(record.partition.clone()).or_default();
+        match events::read(self.codec, record) {
+            Err(error) => {
+                let outputs = Some(vec![dead_letter(record, self.worker.name(), &error)]);
+                queue.push_back(InFlight { offset: record.offset, outputs });
+            }
+            Ok(request) => {
+                queue.push_back(InFlight { offset: record.offset, outputs: None });
+                self.submit(jobs, returns, record.partition.clone(), record.offset, Arc::new(request));
+            }
+        }
+    }
+
+    fn submit(
+        &self,
+        jobs: &Sender<Job>,
+        returns: &Sender<Returned>,
+        partition: TopicPartition,
+        offset: u64,
+        request: Arc<Recorded>,
+    ) {
+        let (worker, data, returns) = (self.worker.clone(), self.data.clone(), returns.clone());
+        let job = move || {
+            let began = Instant::now();
+            let answered = match answer(&*worker, &request.event, &*data) {
+                Ok(events) => Answered::Outcome { events, took: began.elapsed() },
+                Err(why) => Answered::Retry(why),
+            };
+            // The slot has left: nobody waits for the answer, the request will be read again.
+            let _ = returns.send((partition, offset, request, answered));
+        };
+        // The pool outlives its slots.
+        let _ = jobs.send(Box::new(job));
+    }
+
+    /// Takes in every answer that has come back.
+    fn gather(
+        &self,
+        returned: &Receiver<Returned>,
+        in_flight: &mut BTreeMap<TopicPartition, VecDeque<InFlight>>,
+        resting: &mut Vec<(Instant, TopicPartition, u64, Arc<Recorded>)>,
+    ) -> Result<(), SlotError> {
+        while let Ok(answer) = returned.try_recv() {
+            self.place(answer, in_flight, resting)?;
+        }
+        Ok(())
+    }
+
+    /// Waits a little for an answer.
+    fn wait(
+        &self,
+        returned: &Receiver<Returned>,
+        in_flight: &mut BTreeMap<TopicPartition, VecDeque<InFlight>>,
+        resting: &mut Vec<(Instant, TopicPartition, u64, Arc<Recorded>)>,
+    ) -> Result<(), SlotError> {
+        if let Ok(answer) = returned.recv_timeout(Duration::from_millis(5)) {
+            self.place(answer, in_flight, resting)?;
+        }
+        Ok(())
+    }
+
+    fn place(
+        &self,
+        (partition, offset, request, answered): Returned,
+        in_flight: &mut BTreeMap<TopicPartition, VecDeque<InFlight>>,
+        resting: &mut Vec<(Instant, TopicPartition, u64, Arc<Recorded>)>,
+    ) -> Result<(), SlotError> {
+        let entry = in_flight.get_mut(&partition).and_then(|queue| queue.iter_mut().find(|job| job.offset == offset));
+        let Some(entry) = entry else { return Ok(()) };
+        match answered {
+            Answered::Retry(why) => {
+                tracing::warn!(processor = self.worker.name(), %partition, offset, %why, "request will be tried again");
+                resting.push((Instant::now() + RETRY_AFTER, partition, offset, request));
+            }
+            Answered::Outcome { events, took } => {
+                let recorded_at = clock::now();
+                let took_micros = Some(i64::try_from(took.as_micros()).unwrap_or(i64::MAX));
+                let cause = || Cause {
+                    input: Some(&request.envelope),
+                    source: self.worker.name(),
+                    recorded_at,
+                    took_micros,
+                    decided_at: None,
+                };
+                let records = events.iter().map(|event| events::record(self.codec, event, cause()));
+                entry.outputs = Some(records.collect::<Result<_, _>>()?);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn take_rested(
+    resting: &mut Vec<(Instant, TopicPartition, u64, Arc<Recorded>)>,
+) -> Vec<(Instant, TopicPartition, u64, Arc<Recorded>)> {
+    if resting.is_empty() {
+        return Vec::new();
+    }
+    let now = Instant::now();
+    resting.extract_if(.., |(until, ..)| *until <= now).collect()
+}
+
+/// The answers at the front of each partition, in order, as one commit; `None` when no front is finished.
+fn finished_prefix(in_flight: &mut BTreeMap<TopicPartition, VecDeque<InFlight>>) -> Option<Commit> {
+    let mut commit = Commit::default();
+    for (partition, queue) in in_flight {
+        while queue.front().is_some_and(|front| front.outputs.is_some()) {
+            if let Some(InFlight { offset, outputs: Some(outputs) }) = queue.pop_front() {
+                commit.outputs.extend(outputs);
+                commit.positions.insert(partition.clone(), offset + 1);
+            }
+        }
+    }
+    (!commit.positions.is_empty()).then_some(commit)
+}

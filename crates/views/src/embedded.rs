@@ -1,0 +1,351 @@
+//! The store in one `redb` file, or in memory: rows sorted by key, one tree a table.
+//!
+//! Beyond the port: a write is one transaction, synced before it is acknowledged, and every answer is of one moment
+//! between two writes. One process at a time. A file made for other tables than these is emptied when it is opened;
+//! there is no progress in it then, so projection fills it again.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use redb::backends::InMemoryBackend;
+use redb::{
+    Builder, CommitError, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, StorageError,
+    TableDefinition, TableError, TransactionError,
+};
+
+use crate::digest::{Digester, TableDigest};
+use crate::port::{Progress, Row, Upsert, ViewError, ViewStore, check_key};
+use crate::row_bytes::{self, Cell};
+use crate::schema::{PROJECTION_PROGRESS, Table, VIEWS, tables};
+use crate::value::{self, Value};
+
+/// Changes with the bytes of keys and rows.
+const FORMAT: u32 = 1;
+/// Pages that `redb` may keep in memory.
+const CACHE_BYTES: usize = 32 << 20;
+
+/// What the file is: its format and tables.
+const META: TableDefinition<'_, &str, &str> = TableDefinition::new("_meta");
+
+fn definition(table: &'static Table) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
+    TableDefinition::new(table.name)
+}
+
+/// Views in one file or in memory.
+pub struct EmbeddedStore {
+    database: Database,
+    path: String,
+}
+
+impl EmbeddedStore {
+    /// Opens or creates the file.
+    pub fn open(path: &Path) -> Result<EmbeddedStore, ViewError> {
+        EmbeddedStore::start(path.display().to_string(), |builder| builder.create(path))
+    }
+
+    /// A store that is gone with the process.
+    pub fn memory() -> Result<EmbeddedStore, ViewError> {
+        EmbeddedStore::on(InMemoryBackend::new())
+    }
+
+    fn on(backend: impl StorageBackend) -> Result<EmbeddedStore, ViewError> {
+        let backend = AssertUnwindSafe(backend);
+        EmbeddedStore::start("memory".to_owned(), move |builder| builder.create_with_backend({ backend }.0))
+    }
+
+    fn start(
+        path: String,
+        open: impl FnOnce(&Builder) -> Result<Database, DatabaseError> + std::panic::UnwindSafe,
+    ) -> Result<EmbeddedStore, ViewError> {
+        let opened = catch_unwind(|| {
+            let mut builder = Database::builder();
+            open(builder.set_cache_size(CACHE_BYTES))
+        });
+        let database = match opened {
+            Ok(result) => result.map_err(|error| explain(&path, &error.into()))?,
+            Err(_) => {
+                return Err(ViewError::CorruptStore { path, detail: "its structure cannot be read".into() });
+            }
+        };
+        let store = EmbeddedStore { database, path };
+        store.guarded(|database| {
+            let wanted = fingerprint();
+            let txn = database.begin_write()?;
+            let found = txn.open_table(META)?.get("tables")?.map(|guard| guard.value().to_owned());
+            if found.as_ref() != Some(&wanted) {
+                let old: Vec<_> = txn.list_tables()?.collect();
+                for table in old {
+                    txn.delete_table(table)?;
+                }
+                txn.open_table(META)?.insert("tables", wanted.as_str())?;
+                for table in tables() {
+                    txn.open_table(definition(table))?;
+                }
+            }
+            txn.commit()?;
+            Ok(())
+        })?;
+        Ok(store)
+    }
+
+    /// Runs a piece of work on the database. `redb` panics on some damaged pages; a damaged file is an answer here, not
+    /// the end of the process.
+    fn guarded<T>(&self, work: impl FnOnce(&Database) -> Result<T, Failure>) -> Result<T, ViewError> {
+        match catch_unwind(AssertUnwindSafe(|| work(&self.database))) {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(Failure::View(error))) => Err(error),
+            Ok(Err(Failure::Redb(error))) => Err(explain(&self.path, &error)),
+            Err(_) => Err(ViewError::CorruptStore {
+                path: self.path.clone(),
+                detail: "a page's structure cannot be read".into(),
+            }),
+        }
+    }
+
+    /// Rows of a table whose keys begin with some bytes, one after the other, until `take` answers false.
+    fn visit(
+        &self,
+        database: &impl ReadableDatabase,
+        table: &'static Table,
+        prefix: &[u8],
+        mut take: impl FnMut(Row) -> bool,
+    ) -> Result<(), Failure> {
+        let rows = database.begin_read()?.open_table(definition(table))?;
+        for entry in rows.range(prefix..)? {
+            let (key, value) = entry?;
+            if !key.value().starts_with(prefix) || !take(self.read(table, key.value(), value.value())?) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// A row from its bytes.
+    fn read(&self, table: &'static Table, key: &[u8], bytes: &[u8]) -> Result<Row, ViewError> {
+        let damaged = |detail| self.damaged(table, key, detail);
+        let stored = row_bytes::decode(bytes).map_err(damaged)?;
+        let mut cells = vec![Value::Null; table.columns.len()];
+        for cell in stored {
+            let place = cells.get_mut(usize::from(cell.column)).ok_or_else(|| damaged("it has a foreign column"))?;
+            *place = cell.value;
+        }
+        let key = value::decode_key(table.key(), key).ok_or_else(|| damaged("its key cannot be read"))?;
+        Ok(Row { table, key, cells })
+    }
+
+    fn damaged(&self, table: &'static Table, key: &[u8], detail: &'static str) -> ViewError {
+        let key = match value::decode_key(table.key(), key) {
+            Some(values) => format!("{values:?}"),
+            None => format!("{key:02x?}"),
+        };
+        ViewError::Corrupt { table: table.name, key, detail, path: self.path.clone() }
+    }
+
+    /// Up to `limit` rows whose keys begin with some bytes.
+    fn collect(
+        &self,
+        table: &'static Table,
+        prefix: &[u8],
+        limit: Option<usize>,
+    ) -> Result<Vec<Row>, ViewError> {
+        let limit = limit.unwrap_or(usize::MAX);
+        let mut rows = Vec::new();
+        if limit > 0 {
+            self.guarded(|database| {
+                self.visit(database, table, prefix, |row| {
+                    rows.push(row);
+                    rows.len() < limit
+                })
+            })?;
+        }
+        Ok(rows)
+    }
+}
+
+impl ViewStore for EmbeddedStore {
+    fn write(&self, upserts: &[Upsert], progress: &[Progress]) -> Result<(), ViewError> {
+        let positions: Vec<Upsert> = progress.iter().map(Progress::upsert).collect();
+        let batch = prepare(upserts.iter().chain(&positions))?;
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.guarded(|database| {
+            let txn = database.begin_write()?;
+            let mut bytes = Vec::new();
+            // Sorted by table and key: each tree is opened once and filled from left to right.
+            for rows in batch.chunk_by(|a, b| a.place == b.place) {
+                let table = rows[0].table;
+                let mut tree = txn.open_table(definition(table))?;
+                for row in rows {
+                    row_bytes::encode(&row.cells, &mut bytes);
+                    // Most rows are new, so write first and look at what was there; most others are duplicates.
+                    let old = tree.insert(row.key.as_slice(), bytes.as_slice())?.map(|old| old.value().to_vec());
+                    let Some(old) = old.filter(|old| *old != bytes) else { continue };
+                    let mut cells =
+                        row_bytes::decode(&old).map_err(|detail| self.damaged(table, &row.key, detail))?;
+                    cells.extend_from_slice(&row.cells);
+                    row_bytes::settle(&mut cells);
+                    if cells != row.cells {
+                        row_bytes::encode(&cells, &mut bytes);
+                        tree.insert(row.key.as_slice(), bytes.as_slice())?;
+                    }
+                }
+            }
+            txn.commit()?;
+            Ok(())
+        })
+    }
+
+    fn row(&self, table: &'static Table, key: &[Value]) -> Result<Option<Row>, ViewError> {
+        check_key(table, table.key(), table.key_len(), key)?;
+        let mut bytes = Vec::new();
+        value::encode_key(table.key(), key, &mut bytes);
+        self.guarded(|database| {
+            let tree = database.begin_read()?.open_table(definition(table))?;
+            let Some(found) = tree.get(bytes.as_slice())? else { return Ok(None) };
+            Ok(Some(self.read(table, &bytes, found.value())?))
+        })
+    }
+
+    fn partition(
+        &self,
+        table: &'static Table,
+        partition_key: &[Value],
+        limit: Option<usize>,
+    ) -> Result<Vec<Row>, ViewError> {
+        check_key(table, table.partition_key.iter(), table.partition_key.len(), partition_key)?;
+        let mut prefix = Vec::new();
+        value::encode_key(table.partition_key.iter(), partition_key, &mut prefix);
+        self.collect(table, &prefix, limit)
+    }
+
+    fn scan(&self, table: &'static Table, limit: Option<usize>) -> Result<Vec<Row>, ViewError> {
+        self.collect(table, &[], limit)
+    }
+
+    fn progress(&self) -> Result<Vec<Progress>, ViewError> {
+        Ok(self.scan(&PROJECTION_PROGRESS, None)?.iter().filter_map(Progress::from_row).collect())
+    }
+
+    fn clear(&self) -> Result<(), ViewError> {
+        self.guarded(|database| {
+            let txn = database.begin_write()?;
+            for table in tables() {
+                txn.delete_table(definition(table))?;
+                txn.open_table(definition(table))?;
+            }
+            txn.commit()?;
+            Ok(())
+        })
+    }
+
+    fn digest(&self) -> Result<BTreeMap<&'static str, TableDigest>, ViewError> {
+        self.guarded(|database| {
+            let moment = database.begin_read()?;
+            let mut digests = BTreeMap::new();
+            for &table in VIEWS {
+                let mut digester = Digester::new(table);
+                for entry in moment.open_table(definition(table))?.iter()? {
+                    let (key, value) = entry?;
+                    digester.add(&self.read(table, key.value(), value.value())?);
+                }
+                digests.insert(table.name, digester.finish());
+            }
+            Ok(digests)
+        })
+    }
+}
+
+/// A row of a batch, ready to be written.
+struct Pending {
+    /// The table's place among all.
+    place: usize,
+    table: &'static Table,
+    key: Vec<u8>,
+    cells: Vec<Cell>,
+}
+
+/// Checks upserts, sorts them by table and key and makes one of those with the same key.
+fn prepare<'a>(upserts: impl Iterator<Item = &'a Upsert>) -> Result<Vec<Pending>, ViewError> {
+    let mut batch = Vec::new();
+    for upsert in upserts {
+        upsert.check()?;
+        let table = upsert.table;
+        let place = tables().position(|known| std::ptr::eq(known, table)).ok_or_else(|| ViewError::Invalid {
+            table: table.name,
+            detail: "it is not one of schema::tables".into(),
+        })?;
+        let mut key = Vec::with_capacity(64);
+        value::encode_key(table.key(), &upsert.key, &mut key);
+        let cell = |(name, value): &(&'static str, Value)| {
+            let column = table.column(name)? as u8;
+            Some(Cell { column, stamp: upsert.stamp, value: value.clone() })
+        };
+        let mut cells = upsert.cells.iter().filter_map(cell).collect();
+        row_bytes::settle(&mut cells);
+        batch.push(Pending { place, table, key, cells });
+    }
+    batch.sort_by(|a, b| (a.place, &a.key).cmp(&(b.place, &b.key)));
+    batch.dedup_by(|later, kept| {
+        let same = later.place == kept.place && later.key == kept.key;
+        if same {
+            kept.cells.append(&mut later.cells);
+            row_bytes::settle(&mut kept.cells);
+        }
+        same
+    });
+    Ok(batch)
+}
+
+/// Format and tables as text.
+fn fingerprint() -> String {
+    let mut text = format!("format {FORMAT}\n");
+    for table in tables() {
+        text += &format!("{} {:?} {:?} {:?}\n", table.name, table.partition_key, table.clustering, table.columns);
+    }
+    text
+}
+
+/// What can go wrong inside a piece of work.
+enum Failure {
+    Redb(redb::Error),
+    View(ViewError),
+}
+
+impl From<ViewError> for Failure {
+    fn from(error: ViewError) -> Failure {
+        Failure::View(error)
+    }
+}
+
+macro_rules! from_redb {
+    ($($error:ty),+) => {
+        $(impl From<$error> for Failure {
+            fn from(error: $error) -> Failure {
+                Failure::Redb(error.into())
+            }
+        })+
+    };
+}
+
+from_redb!(TransactionError, TableError, StorageError, CommitError);
+
+/// Turns an error of the store into what a person can act on.
+fn explain(path: &str, error: &redb::Error) -> ViewError {
+    let path = path.to_owned();
+    match error {
+        redb::Error::DatabaseAlreadyOpen => ViewError::InUse { path },
+        redb::Error::Corrupted(detail) => ViewError::CorruptStore { path, detail: detail.clone() },
+        redb::Error::Io(io) if is_full(io) => ViewError::DiskFull { path },
+        redb::Error::Io(io) if io.kind() == std::io::ErrorKind::InvalidData => {
+            ViewError::CorruptStore { path, detail: io.to_string() }
+        }
+        other => ViewError::Store(format!("{path}: {other}")),
+    }
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+}

@@ -1,0 +1,417 @@
+//! The tables as data. The embedded store and the CQL statements both follow from these declarations.
+//!
+//! Grow a table by adding columns at its end; a column's place is its name in stored rows. Documents inside a row are
+//! JSON text with sorted keys; an undefined number in them is null.
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// UTF-8 text.
+    Text,
+    /// A whole number of 64 bits.
+    Long,
+    /// An IEEE double, finite.
+    Double,
+    /// Yes or no.
+    Bool,
+    /// Nanoseconds since the epoch, UTC. In CQL a `bigint` of nanoseconds: its `timestamp` has milliseconds, and two
+    /// ticks within one of them would become one row.
+    Timestamp,
+}
+
+impl Kind {
+    /// The type in CQL.
+    pub fn cql(self) -> &'static str {
+        match self {
+            Kind::Text => "text",
+            Kind::Long | Kind::Timestamp => "bigint",
+            Kind::Double => "double",
+            Kind::Bool => "boolean",
+        }
+    }
+}
+
+/// A column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+    /// True for what a wall clock said: shown to people, left out of digests.
+    pub observation: bool,
+    /// True for a clustering column whose greatest value comes first.
+    pub descending: bool,
+}
+
+/// A table.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Table {
+    /// Its name.
+    pub name: &'static str,
+    /// Columns that name a partition: what is read together.
+    pub partition_key: &'static [Column],
+    /// Columns that name a row in its partition and order it there.
+    pub clustering: &'static [Column],
+    /// All other columns.
+    pub columns: &'static [Column],
+    /// What a row is.
+    pub doc: &'static str,
+}
+
+impl Table {
+    /// Columns of the key: partition key, then clustering columns.
+    pub fn key(&self) -> impl Iterator<Item = &'static Column> + use<> {
+        self.partition_key.iter().chain(self.clustering)
+    }
+
+    /// Number of columns in the key.
+    pub fn key_len(&self) -> usize {
+        self.partition_key.len() + self.clustering.len()
+    }
+
+    /// Place of a column among [`Table::columns`].
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+}
+
+pub(crate) const fn column(name: &'static str, kind: Kind) -> Column {
+    Column { name, kind, observation: false, descending: false }
+}
+
+const fn text(name: &'static str) -> Column {
+    column(name, Kind::Text)
+}
+
+const fn long(name: &'static str) -> Column {
+    column(name, Kind::Long)
+}
+
+const fn double(name: &'static str) -> Column {
+    column(name, Kind::Double)
+}
+
+const fn boolean(name: &'static str) -> Column {
+    column(name, Kind::Bool)
+}
+
+const fn time(name: &'static str) -> Column {
+    column(name, Kind::Timestamp)
+}
+
+impl Column {
+    const fn observed(self) -> Column {
+        Column { observation: true, ..self }
+    }
+
+    pub(crate) const fn descending(self) -> Column {
+        Column { descending: true, ..self }
+    }
+}
+
+/// Experiments.
+pub static EXPERIMENTS: Table = Table {
+    name: "experiments",
+    partition_key: &[text("experiment_id")],
+    clustering: &[],
+    columns: &[
+        text("name"),
+        text("description"),
+        time("start").observed(),
+        time("end").observed(),
+        text("config_id"),
+        text("mandate"),
+        long("place"),
+        text("status"), // submitted | running | completed | cancelled | failed
+        text("detail"),
+        text("tuning_snapshot"),
+        text("holdout_snapshot"),
+    ],
+    doc: "An experiment; start is when tuning began",
+};
+
+/// Resolved documents.
+pub static CONFIGURATIONS: Table = Table {
+    name: "configurations",
+    partition_key: &[text("config_id")],
+    clustering: &[],
+    columns: &[text("parameters")],
+    doc: "A resolved experiment document as canonical JSON, by its hash",
+};
+
+/// Runs.
+pub static RUNS: Table = Table {
+    name: "runs",
+    partition_key: &[text("experiment_id")],
+    clustering: &[text("run_id")],
+    columns: &[
+        text("model_id"),
+        text("snapshot_id"),
+        time("start").observed(),
+        time("end").observed(),
+        text("status"), // completed | pruned | failed
+        text("phase"),  // tuning | walk_forward | holdout
+        text("key_metrics"),
+        long("trial"),
+    ],
+    doc: "A trial, run_id its trial id, or one phase of a finalist, run_id MODEL:PHASE",
+};
+
+/// Models.
+pub static MODELS: Table = Table {
+    name: "models",
+    partition_key: &[text("model_id")],
+    clustering: &[],
+    columns: &[
+        long("version"),
+        text("training_config_id"),
+        text("artifact_path"),
+        text("experiment_id"),
+        long("trial"),
+        text("parameters"),
+        boolean("confirmed"),
+        text("verdict"),
+    ],
+    doc: "A finalist and what evaluation says of it",
+};
+
+/// Data snapshots.
+pub static DATA_SNAPSHOTS: Table = Table {
+    name: "data_snapshots",
+    partition_key: &[text("snapshot_id")],
+    clustering: &[],
+    columns: &[
+        text("source"),
+        time("range_from"),
+        time("range_to"),
+        text("hash"),
+        long("rows"),
+        text("instrument"),
+        text("spec"),
+        text("status"), // requested | due | sealed
+        text("files"),
+    ],
+    doc: "Bars of a range; source is the venue",
+};
+
+/// Trades of finalists.
+pub static TRADE_LOGS: Table = Table {
+    name: "trade_logs",
+    partition_key: &[text("run_id")],
+    clustering: &[time("timestamp"), long("sequence")],
+    columns: &[text("asset"), text("action"), double("price"), double("quantity"), double("pnl")],
+    doc: "A fill; sequence orders fills of one time",
+};
+
+/// Equity of finalists.
+pub static EQUITY_CURVES: Table = Table {
+    name: "equity_curves",
+    partition_key: &[text("run_id")],
+    clustering: &[time("timestamp")],
+    columns: &[double("portfolio_value")],
+    doc: "Equity at the close of a bar",
+};
+
+/// What tuning tried.
+pub static TUNING_RESULTS: Table = Table {
+    name: "tuning_results",
+    partition_key: &[text("experiment_id")],
+    clustering: &[long("trial")],
+    columns: &[
+        text("trial_id"),
+        text("hyperparameters"),
+        text("metrics"),
+        text("state"), // completed | pruned | failed
+        double("value"),
+        text("detail"),
+    ],
+    doc: "A trial and what it gave; value is the objective",
+};
+
+/// Rankings.
+pub static LEADERBOARDS: Table = Table {
+    name: "leaderboards",
+    partition_key: &[text("experiment_id"), text("metric")],
+    clustering: &[double("score").descending(), long("trial")],
+    columns: &[text("model_id"), double("walk_forward"), double("holdout"), boolean("confirmed")],
+    doc: "A finalist under one metric, best first; score is the walk-forward value, negated when less is better",
+};
+
+/// The trial ledger.
+pub static TRIAL_LEDGER: Table = Table {
+    name: "trial_ledger",
+    partition_key: &[text("mandate")],
+    clustering: &[long("place")],
+    columns: &[
+        text("experiment_id"),
+        text("ended"),
+        long("requested"),
+        long("completed"),
+        long("pruned"),
+        long("failed"),
+        text("finalists"),
+        text("sharpe"),
+    ],
+    doc: "What an experiment tried, by its place in the order of its mandate",
+};
+
+/// Sources of market data.
+pub static SOURCES: Table = Table {
+    name: "sources",
+    partition_key: &[text("instrument")],
+    clustering: &[text("source")],
+    columns: &[
+        text("name"),
+        long("rows"),
+        long("accepted"),
+        text("rejected"),
+        text("corrected"),
+        long("gaps"),
+        text("status"), // published | cleaned
+    ],
+    doc: "A source of ticks or bars and what cleaning made of it; rejected and corrected are counts by reason",
+};
+
+/// The cleaning ledger.
+pub static QUALITY: Table = Table {
+    name: "quality",
+    partition_key: &[text("instrument")],
+    // The source is in the key: row numbers start again in every file, and unreadable times are all the same.
+    clustering: &[time("time"), long("row"), text("reason"), text("source")],
+    columns: &[
+        text("action"), // rejected | corrected | gap
+        time("until"),
+    ],
+    doc: "A row that cleaning rejected or corrected, or a gap and the time until which it lasted",
+};
+
+/// How far the projector has come; the only table that is not a view and has no digest.
+pub static PROJECTION_PROGRESS: Table = Table {
+    name: "projection_progress",
+    partition_key: &[text("topic")],
+    clustering: &[long("partition")],
+    columns: &[long("next_offset")],
+    doc: "The next offset to project of a partition of the log",
+};
+
+/// Every view.
+pub static VIEWS: &[&Table] = &[
+    &EXPERIMENTS,
+    &CONFIGURATIONS,
+    &RUNS,
+    &MODELS,
+    &DATA_SNAPSHOTS,
+    &TRADE_LOGS,
+    &EQUITY_CURVES,
+    &TUNING_RESULTS,
+    &LEADERBOARDS,
+    &TRIAL_LEDGER,
+    &SOURCES,
+    &QUALITY,
+];
+
+/// Every table that a store holds: the views and the progress.
+pub fn tables() -> impl Iterator<Item = &'static Table> {
+    VIEWS.iter().copied().chain([&PROJECTION_PROGRESS])
+}
+
+/// The view of that name.
+pub fn view(name: &str) -> Option<&'static Table> {
+    VIEWS.iter().copied().find(|table| table.name == name)
+}
+
+/// The table's `CREATE TABLE` in the CQL that ScyllaDB and Cassandra share.
+pub fn cql(table: &Table) -> String {
+    let names = |columns: &[Column]| columns.iter().map(|c| c.name).collect::<Vec<_>>().join(", ");
+    let mut text = format!("CREATE TABLE IF NOT EXISTS {} (\n", table.name);
+    for column in table.key().chain(table.columns) {
+        text += &format!("    {} {},\n", column.name, column.kind.cql());
+    }
+    text += &format!("    PRIMARY KEY (({})", names(table.partition_key));
+    if !table.clustering.is_empty() {
+        text += &format!(", {}", names(table.clustering));
+    }
+    text += ")\n) WITH ";
+    if !table.clustering.is_empty() {
+        let way = |c: &Column| format!("{} {}", c.name, if c.descending { "DESC" } else { "ASC" });
+        let ways: Vec<String> = table.clustering.iter().map(way).collect();
+        text += &format!("CLUSTERING ORDER BY ({})\n    AND ", ways.join(", "));
+    }
+    text + &format!("comment = '{}';\n", table.doc.replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_table_renders_as_cql() {
+        assert_eq!(
+            cql(&CONFIGURATIONS),
+            "CREATE TABLE IF NOT EXISTS configurations (
+    config_id text,
+    parameters text,
+    PRIMARY KEY ((config_id))
+) WITH comment = 'A resolved experiment document as canonical JSON, by its hash';
+"
+        );
+        assert_eq!(
+            cql(&LEADERBOARDS),
+            "CREATE TABLE IF NOT EXISTS leaderboards (
+    experiment_id text,
+    metric text,
+    score double,
+    trial bigint,
+    model_id text,
+    walk_forward double,
+    holdout double,
+    confirmed boolean,
+    PRIMARY KEY ((experiment_id, metric), score, trial)
+) WITH CLUSTERING ORDER BY (score DESC, trial ASC)
+    AND comment = 'A finalist under one metric, best first; score is the walk-forward value, negated when less is better';
+"
+        );
+    }
+
+    #[test]
+    fn names_need_no_quotes_in_cql() {
+        // Reserved words of Cassandra 5 and ScyllaDB that a column could be called.
+        const RESERVED: &[&str] = &[
+            "add", "allow", "alter", "and", "apply", "asc", "authorize", "batch", "begin", "by", "columnfamily",
+            "create", "default", "delete", "desc", "describe", "drop", "entries", "execute", "from", "full", "grant",
+            "if", "in", "index", "infinity", "insert", "into", "is", "keyspace", "limit", "materialized", "mbean",
+            "mbeans", "modify", "nan", "norecursive", "not", "null", "of", "on", "or", "order", "primary", "rename",
+            "replace", "revoke", "schema", "scylla_timeuuid_list_index", "select", "set", "table", "to", "token",
+            "truncate", "unlogged", "unset", "update", "use", "using", "view", "where", "with",
+        ];
+        let mut seen = 0;
+        for table in tables() {
+            for name in table.key().chain(table.columns).map(|c| c.name).chain([table.name]) {
+                assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{name}");
+                assert!(!RESERVED.contains(&name), "{name} is reserved");
+                seen += 1;
+            }
+        }
+        assert!(seen > 80);
+    }
+
+    #[test]
+    fn a_name_names_one_thing() {
+        let names: BTreeSet<_> = tables().map(|table| table.name).collect();
+        assert_eq!(names.len(), tables().count());
+        for table in tables() {
+            let columns: BTreeSet<_> = table.key().chain(table.columns).map(|c| c.name).collect();
+            assert_eq!(columns.len(), table.key_len() + table.columns.len(), "{}", table.name);
+            assert!(!table.partition_key.is_empty() && table.columns.len() < 256, "{}", table.name);
+            // Order and identity never come from a clock, and only clustering columns have a direction.
+            assert!(table.key().all(|c| !c.observation), "{}", table.name);
+            let others = table.partition_key.iter().chain(table.columns);
+            assert!(others.clone().all(|c| !c.descending), "{}", table.name);
+        }
+        assert_eq!(view("runs"), Some(&RUNS));
+        assert_eq!(view("projection_progress"), None);
+    }
+}

@@ -1,0 +1,344 @@
+//! Ticks to time bars.
+//!
+//! A bar covers `[open, close)`: a tick at the closing moment belongs to the next bar. A bar closes when the watermark
+//! (the latest event time less the lateness that the instrument allows) reaches its end, so ticks that are put in their
+//! place late still find their bar open. Intervals are aligned to the session's opening, or to midnight UTC.
+
+use std::collections::BTreeMap;
+
+use gauntlet_domain::market::{Bar, BarStamp, EmptyBars, InstrumentDefined, PriceBasis, Session};
+use gauntlet_domain::time::NANOS_PER_SECOND;
+use gauntlet_domain::{BarSpec, Price, Quantity, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::clean::Clean;
+
+const DAY: i64 = 86_400 * NANOS_PER_SECOND;
+
+/// A bar under construction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Building {
+    close_time: i64,
+    first: i64,
+    last: i64,
+    open: i64,
+    high: i64,
+    low: i64,
+    close: i64,
+    open_spread: Option<i64>,
+    close_spread: Option<i64>,
+    volume: i64,
+    ticks: i64,
+}
+
+/// Bars of one spec under construction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimeBars {
+    spec: BarSpec,
+    /// By open time; more than one only while late ticks may still come.
+    building: BTreeMap<i64, Building>,
+    /// Last closed bar's close time and close price.
+    closed: Option<(i64, i64)>,
+    /// Latest spread seen, for bars made of trades.
+    spread: Option<i64>,
+}
+
+impl TimeBars {
+    /// Begins with nothing.
+    pub fn new(spec: BarSpec) -> TimeBars {
+        TimeBars { spec, building: BTreeMap::new(), closed: None, spread: None }
+    }
+
+    /// The spec.
+    pub fn spec(&self) -> BarSpec {
+        self.spec
+    }
+
+    /// Takes in a clean tick.
+    #[inline]
+    pub fn push(&mut self, definition: &InstrumentDefined, tick: &Clean) {
+        let makes_price = tick.is_quote == (definition.price == PriceBasis::Quotes);
+        if tick.is_quote {
+            self.spread = Some(tick.spread);
+        }
+        // The common case first: the tick falls into the newest bar.
+        let newest = self.building.last_entry();
+        let open_time = match &newest {
+            Some(bar) if *bar.key() <= tick.time && tick.time < bar.get().close_time => *bar.key(),
+            _ => match interval(self.spec, definition.session, tick.time) {
+                Some(open_time) => open_time,
+                None => return,
+            },
+        };
+        if self.closed.is_some_and(|(close_time, _)| open_time < close_time) {
+            return;
+        }
+        if let Some(mut bar) = newest
+            && *bar.key() == open_time
+        {
+            bar.get_mut().add(tick, makes_price, self.spread);
+        } else if makes_price {
+            let close_time = interval_end(self.spec, definition.session, open_time);
+            let fresh = || Building::new(close_time, tick, self.spread);
+            self.building
+                .entry(open_time)
+                .and_modify(|bar| bar.add(tick, makes_price, self.spread))
+                .or_insert_with(fresh);
+        } else if let Some(bar) = self.building.get_mut(&open_time) {
+            bar.add(tick, makes_price, self.spread);
+        }
+    }
+
+    /// Whether a bar may close at this watermark; cheap enough to ask at every tick.
+    #[inline]
+    pub fn is_due(&self, watermark: i64) -> bool {
+        self.building.first_key_value().is_some_and(|(_, bar)| bar.close_time <= watermark)
+    }
+
+    /// Closes every bar whose end the watermark has reached.
+    pub fn close(&mut self, definition: &InstrumentDefined, watermark: i64, out: &mut Vec<Bar>) {
+        while let Some(first) = self.building.first_entry()
+            && first.get().close_time <= watermark
+        {
+            let (open_time, bar) = first.remove_entry();
+            self.fill(definition, open_time, out);
+            let spread = |spread: Option<i64>| spread.map(Price);
+            out.push(Bar {
+                instrument: definition.instrument.clone(),
+                spec: self.spec,
+                open_time: Timestamp(open_time),
+                close_time: Timestamp(bar.close_time),
+                time: stamp(definition, open_time, bar.close_time),
+                open: Price(bar.open),
+                high: Price(bar.high),
+                low: Price(bar.low),
+                close: Price(bar.close),
+                open_spread: spread(bar.open_spread),
+                close_spread: spread(bar.close_spread),
+                volume: Quantity(bar.volume),
+                ticks: bar.ticks,
+            });
+            self.closed = Some((bar.close_time, bar.close));
+        }
+    }
+
+    /// A ready-made bar of the same spec takes the place of anything built up to its end.
+    pub fn yield_to(&mut self, close_time: i64, close: i64) {
+        self.building.retain(|open_time, _| *open_time >= close_time);
+        self.closed = Some((close_time, close));
+    }
+
+    /// Flat bars at the last close for the intervals without ticks before `until`, where the instrument asks for them.
+    fn fill(&mut self, definition: &InstrumentDefined, until: i64, out: &mut Vec<Bar>) {
+        let Some((mut open_time, close)) = self.closed else { return };
+        if definition.empty_bars != EmptyBars::Fill {
+            return;
+        }
+        while open_time < until {
+            // The end of a session is followed by its next opening, which is up to a day away.
+            let Some(start) = interval(self.spec, definition.session, open_time) else {
+                open_time = next_opening(definition.session, open_time);
+                continue;
+            };
+            if start >= until {
+                break;
+            }
+            let close_time = interval_end(self.spec, definition.session, start);
+            out.push(Bar {
+                instrument: definition.instrument.clone(),
+                spec: self.spec,
+                open_time: Timestamp(start),
+                close_time: Timestamp(close_time),
+                time: stamp(definition, start, close_time),
+                open: Price(close),
+                high: Price(close),
+                low: Price(close),
+                close: Price(close),
+                open_spread: None,
+                close_spread: None,
+                volume: Quantity(0),
+                ticks: 0,
+            });
+            open_time = close_time;
+        }
+    }
+}
+
+impl Building {
+    fn new(close_time: i64, tick: &Clean, spread: Option<i64>) -> Building {
+        Building {
+            close_time,
+            first: tick.time,
+            last: tick.time,
+            open: tick.price,
+            high: tick.price,
+            low: tick.price,
+            close: tick.price,
+            open_spread: spread,
+            close_spread: spread,
+            volume: tick.size,
+            ticks: 1,
+        }
+    }
+
+    #[inline]
+    fn add(&mut self, tick: &Clean, makes_price: bool, spread: Option<i64>) {
+        self.volume = self.volume.saturating_add(tick.size);
+        if !makes_price {
+            // A quote beside trades moves the spread at the close, a trade beside quotes only the volume.
+            if tick.is_quote {
+                self.close_spread = spread;
+            }
+            return;
+        }
+        self.ticks += 1;
+        self.high = self.high.max(tick.price);
+        self.low = self.low.min(tick.price);
+        if tick.time >= self.last {
+            self.last = tick.time;
+            self.close = tick.price;
+            self.close_spread = spread;
+        } else if tick.time < self.first {
+            self.first = tick.time;
+            self.open = tick.price;
+            self.open_spread = spread;
+        }
+    }
+}
+
+/// The instrument's stamp for an interval.
+pub fn stamp(definition: &InstrumentDefined, open_time: i64, close_time: i64) -> Timestamp {
+    match definition.stamp {
+        BarStamp::Open => Timestamp(open_time),
+        BarStamp::Close | BarStamp::Unknown => Timestamp(close_time),
+    }
+}
+
+/// Start of the interval that holds `time`; `None` outside the session.
+#[inline]
+fn interval(spec: BarSpec, session: Option<Session>, time: i64) -> Option<i64> {
+    let Some(session) = session else {
+        return Some(time - time.rem_euclid(spec.nanos()));
+    };
+    let opening = last_opening(session, time);
+    let within = time - opening;
+    (within < session_nanos(session)).then(|| opening + within - within.rem_euclid(spec.nanos()))
+}
+
+/// End of the interval that starts at `open_time`: cut at the session's end.
+fn interval_end(spec: BarSpec, session: Option<Session>, open_time: i64) -> i64 {
+    let end = open_time + spec.nanos();
+    match session {
+        Some(session) => end.min(last_opening(session, open_time) + session_nanos(session)),
+        None => end,
+    }
+}
+
+fn last_opening(session: Session, time: i64) -> i64 {
+    let opening = session.open_second * NANOS_PER_SECOND;
+    time - (time - opening).rem_euclid(DAY)
+}
+
+fn next_opening(session: Option<Session>, time: i64) -> i64 {
+    session.map_or(time, |session| last_opening(session, time) + DAY)
+}
+
+fn session_nanos(session: Session) -> i64 {
+    let seconds = (session.close_second - session.open_second).rem_euclid(86_400);
+    if seconds == 0 { DAY } else { seconds * NANOS_PER_SECOND }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i64 = NANOS_PER_SECOND;
+
+    fn definition() -> InstrumentDefined {
+        InstrumentDefined::new("XAUUSD.OANDA", vec![], PriceBasis::Quotes)
+    }
+
+    fn tick(second: i64, price: i64) -> Clean {
+        Clean { row: 1, time: second * SECOND, price, spread: 2, size: 0, is_quote: true }
+    }
+
+    fn bars(definition: &InstrumentDefined, ticks: &[Clean], lateness: i64) -> Vec<Bar> {
+        let mut building = TimeBars::new(BarSpec::Time { seconds: 60 });
+        let mut out = Vec::new();
+        let mut latest = i64::MIN;
+        for tick in ticks {
+            latest = latest.max(tick.time);
+            let watermark = latest - lateness;
+            building.close(definition, watermark, &mut out);
+            building.push(definition, tick);
+        }
+        building.close(definition, i64::MAX, &mut out);
+        out
+    }
+
+    fn ohlc(bar: &Bar) -> (i64, [i64; 4]) {
+        (bar.open_time.0 / SECOND, [bar.open.0, bar.high.0, bar.low.0, bar.close.0])
+    }
+
+    #[test]
+    fn a_tick_at_the_closing_moment_belongs_to_the_next_bar() {
+        let got = bars(&definition(), &[tick(0, 5), tick(30, 9), tick(59, 7), tick(60, 1)], 0);
+        assert_eq!(got.iter().map(ohlc).collect::<Vec<_>>(), [(0, [5, 9, 5, 7]), (60, [1, 1, 1, 1])]);
+        assert_eq!((got[0].ticks, got[0].time), (3, Timestamp(60 * SECOND)));
+    }
+
+    #[test]
+    fn an_open_stamp_names_the_beginning() {
+        let definition = InstrumentDefined { stamp: BarStamp::Open, ..definition() };
+        assert_eq!(bars(&definition, &[tick(61, 5)], 0)[0].time, Timestamp(60 * SECOND));
+    }
+
+    #[test]
+    fn empty_intervals_give_no_bar_or_a_flat_one() {
+        let ticks = [tick(0, 5), tick(185, 9)];
+        assert_eq!(bars(&definition(), &ticks, 0).len(), 2);
+        let filled = InstrumentDefined { empty_bars: EmptyBars::Fill, ..definition() };
+        let got = bars(&filled, &ticks, 0);
+        let expected = [(0, [5; 4]), (60, [5; 4]), (120, [5; 4]), (180, [9; 4])];
+        assert_eq!(got.iter().map(ohlc).collect::<Vec<_>>(), expected);
+        assert_eq!(got[1].ticks, 0);
+    }
+
+    #[test]
+    fn a_late_tick_finds_its_bar_still_open_and_its_place_in_it() {
+        let got = bars(&definition(), &[tick(10, 5), tick(61, 9), tick(5, 4), tick(59, 6)], 60 * SECOND);
+        assert_eq!(got.iter().map(ohlc).collect::<Vec<_>>(), [(0, [4, 6, 4, 6]), (60, [9; 4])]);
+    }
+
+    #[test]
+    fn ticks_outside_the_session_are_left_out_and_bars_begin_at_its_opening() {
+        // Open 00:00:30 to 00:02:00: bars at 30 s and 90 s, the second cut at the session's end.
+        let session = Some(Session { open_second: 30, close_second: 120 });
+        let definition = InstrumentDefined { session, ..definition() };
+        let got = bars(
+            &definition,
+            &[tick(10, 1), tick(30, 2), tick(89, 3), tick(90, 4), tick(119, 5), tick(120, 6)],
+            0,
+        );
+        assert_eq!(got.iter().map(ohlc).collect::<Vec<_>>(), [(30, [2, 3, 2, 3]), (90, [4, 5, 4, 5])]);
+        assert_eq!(got[1].close_time, Timestamp(120 * SECOND));
+    }
+
+    #[test]
+    fn a_session_over_midnight_is_one_day() {
+        let session = Session { open_second: 79_200, close_second: 75_600 };
+        assert_eq!(session_nanos(session), 23 * 3600 * SECOND);
+        let day = BarSpec::Time { seconds: 86_400 };
+        let at = |hour: i64| interval(day, Some(session), hour * 3600 * SECOND).map(|t| t / SECOND / 3600);
+        assert_eq!([at(22), at(30), at(44), at(45), at(46)], [Some(22), Some(22), Some(22), None, Some(46)]);
+    }
+
+    #[test]
+    fn trades_make_the_price_and_quotes_the_spread_where_the_instrument_says_so() {
+        let definition = InstrumentDefined { price: PriceBasis::Trades, ..definition() };
+        let trade = |second, price| Clean { is_quote: false, size: 10, spread: 0, ..tick(second, price) };
+        let got = bars(&definition, &[tick(0, 50), trade(1, 7), tick(2, 60), trade(3, 8)], 0);
+        assert_eq!(got.iter().map(ohlc).collect::<Vec<_>>(), [(0, [7, 8, 7, 8])]);
+        assert_eq!((got[0].open_spread, got[0].volume, got[0].ticks), (Some(Price(2)), Quantity(20), 2));
+    }
+}

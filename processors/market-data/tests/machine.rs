@@ -1,0 +1,165 @@
+//! The machine as a whole: sources, snapshots, and the properties of every machine.
+#![allow(clippy::unwrap_used)]
+
+use gauntlet_domain::market::*;
+use gauntlet_domain::{Event, InstrumentId, Timestamp};
+use gauntlet_market_data::MarketData;
+use gauntlet_processor::harness::{check_properties, given, run};
+use proptest::prelude::*;
+
+const INSTRUMENT: &str = "XAUUSD.OANDA";
+const SECOND: i64 = 1_000_000_000;
+
+fn block(number: i64, quotes: &[(i64, i64)]) -> Event {
+    TickBlock {
+        instrument: INSTRUMENT.into(),
+        source: "file".into(),
+        block: number,
+        rows: (0..quotes.len() as i64).map(|i| number * 100 + i + 1).collect(),
+        kinds: vec![1; quotes.len()],
+        times: quotes.iter().map(|q| q.0 * SECOND).collect(),
+        prices: quotes.iter().map(|q| q.1).collect(),
+        asks: quotes.iter().map(|q| q.1 + 2).collect(),
+        ..TickBlock::default()
+    }
+    .into()
+}
+
+fn hours(number: i64, opens: &[i64]) -> Event {
+    let n = opens.len();
+    BarBlock {
+        instrument: INSTRUMENT.into(),
+        source: "hours".into(),
+        block: number,
+        spec: "time:1h".into(),
+        rows: (1..=n as i64).collect(),
+        kinds: vec![1; n],
+        open_times: opens.iter().map(|hour| hour * 3600 * SECOND).collect(),
+        opens: vec![10; n],
+        highs: vec![12; n],
+        lows: vec![9; n],
+        closes: vec![11; n],
+        ..BarBlock::default()
+    }
+    .into()
+}
+
+fn completed(rows: i64) -> Event {
+    FeedCompleted {
+        instrument: INSTRUMENT.into(),
+        source: "file".into(),
+        name: "f.zip".into(),
+        rows,
+        blocks: 2,
+    }
+    .into()
+}
+
+fn ask(spec: &str, from: i64, to: i64) -> CreateSnapshot {
+    let instrument = InstrumentId::new("XAUUSD", "OANDA").unwrap();
+    CreateSnapshot::new(&instrument, spec.parse().unwrap(), Timestamp(from * SECOND), Timestamp(to * SECOND))
+}
+
+fn is_due(event: &Event) -> bool {
+    matches!(event, Event::SnapshotDue(_))
+}
+
+fn history() -> Vec<Event> {
+    let quotes: Vec<(i64, i64)> = (0..200).map(|i| (i * 7, 100_000_000 + (i % 5) * 20)).collect();
+    let mut history = vec![ask("time:1m", 0, 600).into(), hours(0, &[0, 1, 2, 4])];
+    history.extend(quotes.chunks(50).enumerate().map(|(i, chunk)| block(i as i64, chunk)));
+    history.extend([completed(200), ask("time:1h", 0, 3 * 3600).into()]);
+    history
+}
+
+#[test]
+fn it_has_the_properties_of_every_machine() {
+    assert!(check_properties::<MarketData>(&history()) > 20);
+}
+
+#[test]
+fn a_source_taken_in_already_adds_nothing() {
+    let again = history();
+    given::<MarketData>(history()).when(again[3].clone()).then_nothing();
+    given::<MarketData>(history()).when(completed(200)).then_nothing();
+}
+
+#[test]
+fn a_completed_source_is_answered_with_its_counts() {
+    let outputs = run::<MarketData>(&history());
+    let Some(Event::SourceCleaned(cleaned)) = outputs.iter().find(|e| matches!(e, Event::SourceCleaned(_)))
+    else {
+        panic!("no SourceCleaned");
+    };
+    let rejected: i64 = cleaned.rejected.iter().map(|reason| reason.count).sum();
+    assert_eq!((cleaned.rows, cleaned.accepted + rejected), (200, 200));
+}
+
+#[test]
+fn a_snapshot_is_due_when_event_time_has_passed_its_end_and_not_before() {
+    let early = [ask("time:1m", 0, 120).into(), block(0, &[(0, 100), (119, 100)])];
+    assert!(!run::<MarketData>(&early).iter().any(is_due));
+    let passed = [ask("time:1m", 0, 120).into(), block(0, &[(0, 100), (120, 100)])];
+    let outputs = run::<MarketData>(&passed);
+    let bar = outputs.iter().position(|e| matches!(e, Event::Bar(_))).unwrap();
+    assert!(bar < outputs.iter().position(is_due).unwrap(), "its bars are there before it is due");
+}
+
+#[test]
+fn when_the_command_arrives_makes_no_difference() {
+    let mut expected = None;
+    for place in 0..4 {
+        let mut history = vec![hours(0, &[0, 1]), hours(1, &[2, 3]), hours(2, &[5])];
+        history.insert(place, ask("time:1h", 0, 4 * 3600).into());
+        let mut outputs = run::<MarketData>(&history);
+        outputs.sort_by_key(Event::id);
+        assert_eq!(*expected.get_or_insert(outputs.clone()), outputs, "command at {place}");
+    }
+}
+
+#[test]
+fn bars_behind_the_event_time_of_their_spec_are_out_of_order() {
+    let outputs = run::<MarketData>(&[hours(0, &[5, 6]), hours(1, &[3, 7, 7])]);
+    let rejected: Vec<_> = outputs
+        .iter()
+        .filter_map(|event| match event {
+            Event::TickRejected(e) => Some((e.reason.as_str(), e.rows.clone())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(rejected, [("duplicate", vec![3]), ("out_of_order", vec![1])]);
+}
+
+#[test]
+fn ticks_go_on_where_ready_made_bars_end() {
+    let mut definition =
+        InstrumentDefined::new(INSTRUMENT, vec!["time:1h".parse().unwrap()], PriceBasis::Quotes);
+    definition.cleaning.gap_nanos = 0;
+    let ticks = block(0, &[(3600, 100_000), (7300, 100_001), (10_900, 100_002)]);
+    let outputs = run::<MarketData>(&[definition.into(), hours(0, &[0, 1]), ticks]);
+    let bars: Vec<_> = outputs
+        .iter()
+        .filter_map(|event| match event {
+            Event::Bar(bar) => Some((bar.open_time.0 / SECOND / 3600, bar.ticks)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(bars, [(0, 0), (1, 0), (2, 1)]);
+}
+
+proptest! {
+    #[test]
+    fn bars_do_not_depend_on_how_ticks_are_cut_into_blocks(
+        steps in prop::collection::vec((0..40_i64, -300..300_i64), 1..300),
+        cut in 1..50_usize,
+    ) {
+        let mut at = (0, 1_000_000);
+        let quotes: Vec<(i64, i64)> = steps.iter().map(|(dt, dp)| { at = (at.0 + dt, at.1 + dp); at }).collect();
+        let bars = |size: usize| -> Vec<Event> {
+            let blocks: Vec<Event> =
+                quotes.chunks(size).enumerate().map(|(i, chunk)| block(i as i64, chunk)).collect();
+            run::<MarketData>(&blocks).into_iter().filter(|e| matches!(e, Event::Bar(_))).collect()
+        };
+        prop_assert_eq!(bars(cut), bars(1000));
+    }
+}
