@@ -6,7 +6,7 @@
 //! every model to both, and the batch form to the bar-by-bar form used live.
 //!
 //! Reading order: [`bars`], [`costs`], [`account`], [`signal`], [`simulator`] (one bar), [`kernel`] (a range of bars),
-//! [`params`], [`strategy`], [`sweep`] (a whole grid), [`model`] (machine learning).
+//! [`params`], [`strategy`], [`mod@sweep`] (a whole grid), [`model`] (machine learning), [`trader`] (live).
 
 /// Capital and position sizing.
 pub mod account;
@@ -30,6 +30,8 @@ pub mod simulator;
 pub mod strategy;
 /// Many strategies over the same bars.
 pub mod sweep;
+/// A strategy trading bar by bar.
+pub mod trader;
 
 pub use account::{Account, Sizing};
 pub use bars::{BarRow, Bars};
@@ -41,3 +43,4 @@ pub use signal::{Signal, Signals, Target};
 pub use simulator::{ExitReason, Simulator, Step, Trade};
 pub use strategy::{Strategy, StrategyKind, StrategySpec};
 pub use sweep::sweep;
+pub use trader::Trader;

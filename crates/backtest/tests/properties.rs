@@ -3,7 +3,9 @@
 mod common;
 
 use common::{accounts, costs, strategies, walks};
-use gauntlet_backtest::{Account, Bars, Costs, Signals, Sizing, Spread, Strategy as _, StrategyKind};
+use gauntlet_backtest::{
+    Account, BarRow, Bars, Costs, Signals, Sizing, Spread, Strategy as _, StrategyKind, Trader,
+};
 use gauntlet_backtest::{run, summary, sweep};
 use proptest::prelude::*;
 
@@ -69,6 +71,11 @@ proptest! {
     /// entry moves them.
     #[test]
     fn costs_never_improve_a_result(bars in walks(150), spec in strategies(), costs in costs(), allow_short: bool) {
+        // At a price of zero only a spread makes something that can be bought, so prices start at one.
+        let lift = |row: BarRow| {
+            BarRow { open: row.open + 1.0, high: row.high + 1.0, low: row.low + 1.0, close: row.close + 1.0, ..row }
+        };
+        let bars: Bars = bars.rows().map(lift).collect();
         let spec = gauntlet_backtest::StrategySpec { stop: None, ..spec };
         // Capital enough that no one is ruined: a ruined account stops trading, and so stops losing.
         let account = Account { capital: 1e9, sizing: Sizing::FixedQuantity(3.0), allow_short };
@@ -76,8 +83,6 @@ proptest! {
         let signals = spec.signals(&bars);
         let dear = summary(&bars, 0..bars.len(), &signals, &costs, &account);
         let cheap = summary(&bars, 0..bars.len(), &signals, &free, &account);
-        // A half spread above zero turns a price of zero into one that can be bought at.
-        prop_assume!(bars.open.iter().all(|open| *open > 0.0));
         prop_assert!(dear.total_return <= cheap.total_return + 1e-15, "{:?} {:?}", dear, cheap);
     }
 
@@ -121,6 +126,29 @@ proptest! {
             prop_assert_eq!(swept.max_drawdown.to_bits(), alone.max_drawdown.to_bits());
             prop_assert_eq!(swept.trades, alone.trades);
         }
+    }
+
+    #[test]
+    fn trading_bar_by_bar_is_the_run_over_the_range(bars in walks(120), spec in strategies(), costs in costs(), account in accounts(), from in 0..60_usize) {
+        let from = from.min(bars.len());
+        let outcome = run(&bars, from..bars.len(), &spec.signals(&bars), &costs, &account);
+        let mut trader = Trader::new(spec.live(), costs, account);
+        let (mut equity, mut trades) = (Vec::new(), Vec::new());
+        for (index, row) in bars.rows().enumerate() {
+            if index < from {
+                trader.warm_up(&row);
+                continue;
+            }
+            let step = trader.on_bar(&row);
+            equity.push(step.equity);
+            trades.extend(step.closed.into_iter().flatten());
+            if index + 1 == bars.len() {
+                trades.extend(trader.finish(&row));
+                *equity.last_mut().unwrap() = trader.account().equity(row.close);
+            }
+        }
+        prop_assert_eq!(bits(&equity), bits(&outcome.equity));
+        prop_assert_eq!(trades, outcome.trades);
     }
 
     #[test]

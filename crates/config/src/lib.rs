@@ -1,1 +1,31 @@
-//! Placeholder.
+//! Configuration and experiment documents: read, checked and typed before anything connects.
+//!
+//! Consumes YAML, environment variables and command-line overrides; emits [`Config`] with the origin of every value,
+//! and experiments. A key that nobody knows is refused with the nearest one that somebody does. Never a global: what is
+//! loaded is passed on. Never a secret: there is no key for one yet.
+
+/// Experiment documents.
+pub mod document;
+/// Why something was refused.
+pub mod error;
+/// Layers of sources, from the built-in files to the command line.
+pub mod load;
+/// The keys, their types and defaults.
+pub mod model;
+/// The likeliest meant of several names.
+pub mod nearest;
+/// JSON Schemas of both.
+pub mod schema;
+
+/// A tree against a schema.
+mod check;
+/// YAML that remembers where it came from.
+mod tree;
+
+pub use document::read_experiment;
+pub use error::ConfigError;
+pub use load::{Resolved, Sources, load, parse_override};
+pub use model::Config;
+pub use nearest::nearest;
+pub use schema::{experiment_schema, schema};
+pub use tree::Origin;

@@ -140,6 +140,8 @@ pub struct AccountTerms {
     pub percent: f64,
     /// Whether short positions are taken.
     pub allow_short: bool,
+    /// `buy-and-hold` of the same bars, or `none`.
+    pub benchmark: String,
 }
 
 /// Everything a trainer or evaluator needs besides the hyperparameters; the same for all trials of an experiment.

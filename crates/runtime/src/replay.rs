@@ -1,1 +1,258 @@
-//! placeholder
+//! Replay is re-execution: every derived event is made again from the recorded inputs and compared with the record, body
+//! by body. What comes from outside (feeds, gateway) is taken as given.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use gauntlet_domain::{ContentHash, Event, EventId};
+use gauntlet_log::{EventLog, LogError, Positions, Record, Task, TopicPartition};
+use gauntlet_processor::machine::{Definition, Inputs};
+use gauntlet_processor::worker::{Data, Worker};
+use gauntlet_wire::{Codec, headers, topic_of};
+
+use crate::digest::event_hash;
+use crate::events::{self, Cause};
+use crate::restore::{Feeder, committed_of, for_each, races};
+use crate::worker_slot::answer;
+use crate::clock;
+
+/// An event that differs.
+#[derive(Debug, Clone)]
+pub struct Divergence {
+    /// Its topic.
+    pub topic: String,
+    /// Its key.
+    pub key: String,
+    /// Its id.
+    pub event_id: EventId,
+    /// What the log has; `None` when only the re-execution made it.
+    pub recorded: Option<Event>,
+    /// What the re-execution made; `None` when only the log has it.
+    pub reexecuted: Option<Event>,
+}
+
+/// How a replay ended.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    /// Derived events compared.
+    pub compared: u64,
+    /// The first divergence in the order of the pipeline, then of the log.
+    pub divergence: Option<Divergence>,
+}
+
+/// What to re-execute, and with what.
+pub struct Replay<'a> {
+    /// The log.
+    pub log: &'a dyn EventLog,
+    /// The codec.
+    pub codec: &'a Codec,
+    /// Machines, in pipeline order.
+    pub definitions: &'a [Definition],
+    /// Workers.
+    pub workers: &'a [std::sync::Arc<dyn Worker>],
+    /// What workers read.
+    pub data: &'a dyn Data,
+    /// Threads for the workers.
+    pub threads: usize,
+    /// Which events matter; the others are neither made again by workers nor compared.
+    pub filter: &'a (dyn Fn(&Event) -> bool + Sync),
+    /// Called with the number of events compared so far.
+    pub progress: &'a (dyn Fn(u64) + Sync),
+}
+
+/// Recorded events of one writer that wait to be made again.
+type Expected = HashMap<EventId, ContentHash>;
+
+impl Replay<'_> {
+    /// Re-executes everything and compares.
+    pub fn run(&self) -> Result<Outcome, LogError> {
+        let mut outcome = Outcome::default();
+        for definition in self.definitions {
+            self.machine(definition, &mut outcome)?;
+            if outcome.divergence.is_some() {
+                return Ok(outcome);
+            }
+        }
+        for worker in self.workers {
+            self.worker(&**worker, &mut outcome)?;
+            if outcome.divergence.is_some() {
+                return Ok(outcome);
+            }
+        }
+        Ok(outcome)
+    }
+
+    fn machine(&self, definition: &Definition, outcome: &mut Outcome) -> Result<(), LogError> {
+        let mut expected = self.recorded_by(definition.name)?;
+        let committed = self.log.committed(definition.name)?;
+        for task in self.tasks(definition)? {
+            let to = committed_of(&committed, &task);
+            let from: Positions = to.keys().map(|place| (place.clone(), 0)).collect();
+            let races = races(self.log, definition, &task)?;
+            let mut machine = (definition.create)();
+            let feeder = Feeder { log: self.log, codec: self.codec, from, to, races };
+            feeder.feed(&mut *machine, |_, outputs| {
+                for output in outputs {
+                    if (self.filter)(&output.event) && outcome.divergence.is_none() {
+                        self.compare(&output.event, &mut expected, outcome)?;
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        self.left_over(expected, outcome)
+    }
+
+    fn worker(&self, worker: &dyn Worker, outcome: &mut Outcome) -> Result<(), LogError> {
+        let mut expected = self.recorded_by(worker.name())?;
+        let committed = self.log.committed(worker.name())?;
+        let mut requests = Vec::new();
+        for partition in 0..self.log.partitions(worker.topic())? {
+            let place = TopicPartition::new(worker.topic(), partition);
+            let to = committed.get(&place).copied().unwrap_or(0);
+            let (start, _) = self.log.bounds(&place)?;
+            for_each(self.log, &place, start, to, |record| {
+                if let Ok(request) = events::read(self.codec, &record)
+                    && (self.filter)(&request.event)
+                {
+                    requests.push(request.event);
+                }
+                Ok(())
+            })?;
+        }
+        for (request, events) in requests.iter().zip(self.answer_all(worker, &requests)) {
+            let events = events.map_err(|why| {
+                LogError::Store(format!("{} cannot answer {} again: {why}", worker.name(), request.id()))
+            })?;
+            for event in events {
+                if outcome.divergence.is_none() {
+                    self.compare(&event, &mut expected, outcome)?;
+                }
+            }
+        }
+        self.left_over(expected, outcome)
+    }
+
+    /// Answers requests on several threads; the answers come back in the requests' order.
+    fn answer_all(&self, worker: &dyn Worker, requests: &[Event]) -> Vec<Result<Vec<Event>, String>> {
+        let next = AtomicUsize::new(0);
+        let done = AtomicU64::new(0);
+        let answers: Mutex<Vec<Option<Result<Vec<Event>, String>>>> = Mutex::new(vec![None; requests.len()]);
+        std::thread::scope(|scope| {
+            for _ in 0..self.threads.max(1) {
+                scope.spawn(|| {
+                    loop {
+                        let i = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(request) = requests.get(i) else { return };
+                        let answered = answer(worker, request, self.data);
+                        // No thread panics while it holds the lock.
+                        answers.lock().unwrap_or_else(std::sync::PoisonError::into_inner)[i] = Some(answered);
+                        (self.progress)(done.fetch_add(1, Ordering::Relaxed) + 1);
+                    }
+                });
+            }
+        });
+        let answers = answers.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err("no answer".into()))).collect()
+    }
+
+    fn tasks(&self, definition: &Definition) -> Result<Vec<Task>, LogError> {
+        let mut all = Vec::new();
+        for topic in definition.topics {
+            all.extend((0..self.log.partitions(topic)?).map(|partition| TopicPartition::new(*topic, partition)));
+        }
+        Ok(match definition.inputs {
+            Inputs::Single => vec![Task { id: 0, partitions: all }],
+            Inputs::CoPartitioned => {
+                let count = all.iter().map(|place| place.partition + 1).max().unwrap_or(0);
+                let of = |id: u32| all.iter().filter(|place| place.partition == id).cloned().collect();
+                (0..count).map(|id| Task { id, partitions: of(id) }).collect()
+            }
+        })
+    }
+
+    /// Hashes of all recorded events of a writer that matter.
+    fn recorded_by(&self, writer: &str) -> Result<Expected, LogError> {
+        let mut expected = Expected::new();
+        self.each_recorded_by(writer, |id, record| {
+            // Everything matters unless a filter was given; only then is a body decoded.
+            let matters = self.codec.decode(record.value.as_deref()).is_ok_and(|event| (self.filter)(&event));
+            if matters {
+                expected.insert(id, event_hash(self.codec, record));
+            }
+        })?;
+        Ok(expected)
+    }
+
+    fn each_recorded_by(&self, writer: &str, mut visit: impl FnMut(EventId, &Record)) -> Result<(), LogError> {
+        for topic in gauntlet_wire::CATALOGUE.iter().filter(|topic| topic.writer == writer) {
+            for partition in 0..self.log.partitions(topic.name)? {
+                let place = TopicPartition::new(topic.name, partition);
+                let (start, end) = self.log.bounds(&place)?;
+                for_each(self.log, &place, start, end, |record| {
+                    if let Some(id) = headers::event_id(&record.headers) {
+                        visit(id, &record);
+                    }
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn compare(&self, event: &Event, expected: &mut Expected, outcome: &mut Outcome) -> Result<(), LogError> {
+        let id = event.id();
+        let again = self.hash(event)?;
+        match expected.remove(&id) {
+            Some(recorded) if recorded == again => {
+                outcome.compared += 1;
+                (self.progress)(outcome.compared);
+            }
+            Some(_) => outcome.divergence = Some(self.divergence(id, Some(event.clone()))?),
+            // Made twice from two inputs: the first one has been compared already.
+            None => outcome.divergence = Some(self.divergence(id, Some(event.clone()))?),
+        }
+        Ok(())
+    }
+
+    fn hash(&self, event: &Event) -> Result<ContentHash, LogError> {
+        let value = self.codec.encode(event).map_err(|error| LogError::Store(error.to_string()))?;
+        let place = TopicPartition::new(topic_of(event.kind()).name, 0);
+        let record =
+            Record { partition: place, offset: 0, key: vec![], headers: vec![], value: Some(value), timestamp_micros: 0 };
+        Ok(event_hash(self.codec, &record))
+    }
+
+    /// Recorded events that nothing made again.
+    fn left_over(&self, expected: Expected, outcome: &mut Outcome) -> Result<(), LogError> {
+        if let (None, Some(id)) = (&outcome.divergence, expected.keys().min()) {
+            outcome.divergence = Some(self.divergence(*id, None)?);
+        }
+        Ok(())
+    }
+
+    /// Looks the recorded side up, for people.
+    fn divergence(&self, id: EventId, reexecuted: Option<Event>) -> Result<Divergence, LogError> {
+        let mut recorded = None;
+        for topic in gauntlet_wire::CATALOGUE {
+            self.each_recorded_by(topic.writer, |found, record| {
+                if found == id && recorded.is_none() {
+                    recorded = self.codec.decode(record.value.as_deref()).ok();
+                }
+            })?;
+            if recorded.is_some() {
+                break;
+            }
+        }
+        let either = recorded.as_ref().or(reexecuted.as_ref());
+        let topic = either.map_or("", |event| topic_of(event.kind()).name).to_owned();
+        let key = either.map(Event::key).unwrap_or_default();
+        Ok(Divergence { topic, key, event_id: id, recorded, reexecuted })
+    }
+}
+
+/// A record as it would be written now, for tools that write by hand.
+pub fn outside_record(codec: &Codec, event: &Event, source: &str) -> Result<gauntlet_log::NewRecord, gauntlet_wire::WireError> {
+    events::record(codec, event, Cause::outside(source, clock::now()))
+}

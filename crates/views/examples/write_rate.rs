@@ -3,32 +3,57 @@
 
 use std::time::Instant;
 
-use gauntlet_views::schema::{EQUITY_CURVES, EXPERIMENTS};
+use gauntlet_views::schema::{EQUITY_CURVES, EXPERIMENTS, RUNS};
 use gauntlet_views::{EmbeddedStore, Progress, Upsert, Value, ViewError, ViewStore};
 
 const ROWS: i64 = 300_000;
 const BATCH: usize = 1_000;
+const RUNS_PER_EXPERIMENT: i64 = 200;
 
-/// A row of eleven cells under a key that looks like an id.
-fn wide(i: i64, stamp: i64) -> Upsert {
-    // Ids come in no order; the multiplier spreads them.
-    let id = format!("{:016x}-{i:08x}", (i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-    let mut row = Upsert::new(&EXPERIMENTS, vec![id.into()], stamp)
+/// An id as ids are: in no order. The multiplier spreads them.
+fn id(i: i64) -> String {
+    let spread = (i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    format!("{spread:016x}-{i:019x}")
+}
+
+/// A run: ten columns with its key, ids in no order within one experiment after the other.
+fn run(i: i64, stamp: i64) -> Upsert {
+    Upsert::new(&RUNS, vec![id(i / RUNS_PER_EXPERIMENT).into(), id(i).into()], stamp)
+        .with("model_id", id(-i))
+        .with("snapshot_id", id(7))
+        .with("start", Value::Timestamp(i))
+        .with("end", Value::Timestamp(i + stamp))
+        .with("status", "completed")
+        .with("phase", "tuning")
+        .with("key_metrics", r#"{"max_drawdown":0.125,"sharpe":0.30000000000000004,"win_rate":null}"#)
+        .with("trial", i)
+}
+
+/// A point of an equity curve: one cell, keys in order.
+fn point(i: i64) -> Upsert {
+    let key = vec![format!("{}:walk_forward", id(1)).into(), Value::Timestamp(i * 3_600_000_000_000)];
+    Upsert::new(&EQUITY_CURVES, key, 1).with("portfolio_value", 1e5 + i as f64)
+}
+
+/// The worst case: twelve columns, and every row on another page of a large tree.
+fn scattered(i: i64) -> Upsert {
+    let mut row = Upsert::new(&EXPERIMENTS, vec![id(i).into()], 1)
         .with("place", i)
         .with("start", Value::Timestamp(i))
         .with("end", Value::Timestamp(i + 1));
     for name in [
-        "name", "description", "config_id", "mandate", "status", "detail", "tuning_snapshot", "holdout_snapshot",
+        "name",
+        "description",
+        "config_id",
+        "mandate",
+        "status",
+        "detail",
+        "tuning_snapshot",
+        "holdout_snapshot",
     ] {
         row = row.with(name, format!("{name} of the experiment"));
     }
     row
-}
-
-/// A point of an equity curve: one cell.
-fn narrow(i: i64, stamp: i64) -> Upsert {
-    let key = vec!["0f8e1c2a-model:walk_forward".into(), Value::Timestamp(i * 3_600_000_000_000)];
-    Upsert::new(&EQUITY_CURVES, key, stamp).with("portfolio_value", 1e5 + i as f64)
 }
 
 fn measure(store: &EmbeddedStore, label: &str, row: impl Fn(i64) -> Upsert) -> Result<(), ViewError> {
@@ -36,10 +61,9 @@ fn measure(store: &EmbeddedStore, label: &str, row: impl Fn(i64) -> Upsert) -> R
     let start = Instant::now();
     for (number, batch) in rows.chunks(BATCH).enumerate() {
         let next_offset = ((number + 1) * BATCH) as u64;
-        store.write(batch, &[Progress { topic: "t".into(), partition: 0, next_offset }])?;
+        store.write(batch, &[Progress { topic: label.into(), partition: 0, next_offset }])?;
     }
-    let seconds = start.elapsed().as_secs_f64();
-    println!("{label:<40} {:>9.0} rows/s", ROWS as f64 / seconds);
+    println!("{label:<40} {:>9.0} rows/s", ROWS as f64 / start.elapsed().as_secs_f64());
     Ok(())
 }
 
@@ -47,11 +71,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dir = tempfile::tempdir()?;
     let path = dir.path().join("views.redb");
     let store = EmbeddedStore::open(&path)?;
-    println!("batches of {BATCH}, synced each");
-    measure(&store, "11 cells, new, keys in no order", |i| wide(i, 1))?;
-    measure(&store, "11 cells, delivered again", |i| wide(i, 1))?;
-    measure(&store, "11 cells, merged with a later stage", |i| wide(i, 2))?;
-    measure(&store, "1 cell, new, keys in order", |i| narrow(i, 1))?;
+    println!("{ROWS} rows in batches of {BATCH}, each synced");
+    measure(&store, "runs, 10 columns", |i| run(i, 1))?;
+    measure(&store, "runs delivered again", |i| run(i, 1))?;
+    measure(&store, "runs merged with a later stamp", |i| run(i, 2))?;
+    measure(&store, "equity points, 3 columns", point)?;
+    measure(&store, "scattered over a tree, 12 columns", scattered)?;
     let start = Instant::now();
     let digest = store.digest()?;
     let rows: u64 = digest.values().map(|table| table.rows).sum();

@@ -102,9 +102,9 @@ pub fn a_row_comes_back_as_it_was_written(store: &dyn ViewStore) {
     let mark = Upsert::new(
         &QUALITY,
         vec!["X".into(), Value::Timestamp(i64::MAX), 0.into(), "odd".into(), "".into()],
-        -5,
+        0,
     )
-    .with("until", Some(0).map(Value::Timestamp));
+    .with("until", Value::Timestamp(0));
     store.write(&[row, mark, point("r", 0, -0.0)], &[]).unwrap();
     let model = store.row(&MODELS, &["m".into()]).unwrap().unwrap();
     assert_eq!(model.get("model_id"), Some(&"m".into()));
@@ -117,7 +117,8 @@ pub fn a_row_comes_back_as_it_was_written(store: &dyn ViewStore) {
     let mark = &store.partition(&QUALITY, &["X".into()], None).unwrap()[0];
     assert_eq!(mark.get("time"), Some(&Value::Timestamp(i64::MAX)));
     assert_eq!(mark.get("until"), Some(&Value::Timestamp(0)));
-    let value = store.partition(&EQUITY_CURVES, &["r".into()], None).unwrap()[0].get("portfolio_value").cloned();
+    let value =
+        store.partition(&EQUITY_CURVES, &["r".into()], None).unwrap()[0].get("portfolio_value").cloned();
     assert_eq!(value.unwrap().as_double().unwrap().to_bits(), (-0.0_f64).to_bits());
 }
 
@@ -388,6 +389,7 @@ pub fn what_does_not_fit_is_refused_and_nothing_is_written(store: &dyn ViewStore
         ("a key of 0 values, not 1", Upsert { key: vec![], ..experiment("e", 1) }),
         ("a key of 2 values, not 1", Upsert { key: vec!["e".into(), 1.into()], ..experiment("e", 1) }),
         ("is null in a key", Upsert { key: vec![Value::Null], ..experiment("e", 1) }),
+        ("the stamp is -1", experiment("e", -1)),
         ("is an empty partition key", experiment("", 1)),
         ("experiment_id is Text", Upsert { key: vec![1.into()], ..experiment("e", 1) }),
         ("is negative zero in a key", score("sharpe", -0.0, 1)),
@@ -408,8 +410,11 @@ pub fn what_does_not_fit_is_refused_and_nothing_is_written(store: &dyn ViewStore
     store.partition(&LEADERBOARDS, &["e".into()], None).unwrap_err();
 }
 
+/// A check: panics when the store breaks its promise.
+pub type Check = fn(&dyn ViewStore);
+
 /// Every check by name.
-pub const CHECKS: &[(&str, fn(&dyn ViewStore))] = &[
+pub const CHECKS: &[(&str, Check)] = &[
     ("a_row_comes_back_as_it_was_written", a_row_comes_back_as_it_was_written),
     ("what_was_never_written_is_not_there", what_was_never_written_is_not_there),
     ("a_partition_comes_in_clustering_order", a_partition_comes_in_clustering_order),

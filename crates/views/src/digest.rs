@@ -59,7 +59,10 @@ impl Digester {
     pub fn add(&mut self, row: &Row) {
         self.bytes.clear();
         value::encode_key(self.table.key(), &row.key, &mut self.bytes);
-        assert!(self.rows == 0 || self.last_key < self.bytes, "invariant: rows come in the order of their keys");
+        assert!(
+            self.rows == 0 || self.last_key < self.bytes,
+            "invariant: rows come in the order of their keys"
+        );
         self.last_key.clear();
         self.last_key.extend_from_slice(&self.bytes);
         for (place, (column, value)) in self.table.columns.iter().zip(&row.cells).enumerate() {

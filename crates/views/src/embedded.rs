@@ -10,8 +10,8 @@ use std::path::Path;
 
 use redb::backends::InMemoryBackend;
 use redb::{
-    Builder, CommitError, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, StorageError,
-    TableDefinition, TableError, TransactionError,
+    Builder, CommitError, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend,
+    StorageError, TableDefinition, TableError, TransactionError,
 };
 
 use crate::digest::{Digester, TableDigest};
@@ -127,7 +127,8 @@ impl EmbeddedStore {
         let stored = row_bytes::decode(bytes).map_err(damaged)?;
         let mut cells = vec![Value::Null; table.columns.len()];
         for cell in stored {
-            let place = cells.get_mut(usize::from(cell.column)).ok_or_else(|| damaged("it has a foreign column"))?;
+            let place =
+                cells.get_mut(usize::from(cell.column)).ok_or_else(|| damaged("it has a foreign column"))?;
             *place = cell.value;
         }
         let key = value::decode_key(table.key(), key).ok_or_else(|| damaged("its key cannot be read"))?;
@@ -180,7 +181,8 @@ impl ViewStore for EmbeddedStore {
                 for row in rows {
                     row_bytes::encode(&row.cells, &mut bytes);
                     // Most rows are new, so write first and look at what was there; most others are duplicates.
-                    let old = tree.insert(row.key.as_slice(), bytes.as_slice())?.map(|old| old.value().to_vec());
+                    let old =
+                        tree.insert(row.key.as_slice(), bytes.as_slice())?.map(|old| old.value().to_vec());
                     let Some(old) = old.filter(|old| *old != bytes) else { continue };
                     let mut cells =
                         row_bytes::decode(&old).map_err(|detail| self.damaged(table, &row.key, detail))?;
@@ -272,9 +274,8 @@ fn prepare<'a>(upserts: impl Iterator<Item = &'a Upsert>) -> Result<Vec<Pending>
     for upsert in upserts {
         upsert.check()?;
         let table = upsert.table;
-        let place = tables().position(|known| std::ptr::eq(known, table)).ok_or_else(|| ViewError::Invalid {
-            table: table.name,
-            detail: "it is not one of schema::tables".into(),
+        let place = tables().position(|known| std::ptr::eq(known, table)).ok_or_else(|| {
+            ViewError::Invalid { table: table.name, detail: "it is not one of schema::tables".into() }
         })?;
         let mut key = Vec::with_capacity(64);
         value::encode_key(table.key(), &upsert.key, &mut key);
@@ -302,7 +303,8 @@ fn prepare<'a>(upserts: impl Iterator<Item = &'a Upsert>) -> Result<Vec<Pending>
 fn fingerprint() -> String {
     let mut text = format!("format {FORMAT}\n");
     for table in tables() {
-        text += &format!("{} {:?} {:?} {:?}\n", table.name, table.partition_key, table.clustering, table.columns);
+        text +=
+            &format!("{} {:?} {:?} {:?}\n", table.name, table.partition_key, table.clustering, table.columns);
     }
     text
 }
@@ -348,4 +350,55 @@ fn explain(path: &str, error: &redb::Error) -> ViewError {
 fn is_full(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind};
+
+    use super::*;
+    use crate::schema::EQUITY_CURVES;
+
+    /// A disk with room for so many bytes.
+    #[derive(Debug)]
+    struct SmallDisk(InMemoryBackend, u64);
+
+    impl StorageBackend for SmallDisk {
+        fn len(&self) -> Result<u64, Error> {
+            self.0.len()
+        }
+        fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), Error> {
+            self.0.read(offset, out)
+        }
+        fn set_len(&self, len: u64) -> Result<(), Error> {
+            if len > self.1 { Err(ErrorKind::StorageFull.into()) } else { self.0.set_len(len) }
+        }
+        fn sync_data(&self) -> Result<(), Error> {
+            self.0.sync_data()
+        }
+        fn write(&self, offset: u64, data: &[u8]) -> Result<(), Error> {
+            self.0.write(offset, data)
+        }
+    }
+
+    #[test]
+    fn a_full_disk_says_so_and_keeps_what_was_acknowledged() {
+        let store = EmbeddedStore::on(SmallDisk(InMemoryBackend::new(), 3 << 20)).unwrap();
+        let mut written = 0;
+        let error = loop {
+            let point = |i| {
+                let key = vec!["r".into(), Value::Timestamp(i)];
+                Upsert::new(&EQUITY_CURVES, key, 1).with("portfolio_value", i as f64)
+            };
+            let batch: Vec<_> = (written..written + 1_000).map(point).collect();
+            match store.write(&batch, &[]) {
+                Ok(()) => written += 1_000,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, ViewError::DiskFull { .. }) && !error.retry(), "{error}");
+        assert!(written > 0);
+        let rows = store.partition(&EQUITY_CURVES, &["r".into()], None).unwrap();
+        assert_eq!(rows.len() as i64, written);
+    }
 }

@@ -46,14 +46,19 @@ mod tests {
     #[test]
     fn a_run_has_its_snapshot_and_a_model_its_configuration() {
         let store = EmbeddedStore::memory().unwrap();
-        let run = |id: &str, phase: &str| Upsert::new(&RUNS, vec!["e".into(), id.into()], 1).with("phase", phase);
+        let run =
+            |id: &str, phase: &str| Upsert::new(&RUNS, vec!["e".into(), id.into()], 1).with("phase", phase);
         let experiment = Upsert::new(&EXPERIMENTS, vec!["e".into()], 1)
             .with("config_id", "c")
             .with("tuning_snapshot", "t")
             .with("holdout_snapshot", "h");
         let model_row = Upsert::new(&MODELS, vec!["m".into()], 1).with("experiment_id", "e");
-        let rows =
-            [run("1", "tuning"), run("m:holdout", "holdout"), run("m:walk_forward", "walk_forward"), model_row];
+        let rows = [
+            run("1", "tuning"),
+            run("m:holdout", "holdout"),
+            run("m:walk_forward", "walk_forward"),
+            model_row,
+        ];
         store.write(&rows, &[]).unwrap();
         // The experiment's row may come later: until then there is nothing to fill in.
         assert_eq!(runs(&store, "e").unwrap()[0].get("snapshot_id"), Some(&Value::Null));

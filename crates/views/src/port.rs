@@ -30,7 +30,8 @@ pub struct Upsert {
     pub key: Vec<Value>,
     /// Cells by column name; columns that are not named stay as they are.
     pub cells: Vec<(&'static str, Value)>,
-    /// The write's place in time, derived from the event.
+    /// The write's place in time, derived from the event and not from a clock; at least 0. Counting from 1 is best:
+    /// CQL reads it as microseconds since the epoch, and ScyllaDB refuses what lies in the future.
     pub stamp: i64,
 }
 
@@ -51,6 +52,9 @@ impl Upsert {
 
     /// Whether the row fits its table in every store. Every adapter checks a batch before it writes any of it.
     pub fn check(&self) -> Result<(), ViewError> {
+        if self.stamp < 0 {
+            return Err(invalid(self.table, format!("the stamp is {}", self.stamp)));
+        }
         check_key(self.table, self.table.key(), self.table.key_len(), &self.key)?;
         for (name, value) in &self.cells {
             let Some(column) = self.table.column(name) else {
@@ -77,9 +81,13 @@ pub(crate) fn check_key(
         let refused = match value {
             Value::Null => "is null in a key",
             // Stores differ in where they put it.
-            Value::Double(number) if *number == 0.0 && number.is_sign_negative() => "is negative zero in a key",
+            Value::Double(number) if *number == 0.0 && number.is_sign_negative() => {
+                "is negative zero in a key"
+            }
             // Cassandra has no partition without a name.
-            Value::Text(text) if text.is_empty() && place < table.partition_key.len() => "is an empty partition key",
+            Value::Text(text) if text.is_empty() && place < table.partition_key.len() => {
+                "is an empty partition key"
+            }
             _ => continue,
         };
         return Err(invalid(table, format!("{} {refused}", column.name)));
@@ -116,7 +124,8 @@ impl Row {
     /// The value of a column, of the key or not; none when the table has no such column.
     pub fn get(&self, column: &str) -> Option<&Value> {
         let key = self.table.key().position(|c| c.name == column);
-        key.map(|place| &self.key[place]).or_else(|| self.table.column(column).map(|place| &self.cells[place]))
+        key.map(|place| &self.key[place])
+            .or_else(|| self.table.column(column).map(|place| &self.cells[place]))
     }
 }
 
@@ -159,13 +168,17 @@ pub enum ViewError {
         path: String,
     },
     /// No room.
-    #[error("no space left on the disk that holds {path}: free some and start again, projection goes on where it was")]
+    #[error(
+        "no space left on the disk that holds {path}: free some and start again, projection goes on where it was"
+    )]
     DiskFull {
         /// The file.
         path: String,
     },
     /// A row that fails its checksum.
-    #[error("table {table} is damaged at {key}: {detail}; delete {path}, the views are made again from the log")]
+    #[error(
+        "table {table} is damaged at {key}: {detail}; delete {path}, the views are made again from the log"
+    )]
     Corrupt {
         /// The table.
         table: &'static str,

@@ -193,10 +193,10 @@ mod tests {
         }
 
         #[test]
-        fn one_flipped_bit_is_found(cells in any_cells(), at in any::<prop::sample::Index>(), bit in 0..8) {
+        fn one_flipped_bit_is_found(cells in any_cells(), at in any::<prop::sample::Index>(), bit in 0..8_u8) {
             let mut damaged = bytes(&settled(&cells));
             let at = at.index(damaged.len());
-            damaged[at] ^= 1 << bit;
+            damaged[at] ^= 1_u8 << bit;
             prop_assert!(decode(&damaged).is_err());
         }
     }

@@ -185,7 +185,10 @@ pub(crate) fn encode_key<'a>(columns: impl Iterator<Item = &'a Column>, values: 
 }
 
 /// The values of a key, or none when the bytes are not such a key.
-pub(crate) fn decode_key<'a>(columns: impl Iterator<Item = &'a Column>, mut bytes: &[u8]) -> Option<Vec<Value>> {
+pub(crate) fn decode_key<'a>(
+    columns: impl Iterator<Item = &'a Column>,
+    mut bytes: &[u8],
+) -> Option<Vec<Value>> {
     let mut values = Vec::new();
     for column in columns {
         let (value, used) = decode(bytes, if column.descending { 0xFF } else { 0 })?;

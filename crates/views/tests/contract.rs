@@ -1,4 +1,5 @@
 //! The contract suite on the embedded store, and what only the one on disk can show.
+#![allow(clippy::unwrap_used)]
 
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
@@ -142,8 +143,8 @@ fn a_reader_of_the_embedded_store_sees_whole_batches() {
     let store = EmbeddedStore::memory().unwrap();
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
-            for batch in 0..50 {
-                let point = |i| {
+            for batch in 0..50_i64 {
+                let point = |i: i64| {
                     let key = vec!["r".into(), Value::Timestamp(batch * 10 + i)];
                     Upsert::new(&EQUITY_CURVES, key, 1).with("portfolio_value", 1.0)
                 };

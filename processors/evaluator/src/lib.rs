@@ -1,1 +1,155 @@
-//! Placeholder.
+//! The evaluator: walks a finalist forward and holds it against the hold-out that tuning never saw.
+//!
+//! Consumes `evaluation.requests.v1`, emits `evaluation.outcomes.v1` and `results.series.v1`. A worker: pure in the
+//! request and the two snapshots that it names. The walk-forward ranks; the hold-out is opened once for each finalist
+//! and only says yes or no.
+
+/// Trade logs and equity curves in chunks.
+mod series;
+
+use gauntlet_backtest::{BacktestError, Bars};
+use gauntlet_domain::experiment::{EvaluationCompleted, EvaluationFailed, EvaluationRequested, FoldOutcome};
+use gauntlet_domain::{Event, Timestamp};
+use gauntlet_processor::worker::{Answer, Data, DataError, Worker};
+use gauntlet_walkforward::{Segments, Walk, hold_out, objective_of};
+
+use series::Series;
+
+/// The evaluator.
+pub struct Evaluator;
+
+impl Worker for Evaluator {
+    fn name(&self) -> &'static str {
+        "evaluator"
+    }
+
+    fn topic(&self) -> &'static str {
+        "evaluation.requests.v1"
+    }
+
+    fn run(&self, request: &Event, data: &dyn Data) -> Answer {
+        let Event::EvaluationRequested(request) = request else { return Ok(Vec::new()) };
+        let plan = &request.plan;
+        let (tuning, holdout) = match (data.bars(&plan.data.content_hash), data.bars(&request.holdout.content_hash)) {
+            (Ok(tuning), Ok(holdout)) => (tuning, holdout),
+            (Err(DataError::Unavailable(why)), _) | (_, Err(DataError::Unavailable(why))) => {
+                return Ok(vec![failed(request, "data_unavailable", why)]);
+            }
+            (Err(retry), _) | (_, Err(retry)) => return Err(retry),
+        };
+        let joined: Bars = tuning.iter().chain(holdout.iter()).collect();
+        match evaluate(request, &joined, tuning.len(), data) {
+            Ok(events) => Ok(events),
+            Err(Failure::Training(error)) => Ok(vec![failed(request, "training_failed", error.to_string())]),
+            Err(Failure::Data(error)) => Err(error),
+        }
+    }
+
+    fn panicked(&self, request: &Event, message: &str) -> Vec<Event> {
+        match request {
+            Event::EvaluationRequested(request) => vec![failed(request, "panicked", message.to_owned())],
+            _ => Vec::new(),
+        }
+    }
+}
+
+enum Failure {
+    Training(BacktestError),
+    Data(DataError),
+}
+
+impl From<BacktestError> for Failure {
+    fn from(error: BacktestError) -> Failure {
+        Failure::Training(error)
+    }
+}
+
+fn evaluate(
+    request: &EvaluationRequested,
+    joined: &Bars,
+    tuning_bars: usize,
+    data: &dyn Data,
+) -> Result<Vec<Event>, Failure> {
+    let plan = &request.plan;
+    let years = plan.periods_per_year;
+    let with_benchmark = plan.account.benchmark != "none";
+    let tuning = joined.slice(0..tuning_bars);
+
+    let walk = Walk::new(plan, &request.parameters, &tuning)?;
+    let mut walked = Segments::default();
+    let mut folds = Vec::with_capacity(plan.folds.len());
+    let mut walk_series = Series::new(request, "walk_forward");
+    for fold in 0..plan.folds.len() {
+        let (range, outcome) = walk.fold(fold)?;
+        let mut alone = Segments::default();
+        alone.push(&tuning, range.clone(), &outcome);
+        folds.push(FoldOutcome {
+            from: Timestamp(tuning.open_time[range.start]),
+            to: Timestamp(tuning.close_time[range.end - 1]),
+            value: objective_of(&alone, &plan.objective, years, with_benchmark),
+            total_return: objective_of(&alone, "total_return", years, with_benchmark),
+        });
+        walk_series.push(&tuning, range.clone(), &outcome);
+        walked.push(&tuning, range, &outcome);
+    }
+
+    let held = hold_out(plan, &request.parameters, joined, tuning_bars)?;
+    let mut held_segments = Segments::default();
+    held_segments.push(joined, held.range.clone(), &held.outcome);
+    let mut held_series = Series::new(request, "holdout");
+    held_series.push(joined, held.range.clone(), &held.outcome);
+
+    let artifact = match &held.artifact {
+        Some(artifact) => Some(data.put_artifact(&artifact.to_bytes()).map_err(Failure::Data)?),
+        None => None,
+    };
+    let walk_value = objective_of(&walked, &plan.objective, years, with_benchmark);
+    let held_value = objective_of(&held_segments, &plan.objective, years, with_benchmark);
+    let (confirmed, verdict) = judge(request, walk_value, held_value);
+    let mut events: Vec<Event> = walk_series.into_events();
+    events.extend(held_series.into_events());
+    events.push(
+        EvaluationCompleted {
+            experiment_id: request.experiment_id,
+            model_id: request.model_id,
+            trial: request.trial,
+            parameters: request.parameters.clone(),
+            walk_forward: walked.all_metrics(years, with_benchmark),
+            folds,
+            holdout: held_segments.all_metrics(years, with_benchmark),
+            confirmed,
+            verdict,
+            artifact,
+        }
+        .into(),
+    );
+    Ok(events)
+}
+
+/// Whether the hold-out keeps enough of the walk-forward value: at least the share asked for of a gain, and not more
+/// than its inverse of a loss.
+fn judge(request: &EvaluationRequested, walked: Option<f64>, held: Option<f64>) -> (bool, String) {
+    let (name, keeps) = (&request.plan.objective, request.holdout_keeps);
+    let sign = if request.plan.maximize { 1.0 } else { -1.0 };
+    let (Some(walked), Some(held)) = (walked, held) else {
+        return (false, format!("refused: {name} is undefined on the walk-forward or on the hold-out"));
+    };
+    let score = walked * sign;
+    let needed = sign * if score >= 0.0 { score * keeps } else { score / keeps.max(f64::MIN_POSITIVE) };
+    let confirmed = if request.plan.maximize { held >= needed } else { held <= needed };
+    let word = if confirmed { "confirmed" } else { "refused" };
+    let bound = if request.plan.maximize { "at least" } else { "at most" };
+    let text = format!("{word}: {name} {held:.4} on the hold-out, {bound} {needed:.4} needed ({walked:.4} walked forward)");
+    (confirmed, text)
+}
+
+fn failed(request: &EvaluationRequested, reason: &str, detail: String) -> Event {
+    EvaluationFailed {
+        experiment_id: request.experiment_id,
+        model_id: request.model_id,
+        trial: request.trial,
+        reason: reason.into(),
+        detail,
+    }
+    .into()
+}

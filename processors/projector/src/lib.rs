@@ -1,1 +1,101 @@
-//! Placeholder.
+//! The projector: events to rows of the views.
+//!
+//! Consumes [`TOPICS`], emits rows. A row depends on its event alone, so the views can be dropped and made again, and
+//! duplicates, reordering and restarts change nothing. Never reads a store or a clock, never decides anything.
+
+/// Runs, models and leaderboards from evaluation.
+mod evaluations;
+/// Experiments and their documents.
+mod experiments;
+/// The trial ledger.
+mod ledger;
+/// The cleaning ledger and its sources.
+mod market;
+/// Trade logs and equity curves.
+mod series;
+/// Data snapshots.
+mod snapshots;
+/// Runs and tuning results from trials.
+mod trials;
+
+use gauntlet_domain::{Envelope, Event, Recorded};
+use gauntlet_views::{Upsert, Value};
+use serde::Serialize;
+
+/// What is read, in pipeline order.
+pub const TOPICS: &[&str] = &[
+    "market.quality.v1",
+    "data.commands.v1",
+    "data.requests.v1",
+    "data.snapshots.v1",
+    "config.v1",
+    "experiments.v1",
+    "trial.results.v1",
+    "evaluation.outcomes.v1",
+    "results.series.v1",
+    "trial.ledger.v1",
+];
+
+/// Stamp of a row that one event writes once.
+const ONCE: i64 = 1;
+
+/// The rows that an event makes. Every one fits its table; an event that says nothing to a view makes none.
+pub fn rows(recorded: &Recorded) -> Vec<Upsert> {
+    let envelope = &recorded.envelope;
+    let mut rows = match &recorded.event {
+        Event::TickRejected(event) => market::rejected(event),
+        Event::TickCorrected(event) => market::corrected(event),
+        Event::GapDetected(event) => vec![market::gap(event)],
+        Event::SourceCleaned(event) => vec![market::cleaned(event)],
+        Event::CreateSnapshot(event) => vec![snapshots::requested(event)],
+        Event::SnapshotDue(event) => vec![snapshots::due(event)],
+        Event::SnapshotSealed(event) => vec![snapshots::sealed(event)],
+        Event::ConfigRegistered(event) => vec![experiments::registered(event)],
+        Event::ExperimentSubmitted(event) => experiments::submitted(event),
+        Event::ExperimentStarted(event) => vec![experiments::started(event, envelope)],
+        Event::ExperimentCompleted(event) => vec![experiments::completed(event, envelope)],
+        Event::ExperimentCancelled(event) => vec![experiments::cancelled(event, envelope)],
+        Event::ExperimentFailed(event) => vec![experiments::failed(event, envelope)],
+        Event::TrialCompleted(event) => trials::completed(event, envelope),
+        Event::TrialPruned(event) => trials::pruned(event, envelope),
+        Event::TrialFailed(event) => trials::failed(event, envelope),
+        Event::EvaluationCompleted(event) => evaluations::completed(event, envelope),
+        Event::EvaluationFailed(event) => evaluations::failed(event, envelope),
+        Event::TradeLogChunk(event) => series::trades(event),
+        Event::EquityCurveChunk(event) => series::equity(event),
+        Event::LedgerEntered(event) => vec![ledger::entered(event)],
+        // On topics that are not read: inputs of other processors, answered by facts that are.
+        Event::InstrumentDefined(_)
+        | Event::TickBlock(_)
+        | Event::BarBlock(_)
+        | Event::Quote(_)
+        | Event::Trade(_)
+        | Event::FeedCompleted(_)
+        | Event::Bar(_)
+        | Event::SubmitExperiment(_)
+        | Event::CancelExperiment(_)
+        | Event::TrainingRequested(_)
+        | Event::EvaluationRequested(_) => Vec::new(),
+    };
+    // An instrument or a mandate without a name is no partition anywhere.
+    rows.retain(|row| row.key.first().and_then(Value::as_text) != Some(""));
+    rows
+}
+
+/// Adds when a piece of work began and ended, by its worker's clock; the beginning is known when its duration is.
+fn observed(row: Upsert, envelope: &Envelope) -> Upsert {
+    let end = envelope.recorded_at;
+    let start = envelope.took_micros.map(|micros| end.plus_nanos(micros.saturating_mul(-1_000)));
+    row.with("start", start.map(|time| Value::Timestamp(time.0))).with("end", Value::Timestamp(end.0))
+}
+
+/// A reason code and its explanation in one text.
+fn explained(reason: &str, detail: &str) -> String {
+    if detail.is_empty() { reason.to_owned() } else { format!("{reason}: {detail}") }
+}
+
+/// A document as JSON in one line; an undefined number is null.
+fn json(document: &impl Serialize) -> String {
+    serde_json::to_string(document)
+        .expect("invariant: a document of a row has only JSON values with text keys")
+}

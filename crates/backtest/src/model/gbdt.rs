@@ -45,21 +45,7 @@ impl Gbdt {
         config: &ModelConfig,
         seed: u64,
     ) -> Result<Gbdt, BacktestError> {
-        let by_column: Vec<f64> =
-            (0..columns).flat_map(|column| rows.iter().skip(column).step_by(columns)).copied().collect();
-        let labels: Vec<f64> = up.iter().map(|up| f64::from(u8::from(*up))).collect();
-        let mut booster = GradientBooster::default()
-            .set_objective_type(ObjectiveType::LogLoss)
-            .set_iterations(config.trees)
-            .set_max_depth(config.depth)
-            .set_learning_rate(config.learning_rate as f32)
-            .set_l2(config.l2 as f32)
-            .set_initialize_base_score(true)
-            .set_parallel(false)
-            .set_seed(seed);
-        booster
-            .fit_unweighted(&Matrix::new(&by_column, up.len(), columns), &labels, None)
-            .map_err(|error| BacktestError::Training(error.to_string()))?;
+        let booster = grow(rows, columns, up, config, seed)?;
         Ok(Gbdt { base: booster.base_score, trees: booster.trees.iter().map(copy).collect() })
     }
 
@@ -96,6 +82,34 @@ impl Tree {
     }
 }
 
+fn grow(
+    rows: &[f64],
+    columns: usize,
+    up: &[bool],
+    config: &ModelConfig,
+    seed: u64,
+) -> Result<GradientBooster, BacktestError> {
+    let by_column = by_column(rows, columns);
+    let labels: Vec<f64> = up.iter().map(|up| f64::from(u8::from(*up))).collect();
+    let mut booster = GradientBooster::default()
+        .set_objective_type(ObjectiveType::LogLoss)
+        .set_iterations(config.trees)
+        .set_max_depth(config.depth)
+        .set_learning_rate(config.learning_rate as f32)
+        .set_l2(config.l2 as f32)
+        .set_initialize_base_score(true)
+        .set_parallel(false)
+        .set_seed(seed);
+    booster
+        .fit_unweighted(&Matrix::new(&by_column, up.len(), columns), &labels, None)
+        .map_err(|error| BacktestError::Training(error.to_string()))?;
+    Ok(booster)
+}
+
+fn by_column(rows: &[f64], columns: usize) -> Vec<f64> {
+    (0..columns).flat_map(|column| rows.iter().skip(column).step_by(columns)).copied().collect()
+}
+
 fn copy(grown: &GrownTree) -> Tree {
     let mut tree = Tree::default();
     for node in &grown.nodes {
@@ -113,15 +127,30 @@ fn copy(grown: &GrownTree) -> Tree {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_step_is_learned_and_the_copy_predicts_like_the_original() {
+    fn step() -> (Vec<f64>, Vec<bool>, ModelConfig) {
         let rows: Vec<f64> = (0..400).flat_map(|i| [f64::from(i % 20), f64::from(i / 20)]).collect();
-        let up: Vec<bool> = rows.chunks(2).map(|row| row[0] >= 10.0 && row[1] >= 5.0).collect();
-        let config = ModelConfig { trees: 30, depth: 3, learning_rate: 0.3, ..ModelConfig::default() };
+        let up = rows.chunks(2).map(|row| row[0] >= 10.0 && row[1] >= 5.0).collect();
+        (rows, up, ModelConfig { trees: 30, depth: 3, learning_rate: 0.3, ..ModelConfig::default() })
+    }
+
+    #[test]
+    fn a_step_is_learned() {
+        let (rows, up, config) = step();
         let model = Gbdt::fit(&rows, 2, &up, &config, 1).unwrap();
         assert!(model.is_sound(2));
         for (row, up) in rows.chunks(2).zip(&up) {
             assert_eq!(model.predict(row) > 0.5, *up, "{row:?}");
+        }
+    }
+
+    #[test]
+    fn the_copied_trees_answer_like_the_grown_ones() {
+        let (rows, up, config) = step();
+        let booster = grow(&rows, 2, &up, &config, 1).unwrap();
+        let model = Gbdt::fit(&rows, 2, &up, &config, 1).unwrap();
+        let theirs = booster.predict(&Matrix::new(&by_column(&rows, 2), up.len(), 2), false);
+        for (row, log_odds) in rows.chunks(2).zip(theirs) {
+            assert!((model.predict(row) - sigmoid(log_odds)).abs() < 1e-12, "{row:?}");
         }
     }
 

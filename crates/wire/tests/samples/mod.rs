@@ -53,7 +53,7 @@ fn plan() -> TrialPlan {
             slippage_bps: 0.2,
             latency_bars: 1,
         },
-        account: AccountTerms { currency: "USD".into(), capital: 1e5, percent: 95.0, allow_short: true },
+        account: AccountTerms { currency: "USD".into(), capital: 1e5, percent: 95.0, allow_short: true, benchmark: "none".into() },
         folds: vec![FoldRange { train_from: 0, train_to: 100, test_from: 124, test_to: 200 }],
         embargo_bars: 12,
         objective: "sharpe".into(),

@@ -1,0 +1,225 @@
+//! Experiment documents: YAML as a quant writes it to [`ExperimentSpec`], with errors that name file, line and key.
+//!
+//! Names that other crates own (strategies, samplers, metrics) are text here and are judged when the experiment is
+//! submitted.
+
+use gauntlet_domain::spec::ExperimentSpec;
+
+use crate::check::check;
+use crate::error::ConfigError;
+use crate::load::{put, typed};
+use crate::schema::experiment_schema;
+use crate::tree::{Node, Origin};
+
+/// Reads a document. `name` is what errors call it, usually its path. `overrides` are pairs of key path and value, set
+/// before anything is checked, later ones over earlier ones: `("tuning.trials", "50")`.
+pub fn read_experiment(
+    text: &str,
+    name: &str,
+    overrides: &[(String, String)],
+) -> Result<ExperimentSpec, ConfigError> {
+    let schema = experiment_schema();
+    let mut tree = Node::from_yaml(text, name)?;
+    if tree.is_null() {
+        return Err(ConfigError::Empty {
+            file: name.to_owned(),
+            fix: "write an experiment with at least name, data and model",
+        });
+    }
+    for (path, value) in overrides {
+        put(&mut tree, &schema, path, value, Origin::Override { text: format!("{path}={value}") })?;
+    }
+    check(&mut tree, &schema)?;
+    typed(&tree)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gauntlet_domain::spec::{Direction, Share, SpreadSpec};
+    use serde_json::json;
+
+    const GOLD: &str = "\
+name: gold
+data:
+  instrument: XAUUSD
+  venue: OANDA
+  bars: time:1h
+  from: 2006-03-20
+  to: 2014-05-01
+model:
+  strategy: ma-cross
+  parameters:
+    fast: { int: [5, 60] }
+    slow: { int: [20, 400], when: \"slow > fast\" }
+costs: { spread: quoted }
+tuning: { trials: 400 }
+validation: { holdout: 20% }
+gates:
+  pbo: { max: 0.3 }
+paper:
+";
+
+    fn gold(overrides: &[(&str, &str)]) -> Result<ExperimentSpec, ConfigError> {
+        with(GOLD, overrides)
+    }
+
+    fn with(text: &str, overrides: &[(&str, &str)]) -> Result<ExperimentSpec, ConfigError> {
+        let overrides: Vec<_> =
+            overrides.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        read_experiment(text, "gold.yaml", &overrides)
+    }
+
+    fn message(from: &str, to: &str) -> String {
+        assert!(GOLD.contains(from), "{from} is not in the example");
+        with(&GOLD.replacen(from, to, 1), &[]).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_document_becomes_an_experiment() {
+        let spec = gold(&[]).unwrap();
+        assert_eq!(spec.validation.holdout, Share(0.2));
+        assert_eq!(spec.tuning.trials, 400);
+        assert_eq!(spec.tuning.direction, Direction::Maximize);
+        assert_eq!(spec.model.parameters["fast"], json!({ "int": [5, 60] }));
+        assert_eq!(spec.gates, Some(json!({ "pbo": { "max": 0.3 } })));
+        assert_eq!(spec.paper, None);
+        assert_eq!(spec.data.from.0.to_string(), "2006-03-20T00:00:00Z");
+    }
+
+    #[test]
+    fn the_resolved_document_is_a_document() {
+        let spec = gold(&[]).unwrap();
+        let again = read_experiment(&spec.canonical_json(), "resolved.json", &[]).unwrap();
+        assert_eq!(again.canonical_json(), spec.canonical_json());
+    }
+
+    #[test]
+    fn overrides_are_set_before_typing() {
+        let spec = gold(&[
+            ("tuning.trials", "10"),
+            ("tuning.trials", "50"),
+            ("costs.spread", "1.5"),
+            ("account.sizing.percent", "80"),
+            ("name", "007"),
+            ("model.parameters.fast", "{ int: [1, 2] }"),
+            ("validation.holdout", "30%"),
+        ])
+        .unwrap();
+        assert_eq!(spec.tuning.trials, 50);
+        assert_eq!(spec.costs.spread, SpreadSpec::Bps(1.5));
+        assert_eq!((spec.account.sizing.percent, spec.name.as_str()), (80.0, "007"));
+        assert_eq!(spec.model.parameters["fast"], json!({ "int": [1, 2] }));
+        assert_eq!(spec.validation.holdout, Share(0.3));
+        assert_ne!(spec.experiment_id(), gold(&[]).unwrap().experiment_id());
+    }
+
+    #[test]
+    fn an_override_that_does_not_fit_says_so() {
+        let refused = |key: &str, value: &str| gold(&[(key, value)]).unwrap_err().to_string();
+        assert_eq!(
+            refused("tuning.trails", "50"),
+            "unknown key 'tuning.trails' in override tuning.trails=50: did you mean 'tuning.trials'?"
+        );
+        assert_eq!(
+            refused("tuning.trials", "many"),
+            "'tuning.trials' in override tuning.trials=many is 'many': expected a whole number from 0 to 4294967295"
+        );
+        assert_eq!(
+            refused("name.x", "1"),
+            "'name.x' in override name.x=1 cannot be used: a key on its way is 'gold', not a section: set that key itself"
+        );
+        assert!(refused("tuning", "[1").starts_with("override tuning=[1: is not valid YAML: "));
+    }
+
+    #[test]
+    fn an_unknown_key_names_the_nearest() {
+        assert_eq!(
+            message("tuning:", "tunning:"),
+            "unknown key 'tunning' in gold.yaml:14: did you mean 'tuning'?"
+        );
+        assert_eq!(
+            message("venue: OANDA", "venu: OANDA"),
+            "unknown key 'data.venu' in gold.yaml:4: did you mean 'data.venue'?"
+        );
+        assert_eq!(
+            message("name: gold", "name: gold\nbars: time:1h"),
+            "unknown key 'bars' in gold.yaml:2: did you mean 'data.bars'?"
+        );
+    }
+
+    #[test]
+    fn a_wrong_type_says_what_was_expected() {
+        assert_eq!(
+            message("trials: 400", "trials: lots"),
+            "'tuning.trials' in gold.yaml:14 is 'lots': expected a whole number from 0 to 4294967295"
+        );
+        assert_eq!(
+            message("trials: 400", "direction: up"),
+            "'tuning.direction' in gold.yaml:14 is 'up': expected one of maximize, minimize"
+        );
+        assert_eq!(
+            message("tuning: { trials: 400 }", "tuning: tpe"),
+            "'tuning' in gold.yaml:14 is 'tpe': expected a section with direction, objective, parallelism, pruner, \
+             sampler, seed, trials"
+        );
+    }
+
+    #[test]
+    fn bad_dates_bars_and_shares_say_what_to_write() {
+        assert_eq!(
+            message("2014-05-01", "2014-13-01"),
+            "'data.to' in gold.yaml:7 cannot be used: '2014-13-01' is not a time: write a date (2014-05-01) or RFC \
+             3339 (2014-05-01T12:30:00Z)"
+        );
+        assert_eq!(
+            message("2014-05-01", "20140501"),
+            "'data.to' in gold.yaml:7 is 20140501: expected a date such as 2014-05-01 or a time such as \
+             2014-05-01T12:30:00Z"
+        );
+        assert_eq!(
+            message("time:1h", "1h"),
+            "'data.bars' in gold.yaml:5 cannot be used: '1h' is not a bar spec: write time:N with a unit s, m, h or d, \
+             from time:1s to time:1d"
+        );
+        assert_eq!(
+            message("20%", "120%"),
+            "'validation.holdout' in gold.yaml:15 cannot be used: share 1.2 is not between 0 and 1: write 20% or 0.2"
+        );
+        assert_eq!(
+            message("20%", "some"),
+            "'validation.holdout' in gold.yaml:15 cannot be used: 'some' is not a share: write 20% or 0.2"
+        );
+        assert_eq!(
+            message("20%", "1.2"),
+            "'validation.holdout' in gold.yaml:15 is 1.2: expected a share such as 20% or 0.2"
+        );
+    }
+
+    #[test]
+    fn a_missing_key_says_what_it_is() {
+        assert_eq!(
+            message("  venue: OANDA\n", ""),
+            "missing 'data.venue' in gold.yaml:2: add it: Venue, such as OANDA"
+        );
+        let section = GOLD.find("model:").unwrap()..GOLD.find("costs:").unwrap();
+        assert_eq!(message(&GOLD[section], ""), "missing 'model' in gold.yaml: add it: What is tried");
+    }
+
+    #[test]
+    fn what_is_no_document_says_so() {
+        assert_eq!(
+            with("# to do\n", &[]).unwrap_err().to_string(),
+            "gold.yaml: is empty: write an experiment with at least name, data and model"
+        );
+        let error = message("time:1h", "[time:1h");
+        assert!(error.starts_with("gold.yaml:6: is not valid YAML: "), "{error}");
+        let error = message("name: gold", "name: gold\nname: silver");
+        assert!(error.starts_with("gold.yaml:2: is not valid YAML: "), "{error}");
+        let error = with("gold\n", &[]).unwrap_err().to_string();
+        assert!(
+            error.starts_with("'the document' in gold.yaml is 'gold': expected a section with"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,188 @@
+//! The keys of the configuration, their types, defaults and bounds. A doc comment here is the description in the JSON
+//! Schema and in `gauntlet config explain`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// How a Gauntlet process runs. Nothing in it changes a result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Directory of everything the embedded mode owns: log, views, lake.
+    pub dir: PathBuf,
+    /// Threads for expensive work such as training; 0 is one for each core.
+    #[schemars(range(max = 1024))]
+    pub workers: u32,
+    /// Address of the API and the dashboard. Loopback only: there is no authentication yet.
+    #[serde(deserialize_with = "address")]
+    #[schemars(with = "String")]
+    pub listen: SocketAddr,
+    /// Names and sizes of topics.
+    pub topics: TopicsConfig,
+    /// How processors consume and commit.
+    pub runtime: RuntimeConfig,
+    /// What the process says about itself on stderr.
+    pub logging: LoggingConfig,
+}
+
+/// Names and sizes of topics.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TopicsConfig {
+    /// What every topic's name begins with; letters, digits, '.', '_' and '-'.
+    pub prefix: String,
+    /// Partitions of a topic when it is made; a topic keeps the number that it was made with.
+    #[schemars(range(min = 1, max = 1024))]
+    pub partitions: u32,
+}
+
+/// How processors consume and commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RuntimeConfig {
+    /// Records handed to a processor at a time, at most.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub batch_records: u32,
+    /// How long a poll waits for records, in milliseconds.
+    #[schemars(range(min = 1, max = 60_000))]
+    pub poll_timeout_ms: u32,
+    /// Time between commits while there is work, in milliseconds; half of a transaction's time-out at most.
+    #[schemars(range(min = 1, max = 5_000))]
+    pub commit_interval_ms: u32,
+    /// Records between snapshots of a processor's state; fewer make a restart faster and the work slower.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub snapshot_every_records: u32,
+    /// Requests that wait for a worker thread before polling pauses.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub worker_queue: u32,
+    /// Records projected into the views at a time, at most.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub projector_batch: u32,
+}
+
+/// What the process says about itself on stderr.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LoggingConfig {
+    /// The least important lines that are shown.
+    pub level: LogLevel,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+/// Importance of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Something was lost or refused.
+    Error,
+    /// Something needs attention.
+    Warn,
+    /// A line for each change in a lifecycle.
+    Info,
+    /// Details of each step.
+    Debug,
+    /// Every event.
+    Trace,
+}
+
+impl LogLevel {
+    /// The level's name, as in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LogLevel::Error => "error",
+            LogLevel::Warn => "warn",
+            LogLevel::Info => "info",
+            LogLevel::Debug => "debug",
+            LogLevel::Trace => "trace",
+        }
+    }
+}
+
+/// Shape of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            dir: "gauntlet-data".into(),
+            workers: 0,
+            listen: SocketAddr::from(([127, 0, 0, 1], 8686)),
+            topics: TopicsConfig::default(),
+            runtime: RuntimeConfig::default(),
+            logging: LoggingConfig::default(),
+        }
+    }
+}
+
+impl Default for TopicsConfig {
+    fn default() -> Self {
+        TopicsConfig { prefix: "gauntlet.".to_owned(), partitions: 4 }
+    }
+}
+
+impl Default for RuntimeConfig {
+    fn default() -> Self {
+        RuntimeConfig {
+            batch_records: 1_000,
+            poll_timeout_ms: 100,
+            commit_interval_ms: 200,
+            snapshot_every_records: 100_000,
+            worker_queue: 64,
+            projector_batch: 1_000,
+        }
+    }
+}
+
+impl Default for LoggingConfig {
+    fn default() -> Self {
+        LoggingConfig { level: LogLevel::Info, format: LogFormat::Text }
+    }
+}
+
+impl Config {
+    /// What types and bounds cannot say: the key that is wrong, and why. The first of several.
+    pub fn validate(&self) -> Result<(), (&'static str, String)> {
+        if self.dir.as_os_str().is_empty() {
+            return Err(("dir", "no directory is named: write a path, such as gauntlet-data".to_owned()));
+        }
+        if !self.listen.ip().is_loopback() {
+            let what = format!(
+                "{} can be reached from other machines and there is no authentication yet: write 127.0.0.1:{}, and \
+                 reach it through a tunnel or an authenticating proxy",
+                self.listen,
+                self.listen.port()
+            );
+            return Err(("listen", what));
+        }
+        // Topic names have at most 249 characters, of which the catalogue and `.dlq` need some.
+        let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if self.topics.prefix.len() > 100 || !self.topics.prefix.chars().all(legal) {
+            let what = format!(
+                "'{}' cannot begin a topic's name: write at most 100 letters, digits, '.', '_' and '-'",
+                self.topics.prefix
+            );
+            return Err(("topics.prefix", what));
+        }
+        Ok(())
+    }
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| {
+        serde::de::Error::custom(format!(
+            "'{text}' is not an address: write an IP address and a port, such as 127.0.0.1:8686"
+        ))
+    })
+}

@@ -1,0 +1,307 @@
+//! JSON Schemas: of the configuration, generated from its types, and of experiment documents, written by hand because
+//! the vocabulary depends on no schema library; tests hold it to the types. Both are kept as files in `configs/` for
+//! editors, and are what [`crate::load()`] and [`crate::read_experiment`] check against.
+
+use serde_json::{Value, json};
+
+use crate::model::Config;
+
+/// The JSON Schema of the configuration.
+pub fn schema() -> Value {
+    schemars::schema_for!(Config).to_value()
+}
+
+/// The JSON Schema of an experiment document. A `title` is what an error says was expected.
+pub fn experiment_schema() -> Value {
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Experiment",
+        "description": "An experiment: which data, what is tried, what it costs, how it is tuned and judged.",
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["name", "data", "model"],
+        "properties": {
+            "name": text("Short name, for people."),
+            "description": text("What the experiment is about, for people."),
+            "data": section("Which data.", &["instrument", "venue", "bars", "from", "to"], json!({
+                "instrument": text("Symbol, such as XAUUSD."),
+                "venue": text("Venue, such as OANDA."),
+                "bars": {
+                    "type": "string",
+                    "title": "a bar spec such as time:1h",
+                    "description": "Which bars, such as time:1h."
+                },
+                "from": time("First moment, UTC unless a zone is named."),
+                "to": time("Last moment, UTC unless a zone is named.")
+            })),
+            "mandate": {
+                "type": ["string", "null"],
+                "description": "What a champion is chosen for; the instrument's symbol by default."
+            },
+            "account": section("What is traded with.", &[], json!({
+                "currency": text("Currency of the account."),
+                "capital": number("Money at the start."),
+                "sizing": section("How much of the equity goes into a position.", &["percent"], json!({
+                    "percent": number("Percent of the equity at the time of entry.")
+                })),
+                "benchmark": text(
+                    "What the returns are compared with: buy-and-hold of the same bars, or none."
+                ),
+                "allow_short": { "type": "boolean", "description": "Whether short positions are taken." }
+            })),
+            "model": section("What is tried.", &["strategy"], json!({
+                "strategy": text("Name of a strategy, or ml."),
+                "features": {
+                    "type": "array",
+                    "items": { "type": "string" },
+                    "description": "Features of a learned model."
+                },
+                "estimator": {
+                    "type": ["string", "null"],
+                    "description": "For a learned model: logistic or gbdt."
+                },
+                "parameters": {
+                    "type": "object",
+                    "additionalProperties": true,
+                    "description": "The search space: a range, a list, or a fixed value by parameter name."
+                }
+            })),
+            "costs": section("What trading costs.", &[], json!({
+                "commission_bps": number("Commission on the traded value, basis points."),
+                "spread": {
+                    "anyOf": [{ "type": "number" }, { "type": "string" }],
+                    "title": "quoted, none or a number of basis points",
+                    "description": "The spread that is paid: quoted, none, or a fixed number of basis points."
+                },
+                "slippage_bps": number("Slippage against the trader, basis points."),
+                "latency_ms": number(
+                    "Time from decision to order, milliseconds; orders fill at the first opening after it."
+                )
+            })),
+            "tuning": section("How the hyperparameters are searched.", &[], json!({
+                "sampler": text("Sampler: grid, random, sobol or tpe."),
+                "pruner": text("Pruner: median or none."),
+                "trials": count("Budget."),
+                "parallelism": count(
+                    "The fixed lag W: the proposal of trial k sees the results of trials 0 to k - W."
+                ),
+                "seed": count("Seed of everything random."),
+                "objective": text("Canonical name of the metric that is optimised."),
+                "direction": { "enum": ["maximize", "minimize"], "description": "Which way is better." }
+            })),
+            "validation": section("How a result is validated.", &[], json!({
+                "holdout": share("The last share of the period, which tuning never sees."),
+                "holdout_keeps": share(
+                    "Share of the walk-forward objective that the hold-out must keep to confirm a finalist."
+                ),
+                "finalists": count("How many trials go on to evaluation."),
+                "scheme": text("Scheme of the folds: walk-forward."),
+                "folds": count("Number of folds."),
+                "mode": {
+                    "enum": ["anchored", "rolling"],
+                    "description": "Where training begins: always at the first bar, or in a window of constant length."
+                },
+                "purge": count("Bars left out between training and test."),
+                "embargo": share("Share of the bars left out of later training after each test segment.")
+            })),
+            "sensitivity": later(),
+            "gates": later(),
+            "paper": later(),
+            "live": later()
+        }
+    })
+}
+
+fn section(description: &str, required: &[&str], properties: Value) -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": required,
+        "properties": properties,
+        "description": description
+    })
+}
+
+fn text(description: &str) -> Value {
+    json!({ "type": "string", "description": description })
+}
+
+fn number(description: &str) -> Value {
+    json!({ "type": "number", "description": description })
+}
+
+fn count(description: &str) -> Value {
+    json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX, "description": description })
+}
+
+fn time(description: &str) -> Value {
+    json!({
+        "type": "string",
+        "title": "a date such as 2014-05-01 or a time such as 2014-05-01T12:30:00Z",
+        "description": description
+    })
+}
+
+fn share(description: &str) -> Value {
+    json!({
+        "anyOf": [{ "type": "number", "minimum": 0, "maximum": 1 }, { "type": "string" }],
+        "title": "a share such as 20% or 0.2",
+        "description": description
+    })
+}
+
+fn later() -> Value {
+    json!({ "description": "Recorded with the experiment for the stages after evaluation; no stage reads it yet." })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::path::Path;
+
+    use gauntlet_domain::spec::{
+        AccountSpec, CostSpec, DataSpec, DateText, ExperimentSpec, ModelSpec, TuningSpec, ValidationSpec,
+    };
+    use gauntlet_domain::{BarSpec, Timestamp};
+
+    use super::*;
+    use crate::check::{KEYWORDS, REMARKS};
+
+    fn populated() -> ExperimentSpec {
+        let anything = Some(json!({ "any": "thing" }));
+        ExperimentSpec {
+            name: "gold".to_owned(),
+            description: "all there is".to_owned(),
+            data: DataSpec {
+                instrument: "XAUUSD".to_owned(),
+                venue: "OANDA".to_owned(),
+                bars: BarSpec::Time { seconds: 3600 },
+                from: DateText(Timestamp(0)),
+                to: DateText(Timestamp(1)),
+            },
+            mandate: Some("gold".to_owned()),
+            account: AccountSpec::default(),
+            model: ModelSpec {
+                strategy: "ml".to_owned(),
+                features: vec!["rsi(14)".to_owned()],
+                estimator: Some("gbdt".to_owned()),
+                parameters: BTreeMap::from([("depth".to_owned(), json!({ "int": [1, 5] }))]),
+            },
+            costs: CostSpec::default(),
+            tuning: TuningSpec::default(),
+            validation: ValidationSpec::default(),
+            sensitivity: anything.clone(),
+            gates: anything.clone(),
+            paper: anything.clone(),
+            live: anything,
+        }
+    }
+
+    /// Compares keys wherever the schema lists them; returns how many it compared.
+    fn same_keys(value: &Value, schema: &Value, path: &str) -> usize {
+        let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return 0 };
+        let entries = value.as_object().unwrap_or_else(|| panic!("{path} is no section"));
+        let keys = |map: &serde_json::Map<String, Value>| map.keys().cloned().collect::<BTreeSet<_>>();
+        assert_eq!(keys(entries), keys(properties), "keys of '{path}'");
+        entries.len()
+            + entries
+                .iter()
+                .map(|(key, value)| same_keys(value, &properties[key], &format!("{path}.{key}")))
+                .sum::<usize>()
+    }
+
+    #[test]
+    fn the_experiment_schema_has_exactly_the_fields_of_the_types() {
+        let value = serde_json::to_value(populated()).unwrap();
+        let compared = same_keys(&value, &experiment_schema(), "");
+        assert_eq!(compared, 13 + 5 + 5 + 1 + 4 + 4 + 7 + 8);
+    }
+
+    /// Sections of a document, by the path of their keys.
+    fn sections(value: &Value, schema: &Value, path: Vec<String>, into: &mut Vec<(Vec<String>, Value)>) {
+        let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return };
+        into.push((path.clone(), schema.clone()));
+        for (key, schema) in properties {
+            sections(&value[key], schema, [path.clone(), vec![key.clone()]].concat(), into);
+        }
+    }
+
+    #[test]
+    fn what_the_experiment_schema_requires_is_what_the_types_require() {
+        let whole = serde_json::to_value(populated()).unwrap();
+        let mut all = Vec::new();
+        sections(&whole, &experiment_schema(), Vec::new(), &mut all);
+        let mut compared = 0;
+        for (path, schema) in all {
+            let required: Vec<&str> =
+                schema["required"].as_array().unwrap().iter().map(|key| key.as_str().unwrap()).collect();
+            for key in schema["properties"].as_object().unwrap().keys() {
+                let mut without = whole.clone();
+                let section = path.iter().fold(&mut without, |value, key| &mut value[key]);
+                section.as_object_mut().unwrap().remove(key);
+                let read = serde_json::from_value::<ExperimentSpec>(without);
+                assert_eq!(read.is_err(), required.contains(&key.as_str()), "{path:?} without {key}");
+                compared += 1;
+            }
+        }
+        assert_eq!(compared, 47);
+    }
+
+    /// Every keyword of a schema, wherever it stands.
+    fn keywords(schema: &Value, into: &mut BTreeSet<String>) {
+        let Some(map) = schema.as_object() else { return };
+        for (keyword, value) in map {
+            into.insert(keyword.clone());
+            match (keyword.as_str(), value) {
+                ("properties" | "$defs", Value::Object(parts)) => {
+                    parts.values().for_each(|part| keywords(part, into));
+                }
+                ("anyOf" | "oneOf", Value::Array(parts)) => {
+                    parts.iter().for_each(|part| keywords(part, into))
+                }
+                ("items" | "additionalProperties", part) => keywords(part, into),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn no_schema_says_anything_that_the_check_ignores() {
+        for schema in [schema(), experiment_schema()] {
+            let mut used = BTreeSet::new();
+            keywords(&schema, &mut used);
+            assert!(used.len() > 8, "{used:?}");
+            for keyword in used {
+                assert!([KEYWORDS, REMARKS].concat().contains(&keyword.as_str()), "{keyword} is not checked");
+            }
+        }
+    }
+
+    #[test]
+    fn every_key_of_the_configuration_is_described() {
+        let schema = schema();
+        let sections = schema["$defs"].as_object().unwrap().values().chain([&schema]);
+        let mut described = 0;
+        for (key, part) in sections.filter_map(|section| section["properties"].as_object()).flatten() {
+            assert!(part["description"].is_string(), "{key} has no description");
+            described += 1;
+        }
+        assert_eq!(described, 6 + 2 + 6 + 2);
+    }
+
+    #[test]
+    fn the_files_in_configs_are_these_schemas() {
+        let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
+        for (name, schema) in
+            [("config.schema.json", schema()), ("experiment.schema.json", experiment_schema())]
+        {
+            let path = configs.join(name);
+            if std::env::var_os("WRITE_SCHEMA").is_some() {
+                std::fs::write(&path, serde_json::to_string_pretty(&schema).unwrap() + "\n").unwrap();
+            }
+            let kept: Value =
+                serde_json::from_str(&std::fs::read_to_string(&path).unwrap_or_default()).unwrap_or_default();
+            assert!(kept == schema, "configs/{name} is not up to date: run the tests with WRITE_SCHEMA=1");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Runs a rule or a learned model through walk-forward folds and against a hold-out.
+//!
+//! Pure functions of (plan, parameters, bars): what the trainer reports of a trial and the evaluator of a finalist, and
+//! what a replay reports of either again.
+
+/// Folds one by one, and the hold-out.
+pub mod folds;
+/// What a plan and its parameters say should run.
+pub mod model;
+/// Metrics over the returns of one or more segments.
+pub mod report;
+
+pub use folds::{Held, Walk, hold_out};
+pub use model::Model;
+pub use report::{Segments, objective_of};

@@ -1,0 +1,204 @@
+//! What can be wrong with a document beyond its shape: names that do not exist, bounds upside down, numbers that make no
+//! sense. The gateway asks before it submits, the processor asks again.
+
+use std::fmt;
+
+use gauntlet_backtest::model::{Estimator, ModelConfig};
+use gauntlet_backtest::params::{ParamValue, Params};
+use gauntlet_backtest::strategy::StrategyKind;
+use gauntlet_domain::spec::{Direction, ExperimentSpec, SpreadSpec};
+use gauntlet_quant::metrics;
+use gauntlet_search::{Domain, PrunerKind, SamplerKind, Space, Value};
+
+/// One thing that is wrong, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Path of the field, `tuning.sampler`.
+    pub field: String,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.message)
+    }
+}
+
+/// The strategy name of a learned model.
+pub const LEARNED: &str = "ml";
+
+/// Everything that is wrong with a document; empty when it can run.
+pub fn validate(spec: &ExperimentSpec) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut problem = |field: &str, message: String| problems.push(Problem { field: field.into(), message });
+    if spec.name.trim().is_empty() {
+        problem("name", "is empty: give the experiment a name".into());
+    }
+    if let Err(error) = spec.instrument() {
+        problem("data.instrument", error.to_string());
+    }
+    let (from, to) = (spec.data.from.0, spec.data.to.0);
+    if from >= to {
+        problem("data.from", format!("{from} is not before data.to {to}: swap them"));
+    } else if spec.holdout_from() <= from || spec.holdout_from() >= to {
+        problem("validation.holdout", "leaves no bars for tuning or none for the hold-out: use 5% to 50%".into());
+    }
+    account_and_costs(spec, &mut problem);
+    tuning_and_validation(spec, &mut problem);
+    match space(spec) {
+        Err(message) => problem("model.parameters", message),
+        Ok(space) => model(spec, &space, &mut problem),
+    }
+    problems
+}
+
+/// The search space of a document.
+pub fn space(spec: &ExperimentSpec) -> Result<Space, String> {
+    let parameters = spec.model.parameters.iter().map(|(name, value)| (name.clone(), value.clone()));
+    Space::from_json(&serde_json::Value::Object(parameters.collect())).map_err(|error| error.to_string())
+}
+
+fn account_and_costs(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, String)) {
+    let positive = |value: f64| value.is_finite() && value > 0.0;
+    if !positive(spec.account.capital) {
+        problem("account.capital", format!("{} is not a positive amount", spec.account.capital));
+    }
+    let percent = spec.account.sizing.percent;
+    if !(positive(percent) && percent <= 100.0) {
+        problem("account.sizing.percent", format!("{percent} is not above 0 and at most 100"));
+    }
+    if !matches!(spec.account.benchmark.as_str(), "buy-and-hold" | "none") {
+        let found = &spec.account.benchmark;
+        problem("account.benchmark", format!("'{found}' is not known: use buy-and-hold or none"));
+    }
+    let spread = match &spec.costs.spread {
+        SpreadSpec::Bps(bps) => *bps,
+        SpreadSpec::Named(name) => {
+            if !matches!(name.as_str(), "quoted" | "none") {
+                problem("costs.spread", format!("'{name}' is not known: use quoted, none, or basis points"));
+            }
+            0.0
+        }
+    };
+    let costs = [
+        ("costs.commission_bps", spec.costs.commission_bps),
+        ("costs.slippage_bps", spec.costs.slippage_bps),
+        ("costs.spread", spread),
+        ("costs.latency_ms", spec.costs.latency_ms),
+    ];
+    for (field, value) in costs {
+        if !value.is_finite() || value < 0.0 {
+            problem(field, format!("{value} is negative or not finite"));
+        }
+    }
+}
+
+fn tuning_and_validation(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, String)) {
+    let tuning = &spec.tuning;
+    if let Err(error) = tuning.sampler.parse::<SamplerKind>() {
+        problem("tuning.sampler", error.to_string());
+    }
+    if let Err(message) = pruner(&tuning.pruner) {
+        problem("tuning.pruner", message);
+    }
+    if !(1..=1_000_000).contains(&tuning.trials) {
+        problem("tuning.trials", format!("{} is not between 1 and 1,000,000", tuning.trials));
+    }
+    if !(1..=10_000).contains(&tuning.parallelism) {
+        problem("tuning.parallelism", format!("{} is not between 1 and 10,000", tuning.parallelism));
+    }
+    if metrics::by_name(&tuning.objective).is_none() {
+        let known: Vec<&str> = metrics::DEFINITIONS.iter().map(|definition| definition.name).collect();
+        let found = &tuning.objective;
+        problem("tuning.objective", format!("metric '{found}' is not known: use one of {}", known.join(", ")));
+    }
+    let validation = &spec.validation;
+    if validation.scheme != "walk-forward" {
+        problem("validation.scheme", format!("'{}' is not known: use walk-forward", validation.scheme));
+    }
+    if !(1..=1000).contains(&validation.folds) {
+        problem("validation.folds", format!("{} is not between 1 and 1000", validation.folds));
+    }
+    if !(1..=1000).contains(&validation.finalists) {
+        problem("validation.finalists", format!("{} is not between 1 and 1000", validation.finalists));
+    }
+}
+
+/// The pruner of that name; `none` is none.
+pub fn pruner(name: &str) -> Result<PrunerKind, String> {
+    match name {
+        "none" => Ok(PrunerKind::Nop),
+        "median" => Ok(PrunerKind::Median),
+        other => Err(format!("pruner '{other}' is not known: use median or none")),
+    }
+}
+
+/// The direction in the search's words.
+pub fn direction(direction: Direction) -> gauntlet_search::Direction {
+    match direction {
+        Direction::Maximize => gauntlet_search::Direction::Maximize,
+        Direction::Minimize => gauntlet_search::Direction::Minimize,
+    }
+}
+
+fn model(spec: &ExperimentSpec, space: &Space, problem: &mut impl FnMut(&str, String)) {
+    if let Ok(sampler) = spec.tuning.sampler.parse::<SamplerKind>()
+        && let Err(error) = sampler.build(space, direction(spec.tuning.direction))
+    {
+        problem("tuning.sampler", error.to_string());
+    }
+    let learned = spec.model.strategy == LEARNED;
+    if !learned && (!spec.model.features.is_empty() || spec.model.estimator.is_some()) {
+        problem("model.strategy", "features and estimator belong to strategy ml: remove them or use ml".into());
+    }
+    let build: Box<dyn Fn(&Params) -> Result<(), String>> = if learned {
+        let estimator = match Estimator::parse(spec.model.estimator.as_deref().unwrap_or("gbdt")) {
+            Ok(estimator) => estimator,
+            Err(error) => return problem("model.estimator", error.to_string()),
+        };
+        if let Err(error) = ModelConfig::build(estimator, &spec.model.features, &Params::new()) {
+            return problem("model.features", error.to_string());
+        }
+        Box::new(move |params| ModelConfig::build(estimator, &[], params).map(|_| ()).map_err(|e| e.to_string()))
+    } else {
+        let strategy = match StrategyKind::parse(&spec.model.strategy) {
+            Ok(strategy) => strategy,
+            Err(error) if spec.model.strategy.is_empty() => return problem("model.strategy", error.to_string()),
+            Err(error) => return problem("model.strategy", format!("{error}, {LEARNED}")),
+        };
+        Box::new(move |params| strategy.build(params).map(|_| ()).map_err(|error| error.to_string()))
+    };
+    for parameter in space.parameters() {
+        for value in extremes(&parameter.domain) {
+            let Some(value) = param_value(&value) else {
+                let field = format!("model.parameters.{}", parameter.name);
+                problem(&field, "yes and no are no parameter values: use numbers or words".into());
+                break;
+            };
+            if let Err(message) = build(&Params::from([(parameter.name.clone(), value)])) {
+                problem(&format!("model.parameters.{}", parameter.name), message);
+                break;
+            }
+        }
+    }
+}
+
+/// The values of a domain that can be out of bounds: its ends, or all of a list.
+fn extremes(domain: &Domain) -> Vec<Value> {
+    match domain {
+        Domain::Int { low, high, .. } => vec![Value::Int(*low), Value::Int(*high)],
+        Domain::Float { low, high, .. } => vec![Value::Float(*low), Value::Float(*high)],
+        Domain::Categorical(values) => values.clone(),
+        Domain::Fixed(value) => vec![value.clone()],
+    }
+}
+
+fn param_value(value: &Value) -> Option<ParamValue> {
+    match value {
+        Value::Int(int) => Some(ParamValue::Int(*int)),
+        Value::Float(float) => Some(ParamValue::Float(*float)),
+        Value::Text(text) => Some(ParamValue::Text(text.clone())),
+        Value::Bool(_) => None,
+    }
+}

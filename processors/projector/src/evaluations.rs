@@ -1,0 +1,91 @@
+//! What evaluation found of a finalist: the model, a run for each of its phases, its places on the leaderboards.
+
+use gauntlet_domain::Envelope;
+use gauntlet_domain::experiment::{EvaluationCompleted, EvaluationFailed};
+use gauntlet_domain::ids::{ExperimentId, ModelId};
+use gauntlet_quant::metrics::{Direction, by_name};
+use gauntlet_views::Upsert;
+use gauntlet_views::schema::{LEADERBOARDS, MODELS, RUNS};
+
+use crate::{ONCE, explained, json, observed};
+
+/// The only version of a model: another model is another id.
+const VERSION: i64 = 1;
+
+const PHASES: [&str; 2] = ["walk_forward", "holdout"];
+
+pub(crate) fn completed(event: &EvaluationCompleted, envelope: &Envelope) -> Vec<Upsert> {
+    let finalist =
+        Finalist { experiment_id: event.experiment_id, model_id: event.model_id, trial: event.trial };
+    let model = finalist
+        .model()
+        .with("artifact_path", event.artifact.map(|hash| format!("artifacts/{hash}")))
+        .with("parameters", json(&event.parameters))
+        .with("confirmed", event.confirmed)
+        .with("verdict", event.verdict.as_str());
+    let metrics = [&event.walk_forward, &event.holdout];
+    let runs = PHASES.into_iter().zip(metrics).map(|(phase, metrics)| {
+        finalist.run(phase, "completed", envelope).with("key_metrics", json(metrics))
+    });
+    std::iter::once(model).chain(runs).chain(places(event)).collect()
+}
+
+pub(crate) fn failed(event: &EvaluationFailed, envelope: &Envelope) -> Vec<Upsert> {
+    let finalist =
+        Finalist { experiment_id: event.experiment_id, model_id: event.model_id, trial: event.trial };
+    let verdict = format!("not evaluated: {}", explained(&event.reason, &event.detail));
+    let model = finalist.model().with("confirmed", false).with("verdict", verdict);
+    let runs = PHASES.into_iter().map(|phase| finalist.run(phase, "failed", envelope));
+    std::iter::once(model).chain(runs).collect()
+}
+
+/// The finalist's row on the leaderboard of every metric that can be ranked and is defined on the walk-forward.
+fn places(event: &EvaluationCompleted) -> impl Iterator<Item = Upsert> {
+    event.walk_forward.iter().filter_map(|(metric, value)| {
+        let value = value.filter(|value| value.is_finite())?;
+        let score = match by_name(metric)?.direction {
+            Direction::HigherIsBetter => value,
+            Direction::LowerIsBetter => -value,
+            Direction::Neutral => return None,
+        };
+        let key = vec![
+            event.experiment_id.to_string().into(),
+            metric.as_str().into(),
+            // A negative zero becomes zero: as a key they would be two.
+            (score + 0.0).into(),
+            event.trial.into(),
+        ];
+        let place = Upsert::new(&LEADERBOARDS, key, ONCE)
+            .with("model_id", event.model_id.to_string())
+            .with("walk_forward", value)
+            .with("holdout", event.holdout.get(metric).copied().flatten())
+            .with("confirmed", event.confirmed);
+        Some(place)
+    })
+}
+
+/// What the rows of a finalist share.
+struct Finalist {
+    experiment_id: ExperimentId,
+    model_id: ModelId,
+    trial: i64,
+}
+
+impl Finalist {
+    fn model(&self) -> Upsert {
+        Upsert::new(&MODELS, vec![self.model_id.to_string().into()], ONCE)
+            .with("version", VERSION)
+            .with("experiment_id", self.experiment_id.to_string())
+            .with("trial", self.trial)
+    }
+
+    fn run(&self, phase: &str, status: &str, envelope: &Envelope) -> Upsert {
+        let run_id = format!("{}:{phase}", self.model_id);
+        let run = Upsert::new(&RUNS, vec![self.experiment_id.to_string().into(), run_id.into()], ONCE)
+            .with("model_id", self.model_id.to_string())
+            .with("status", status)
+            .with("phase", phase)
+            .with("trial", self.trial);
+        observed(run, envelope)
+    }
+}

@@ -1,0 +1,282 @@
+//! One experiment's search: what was asked for, what came back, what may be asked next.
+
+use std::collections::BTreeMap;
+
+use gauntlet_domain::experiment::*;
+use gauntlet_domain::spec::{Direction as SpecDirection, ExperimentSpec, TuningSpec};
+use gauntlet_domain::{ExperimentId, ModelId, TrialId};
+use gauntlet_search::{
+    Direction, FoldHistory, FoldState, Observation, Outcome, PrunerKind, Sampler, SamplerKind, Space, Value,
+    finalists,
+    observable_trials,
+};
+use serde::{Deserialize, Serialize};
+
+/// A search under way.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Study {
+    pub(crate) experiment_id: ExperimentId,
+    pub(crate) mandate: String,
+    pub(crate) place: i64,
+    /// The document, canonical JSON.
+    document: String,
+    /// Set when tuning begins.
+    begun: Option<(TrialPlan, DataRef)>,
+    /// Trials asked for so far.
+    requested: u64,
+    /// True when the space has nothing more to offer.
+    exhausted: bool,
+    /// Results 0, 1, 2 … without a hole.
+    results: Vec<TrialResult>,
+    /// Results that arrived before one of their predecessors.
+    early: BTreeMap<u64, TrialResult>,
+    ended: bool,
+    /// What follows from the document and the results; made again after a restart.
+    #[serde(skip)]
+    tools: Option<Tools>,
+}
+
+/// What came back for a trial.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct TrialResult {
+    pub(crate) parameters: Parameters,
+    pub(crate) state: TrialState,
+    pub(crate) value: Option<f64>,
+    pub(crate) fold_values: Vec<Option<f64>>,
+    pub(crate) sharpe: Option<f64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum TrialState {
+    Completed,
+    Pruned,
+    Failed,
+}
+
+/// The document's search, and the results in the search's words.
+struct Tools {
+    tuning: TuningSpec,
+    finalists: usize,
+    holdout_keeps: f64,
+    space: Space,
+    sampler: Box<dyn Sampler>,
+    pruner: PrunerKind,
+    observations: Vec<Observation>,
+    folds: Vec<FoldHistory>,
+}
+
+impl Study {
+    pub(crate) fn new(submitted: &ExperimentSubmitted) -> Study {
+        Study {
+            experiment_id: submitted.experiment_id,
+            mandate: submitted.mandate.clone(),
+            place: submitted.place,
+            document: submitted.document.clone(),
+            begun: None,
+            requested: 0,
+            exhausted: false,
+            results: Vec::new(),
+            early: BTreeMap::new(),
+            ended: false,
+            tools: None,
+        }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        !self.ended
+    }
+
+    pub(crate) fn begun(&self) -> Option<&(TrialPlan, DataRef)> {
+        self.begun.as_ref()
+    }
+
+    pub(crate) fn begin(&mut self, plan: TrialPlan, holdout: DataRef) {
+        self.begun = Some((plan, holdout));
+    }
+
+    /// Takes a result in, and every early one that now follows without a hole. True when there is something new without
+    /// a hole.
+    pub(crate) fn take(&mut self, trial: u64, result: TrialResult) -> bool {
+        let before = self.results.len() as u64;
+        if trial < before {
+            return false;
+        }
+        self.early.entry(trial).or_insert(result);
+        while let Some(next) = self.early.remove(&(self.results.len() as u64)) {
+            if let Some(tools) = &mut self.tools {
+                tools.observe(self.results.len() as u64, &next);
+            }
+            self.results.push(next);
+        }
+        self.results.len() as u64 > before
+    }
+
+    /// Results without a hole, in the order of the trials.
+    pub(crate) fn results(&self) -> &[TrialResult] {
+        &self.results
+    }
+
+    /// All results, for the ledger.
+    pub(crate) fn all_results(&self) -> impl Iterator<Item = &TrialResult> {
+        self.results.iter().chain(self.early.values())
+    }
+
+    pub(crate) fn requested(&self) -> u64 {
+        self.requested
+    }
+
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.exhausted
+    }
+
+    /// Whether everything asked for has come back and nothing more will be asked.
+    pub(crate) fn is_over(&mut self) -> bool {
+        let budget = self.tools().map_or(0, |tools| u64::from(tools.tuning.trials));
+        (self.requested >= budget || self.exhausted) && self.results.len() as u64 >= self.requested
+    }
+
+    /// The requests that the results allow now.
+    pub(crate) fn next_requests(&mut self) -> Vec<TrainingRequested> {
+        let Some((plan, _)) = self.begun.clone() else { return Vec::new() };
+        let (experiment_id, mut trial) = (self.experiment_id, self.requested);
+        let Some(tools) = self.tools() else { return Vec::new() };
+        let direction = direction(&tools.tuning);
+        let (budget, lag) = (u64::from(tools.tuning.trials), u64::from(tools.tuning.parallelism));
+        let pruner = tools.pruner.build();
+        let mut requests = Vec::new();
+        let mut exhausted = false;
+        while trial < budget {
+            let seen = observable_trials(trial, lag) as usize;
+            let Some(history) = tools.observations.get(..seen) else { break };
+            let seed = u64::from(tools.tuning.seed);
+            let Some(params) = tools.sampler.propose(&tools.space, seed, trial, history) else {
+                exhausted = true;
+                break;
+            };
+            requests.push(TrainingRequested {
+                experiment_id,
+                trial: trial as i64,
+                trial_id: trial_id(experiment_id, trial),
+                parameters: params.into_iter().map(|(name, value)| (name, parameter(value))).collect(),
+                plan: plan.clone(),
+                pruning_thresholds: pruner.thresholds(&tools.folds[..seen.min(tools.folds.len())], direction),
+            });
+            trial += 1;
+        }
+        self.requested = trial;
+        self.exhausted |= exhausted;
+        requests
+    }
+
+    /// The finalists' trials, best first.
+    pub(crate) fn finalists(&mut self) -> Vec<u64> {
+        let Some(tools) = self.tools() else { return Vec::new() };
+        let best = finalists(&tools.observations, tools.finalists, direction(&tools.tuning));
+        best.into_iter().map(|index| tools.observations[index].trial).collect()
+    }
+
+    pub(crate) fn holdout_keeps(&mut self) -> f64 {
+        self.tools().map_or(0.0, |tools| tools.holdout_keeps)
+    }
+
+    /// Forgets what an ended search no longer needs.
+    pub(crate) fn end(&mut self) {
+        self.ended = true;
+        self.results = Vec::new();
+        self.early = BTreeMap::new();
+        self.begun = None;
+        self.document = String::new();
+        self.tools = None;
+    }
+
+    /// `None` for a document that does not parse, which has failed before it came here.
+    fn tools(&mut self) -> Option<&mut Tools> {
+        if self.tools.is_none() {
+            let mut tools = Tools::of(&self.document)?;
+            for (trial, result) in self.results.iter().enumerate() {
+                tools.observe(trial as u64, result);
+            }
+            self.tools = Some(tools);
+        }
+        self.tools.as_mut()
+    }
+}
+
+impl Tools {
+    fn of(document: &str) -> Option<Tools> {
+        let spec: ExperimentSpec = serde_json::from_str(document).ok()?;
+        let parameters = spec.model.parameters.into_iter().collect();
+        let space = Space::from_json(&serde_json::Value::Object(parameters)).ok()?;
+        let sampler = spec.tuning.sampler.parse::<SamplerKind>().ok()?;
+        Some(Tools {
+            sampler: sampler.build(&space, direction(&spec.tuning)).ok()?,
+            pruner: if spec.tuning.pruner == "median" { PrunerKind::Median } else { PrunerKind::Nop },
+            finalists: spec.validation.finalists as usize,
+            holdout_keeps: spec.validation.holdout_keeps.0,
+            tuning: spec.tuning,
+            space,
+            observations: Vec::new(),
+            folds: Vec::new(),
+        })
+    }
+
+    fn observe(&mut self, trial: u64, result: &TrialResult) {
+        self.observations.push(observation(trial, result));
+        self.folds.push(fold_history(result));
+    }
+}
+
+/// The id of a trial.
+pub(crate) fn trial_id(experiment: ExperimentId, trial: u64) -> TrialId {
+    TrialId::derive(&[experiment.0.as_bytes(), &trial.to_be_bytes()])
+}
+
+/// The id of the model that a trial becomes as a finalist.
+pub(crate) fn model_id(experiment: ExperimentId, trial: u64) -> ModelId {
+    ModelId::derive(&[experiment.0.as_bytes(), &trial.to_be_bytes()])
+}
+
+fn direction(tuning: &TuningSpec) -> Direction {
+    match tuning.direction {
+        SpecDirection::Maximize => Direction::Maximize,
+        SpecDirection::Minimize => Direction::Minimize,
+    }
+}
+
+fn observation(trial: u64, result: &TrialResult) -> Observation {
+    let outcome = match (result.state, result.value) {
+        (TrialState::Completed, Some(value)) => Outcome::Completed(value),
+        (TrialState::Pruned, _) => Outcome::Pruned(result.fold_values.last().copied().flatten()),
+        // A trial that ran but whose objective is undefined tells a search what a failed one does.
+        (TrialState::Completed, None) | (TrialState::Failed, _) => Outcome::Failed,
+    };
+    let params = result.parameters.iter().map(|(name, value)| (name.clone(), search_value(value))).collect();
+    Observation { trial, params, outcome }
+}
+
+fn fold_history(result: &TrialResult) -> FoldHistory {
+    let state = match result.state {
+        TrialState::Completed => FoldState::Completed,
+        TrialState::Pruned => FoldState::Pruned,
+        TrialState::Failed => FoldState::Failed,
+    };
+    FoldHistory { state, values: result.fold_values.clone() }
+}
+
+fn parameter(value: Value) -> ParameterValue {
+    match value {
+        Value::Bool(flag) => ParameterValue::Flag(flag),
+        Value::Int(int) => ParameterValue::Int(int),
+        Value::Float(float) => ParameterValue::Float(float),
+        Value::Text(text) => ParameterValue::Text(text),
+    }
+}
+
+fn search_value(value: &ParameterValue) -> Value {
+    match value {
+        ParameterValue::Flag(flag) => Value::Bool(*flag),
+        ParameterValue::Int(int) => Value::Int(*int),
+        ParameterValue::Float(float) => Value::Float(*float),
+        ParameterValue::Text(text) => Value::Text(text.clone()),
+    }
+}
