@@ -2,11 +2,13 @@
 //!
 //! Only the keywords that our own schemas use; [`KEYWORDS`] lists them and a test compares.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value as Json;
 
 use crate::error::{ConfigError, Suggestion};
 use crate::nearest::nearest;
-use crate::tree::{Node, Value};
+use crate::tree::{Node, Origin, Value};
 
 /// Keywords that [`check`] obeys.
 #[cfg(test)]
@@ -60,37 +62,40 @@ impl<'a> Rules<'a> {
     fn check(self, node: &mut Node, path: &str) -> Result<(), ConfigError> {
         match &mut node.value {
             Value::Map(entries) if self.is_section() => {
-                let mut empty = Vec::new();
-                for (key, entry) in entries.iter_mut() {
-                    let path = join(path, key);
-                    let rules = self.child(key).ok_or_else(|| self.unknown(entry, &path, key))?;
-                    if entry.is_null() && rules.is_section() {
-                        empty.push(key.clone());
-                    } else {
-                        rules.check(entry, &path)?;
-                    }
-                }
-                entries.retain(|key, _| !empty.contains(key));
+                self.check_section(entries, path)?;
                 match self.required().find(|key| !entries.contains_key(*key)) {
-                    Some(key) => Err(self.missing(node, &join(path, key), key)),
+                    Some(key) => Err(self.missing(&node.origin, &join(path, key), key)),
                     None => Ok(()),
                 }
             }
             Value::List(items) if self.types().contains(&"array") => {
-                let rules = self.here.get("items").map(|items| self.at(items));
-                items.iter_mut().enumerate().try_for_each(|(index, item)| match rules {
-                    Some(rules) => rules.check(item, &format!("{path}[{index}]")),
-                    None => Ok(()),
-                })
+                let rules = self.at(self.here.get("items").unwrap_or(&Json::Null));
+                let mut items = items.iter_mut().enumerate();
+                items.try_for_each(|(index, item)| rules.check(item, &format!("{path}[{index}]")))
             }
-            _ if self.accepts(node) => Ok(()),
-            _ => Err(ConfigError::WrongValue {
+            value if self.accepts(value) => Ok(()),
+            value => Err(ConfigError::WrongValue {
                 key: if path.is_empty() { "the document".to_owned() } else { path.to_owned() },
+                found: value.found(),
                 origin: node.origin.clone(),
-                found: node.found(),
                 expected: self.expected(),
             }),
         }
+    }
+
+    fn check_section(self, entries: &mut BTreeMap<String, Node>, path: &str) -> Result<(), ConfigError> {
+        let mut empty = Vec::new();
+        for (key, entry) in entries.iter_mut() {
+            let path = join(path, key);
+            let rules = self.child(key).ok_or_else(|| self.unknown(entry, &path, key))?;
+            if entry.is_null() && rules.is_section() {
+                empty.push(key.clone());
+            } else {
+                rules.check(entry, &path)?;
+            }
+        }
+        entries.retain(|key, _| !empty.contains(key));
+        Ok(())
     }
 
     fn is_section(self) -> bool {
@@ -107,9 +112,10 @@ impl<'a> Rules<'a> {
         }
     }
 
-    fn keys(self) -> impl Iterator<Item = (&'a str, Rules<'a>)> {
+    /// The keys of a section, sorted: the order of a JSON map depends on what else is in the build.
+    fn keys(self) -> BTreeMap<&'a str, Rules<'a>> {
         let properties = self.here.get("properties").and_then(Json::as_object);
-        properties.into_iter().flatten().map(move |(key, schema)| (key.as_str(), self.at(schema)))
+        properties.into_iter().flatten().map(|(key, schema)| (key.as_str(), self.at(schema))).collect()
     }
 
     fn required(self) -> impl Iterator<Item = &'a str> {
@@ -140,21 +146,21 @@ impl<'a> Rules<'a> {
         own.chain(branches.iter().flat_map(|branch| branch.words())).collect()
     }
 
-    fn accepts(self, node: &Node) -> bool {
+    fn accepts(self, value: &Value) -> bool {
         let branches = self.branches();
         if !branches.is_empty() {
-            return branches.iter().any(|branch| branch.accepts(node));
+            return branches.iter().any(|branch| branch.accepts(value));
         }
         let words = self.words();
         if !words.is_empty() {
-            return matches!(&node.value, Value::Scalar(Json::String(word)) if words.contains(&word.as_str()));
+            return matches!(value, Value::Scalar(Json::String(word)) if words.contains(&word.as_str()));
         }
         let types = self.types();
-        types.is_empty() || types.iter().any(|name| self.is_a(node, name))
+        types.is_empty() || types.iter().any(|name| self.is_a(value, name))
     }
 
-    fn is_a(self, node: &Node, name: &str) -> bool {
-        match (&node.value, name) {
+    fn is_a(self, value: &Value, name: &str) -> bool {
+        match (value, name) {
             (Value::Scalar(Json::Null), "null")
             | (Value::Scalar(Json::Bool(_)), "boolean")
             | (Value::Scalar(Json::String(_)), "string")
@@ -201,13 +207,13 @@ impl<'a> Rules<'a> {
             "integer" => range("a whole number"),
             "number" => range("a number"),
             "array" => "a list".to_owned(),
-            _ => format!("a section with {}", self.keys().map(|(key, _)| key).collect::<Vec<_>>().join(", ")),
+            _ => format!("a section with {}", self.keys().into_keys().collect::<Vec<_>>().join(", ")),
         };
         self.types().into_iter().map(kind).collect::<Vec<_>>().join(" or ")
     }
 
     fn unknown(self, entry: &Node, path: &str, key: &str) -> ConfigError {
-        let siblings: Vec<&str> = self.keys().map(|(name, _)| name).collect();
+        let siblings: Vec<&str> = self.keys().into_keys().collect();
         let section = path.strip_suffix(key).unwrap_or("");
         let suggestion = match nearest(key, siblings.iter().copied()) {
             Some(name) => Suggestion::Nearest(format!("{section}{name}")),
@@ -222,17 +228,17 @@ impl<'a> Rules<'a> {
 
     /// The path of the first key of that name in any section.
     fn find(self, wanted: &str, path: &str) -> Option<String> {
-        self.keys().find_map(|(key, rules)| {
+        self.keys().into_iter().find_map(|(key, rules)| {
             let path = join(path, key);
             if key == wanted { Some(path) } else { rules.find(wanted, &path) }
         })
     }
 
-    fn missing(self, section: &Node, path: &str, key: &str) -> ConfigError {
+    fn missing(self, section: &Origin, path: &str, key: &str) -> ConfigError {
         let described = self.here.pointer(&format!("/properties/{key}/description"));
         ConfigError::MissingKey {
             key: path.to_owned(),
-            origin: section.origin.clone(),
+            origin: section.clone(),
             what: described
                 .and_then(Json::as_str)
                 .unwrap_or("it is required")

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::{RenderOptions, SnippetMode, Spanned, UserMessageFormatter};
+use serde_saphyr::{SnippetMode, Spanned, UserMessageFormatter};
 
 use crate::error::ConfigError;
 
@@ -111,7 +111,7 @@ impl Node {
             self.value = Value::Map(BTreeMap::new());
         }
         let Value::Map(entries) = &mut self.value else {
-            return Err(self.found());
+            return Err(self.value.found());
         };
         let origin = value.origin.clone();
         entries.entry((*key).to_owned()).or_insert_with(|| Node::empty_map(origin)).set(rest, value)
@@ -165,10 +165,12 @@ impl Node {
                 .into(),
         }
     }
+}
 
+impl Value {
     /// The value as an error message shows it.
     pub fn found(&self) -> String {
-        match &self.value {
+        match self {
             Value::Scalar(serde_json::Value::Null) => "empty".to_owned(),
             Value::Scalar(serde_json::Value::String(text)) => format!("'{text}'"),
             Value::Scalar(value) => value.to_string(),
@@ -183,13 +185,15 @@ fn parse(text: &str) -> Result<Node, (u64, String)> {
     // Only true and false are flags: a symbol such as ON or NO stays text.
     let options = serde_saphyr::options! { strict_booleans: true };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
-        let line = error.location().map_or(0, |location| location.line());
-        let plain = RenderOptions {
-            snippets: SnippetMode::Off,
-            formatter: &UserMessageFormatter,
-            ..Default::default()
-        };
-        (line, error.render_with_options(plain))
+        let plain =
+            serde_saphyr::render_options! { snippets: SnippetMode::Off, formatter: &UserMessageFormatter };
+        let message = error.render_with_options(plain);
+        // The message ends with the place, which the origin says already, but for the column.
+        let what = message.split(" at line ").next().unwrap_or(&message);
+        match error.location() {
+            Some(place) => (place.line(), format!("{what} (column {})", place.column())),
+            None => (0, what.to_owned()),
+        }
     })
 }
 
@@ -220,7 +224,7 @@ impl<'de> Visitor<'de> for AnyValue {
     }
 
     fn visit_none<E>(self) -> Result<Value, E> {
-        self.visit_unit()
+        Ok(Value::Scalar(serde_json::Value::Null))
     }
 
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -310,10 +314,15 @@ mod tests {
             ("a: .nan\n", "x.yaml:1"),
         ] {
             let error = Node::from_yaml(text, "x.yaml").unwrap_err().to_string();
-            println!("{error}");
             assert!(error.starts_with(&format!("{place}: is not valid YAML: ")), "{error}");
-            assert!(!error.contains('\n') && !error.contains("Options"), "{error}");
+            assert!(error.contains(" (column ") && !error.contains('\n'), "{error}");
         }
+    }
+
+    #[test]
+    fn a_tree_too_deep_for_the_stack_is_refused() {
+        let deep = format!("a: {}{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(matches!(Node::from_yaml(&deep, "x.yaml"), Err(ConfigError::Syntax { .. })));
     }
 
     #[test]

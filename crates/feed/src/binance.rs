@@ -1,8 +1,9 @@
 //! Recordings of Binance's websocket streams: nanoseconds of the recorder's clock, a space, one message.
 //!
-//! Trades and best quotes make ticks, numbered as the venue does. Depth updates, snapshots and other streams are
-//! read and make none. The time is the transaction's, else the event's, else the recorder's: spot sends none with
-//! its best quotes.
+//! Trades and best quotes make ticks, numbered as the venue does. A depth update or snapshot makes a tick without a
+//! price, because its time takes part in the order of the venue's messages; without a time it makes none. The time is
+//! the transaction's, else the event's; a best quote of spot has neither and takes the recorder's, and says so by its
+//! kind.
 
 use gauntlet_domain::market::TickKind;
 use memchr::memchr;
@@ -18,12 +19,26 @@ use crate::time::{Unit, since_epoch};
 
 pub(crate) const COLUMNS: TickColumns = TickColumns { sequences: true, sizes: true, ask_sizes: true };
 
-/// One message of a combined stream. A snapshot has neither.
+/// One message of a combined stream, or a snapshot of the book, which has times at most.
 #[derive(Deserialize)]
 struct Message<'a> {
     stream: Option<&'a str>,
     #[serde(borrow)]
     data: Option<&'a RawValue>,
+    #[serde(rename = "T")]
+    transaction_ms: Option<i64>,
+    #[serde(rename = "E")]
+    event_ms: Option<i64>,
+}
+
+/// A change of the book below its top.
+#[derive(Deserialize)]
+struct Depth<'a> {
+    s: Option<&'a str>,
+    #[serde(rename = "T")]
+    transaction_ms: Option<i64>,
+    #[serde(rename = "E")]
+    event_ms: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -95,7 +110,7 @@ fn parse(line: &[u8], wanted: &mut Wanted) -> Result<Option<Tick>, Fault> {
     let malformed = |_| Fault::new(TickKind::NotANumber, None);
     let message: Message = serde_json::from_slice(json).map_err(malformed)?;
     let (Some(stream), Some(data)) = (message.stream, message.data) else {
-        return Ok(None);
+        return book(message.transaction_ms.or(message.event_ms));
     };
     let is_wanted =
         |wanted: &mut Wanted, symbol: &str| wanted.is_row(Some(symbol.as_bytes()), None) == Ok(true);
@@ -121,9 +136,10 @@ fn parse(line: &[u8], wanted: &mut Wanted) -> Result<Option<Tick>, Fault> {
             if !is_wanted(wanted, quote.s) {
                 return Ok(None);
             }
-            let time = time(quote.transaction_ms.or(quote.event_ms), recorded)?;
+            let venue_ms = quote.transaction_ms.or(quote.event_ms);
+            let time = time(venue_ms, recorded)?;
             Ok(Some(Tick {
-                kind: TickKind::Quote,
+                kind: if venue_ms.is_some() { TickKind::Quote } else { TickKind::ReceivedQuote },
                 time,
                 sequence: quote.u,
                 price: price(quote.b.as_bytes(), time)?,
@@ -132,8 +148,21 @@ fn parse(line: &[u8], wanted: &mut Wanted) -> Result<Option<Tick>, Fault> {
                 ask_size: quantity(quote.ask_size.as_bytes(), time)?,
             }))
         }
-        _ => Ok(None),
+        _ => {
+            let depth: Depth = serde_json::from_str(data.get()).map_err(malformed)?;
+            match depth.s {
+                Some(symbol) if is_wanted(wanted, symbol) => book(depth.transaction_ms.or(depth.event_ms)),
+                _ => Ok(None),
+            }
+        }
     }
+}
+
+/// A change of the book: a time without a price.
+fn book(venue_ms: Option<i64>) -> Result<Option<Tick>, Fault> {
+    let Some(ms) = venue_ms else { return Ok(None) };
+    let time = ms.checked_mul(1_000_000).ok_or_else(Fault::bad_time)?;
+    Ok(Some(Tick { kind: TickKind::Book, time, sequence: 0, price: 0, ask: 0, size: 0, ask_size: 0 }))
 }
 
 fn time(venue_ms: Option<i64>, recorded: i64) -> Result<i64, Fault> {
@@ -174,7 +203,7 @@ mod tests {
     fn a_quote_without_a_time_takes_the_recorders() {
         let quote = r#"1723161254087891268 {"stream":"btcusdt@bookTicker","data":{"u":50093239212,"s":"BTCUSDT","b":"61837.63000000","B":"3.78826000","a":"61837.64000000","A":"1.54698000"}}"#;
         let expected = Tick {
-            kind: TickKind::Quote,
+            kind: TickKind::ReceivedQuote,
             time: 1_723_161_254_087_891_268,
             sequence: 50_093_239_212,
             price: 61_837_630_000_000,
@@ -186,9 +215,18 @@ mod tests {
     }
 
     #[test]
-    fn depth_snapshots_and_other_symbols_make_no_tick() {
+    fn a_change_of_the_book_is_a_time_without_a_price() {
+        let depth = r#"1 {"stream":"btcusdt@depth@0ms","data":{"e":"depthUpdate","E":7,"T":6,"s":"BTCUSDT"}}"#;
+        let tick = line(depth).unwrap().unwrap();
+        assert_eq!((tick.kind, tick.time, tick.price), (TickKind::Book, 6_000_000, 0));
+        let snapshot = r#"1 {"lastUpdateId":5,"E":9,"T":8,"bids":[],"asks":[]}"#;
+        assert_eq!(line(snapshot).unwrap().unwrap().time, 8_000_000);
+    }
+
+    #[test]
+    fn messages_without_a_time_and_other_symbols_make_no_tick() {
         for text in [
-            r#"1 {"stream":"btcusdt@depth@0ms","data":{"e":"depthUpdate","b":[["58710.20","0.014"]]}}"#,
+            r#"1 {"stream":"ethusdt@depth","data":{"e":"depthUpdate","E":7,"s":"ETHUSDT"}}"#,
             r#"1 {"lastUpdateId":5,"bids":[],"asks":[]}"#,
             r#"1 {"stream":"ethusdt@bookTicker","data":{"u":1,"s":"ETHUSDT","b":"1","B":"1","a":"1","A":"1"}}"#,
         ] {

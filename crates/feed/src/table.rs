@@ -371,6 +371,7 @@ impl TickTable {
                 ..tick
             }),
             Prices::Trade { price: index, size, side } => {
+                let is_total = matches!(size, Size::Total(_));
                 // The total first: it has to be followed even past a row whose price is no number.
                 let size = match size {
                     Size::None => Ok(0),
@@ -380,6 +381,8 @@ impl TickTable {
                     }
                 };
                 let kind = match side {
+                    // A total that did not move says nothing about a trade; the price is news all the same.
+                    Side::Unknown if is_total && size == Ok(0) => TickKind::Last,
                     Side::Unknown => TickKind::Trade,
                     Side::Named(index) => side_of(text(index)),
                     Side::BuyerIsMaker(index) => match text(index) {

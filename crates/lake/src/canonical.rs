@@ -12,7 +12,7 @@
 //! | spread at the open, spread at the close; 0 when absent | 2 × `i64` |
 //! | volume, ticks | 2 × `i64` |
 //!
-//! The stamp ([`Bar::time`]) is part of it although it repeats one of the two times: whoever reads a snapshot gets it
+//! The stamp (the bar's `time`) is part of it although it repeats one of the two times: whoever reads a snapshot gets it
 //! back, and two series that differ in it alone must not share a name. Nothing read back is outside the hash.
 
 use gauntlet_domain::market::Bar;

@@ -17,5 +17,5 @@ pub mod store;
 
 pub use canonical::BarHasher;
 pub use error::LakeError;
-pub use snapshot::{Sealed, read_snapshot, verify_snapshot, write_snapshot};
+pub use snapshot::{Sealed, read_snapshot, verify_file, verify_snapshot, write_snapshot};
 pub use store::Lake;

@@ -1,0 +1,336 @@
+//! A small history of the pipeline: two sources cleaned, one experiment to its end, one cancelled, one refused.
+
+use std::collections::BTreeMap;
+
+use gauntlet_domain::experiment::*;
+use gauntlet_domain::market::*;
+use gauntlet_domain::*;
+
+pub const HOUR: i64 = 3_600_000_000_000;
+pub const NOW: Timestamp = Timestamp(1_700_000_000_000_000_000);
+
+pub fn recorded(event: impl Into<Event>) -> Recorded {
+    let event = event.into();
+    let id = event.id();
+    let envelope = Envelope {
+        id,
+        causation: id,
+        correlation: id,
+        source: "test".into(),
+        recorded_at: NOW,
+        took_micros: Some(2_500_000),
+        decided_at: None,
+    };
+    Recorded { event, envelope }
+}
+
+pub fn experiment(name: &str) -> ExperimentId {
+    ExperimentId::derive(&[name.as_bytes()])
+}
+
+pub fn trial(number: i64) -> TrialId {
+    TrialId::derive(&[&number.to_be_bytes()])
+}
+
+pub fn model(number: i64) -> ModelId {
+    ModelId::derive(&[&number.to_be_bytes()])
+}
+
+pub fn hash(name: &str) -> ContentHash {
+    ContentHash::of(name.as_bytes())
+}
+
+pub fn metrics(pairs: &[(&str, Option<f64>)]) -> Metrics {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect()
+}
+
+pub fn parameters(fast: i64) -> Parameters {
+    BTreeMap::from([("stop".into(), ParameterValue::Float(2.0)), ("fast".into(), ParameterValue::Int(fast))])
+}
+
+pub fn command(from: i64, to: i64) -> CreateSnapshot {
+    let instrument = InstrumentId::new("XAUUSD", "OANDA").unwrap();
+    CreateSnapshot::new(&instrument, BarSpec::Time { seconds: 3600 }, Timestamp(from), Timestamp(to))
+}
+
+pub fn due(command: &CreateSnapshot) -> SnapshotDue {
+    let CreateSnapshot { snapshot_id, instrument, spec, from, to } = command.clone();
+    SnapshotDue { snapshot_id, instrument, spec, from, to }
+}
+
+pub fn sealed(command: &CreateSnapshot) -> SnapshotSealed {
+    let CreateSnapshot { snapshot_id, instrument, spec, from, to } = command.clone();
+    let files = vec![SnapshotFile { path: "snapshots/a.parquet".into(), sha256: hash("file"), rows: 100 }];
+    SnapshotSealed { snapshot_id, instrument, spec, from, to, content_hash: hash("bars"), rows: 100, files }
+}
+
+pub fn data(command: &CreateSnapshot) -> DataRef {
+    DataRef {
+        snapshot_id: command.snapshot_id,
+        content_hash: hash("bars"),
+        instrument: command.instrument.clone(),
+        spec: command.spec,
+        from: command.from,
+        to: command.to,
+        rows: 100,
+    }
+}
+
+pub fn tuning() -> CreateSnapshot {
+    command(0, 100 * HOUR)
+}
+
+pub fn holdout() -> CreateSnapshot {
+    command(100 * HOUR, 125 * HOUR)
+}
+
+pub fn submitted(name: &str, place: i64) -> ExperimentSubmitted {
+    let document = format!(r#"{{"name":"{name}","description":"about {name}","data":{{}}}}"#);
+    ExperimentSubmitted {
+        experiment_id: experiment(name),
+        name: name.into(),
+        mandate: "XAUUSD".into(),
+        place,
+        config_hash: hash(&document),
+        document,
+        tuning_snapshot: tuning().snapshot_id,
+        holdout_snapshot: holdout().snapshot_id,
+    }
+}
+
+pub fn started(name: &str) -> ExperimentStarted {
+    let plan = TrialPlan {
+        data: data(&tuning()),
+        strategy: "ma-cross".into(),
+        features: vec![],
+        estimator: None,
+        costs: CostTerms {
+            commission_bps: 0.5,
+            quoted_spread: true,
+            spread_bps: 0.0,
+            slippage_bps: 0.2,
+            latency_bars: 0,
+        },
+        account: AccountTerms { currency: "USD".into(), capital: 1e5, percent: 95.0, allow_short: true },
+        folds: vec![FoldRange { train_from: 0, train_to: 50, test_from: 50, test_to: 100 }],
+        embargo_bars: 0,
+        objective: "sharpe".into(),
+        maximize: true,
+        periods_per_year: 6_000.0,
+        seed: 1,
+    };
+    ExperimentStarted { experiment_id: experiment(name), plan, holdout: data(&holdout()) }
+}
+
+pub fn trial_completed(name: &str, number: i64) -> TrialCompleted {
+    TrialCompleted {
+        experiment_id: experiment(name),
+        trial: number,
+        trial_id: trial(number),
+        parameters: parameters(number),
+        value: Some(0.1 + 0.2 * number as f64),
+        fold_values: vec![Some(0.5)],
+        metrics: metrics(&[("win_rate", None), ("sharpe", Some(0.1 + 0.2))]),
+    }
+}
+
+pub fn trial_pruned(name: &str, number: i64) -> TrialPruned {
+    TrialPruned {
+        experiment_id: experiment(name),
+        trial: number,
+        trial_id: trial(number),
+        parameters: parameters(number),
+        fold: 1,
+        threshold: 0.5,
+        fold_values: vec![Some(0.25), Some(0.125)],
+    }
+}
+
+pub fn trial_failed(name: &str, number: i64, reason: &str) -> TrialFailed {
+    TrialFailed {
+        experiment_id: experiment(name),
+        trial: number,
+        trial_id: trial(number),
+        parameters: parameters(number),
+        reason: reason.into(),
+        detail: "index out of range".into(),
+    }
+}
+
+pub fn evaluated(name: &str, number: i64) -> EvaluationCompleted {
+    EvaluationCompleted {
+        experiment_id: experiment(name),
+        model_id: model(number),
+        trial: number,
+        parameters: parameters(number),
+        walk_forward: metrics(&[
+            ("beta", Some(0.5)),
+            ("max_drawdown", Some(0.25 / (number as f64 + 1.0))),
+            ("sharpe", Some(number as f64)),
+            ("sortino", None),
+        ]),
+        folds: vec![],
+        holdout: metrics(&[("sharpe", Some(0.75)), ("max_drawdown", None)]),
+        confirmed: number > 0,
+        verdict: "keeps 75% of 1".into(),
+        artifact: (number == 2).then(|| hash("model")),
+    }
+}
+
+pub fn trades(number: i64, phase: &str, chunk: i64, entries: i64) -> TradeLogChunk {
+    let each = |value: f64| (0..entries).map(|i| value + i as f64).collect::<Vec<_>>();
+    TradeLogChunk {
+        experiment_id: experiment("gold"),
+        model_id: model(number),
+        phase: phase.into(),
+        chunk,
+        asset: "XAUUSD.OANDA".into(),
+        // Several fills at one time, within and across chunks.
+        times: (0..entries).map(|i| (chunk * entries + i) / 3 * HOUR).collect(),
+        actions: (0..entries).map(|i| if i % 2 == 0 { "buy" } else { "sell" }.to_owned()).collect(),
+        prices: each(1_300.5),
+        quantities: each(10.0),
+        pnls: each(0.0),
+    }
+}
+
+pub fn equity(number: i64, phase: &str, chunk: i64, entries: i64) -> EquityCurveChunk {
+    EquityCurveChunk {
+        experiment_id: experiment("gold"),
+        model_id: model(number),
+        phase: phase.into(),
+        chunk,
+        times: (0..entries).map(|i| (chunk * entries + i) * HOUR).collect(),
+        values: (0..entries).map(|i| 1e5 + i as f64).collect(),
+    }
+}
+
+pub fn entered(name: &str, place: i64, ended: &str) -> LedgerEntered {
+    LedgerEntered {
+        mandate: "XAUUSD".into(),
+        experiment_id: experiment(name),
+        place,
+        data: data(&tuning()),
+        ended: ended.into(),
+        requested: 8,
+        completed: 5,
+        pruned: 2,
+        failed: 1,
+        finalists: vec![model(2), model(1)],
+        sharpe: SharpeMoments {
+            count: 5,
+            mean: Some(0.5),
+            variance: Some(0.25),
+            skewness: None,
+            kurtosis: Some(3.0),
+        },
+    }
+}
+
+pub fn rejected(source: &str, reason: &str) -> TickRejected {
+    TickRejected {
+        instrument: "XAUUSD.OANDA".into(),
+        source: source.into(),
+        reason: reason.into(),
+        rows: vec![4, 9],
+        times: vec![1, 1],
+    }
+}
+
+pub fn corrected(source: &str, reason: &str) -> TickCorrected {
+    let TickRejected { instrument, source, reason, rows, times } = rejected(source, reason);
+    TickCorrected { instrument, source, reason, rows, times }
+}
+
+pub fn gap(source: &str) -> GapDetected {
+    GapDetected {
+        instrument: "XAUUSD.OANDA".into(),
+        source: source.into(),
+        row: 8,
+        from: Timestamp(HOUR),
+        to: Timestamp(3 * HOUR),
+    }
+}
+
+pub fn cleaned(source: &str) -> SourceCleaned {
+    let count = |reason: &str, count| ReasonCount { reason: reason.into(), count };
+    SourceCleaned {
+        instrument: "XAUUSD.OANDA".into(),
+        source: source.into(),
+        name: "gold.csv".into(),
+        rows: 100,
+        accepted: 97,
+        rejected: vec![count("stale", 1), count("crossed", 2)],
+        corrected: vec![],
+        gaps: 1,
+    }
+}
+
+/// The whole history in an order in which it may have happened.
+pub fn history() -> Vec<Recorded> {
+    let mut events: Vec<Event> = Vec::new();
+    for source in ["file a", "file b"] {
+        events.push(rejected(source, "bad_time").into());
+        events.push(rejected(source, "crossed").into());
+        events.push(corrected(source, "out_of_order").into());
+        events.push(gap(source).into());
+        events.push(cleaned(source).into());
+    }
+    for (place, name) in ["gold", "stopped", "refused"].into_iter().enumerate() {
+        let submitted = submitted(name, place as i64 + 1);
+        let config =
+            ConfigRegistered { config_hash: submitted.config_hash, document: submitted.document.clone() };
+        events.extend([config.into(), submitted.into()]);
+    }
+    for snapshot in [tuning(), holdout()] {
+        events.extend([snapshot.clone().into(), due(&snapshot).into(), sealed(&snapshot).into()]);
+    }
+    // A snapshot that is asked for and not yet due.
+    events.push(command(0, 1_000 * HOUR).into());
+    events.push(
+        ExperimentFailed {
+            experiment_id: experiment("refused"),
+            reason: "invalid_document".into(),
+            detail: "x".into(),
+        }
+        .into(),
+    );
+    for name in ["gold", "stopped"] {
+        events.push(started(name).into());
+        events.extend((0..5).map(|number| trial_completed(name, number).into()));
+        events.extend((5..7).map(|number| trial_pruned(name, number).into()));
+        events.push(trial_failed(name, 7, "panicked").into());
+    }
+    events.push(
+        ExperimentCancelled { experiment_id: experiment("stopped"), reason: "wrong data".into() }.into(),
+    );
+    events.push(entered("stopped", 2, "cancelled").into());
+    events.push(entered("gold", 1, "budget_spent").into());
+    for number in 0..3 {
+        events.push(evaluated("gold", number).into());
+        for phase in ["walk_forward", "holdout"] {
+            events.extend((0..2).map(|chunk| trades(number, phase, chunk, 7).into()));
+            events.extend((0..2).map(|chunk| equity(number, phase, chunk, 20).into()));
+        }
+    }
+    events.push(
+        EvaluationFailed {
+            experiment_id: experiment("gold"),
+            model_id: model(3),
+            trial: 3,
+            reason: "data_unavailable".into(),
+            detail: "no file".into(),
+        }
+        .into(),
+    );
+    let ranked = |number: i64| RankedModel {
+        model_id: model(number),
+        trial: number,
+        walk_forward: Some(number as f64),
+        holdout: Some(0.75),
+        confirmed: number > 0,
+    };
+    let ranking = vec![ranked(2), ranked(1), ranked(0)];
+    events.push(ExperimentCompleted { experiment_id: experiment("gold"), ranking }.into());
+    events.into_iter().map(recorded).collect()
+}
