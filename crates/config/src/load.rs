@@ -264,7 +264,7 @@ mod tests {
         let resolved = load(sources).unwrap();
         assert_eq!(resolved.config, Config::default());
         assert_eq!(resolved.profile, "local");
-        assert_eq!(resolved.origins.len(), 13);
+        assert_eq!(resolved.origins.len(), 12);
         assert_eq!(resolved.origins["runtime.batch_records"], Origin::Default);
     }
 
@@ -415,7 +415,6 @@ mod tests {
             "topics.partitions",
             "runtime.batch_records",
             "runtime.poll_timeout_ms",
-            "runtime.commit_interval_ms",
             "runtime.snapshot_every_records",
             "runtime.worker_queue",
             "runtime.projector_batch",

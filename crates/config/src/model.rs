@@ -49,9 +49,6 @@ pub struct RuntimeConfig {
     /// How long a poll waits for records, in milliseconds.
     #[schemars(range(min = 1, max = 60_000))]
     pub poll_timeout_ms: u32,
-    /// Time between commits while there is work, in milliseconds; half of a transaction's time-out at most.
-    #[schemars(range(min = 1, max = 5_000))]
-    pub commit_interval_ms: u32,
     /// Records between snapshots of a processor's state; fewer make a restart faster and the work slower.
     #[schemars(range(min = 1, max = 1_000_000_000))]
     pub snapshot_every_records: u32,
@@ -136,10 +133,9 @@ impl Default for RuntimeConfig {
         RuntimeConfig {
             batch_records: 1_000,
             poll_timeout_ms: 100,
-            commit_interval_ms: 200,
-            snapshot_every_records: 100_000,
-            worker_queue: 64,
-            projector_batch: 1_000,
+            snapshot_every_records: 20_000,
+            worker_queue: 1024,
+            projector_batch: 4096,
         }
     }
 }

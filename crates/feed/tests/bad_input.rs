@@ -274,7 +274,7 @@ fn a_broken_message_is_a_fault_under_its_line_number() {
     let text = [quote(1), quote(2), quote(3).replace("}}", ""), quote(4)].join("\n");
     let block = ticks(&write(&folder, "a.jsonl", &text), &options(None));
     assert_eq!(block.rows, [1, 2, 3, 4]);
-    assert_eq!(block.kinds, [1, 1, TickKind::NotANumber as u8, 1]);
+    assert_eq!(block.kinds, [TickKind::ReceivedQuote as u8, 7, TickKind::NotANumber as u8, 7]);
     assert_eq!(block.times[2], block.times[1]);
     assert_eq!(block.sequences, [1, 2, 0, 4]);
 }

@@ -29,5 +29,5 @@ mod running;
 /// A worker's slot and the pool.
 mod worker_slot;
 
-pub use projection::{Projection, ProjectionError};
+pub use projection::{ProjectAllError, Projection, ProjectionError, project_all};
 pub use running::{Failure, Options, Parts, Running, create_topics, start};

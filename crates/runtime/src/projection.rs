@@ -6,6 +6,7 @@ use gauntlet_log::{EventLog, Positions, TopicPartition};
 use gauntlet_wire::Codec;
 
 use crate::events;
+use crate::restore::for_each;
 use crate::running::{Options, SlotError, Stop};
 
 /// Why rows could not be written.
@@ -75,3 +76,42 @@ pub(crate) fn is_caught_up(
     Ok(true)
 }
 
+
+/// Brings a projection up to the end of the log and returns.
+pub fn project_all(
+    log: &dyn EventLog,
+    codec: &Codec,
+    projection: &mut dyn Projection,
+) -> Result<(), ProjectAllError> {
+    let mut progress = projection.progress()?;
+    for topic in projection.topics() {
+        for partition in 0..log.partitions(topic)? {
+            let place = TopicPartition::new(topic, partition);
+            let next = progress.remove(&place).unwrap_or(0);
+            let (_, end) = log.bounds(&place)?;
+            let mut events = Vec::new();
+            for_each(log, &place, next, end, |record| {
+                events.extend(events::read(codec, &record).ok());
+                Ok(())
+            })?;
+            for batch in events.chunks(1024) {
+                projection.write(batch, &Positions::new())?;
+            }
+            if next < end {
+                projection.write(&[], &Positions::from([(place, end)]))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Why a projection could not be brought up to the end.
+#[derive(Debug, thiserror::Error)]
+pub enum ProjectAllError {
+    /// The log could not be read.
+    #[error(transparent)]
+    Log(#[from] gauntlet_log::LogError),
+    /// Rows could not be written.
+    #[error(transparent)]
+    Projection(#[from] ProjectionError),
+}

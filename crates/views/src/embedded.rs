@@ -50,18 +50,14 @@ impl EmbeddedStore {
     }
 
     fn on(backend: impl StorageBackend) -> Result<EmbeddedStore, ViewError> {
-        let backend = AssertUnwindSafe(backend);
-        EmbeddedStore::start("memory".to_owned(), move |builder| builder.create_with_backend({ backend }.0))
+        EmbeddedStore::start("memory".to_owned(), |builder| builder.create_with_backend(backend))
     }
 
     fn start(
         path: String,
-        open: impl FnOnce(&Builder) -> Result<Database, DatabaseError> + std::panic::UnwindSafe,
+        open: impl FnOnce(&Builder) -> Result<Database, DatabaseError>,
     ) -> Result<EmbeddedStore, ViewError> {
-        let opened = catch_unwind(|| {
-            let mut builder = Database::builder();
-            open(builder.set_cache_size(CACHE_BYTES))
-        });
+        let opened = catch_unwind(AssertUnwindSafe(|| open(Database::builder().set_cache_size(CACHE_BYTES))));
         let database = match opened {
             Ok(result) => result.map_err(|error| explain(&path, &error.into()))?,
             Err(_) => {
@@ -72,9 +68,13 @@ impl EmbeddedStore {
         store.guarded(|database| {
             let wanted = fingerprint();
             let txn = database.begin_write()?;
+            let old: Vec<_> = txn.list_tables()?.collect();
             let found = txn.open_table(META)?.get("tables")?.map(|guard| guard.value().to_owned());
+            if found.is_none() && !old.is_empty() {
+                let detail = "holds something else than views: choose another file";
+                return Err(ViewError::Store(format!("{} {detail}", store.path)).into());
+            }
             if found.as_ref() != Some(&wanted) {
-                let old: Vec<_> = txn.list_tables()?.collect();
                 for table in old {
                     txn.delete_table(table)?;
                 }
@@ -101,24 +101,6 @@ impl EmbeddedStore {
                 detail: "a page's structure cannot be read".into(),
             }),
         }
-    }
-
-    /// Rows of a table whose keys begin with some bytes, one after the other, until `take` answers false.
-    fn visit(
-        &self,
-        database: &impl ReadableDatabase,
-        table: &'static Table,
-        prefix: &[u8],
-        mut take: impl FnMut(Row) -> bool,
-    ) -> Result<(), Failure> {
-        let rows = database.begin_read()?.open_table(definition(table))?;
-        for entry in rows.range(prefix..)? {
-            let (key, value) = entry?;
-            if !key.value().starts_with(prefix) || !take(self.read(table, key.value(), value.value())?) {
-                break;
-            }
-        }
-        Ok(())
     }
 
     /// A row from its bytes.
@@ -150,17 +132,18 @@ impl EmbeddedStore {
         prefix: &[u8],
         limit: Option<usize>,
     ) -> Result<Vec<Row>, ViewError> {
-        let limit = limit.unwrap_or(usize::MAX);
-        let mut rows = Vec::new();
-        if limit > 0 {
-            self.guarded(|database| {
-                self.visit(database, table, prefix, |row| {
-                    rows.push(row);
-                    rows.len() < limit
-                })
-            })?;
-        }
-        Ok(rows)
+        self.guarded(|database| {
+            let tree = database.begin_read()?.open_table(definition(table))?;
+            let mut rows = Vec::new();
+            for entry in tree.range(prefix..)?.take(limit.unwrap_or(usize::MAX)) {
+                let (key, value) = entry?;
+                if !key.value().starts_with(prefix) {
+                    break;
+                }
+                rows.push(self.read(table, key.value(), value.value())?);
+            }
+            Ok(rows)
+        })
     }
 }
 

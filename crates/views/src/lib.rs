@@ -1,7 +1,7 @@
 //! Views: tables for people's questions, made from the log and made again from it at any time.
 //!
 //! [`schema`] is the tables as data. [`port`] states what a store of them guarantees, and nothing there is beyond CQL.
-//! [`EmbeddedStore`] keeps them in one file or in memory. [`contract`] is the suite that every adapter runs. Nothing
+//! [`EmbeddedStore`] keeps them in one file or in memory. `contract` is the suite that every adapter runs. Nothing
 //! here decides anything: a view is read by people and by the gateway, never by a processor.
 
 /// The suite that every adapter runs.

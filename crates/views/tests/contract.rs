@@ -137,6 +137,24 @@ fn a_file_of_other_tables_is_emptied_and_starts_again() {
     assert_eq!(EmbeddedStore::open(&path).unwrap().scan(&EXPERIMENTS, None).unwrap().len(), 5);
 }
 
+#[test]
+fn a_file_of_something_else_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log.redb");
+    let records = redb::TableDefinition::<u64, &str>::new("records");
+    {
+        let database = redb::Database::create(&path).unwrap();
+        let txn = database.begin_write().unwrap();
+        txn.open_table(records).unwrap().insert(1, "precious").unwrap();
+        txn.commit().unwrap();
+    }
+    let error = EmbeddedStore::open(&path).err().unwrap();
+    assert!(error.to_string().contains("something else than views"), "{error}");
+    use redb::ReadableDatabase;
+    let table = redb::Database::open(&path).unwrap().begin_read().unwrap().open_table(records).unwrap();
+    assert_eq!(table.get(1).unwrap().unwrap().value(), "precious");
+}
+
 /// More than the port promises: on the embedded store a batch is one.
 #[test]
 fn a_reader_of_the_embedded_store_sees_whole_batches() {

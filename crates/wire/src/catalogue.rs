@@ -102,7 +102,7 @@ pub const DATA_COMMANDS: Topic = Topic {
     key: "instrument",
     records: &[CreateSnapshot],
     writer: "gateway",
-    readers: &["market-data"],
+    readers: &["market-data", "projector"],
     partitioning: Partitioning::ByKey,
     retention: Retention::Forever,
 };
@@ -113,7 +113,7 @@ pub const DATA_REQUESTS: Topic = Topic {
     key: "instrument",
     records: &[SnapshotDue],
     writer: "market-data",
-    readers: &["snapshots"],
+    readers: &["snapshots", "projector"],
     partitioning: Partitioning::ByKey,
     retention: Retention::Days(30),
 };

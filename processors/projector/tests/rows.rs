@@ -332,12 +332,12 @@ proptest! {
         let mut evaluated = evaluated("gold", number);
         evaluated.walk_forward = metrics(&[(metric, Some(value)), (source, Some(value))]);
         evaluated.holdout = evaluated.walk_forward.clone();
-        let mut trades = trades(1, source, number, 2);
+        let mut trades = TradeLogChunk { chunk: number, ..trades(1, source, 0, 2) };
         trades.prices = vec![value; lengths.0];
         trades.actions.truncate(lengths.1);
         trades.pnls = vec![value; lengths.2];
-        let mut equity = equity(1, source, number, 2);
-        equity.values = vec![value; lengths.0];
+        let mut equity = equity(1, source, 0, 2);
+        (equity.times, equity.values) = (vec![number; 2], vec![value; lengths.0]);
         let mut entered = entered("gold", number, source);
         (entered.mandate, entered.sharpe.mean) = (text.clone(), Some(value));
         let mut rejected = rejected(source, source);

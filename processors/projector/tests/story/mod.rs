@@ -1,4 +1,4 @@
-//! A small history of the pipeline: two sources cleaned, one experiment to its end, one cancelled, one refused.
+//! Events of a small history of the pipeline, one function a kind.
 
 use std::collections::BTreeMap;
 
@@ -98,28 +98,13 @@ pub fn submitted(name: &str, place: i64) -> ExperimentSubmitted {
     }
 }
 
+/// From its fixture: rows show nothing of the plan, which grows with the stages that read it.
 pub fn started(name: &str) -> ExperimentStarted {
-    let plan = TrialPlan {
-        data: data(&tuning()),
-        strategy: "ma-cross".into(),
-        features: vec![],
-        estimator: None,
-        costs: CostTerms {
-            commission_bps: 0.5,
-            quoted_spread: true,
-            spread_bps: 0.0,
-            slippage_bps: 0.2,
-            latency_bars: 0,
-        },
-        account: AccountTerms { currency: "USD".into(), capital: 1e5, percent: 95.0, allow_short: true },
-        folds: vec![FoldRange { train_from: 0, train_to: 50, test_from: 50, test_to: 100 }],
-        embargo_bars: 0,
-        objective: "sharpe".into(),
-        maximize: true,
-        periods_per_year: 6_000.0,
-        seed: 1,
-    };
-    ExperimentStarted { experiment_id: experiment(name), plan, holdout: data(&holdout()) }
+    let frame = include_bytes!("../../../../schemas/fixtures/019-ExperimentStarted.v1.bin");
+    match gauntlet_wire::codec::Codec::default().decode(Some(frame)).unwrap() {
+        Event::ExperimentStarted(event) => ExperimentStarted { experiment_id: experiment(name), ..event },
+        other => panic!("the fixture holds {other:?}"),
+    }
 }
 
 pub fn trial_completed(name: &str, number: i64) -> TrialCompleted {
@@ -264,73 +249,4 @@ pub fn cleaned(source: &str) -> SourceCleaned {
         corrected: vec![],
         gaps: 1,
     }
-}
-
-/// The whole history in an order in which it may have happened.
-pub fn history() -> Vec<Recorded> {
-    let mut events: Vec<Event> = Vec::new();
-    for source in ["file a", "file b"] {
-        events.push(rejected(source, "bad_time").into());
-        events.push(rejected(source, "crossed").into());
-        events.push(corrected(source, "out_of_order").into());
-        events.push(gap(source).into());
-        events.push(cleaned(source).into());
-    }
-    for (place, name) in ["gold", "stopped", "refused"].into_iter().enumerate() {
-        let submitted = submitted(name, place as i64 + 1);
-        let config =
-            ConfigRegistered { config_hash: submitted.config_hash, document: submitted.document.clone() };
-        events.extend([config.into(), submitted.into()]);
-    }
-    for snapshot in [tuning(), holdout()] {
-        events.extend([snapshot.clone().into(), due(&snapshot).into(), sealed(&snapshot).into()]);
-    }
-    // A snapshot that is asked for and not yet due.
-    events.push(command(0, 1_000 * HOUR).into());
-    events.push(
-        ExperimentFailed {
-            experiment_id: experiment("refused"),
-            reason: "invalid_document".into(),
-            detail: "x".into(),
-        }
-        .into(),
-    );
-    for name in ["gold", "stopped"] {
-        events.push(started(name).into());
-        events.extend((0..5).map(|number| trial_completed(name, number).into()));
-        events.extend((5..7).map(|number| trial_pruned(name, number).into()));
-        events.push(trial_failed(name, 7, "panicked").into());
-    }
-    events.push(
-        ExperimentCancelled { experiment_id: experiment("stopped"), reason: "wrong data".into() }.into(),
-    );
-    events.push(entered("stopped", 2, "cancelled").into());
-    events.push(entered("gold", 1, "budget_spent").into());
-    for number in 0..3 {
-        events.push(evaluated("gold", number).into());
-        for phase in ["walk_forward", "holdout"] {
-            events.extend((0..2).map(|chunk| trades(number, phase, chunk, 7).into()));
-            events.extend((0..2).map(|chunk| equity(number, phase, chunk, 20).into()));
-        }
-    }
-    events.push(
-        EvaluationFailed {
-            experiment_id: experiment("gold"),
-            model_id: model(3),
-            trial: 3,
-            reason: "data_unavailable".into(),
-            detail: "no file".into(),
-        }
-        .into(),
-    );
-    let ranked = |number: i64| RankedModel {
-        model_id: model(number),
-        trial: number,
-        walk_forward: Some(number as f64),
-        holdout: Some(0.75),
-        confirmed: number > 0,
-    };
-    let ranking = vec![ranked(2), ranked(1), ranked(0)];
-    events.push(ExperimentCompleted { experiment_id: experiment("gold"), ranking }.into());
-    events.into_iter().map(recorded).collect()
 }

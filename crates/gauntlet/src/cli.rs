@@ -1,0 +1,169 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::browse::LsArgs;
+use crate::commands::feed::FeedArgs;
+use crate::commands::research::{BarsArgs, MetricsArgs};
+use crate::commands::snapshot::CreateArgs;
+
+/// From market ticks to a validated, ranked trading model, with proof of how it got there.
+#[derive(Debug, Parser)]
+#[command(name = "gauntlet", version, propagate_version = true)]
+pub struct Cli {
+    /// Prints one JSON document on stdout; everything else goes to stderr.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Directory of everything the embedded mode owns.
+    #[arg(long, global = true)]
+    pub dir: Option<PathBuf>,
+    /// Configuration overlay: local or cluster.
+    #[arg(long, global = true)]
+    pub profile: Option<String>,
+    /// Configuration file, over the built-in ones.
+    #[arg(long, global = true)]
+    pub config: Option<PathBuf>,
+    /// Threads for expensive work; 0 is one for each core.
+    #[arg(long, global = true)]
+    pub workers: Option<u32>,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// A command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The main job on bundled real gold: feed, bars, snapshots, tuning, walk-forward, hold-out, leaderboard.
+    Demo {
+        /// Exits when the pipeline is quiet.
+        #[arg(long)]
+        no_serve: bool,
+        /// Address to serve on afterwards.
+        #[arg(long)]
+        listen: Option<String>,
+    },
+    /// All processors in one process.
+    Up {
+        /// Address of health and commands.
+        #[arg(long)]
+        listen: Option<String>,
+    },
+    /// Publishes files of ticks or bars.
+    Feed(FeedArgs),
+    /// Content-addressed data snapshots.
+    #[command(subcommand)]
+    Snapshot(SnapshotCommand),
+    /// Submits an experiment.
+    Submit {
+        /// The document.
+        file: PathBuf,
+        /// Lays a value over the document, such as tuning.trials=50.
+        #[arg(long = "set", value_name = "KEY=VALUE")]
+        set: Vec<String>,
+        /// Waits for the end and prints the leaderboard.
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Cancels an experiment; what it has found is kept.
+    Cancel {
+        /// The experiment, or the beginning of its id.
+        id: String,
+        /// Why.
+        #[arg(long, default_value = "cancelled by hand")]
+        reason: String,
+    },
+    /// Lists experiments, runs, models, snapshots, trials, configs or quality.
+    Ls(LsArgs),
+    /// Shows whatever has this id.
+    Show {
+        /// An id, or its beginning.
+        id: String,
+    },
+    /// Puts several things side by side.
+    Compare {
+        /// Ids, or their beginnings.
+        #[arg(required = true, num_args = 2..)]
+        ids: Vec<String>,
+    },
+    /// Re-executes from the log and compares every derived event.
+    Replay {
+        /// An experiment.
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        id: Option<String>,
+        /// Everything.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Checks log, snapshots, models and views against each other.
+    Verify {
+        /// Heads that an earlier verify --json printed.
+        #[arg(long)]
+        heads: Option<PathBuf>,
+    },
+    /// Hashes of all topics and views, the same wherever the same happened.
+    Digest,
+    /// The configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// The views.
+    #[command(subcommand)]
+    Views(ViewsCommand),
+    /// Bars from a file of ticks.
+    Bars(BarsArgs),
+    /// A strategy or model with fixed parameters over a file.
+    Backtest {
+        /// An experiment document whose data has a path.
+        spec: PathBuf,
+    },
+    /// Every metric of a series.
+    Metrics(MetricsArgs),
+}
+
+/// `gauntlet snapshot`
+#[derive(Debug, Subcommand)]
+pub enum SnapshotCommand {
+    /// Seals the bars of a range.
+    Create(CreateArgs),
+    /// Lists snapshots.
+    Ls,
+    /// Shows one.
+    Show {
+        /// An id, or its beginning.
+        id: String,
+    },
+    /// Re-hashes one.
+    Verify {
+        /// An id, or its beginning.
+        id: String,
+    },
+}
+
+/// `gauntlet config`
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Checks a configuration file or an experiment.
+    Validate {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Every key, its value and where it came from.
+    Explain,
+    /// Keys that differ from the defaults.
+    Diff,
+    /// JSON Schema of the configuration, or of an experiment.
+    Schema {
+        /// Of an experiment.
+        #[arg(long)]
+        experiment: bool,
+    },
+}
+
+/// `gauntlet views`
+#[derive(Debug, Subcommand)]
+pub enum ViewsCommand {
+    /// Drops the views and makes them again from the log.
+    Rebuild,
+}

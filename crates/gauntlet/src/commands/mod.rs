@@ -1,0 +1,12 @@
+//! The commands, one file a family. A command takes a node (or none, for the pure tools) and its arguments and answers
+//! with a report; it prints nothing but progress.
+
+pub mod browse;
+pub mod config;
+pub mod demo;
+pub mod feed;
+pub mod integrity;
+pub mod research;
+pub mod snapshot;
+pub mod submit;
+pub mod up;

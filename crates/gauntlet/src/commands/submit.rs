@@ -1,0 +1,126 @@
+//! `submit` and `cancel`: experiments in, with everything that is wrong said before anything is published.
+
+use gauntlet_config::read_experiment;
+use gauntlet_domain::experiment::{CancelExperiment, ConfigRegistered, SubmitExperiment};
+use gauntlet_domain::spec::ExperimentSpec;
+use gauntlet_domain::{Event, ExperimentId};
+use gauntlet_experiments::validate;
+use gauntlet_runtime::Running;
+use gauntlet_views::{Row, ViewStore, schema};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::browse::{experiment_report, find};
+use super::feed::require_data;
+use crate::node::Node;
+use crate::progress::Step;
+use crate::publish::publish_once;
+use crate::report::{Refusal, Report};
+
+/// A document as it was read, for the node that takes it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Submission {
+    /// The document's text.
+    pub text: String,
+    /// Its file's name.
+    pub name: String,
+    /// `key=value` pairs laid over it.
+    pub overrides: Vec<(String, String)>,
+    /// Whether to wait for the end.
+    pub wait: bool,
+}
+
+/// Reads and checks a document.
+pub fn check(text: &str, name: &str, overrides: &[(String, String)]) -> Result<ExperimentSpec, Refusal> {
+    let spec = read_experiment(text, name, overrides)?;
+    let problems = validate(&spec);
+    if problems.is_empty() {
+        return Ok(spec);
+    }
+    let lines: Vec<String> = problems.iter().map(|problem| format!("{name}: {problem}")).collect();
+    Err(Refusal::BadInput(lines.join("\n")))
+}
+
+/// Publishes an experiment. Sections that no stage reads yet are named.
+pub fn submit(node: &Node, submission: &Submission) -> Result<(ExperimentId, String), Refusal> {
+    let spec = check(&submission.text, &submission.name, &submission.overrides)?;
+    let instrument = spec.instrument().map_err(Refusal::input)?;
+    require_data(node, &instrument)?;
+    let (tuning, holdout) = spec.snapshots().map_err(Refusal::input)?;
+    let (experiment_id, config_hash) = (spec.experiment_id(), spec.config_hash());
+    let document = spec.canonical_json();
+    let events = [
+        Event::from(ConfigRegistered { config_hash, document: document.clone() }),
+        tuning.into(),
+        holdout.into(),
+        SubmitExperiment { experiment_id, config_hash, document }.into(),
+    ];
+    let new = publish_once(node, "gateway", &events)?;
+    let mut note = format!("experiment {experiment_id} {}", if new { "submitted" } else { "was there already" });
+    let unread = [
+        ("sensitivity", spec.sensitivity.is_some()),
+        ("gates", spec.gates.is_some()),
+        ("paper", spec.paper.is_some()),
+        ("live", spec.live.is_some()),
+    ];
+    let unread: Vec<&str> = unread.into_iter().filter(|(_, there)| *there).map(|(name, _)| name).collect();
+    if !unread.is_empty() {
+        note.push_str(&format!("; recorded but read by no stage yet: {}", unread.join(", ")));
+    }
+    Ok((experiment_id, note))
+}
+
+/// Waits for an experiment's end and answers with its leaderboard.
+pub fn wait(node: &Node, running: &Running, id: ExperimentId, quiet: bool) -> Result<Report, Refusal> {
+    let key = [id.to_string().as_str().into()];
+    let budget = trials_of(node, id)?;
+    let step = Step::begin("trials", budget, "trials", quiet);
+    let row = node.wait_for(running, || {
+        let row = node.views.row(&schema::EXPERIMENTS, &key)?;
+        step.at(node.views.partition(&schema::TUNING_RESULTS, &key, None)?.len() as u64);
+        // Endings first: a quiet pipeline with no ending waits for data.
+        let ended = row.as_ref().is_some_and(is_ended) && running.is_quiet()?;
+        Ok(if ended || running.is_quiet()? { Some(row) } else { None })
+    })?;
+    let done = node.views.partition(&schema::TUNING_RESULTS, &key, None)?.len();
+    step.end(&format!("{done} trials"));
+    match row {
+        Some(row) if is_ended(&row) => experiment_report(node, &row),
+        _ => {
+            let message = format!(
+                "experiment {id} waits for data: event time has not passed the end of its period yet; feed more data"
+            );
+            Ok(Report::no(json!({ "experiment_id": id, "status": "pending" }), message))
+        }
+    }
+}
+
+fn is_ended(row: &Row) -> bool {
+    let status = row.get("status").and_then(|status| status.as_text());
+    matches!(status, Some("completed" | "cancelled" | "failed"))
+}
+
+/// The budget in the experiment's document.
+fn trials_of(node: &Node, id: ExperimentId) -> Result<u64, Refusal> {
+    let key = [id.to_string().as_str().into()];
+    let document = |row: Row| -> Result<Option<ExperimentSpec>, Refusal> {
+        let Some(config) = row.get("config_id").and_then(|value| value.as_text()) else { return Ok(None) };
+        let row = node.views.row(&schema::CONFIGURATIONS, &[config.into()])?;
+        let text = row.as_ref().and_then(|row| row.get("parameters")).and_then(|value| value.as_text());
+        Ok(text.and_then(|text| serde_json::from_str(text).ok()))
+    };
+    let row = node.views.row(&schema::EXPERIMENTS, &key)?;
+    let spec = row.map(document).transpose()?.flatten();
+    Ok(spec.map_or(0, |spec| u64::from(spec.tuning.trials)))
+}
+
+/// Publishes a cancellation.
+pub fn cancel(node: &Node, id: &str, reason: &str) -> Result<Report, Refusal> {
+    let row = find(node, &schema::EXPERIMENTS, id)?;
+    let id = row.get("experiment_id").and_then(|value| value.as_text()).unwrap_or_default().to_owned();
+    let experiment_id: ExperimentId =
+        id.parse().map_err(|_| Refusal::Broken(format!("'{id}' in the views is no experiment id")))?;
+    let command = CancelExperiment { experiment_id, reason: reason.to_owned() };
+    publish_once(node, "gateway", &[command.into()])?;
+    Ok(Report::done(json!({ "experiment_id": id, "cancel": "requested" }), format!("cancelling {id}")))
+}

@@ -1,0 +1,146 @@
+//! `up`: all processors in one process, with health and commands over HTTP on the loopback interface.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use gauntlet_runtime::Running;
+
+use crate::node::Node;
+use crate::remote::{Address, Request};
+use crate::report::{Refusal, Report};
+
+/// Bytes of a request at most.
+const BODY_LIMIT: usize = 1 << 20;
+
+/// What the handlers share.
+#[derive(Clone)]
+struct Shared {
+    node: Arc<Node>,
+    running: Arc<Running>,
+    token: Arc<str>,
+}
+
+/// Runs until a signal or a failure.
+#[allow(clippy::print_stderr)]
+pub fn up(node: Node, quiet: bool) -> Result<Report, Refusal> {
+    let node = Arc::new(node);
+    let listener = bind(node.config.listen)?;
+    let running = Arc::new(node.start()?);
+    serve(&node, &running, listener, || {
+        if !quiet {
+            eprintln!("up: http://{} (Ctrl-C stops)", node.config.listen);
+        }
+    })?;
+    let running = Arc::into_inner(running);
+    match running.map(Running::stop) {
+        Some(Err(failure)) => Err(failure.into()),
+        _ => Ok(Report::done(serde_json::json!({ "stopped": true }), "stopped; everything acknowledged is kept")),
+    }
+}
+
+/// Takes the address before anything starts, so that a port in use is said at once.
+pub fn bind(address: SocketAddr) -> Result<std::net::TcpListener, Refusal> {
+    std::net::TcpListener::bind(address).map_err(|error| {
+        Refusal::Outside(format!("cannot listen on {address}: {error}; choose another address with --listen"))
+    })
+}
+
+/// Serves until a signal comes or a processor fails.
+pub fn serve(
+    node: &Arc<Node>,
+    running: &Arc<Running>,
+    listener: std::net::TcpListener,
+    ready: impl FnOnce(),
+) -> Result<(), Refusal> {
+    let outside = |error: std::io::Error| Refusal::Outside(format!("cannot serve: {error}"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(outside)?;
+    let address_file = Node::address_file(&node.config.dir);
+    let address = Address { listen: listener.local_addr().map_err(outside)?.to_string(), token: token().map_err(outside)? };
+    write_private(&address_file, &serde_json::to_string(&address).unwrap_or_default()).map_err(outside)?;
+    listener.set_nonblocking(true).map_err(outside)?;
+    let shared = Shared { node: node.clone(), running: running.clone(), token: address.token.into() };
+    let app = Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/api/v1/commands", post(command))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(shared);
+    let served = runtime.block_on(async {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        ready();
+        let ended = {
+            let (node, running) = (node.clone(), running.clone());
+            async move {
+                while !node.is_interrupted() && running.failure().is_none() {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        };
+        axum::serve(listener, app).with_graceful_shutdown(ended).await
+    });
+    // Requests under way hold the shared parts; they end with the runtime.
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    // A file that is gone already is as good as removed.
+    let _ = std::fs::remove_file(&address_file);
+    served.map_err(outside)
+}
+
+/// 256 bits from the system's generator, in hexadecimal digits.
+fn token() -> std::io::Result<String> {
+    use std::io::Read;
+    let mut bytes = [0_u8; 32];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Writes a file that only its owner may read, from the first moment on.
+fn write_private(path: &std::path::Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    // An old file may have other permissions; a new one is made.
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(text.as_bytes())
+}
+
+/// The process answers.
+async fn healthz() -> &'static str {
+    "ok"
+}
+
+/// The processors run.
+async fn readyz(State(shared): State<Shared>) -> (StatusCode, String) {
+    match shared.running.failure() {
+        None => (StatusCode::OK, "ready".into()),
+        Some(failure) => (StatusCode::SERVICE_UNAVAILABLE, failure.to_string()),
+    }
+}
+
+/// Runs a command for a caller who can read the directory.
+async fn command(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    Json(request): Json<Request>,
+) -> (StatusCode, Json<Result<Report, Refusal>>) {
+    let given = headers.get("authorization").and_then(|value| value.to_str().ok());
+    let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    if !equal_in_constant_time(given.as_bytes(), shared.token.as_bytes()) {
+        let refusal = Refusal::BadInput("the token does not match the one in the directory's up.json".into());
+        return (StatusCode::UNAUTHORIZED, Json(Err(refusal)));
+    }
+    let answered =
+        tokio::task::spawn_blocking(move || request.answer(&shared.node, Some(&shared.running), true)).await;
+    let answer = answered.unwrap_or_else(|error| Err(Refusal::Broken(format!("the command panicked: {error}"))));
+    (StatusCode::OK, Json(answer))
+}
+
+fn equal_in_constant_time(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
+}

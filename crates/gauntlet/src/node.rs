@@ -1,0 +1,148 @@
+//! One machine's Gauntlet: a directory with log, views and lake, and the processors over them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use gauntlet_config::Config;
+use gauntlet_lake::Lake;
+use gauntlet_log::{EventLog, LocalLog};
+use gauntlet_processor::machine::Definition;
+use gauntlet_processor::worker::Worker;
+use gauntlet_runtime::{Options, Parts, Running};
+use gauntlet_views::EmbeddedStore;
+use gauntlet_wire::Codec;
+
+use crate::data::LakeData;
+use crate::projecting::Projecting;
+use crate::report::Refusal;
+
+/// Machines, in pipeline order.
+pub fn definitions() -> Vec<Definition> {
+    vec![gauntlet_market_data::DEFINITION, gauntlet_experiments::DEFINITION, gauntlet_tuner::DEFINITION]
+}
+
+/// Workers, in pipeline order.
+pub fn workers() -> Vec<Arc<dyn Worker>> {
+    vec![
+        Arc::new(gauntlet_market_data::Snapshots),
+        Arc::new(gauntlet_trainer::Trainer::default()),
+        Arc::new(gauntlet_evaluator::Evaluator),
+    ]
+}
+
+/// An open directory.
+pub struct Node {
+    /// The log.
+    pub log: Arc<dyn EventLog>,
+    /// The codec.
+    pub codec: Codec,
+    /// The views.
+    pub views: Arc<EmbeddedStore>,
+    /// The lake.
+    pub lake: Arc<Lake>,
+    /// The configuration.
+    pub config: Config,
+    /// Raised by a signal.
+    pub interrupted: Arc<AtomicBool>,
+}
+
+impl Node {
+    /// Opens the directory; one process at a time.
+    pub fn open(config: &Config, interrupted: Arc<AtomicBool>) -> Result<Node, Refusal> {
+        let dir = &config.dir;
+        std::fs::create_dir_all(dir).map_err(|error| {
+            Refusal::Outside(format!("cannot create {}: {error}; choose another directory with --dir", dir.display()))
+        })?;
+        let log: Arc<dyn EventLog> = Arc::new(LocalLog::open(&dir.join("log.redb"))?);
+        let views = Arc::new(EmbeddedStore::open(&dir.join("views.redb"))?);
+        let lake = Arc::new(Lake::open(dir.join("lake"))?);
+        lake.remove_leftovers()?;
+        let node = Node { log, codec: Codec::default(), views, lake, config: config.clone(), interrupted };
+        gauntlet_runtime::create_topics(&*node.log, config.topics.partitions)?;
+        Ok(node)
+    }
+
+    /// Whether a directory has been used before.
+    pub fn exists(dir: &Path) -> bool {
+        dir.join("log.redb").exists()
+    }
+
+    /// Threads for expensive work.
+    pub fn workers(&self) -> usize {
+        match self.config.workers {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            workers => workers as usize,
+        }
+    }
+
+    /// What workers read and store.
+    pub fn data(&self) -> Arc<LakeData> {
+        Arc::new(LakeData::new(self.lake.clone(), self.log.clone(), self.codec.clone()))
+    }
+
+    /// Starts all processors.
+    pub fn start(&self) -> Result<Running, Refusal> {
+        let runtime = &self.config.runtime;
+        let options = Options {
+            workers: self.workers(),
+            batch_records: runtime.batch_records as usize,
+            poll_timeout: Duration::from_millis(u64::from(runtime.poll_timeout_ms)),
+            snapshot_every_records: runtime.snapshot_every_records as usize,
+            worker_queue: runtime.worker_queue as usize,
+            projector_batch: runtime.projector_batch as usize,
+            partitions: self.config.topics.partitions,
+        };
+        let progress = {
+            let views = self.views.clone();
+            move || crate::projecting::progress(&views)
+        };
+        let parts = Parts {
+            log: self.log.clone(),
+            codec: self.codec.clone(),
+            definitions: definitions(),
+            workers: workers(),
+            data: self.data(),
+            projection: Some((Box::new(Projecting::new(self.views.clone())), Box::new(progress))),
+        };
+        Ok(gauntlet_runtime::start(parts, options)?)
+    }
+
+    /// Brings the views up to the end of the log without running anything else.
+    pub fn catch_up(&self) -> Result<(), Refusal> {
+        let mut projection = Projecting::new(self.views.clone());
+        gauntlet_runtime::project_all(&*self.log, &self.codec, &mut projection)
+            .map_err(|error| Refusal::Outside(error.to_string()))
+    }
+
+    /// Whether a signal has asked the command to end.
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
+    /// Waits until `done` answers something; ends early on a failure or a signal.
+    pub fn wait_for<T>(
+        &self,
+        running: &Running,
+        mut done: impl FnMut() -> Result<Option<T>, Refusal>,
+    ) -> Result<T, Refusal> {
+        loop {
+            if let Some(value) = done()? {
+                return Ok(value);
+            }
+            if let Some(failure) = running.failure() {
+                return Err(failure.into());
+            }
+            if self.is_interrupted() {
+                return Err(Refusal::Interrupted);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Where a running `up` says how to reach it.
+    pub fn address_file(dir: &Path) -> PathBuf {
+        dir.join("up.json")
+    }
+}

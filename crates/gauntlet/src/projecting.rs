@@ -1,0 +1,53 @@
+//! The projector over the embedded views: rows of `gauntlet_projector`, progress beside them.
+
+use std::sync::Arc;
+
+use gauntlet_domain::Recorded;
+use gauntlet_log::{Positions, TopicPartition};
+use gauntlet_runtime::{Projection, ProjectionError};
+use gauntlet_views::{EmbeddedStore, Progress, ViewError, ViewStore};
+
+/// The projection.
+pub struct Projecting {
+    views: Arc<EmbeddedStore>,
+}
+
+impl Projecting {
+    /// Into these views.
+    pub fn new(views: Arc<EmbeddedStore>) -> Projecting {
+        Projecting { views }
+    }
+}
+
+impl Projection for Projecting {
+    fn topics(&self) -> Vec<&'static str> {
+        gauntlet_projector::TOPICS.to_vec()
+    }
+
+    fn progress(&self) -> Result<Positions, ProjectionError> {
+        progress(&self.views)
+    }
+
+    fn write(&mut self, events: &[Recorded], positions: &Positions) -> Result<(), ProjectionError> {
+        let rows: Vec<_> = events.iter().flat_map(gauntlet_projector::rows).collect();
+        let progress: Vec<Progress> = positions
+            .iter()
+            .map(|(place, next)| Progress {
+                topic: place.topic.clone(),
+                partition: place.partition,
+                next_offset: *next,
+            })
+            .collect();
+        self.views.write(&rows, &progress).map_err(from_views)
+    }
+}
+
+/// How far the views have come.
+pub fn progress(views: &EmbeddedStore) -> Result<Positions, ProjectionError> {
+    let progress = views.progress().map_err(from_views)?;
+    Ok(progress.into_iter().map(|p| (TopicPartition::new(p.topic, p.partition), p.next_offset)).collect())
+}
+
+fn from_views(error: ViewError) -> ProjectionError {
+    ProjectionError { message: error.to_string() }
+}

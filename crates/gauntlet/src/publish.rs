@@ -1,0 +1,46 @@
+//! Publishing from outside: nothing that lies on the log already is appended again.
+
+use std::collections::HashSet;
+
+use gauntlet_domain::{Event, EventId};
+use gauntlet_log::{NewRecord, TopicPartition, partition_for};
+use gauntlet_runtime::{clock, restore};
+use gauntlet_runtime::events::{self, Cause};
+use gauntlet_wire::{headers, topic_of};
+
+use crate::node::Node;
+use crate::report::Refusal;
+
+/// Ids of the events that a key's partition of the event's topic holds already.
+pub fn published(node: &Node, event: &Event) -> Result<HashSet<EventId>, Refusal> {
+    let topic = topic_of(event.kind()).name;
+    let partitions = node.log.partitions(topic)?;
+    let place = TopicPartition::new(topic, partition_for(event.key().as_bytes(), partitions));
+    let (start, end) = node.log.bounds(&place)?;
+    let mut ids = HashSet::new();
+    restore::for_each(&*node.log, &place, start, end, |record| {
+        ids.extend(headers::event_id(&record.headers));
+        Ok(())
+    })?;
+    Ok(ids)
+}
+
+/// The record of an event from outside.
+pub fn record(node: &Node, event: &Event, source: &str) -> Result<NewRecord, Refusal> {
+    Ok(events::record(&node.codec, event, Cause::outside(source, clock::now()))?)
+}
+
+/// Appends the events that are not there yet, as one. True when anything was appended.
+pub fn publish_once(node: &Node, source: &str, wanted: &[Event]) -> Result<bool, Refusal> {
+    let mut records = Vec::new();
+    for event in wanted {
+        if !published(node, event)?.contains(&event.id()) {
+            records.push(record(node, event, source)?);
+        }
+    }
+    let any = !records.is_empty();
+    if any {
+        node.log.append(records)?;
+    }
+    Ok(any)
+}
