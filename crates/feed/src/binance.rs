@@ -216,7 +216,8 @@ mod tests {
 
     #[test]
     fn a_change_of_the_book_is_a_time_without_a_price() {
-        let depth = r#"1 {"stream":"btcusdt@depth@0ms","data":{"e":"depthUpdate","E":7,"T":6,"s":"BTCUSDT"}}"#;
+        let depth =
+            r#"1 {"stream":"btcusdt@depth@0ms","data":{"e":"depthUpdate","E":7,"T":6,"s":"BTCUSDT"}}"#;
         let tick = line(depth).unwrap().unwrap();
         assert_eq!((tick.kind, tick.time, tick.price), (TickKind::Book, 6_000_000, 0));
         let snapshot = r#"1 {"lastUpdateId":5,"E":9,"T":8,"bids":[],"asks":[]}"#;

@@ -35,7 +35,8 @@ impl LakeData {
     /// Bars of an instrument and spec in a range, in order of their open times.
     fn bars_on_log(&self, due: &SnapshotDue) -> Result<Vec<Bar>, LogError> {
         let partitions = self.log.partitions(MARKET_BARS.name)?;
-        let place = TopicPartition::new(MARKET_BARS.name, partition_for(due.instrument.as_bytes(), partitions));
+        let place =
+            TopicPartition::new(MARKET_BARS.name, partition_for(due.instrument.as_bytes(), partitions));
         let (start, end) = self.log.bounds(&place)?;
         let mut bars = Vec::new();
         restore::for_each(&*self.log, &place, start, end, |record| {
@@ -98,5 +99,9 @@ impl Data for LakeData {
 
 /// A full disk is waited for; damage and loss are answers.
 fn from_lake(error: &LakeError) -> DataError {
-    if error.retry_helps() { DataError::Retry(error.to_string()) } else { DataError::Unavailable(error.to_string()) }
+    if error.retry_helps() {
+        DataError::Retry(error.to_string())
+    } else {
+        DataError::Unavailable(error.to_string())
+    }
 }

@@ -209,7 +209,8 @@ fn start_logging(resolved: &Resolved) {
         LogLevel::Debug => tracing::Level::DEBUG,
         LogLevel::Trace => tracing::Level::TRACE,
     };
-    let lines = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false);
+    let lines =
+        tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false);
     // Already set only in tests that run the binary's parts in one process.
     let _ = match resolved.config.logging.format {
         LogFormat::Text => lines.try_init(),

@@ -53,7 +53,10 @@ impl Node {
     pub fn open(config: &Config, interrupted: Arc<AtomicBool>) -> Result<Node, Refusal> {
         let dir = &config.dir;
         std::fs::create_dir_all(dir).map_err(|error| {
-            Refusal::Outside(format!("cannot create {}: {error}; choose another directory with --dir", dir.display()))
+            Refusal::Outside(format!(
+                "cannot create {}: {error}; choose another directory with --dir",
+                dir.display()
+            ))
         })?;
         let log: Arc<dyn EventLog> = Arc::new(LocalLog::open(&dir.join("log.redb"))?);
         let views = Arc::new(EmbeddedStore::open(&dir.join("views.redb"))?);

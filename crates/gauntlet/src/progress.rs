@@ -17,7 +17,8 @@ impl Step {
     /// Begins a step of `total` units; `unit` is `bytes` for sizes.
     pub fn begin(label: &str, total: u64, unit: &str, quiet: bool) -> Step {
         let terminal = std::io::stderr().is_terminal();
-        let target = if terminal && !quiet { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target =
+            if terminal && !quiet { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(total), target);
         let count = if unit == "bytes" { "{bytes}/{total_bytes}" } else { "{pos}/{len}" };
         let template = format!("{{msg:26}} {{bar:32}} {count} {unit} {{elapsed}}");

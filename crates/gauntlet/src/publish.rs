@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use gauntlet_domain::{Event, EventId};
 use gauntlet_log::{NewRecord, TopicPartition, partition_for};
-use gauntlet_runtime::{clock, restore};
 use gauntlet_runtime::events::{self, Cause};
+use gauntlet_runtime::{clock, restore};
 use gauntlet_wire::{headers, topic_of};
 
 use crate::node::Node;

@@ -80,7 +80,10 @@ impl Request {
                 let (id, note) = submit::submit(node, submission)?;
                 match (submission.wait, running) {
                     (true, Some(running)) => submit::wait(node, running, id, quiet),
-                    _ => Ok(Report::done(serde_json::json!({ "experiment_id": id, "status": "submitted" }), note)),
+                    _ => Ok(Report::done(
+                        serde_json::json!({ "experiment_id": id, "status": "submitted" }),
+                        note,
+                    )),
                 }
             }
             Request::Cancel { id, reason } => submit::cancel(node, id, reason),

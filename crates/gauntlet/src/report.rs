@@ -70,9 +70,10 @@ impl From<LogError> for Refusal {
     fn from(error: LogError) -> Refusal {
         let text = error.to_string();
         match error {
-            LogError::InUse { .. } | LogError::DiskFull { .. } | LogError::Fenced { .. } | LogError::Store(_) => {
-                Refusal::Outside(text)
-            }
+            LogError::InUse { .. }
+            | LogError::DiskFull { .. }
+            | LogError::Fenced { .. }
+            | LogError::Store(_) => Refusal::Outside(text),
             LogError::PartitionsDiffer { .. } | LogError::NewerFormat { .. } => Refusal::BadInput(text),
             _ => Refusal::Broken(text),
         }
@@ -102,7 +103,11 @@ impl From<LakeError> for Refusal {
 
 impl From<Failure> for Refusal {
     fn from(failure: Failure) -> Refusal {
-        if failure.outside { Refusal::Outside(failure.to_string()) } else { Refusal::Broken(failure.to_string()) }
+        if failure.outside {
+            Refusal::Outside(failure.to_string())
+        } else {
+            Refusal::Broken(failure.to_string())
+        }
     }
 }
 

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gauntlet_log::{
-    Assignment, Commit, CommitOutcome, EventLog, LogError, Member, Polled, Positions, Record, StateSnapshot, Task,
-    TopicPartition,
+    Assignment, Commit, CommitOutcome, EventLog, LogError, Member, Polled, Positions, Record, StateSnapshot,
+    Task, TopicPartition,
 };
 use gauntlet_processor::machine::{Definition, Inputs, Machine};
 use gauntlet_wire::Codec;
 
+use crate::clock;
 use crate::dead_letter::dead_letter;
 use crate::events::{self, Cause};
 use crate::restore::{Race, committed_of, restore};
 use crate::running::{Options, SlotError, Stop};
-use crate::clock;
 
 /// A task at work.
 struct Live {
@@ -142,7 +142,8 @@ fn snapshots<'a>(
         live.since_snapshot = 0;
         let bytes = live.machine.save()?;
         let positions = live.positions.clone();
-        snapshots.push((live.task.id, StateSnapshot { version: definition.version.into(), positions, bytes }));
+        snapshots
+            .push((live.task.id, StateSnapshot { version: definition.version.into(), positions, bytes }));
     }
     Ok(snapshots)
 }

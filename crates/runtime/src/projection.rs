@@ -1,6 +1,5 @@
 //! A projection's thread: reads behind everything and writes rows with its own progress beside them.
 
-
 use gauntlet_domain::Recorded;
 use gauntlet_log::{EventLog, Positions, TopicPartition};
 use gauntlet_wire::Codec;
@@ -75,7 +74,6 @@ pub(crate) fn is_caught_up(
     }
     Ok(true)
 }
-
 
 /// Brings a projection up to the end of the log and returns.
 pub fn project_all(

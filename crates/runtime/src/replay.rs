@@ -11,11 +11,11 @@ use gauntlet_processor::machine::{Definition, Inputs};
 use gauntlet_processor::worker::{Data, Worker};
 use gauntlet_wire::{Codec, headers, topic_of};
 
+use crate::clock;
 use crate::digest::event_hash;
 use crate::events::{self, Cause};
 use crate::restore::{Feeder, committed_of, for_each, races};
 use crate::worker_slot::answer;
-use crate::clock;
 
 /// An event that differs.
 #[derive(Debug, Clone)]
@@ -160,7 +160,9 @@ impl Replay<'_> {
     fn tasks(&self, definition: &Definition) -> Result<Vec<Task>, LogError> {
         let mut all = Vec::new();
         for topic in definition.topics {
-            all.extend((0..self.log.partitions(topic)?).map(|partition| TopicPartition::new(*topic, partition)));
+            all.extend(
+                (0..self.log.partitions(topic)?).map(|partition| TopicPartition::new(*topic, partition)),
+            );
         }
         Ok(match definition.inputs {
             Inputs::Single => vec![Task { id: 0, partitions: all }],
@@ -185,7 +187,11 @@ impl Replay<'_> {
         Ok(expected)
     }
 
-    fn each_recorded_by(&self, writer: &str, mut visit: impl FnMut(EventId, &Record)) -> Result<(), LogError> {
+    fn each_recorded_by(
+        &self,
+        writer: &str,
+        mut visit: impl FnMut(EventId, &Record),
+    ) -> Result<(), LogError> {
         for topic in gauntlet_wire::CATALOGUE.iter().filter(|topic| topic.writer == writer) {
             for partition in 0..self.log.partitions(topic.name)? {
                 let place = TopicPartition::new(topic.name, partition);
@@ -219,8 +225,14 @@ impl Replay<'_> {
     fn hash(&self, event: &Event) -> Result<ContentHash, LogError> {
         let value = self.codec.encode(event).map_err(|error| LogError::Store(error.to_string()))?;
         let place = TopicPartition::new(topic_of(event.kind()).name, 0);
-        let record =
-            Record { partition: place, offset: 0, key: vec![], headers: vec![], value: Some(value), timestamp_micros: 0 };
+        let record = Record {
+            partition: place,
+            offset: 0,
+            key: vec![],
+            headers: vec![],
+            value: Some(value),
+            timestamp_micros: 0,
+        };
         Ok(event_hash(self.codec, &record))
     }
 
@@ -253,6 +265,10 @@ impl Replay<'_> {
 }
 
 /// A record as it would be written now, for tools that write by hand.
-pub fn outside_record(codec: &Codec, event: &Event, source: &str) -> Result<gauntlet_log::NewRecord, gauntlet_wire::WireError> {
+pub fn outside_record(
+    codec: &Codec,
+    event: &Event,
+    source: &str,
+) -> Result<gauntlet_log::NewRecord, gauntlet_wire::WireError> {
     events::record(codec, event, Cause::outside(source, clock::now()))
 }

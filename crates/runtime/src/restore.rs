@@ -193,10 +193,12 @@ pub fn restore(
     let to = committed_of(&log.committed(definition.name)?, task);
     let mut machine = (definition.create)();
     let mut from: Positions = to.keys().map(|place| (place.clone(), 0)).collect();
-    let snapshot = log.snapshot(definition.name, task.id)?.filter(|snapshot| snapshot.version == definition.version);
+    let snapshot =
+        log.snapshot(definition.name, task.id)?.filter(|snapshot| snapshot.version == definition.version);
     if let Some(snapshot) = snapshot {
         // A snapshot ahead of the committed positions cannot be: both are written as one.
-        let usable = snapshot.positions.iter().all(|(place, offset)| to.get(place).is_some_and(|end| offset <= end));
+        let usable =
+            snapshot.positions.iter().all(|(place, offset)| to.get(place).is_some_and(|end| offset <= end));
         if usable && machine.restore(&snapshot.bytes).is_ok() {
             from.extend(snapshot.positions);
         } else {

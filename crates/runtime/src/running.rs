@@ -11,9 +11,9 @@ use gauntlet_processor::machine::{Definition, StateError};
 use gauntlet_processor::worker::{Data, Worker};
 use gauntlet_wire::{CATALOGUE, Codec, WireError};
 
+use crate::machine_slot;
 use crate::projection::{self, Projection, ProjectionError};
 use crate::worker_slot::{Pool, WorkerSlot, panic_message};
-use crate::machine_slot;
 
 /// Sizes and times; none of them changes a result.
 #[derive(Debug, Clone, Copy)]
@@ -113,7 +113,10 @@ pub struct Parts {
     /// What workers read and store.
     pub data: Arc<dyn Data>,
     /// The projection, and a way to ask how far it has come.
-    pub projection: Option<(Box<dyn Projection>, Box<dyn Fn() -> Result<gauntlet_log::Positions, ProjectionError> + Send + Sync>)>,
+    pub projection: Option<(
+        Box<dyn Projection>,
+        Box<dyn Fn() -> Result<gauntlet_log::Positions, ProjectionError> + Send + Sync>,
+    )>,
 }
 
 /// Creates the catalogue's topics and their dead letters.
@@ -148,7 +151,8 @@ pub fn start(parts: Parts, options: Options) -> Result<Running, LogError> {
         })?;
     }
     for worker in parts.workers {
-        let (log, codec, data, pool) = (parts.log.clone(), parts.codec.clone(), parts.data.clone(), pool.clone());
+        let (log, codec, data, pool) =
+            (parts.log.clone(), parts.codec.clone(), parts.data.clone(), pool.clone());
         running.spawn(worker.name(), move |stop| {
             let (log, codec) = (&*log, &codec);
             WorkerSlot { log, codec, worker, data, pool: &pool, options: &options, stop }.run(0)
@@ -158,7 +162,9 @@ pub fn start(parts: Parts, options: Options) -> Result<Running, LogError> {
         running.projected = projection.topics();
         running.progress = Some(progress);
         let (log, codec) = (parts.log.clone(), parts.codec);
-        running.spawn("projector", move |stop| projection::run(&*log, &codec, &mut *projection, &options, stop))?;
+        running.spawn("projector", move |stop| {
+            projection::run(&*log, &codec, &mut *projection, &options, stop)
+        })?;
     }
     Ok(running)
 }
@@ -175,7 +181,9 @@ impl Running {
             let ended = catch_unwind(AssertUnwindSafe(|| body(&stop)));
             let (message, outside) = match ended {
                 Ok(Ok(())) => return,
-                Ok(Err(error)) => (error.to_string(), matches!(error, SlotError::Log(_) | SlotError::Projection(_))),
+                Ok(Err(error)) => {
+                    (error.to_string(), matches!(error, SlotError::Log(_) | SlotError::Projection(_)))
+                }
                 Err(panic) => (format!("panicked: {}", panic_message(&*panic)), false),
             };
             tracing::error!(processor = name, %message, "processor failed");
@@ -199,7 +207,8 @@ impl Running {
     /// on its way; the ends are read last, so nothing can slip in between.
     pub fn is_quiet(&self) -> Result<bool, LogError> {
         let readers = self.definitions.iter().map(|d| (d.name, d.topics.to_vec()));
-        let readers: Vec<_> = readers.chain(self.workers.iter().map(|w| (w.name(), vec![w.topic()]))).collect();
+        let readers: Vec<_> =
+            readers.chain(self.workers.iter().map(|w| (w.name(), vec![w.topic()]))).collect();
         let mut read = Vec::new();
         for (name, topics) in &readers {
             read.push((self.log.committed(name)?, topics));

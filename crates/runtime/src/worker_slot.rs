@@ -17,10 +17,10 @@ use gauntlet_log::{
 use gauntlet_processor::worker::{Data, Worker};
 use gauntlet_wire::Codec;
 
+use crate::clock;
 use crate::dead_letter::dead_letter;
 use crate::events::{self, Cause};
 use crate::running::{Options, SlotError, Stop};
-use crate::clock;
 
 /// How long a request that could not be answered yet rests.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
@@ -81,7 +81,8 @@ pub(crate) fn answer(worker: &dyn Worker, request: &Event, data: &dyn Data) -> R
 /// The text of a panic.
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without a message".into())
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a message".into())
 }
 
 /// One request on its way.
@@ -109,8 +110,7 @@ impl WorkerSlot<'_> {
     pub(crate) fn run(&self, slot: u32) -> Result<(), SlotError> {
         let name = self.worker.name();
         let topics = vec![self.worker.topic().to_owned()];
-        let member =
-            Member { processor: name.into(), slot, topics, assignment: Assignment::CoPartitioned };
+        let member = Member { processor: name.into(), slot, topics, assignment: Assignment::CoPartitioned };
         let Some(jobs) = self.pool.sender() else { return Ok(()) };
         'joined: loop {
             let mut port = self.log.join(member.clone())?;
@@ -238,7 +238,8 @@ impl WorkerSlot<'_> {
         in_flight: &mut BTreeMap<TopicPartition, VecDeque<InFlight>>,
         resting: &mut Vec<(Instant, TopicPartition, u64, Arc<Recorded>)>,
     ) -> Result<(), SlotError> {
-        let entry = in_flight.get_mut(&partition).and_then(|queue| queue.iter_mut().find(|job| job.offset == offset));
+        let entry =
+            in_flight.get_mut(&partition).and_then(|queue| queue.iter_mut().find(|job| job.offset == offset));
         let Some(entry) = entry else { return Ok(()) };
         match answered {
             Answered::Retry(why) => {

@@ -4,9 +4,10 @@
 
 use std::ops::Range;
 
-use gauntlet_backtest::model::{Artifact, Features, Labels, fit};
-use gauntlet_backtest::{Account, BacktestError, Bars, Costs, Outcome, Signals, run};
+use gauntlet_backtest::model::{Artifact, Features, Labels, ModelConfig, fit};
+use gauntlet_backtest::{Account, BacktestError, Bars, Costs, Outcome, Signals, Target, run};
 use gauntlet_domain::experiment::{FoldRange, Parameters, TrialPlan};
+use gauntlet_quant::indicators::Series;
 
 use crate::model::{Model, account, costs};
 
@@ -14,13 +15,25 @@ use crate::model::{Model, account, costs};
 pub struct Walk<'a> {
     plan: &'a TrialPlan,
     bars: &'a Bars,
-    model: Model,
     costs: Costs,
     account: Account,
-    /// Signals of a rule over all bars; a learned model has others in each fold.
-    signals: Option<Signals>,
-    /// Features of a learned model over all bars.
-    features: Option<Features>,
+    prepared: Prepared,
+}
+
+/// What the folds share. Features and stops at a bar are functions of the bars up to it, so computing them once over
+/// all bars tells no fold anything of what comes later.
+enum Prepared {
+    /// Signals of a rule.
+    Rule(Signals),
+    /// What a model is fitted to; its signals are others in each fold.
+    Learned(Learner),
+}
+
+/// A model to be learned, with its features of all bars.
+struct Learner {
+    config: ModelConfig,
+    features: Features,
+    stop_distances: Option<Series>,
 }
 
 /// A model against its hold-out.
@@ -35,36 +48,46 @@ pub struct Held {
 
 impl<'a> Walk<'a> {
     /// Prepares a model for the folds over the tuning bars.
-    pub fn new(plan: &'a TrialPlan, parameters: &Parameters, bars: &'a Bars) -> Result<Walk<'a>, BacktestError> {
-        let model = Model::of(plan, parameters)?;
-        let (signals, features) = match &model {
-            Model::Rule(rule) => (Some(rule.signals(bars)), None),
-            Model::Learned(config) => (None, Some(Features::of(bars, &config.features))),
+    pub fn new(
+        plan: &'a TrialPlan,
+        parameters: &Parameters,
+        bars: &'a Bars,
+    ) -> Result<Walk<'a>, BacktestError> {
+        let prepared = match Model::of(plan, parameters)? {
+            Model::Rule(rule) => Prepared::Rule(rule.signals(bars)),
+            Model::Learned(config) => Prepared::Learned(Learner::new(config, bars)),
         };
         let (costs, account) = (costs(&plan.costs), account(&plan.account));
         costs.validate()?;
         account.validate()?;
-        Ok(Walk { plan, bars, model, costs, account, signals, features })
+        Ok(Walk { plan, bars, costs, account, prepared })
     }
 
     /// Runs one fold; gives the judged bars and what happened there.
     pub fn fold(&self, index: usize) -> Result<(Range<usize>, Outcome), BacktestError> {
-        let fold = self.plan.folds[index];
-        let test = range(fold.test_from, fold.test_to);
-        let outcome = match (&self.model, &self.signals, &self.features) {
-            (Model::Learned(config), _, Some(features)) => {
-                let train = range(fold.train_from, fold.train_to);
-                let holes = embargoed(&self.plan.folds[..index], self.plan.embargo_bars);
-                let labels = Labels::of(self.bars, train, config.horizon_bars, config.label_threshold);
-                let (features, labels) = without(features, &labels, &holes);
-                let artifact = fit(&features, &labels, config, self.plan.seed as u64)?;
-                let signals = artifact.signals(&self.bars.slice(0..test.end));
-                run(self.bars, test.clone(), &signals, &self.costs, &self.account)
+        let test = range(self.plan.folds[index].test_from, self.plan.folds[index].test_to);
+        let play = |signals: &Signals| run(self.bars, test.clone(), signals, &self.costs, &self.account);
+        let outcome = match &self.prepared {
+            Prepared::Rule(signals) => play(signals),
+            Prepared::Learned(learner) => {
+                play(&learner.signals(&self.fit(learner, index)?, test.clone(), &self.costs))
             }
-            (_, Some(signals), _) => run(self.bars, test.clone(), signals, &self.costs, &self.account),
-            _ => Outcome::default(),
         };
         Ok((test, outcome))
+    }
+
+    /// The model as it is fitted for one fold; none for a rule.
+    pub fn artifact(&self, index: usize) -> Result<Option<Artifact>, BacktestError> {
+        match &self.prepared {
+            Prepared::Rule(_) => Ok(None),
+            Prepared::Learned(learner) => self.fit(learner, index).map(Some),
+        }
+    }
+
+    fn fit(&self, learner: &Learner, index: usize) -> Result<Artifact, BacktestError> {
+        let fold = self.plan.folds[index];
+        let holes = embargoed(&self.plan.folds[..index], self.plan.embargo_bars);
+        learner.fit(self.bars, range(fold.train_from, fold.train_to), &holes, self.plan.seed)
     }
 }
 
@@ -75,19 +98,57 @@ pub fn hold_out(
     joined: &Bars,
     tuning_bars: usize,
 ) -> Result<Held, BacktestError> {
-    let model = Model::of(plan, parameters)?;
     let held = tuning_bars..joined.len();
-    let (signals, artifact) = match &model {
+    let (costs, account) = (costs(&plan.costs), account(&plan.account));
+    let (signals, artifact) = match Model::of(plan, parameters)? {
         Model::Rule(rule) => (rule.signals(joined), None),
         Model::Learned(config) => {
-            let tuning = joined.slice(0..tuning_bars);
-            let labels = Labels::of(&tuning, 0..tuning_bars, config.horizon_bars, config.label_threshold);
-            let artifact = fit(&Features::of(&tuning, &config.features), &labels, config, plan.seed as u64)?;
-            (artifact.signals(joined), Some(artifact))
+            let learner = Learner::new(config, joined);
+            let artifact = learner.fit(joined, 0..tuning_bars, &[], plan.seed)?;
+            (learner.signals(&artifact, held.clone(), &costs), Some(artifact))
         }
     };
-    let outcome = run(joined, held.clone(), &signals, &costs(&plan.costs), &account(&plan.account));
+    let outcome = run(joined, held.clone(), &signals, &costs, &account);
     Ok(Held { outcome, range: held, artifact })
+}
+
+impl Learner {
+    fn new(config: ModelConfig, bars: &Bars) -> Learner {
+        let features = Features::of(bars, &config.features);
+        let stop_distances = config.stop.map(|stop| stop.distances(bars));
+        Learner { config, features, stop_distances }
+    }
+
+    /// Fits the model to the bars of `train` that are in no hole. No label knows a price after `train`.
+    fn fit(
+        &self,
+        bars: &Bars,
+        train: Range<usize>,
+        holes: &[Range<usize>],
+        seed: i64,
+    ) -> Result<Artifact, BacktestError> {
+        let labels = Labels::of(bars, train, self.config.horizon_bars, self.config.label_threshold);
+        if holes.is_empty() {
+            return fit(&self.features, &labels, &self.config, seed as u64);
+        }
+        let (features, labels) = without(&self.features, &labels, holes);
+        fit(&features, &labels, &self.config, seed as u64)
+    }
+
+    /// The signals that can fill in `test`: those of [`Artifact::signals`], to the last bit, without asking the model
+    /// about bars that no order of the segment comes from. Earlier bars are flat here and are never read.
+    fn signals(&self, artifact: &Artifact, test: Range<usize>, costs: &Costs) -> Signals {
+        let first = test.start.saturating_sub(1).saturating_sub(costs.latency_bars as usize);
+        let threshold = artifact.config.threshold;
+        let target = |bar: usize| match self.features.row(bar).map(|row| artifact.predict_proba(row)) {
+            Some(probability) if probability > 0.5 + threshold => Target::Long,
+            Some(probability) if probability < 0.5 - threshold => Target::Short,
+            _ => Target::Flat,
+        };
+        let mut targets = vec![Target::Flat; first];
+        targets.extend((first..test.end).map(target));
+        Signals { targets, stop_distances: self.stop_distances.clone() }
+    }
 }
 
 fn range(from: i64, to: i64) -> Range<usize> {
@@ -96,7 +157,11 @@ fn range(from: i64, to: i64) -> Range<usize> {
 
 /// Bars after earlier test segments that later folds may not learn from.
 fn embargoed(earlier: &[FoldRange], bars: i64) -> Vec<Range<usize>> {
-    earlier.iter().map(|fold| range(fold.test_to, fold.test_to + bars)).filter(|hole| !hole.is_empty()).collect()
+    earlier
+        .iter()
+        .map(|fold| range(fold.test_to, fold.test_to + bars))
+        .filter(|hole| !hole.is_empty())
+        .collect()
 }
 
 /// Features and labels with the holes cut out, joined without gaps.
@@ -110,4 +175,75 @@ fn without(features: &Features, labels: &Labels, holes: &[Range<usize>]) -> (Fea
         }
     }
     (kept, Labels { first: 0, up })
+}
+
+#[cfg(test)]
+mod tests {
+    use gauntlet_backtest::model::Estimator;
+    use gauntlet_backtest::{BarRow, ParamValue, Params};
+
+    use super::*;
+
+    fn bars(count: usize) -> Bars {
+        let row = |index: usize| {
+            let close = 100.0 + 10.0 * (index as f64 / 6.0).sin() + (index * 7919 % 13) as f64 / 13.0;
+            BarRow {
+                open: close,
+                high: close + 0.3,
+                low: close - 0.2,
+                close,
+                volume: 1.0,
+                ..BarRow::default()
+            }
+        };
+        (0..count).map(row).collect()
+    }
+
+    fn learner(estimator: Estimator, bars: &Bars) -> Learner {
+        let params: [(&str, ParamValue); 3] =
+            [("threshold", 0.05.into()), ("stop_atr", 2.0.into()), ("horizon_bars", 3.into())];
+        let params: Params = params.map(|(name, value)| (name.to_owned(), value)).into();
+        Learner::new(ModelConfig::build(estimator, &[], &params).unwrap(), bars)
+    }
+
+    #[test]
+    fn the_signals_of_a_segment_are_those_of_the_artifact_to_the_last_bit() {
+        let bars = bars(900);
+        for (estimator, latency_bars) in
+            [(Estimator::Logistic, 0), (Estimator::Gbdt, 0), (Estimator::Gbdt, 3)]
+        {
+            let learner = learner(estimator, &bars);
+            let artifact = learner.fit(&bars, 0..500, &[], 7).unwrap();
+            let costs = Costs { latency_bars, ..Costs::FREE };
+            let ours = learner.signals(&artifact, 600..800, &costs);
+            let theirs = artifact.signals(&bars.slice(0..800));
+            let first = 599 - latency_bars as usize;
+            assert_eq!(ours.targets.len(), 800);
+            for bar in first..800 {
+                let (ours, theirs) = (ours.get(bar).unwrap(), theirs.get(bar).unwrap());
+                assert_eq!(ours.target, theirs.target, "bar {bar}");
+                assert_eq!(ours.stop_distance.map(f64::to_bits), theirs.stop_distance.map(f64::to_bits));
+            }
+            let account =
+                Account { capital: 1e5, sizing: gauntlet_backtest::Sizing::Percent(95.0), allow_short: true };
+            let outcome = |signals| run(&bars, 600..800, signals, &costs, &account);
+            assert_eq!(outcome(&ours), outcome(&theirs));
+            assert!(!outcome(&ours).trades.is_empty(), "nothing was traded, nothing compared");
+        }
+    }
+
+    #[test]
+    fn a_row_in_a_hole_is_not_learned_from() {
+        let bars = bars(400);
+        let learner = learner(Estimator::Logistic, &bars);
+        let labels = Labels::of(&bars, 0..300, 3, 0.0);
+        let (features, kept) = without(&learner.features, &labels, &[150..160, 200..201]);
+        let rows = (0..297).filter(|bar| learner.features.row(*bar).is_some());
+        let rows: Vec<usize> = rows.filter(|bar| !(150..160).contains(bar) && *bar != 200).collect();
+        assert_eq!(kept.up.len(), rows.len());
+        for (index, bar) in rows.into_iter().enumerate() {
+            assert_eq!(features.row(index), learner.features.row(bar));
+            assert_eq!(kept.get(index), labels.get(bar));
+        }
+    }
 }

@@ -65,12 +65,19 @@ impl Segments {
     /// The key metrics, and the objective where it is not among them.
     pub fn key_metrics(&self, periods_per_year: f64, with_benchmark: bool, objective: &str) -> Metrics {
         let names = KEY_METRICS.into_iter().chain(std::iter::once(objective));
-        names.map(|name| (name.to_owned(), objective_of(self, name, periods_per_year, with_benchmark))).collect()
+        names
+            .map(|name| (name.to_owned(), objective_of(self, name, periods_per_year, with_benchmark)))
+            .collect()
     }
 }
 
 /// One metric by name, without computing the others where that is easy.
-pub fn objective_of(segments: &Segments, name: &str, periods_per_year: f64, with_benchmark: bool) -> Option<f64> {
+pub fn objective_of(
+    segments: &Segments,
+    name: &str,
+    periods_per_year: f64,
+    with_benchmark: bool,
+) -> Option<f64> {
     let returns = &segments.returns;
     let value = match name {
         "total_return" => metrics::total_return(returns),

@@ -29,19 +29,13 @@ impl Worker for Evaluator {
 
     fn run(&self, request: &Event, data: &dyn Data) -> Answer {
         let Event::EvaluationRequested(request) = request else { return Ok(Vec::new()) };
-        let plan = &request.plan;
-        let (tuning, holdout) = match (data.bars(&plan.data.content_hash), data.bars(&request.holdout.content_hash)) {
-            (Ok(tuning), Ok(holdout)) => (tuning, holdout),
-            (Err(DataError::Unavailable(why)), _) | (_, Err(DataError::Unavailable(why))) => {
-                return Ok(vec![failed(request, "data_unavailable", why)]);
-            }
-            (Err(retry), _) | (_, Err(retry)) => return Err(retry),
-        };
-        let joined: Bars = tuning.iter().chain(holdout.iter()).collect();
-        match evaluate(request, &joined, tuning.len(), data) {
+        match evaluate(request, data) {
             Ok(events) => Ok(events),
             Err(Failure::Training(error)) => Ok(vec![failed(request, "training_failed", error.to_string())]),
-            Err(Failure::Data(error)) => Err(error),
+            Err(Failure::Data(DataError::Unavailable(why))) => {
+                Ok(vec![failed(request, "data_unavailable", why)])
+            }
+            Err(Failure::Data(retry)) => Err(retry),
         }
     }
 
@@ -64,16 +58,20 @@ impl From<BacktestError> for Failure {
     }
 }
 
-fn evaluate(
-    request: &EvaluationRequested,
-    joined: &Bars,
-    tuning_bars: usize,
-    data: &dyn Data,
-) -> Result<Vec<Event>, Failure> {
+impl From<DataError> for Failure {
+    fn from(error: DataError) -> Failure {
+        Failure::Data(error)
+    }
+}
+
+fn evaluate(request: &EvaluationRequested, data: &dyn Data) -> Result<Vec<Event>, Failure> {
     let plan = &request.plan;
+    let tuning = data.bars(&plan.data.content_hash)?;
+    let holdout = data.bars(&request.holdout.content_hash)?;
+    let joined: Bars = tuning.iter().chain(holdout.iter()).collect();
+    let tuning: Bars = tuning.iter().collect();
     let years = plan.periods_per_year;
     let with_benchmark = plan.account.benchmark != "none";
-    let tuning = joined.slice(0..tuning_bars);
 
     let walk = Walk::new(plan, &request.parameters, &tuning)?;
     let mut walked = Segments::default();
@@ -93,14 +91,14 @@ fn evaluate(
         walked.push(&tuning, range, &outcome);
     }
 
-    let held = hold_out(plan, &request.parameters, joined, tuning_bars)?;
+    let held = hold_out(plan, &request.parameters, &joined, tuning.len())?;
     let mut held_segments = Segments::default();
-    held_segments.push(joined, held.range.clone(), &held.outcome);
+    held_segments.push(&joined, held.range.clone(), &held.outcome);
     let mut held_series = Series::new(request, "holdout");
-    held_series.push(joined, held.range.clone(), &held.outcome);
+    held_series.push(&joined, held.range.clone(), &held.outcome);
 
     let artifact = match &held.artifact {
-        Some(artifact) => Some(data.put_artifact(&artifact.to_bytes()).map_err(Failure::Data)?),
+        Some(artifact) => Some(data.put_artifact(&artifact.to_bytes())?),
         None => None,
     };
     let walk_value = objective_of(&walked, &plan.objective, years, with_benchmark);
@@ -129,17 +127,19 @@ fn evaluate(
 /// Whether the hold-out keeps enough of the walk-forward value: at least the share asked for of a gain, and not more
 /// than its inverse of a loss.
 fn judge(request: &EvaluationRequested, walked: Option<f64>, held: Option<f64>) -> (bool, String) {
-    let (name, keeps) = (&request.plan.objective, request.holdout_keeps);
-    let sign = if request.plan.maximize { 1.0 } else { -1.0 };
+    let EvaluationRequested { plan, holdout_keeps, .. } = request;
+    let name = &plan.objective;
     let (Some(walked), Some(held)) = (walked, held) else {
         return (false, format!("refused: {name} is undefined on the walk-forward or on the hold-out"));
     };
-    let score = walked * sign;
-    let needed = sign * if score >= 0.0 { score * keeps } else { score / keeps.max(f64::MIN_POSITIVE) };
-    let confirmed = if request.plan.maximize { held >= needed } else { held <= needed };
+    let gain = if plan.maximize { walked >= 0.0 } else { walked <= 0.0 };
+    let needed = if gain { walked * holdout_keeps } else { walked / holdout_keeps };
+    let confirmed = if plan.maximize { held >= needed } else { held <= needed };
     let word = if confirmed { "confirmed" } else { "refused" };
-    let bound = if request.plan.maximize { "at least" } else { "at most" };
-    let text = format!("{word}: {name} {held:.4} on the hold-out, {bound} {needed:.4} needed ({walked:.4} walked forward)");
+    let bound = if plan.maximize { "at least" } else { "at most" };
+    let text = format!(
+        "{word}: {name} {held:.4} on the hold-out, {bound} {needed:.4} needed ({walked:.4} walked forward)"
+    );
     (confirmed, text)
 }
 

@@ -1,17 +1,19 @@
 //! The decision and its fold.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use gauntlet_domain::experiment::*;
-use gauntlet_domain::market::SnapshotSealed;
+use gauntlet_domain::market::{CreateSnapshot, SnapshotSealed};
 use gauntlet_domain::spec::ExperimentSpec;
 use gauntlet_domain::{Event, ExperimentId, ModelId, SnapshotId};
 use gauntlet_processor::decider::{Decider, Fact, Folded};
 use gauntlet_processor::machine::{Definition, Inputs, Output};
+use gauntlet_search::Direction;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{data_ref, trial_plan};
-use crate::validate::validate;
+use crate::validate::{direction, validate};
 
 /// Experiments for the runtime.
 pub const DEFINITION: Definition = Definition {
@@ -36,17 +38,27 @@ pub struct State {
 }
 
 /// One experiment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Experiment {
     stage: Stage,
-    maximize: bool,
     objective: String,
+    direction: Direction,
     /// The document while the data are awaited; dropped once tuning has begun.
     waiting: Option<Waiting>,
-    /// The finalists once tuning has ended.
-    finalists: Option<Vec<ModelId>>,
-    /// Evaluations that have arrived, `None` for a failed one.
-    outcomes: BTreeMap<ModelId, (i64, Option<RankedModel>)>,
+    /// What tuning ended with.
+    ledger: Option<LedgerEntered>,
+    /// Evaluations that have arrived.
+    evaluations: BTreeMap<ModelId, Evaluation>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+enum Stage {
+    /// Its results were read before its submission: a restart reads one topic after the other.
+    #[default]
+    Announced,
+    Submitted,
+    Running,
+    Ended,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,11 +68,10 @@ struct Waiting {
     holdout: SnapshotId,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum Stage {
-    Submitted,
-    Running,
-    Ended,
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+enum Evaluation {
+    Completed(EvaluationCompleted),
+    Failed(EvaluationFailed),
 }
 
 impl Decider for Experiments {
@@ -70,67 +81,63 @@ impl Decider for Experiments {
         match input {
             Event::SubmitExperiment(command) => submit(state, command),
             Event::CancelExperiment(command) => cancel(state, command),
-            Event::SnapshotSealed(sealed) => sealed_outputs(state, sealed),
-            Event::LedgerEntered(ledger) => tuning_ended(state, ledger),
-            Event::EvaluationCompleted(outcome) => {
-                evaluated(state, outcome.experiment_id, outcome.model_id, outcome.trial, ranked(state, outcome))
-            }
-            Event::EvaluationFailed(outcome) => {
-                evaluated(state, outcome.experiment_id, outcome.model_id, outcome.trial, None)
-            }
+            Event::SnapshotSealed(sealed) => data_arrived(state, sealed),
+            Event::LedgerEntered(e) => result_arrived(state, e.experiment_id, input),
+            Event::EvaluationCompleted(e) => result_arrived(state, e.experiment_id, input),
+            Event::EvaluationFailed(e) => result_arrived(state, e.experiment_id, input),
             _ => Vec::new(),
         }
     }
 
     fn apply(state: &mut State, fact: Fact<'_>) {
+        let experiments = &mut state.experiments;
         match fact {
             Fact::Seen(Event::SnapshotSealed(sealed)) => {
                 state.snapshots.entry(sealed.snapshot_id).or_insert_with(|| sealed.clone());
             }
-            Fact::Seen(Event::LedgerEntered(ledger)) => {
-                if let Some(experiment) = state.experiments.get_mut(&ledger.experiment_id) {
-                    experiment.finalists.get_or_insert_with(|| ledger.finalists.clone());
+            Fact::Seen(input @ Event::LedgerEntered(LedgerEntered { experiment_id, .. }))
+            | Fact::Seen(input @ Event::EvaluationCompleted(EvaluationCompleted { experiment_id, .. }))
+            | Fact::Seen(input @ Event::EvaluationFailed(EvaluationFailed { experiment_id, .. })) => {
+                experiments.entry(*experiment_id).or_default().learn(input);
+            }
+            Fact::Emitted(Event::ExperimentSubmitted(submitted)) => {
+                if let Ok(spec) = serde_json::from_str(&submitted.document) {
+                    let experiment = experiments.entry(submitted.experiment_id).or_default();
+                    *experiment = std::mem::take(experiment).submitted(submitted, &spec);
                 }
+                state.places.insert(submitted.mandate.clone(), submitted.place);
             }
-            Fact::Seen(Event::EvaluationCompleted(outcome)) => {
-                let ranked = ranked(state, outcome);
-                remember(state, outcome.experiment_id, outcome.model_id, outcome.trial, ranked);
-            }
-            Fact::Seen(Event::EvaluationFailed(outcome)) => {
-                remember(state, outcome.experiment_id, outcome.model_id, outcome.trial, None);
-            }
-            Fact::Emitted(Event::ExperimentSubmitted(submitted)) => enter(state, submitted),
             Fact::Emitted(Event::ExperimentStarted(started)) => {
-                if let Some(experiment) = state.experiments.get_mut(&started.experiment_id) {
+                if let Some(experiment) = experiments.get_mut(&started.experiment_id) {
                     experiment.stage = Stage::Running;
                     experiment.waiting = None;
                 }
             }
-            Fact::Emitted(Event::ExperimentCompleted(e)) => end(state, e.experiment_id),
-            Fact::Emitted(Event::ExperimentCancelled(e)) => end(state, e.experiment_id),
-            Fact::Emitted(Event::ExperimentFailed(e)) => end(state, e.experiment_id),
+            Fact::Emitted(Event::ExperimentCompleted(ExperimentCompleted { experiment_id, .. }))
+            | Fact::Emitted(Event::ExperimentCancelled(ExperimentCancelled { experiment_id, .. }))
+            | Fact::Emitted(Event::ExperimentFailed(ExperimentFailed { experiment_id, .. })) => {
+                // Remembered so that its command is known, and nothing more; also when it failed before it had a place.
+                experiments
+                    .insert(*experiment_id, Experiment { stage: Stage::Ended, ..Experiment::default() });
+            }
             _ => {}
         }
     }
 }
 
 fn submit(state: &State, command: &SubmitExperiment) -> Vec<Output> {
-    if state.experiments.contains_key(&command.experiment_id) {
+    let experiment_id = command.experiment_id;
+    let announced = state.experiments.get(&experiment_id).cloned().unwrap_or_default();
+    if announced.stage != Stage::Announced {
         return Vec::new();
     }
-    let spec = match serde_json::from_str::<ExperimentSpec>(&command.document) {
-        Ok(spec) => spec,
-        Err(error) => return vec![failed(command.experiment_id, "invalid_document", error.to_string())],
-    };
-    let problems = validate(&spec);
-    let snapshots = spec.snapshots();
-    let (Ok((tuning, holdout)), true) = (snapshots, problems.is_empty()) else {
-        let detail = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-        return vec![failed(command.experiment_id, "invalid_document", detail)];
+    let (spec, tuning, holdout) = match read(&command.document) {
+        Ok(read) => read,
+        Err(detail) => return vec![failed(experiment_id, "invalid_document", detail)],
     };
     let mandate = spec.mandate();
     let submitted = ExperimentSubmitted {
-        experiment_id: command.experiment_id,
+        experiment_id,
         name: spec.name.clone(),
         place: state.places.get(&mandate).copied().unwrap_or(0) + 1,
         mandate,
@@ -139,188 +146,182 @@ fn submit(state: &State, command: &SubmitExperiment) -> Vec<Output> {
         tuning_snapshot: tuning.snapshot_id,
         holdout_snapshot: holdout.snapshot_id,
     };
-    let mut outputs = vec![Output::new(submitted)];
+    let mut outputs = vec![Output::new(submitted.clone())];
     let sealed = (state.snapshots.get(&tuning.snapshot_id), state.snapshots.get(&holdout.snapshot_id));
     if let (Some(tuning), Some(holdout)) = sealed {
-        outputs.push(start(command.experiment_id, &spec, tuning, holdout));
+        let experiment = announced.submitted(&submitted, &spec);
+        outputs.extend(experiment.start(experiment_id, &spec, tuning, holdout));
     }
     outputs
 }
 
-/// Tuning begins, or the data do not suffice.
-fn start(
-    experiment_id: ExperimentId,
-    spec: &ExperimentSpec,
-    tuning: &SnapshotSealed,
-    holdout: &SnapshotSealed,
-) -> Output {
-    if tuning.rows == 0 || holdout.rows == 0 {
-        let (range, part) = if tuning.rows == 0 { (tuning, "tuning") } else { (holdout, "the hold-out") };
-        let detail = format!(
-            "there is no {} bar of {} between {} and {}, which is what {part} needs: choose a period with data",
-            range.spec, range.instrument, range.from, range.to
-        );
-        return failed(experiment_id, "no_data", detail);
+/// The document and the snapshots that it asks for, or everything that is wrong with it.
+fn read(document: &str) -> Result<(ExperimentSpec, CreateSnapshot, CreateSnapshot), String> {
+    let spec: ExperimentSpec = serde_json::from_str(document).map_err(|error| error.to_string())?;
+    let problems: Vec<String> = validate(&spec).iter().map(ToString::to_string).collect();
+    if !problems.is_empty() {
+        return Err(problems.join("; "));
     }
-    match trial_plan(spec, data_ref(tuning)) {
-        Ok(plan) => Output::new(ExperimentStarted { experiment_id, plan, holdout: data_ref(holdout) }),
-        Err(error) => failed(experiment_id, "too_few_bars", error.to_string()),
-    }
+    let (tuning, holdout) = spec.snapshots().map_err(|error| error.to_string())?;
+    Ok((spec, tuning, holdout))
 }
 
 fn cancel(state: &State, command: &CancelExperiment) -> Vec<Output> {
-    match state.experiments.get(&command.experiment_id) {
-        Some(experiment) if experiment.stage != Stage::Ended => {
-            let (experiment_id, reason) = (command.experiment_id, command.reason.clone());
+    let (experiment_id, reason) = (command.experiment_id, command.reason.clone());
+    match state.experiments.get(&experiment_id).map(|experiment| experiment.stage) {
+        Some(Stage::Submitted | Stage::Running) => {
             vec![Output::raced(ExperimentCancelled { experiment_id, reason })]
         }
         // Ended already, or never submitted: there is nothing to cancel.
-        _ => Vec::new(),
+        Some(Stage::Announced | Stage::Ended) | None => Vec::new(),
     }
 }
 
 /// Experiments whose last missing snapshot this is.
-fn sealed_outputs(state: &State, sealed: &SnapshotSealed) -> Vec<Output> {
+fn data_arrived(state: &State, sealed: &SnapshotSealed) -> Vec<Output> {
     if state.snapshots.contains_key(&sealed.snapshot_id) {
         return Vec::new();
     }
     let get = |id: &SnapshotId| {
         if *id == sealed.snapshot_id { Some(sealed) } else { state.snapshots.get(id) }
     };
-    let waiting = state.experiments.iter().filter(|(_, experiment)| experiment.stage == Stage::Submitted);
-    waiting
-        .filter_map(|(id, experiment)| {
-            let waiting = experiment.waiting.as_ref()?;
-            let (tuning, holdout) = (get(&waiting.tuning)?, get(&waiting.holdout)?);
-            let spec = serde_json::from_str(&waiting.document).ok()?;
-            Some(start(*id, &spec, tuning, holdout))
-        })
-        .collect()
+    let start = |(id, experiment): (&ExperimentId, &Experiment)| {
+        let waiting = experiment.waiting.as_ref()?;
+        let (tuning, holdout) = (get(&waiting.tuning)?, get(&waiting.holdout)?);
+        let spec = serde_json::from_str(&waiting.document).ok()?;
+        Some(experiment.start(*id, &spec, tuning, holdout))
+    };
+    state.experiments.iter().filter_map(start).flatten().collect()
 }
 
-fn tuning_ended(state: &State, ledger: &LedgerEntered) -> Vec<Output> {
-    let Some(experiment) = running(state, ledger.experiment_id) else { return Vec::new() };
-    if experiment.finalists.is_some() {
-        return Vec::new();
-    }
-    if ledger.finalists.is_empty() {
-        let detail = format!(
-            "none of {} trials has a defined {}: {} pruned, {} failed; see the trials' details",
-            ledger.requested, experiment.objective, ledger.pruned, ledger.failed
-        );
-        return vec![failed(ledger.experiment_id, "no_completed_trial", detail)];
-    }
-    complete(ledger.experiment_id, experiment, &ledger.finalists, &experiment.outcomes)
-}
-
-fn evaluated(
-    state: &State,
-    experiment_id: ExperimentId,
-    model_id: ModelId,
-    trial: i64,
-    ranked: Option<RankedModel>,
-) -> Vec<Output> {
-    let Some(experiment) = running(state, experiment_id) else { return Vec::new() };
-    if experiment.outcomes.contains_key(&model_id) {
-        return Vec::new();
-    }
-    let Some(finalists) = &experiment.finalists else { return Vec::new() };
-    let mut outcomes = experiment.outcomes.clone();
-    outcomes.insert(model_id, (trial, ranked));
-    complete(experiment_id, experiment, finalists, &outcomes)
-}
-
-/// The ranking, once every finalist is in: best walk-forward first, undefined and failed ones last, ties to the earlier
-/// trial.
-fn complete(
-    experiment_id: ExperimentId,
-    experiment: &Experiment,
-    finalists: &[ModelId],
-    outcomes: &BTreeMap<ModelId, (i64, Option<RankedModel>)>,
-) -> Vec<Output> {
-    let Some(arrived) = finalists.iter().map(|id| outcomes.get(id).map(|o| (*id, o))).collect::<Option<Vec<_>>>() else {
+/// The end of an experiment whose last missing result this is.
+fn result_arrived(state: &State, id: ExperimentId, result: &Event) -> Vec<Output> {
+    let Some(experiment) = state.experiments.get(&id).filter(|experiment| experiment.stage == Stage::Running)
+    else {
         return Vec::new();
     };
-    if arrived.iter().all(|(_, (_, ranked))| ranked.is_none()) {
-        let detail = "no finalist could be evaluated: see the evaluations' details".to_owned();
-        return vec![failed(experiment_id, "no_evaluation", detail)];
+    let mut experiment = experiment.clone();
+    if experiment.learn(result) { experiment.ending(id).into_iter().collect() } else { Vec::new() }
+}
+
+impl Experiment {
+    /// Has its place; what was announced stays.
+    fn submitted(self, submitted: &ExperimentSubmitted, spec: &ExperimentSpec) -> Experiment {
+        Experiment {
+            stage: Stage::Submitted,
+            objective: spec.tuning.objective.clone(),
+            direction: direction(spec.tuning.direction),
+            waiting: Some(Waiting {
+                document: submitted.document.clone(),
+                tuning: submitted.tuning_snapshot,
+                holdout: submitted.holdout_snapshot,
+            }),
+            ..self
+        }
     }
-    let nothing = |(model_id, (trial, _)): &(ModelId, &(i64, _))| RankedModel {
-        model_id: *model_id,
-        trial: *trial,
-        walk_forward: None,
-        holdout: None,
-        confirmed: false,
-    };
-    let mut ranking: Vec<RankedModel> =
-        arrived.iter().map(|entry| entry.1.1.clone().unwrap_or_else(|| nothing(entry))).collect();
-    let score = |model: &RankedModel| {
-        let value = model.walk_forward.unwrap_or(f64::NEG_INFINITY);
-        if experiment.maximize || model.walk_forward.is_none() { value } else { -value }
-    };
-    ranking.sort_by(|a, b| score(b).total_cmp(&score(a)).then(a.trial.cmp(&b.trial)));
-    vec![Output::raced(ExperimentCompleted { experiment_id, ranking })]
+
+    /// Takes a result in; true when it is new and still matters.
+    fn learn(&mut self, result: &Event) -> bool {
+        if self.stage == Stage::Ended {
+            return false;
+        }
+        let (model, evaluation) = match result {
+            Event::LedgerEntered(ledger) => {
+                let new = self.ledger.is_none();
+                self.ledger.get_or_insert_with(|| ledger.clone());
+                return new;
+            }
+            Event::EvaluationCompleted(e) => (e.model_id, Evaluation::Completed(e.clone())),
+            Event::EvaluationFailed(e) => (e.model_id, Evaluation::Failed(e.clone())),
+            _ => return false,
+        };
+        let new = !self.evaluations.contains_key(&model);
+        self.evaluations.entry(model).or_insert(evaluation);
+        new
+    }
+
+    /// Tuning begins, or the data do not suffice.
+    fn start(
+        &self,
+        experiment_id: ExperimentId,
+        spec: &ExperimentSpec,
+        tuning: &SnapshotSealed,
+        holdout: &SnapshotSealed,
+    ) -> Vec<Output> {
+        for (range, part) in [(tuning, "tuning"), (holdout, "the hold-out")] {
+            if range.rows == 0 {
+                let detail = format!(
+                    "there is no {} bar of {} between {} and {}, which is what {part} needs: choose a period with data",
+                    range.spec, range.instrument, range.from, range.to
+                );
+                return vec![failed(experiment_id, "no_data", detail)];
+            }
+        }
+        match trial_plan(spec, data_ref(tuning)) {
+            Ok(plan) => {
+                let started = ExperimentStarted { experiment_id, plan, holdout: data_ref(holdout) };
+                std::iter::once(Output::new(started)).chain(self.ending(experiment_id)).collect()
+            }
+            Err(error) => vec![failed(experiment_id, "too_few_bars", error.to_string())],
+        }
+    }
+
+    /// The end, once tuning has ended and every finalist is in: the ranking by walk-forward, best first, undefined and
+    /// failed ones last, ties to the earlier trial.
+    fn ending(&self, experiment_id: ExperimentId) -> Option<Output> {
+        let ledger = self.ledger.as_ref()?;
+        if ledger.finalists.is_empty() {
+            let detail = format!(
+                "none of {} trials has a defined {}: {} pruned, {} failed; see the trials' details",
+                ledger.requested, self.objective, ledger.pruned, ledger.failed
+            );
+            return Some(failed(experiment_id, "no_completed_trial", detail));
+        }
+        let finalists = ledger.finalists.iter().map(|id| self.evaluations.get(id));
+        let evaluations: Vec<&Evaluation> = finalists.collect::<Option<_>>()?;
+        if evaluations.iter().all(|evaluation| matches!(evaluation, Evaluation::Failed(_))) {
+            let detail = "no finalist could be evaluated: see the evaluations' details".to_owned();
+            return Some(failed(experiment_id, "no_evaluation", detail));
+        }
+        let mut ranking: Vec<RankedModel> =
+            evaluations.into_iter().map(|e| e.ranked(&self.objective)).collect();
+        ranking.sort_by(|a, b| {
+            let by_value = match (a.walk_forward, b.walk_forward) {
+                (Some(a), Some(b)) => self.direction.better_first(a, b),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (None, None) => Ordering::Equal,
+            };
+            by_value.then(a.trial.cmp(&b.trial))
+        });
+        Some(Output::raced(ExperimentCompleted { experiment_id, ranking }))
+    }
 }
 
-/// A finalist's place by the experiment's objective.
-fn ranked(state: &State, outcome: &EvaluationCompleted) -> Option<RankedModel> {
-    let experiment = state.experiments.get(&outcome.experiment_id)?;
-    let value = |metrics: &Metrics| metrics.get(&experiment.objective).copied().flatten();
-    Some(RankedModel {
-        model_id: outcome.model_id,
-        trial: outcome.trial,
-        walk_forward: value(&outcome.walk_forward),
-        holdout: value(&outcome.holdout),
-        confirmed: outcome.confirmed,
-    })
-}
-
-fn running(state: &State, id: ExperimentId) -> Option<&Experiment> {
-    state.experiments.get(&id).filter(|experiment| experiment.stage == Stage::Running)
+impl Evaluation {
+    /// The finalist by the experiment's objective; one that failed has no values.
+    fn ranked(&self, objective: &str) -> RankedModel {
+        let value = |metrics: &Metrics| metrics.get(objective).copied().flatten();
+        match self {
+            Evaluation::Completed(e) => RankedModel {
+                model_id: e.model_id,
+                trial: e.trial,
+                walk_forward: value(&e.walk_forward),
+                holdout: value(&e.holdout),
+                confirmed: e.confirmed,
+            },
+            Evaluation::Failed(e) => RankedModel {
+                model_id: e.model_id,
+                trial: e.trial,
+                walk_forward: None,
+                holdout: None,
+                confirmed: false,
+            },
+        }
+    }
 }
 
 /// Every ending can race with a cancellation.
 fn failed(experiment_id: ExperimentId, reason: &str, detail: String) -> Output {
     Output::raced(ExperimentFailed { experiment_id, reason: reason.into(), detail })
-}
-
-fn enter(state: &mut State, submitted: &ExperimentSubmitted) {
-    let spec = serde_json::from_str::<ExperimentSpec>(&submitted.document).ok();
-    let experiment = Experiment {
-        stage: Stage::Submitted,
-        maximize: spec.as_ref().is_none_or(|s| s.tuning.direction == gauntlet_domain::spec::Direction::Maximize),
-        objective: spec.map(|spec| spec.tuning.objective).unwrap_or_default(),
-        waiting: Some(Waiting {
-            document: submitted.document.clone(),
-            tuning: submitted.tuning_snapshot,
-            holdout: submitted.holdout_snapshot,
-        }),
-        finalists: None,
-        outcomes: BTreeMap::new(),
-    };
-    state.places.insert(submitted.mandate.clone(), submitted.place);
-    state.experiments.entry(submitted.experiment_id).or_insert(experiment);
-}
-
-fn remember(state: &mut State, id: ExperimentId, model: ModelId, trial: i64, ranked: Option<RankedModel>) {
-    if let Some(experiment) = state.experiments.get_mut(&id).filter(|experiment| experiment.stage != Stage::Ended) {
-        experiment.outcomes.entry(model).or_insert((trial, ranked));
-    }
-}
-
-/// An ended experiment is remembered so that its command is known, and nothing more. One that failed before it had a
-/// place is remembered too.
-fn end(state: &mut State, id: ExperimentId) {
-    let experiment = state.experiments.entry(id).or_insert_with(|| Experiment {
-        stage: Stage::Ended,
-        maximize: true,
-        objective: String::new(),
-        waiting: None,
-        finalists: None,
-        outcomes: BTreeMap::new(),
-    });
-    experiment.stage = Stage::Ended;
-    experiment.waiting = None;
-    experiment.finalists = None;
-    experiment.outcomes.clear();
 }

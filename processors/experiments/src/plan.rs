@@ -42,7 +42,7 @@ pub fn trial_plan(spec: &ExperimentSpec, data: DataRef) -> Result<TrialPlan, Spl
         test_from: index(fold.test.start),
         test_to: index(fold.test.end),
     });
-    let years = (data.to.0 - data.from.0) as f64 / NANOS_PER_YEAR;
+    let years = data.to.0.saturating_sub(data.from.0) as f64 / NANOS_PER_YEAR;
     let learned = spec.model.strategy == crate::validate::LEARNED;
     Ok(TrialPlan {
         periods_per_year: data.rows as f64 / years,

@@ -35,19 +35,31 @@ pub fn validate(spec: &ExperimentSpec) -> Vec<Problem> {
     if spec.name.trim().is_empty() {
         problem("name", "is empty: give the experiment a name".into());
     }
+    if spec.mandate().trim().is_empty() {
+        problem("mandate", "is empty: name what a champion is chosen for, or leave it out".into());
+    }
     if let Err(error) = spec.instrument() {
         problem("data.instrument", error.to_string());
     }
     let (from, to) = (spec.data.from.0, spec.data.to.0);
     if from >= to {
         problem("data.from", format!("{from} is not before data.to {to}: swap them"));
-    } else if spec.holdout_from() <= from || spec.holdout_from() >= to {
-        problem("validation.holdout", "leaves no bars for tuning or none for the hold-out: use 5% to 50%".into());
+    } else {
+        // A part that is shorter than a bar cannot hold one.
+        let (cut, bar) = (spec.holdout_from().0, spec.data.bars.nanos());
+        if cut.saturating_sub(from.0) < bar || to.0.saturating_sub(cut) < bar {
+            let message = "leaves no bars for tuning or none for the hold-out: use 5% to 50%";
+            problem("validation.holdout", message.into());
+        }
     }
     account_and_costs(spec, &mut problem);
     tuning_and_validation(spec, &mut problem);
     match space(spec) {
-        Err(message) => problem("model.parameters", message),
+        Err(message) => {
+            // The search names its fields from `parameters` on.
+            let (field, message) = message.split_once(": ").unwrap_or(("parameters", &message));
+            problem(&format!("model.{field}"), message.into());
+        }
         Ok(space) => model(spec, &space, &mut problem),
     }
     problems
@@ -85,12 +97,16 @@ fn account_and_costs(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, Strin
         ("costs.commission_bps", spec.costs.commission_bps),
         ("costs.slippage_bps", spec.costs.slippage_bps),
         ("costs.spread", spread),
-        ("costs.latency_ms", spec.costs.latency_ms),
     ];
-    for (field, value) in costs {
-        if !value.is_finite() || value < 0.0 {
-            problem(field, format!("{value} is negative or not finite"));
+    for (field, bps) in costs {
+        // The bounds of `backtest::Costs::validate`: what it refuses would fail every trial.
+        if !(0.0..10_000.0).contains(&bps) {
+            problem(field, format!("{bps} is not from 0 to below 10000 basis points"));
         }
+    }
+    let latency = spec.costs.latency_ms;
+    if !(latency.is_finite() && latency >= 0.0) {
+        problem("costs.latency_ms", format!("{latency} is negative or not finite"));
     }
 }
 
@@ -111,7 +127,10 @@ fn tuning_and_validation(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, S
     if metrics::by_name(&tuning.objective).is_none() {
         let known: Vec<&str> = metrics::DEFINITIONS.iter().map(|definition| definition.name).collect();
         let found = &tuning.objective;
-        problem("tuning.objective", format!("metric '{found}' is not known: use one of {}", known.join(", ")));
+        problem(
+            "tuning.objective",
+            format!("metric '{found}' is not known: use one of {}", known.join(", ")),
+        );
     }
     let validation = &spec.validation;
     if validation.scheme != "walk-forward" {
@@ -150,7 +169,10 @@ fn model(spec: &ExperimentSpec, space: &Space, problem: &mut impl FnMut(&str, St
     }
     let learned = spec.model.strategy == LEARNED;
     if !learned && (!spec.model.features.is_empty() || spec.model.estimator.is_some()) {
-        problem("model.strategy", "features and estimator belong to strategy ml: remove them or use ml".into());
+        problem(
+            "model.strategy",
+            "features and estimator belong to strategy ml: remove them or use ml".into(),
+        );
     }
     let build: Box<dyn Fn(&Params) -> Result<(), String>> = if learned {
         let estimator = match Estimator::parse(spec.model.estimator.as_deref().unwrap_or("gbdt")) {
@@ -160,11 +182,12 @@ fn model(spec: &ExperimentSpec, space: &Space, problem: &mut impl FnMut(&str, St
         if let Err(error) = ModelConfig::build(estimator, &spec.model.features, &Params::new()) {
             return problem("model.features", error.to_string());
         }
-        Box::new(move |params| ModelConfig::build(estimator, &[], params).map(|_| ()).map_err(|e| e.to_string()))
+        Box::new(move |params| {
+            ModelConfig::build(estimator, &[], params).map(|_| ()).map_err(|e| e.to_string())
+        })
     } else {
         let strategy = match StrategyKind::parse(&spec.model.strategy) {
             Ok(strategy) => strategy,
-            Err(error) if spec.model.strategy.is_empty() => return problem("model.strategy", error.to_string()),
             Err(error) => return problem("model.strategy", format!("{error}, {LEARNED}")),
         };
         Box::new(move |params| strategy.build(params).map(|_| ()).map_err(|error| error.to_string()))

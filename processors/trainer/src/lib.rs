@@ -69,9 +69,8 @@ fn trial(request: &TrainingRequested, bars: &Bars) -> Event {
     };
     let direction = if plan.maximize { Direction::Maximize } else { Direction::Minimize };
     let with_benchmark = plan.account.benchmark != "none";
-    let value = |segments: &Segments| {
-        objective_of(segments, &plan.objective, plan.periods_per_year, with_benchmark)
-    };
+    let value =
+        |segments: &Segments| objective_of(segments, &plan.objective, plan.periods_per_year, with_benchmark);
     let mut segments = Segments::default();
     let mut fold_values = Vec::with_capacity(plan.folds.len());
     for fold in 0..plan.folds.len() {
@@ -83,8 +82,9 @@ fn trial(request: &TrainingRequested, bars: &Bars) -> Event {
         fold_values.push(value(&segments));
         let last = fold + 1 == plan.folds.len();
         let decision = pruner::decide(&request.pruning_thresholds, fold, &fold_values, direction);
-        if let (Decision::Prune, false, Some(Some(threshold))) =
-            (decision, last, request.pruning_thresholds.get(fold))
+        if let Some(Some(threshold)) = request.pruning_thresholds.get(fold)
+            && decision == Decision::Prune
+            && !last
         {
             return TrialPruned {
                 experiment_id: request.experiment_id,

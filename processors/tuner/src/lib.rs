@@ -11,5 +11,7 @@
 mod machine;
 /// One experiment's search.
 mod study;
+/// Pruning thresholds as trials come in.
+mod thresholds;
 
 pub use machine::{DEFINITION, Tuner};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::{Event, ExperimentId, Recorded};
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
+use gauntlet_quant::metrics::{self, OnlineMoments};
 use serde::{Deserialize, Serialize};
 
 use crate::study::{Study, TrialResult, TrialState, model_id};
@@ -106,7 +107,8 @@ fn conclude(study: &mut Study, ended: &str) -> Vec<Output> {
 }
 
 fn cancel(study: &mut Study) -> Vec<Output> {
-    let entry = study.begun().map(|(plan, _)| plan.data.clone()).map(|data| ledger(study, &data, "cancelled", &[]));
+    let entry =
+        study.begun().map(|(plan, _)| plan.data.clone()).map(|data| ledger(study, &data, "cancelled", &[]));
     study.end();
     entry.into_iter().map(Output::raced).collect()
 }
@@ -131,17 +133,14 @@ fn ledger(study: &Study, data: &DataRef, ended: &str, finalists: &[u64]) -> Ledg
 /// Count and moments in the order of the trials; undefined below two values, or where they do not vary.
 fn moments(values: impl Iterator<Item = f64>) -> SharpeMoments {
     let values: Vec<f64> = values.collect();
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let central = |power: i32| values.iter().map(|value| (value - mean).powi(power)).sum::<f64>() / n;
-    let second = central(2);
-    let varies = values.len() >= 2 && second > 0.0;
+    let mut running = OnlineMoments::new();
+    values.iter().for_each(|value| running.push(*value));
     SharpeMoments {
         count: values.len() as i64,
-        mean: (!values.is_empty()).then_some(mean),
-        variance: (values.len() >= 2).then(|| second * n / (n - 1.0)),
-        skewness: varies.then(|| central(3) / (second * second.sqrt())),
-        kurtosis: varies.then(|| central(4) / (second * second)),
+        mean: running.mean(),
+        variance: running.variance(),
+        skewness: metrics::skewness(&values),
+        kurtosis: metrics::kurtosis(&values).map(|excess| excess + 3.0),
     }
 }
 
@@ -184,4 +183,28 @@ fn result(event: &Event) -> Option<(ExperimentId, u64, TrialResult)> {
         _ => return None,
     };
     Some((id, u64::try_from(trial).ok()?, result))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_by_hand() {
+        // Deviations -3, -1, -1, 5: squares 36, cubes 96, fourth powers 708.
+        let got = moments([1.0, 3.0, 3.0, 9.0].into_iter());
+        assert_eq!((got.count, got.mean, got.variance), (4, Some(4.0), Some(12.0)));
+        let close = |got: Option<f64>, wanted: f64| assert!((got.unwrap() - wanted).abs() < 1e-12, "{got:?}");
+        close(got.skewness, 24.0 / 27.0);
+        close(got.kurtosis, 177.0 / 81.0);
+    }
+
+    #[test]
+    fn moments_that_the_values_do_not_have_are_undefined() {
+        let none = SharpeMoments { count: 0, mean: None, variance: None, skewness: None, kurtosis: None };
+        assert_eq!(moments([].into_iter()), none);
+        assert_eq!(moments([2.0].into_iter()), SharpeMoments { count: 1, mean: Some(2.0), ..none.clone() });
+        let equal = moments([0.1; 3].into_iter());
+        assert_eq!(equal, SharpeMoments { count: 3, mean: Some(0.1), variance: Some(0.0), ..none });
+    }
 }

@@ -7,10 +7,11 @@ use gauntlet_domain::spec::{Direction as SpecDirection, ExperimentSpec, TuningSp
 use gauntlet_domain::{ExperimentId, ModelId, TrialId};
 use gauntlet_search::{
     Direction, FoldHistory, FoldState, Observation, Outcome, PrunerKind, Sampler, SamplerKind, Space, Value,
-    finalists,
-    observable_trials,
+    finalists, observable_trials,
 };
 use serde::{Deserialize, Serialize};
+
+use crate::thresholds::Thresholds;
 
 /// A search under way.
 #[derive(Serialize, Deserialize)]
@@ -60,7 +61,7 @@ struct Tools {
     holdout_keeps: f64,
     space: Space,
     sampler: Box<dyn Sampler>,
-    pruner: PrunerKind,
+    thresholds: Thresholds,
     observations: Vec<Observation>,
     folds: Vec<FoldHistory>,
 }
@@ -137,12 +138,10 @@ impl Study {
 
     /// The requests that the results allow now.
     pub(crate) fn next_requests(&mut self) -> Vec<TrainingRequested> {
-        let Some((plan, _)) = self.begun.clone() else { return Vec::new() };
+        let Some((plan, _)) = self.begun.clone().filter(|_| !self.exhausted) else { return Vec::new() };
         let (experiment_id, mut trial) = (self.experiment_id, self.requested);
         let Some(tools) = self.tools() else { return Vec::new() };
-        let direction = direction(&tools.tuning);
         let (budget, lag) = (u64::from(tools.tuning.trials), u64::from(tools.tuning.parallelism));
-        let pruner = tools.pruner.build();
         let mut requests = Vec::new();
         let mut exhausted = false;
         while trial < budget {
@@ -159,12 +158,12 @@ impl Study {
                 trial_id: trial_id(experiment_id, trial),
                 parameters: params.into_iter().map(|(name, value)| (name, parameter(value))).collect(),
                 plan: plan.clone(),
-                pruning_thresholds: pruner.thresholds(&tools.folds[..seen.min(tools.folds.len())], direction),
+                pruning_thresholds: tools.thresholds.of(&tools.folds[..seen]),
             });
             trial += 1;
         }
         self.requested = trial;
-        self.exhausted |= exhausted;
+        self.exhausted = exhausted;
         requests
     }
 
@@ -208,9 +207,10 @@ impl Tools {
         let parameters = spec.model.parameters.into_iter().collect();
         let space = Space::from_json(&serde_json::Value::Object(parameters)).ok()?;
         let sampler = spec.tuning.sampler.parse::<SamplerKind>().ok()?;
+        let pruner = if spec.tuning.pruner == "median" { PrunerKind::Median } else { PrunerKind::Nop };
         Some(Tools {
             sampler: sampler.build(&space, direction(&spec.tuning)).ok()?,
-            pruner: if spec.tuning.pruner == "median" { PrunerKind::Median } else { PrunerKind::Nop },
+            thresholds: Thresholds::new(pruner.build()),
             finalists: spec.validation.finalists as usize,
             holdout_keeps: spec.validation.holdout_keeps.0,
             tuning: spec.tuning,

@@ -70,11 +70,15 @@ pub fn ls(node: &Node, args: &LsArgs) -> Result<Report, Refusal> {
 
 /// Columns that make a list unreadable are left to `show`.
 fn shown(name: &&str) -> bool {
-    !matches!(*name, "description" | "parameters" | "files" | "detail" | "key_metrics" | "metrics" | "verdict")
+    !matches!(
+        *name,
+        "description" | "parameters" | "files" | "detail" | "key_metrics" | "metrics" | "verdict"
+    )
 }
 
 fn filter(of: &Table, text: &str) -> Result<Condition, Refusal> {
-    let condition = Condition::parse(text).map_err(|error| Refusal::BadInput(format!("--filter: {error}")))?;
+    let condition =
+        Condition::parse(text).map_err(|error| Refusal::BadInput(format!("--filter: {error}")))?;
     for name in condition.names() {
         require_column(of, "--filter", name)?;
     }
@@ -88,7 +92,10 @@ fn require_column(of: &Table, option: &str, name: &str) -> Result<(), Refusal> {
     }
     let near = gauntlet_config::nearest(name, known.iter().copied());
     let hint = near.map(|name| format!("did you mean {name}? ")).unwrap_or_default();
-    Err(Refusal::BadInput(format!("{option}: there is no column '{name}': {hint}columns are {}", known.join(", "))))
+    Err(Refusal::BadInput(format!(
+        "{option}: there is no column '{name}': {hint}columns are {}",
+        known.join(", ")
+    )))
 }
 
 fn sort_by(of: &Table, rows: &mut [Row], sort: &str) -> Result<(), Refusal> {
@@ -162,7 +169,14 @@ pub fn row_json(row: &Row) -> Json {
 fn is_document(column: &str) -> bool {
     matches!(
         column,
-        "parameters" | "hyperparameters" | "metrics" | "key_metrics" | "files" | "rejected" | "corrected" | "finalists"
+        "parameters"
+            | "hyperparameters"
+            | "metrics"
+            | "key_metrics"
+            | "files"
+            | "rejected"
+            | "corrected"
+            | "finalists"
             | "sharpe"
     )
 }
@@ -194,7 +208,10 @@ pub fn find(node: &Node, of: &'static Table, id: &str) -> Result<Row, Refusal> {
     let mut found = matching(node, of, id)?;
     match found.len() {
         1 => Ok(found.remove(0)),
-        0 => Err(Refusal::BadInput(format!("no {} has an id that begins with '{id}': see gauntlet ls", singular(of)))),
+        0 => Err(Refusal::BadInput(format!(
+            "no {} has an id that begins with '{id}': see gauntlet ls",
+            singular(of)
+        ))),
         many => Err(Refusal::BadInput(format!("{many} of {} begin with '{id}': give more digits", of.name))),
     }
 }
@@ -211,13 +228,8 @@ fn singular(of: &Table) -> &str {
 }
 
 /// Tables that an id may be of.
-const SHOWN: [&Table; 5] = [
-    &schema::EXPERIMENTS,
-    &schema::MODELS,
-    &schema::DATA_SNAPSHOTS,
-    &schema::CONFIGURATIONS,
-    &schema::RUNS,
-];
+const SHOWN: [&Table; 5] =
+    [&schema::EXPERIMENTS, &schema::MODELS, &schema::DATA_SNAPSHOTS, &schema::CONFIGURATIONS, &schema::RUNS];
 
 /// Shows whatever has this id.
 pub fn show(node: &Node, id: &str) -> Result<Report, Refusal> {
@@ -236,12 +248,16 @@ fn find_anywhere(node: &Node, id: &str) -> Result<Row, Refusal> {
     }
     match found.len() {
         1 => Ok(found.remove(0)),
-        0 => Err(Refusal::BadInput(format!("nothing has an id that begins with '{id}': see gauntlet ls experiments"))),
+        0 => Err(Refusal::BadInput(format!(
+            "nothing has an id that begins with '{id}': see gauntlet ls experiments"
+        ))),
         many => {
             // An exact id is meant even where longer ones begin with it.
             let exact = found.iter().position(|row| row.key.last().and_then(Value::as_text) == Some(id));
             exact.map(|at| found.remove(at)).ok_or_else(|| {
-                Refusal::BadInput(format!("{many} things have an id that begins with '{id}': give more digits"))
+                Refusal::BadInput(format!(
+                    "{many} things have an id that begins with '{id}': give more digits"
+                ))
             })
         }
     }
@@ -251,7 +267,11 @@ fn find_anywhere(node: &Node, id: &str) -> Result<Row, Refusal> {
 pub fn experiment_report(node: &Node, row: &Row) -> Result<Report, Refusal> {
     let id = text(row, "experiment_id").unwrap_or_default().to_owned();
     let objective = objective(node, row)?;
-    let board = node.views.partition(&schema::LEADERBOARDS, &[id.as_str().into(), objective.as_str().into()], None)?;
+    let board = node.views.partition(
+        &schema::LEADERBOARDS,
+        &[id.as_str().into(), objective.as_str().into()],
+        None,
+    )?;
     let trials = node.views.partition(&schema::TUNING_RESULTS, &[id.as_str().into()], None)?;
     let mut states: BTreeMap<&str, usize> = BTreeMap::new();
     for trial in &trials {
@@ -307,18 +327,23 @@ fn objective(node: &Node, row: &Row) -> Result<String, Refusal> {
     let row = node.views.row(&schema::CONFIGURATIONS, &[config.into()])?;
     let document = row.as_ref().and_then(|row| text(row, "parameters"));
     let document: Option<Json> = document.and_then(|text| serde_json::from_str(text).ok());
-    Ok(document.and_then(|d| d["tuning"]["objective"].as_str().map(str::to_owned)).unwrap_or_else(|| "sharpe".into()))
+    Ok(document
+        .and_then(|d| d["tuning"]["objective"].as_str().map(str::to_owned))
+        .unwrap_or_else(|| "sharpe".into()))
 }
 
 /// Puts several things of one kind side by side, a column a row.
 pub fn compare(node: &Node, ids: &[String]) -> Result<Report, Refusal> {
-    let rows = ids.iter().map(|id| completed(node, find_anywhere(node, id)?)).collect::<Result<Vec<_>, _>>()?;
+    let rows =
+        ids.iter().map(|id| completed(node, find_anywhere(node, id)?)).collect::<Result<Vec<_>, _>>()?;
     let Some(of) = rows.first().map(|row| row.table) else {
         return Err(Refusal::BadInput("give at least two ids to compare".into()));
     };
     if let Some(other) = rows.iter().find(|row| row.table.name != of.name) {
         let (one, two) = (singular(of), singular(other.table));
-        return Err(Refusal::BadInput(format!("a {one} and a {two} cannot be compared: give ids of one kind")));
+        return Err(Refusal::BadInput(format!(
+            "a {one} and a {two} cannot be compared: give ids of one kind"
+        )));
     }
     let mut sides: Vec<BTreeMap<String, Json>> = rows.iter().map(|row| flat(&row_json(row))).collect();
     for (side, row) in sides.iter_mut().zip(&rows) {

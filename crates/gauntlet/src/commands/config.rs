@@ -33,7 +33,8 @@ pub fn explain(resolved: &Resolved) -> Report {
         .iter()
         .map(|(key, value, origin)| json!({ "key": key, "value": value, "origin": origin.to_string() }))
         .collect();
-    let rows = entries.iter().map(|(key, value, origin)| vec![key.clone(), value.to_string(), origin.to_string()]);
+    let rows =
+        entries.iter().map(|(key, value, origin)| vec![key.clone(), value.to_string(), origin.to_string()]);
     Report::done(Json::Array(json), table(&["key", "value", "from"], rows))
 }
 
@@ -52,7 +53,8 @@ pub fn diff(resolved: &Resolved) -> Result<Report, Refusal> {
         .iter()
         .map(|(key, default, value, from)| json!({ "key": key, "default": default, "value": value, "origin": from }))
         .collect();
-    let rows = changed.iter().map(|(k, d, v, from)| vec![k.clone(), d.to_string(), v.to_string(), from.clone()]);
+    let rows =
+        changed.iter().map(|(k, d, v, from)| vec![k.clone(), d.to_string(), v.to_string(), from.clone()]);
     Ok(Report::done(Json::Array(json), table(&["key", "default", "value", "from"], rows)))
 }
 

@@ -85,8 +85,7 @@ fn run(node: &Node, running: &Running, quiet: bool) -> Result<Report, Refusal> {
     let snapshots = node.views.scan(&schema::DATA_SNAPSHOTS, None)?;
     let snapshots: Vec<Json> = snapshots.iter().map(super::browse::row_json).collect();
     text.push_str("\nThe walk-forward ranks, the hold-out only says yes or no. gauntlet replay --all re-executes all of it.");
-    let json =
-        json!({ "feed": { "bars": hours.json, "ticks": quotes.json }, "snapshots": snapshots, "experiments": experiments });
+    let json = json!({ "feed": { "bars": hours.json, "ticks": quotes.json }, "snapshots": snapshots, "experiments": experiments });
     Ok(Report::done(json, text))
 }
 

@@ -117,14 +117,16 @@ pub fn format(name: &str) -> Result<Option<Format>, Refusal> {
 
 /// `±HH:MM` in seconds.
 pub fn utc_offset(text: &str) -> Result<i32, Refusal> {
-    let bad = || Refusal::BadInput(format!("--utc-offset '{text}' is not a clock offset: write it like -05:00"));
+    let bad =
+        || Refusal::BadInput(format!("--utc-offset '{text}' is not a clock offset: write it like -05:00"));
     let (sign, rest) = match text.split_at_checked(1) {
         Some(("-", rest)) => (-1, rest),
         Some(("+", rest)) => (1, rest),
         _ => return Err(bad()),
     };
     let (hours, minutes) = rest.split_once(':').ok_or_else(bad)?;
-    let (hours, minutes): (i32, i32) = (hours.parse().map_err(|_| bad())?, minutes.parse().map_err(|_| bad())?);
+    let (hours, minutes): (i32, i32) =
+        (hours.parse().map_err(|_| bad())?, minutes.parse().map_err(|_| bad())?);
     if !(0..=18).contains(&hours) || !(0..60).contains(&minutes) {
         return Err(bad());
     }
@@ -138,7 +140,9 @@ fn speed(text: &str) -> Result<Option<f64>, Refusal> {
     let factor = text.strip_suffix('x').and_then(|factor| factor.parse::<f64>().ok());
     match factor {
         Some(factor) if factor.is_finite() && factor > 0.0 => Ok(Some(factor)),
-        _ => Err(Refusal::BadInput(format!("--speed '{text}' is not known: use max, 1x, 60x or another multiple"))),
+        _ => Err(Refusal::BadInput(format!(
+            "--speed '{text}' is not known: use max, 1x, 60x or another multiple"
+        ))),
     }
 }
 
@@ -214,8 +218,12 @@ impl Totals {
             vec!["published".to_owned(), self.published.to_string()],
             vec!["accepted".to_owned(), self.accepted.to_string()],
         ];
-        rows.extend(self.rejected.iter().map(|(reason, n)| vec![format!("rejected: {reason}"), n.to_string()]));
-        rows.extend(self.corrected.iter().map(|(reason, n)| vec![format!("corrected: {reason}"), n.to_string()]));
+        rows.extend(
+            self.rejected.iter().map(|(reason, n)| vec![format!("rejected: {reason}"), n.to_string()]),
+        );
+        rows.extend(
+            self.corrected.iter().map(|(reason, n)| vec![format!("corrected: {reason}"), n.to_string()]),
+        );
         rows.push(vec!["gaps".to_owned(), self.gaps.to_string()]);
         let mut text = table(&["rows", "count"], rows);
         if self.accepted == 0 && self.rejected.get("out_of_order").is_some_and(|late| *late > 0) {
@@ -356,7 +364,9 @@ pub fn require_data(node: &Node, instrument: &InstrumentId) -> Result<(), Refusa
         None if known.is_empty() => "nothing has been fed yet".to_owned(),
         None => format!("there is data for {}", known.join(", ")),
     };
-    Err(Refusal::BadInput(format!("data.instrument: there is no data for {instrument}: {hint}; feed it first")))
+    Err(Refusal::BadInput(format!(
+        "data.instrument: there is no data for {instrument}: {hint}; feed it first"
+    )))
 }
 
 /// A file's name without folders.

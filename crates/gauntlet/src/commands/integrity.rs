@@ -39,8 +39,9 @@ pub fn digest(node: &Node) -> Result<Report, Refusal> {
         .map(|(name, digest)| (*name, json!({ "rows": digest.rows, "sha256": view_hash(&digest.sha256) })))
         .collect();
     let topic_lines = topics.iter().map(|(n, d)| vec![n.clone(), d.events.to_string(), d.sha256.to_string()]);
-    let view_lines =
-        views.iter().map(|(n, d)| vec![format!("view {n}"), d.rows.to_string(), view_hash(&d.sha256).to_string()]);
+    let view_lines = views
+        .iter()
+        .map(|(n, d)| vec![format!("view {n}"), d.rows.to_string(), view_hash(&d.sha256).to_string()]);
     let text = table(&["", "count", "sha256"], topic_lines.chain(view_lines));
     let json = json!({ "topics": topics_json, "views": views_json, "all": all });
     Ok(Report::done(json, format!("{text}\nall {all}")))
@@ -86,9 +87,10 @@ pub fn replay(node: &Node, id: Option<&str>, threads: Option<usize>, quiet: bool
             format!("identical: {} events", outcome.compared),
         )),
         Some(divergence) => {
-            let json =
-                json!({ "identical": false, "compared": outcome.compared, "divergence": diverging(&divergence) });
-            let side = |event: &Option<Event>| event.as_ref().map_or("(nothing)".into(), |event| format!("{event:#?}"));
+            let json = json!({ "identical": false, "compared": outcome.compared, "divergence": diverging(&divergence) });
+            let side = |event: &Option<Event>| {
+                event.as_ref().map_or("(nothing)".into(), |event| format!("{event:#?}"))
+            };
             let text = format!(
                 "differs after {} events: {} of {} on {}\nrecorded:\n{}\nre-executed:\n{}",
                 outcome.compared,
@@ -186,14 +188,23 @@ fn verify_log(node: &Node, problems: &mut Vec<String>) -> u64 {
                         Ok(recorded) => {
                             let event = &recorded.event;
                             if headers::event_id(&record.headers).is_some_and(|id| id != event.id()) {
-                                problems.push(format!("{at}: the event id does not belong to this {}", event.kind().name()));
+                                problems.push(format!(
+                                    "{at}: the event id does not belong to this {}",
+                                    event.kind().name()
+                                ));
                             }
                             if event.key().as_bytes() != record.key {
-                                problems.push(format!("{at}: the key does not belong to this {}", event.kind().name()));
+                                problems.push(format!(
+                                    "{at}: the key does not belong to this {}",
+                                    event.kind().name()
+                                ));
                             }
                             if !topic.is_input() && recorded.envelope.source != topic.writer {
                                 let writer = &recorded.envelope.source;
-                                problems.push(format!("{at}: written by {writer}, the topic belongs to {}", topic.writer));
+                                problems.push(format!(
+                                    "{at}: written by {writer}, the topic belongs to {}",
+                                    topic.writer
+                                ));
                             }
                         }
                     }
@@ -220,12 +231,15 @@ fn verify_lake(node: &Node, problems: &mut Vec<String>) -> Result<(u64, u64), Re
         }
         let files = text("files").and_then(|files| serde_json::from_str(files).ok());
         let files: Vec<gauntlet_domain::market::SnapshotFile> = files.unwrap_or_default();
-        problems.extend(files.iter().filter_map(|file| verify_file(&node.lake, file).err()).map(|e| e.to_string()));
+        problems.extend(
+            files.iter().filter_map(|file| verify_file(&node.lake, file).err()).map(|e| e.to_string()),
+        );
     }
     let mut artifacts = 0;
     for row in node.views.scan(&schema::MODELS, None)? {
         let path = row.get("artifact_path").and_then(|value| value.as_text());
-        let hash = path.and_then(|path| path.rsplit('/').next()).and_then(|hash| hash.parse::<ContentHash>().ok());
+        let hash =
+            path.and_then(|path| path.rsplit('/').next()).and_then(|hash| hash.parse::<ContentHash>().ok());
         if let Some(hash) = hash {
             artifacts += 1;
             problems.extend(node.lake.get_artifact(hash).err().map(|error| error.to_string()));
@@ -245,15 +259,24 @@ fn verify_views(node: &Node, problems: &mut Vec<String>) -> Result<u64, Refusal>
     let (kept, made) = (node.views.digest()?, fresh.digest()?);
     for (name, digest) in &made {
         if kept.get(name) != Some(digest) {
-            problems.push(format!("view {name} is not what the log makes of it: gauntlet views rebuild makes it again"));
+            problems.push(format!(
+                "view {name} is not what the log makes of it: gauntlet views rebuild makes it again"
+            ));
         }
     }
     Ok(made.len() as u64)
 }
 
-fn compare_heads(path: &Path, known: &BTreeMap<String, String>, problems: &mut Vec<String>) -> Result<(), Refusal> {
+fn compare_heads(
+    path: &Path,
+    known: &BTreeMap<String, String>,
+    problems: &mut Vec<String>,
+) -> Result<(), Refusal> {
     let unreadable = |error: &dyn std::fmt::Display| {
-        Refusal::BadInput(format!("--heads {}: {error}; give the output of verify --json kept earlier", path.display()))
+        Refusal::BadInput(format!(
+            "--heads {}: {error}; give the output of verify --json kept earlier",
+            path.display()
+        ))
     };
     let text = std::fs::read_to_string(path).map_err(|error| unreadable(&error))?;
     let document: Json = serde_json::from_str(&text).map_err(|error| unreadable(&error))?;

@@ -8,7 +8,10 @@ use gauntlet_config::read_experiment;
 use gauntlet_domain::market::{Bar, FeedCompleted, InstrumentDefined, PriceBasis, TickKind};
 use gauntlet_domain::spec::ExperimentSpec;
 use gauntlet_domain::{BarSpec, ContentHash, Event, InstrumentId, SnapshotId, Timestamp};
-use gauntlet_experiments::{plan, validate};
+use gauntlet_experiments::{
+    plan,
+    validate::{self, validate},
+};
 use gauntlet_feed::{Block, Options};
 use gauntlet_market_data::MarketData;
 use gauntlet_processor::machine::Machine;
@@ -211,7 +214,15 @@ fn write_bars(out: &Path, bars: &[Bar], spec: BarSpec) -> Result<(), Refusal> {
                 let _ = writeln!(
                     text,
                     "{},{},{},{},{},{},{},{},{}",
-                    bar.time, bar.open_time, bar.close_time, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.ticks
+                    bar.time,
+                    bar.open_time,
+                    bar.close_time,
+                    bar.open,
+                    bar.high,
+                    bar.low,
+                    bar.close,
+                    bar.volume,
+                    bar.ticks
                 );
             }
             std::fs::write(out, text).map_err(|error| failed(&error))
@@ -225,7 +236,10 @@ fn write_bars(out: &Path, bars: &[Bar], spec: BarSpec) -> Result<(), Refusal> {
             std::fs::rename(made, out).map_err(|error| failed(&error))?;
             std::fs::remove_dir_all(&scratch).map_err(|error| failed(&error))
         }
-        _ => Err(Refusal::BadInput(format!("--out {}: give a name that ends in .csv or .parquet", out.display()))),
+        _ => Err(Refusal::BadInput(format!(
+            "--out {}: give a name that ends in .csv or .parquet",
+            out.display()
+        ))),
     }
 }
 
@@ -234,8 +248,8 @@ fn write_bars(out: &Path, bars: &[Bar], spec: BarSpec) -> Result<(), Refusal> {
 /// The document is an experiment whose `data` also names a `path`; a learned model is trained on all but the last
 /// `validation.holdout` of the bars and trades those.
 pub fn backtest(path: &Path) -> Result<Report, Refusal> {
-    let text =
-        std::fs::read_to_string(path).map_err(|error| Refusal::BadInput(format!("{}: {error}", path.display())))?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Refusal::BadInput(format!("{}: {error}", path.display())))?;
     let name = super::feed::file_name(path);
     let (document, file) = without_path(&text, &name)?;
     let spec = read_experiment(&document, &name, &[])?;
@@ -248,7 +262,11 @@ pub fn backtest(path: &Path) -> Result<Report, Refusal> {
     let bars = bars_of(&spec, &file)?;
     if bars.is_empty() {
         let (from, to) = (spec.data.from.0, spec.data.to.0);
-        return Err(Refusal::BadInput(format!("{}: no {} bar between {from} and {to}", file.display(), spec.data.bars)));
+        return Err(Refusal::BadInput(format!(
+            "{}: no {} bar between {from} and {to}",
+            file.display(),
+            spec.data.bars
+        )));
     }
     report_backtest(&spec, &bars, &name)
 }
@@ -256,9 +274,12 @@ pub fn backtest(path: &Path) -> Result<Report, Refusal> {
 /// Takes `path:` out of the `data` section, which an experiment on the log does not have.
 fn without_path(text: &str, name: &str) -> Result<(String, String), Refusal> {
     let missing = || {
-        Refusal::BadInput(format!("{name}: data.path is missing: name the file of bars or ticks, data: {{ path: … }}"))
+        Refusal::BadInput(format!(
+            "{name}: data.path is missing: name the file of bars or ticks, data: {{ path: … }}"
+        ))
     };
-    let mut document: Json = serde_saphyr::from_str(text).map_err(|error| Refusal::BadInput(format!("{name}: {error}")))?;
+    let mut document: Json =
+        serde_saphyr::from_str(text).map_err(|error| Refusal::BadInput(format!("{name}: {error}")))?;
     let data = document.get_mut("data").and_then(Json::as_object_mut).ok_or_else(missing)?;
     let file = data.remove("path").and_then(|path| path.as_str().map(str::to_owned)).ok_or_else(missing)?;
     // JSON is YAML; the checked reading below names fields, no longer lines.
@@ -303,8 +324,9 @@ fn report_backtest(spec: &ExperimentSpec, rows: &[Bar], name: &str) -> Result<Re
         to: spec.data.to.0,
         rows: rows.len() as i64,
     };
-    let whole = plan::trial_plan(spec, data).map_err(|error| Refusal::BadInput(format!("{name}: {error}")))?;
-    let space = gauntlet_experiments::validate::space(spec).map_err(Refusal::input)?;
+    let whole =
+        plan::trial_plan(spec, data).map_err(|error| Refusal::BadInput(format!("{name}: {error}")))?;
+    let space = validate::space(spec).map_err(Refusal::input)?;
     let parameters = fixed(&space)?;
     let bad = |error: gauntlet_backtest::BacktestError| Refusal::BadInput(format!("{name}: {error}"));
     let begin = match Model::of(&whole, &parameters).map_err(bad)? {
@@ -318,7 +340,8 @@ fn report_backtest(spec: &ExperimentSpec, rows: &[Bar], name: &str) -> Result<Re
     let account = model::account(&whole.account);
     let trades: Vec<Json> = held.outcome.trades.iter().map(trade_json).collect();
     let times = held.range.clone().map(|bar| Timestamp(bars.close_time[bar]).to_string());
-    let equity: Vec<Json> = times.zip(&held.outcome.equity).map(|(time, value)| json!([time, value])).collect();
+    let equity: Vec<Json> =
+        times.zip(&held.outcome.equity).map(|(time, value)| json!([time, value])).collect();
     let rows = metrics.iter().map(|(name, value)| vec![name.clone(), number(*value)]);
     let text = format!(
         "{} trades over {} bars, {} to {}\n{}",
@@ -389,7 +412,10 @@ pub struct MetricsArgs {
 /// Every metric of a series by its canonical name.
 pub fn metrics(args: &MetricsArgs) -> Result<Report, Refusal> {
     if !(args.periods_per_year.is_finite() && args.periods_per_year > 0.0) {
-        return Err(Refusal::BadInput(format!("--periods-per-year {} is not positive", args.periods_per_year)));
+        return Err(Refusal::BadInput(format!(
+            "--periods-per-year {} is not positive",
+            args.periods_per_year
+        )));
     }
     if !(args.risk_free.is_finite() && args.risk_free > -1.0) {
         return Err(Refusal::BadInput(format!("--risk-free {} is not a rate above -1", args.risk_free)));
@@ -398,7 +424,9 @@ pub fn metrics(args: &MetricsArgs) -> Result<Report, Refusal> {
     let benchmark = args.benchmark.as_deref().map(|path| series(path, &args.kind)).transpose()?;
     if let Some(benchmark) = benchmark.as_ref().filter(|benchmark| benchmark.len() != returns.len()) {
         let (a, b) = (returns.len(), benchmark.len());
-        return Err(Refusal::BadInput(format!("the series has {a} returns, the benchmark {b}: give the same dates")));
+        return Err(Refusal::BadInput(format!(
+            "the series has {a} returns, the benchmark {b}: give the same dates"
+        )));
     }
     let inputs = Inputs {
         returns: &returns,
@@ -409,7 +437,8 @@ pub fn metrics(args: &MetricsArgs) -> Result<Report, Refusal> {
         risk_free: args.risk_free,
     };
     let all = metrics::all(&inputs);
-    let json: Map<String, Json> = all.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+    let json: Map<String, Json> =
+        all.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
     let rows = all.iter().map(|(name, value)| {
         let summary = metrics::by_name(name).map_or("", |definition| definition.summary);
         vec![(*name).to_owned(), number(*value), summary.to_owned()]
@@ -420,7 +449,8 @@ pub fn metrics(args: &MetricsArgs) -> Result<Report, Refusal> {
 /// Returns from a CSV: the last column of each row; a first line that is no number is a header.
 fn series(path: &Path, kind: &str) -> Result<Vec<f64>, Refusal> {
     let name = path.display();
-    let text = std::fs::read_to_string(path).map_err(|error| Refusal::BadInput(format!("{name}: {error}")))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|error| Refusal::BadInput(format!("{name}: {error}")))?;
     let mut values = Vec::new();
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let cell = line.rsplit(',').next().unwrap_or_default().trim();
@@ -428,18 +458,24 @@ fn series(path: &Path, kind: &str) -> Result<Vec<f64>, Refusal> {
             Ok(value) if value.is_finite() => values.push(value),
             Ok(_) => return Err(Refusal::BadInput(format!("{name}:{}: '{cell}' is not finite", index + 1))),
             Err(_) if index == 0 => {}
-            Err(_) => return Err(Refusal::BadInput(format!("{name}:{}: '{cell}' is not a number", index + 1))),
+            Err(_) => {
+                return Err(Refusal::BadInput(format!("{name}:{}: '{cell}' is not a number", index + 1)));
+            }
         }
     }
     if values.is_empty() {
-        return Err(Refusal::BadInput(format!("{name}: there is no number in it: give a CSV with a value a line")));
+        return Err(Refusal::BadInput(format!(
+            "{name}: there is no number in it: give a CSV with a value a line"
+        )));
     }
     match kind {
         "returns" => Ok(values),
         "equity" => {
             if let Some(at) = values.iter().position(|value| *value <= 0.0) {
                 let value = values[at];
-                return Err(Refusal::BadInput(format!("{name}: equity {value} is not positive: give --kind returns?")));
+                return Err(Refusal::BadInput(format!(
+                    "{name}: equity {value} is not positive: give --kind returns?"
+                )));
             }
             Ok(values.windows(2).map(|pair| pair[1] / pair[0] - 1.0).collect())
         }

@@ -81,7 +81,10 @@ pub fn create(node: &Node, running: &Running, args: &CreateArgs) -> Result<Repor
 pub fn verify(node: &Node, id: &str) -> Result<Report, Refusal> {
     let row = find(node, &schema::DATA_SNAPSHOTS, id)?;
     let Some(hash) = text(&row, "hash").and_then(|hash| hash.parse::<ContentHash>().ok()) else {
-        return Ok(Report::no(json!({ "ok": false, "problem": "not sealed" }), "the snapshot is not sealed yet"));
+        return Ok(Report::no(
+            json!({ "ok": false, "problem": "not sealed" }),
+            "the snapshot is not sealed yet",
+        ));
     };
     match verify_snapshot(&node.lake, hash) {
         Ok(rows) => Ok(Report::done(

@@ -56,7 +56,8 @@ pub fn submit(node: &Node, submission: &Submission) -> Result<(ExperimentId, Str
         SubmitExperiment { experiment_id, config_hash, document }.into(),
     ];
     let new = publish_once(node, "gateway", &events)?;
-    let mut note = format!("experiment {experiment_id} {}", if new { "submitted" } else { "was there already" });
+    let mut note =
+        format!("experiment {experiment_id} {}", if new { "submitted" } else { "was there already" });
     let unread = [
         ("sensitivity", spec.sensitivity.is_some()),
         ("gates", spec.gates.is_some()),

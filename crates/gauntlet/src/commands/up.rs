@@ -39,7 +39,10 @@ pub fn up(node: Node, quiet: bool) -> Result<Report, Refusal> {
     let running = Arc::into_inner(running);
     match running.map(Running::stop) {
         Some(Err(failure)) => Err(failure.into()),
-        _ => Ok(Report::done(serde_json::json!({ "stopped": true }), "stopped; everything acknowledged is kept")),
+        _ => Ok(Report::done(
+            serde_json::json!({ "stopped": true }),
+            "stopped; everything acknowledged is kept",
+        )),
     }
 }
 
@@ -60,7 +63,10 @@ pub fn serve(
     let outside = |error: std::io::Error| Refusal::Outside(format!("cannot serve: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(outside)?;
     let address_file = Node::address_file(&node.config.dir);
-    let address = Address { listen: listener.local_addr().map_err(outside)?.to_string(), token: token().map_err(outside)? };
+    let address = Address {
+        listen: listener.local_addr().map_err(outside)?.to_string(),
+        token: token().map_err(outside)?,
+    };
     write_private(&address_file, &serde_json::to_string(&address).unwrap_or_default()).map_err(outside)?;
     listener.set_nonblocking(true).map_err(outside)?;
     let shared = Shared { node: node.clone(), running: running.clone(), token: address.token.into() };
@@ -107,7 +113,12 @@ fn write_private(path: &std::path::Path, text: &str) -> std::io::Result<()> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(text.as_bytes())
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?
+        .write_all(text.as_bytes())
 }
 
 /// The process answers.
@@ -137,7 +148,8 @@ async fn command(
     }
     let answered =
         tokio::task::spawn_blocking(move || request.answer(&shared.node, Some(&shared.running), true)).await;
-    let answer = answered.unwrap_or_else(|error| Err(Refusal::Broken(format!("the command panicked: {error}"))));
+    let answer =
+        answered.unwrap_or_else(|error| Err(Refusal::Broken(format!("the command panicked: {error}"))));
     (StatusCode::OK, Json(answer))
 }
 
