@@ -138,7 +138,8 @@ pub(crate) fn push_tick(block: &mut TickBlock, columns: TickColumns, row: Row<Ti
 
 /// Drops the ask columns of a block without a quote.
 pub(crate) fn finish_ticks(block: &mut TickBlock) {
-    if !block.kinds.contains(&(TickKind::Quote as u8)) {
+    let is_quote = |code: &u8| [TickKind::Quote as u8, TickKind::ReceivedQuote as u8].contains(code);
+    if !block.kinds.iter().any(is_quote) {
         block.asks = Vec::new();
         block.ask_sizes = Vec::new();
     }

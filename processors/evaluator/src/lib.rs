@@ -153,3 +153,119 @@ fn failed(request: &EvaluationRequested, reason: &str, detail: String) -> Event 
     }
     .into()
 }
+
+#[cfg(test)]
+mod tests {
+    use gauntlet_domain::experiment::{AccountTerms, CostTerms, DataRef, Parameters, TrialPlan};
+    use gauntlet_domain::{BarSpec, ContentHash, ExperimentId, ModelId, SnapshotId};
+
+    use super::*;
+
+    fn request(maximize: bool, holdout_keeps: f64) -> EvaluationRequested {
+        let data = DataRef {
+            snapshot_id: SnapshotId::derive(&[]),
+            content_hash: ContentHash::of(b""),
+            instrument: "A.B".into(),
+            spec: BarSpec::Time { seconds: 3600 },
+            from: Timestamp(0),
+            to: Timestamp(1),
+            rows: 1,
+        };
+        EvaluationRequested {
+            experiment_id: ExperimentId::derive(&[]),
+            model_id: ModelId::derive(&[]),
+            trial: 0,
+            finalist: 1,
+            parameters: Parameters::new(),
+            plan: TrialPlan {
+                data: data.clone(),
+                strategy: "ma-cross".into(),
+                features: vec![],
+                estimator: None,
+                costs: CostTerms {
+                    commission_bps: 0.0,
+                    quoted_spread: false,
+                    spread_bps: 0.0,
+                    slippage_bps: 0.0,
+                    latency_bars: 0,
+                },
+                account: AccountTerms {
+                    currency: "USD".into(),
+                    capital: 1.0,
+                    percent: 100.0,
+                    allow_short: true,
+                    benchmark: "none".into(),
+                },
+                folds: vec![],
+                embargo_bars: 0,
+                objective: "sharpe".into(),
+                maximize,
+                periods_per_year: 1.0,
+                seed: 0,
+            },
+            holdout: data,
+            holdout_keeps,
+        }
+    }
+
+    fn confirms(maximize: bool, keeps: f64, walked: f64, held: f64) -> bool {
+        judge(&request(maximize, keeps), Some(walked), Some(held)).0
+    }
+
+    #[test]
+    fn a_gain_must_keep_its_share() {
+        assert!(confirms(true, 0.5, 2.0, 1.0));
+        assert!(!confirms(true, 0.5, 2.0, 0.99));
+        // Minimised, a negative value is a gain.
+        assert!(confirms(false, 0.5, -2.0, -1.0));
+        assert!(!confirms(false, 0.5, -2.0, -0.99));
+    }
+
+    #[test]
+    fn a_loss_may_grow_by_the_inverse_of_the_share() {
+        assert!(confirms(true, 0.5, -1.0, -2.0));
+        assert!(!confirms(true, 0.5, -1.0, -2.01));
+        // Minimised, a positive value (a drawdown) is a loss.
+        assert!(confirms(false, 0.5, 0.2, 0.4));
+        assert!(!confirms(false, 0.5, 0.2, 0.41));
+    }
+
+    #[test]
+    fn from_nothing_nothing_may_be_lost() {
+        for maximize in [true, false] {
+            assert!(confirms(maximize, 0.5, 0.0, 0.0));
+        }
+        assert!(!confirms(true, 0.5, 0.0, -0.1));
+        assert!(!confirms(false, 0.5, 0.0, 0.1));
+    }
+
+    #[test]
+    fn a_share_of_zero_allows_any_loss_but_no_loss_of_a_gain() {
+        assert!(confirms(true, 0.0, -1.0, -1e9));
+        assert!(confirms(true, 0.0, 1.0, 0.0));
+        assert!(!confirms(true, 0.0, 1.0, -0.1));
+    }
+
+    #[test]
+    fn the_undefined_is_never_confirmed() {
+        for (walked, held) in [(None, Some(1.0)), (Some(1.0), None), (None, None)] {
+            let (confirmed, verdict) = judge(&request(true, 0.0), walked, held);
+            assert!(!confirmed);
+            assert_eq!(verdict, "refused: sharpe is undefined on the walk-forward or on the hold-out");
+        }
+    }
+
+    #[test]
+    fn the_verdict_says_what_was_compared() {
+        let (_, verdict) = judge(&request(true, 0.5), Some(1.0), Some(0.75));
+        assert_eq!(
+            verdict,
+            "confirmed: sharpe 0.7500 on the hold-out, at least 0.5000 needed (1.0000 walked forward)"
+        );
+        let (_, verdict) = judge(&request(false, 0.5), Some(0.2), Some(0.5));
+        assert_eq!(
+            verdict,
+            "refused: sharpe 0.5000 on the hold-out, at most 0.4000 needed (0.2000 walked forward)"
+        );
+    }
+}

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use gauntlet_backtest::BacktestError;
 use gauntlet_backtest::model::{Estimator, ModelConfig};
 use gauntlet_backtest::params::{ParamValue, Params};
 use gauntlet_backtest::strategy::StrategyKind;
@@ -174,7 +175,7 @@ fn model(spec: &ExperimentSpec, space: &Space, problem: &mut impl FnMut(&str, St
             "features and estimator belong to strategy ml: remove them or use ml".into(),
         );
     }
-    let build: Box<dyn Fn(&Params) -> Result<(), String>> = if learned {
+    let taker = if learned {
         let estimator = match Estimator::parse(spec.model.estimator.as_deref().unwrap_or("gbdt")) {
             Ok(estimator) => estimator,
             Err(error) => return problem("model.estimator", error.to_string()),
@@ -182,15 +183,12 @@ fn model(spec: &ExperimentSpec, space: &Space, problem: &mut impl FnMut(&str, St
         if let Err(error) = ModelConfig::build(estimator, &spec.model.features, &Params::new()) {
             return problem("model.features", error.to_string());
         }
-        Box::new(move |params| {
-            ModelConfig::build(estimator, &[], params).map(|_| ()).map_err(|e| e.to_string())
-        })
+        Taker::Learned(estimator)
     } else {
-        let strategy = match StrategyKind::parse(&spec.model.strategy) {
-            Ok(strategy) => strategy,
+        match StrategyKind::parse(&spec.model.strategy) {
+            Ok(strategy) => Taker::Rule(strategy),
             Err(error) => return problem("model.strategy", format!("{error}, {LEARNED}")),
-        };
-        Box::new(move |params| strategy.build(params).map(|_| ()).map_err(|error| error.to_string()))
+        }
     };
     for parameter in space.parameters() {
         for value in extremes(&parameter.domain) {
@@ -199,10 +197,25 @@ fn model(spec: &ExperimentSpec, space: &Space, problem: &mut impl FnMut(&str, St
                 problem(&field, "yes and no are no parameter values: use numbers or words".into());
                 break;
             };
-            if let Err(message) = build(&Params::from([(parameter.name.clone(), value)])) {
-                problem(&format!("model.parameters.{}", parameter.name), message);
+            if let Err(error) = taker.check(&Params::from([(parameter.name.clone(), value)])) {
+                problem(&format!("model.parameters.{}", parameter.name), error.to_string());
                 break;
             }
+        }
+    }
+}
+
+/// What takes the parameters.
+enum Taker {
+    Rule(StrategyKind),
+    Learned(Estimator),
+}
+
+impl Taker {
+    fn check(&self, params: &Params) -> Result<(), BacktestError> {
+        match self {
+            Taker::Rule(strategy) => strategy.build(params).map(drop),
+            Taker::Learned(estimator) => ModelConfig::build(*estimator, &[], params).map(drop),
         }
     }
 }

@@ -12,7 +12,7 @@ use gauntlet_processor::harness::{check_properties, given, recorded, run};
 use gauntlet_processor::machine::Machine;
 use serde_json::{Value, json};
 
-type Machine_ = Folded<Experiments>;
+type Subject = Folded<Experiments>;
 
 /// Places by experiment name.
 fn places(history: &[Event]) -> Vec<(String, String, i64)> {
@@ -20,12 +20,12 @@ fn places(history: &[Event]) -> Vec<(String, String, i64)> {
         Event::ExperimentSubmitted(e) => Some((e.name, e.mandate, e.place)),
         _ => None,
     };
-    run::<Machine_>(history).into_iter().filter_map(place).collect()
+    run::<Subject>(history).into_iter().filter_map(place).collect()
 }
 
 /// The only failure among the outputs: reason and detail.
 fn failure(history: &[Event]) -> (String, String) {
-    let outputs = run::<Machine_>(history);
+    let outputs = run::<Subject>(history);
     let mut failures = outputs.into_iter().filter_map(|event| match event {
         Event::ExperimentFailed(e) => Some((e.reason, e.detail)),
         _ => None,
@@ -37,7 +37,7 @@ fn failure(history: &[Event]) -> (String, String) {
 
 /// Trials of the ranking, best first.
 fn ranking(history: &[Event]) -> Vec<(i64, Option<f64>)> {
-    let outputs = run::<Machine_>(history);
+    let outputs = run::<Subject>(history);
     let Some(Event::ExperimentCompleted(completed)) = outputs.last() else {
         panic!("not completed: {outputs:?}")
     };
@@ -67,12 +67,12 @@ fn history() -> Vec<Event> {
 
 #[test]
 fn it_has_the_properties_of_every_machine() {
-    assert_eq!(check_properties::<Machine_>(&history()), 12);
+    assert_eq!(check_properties::<Subject>(&history()), 12);
 }
 
 #[test]
 fn every_ending_is_marked_as_a_race_and_nothing_else_is() {
-    let mut machine = Machine_::default();
+    let mut machine = Subject::default();
     let outputs = history().into_iter().flat_map(|event| machine.step(&recorded(event)));
     let mut endings = 0;
     for output in outputs {
@@ -97,9 +97,9 @@ fn submissions_of_a_mandate_get_its_places_in_their_order() {
 
 #[test]
 fn a_document_that_was_submitted_before_does_nothing() {
-    given::<Machine_>([submit(&document())]).when(submit(&document())).then_nothing();
+    given::<Subject>([submit(&document())]).when(submit(&document())).then_nothing();
     let cancelled = [submit(&document()), cancel(&document())];
-    given::<Machine_>(cancelled).when(submit(&document())).then_nothing();
+    given::<Subject>(cancelled).when(submit(&document())).then_nothing();
     let again = [submit(&document()), submit(&document()), submit(&with("name", json!("b")))];
     assert_eq!(places(&again)[1].2, 2, "a repetition takes no place");
 }
@@ -114,7 +114,7 @@ fn an_invalid_document_fails_with_its_fields_named_and_takes_no_place() {
         detail.starts_with("account.capital: 0 is not a positive amount; tuning.sampler: unknown"),
         "{detail}"
     );
-    given::<Machine_>([submit(&broken)]).when(submit(&broken)).then_nothing();
+    given::<Subject>([submit(&broken)]).when(submit(&broken)).then_nothing();
     assert_eq!(places(&[submit(&broken), submit(&document())])[0].2, 1);
 }
 
@@ -133,7 +133,7 @@ fn what_is_no_document_fails_with_the_key_named() {
 fn snapshots_in_any_order_before_or_after_the_submission_start_it_alike() {
     let mut expected = None;
     for order in orders(&begun(&document())) {
-        let mut outputs = run::<Machine_>(&order);
+        let mut outputs = run::<Subject>(&order);
         outputs.sort_by_key(Event::id);
         assert_eq!(outputs.len(), 2);
         assert_eq!(*expected.get_or_insert(outputs.clone()), outputs);
@@ -143,7 +143,7 @@ fn snapshots_in_any_order_before_or_after_the_submission_start_it_alike() {
 #[test]
 fn what_starts_carries_the_plan_and_both_snapshots() {
     let document = document();
-    let outputs = run::<Machine_>(&begun(&document));
+    let outputs = run::<Subject>(&begun(&document));
     let Some(Event::ExperimentStarted(started)) = outputs.last() else { panic!("not started: {outputs:?}") };
     let (Event::SnapshotSealed(tuning), Event::SnapshotSealed(holdout)) =
         (tuning_sealed(&document, 1200), holdout_sealed(&document, 300))
@@ -161,10 +161,31 @@ fn what_starts_carries_the_plan_and_both_snapshots() {
 }
 
 #[test]
+fn the_plan_says_what_the_document_says() {
+    let mut document = document();
+    document["model"] = json!({ "strategy": "ml", "features": ["rsi(14)"] });
+    document["validation"] = json!({ "folds": 3, "mode": "rolling", "purge": 10, "embargo": "1%" });
+    document["costs"] = json!({ "spread": 4.0, "latency_ms": 2.5 * 3_600_000.0 });
+    document["account"] = json!({ "capital": 500.0, "sizing": { "percent": 50.0 }, "allow_short": false });
+    document["tuning"] = json!({ "objective": "max_drawdown", "direction": "minimize", "seed": 9 });
+    let Event::SnapshotSealed(tuning) = tuning_sealed(&document, 1200) else { unreachable!() };
+    let plan = plan::trial_plan(&spec(&document), plan::data_ref(&tuning)).unwrap();
+    assert_eq!((plan.strategy.as_str(), plan.estimator.as_deref()), ("ml", Some("gbdt")));
+    assert_eq!(plan.features, ["rsi(14)"]);
+    let fold =
+        |train_from, train_to, test_from, test_to| FoldRange { train_from, train_to, test_from, test_to };
+    // The embargo of 12 bars after the first test delays the third training.
+    assert_eq!(plan.folds, [fold(0, 290, 300, 600), fold(300, 590, 600, 900), fold(612, 890, 900, 1200)]);
+    assert_eq!(plan.embargo_bars, 12);
+    assert_eq!((plan.costs.quoted_spread, plan.costs.spread_bps, plan.costs.latency_bars), (false, 4.0, 2));
+    assert_eq!((plan.account.capital, plan.account.percent, plan.account.allow_short), (500.0, 50.0, false));
+    assert_eq!((plan.objective.as_str(), plan.maximize, plan.seed), ("max_drawdown", false, 9));
+}
+
+#[test]
 fn one_snapshot_can_start_several_experiments() {
     let (a, b) = (document(), with("name", json!("b")));
-    let outputs =
-        run::<Machine_>(&[submit(&a), submit(&b), tuning_sealed(&a, 1200), holdout_sealed(&a, 300)]);
+    let outputs = run::<Subject>(&[submit(&a), submit(&b), tuning_sealed(&a, 1200), holdout_sealed(&a, 300)]);
     let started = outputs.iter().filter(|event| matches!(event, Event::ExperimentStarted(_)));
     assert_eq!(started.count(), 2);
 }
@@ -210,7 +231,7 @@ fn everything_in_any_order_ends_alike() {
         [ledger(&document, &[7, 3]), evaluated(&document, 7, Some(0.5)), not_evaluated(&document, 3)];
     let mut expected = None;
     for order in orders(&[begun(&document), results.to_vec()].concat()) {
-        let mut outputs = run::<Machine_>(&order);
+        let mut outputs = run::<Subject>(&order);
         outputs.sort_by_key(Event::id);
         assert_eq!(outputs.len(), 3, "submitted, started, completed");
         assert_eq!(*expected.get_or_insert(outputs.clone()), outputs);
@@ -265,7 +286,7 @@ fn a_ranked_model_says_what_the_hold_out_said() {
     };
     let ranking = vec![ranked(2, Some(1.0), Some(0.25), true), ranked(3, None, None, false)];
     let completed = ExperimentCompleted { experiment_id: id(&document), ranking };
-    given::<Machine_>(history).when(ledger(&document, &[3, 2])).then([completed.into()]);
+    given::<Subject>(history).when(ledger(&document, &[3, 2])).then([completed.into()]);
 }
 
 #[test]
@@ -299,7 +320,7 @@ fn it_can_be_cancelled_before_and_after_it_starts() {
     let cancelled = ExperimentCancelled { experiment_id: id(&document), reason: "enough".into() };
     for seen in 1..=3 {
         let history = begun(&document)[..seen].to_vec();
-        given::<Machine_>(history).when(cancel(&document)).then([cancelled.clone().into()]);
+        given::<Subject>(history).when(cancel(&document)).then([cancelled.clone().into()]);
     }
 }
 
@@ -310,20 +331,20 @@ fn nothing_follows_a_cancellation() {
     for event in
         [holdout_sealed(&document, 300), cancel(&document), submit(&document), ledger(&document, &[])]
     {
-        given::<Machine_>(history.clone()).when(event).then_nothing();
+        given::<Subject>(history.clone()).when(event).then_nothing();
     }
     let running = [begun(&document), vec![ledger(&document, &[1]), cancel(&document)]].concat();
-    given::<Machine_>(running).when(evaluated(&document, 1, Some(1.0))).then_nothing();
+    given::<Subject>(running).when(evaluated(&document, 1, Some(1.0))).then_nothing();
 }
 
 #[test]
 fn what_has_ended_or_was_never_submitted_cannot_be_cancelled() {
     let document = document();
-    given::<Machine_>([]).when(cancel(&document)).then_nothing();
-    given::<Machine_>([ledger(&document, &[])]).when(cancel(&document)).then_nothing();
+    given::<Subject>([]).when(cancel(&document)).then_nothing();
+    given::<Subject>([ledger(&document, &[])]).when(cancel(&document)).then_nothing();
     let ended =
         [begun(&document), vec![ledger(&document, &[1]), evaluated(&document, 1, Some(1.0))]].concat();
-    given::<Machine_>(ended).when(cancel(&document)).then_nothing();
+    given::<Subject>(ended).when(cancel(&document)).then_nothing();
     let failed = [begun(&document), vec![ledger(&document, &[])]].concat();
-    given::<Machine_>(failed).when(cancel(&document)).then_nothing();
+    given::<Subject>(failed).when(cancel(&document)).then_nothing();
 }

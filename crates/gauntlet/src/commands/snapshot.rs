@@ -61,9 +61,11 @@ pub fn create(node: &Node, running: &Running, args: &CreateArgs) -> Result<Repor
     let id = command.snapshot_id.to_string();
     publish_once(node, "gateway", &[Event::from(command)])?;
     let row = node.wait_for(running, || {
+        // Quiet first: what is read after that is the last word.
+        let quiet = running.is_quiet()?;
         let row = node.views.row(&schema::DATA_SNAPSHOTS, &[id.as_str().into()])?;
-        let sealed = row.as_ref().is_some_and(|row| text(row, "status") == Some("sealed"));
-        Ok(if sealed || running.is_quiet()? { Some(row.filter(|_| sealed)) } else { None })
+        let sealed = row.filter(|row| text(row, "status") == Some("sealed"));
+        Ok(if sealed.is_some() || quiet { Some(sealed) } else { None })
     })?;
     match row {
         Some(row) => Ok(Report::done(row_json(&row), show_text(&row))),

@@ -1,5 +1,7 @@
 //! `submit` and `cancel`: experiments in, with everything that is wrong said before anything is published.
 
+use std::time::{Duration, Instant};
+
 use gauntlet_config::read_experiment;
 use gauntlet_domain::experiment::{CancelExperiment, ConfigRegistered, SubmitExperiment};
 use gauntlet_domain::spec::ExperimentSpec;
@@ -76,12 +78,15 @@ pub fn wait(node: &Node, running: &Running, id: ExperimentId, quiet: bool) -> Re
     let key = [id.to_string().as_str().into()];
     let budget = trials_of(node, id)?;
     let step = Step::begin("trials", budget, "trials", quiet);
+    let mut shown = Instant::now();
     let row = node.wait_for(running, || {
-        let row = node.views.row(&schema::EXPERIMENTS, &key)?;
-        step.at(node.views.partition(&schema::TUNING_RESULTS, &key, None)?.len() as u64);
-        // Endings first: a quiet pipeline with no ending waits for data.
-        let ended = row.as_ref().is_some_and(is_ended) && running.is_quiet()?;
-        Ok(if ended || running.is_quiet()? { Some(row) } else { None })
+        // Counting reads every trial: now and then is enough for the eye.
+        if !quiet && shown.elapsed() > Duration::from_millis(250) {
+            step.at(node.views.partition(&schema::TUNING_RESULTS, &key, None)?.len() as u64);
+            shown = Instant::now();
+        }
+        // The row is read after the pipeline was found quiet, so it is the last word.
+        if running.is_quiet()? { Ok(Some(node.views.row(&schema::EXPERIMENTS, &key)?)) } else { Ok(None) }
     })?;
     let done = node.views.partition(&schema::TUNING_RESULTS, &key, None)?.len();
     step.end(&format!("{done} trials"));

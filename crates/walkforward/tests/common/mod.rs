@@ -1,10 +1,11 @@
-//! Bars and plans for the tests and the example.
+//! Bars and plans for the tests and the example, and for those of the workers that run folds.
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use gauntlet_backtest::{BarRow, Bars};
 use gauntlet_domain::experiment::*;
-use gauntlet_domain::{ContentHash, SnapshotId, Timestamp};
+use gauntlet_domain::market::Bar;
+use gauntlet_domain::{ContentHash, Price, Quantity, SnapshotId, Timestamp};
 
 pub const HOUR: i64 = 3_600_000_000_000;
 
@@ -45,6 +46,27 @@ pub fn altered(bars: &Bars, range: std::ops::Range<usize>) -> Bars {
         BarRow { open, close, high: open.max(close) + 3.0, low: open.min(close) - 3.0, volume: 99.0, ..row }
     };
     bars.rows().enumerate().map(alter).collect()
+}
+
+/// Bars as they lie in a snapshot.
+pub fn market(bars: &Bars) -> Vec<Bar> {
+    let price = |value: f64| Price((value * 1e9).round() as i64);
+    let bar = |row: BarRow| Bar {
+        instrument: "XAUUSD.OANDA".into(),
+        spec: "time:1h".parse().unwrap(),
+        open_time: Timestamp(row.open_time),
+        close_time: Timestamp(row.close_time),
+        time: Timestamp(row.close_time),
+        open: price(row.open),
+        high: price(row.high),
+        low: price(row.low),
+        close: price(row.close),
+        open_spread: Some(price(row.open_spread)),
+        close_spread: Some(price(row.close_spread)),
+        volume: Quantity((row.volume * 1e8).round() as i64),
+        ticks: 10,
+    };
+    bars.rows().map(bar).collect()
 }
 
 /// Equal folds over `bars`, anchored, with a purge before each test.

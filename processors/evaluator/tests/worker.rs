@@ -1,0 +1,341 @@
+//! A finalist from request to answer: the walk, the hold-out, the series; and failures in words.
+#![allow(clippy::unwrap_used)]
+
+#[path = "../../../crates/walkforward/tests/common/mod.rs"]
+mod common;
+
+use std::sync::{Arc, Mutex};
+
+use common::*;
+use gauntlet_backtest::Bars;
+use gauntlet_domain::experiment::*;
+use gauntlet_domain::market::{Bar, SnapshotDue, SnapshotSealed};
+use gauntlet_domain::{ContentHash, Event, ExperimentId, ModelId};
+use gauntlet_evaluator::Evaluator;
+use gauntlet_processor::worker::{Data, DataError, Worker};
+use gauntlet_walkforward::{Segments, Walk, hold_out, objective_of};
+
+const TUNING: usize = 480;
+const HELD: usize = 160;
+
+/// A lake with two snapshots, each of which may fail.
+struct Lake {
+    tuning: Result<Vec<Bar>, DataError>,
+    holdout: Result<Vec<Bar>, DataError>,
+    /// Artifacts stored, or why they cannot be.
+    artifacts: Result<Mutex<Vec<Vec<u8>>>, DataError>,
+}
+
+impl Data for Lake {
+    fn bars(&self, hash: &ContentHash) -> Result<Arc<Vec<Bar>>, DataError> {
+        let snapshot = if *hash == ContentHash::of(b"tuning") { &self.tuning } else { &self.holdout };
+        snapshot.clone().map(Arc::new)
+    }
+
+    fn seal(&self, _: &SnapshotDue) -> Result<SnapshotSealed, DataError> {
+        unreachable!("an evaluator seals nothing")
+    }
+
+    fn put_artifact(&self, bytes: &[u8]) -> Result<ContentHash, DataError> {
+        self.artifacts.as_ref().map_err(Clone::clone)?.lock().unwrap().push(bytes.to_vec());
+        Ok(ContentHash::of(bytes))
+    }
+}
+
+fn unavailable() -> DataError {
+    DataError::Unavailable("gone".into())
+}
+
+fn rests() -> DataError {
+    DataError::Retry("the lake does not answer".into())
+}
+
+/// Tuning and hold-out cut from the same bars.
+fn lake(bars: &Bars, tuning: usize) -> Lake {
+    let (before, after) = (bars.slice(0..tuning), bars.slice(tuning..bars.len()));
+    Lake { tuning: Ok(market(&before)), holdout: Ok(market(&after)), artifacts: Ok(Mutex::default()) }
+}
+
+fn full() -> Lake {
+    lake(&swing(TUNING + HELD), TUNING)
+}
+
+fn request_of(plan: TrialPlan, parameters: Parameters) -> EvaluationRequested {
+    let holdout =
+        DataRef { content_hash: ContentHash::of(b"holdout"), rows: HELD as i64, ..plan.data.clone() };
+    EvaluationRequested {
+        experiment_id: ExperimentId::derive(&[b"e"]),
+        model_id: ModelId::derive(&[b"e", b"12"]),
+        trial: 12,
+        finalist: 1,
+        parameters,
+        plan,
+        holdout,
+        holdout_keeps: 0.5,
+    }
+}
+
+fn rule() -> EvaluationRequested {
+    let parameters = parameters(&[("fast", int(3)), ("slow", int(12)), ("stop_atr", float(2.0))]);
+    request_of(plan("ma-cross", TUNING, folds(TUNING, 3, 0)), parameters)
+}
+
+fn learned_model() -> EvaluationRequested {
+    let plan = learned("gbdt", &["return(1)", "return(5)"], TUNING, folds(TUNING, 3, 8));
+    request_of(plan, parameters(&[("trees", int(5)), ("horizon_bars", int(4))]))
+}
+
+/// What came out, sorted out.
+struct Answer {
+    trades: Vec<TradeLogChunk>,
+    equity: Vec<EquityCurveChunk>,
+    completed: EvaluationCompleted,
+}
+
+fn answer(request: &EvaluationRequested, lake: &Lake) -> Answer {
+    let (mut trades, mut equity, mut completed) = (Vec::new(), Vec::new(), None);
+    for event in Evaluator.run(&request.clone().into(), lake).unwrap() {
+        assert!(completed.is_none(), "the outcome comes last");
+        match event {
+            Event::TradeLogChunk(chunk) => trades.push(chunk),
+            Event::EquityCurveChunk(chunk) => equity.push(chunk),
+            Event::EvaluationCompleted(outcome) => completed = Some(outcome),
+            other => panic!("{other:?}"),
+        }
+    }
+    Answer { trades, equity, completed: completed.unwrap() }
+}
+
+impl Answer {
+    fn trades(&self, phase: &str) -> &TradeLogChunk {
+        self.trades.iter().find(|chunk| chunk.phase == phase).unwrap()
+    }
+
+    fn equity(&self, phase: &str) -> &EquityCurveChunk {
+        self.equity.iter().find(|chunk| chunk.phase == phase).unwrap()
+    }
+}
+
+/// Bars as the evaluator reads them.
+fn read(bars: &Bars) -> Bars {
+    market(bars).iter().collect()
+}
+
+// What it reports.
+
+#[test]
+fn the_walk_is_that_of_a_trial_and_every_fold_is_reported_alone() {
+    for request in [rule(), learned_model()] {
+        let completed = answer(&request, &full()).completed;
+        let (plan, bars) = (&request.plan, read(&swing(TUNING)));
+        let walk = Walk::new(plan, &request.parameters, &bars).unwrap();
+        let mut walked = Segments::default();
+        for (index, fold) in completed.folds.iter().enumerate() {
+            let (range, outcome) = walk.fold(index).unwrap();
+            let mut alone = Segments::default();
+            alone.push(&bars, range.clone(), &outcome);
+            assert_eq!(
+                (fold.from.0, fold.to.0),
+                (bars.open_time[range.start], bars.close_time[range.end - 1])
+            );
+            assert_eq!(fold.value, objective_of(&alone, "sharpe", plan.periods_per_year, true));
+            assert_eq!(fold.total_return, objective_of(&alone, "total_return", plan.periods_per_year, true));
+            walked.push(&bars, range, &outcome);
+        }
+        assert_eq!(completed.folds.len(), 3);
+        assert_eq!(completed.walk_forward, walked.all_metrics(plan.periods_per_year, true));
+        assert!(completed.walk_forward["sharpe"].is_some());
+        assert_eq!((completed.model_id, completed.trial), (request.model_id, 12));
+    }
+}
+
+#[test]
+fn the_hold_out_is_the_walk_s_continuation_and_its_model_is_stored() {
+    for request in [rule(), learned_model()] {
+        let lake = full();
+        let completed = answer(&request, &lake).completed;
+        let joined = read(&swing(TUNING + HELD));
+        let held = hold_out(&request.plan, &request.parameters, &joined, TUNING).unwrap();
+        let mut segments = Segments::default();
+        segments.push(&joined, held.range, &held.outcome);
+        assert_eq!(completed.holdout, segments.all_metrics(request.plan.periods_per_year, true));
+        let stored = lake.artifacts.unwrap().into_inner().unwrap();
+        assert_eq!(stored, held.artifact.iter().map(|artifact| artifact.to_bytes()).collect::<Vec<_>>());
+        assert_eq!(completed.artifact, stored.first().map(|bytes| ContentHash::of(bytes)));
+    }
+}
+
+#[test]
+fn the_walk_never_sees_the_hold_out() {
+    for request in [rule(), learned_model()] {
+        let bars = swing(TUNING + HELD);
+        let before = answer(&request, &lake(&bars, TUNING));
+        let after = answer(&request, &lake(&altered(&bars, TUNING..TUNING + HELD), TUNING));
+        assert_eq!(before.completed.walk_forward, after.completed.walk_forward);
+        assert_eq!(before.completed.folds, after.completed.folds);
+        assert_eq!(before.completed.artifact, after.completed.artifact);
+        assert_eq!(before.trades("walk_forward"), after.trades("walk_forward"));
+        assert_eq!(before.equity("walk_forward"), after.equity("walk_forward"));
+        assert_ne!(before.completed.holdout, after.completed.holdout);
+    }
+}
+
+#[test]
+fn the_last_tuning_bars_warm_the_hold_out_up() {
+    let bars = swing(TUNING + HELD);
+    let before = answer(&rule(), &lake(&bars, TUNING));
+    let after = answer(&rule(), &lake(&altered(&bars, TUNING - 6..TUNING), TUNING));
+    assert_ne!(before.completed.holdout, after.completed.holdout);
+    let first = before.equity("holdout").times[0];
+    assert_eq!(first, bars.close_time[TUNING], "warm-up bars are not judged");
+}
+
+#[test]
+fn the_verdict_follows_the_share_to_be_kept() {
+    let completed =
+        |holdout_keeps| answer(&EvaluationRequested { holdout_keeps, ..rule() }, &full()).completed;
+    let (walked, held) =
+        (completed(0.5).walk_forward["sharpe"].unwrap(), completed(0.5).holdout["sharpe"].unwrap());
+    assert!(walked > 0.0 && held > 0.0);
+    let kept = held / walked;
+    assert!(completed(kept * 0.99).confirmed);
+    let refused = completed(kept * 1.01);
+    assert!(!refused.confirmed);
+    assert!(refused.verdict.starts_with("refused: sharpe "), "{}", refused.verdict);
+}
+
+#[test]
+fn the_same_request_gives_the_same_answer() {
+    for request in [rule(), learned_model()] {
+        let events = || Evaluator.run(&request.clone().into(), &full()).unwrap();
+        assert_eq!(events(), events());
+    }
+}
+
+// Series.
+
+#[test]
+fn equity_grows_by_every_return_from_segment_to_segment() {
+    let request = rule();
+    let (answer, bars) = (answer(&request, &full()), read(&swing(TUNING)));
+    let walk = Walk::new(&request.plan, &request.parameters, &bars).unwrap();
+    let (mut equity, mut expected) = (request.plan.account.capital, Vec::new());
+    for fold in 0..3 {
+        for bar_return in walk.fold(fold).unwrap().1.returns {
+            equity *= 1.0 + bar_return;
+            expected.push(equity);
+        }
+    }
+    let curve = answer.equity("walk_forward");
+    assert_eq!(curve.values, expected);
+    assert_eq!(curve.times, bars.close_time[120..TUNING]);
+    let total = answer.completed.walk_forward["total_return"].unwrap();
+    let capital = request.plan.account.capital;
+    assert!((curve.values.last().unwrap() / capital - 1.0 - total).abs() < 1e-9 * total.abs().max(1.0));
+}
+
+#[test]
+fn profits_of_the_fills_add_up_to_the_equity() {
+    let request = rule();
+    let answer = answer(&request, &full());
+    let capital = request.plan.account.capital;
+    let held: f64 = answer.trades("holdout").pnls.iter().sum();
+    let last = answer.equity("holdout").values.last().unwrap();
+    assert!((capital + held - last).abs() < 1e-6 * capital, "{held} does not lead to {last}");
+    // Every segment of the walk begins with the capital anew.
+    let values = &answer.equity("walk_forward").values;
+    let ends = [capital, values[119], values[239], values[359]];
+    let gained: f64 = ends.windows(2).map(|pair| (pair[1] / pair[0] - 1.0) * capital).sum();
+    let walked: f64 = answer.trades("walk_forward").pnls.iter().sum();
+    assert!((gained - walked).abs() < 1e-6 * capital, "{walked} is not {gained}");
+}
+
+#[test]
+fn a_trade_is_two_fills_in_the_order_of_time() {
+    let answer = answer(&rule(), &full());
+    for (phase, metrics) in
+        [("walk_forward", &answer.completed.walk_forward), ("holdout", &answer.completed.holdout)]
+    {
+        let log = answer.trades(phase);
+        assert_eq!(log.times.len() as f64, 2.0 * metrics["trade_count"].unwrap());
+        assert!(log.times.is_sorted() && !log.times.is_empty());
+        for trade in 0..log.times.len() / 2 {
+            let (entry, exit) = (2 * trade, 2 * trade + 1);
+            assert_eq!(log.pnls[entry], 0.0);
+            assert_eq!(log.quantities[entry], log.quantities[exit]);
+            assert_ne!(log.actions[entry], log.actions[exit]);
+            let sign = if log.actions[entry] == "buy" { 1.0 } else { -1.0 };
+            let gross = sign * (log.prices[exit] - log.prices[entry]) * log.quantities[entry];
+            assert!(log.pnls[exit] < gross, "fees are in it");
+        }
+        assert_eq!(log.asset, "XAUUSD.OANDA");
+    }
+}
+
+#[test]
+fn long_series_come_in_numbered_chunks() {
+    let (tuning, held) = (18_000, 10_000);
+    let plan = plan("ma-cross", tuning, folds(tuning, 1, 0));
+    let request = request_of(plan, parameters(&[("fast", int(2)), ("slow", int(3))]));
+    let answer = answer(&request, &lake(&swing(tuning + held), tuning));
+    for (phase, bars) in [("walk_forward", 9_000), ("holdout", 10_000)] {
+        let chunks: Vec<_> = answer.equity.iter().filter(|chunk| chunk.phase == phase).collect();
+        let sizes: Vec<_> =
+            chunks.iter().map(|chunk| (chunk.chunk, chunk.times.len(), chunk.values.len())).collect();
+        assert_eq!(sizes, [(0, 8192, 8192), (1, bars - 8192, bars - 8192)]);
+        assert!(chunks.iter().flat_map(|chunk| &chunk.times).is_sorted());
+    }
+    let fills: usize =
+        answer.trades.iter().filter(|chunk| chunk.phase == "holdout").map(|c| c.times.len()).sum();
+    assert_eq!(fills as f64, 2.0 * answer.completed.holdout["trade_count"].unwrap());
+}
+
+// Failures.
+
+fn failure(request: &EvaluationRequested, lake: &Lake) -> (String, String) {
+    match Evaluator.run(&request.clone().into(), lake).unwrap().as_slice() {
+        [Event::EvaluationFailed(failed)] => (failed.reason.clone(), failed.detail.clone()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn data_that_are_gone_are_an_answer_and_a_lake_that_rests_is_asked_again() {
+    let broken: [fn(DataError) -> Lake; 3] = [
+        |error| Lake { tuning: Err(error), ..full() },
+        |error| Lake { holdout: Err(error), ..full() },
+        |error| Lake { artifacts: Err(error), ..full() },
+    ];
+    for lake in broken {
+        assert_eq!(
+            failure(&learned_model(), &lake(unavailable())),
+            ("data_unavailable".into(), "gone".into())
+        );
+        let error = Evaluator.run(&learned_model().into(), &lake(rests())).unwrap_err();
+        assert!(matches!(error, DataError::Retry(_)), "{error}");
+    }
+}
+
+#[test]
+fn what_cannot_be_trained_is_an_answer() {
+    let mut request = learned_model();
+    request.plan.features = vec!["sma_distance(9000)".into()];
+    let (reason, detail) = failure(&request, &full());
+    assert_eq!(reason, "training_failed");
+    assert!(detail.starts_with("0 labelled rows"), "{detail}");
+}
+
+#[test]
+fn a_panic_is_an_answer() {
+    let events = Evaluator.panicked(&rule().into(), "boom");
+    let [Event::EvaluationFailed(failed)] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!((failed.reason.as_str(), failed.detail.as_str()), ("panicked", "boom"));
+    assert_eq!((failed.model_id, failed.trial), (rule().model_id, 12));
+}
+
+#[test]
+fn other_events_are_not_its_business() {
+    let event: Event = CancelExperiment { experiment_id: rule().experiment_id, reason: String::new() }.into();
+    assert_eq!(Evaluator.run(&event, &full()).unwrap(), []);
+    assert_eq!(Evaluator.panicked(&event, "x"), []);
+}

@@ -1,0 +1,401 @@
+//! Fixed lag, endings, and the properties of every machine.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::*;
+use gauntlet_domain::experiment::*;
+use gauntlet_domain::spec::ExperimentSpec;
+use gauntlet_domain::{Event, ModelId, TrialId};
+use gauntlet_processor::harness::{check_properties, given, recorded, run};
+use gauntlet_processor::machine::Machine;
+use gauntlet_search::{Direction, FoldHistory, FoldState, PrunerKind, observable_trials};
+use gauntlet_tuner::Tuner;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+fn with(tuning: Value) -> ExperimentSpec {
+    spec("search", tuning)
+}
+
+fn sampled(sampler: &str, trials: u32, parallelism: u32) -> ExperimentSpec {
+    with(json!({ "sampler": sampler, "trials": trials, "parallelism": parallelism }))
+}
+
+fn in_order(waiting: usize) -> usize {
+    let _ = waiting;
+    0
+}
+
+fn latest_first(waiting: usize) -> usize {
+    waiting - 1
+}
+
+fn ledger(played: &Played) -> &LedgerEntered {
+    let mut ledgers = played.rest.iter().filter_map(|output| match &output.event {
+        Event::LedgerEntered(ledger) => Some(ledger),
+        _ => None,
+    });
+    let ledger = ledgers.next().unwrap();
+    assert_eq!(ledgers.next(), None);
+    ledger
+}
+
+fn evaluations(played: &Played) -> Vec<&EvaluationRequested> {
+    let evaluations = played.rest.iter().filter_map(|output| match &output.event {
+        Event::EvaluationRequested(e) => Some(e),
+        _ => None,
+    });
+    evaluations.collect()
+}
+
+/// Requests and everything after them, in an order that no arrival has touched.
+fn sorted(played: Played) -> (Vec<TrainingRequested>, Vec<Event>) {
+    let mut requests = played.requests;
+    requests.sort_by_key(|request| request.trial);
+    (requests, played.rest.into_iter().map(|output| output.event).collect())
+}
+
+fn completed(request: &TrainingRequested, value: Option<f64>) -> Event {
+    TrialCompleted {
+        experiment_id: request.experiment_id,
+        trial: request.trial,
+        trial_id: request.trial_id,
+        parameters: request.parameters.clone(),
+        value,
+        fold_values: vec![value; FOLDS],
+        metrics: Metrics::from([("sharpe".into(), value)]),
+    }
+    .into()
+}
+
+/// What the machine asks for at the start.
+fn first_requests(spec: &ExperimentSpec) -> Vec<TrainingRequested> {
+    let requests =
+        run::<Tuner>(&[submitted(spec), started(spec).into()]).into_iter().map(|event| match event {
+            Event::TrainingRequested(request) => request,
+            other => panic!("{other:?}"),
+        });
+    requests.collect()
+}
+
+#[test]
+fn it_has_the_properties_of_every_machine() {
+    for sampler in ["tpe", "random"] {
+        let played = play(&sampled(sampler, 60, 8), latest_first);
+        assert_eq!(check_properties::<Tuner>(&played.history), 60 + 1 + 3);
+    }
+}
+
+#[test]
+fn a_request_carries_the_trial_its_id_and_the_plan() {
+    let spec = sampled("random", 10, 4);
+    let requests = first_requests(&spec);
+    assert_eq!(requests.len(), 4);
+    for (trial, request) in requests.iter().enumerate() {
+        let trial = trial as u64;
+        let id = TrialId::derive(&[spec.experiment_id().0.as_bytes(), &trial.to_be_bytes()]);
+        assert_eq!((request.trial as u64, request.trial_id), (trial, id));
+        assert_eq!(request.plan, started(&spec).plan);
+        assert_eq!(request.parameters.len(), 3);
+        assert!(request.pruning_thresholds.is_empty());
+    }
+}
+
+// Fixed lag.
+
+#[test]
+fn results_in_order_and_backwards_give_the_same_search() {
+    for sampler in ["tpe", "random", "sobol", "grid"] {
+        for parallelism in [1, 4, 16] {
+            let spec = sampled(sampler, 50, parallelism);
+            assert_eq!(
+                sorted(play(&spec, in_order)),
+                sorted(play(&spec, latest_first)),
+                "{sampler} {parallelism}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_lag_is_used_to_the_full() {
+    for parallelism in [1, 4, 16] {
+        let played = play(&sampled("random", 40, parallelism), in_order);
+        assert_eq!(played.furthest_ahead, i64::from(parallelism));
+    }
+}
+
+#[test]
+fn another_lag_is_another_search() {
+    let requests = |parallelism| sorted(play(&sampled("tpe", 50, parallelism), in_order)).0;
+    let parameters =
+        |parallelism| -> Vec<_> { requests(parallelism).into_iter().map(|r| r.parameters).collect() };
+    assert_ne!(parameters(1), parameters(8));
+}
+
+#[test]
+fn pruning_thresholds_come_from_the_results_that_the_lag_shows_and_no_later_ones() {
+    let spec = with(json!({ "sampler": "random", "trials": 60, "parallelism": 8 }));
+    let played = play(&spec, latest_first);
+    let mut answers: Vec<(i64, FoldHistory)> =
+        played.requests.iter().map(|r| (r.trial, history_of(r))).collect();
+    answers.sort_by_key(|answer| answer.0);
+    let answers: Vec<FoldHistory> = answers.into_iter().map(|answer| answer.1).collect();
+    let mut pruning = 0;
+    for request in &played.requests {
+        let seen = observable_trials(request.trial as u64, 8) as usize;
+        let expected = PrunerKind::Median.build().thresholds(&answers[..seen], Direction::Maximize);
+        pruning += usize::from(!expected.is_empty());
+        assert_eq!(request.pruning_thresholds, expected, "trial {}", request.trial);
+    }
+    assert!(pruning > 30, "only {pruning} requests had thresholds to compare");
+}
+
+fn history_of(request: &TrainingRequested) -> FoldHistory {
+    match answer(request) {
+        Event::TrialCompleted(e) => FoldHistory { state: FoldState::Completed, values: e.fold_values },
+        Event::TrialPruned(e) => FoldHistory { state: FoldState::Pruned, values: e.fold_values },
+        _ => FoldHistory { state: FoldState::Failed, values: vec![] },
+    }
+}
+
+#[test]
+fn without_a_pruner_there_are_no_thresholds() {
+    let played = play(&with(json!({ "sampler": "random", "pruner": "none", "trials": 40 })), in_order);
+    assert!(played.requests.iter().all(|request| request.pruning_thresholds.is_empty()));
+    assert_eq!(ledger(&played).pruned, 0);
+}
+
+#[test]
+fn a_result_counts_once() {
+    let spec = sampled("tpe", 30, 4);
+    let requests = first_requests(&spec);
+    let better = completed(&requests[2], Some(99.0));
+    let history = vec![submitted(&spec), started(&spec).into(), answer(&requests[2]), answer(&requests[0])];
+    given::<Tuner>(history.clone()).when(answer(&requests[0])).then_nothing();
+    given::<Tuner>(history.clone()).when(better.clone()).then_nothing();
+    // The first answer counts, also while it waits for its predecessor.
+    let end = |repeated: Option<Event>| {
+        let history = [history.clone(), repeated.into_iter().collect(), vec![answer(&requests[1])]].concat();
+        run::<Tuner>(&history)
+    };
+    assert_eq!(end(Some(better)), end(None));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn the_order_of_completion_changes_nothing(
+        sampler in prop::sample::select(vec!["tpe", "random", "grid"]),
+        parallelism in prop::sample::select(vec![1_u32, 4, 16]),
+        choices in prop::collection::vec(any::<prop::sample::Index>(), 45),
+    ) {
+        let spec = sampled(sampler, 45, parallelism);
+        let mut choices = choices.into_iter();
+        let played = play(&spec, |waiting| choices.next().map_or(0, |choice| choice.index(waiting)));
+        prop_assert!(played.furthest_ahead <= i64::from(parallelism));
+        prop_assert_eq!(sorted(played), sorted(play(&spec, in_order)));
+    }
+}
+
+// Endings.
+
+#[test]
+fn the_ledger_counts_every_trial_and_names_the_best() {
+    let spec = sampled("random", 60, 8);
+    let played = play(&spec, in_order);
+    let answers: Vec<Event> = played.requests.iter().map(answer).collect();
+    let count = |state: fn(&Event) -> bool| answers.iter().filter(|event| state(event)).count() as i64;
+    let mut values: Vec<(f64, i64)> = answers
+        .iter()
+        .filter_map(|event| match event {
+            Event::TrialCompleted(e) => Some((e.value?, e.trial)),
+            _ => None,
+        })
+        .collect();
+    values.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    let finalists: Vec<ModelId> = values[..3]
+        .iter()
+        .map(|(_, trial)| ModelId::derive(&[spec.experiment_id().0.as_bytes(), &trial.to_be_bytes()]))
+        .collect();
+    let ledger = ledger(&played);
+    assert_eq!((ledger.ended.as_str(), ledger.requested), ("budget_spent", 60));
+    assert_eq!(ledger.completed, count(|event| matches!(event, Event::TrialCompleted(_))));
+    assert_eq!(ledger.pruned, count(|event| matches!(event, Event::TrialPruned(_))));
+    assert_eq!(ledger.failed, count(|event| matches!(event, Event::TrialFailed(_))));
+    assert!(ledger.completed > 3 && ledger.pruned > 3 && ledger.failed > 3, "{ledger:?}");
+    assert_eq!(ledger.completed + ledger.pruned + ledger.failed, 60);
+    assert_eq!(ledger.finalists, finalists);
+    assert_eq!(ledger.sharpe.count, values.len() as i64, "undefined ratios are left out");
+    assert_eq!((ledger.mandate.as_str(), ledger.place), ("XAUUSD", 3));
+    assert_eq!(ledger.data, started(&spec).plan.data);
+}
+
+#[test]
+fn finalists_are_sent_to_evaluation_best_first_and_only_the_ledger_raced() {
+    let spec = sampled("random", 60, 8);
+    let played = play(&spec, in_order);
+    let ledger = ledger(&played);
+    let evaluations = evaluations(&played);
+    assert_eq!(evaluations.iter().map(|e| e.model_id).collect::<Vec<_>>(), ledger.finalists);
+    assert_eq!(evaluations.iter().map(|e| e.finalist).collect::<Vec<_>>(), [1, 2, 3]);
+    for evaluation in evaluations {
+        let request = played.requests.iter().find(|request| request.trial == evaluation.trial).unwrap();
+        assert_eq!(evaluation.parameters, request.parameters);
+        assert_eq!((&evaluation.plan, &evaluation.holdout), (&started(&spec).plan, &started(&spec).holdout));
+        assert_eq!(evaluation.holdout_keeps, 0.25);
+    }
+    let raced: Vec<bool> = played.rest.iter().map(|output| output.raced).collect();
+    assert_eq!(raced, [true, false, false, false]);
+}
+
+#[test]
+fn an_undefined_objective_never_wins() {
+    for direction in ["maximize", "minimize"] {
+        let spec =
+            with(json!({ "sampler": "random", "trials": 3, "parallelism": 3, "direction": direction }));
+        let requests = first_requests(&spec);
+        let values = [None, Some(-4.0), None];
+        let mut history = vec![submitted(&spec), started(&spec).into()];
+        history.extend(requests.iter().zip(values).map(|(request, value)| completed(request, value)));
+        let outputs = run::<Tuner>(&history);
+        let Event::LedgerEntered(ledger) = &outputs[3] else { panic!("{outputs:?}") };
+        let winner = ModelId::derive(&[spec.experiment_id().0.as_bytes(), &1_u64.to_be_bytes()]);
+        assert_eq!((ledger.completed, &ledger.finalists), (3, &vec![winner]));
+        assert_eq!(outputs.len(), 5);
+    }
+}
+
+#[test]
+fn the_least_wins_when_the_objective_is_minimised() {
+    let spec = with(json!({ "sampler": "random", "trials": 3, "parallelism": 3, "direction": "minimize" }));
+    let requests = first_requests(&spec);
+    let mut history = vec![submitted(&spec), started(&spec).into()];
+    history
+        .extend(requests.iter().zip([0.3, 0.1, 0.2]).map(|(request, value)| completed(request, Some(value))));
+    let trials = run::<Tuner>(&history).into_iter().filter_map(|event| match event {
+        Event::EvaluationRequested(e) => Some(e.trial),
+        _ => None,
+    });
+    assert_eq!(trials.collect::<Vec<_>>(), [1, 2, 0]);
+}
+
+#[test]
+fn a_search_in_which_nothing_completes_ends_without_finalists() {
+    let spec = sampled("random", 2, 2);
+    let mut history = vec![submitted(&spec), started(&spec).into()];
+    history.extend(first_requests(&spec).iter().map(|request| completed(request, None)));
+    let outputs = run::<Tuner>(&history);
+    let Some(Event::LedgerEntered(ledger)) = outputs.last() else { panic!("{outputs:?}") };
+    assert_eq!((ledger.completed, ledger.finalists.len()), (2, 0));
+}
+
+#[test]
+fn a_grid_ends_when_it_has_no_more_points() {
+    let mut spec = sampled("grid", 100, 4);
+    spec.model.parameters = serde_json::from_value(
+        json!({ "fast": { "int": [5, 7] }, "stop_atr": { "categorical": [1.0, 2.5] } }),
+    )
+    .unwrap();
+    for choose in [in_order, latest_first] {
+        let played = play(&spec, choose);
+        let mut tried: Vec<String> =
+            played.requests.iter().map(|request| format!("{:?}", request.parameters)).collect();
+        tried.sort();
+        tried.dedup();
+        assert_eq!(tried.len(), 6);
+        assert_eq!((ledger(&played).ended.as_str(), ledger(&played).requested), ("space_exhausted", 6));
+        assert_eq!(evaluations(&played).len(), 3);
+    }
+}
+
+#[test]
+fn a_grid_of_exactly_the_budget_has_spent_it() {
+    let mut spec = sampled("grid", 3, 4);
+    spec.model.parameters =
+        serde_json::from_value(json!({ "fast": { "int": [5, 7] }, "stop_atr": 2.0 })).unwrap();
+    assert_eq!(ledger(&play(&spec, in_order)).ended, "budget_spent");
+}
+
+// Cancelling and failing.
+
+fn cancelled(spec: &ExperimentSpec) -> Event {
+    ExperimentCancelled { experiment_id: spec.experiment_id(), reason: "enough".into() }.into()
+}
+
+#[test]
+fn a_cancelled_search_enters_what_it_tried_and_nothing_follows() {
+    let spec = sampled("random", 30, 4);
+    let requests = first_requests(&spec);
+    let mut history =
+        vec![submitted(&spec), started(&spec).into(), answer(&requests[0]), answer(&requests[3])];
+    let outputs = given::<Tuner>(history.clone()).when(cancelled(&spec)).outputs();
+    let [output] = outputs.as_slice() else { panic!("{outputs:?}") };
+    let Event::LedgerEntered(ledger) = &output.event else { panic!("{outputs:?}") };
+    assert!(output.raced);
+    assert_eq!((ledger.ended.as_str(), ledger.requested, ledger.completed), ("cancelled", 5, 2));
+    assert_eq!((ledger.finalists.len(), ledger.sharpe.count), (0, 2), "results that came early count too");
+    history.push(cancelled(&spec));
+    for event in [answer(&requests[1]), cancelled(&spec), started(&spec).into(), submitted(&spec)] {
+        given::<Tuner>(history.clone()).when(event).then_nothing();
+    }
+}
+
+#[test]
+fn a_search_that_is_cancelled_before_it_begins_has_tried_nothing() {
+    let spec = sampled("random", 30, 4);
+    given::<Tuner>([submitted(&spec)]).when(cancelled(&spec)).then_nothing();
+    given::<Tuner>([submitted(&spec), cancelled(&spec)]).when(started(&spec)).then_nothing();
+}
+
+#[test]
+fn cancelling_after_the_end_changes_nothing() {
+    let spec = sampled("random", 10, 4);
+    given::<Tuner>(play(&spec, in_order).history).when(cancelled(&spec)).then_nothing();
+}
+
+#[test]
+fn nothing_follows_a_failed_experiment() {
+    let spec = sampled("random", 30, 4);
+    let requests = first_requests(&spec);
+    let (experiment_id, reason) = (spec.experiment_id(), "no_data".to_owned());
+    let failed = ExperimentFailed { experiment_id, reason, detail: String::new() };
+    given::<Tuner>([submitted(&spec), failed.clone().into()]).when(started(&spec)).then_nothing();
+    let history = [submitted(&spec), started(&spec).into(), failed.into()];
+    given::<Tuner>(history).when(answer(&requests[0])).then_nothing();
+}
+
+#[test]
+fn results_of_an_experiment_that_is_not_known_are_nothing_to_it() {
+    let requests = first_requests(&sampled("random", 30, 4));
+    given::<Tuner>([]).when(answer(&requests[0])).then_nothing();
+}
+
+// Several experiments.
+
+#[test]
+fn experiments_in_one_partition_do_not_disturb_each_other() {
+    let tuning = json!({ "sampler": "tpe", "trials": 30, "parallelism": 4 });
+    let plays = ["first", "second"].map(|name| play(&spec(name, tuning.clone()), latest_first));
+    let mut machine = Tuner::default();
+    let mut outputs = Vec::new();
+    let longest = plays.iter().map(|played| played.history.len()).max().unwrap();
+    for step in 0..longest {
+        for event in plays.iter().filter_map(|played| played.history.get(step)) {
+            outputs.extend(machine.step(&recorded(event.clone())).into_iter().map(|output| output.event));
+        }
+    }
+    for (name, played) in ["first", "second"].iter().zip(plays) {
+        let id = spec(name, tuning.clone()).experiment_id();
+        let own = |event: &&Event| match event {
+            Event::TrainingRequested(e) => e.experiment_id == id,
+            Event::EvaluationRequested(e) => e.experiment_id == id,
+            Event::LedgerEntered(e) => e.experiment_id == id,
+            other => panic!("{other:?}"),
+        };
+        let own: Vec<Event> = outputs.iter().filter(own).cloned().collect();
+        assert_eq!(own, run::<Tuner>(&played.history));
+    }
+}

@@ -1,0 +1,355 @@
+//! The runtime under processors that misbehave: a panic is reported and named, a poisoned record goes aside, work that
+//! cannot be done yet is done later. Over the in-memory log, with processors made for it.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use gauntlet_domain::market::{Bar, CreateSnapshot, SnapshotDue, SnapshotSealed};
+use gauntlet_domain::{ContentHash, Event, InstrumentId, Recorded, Timestamp};
+use gauntlet_log::{EventLog, LocalLog, NewRecord, Record, TopicPartition};
+use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
+use gauntlet_processor::worker::{Answer, Data, DataError, Worker};
+use gauntlet_runtime::events::{self, Cause};
+use gauntlet_runtime::{Failure, Options, Parts, Running, restore};
+use gauntlet_wire::Codec;
+use gauntlet_wire::catalogue::{DATA_COMMANDS, DATA_REQUESTS, DATA_SNAPSHOTS};
+
+/// Answers every command with its request, once; panics on an instrument of the venue PANIC.
+#[derive(Default)]
+struct Echo {
+    seen: BTreeSet<String>,
+}
+
+impl Machine for Echo {
+    fn step(&mut self, input: &Recorded) -> Vec<Output> {
+        let Event::CreateSnapshot(command) = &input.event else { return Vec::new() };
+        assert!(!command.instrument.ends_with(".PANIC"), "the echo cannot bear {}", command.instrument);
+        if !self.seen.insert(command.instrument.clone()) {
+            return Vec::new();
+        }
+        let CreateSnapshot { snapshot_id, instrument, spec, from, to } = command.clone();
+        vec![Output::new(SnapshotDue { snapshot_id, instrument, spec, from, to })]
+    }
+
+    fn save(&self) -> Result<Vec<u8>, StateError> {
+        Ok(serde_json::to_vec(&self.seen)?)
+    }
+
+    fn restore(&mut self, bytes: &[u8]) -> Result<(), StateError> {
+        self.seen = serde_json::from_slice(bytes)?;
+        Ok(())
+    }
+}
+
+const ECHO: Definition = Definition {
+    name: "market-data",
+    version: "1",
+    topics: &["data.commands.v1"],
+    inputs: Inputs::CoPartitioned,
+    races_on: &[],
+    create: || Box::<Echo>::default(),
+};
+
+/// Answers requests; panics on the venue FALLS, cannot answer the venue LATER the first three times.
+#[derive(Default)]
+struct Sealer {
+    refused: AtomicU32,
+    asked: AtomicU32,
+}
+
+/// Rows in the answer of a worker that panicked.
+const PANICKED: i64 = -1;
+
+fn sealed(due: &SnapshotDue, rows: i64, why: &str) -> Vec<Event> {
+    let SnapshotDue { snapshot_id, instrument, spec, from, to } = due.clone();
+    let content_hash = ContentHash::of(why.as_bytes());
+    vec![SnapshotSealed { snapshot_id, instrument, spec, from, to, content_hash, rows, files: vec![] }.into()]
+}
+
+impl Worker for Sealer {
+    fn name(&self) -> &'static str {
+        "snapshots"
+    }
+
+    fn topic(&self) -> &'static str {
+        "data.requests.v1"
+    }
+
+    fn run(&self, request: &Event, _: &dyn Data) -> Answer {
+        let Event::SnapshotDue(due) = request else { return Ok(Vec::new()) };
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        assert!(!due.instrument.ends_with(".FALLS"), "over a cliff");
+        if due.instrument.ends_with(".LATER") && self.refused.fetch_add(1, Ordering::Relaxed) < 3 {
+            return Err(DataError::Retry("the place is closed".into()));
+        }
+        Ok(sealed(due, 7, ""))
+    }
+
+    fn panicked(&self, request: &Event, message: &str) -> Vec<Event> {
+        let Event::SnapshotDue(due) = request else { return Vec::new() };
+        sealed(due, PANICKED, message)
+    }
+}
+
+/// No data at all.
+struct Nothing;
+
+impl Data for Nothing {
+    fn bars(&self, _: &ContentHash) -> Result<Arc<Vec<Bar>>, DataError> {
+        Err(DataError::Unavailable("there is nothing".into()))
+    }
+
+    fn seal(&self, _: &SnapshotDue) -> Result<SnapshotSealed, DataError> {
+        Err(DataError::Unavailable("there is nothing".into()))
+    }
+
+    fn put_artifact(&self, bytes: &[u8]) -> Result<ContentHash, DataError> {
+        Ok(ContentHash::of(bytes))
+    }
+}
+
+struct Bench {
+    log: Arc<LocalLog>,
+    codec: Codec,
+    sealer: Arc<Sealer>,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        let bench = Bench {
+            log: Arc::new(LocalLog::in_memory().unwrap()),
+            codec: Codec::default(),
+            sealer: Arc::default(),
+        };
+        gauntlet_runtime::create_topics(&*bench.log, 1).unwrap();
+        bench
+    }
+
+    fn start(&self, options: Options) -> Running {
+        let parts = Parts {
+            log: self.log.clone(),
+            codec: self.codec.clone(),
+            definitions: vec![ECHO],
+            workers: vec![self.sealer.clone()],
+            data: Arc::new(Nothing),
+            projection: None,
+        };
+        gauntlet_runtime::start(parts, Options { partitions: 1, poll_timeout: Duration::from_millis(20), ..options })
+            .unwrap()
+    }
+
+    fn command(&self, name: &str) -> NewRecord {
+        let (symbol, venue) = name.split_once('.').unwrap();
+        let instrument = InstrumentId::new(symbol, venue).unwrap();
+        let event = CreateSnapshot::new(&instrument, "time:1h".parse().unwrap(), Timestamp(0), Timestamp(1));
+        let cause = Cause::outside("gateway", Timestamp(0));
+        events::record(&self.codec, &event.into(), cause).unwrap()
+    }
+
+    fn ask(&self, names: &[&str]) {
+        self.log.append(names.iter().map(|name| self.command(name)).collect()).unwrap();
+    }
+
+    fn records(&self, topic: &str) -> Vec<Record> {
+        let place = TopicPartition::new(topic, 0);
+        let (start, end) = self.log.bounds(&place).unwrap();
+        let mut records = Vec::new();
+        restore::for_each(&*self.log, &place, start, end, |record| {
+            records.push(record);
+            Ok(())
+        })
+        .unwrap();
+        records
+    }
+
+    /// Instruments and rows of the answers, in order.
+    fn answers(&self) -> Vec<(String, i64)> {
+        let of = |record: &Record| match events::read(&self.codec, record).unwrap().event {
+            Event::SnapshotSealed(sealed) => (sealed.instrument, sealed.rows),
+            other => panic!("{other:?} among the answers"),
+        };
+        self.records(DATA_SNAPSHOTS.name).iter().map(of).collect()
+    }
+}
+
+/// Waits, but not for ever.
+fn within<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(value) = done() {
+            return value;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "no {what}: it hangs");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn quiet(running: &Running) {
+    within("quiet", || {
+        assert!(running.failure().is_none(), "{:?}", running.failure());
+        running.is_quiet().unwrap().then_some(())
+    });
+}
+
+#[test]
+fn a_panic_in_a_machine_is_a_failure_that_names_it() {
+    let bench = Bench::new();
+    let running = bench.start(Options::default());
+    bench.ask(&["A.OK"]);
+    quiet(&running);
+    bench.ask(&["B.PANIC"]);
+    let failure: Failure = within("failure", || running.failure());
+    assert_eq!(failure.processor, "market-data");
+    assert!(failure.message.contains("panicked: the echo cannot bear B.PANIC"), "{failure}");
+    assert!(!failure.outside, "a broken invariant is nobody else's fault");
+    // Waiting ends, stopping ends, and both say why.
+    assert!(!running.wait_quiet(|| true).unwrap());
+    let stopped = running.stop().unwrap_err();
+    assert_eq!(stopped.to_string(), failure.to_string());
+    // What was done before is kept, and what panicked has left no half of itself.
+    assert_eq!(bench.answers(), [("A.OK".to_owned(), 7)]);
+    assert_eq!(bench.records(DATA_REQUESTS.name).len(), 1);
+    let committed = bench.log.committed("market-data").unwrap();
+    assert_eq!(committed[&TopicPartition::new(DATA_COMMANDS.name, 0)], 1, "the panic's input is not passed over");
+}
+
+#[test]
+fn a_panic_in_a_worker_is_its_typed_answer_and_the_others_are_answered() {
+    let bench = Bench::new();
+    let running = bench.start(Options::default());
+    bench.ask(&["A.OK", "B.FALLS", "C.OK"]);
+    quiet(&running);
+    running.stop().unwrap();
+    let expected = [("A.OK", 7), ("B.FALLS", PANICKED), ("C.OK", 7)];
+    assert_eq!(bench.answers(), expected.map(|(name, rows)| (name.to_owned(), rows)));
+    let Event::SnapshotSealed(fallen) =
+        events::read(&bench.codec, &bench.records(DATA_SNAPSHOTS.name)[1]).unwrap().event
+    else {
+        panic!("not an answer");
+    };
+    assert_eq!(fallen.content_hash, ContentHash::of(b"over a cliff"), "the panic's words reach the answer");
+}
+
+#[test]
+fn a_request_that_cannot_be_answered_yet_is_answered_later() {
+    let bench = Bench::new();
+    let running = bench.start(Options::default());
+    bench.ask(&["A.LATER", "B.OK"]);
+    quiet(&running);
+    running.stop().unwrap();
+    assert_eq!(bench.answers(), [("A.LATER".to_owned(), 7), ("B.OK".to_owned(), 7)]);
+    assert_eq!(bench.sealer.asked.load(Ordering::Relaxed), 5, "three refusals, two answers");
+}
+
+#[test]
+fn poison_goes_to_the_dead_letters_and_its_neighbours_are_processed() {
+    let bench = Bench::new();
+    let good = bench.command("X.OK").value.unwrap();
+    let poison = |value: Option<&[u8]>| NewRecord {
+        topic: DATA_COMMANDS.name.into(),
+        key: b"poison".to_vec(),
+        headers: vec![("origin".into(), b"a stranger".to_vec())],
+        value: value.map(<[u8]>::to_vec),
+        timestamp_micros: 1,
+    };
+    // A record of another topic in the right frame is as unreadable as noise.
+    let due = SnapshotSealed {
+        snapshot_id: gauntlet_domain::SnapshotId::derive(&[b"x"]),
+        instrument: "X.OK".into(),
+        spec: "time:1h".parse().unwrap(),
+        from: Timestamp(0),
+        to: Timestamp(1),
+        content_hash: ContentHash::of(b""),
+        rows: 0,
+        files: vec![],
+    };
+    let foreign = bench.codec.encode(&due.into()).unwrap();
+    let unknown_schema = [&[0, 0xff, 0xff, 0xff, 0xff], &good[5..]].concat();
+    let trailing = [&good[..], b"!"].concat();
+    let poisons: [(&str, Option<&[u8]>); 8] = [
+        ("noise", Some(b"\xff\xfe noise")),
+        ("nothing", Some(b"")),
+        ("a tombstone", None),
+        ("no body", Some(&good[..5])),
+        ("half a body", Some(&good[..good.len() - 3])),
+        ("an unknown schema", Some(&unknown_schema)),
+        ("trailing bytes", Some(&trailing)),
+        ("another topic's record", Some(&foreign)),
+    ];
+    bench.ask(&["A.OK"]);
+    for (_, value) in &poisons {
+        bench.log.append(vec![poison(*value)]).unwrap();
+        bench.ask(&["B.OK"]);
+    }
+    bench.ask(&["C.OK"]);
+    let running = bench.start(Options { batch_records: 3, ..Options::default() });
+    quiet(&running);
+    running.stop().unwrap();
+    let names: Vec<String> = bench.answers().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["A.OK", "B.OK", "C.OK"]);
+
+    let letters = bench.records(&DATA_COMMANDS.dead_letters());
+    assert_eq!(letters.len(), poisons.len());
+    for (i, (letter, (what, value))) in letters.iter().zip(&poisons).enumerate() {
+        let header = |name: &str| {
+            let found = letter.headers.iter().find(|(key, _)| key == name);
+            String::from_utf8(found.unwrap_or_else(|| panic!("{what}: no {name}")).1.clone()).unwrap()
+        };
+        assert_eq!(letter.value.as_deref(), *value, "{what}: the bytes are untouched");
+        assert_eq!(header("origin"), "a stranger", "{what}: its own headers stay");
+        assert_eq!(header("__gauntlet.errors.topic"), DATA_COMMANDS.name);
+        assert_eq!(header("__gauntlet.errors.offset"), (1 + 2 * i).to_string(), "{what}");
+        assert_eq!(header("__gauntlet.errors.group"), "market-data");
+        assert!(!header("__gauntlet.errors.exception.message").is_empty(), "{what}: a reason");
+    }
+}
+
+#[test]
+fn a_restart_goes_on_where_the_commit_was_and_repeats_nothing() {
+    let bench = Bench::new();
+    let names: Vec<String> = (0..60).map(|i| format!("I{i}.OK")).collect();
+    let (first, second) = names.split_at(31);
+    for (part, options) in [
+        (first, Options { batch_records: 1, snapshot_every_records: 5, ..Options::default() }),
+        (second, Options { batch_records: 1000, worker_queue: 2, workers: 4, ..Options::default() }),
+    ] {
+        bench.ask(&part.iter().map(String::as_str).collect::<Vec<_>>());
+        // A repeated command gives nothing new, before and after the restart.
+        bench.ask(&["I0.OK"]);
+        let running = bench.start(options);
+        quiet(&running);
+        running.stop().unwrap();
+    }
+    let answered: Vec<String> = bench.answers().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(answered, names, "each once, in order");
+    bench.log.delete_snapshots().unwrap();
+    bench.ask(&["I59.OK", "I60.OK"]);
+    let running = bench.start(Options::default());
+    quiet(&running);
+    running.stop().unwrap();
+    assert_eq!(bench.answers().len(), 61, "state without a snapshot is folded from the inputs");
+}
+
+#[test]
+fn stopping_at_any_moment_loses_and_repeats_nothing() {
+    let bench = Bench::new();
+    let names: Vec<String> = (0..400).map(|i| format!("I{i}.OK")).collect();
+    bench.ask(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut stops = 0;
+    loop {
+        let running = bench.start(Options { batch_records: 1, worker_queue: 1, ..Options::default() });
+        std::thread::sleep(Duration::from_millis(1 + stops % 4));
+        let done = running.is_quiet().unwrap();
+        running.stop().unwrap();
+        stops += 1;
+        if done {
+            break;
+        }
+        assert!(stops < 10_000, "no progress");
+    }
+    let answered: Vec<String> = bench.answers().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(answered, names, "after {stops} stops");
+}
