@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::BacktestError;
 
-/// Costs of an experiment. The caller turns `latency_ms` into bars by [`latency_bars`].
+/// Costs of an experiment. The caller turns a latency in time into whole bars.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Costs {
@@ -33,16 +33,6 @@ pub enum Spread {
     FixedBps(f64),
     /// None.
     None,
-}
-
-/// The bars that an order is late: none within the same instant, otherwise the latency over the bar's length,
-/// rounded up. Lengths in nanoseconds.
-pub fn latency_bars(latency_nanos: i64, bar_nanos: i64) -> u32 {
-    if latency_nanos <= 0 {
-        return 0;
-    }
-    let bar = bar_nanos.max(1);
-    u32::try_from(latency_nanos / bar + i64::from(latency_nanos % bar != 0)).unwrap_or(u32::MAX)
 }
 
 impl Costs {
@@ -106,13 +96,6 @@ mod tests {
         assert_eq!(Costs::FREE.sell_price(100.0, 0.5), 100.0);
     }
 
-    #[test]
-    fn latency_rounds_up_to_whole_bars() {
-        assert_eq!(latency_bars(0, 60), 0);
-        assert_eq!(latency_bars(1, 60), 1);
-        assert_eq!(latency_bars(60, 60), 1);
-        assert_eq!(latency_bars(61, 60), 2);
-    }
 
     #[test]
     fn the_written_form_is_that_of_an_experiment() {

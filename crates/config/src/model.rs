@@ -142,7 +142,7 @@ impl Default for RuntimeConfig {
 
 impl Default for LoggingConfig {
     fn default() -> Self {
-        LoggingConfig { level: LogLevel::Info, format: LogFormat::Text }
+        LoggingConfig { level: LogLevel::Warn, format: LogFormat::Text }
     }
 }
 

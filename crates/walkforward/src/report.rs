@@ -2,7 +2,7 @@
 
 use gauntlet_backtest::{Bars, Outcome};
 use gauntlet_domain::experiment::Metrics;
-use gauntlet_quant::metrics::{self, Inputs};
+use gauntlet_quant::metrics::{self, Inputs, OnlineMoments};
 
 /// Metrics that every trial reports; a finalist reports all there are.
 pub const KEY_METRICS: [&str; 11] = [
@@ -30,12 +30,15 @@ pub struct Segments {
     pub pnls: Vec<f64>,
     /// Units held at each close.
     pub positions: Vec<f64>,
+    /// The returns in one pass, carried from fold to fold: what tuning asks for after each.
+    moments: OnlineMoments,
 }
 
 impl Segments {
     /// Adds a segment that ran over `range` of `bars`.
     pub fn push(&mut self, bars: &Bars, range: std::ops::Range<usize>, outcome: &Outcome) {
         self.returns.extend_from_slice(&outcome.returns);
+        outcome.returns.iter().for_each(|period_return| self.moments.push(*period_return));
         self.positions.extend_from_slice(&outcome.positions);
         self.pnls.extend(outcome.trades.iter().map(|trade| trade.pnl));
         for bar in range {
@@ -80,13 +83,13 @@ pub fn objective_of(
 ) -> Option<f64> {
     let returns = &segments.returns;
     let value = match name {
-        "total_return" => metrics::total_return(returns),
+        "total_return" => segments.moments.total_return(),
         "annual_return" => metrics::annual_return(returns, periods_per_year),
-        "annual_volatility" => metrics::annual_volatility(returns, periods_per_year),
-        "sharpe" => metrics::sharpe(returns, 0.0, periods_per_year),
+        "annual_volatility" => segments.moments.annual_volatility(periods_per_year),
+        "sharpe" => segments.moments.sharpe(0.0, periods_per_year),
         "sortino" => metrics::sortino(returns, 0.0, periods_per_year),
         "calmar" => metrics::calmar(returns, periods_per_year),
-        "max_drawdown" => metrics::max_drawdown(returns),
+        "max_drawdown" => segments.moments.max_drawdown(),
         "win_rate" => metrics::win_rate(&segments.pnls),
         "profit_factor" => metrics::profit_factor(&segments.pnls),
         "trade_count" => Some(metrics::trade_count(&segments.pnls)),

@@ -8,8 +8,12 @@ use crate::metrics::numeric::{Moments, defined};
 
 /// Annualised standard deviation of returns; see the file's head.
 pub fn annual_volatility(returns: &[f64], periods_per_year: f64) -> Option<f64> {
-    let std_dev = Moments::of(returns.iter().copied()).sample_std_dev()?;
-    defined(std_dev * root_of_time(periods_per_year)?)
+    volatility_of(&Moments::of(returns.iter().copied()), periods_per_year)
+}
+
+/// From moments alone, shared with the one-pass [`crate::metrics::OnlineMoments`].
+pub(crate) fn volatility_of(moments: &Moments, periods_per_year: f64) -> Option<f64> {
+    defined(moments.sample_std_dev()? * root_of_time(periods_per_year)?)
 }
 
 #[cfg(test)]

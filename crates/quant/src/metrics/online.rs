@@ -5,6 +5,7 @@
 //! trial and the number in its report are the same to the last bit. Sum and sum of squares would save one
 //! division a bar, but rounds a constant series to a tiny variance and so to an enormous Sharpe ratio.
 
+use crate::metrics::annual_volatility::volatility_of;
 use crate::metrics::numeric::{Moments, defined};
 use crate::metrics::sharpe::sharpe_of;
 use crate::metrics::wealth::Wealth;
@@ -60,6 +61,11 @@ impl OnlineMoments {
         sharpe_of(&self.moments, risk_free, periods_per_year)
     }
 
+    /// Annualised volatility, as [`crate::metrics::annual_volatility`].
+    pub fn annual_volatility(&self, periods_per_year: f64) -> Option<f64> {
+        volatility_of(&self.moments, periods_per_year)
+    }
+
     /// As [`crate::metrics::max_drawdown()`]: a positive fraction.
     pub fn max_drawdown(&self) -> Option<f64> {
         if self.count() == 0 || !self.wealth.is_finite() { None } else { Some(self.deepest) }
@@ -69,7 +75,7 @@ impl OnlineMoments {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::{max_drawdown, sharpe, total_return};
+    use crate::metrics::{annual_volatility, max_drawdown, sharpe, total_return};
 
     fn online(returns: &[f64]) -> OnlineMoments {
         let mut moments = OnlineMoments::new();
@@ -82,6 +88,7 @@ mod tests {
         assert_eq!(one_pass.total_return(), total_return(returns), "total return of {returns:?}");
         assert_eq!(one_pass.max_drawdown(), max_drawdown(returns), "drawdown of {returns:?}");
         assert_eq!(one_pass.sharpe(0.02, 252.0), sharpe(returns, 0.02, 252.0), "sharpe of {returns:?}");
+        assert_eq!(one_pass.annual_volatility(252.0), annual_volatility(returns, 252.0), "volatility of {returns:?}");
     }
 
     #[test]
