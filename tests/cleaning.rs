@@ -28,7 +28,8 @@ fn check(what: &str, report: &Json, read: i64, gaps: i64, reasons: &[(&str, i64)
     }
     let rejected: i64 = report["rejected"].as_object().unwrap().values().filter_map(Json::as_i64).sum();
     assert!(number(report, "accepted") > 0, "{what}: nothing was accepted");
-    let answered: i64 = report["sources"].as_array().unwrap().iter().map(|s| number(s, "accepted")).sum::<i64>() + rejected;
+    let answered: i64 =
+        report["sources"].as_array().unwrap().iter().map(|s| number(s, "accepted")).sum::<i64>() + rejected;
     let published: i64 = number(report, "published");
     assert_eq!(answered, published, "{what}: every published row is accepted or rejected");
     eprintln!("{what}: {read} rows read, {published} of the instrument, {rejected} rejected");
@@ -88,7 +89,8 @@ fn recordings_of_binance_are_put_in_order() {
     assert_eq!(number(&spot, "published"), 28_040 + 13_208);
     let next = feed(&dir, &shared("ticks/binance_raw/spot_btcusdt_20240809.gz"), "BTCUSDT.BINANCE_SPOT", &[]);
     check("BTCUSDT spot, the next day", &next, 58_325, 0, &[("corrected.out_of_order", 272)]);
-    let listed = gauntlet(["ls", "quality", "--filter", "reason == 'out_of_order' and action == 'corrected'"]);
+    let listed =
+        gauntlet(["ls", "quality", "--filter", "reason == 'out_of_order' and action == 'corrected'"]);
     let listed = listed.on(&dir).ok();
     assert_eq!(listed.as_array().unwrap().len(), 7_264 + 2_168 + 272);
 }
@@ -159,7 +161,8 @@ fn bars_that_were_bought_have_their_listed_faults() {
     let gold = feed(&dir, &shared("bars/xauusd_oanda_hour.zip"), "XAUUSD.OANDA", &[]);
     check("gold hours", &gold, 76_499, 1_524, &[]);
 
-    let missing = gauntlet(["ls", "quality", "--filter", "reason == 'not_a_number'", "--sort", "row", "--limit", "2"]);
+    let missing =
+        gauntlet(["ls", "quality", "--filter", "reason == 'not_a_number'", "--sort", "row", "--limit", "2"]);
     let missing = missing.on(&dir).ok();
     let [first, second] = missing.as_array().unwrap().as_slice() else { panic!("{missing}") };
     assert_eq!((number(first, "row"), first["time"].as_str()), (33, Some("1986-02-17T00:00:00Z")), "{first}");
@@ -188,8 +191,16 @@ fn prices_off_by_a_hundred_are_outliers_and_the_repaired_twins_are_not() {
         }
     }
     // The rows where AET-L jumps up by 100 and where it comes back, in the file's own numbering (newest first).
-    let rows = gauntlet(["ls", "quality", "--sort", "row", "--filter", "instrument == 'AETL1D100XERROR.YAHOO' and reason == 'outlier'"]);
-    let rows: Vec<i64> = rows.on(&dir).ok().as_array().unwrap().iter().map(|row| number(row, "row")).collect();
+    let rows = gauntlet([
+        "ls",
+        "quality",
+        "--sort",
+        "row",
+        "--filter",
+        "instrument == 'AETL1D100XERROR.YAHOO' and reason == 'outlier'",
+    ]);
+    let rows: Vec<i64> =
+        rows.on(&dir).ok().as_array().unwrap().iter().map(|row| number(row, "row")).collect();
     assert_eq!(rows, [9, 10, 18, 19]);
     for name in ["AV-L-1wk-bad-stock-split", "AV-L-1wk-bad-stock-split-fixed"] {
         let path = shared(&format!("dirty_bars/{name}.csv"));
@@ -208,10 +219,12 @@ fn files_in_the_wrong_order_are_late_and_said_so() {
     let late = feed(&reversed, &first, "XAUUSD.OANDA", &[]);
     assert_eq!((number(&late, "read"), number(&late, "accepted")), (9_889, 0), "{late}");
     assert_eq!(number(&late, "rejected.out_of_order"), 9_889, "{late}");
-    let text = gauntlet(["feed", first.to_str().unwrap(), "--instrument", "XAUUSD", "--venue", "OANDA", "--dir"]
-        .map(std::ffi::OsString::from)
-        .into_iter()
-        .chain([reversed.node().into()]))
+    let text = gauntlet(
+        ["feed", first.to_str().unwrap(), "--instrument", "XAUUSD", "--venue", "OANDA", "--dir"]
+            .map(std::ffi::OsString::from)
+            .into_iter()
+            .chain([reversed.node().into()]),
+    )
     .run();
     assert_eq!(text.code, Some(0), "{text}");
     assert!(text.stdout.contains("feed history before newer data"), "a person is told what to do: {text}");
@@ -232,18 +245,25 @@ fn bars_are_what_pandas_makes_of_the_same_quotes() {
         assert_eq!(made["rejected"], oracle["rejected"]);
         let billionths = |bar: &Json, name: &str| (bar[name].as_f64().unwrap() * 1e9).round() as i64;
         let line = |bar: &Json| {
-            let prices = ["open", "high", "low", "close"].map(|name| billionths(bar, name).to_string()).join(",");
+            let prices =
+                ["open", "high", "low", "close"].map(|name| billionths(bar, name).to_string()).join(",");
             let open_time: gauntlet_domain::Timestamp = bar["open_time"].as_str().unwrap().parse().unwrap();
             format!("{},{prices},{}", open_time.0, number(bar, "ticks"))
         };
         let lines: Vec<String> = made["bars"].as_array().unwrap().iter().map(line).collect();
         let every = number(expected, "every") as usize;
         let sampled: Vec<&String> = lines.iter().step_by(every).collect();
-        let wanted: Vec<&str> = expected["lines"].as_array().unwrap().iter().map(|l| l.as_str().unwrap()).collect();
+        let wanted: Vec<&str> =
+            expected["lines"].as_array().unwrap().iter().map(|l| l.as_str().unwrap()).collect();
         assert_eq!(sampled, wanted, "{spec}: one bar in {every}");
         assert_eq!(lines.len() as i64, number(expected, "bars"), "{spec}");
         let hash = gauntlet_domain::ContentHash::of(lines.join("\n").as_bytes());
-        assert_eq!(hash.to_string(), expected["sha256"].as_str().unwrap(), "{spec}: all {} bars", lines.len());
+        assert_eq!(
+            hash.to_string(),
+            expected["sha256"].as_str().unwrap(),
+            "{spec}: all {} bars",
+            lines.len()
+        );
         compared += lines.len();
     }
     eprintln!("{compared} bars equal those of pandas {}", oracle["made_with"]["pandas"]);
@@ -267,10 +287,13 @@ fn bars_of_all_lengths_add_up_and_follow_their_options() {
     for spec in ["time:1s", "time:5s", "time:1m", "time:15m", "time:1h", "time:4h", "time:1d"] {
         let made = bars(spec, &[]);
         assert_eq!(ticks(&made), 186_171, "{spec}: every accepted tick is in one bar");
-        assert_eq!((made[0]["open"].as_f64(), made.last().unwrap()["close"].as_f64()), (Some(1300.567), {
-            let day = bars("time:1d", &[]);
-            day[0]["close"].as_f64()
-        }));
+        assert_eq!(
+            (made[0]["open"].as_f64(), made.last().unwrap()["close"].as_f64()),
+            (Some(1300.567), {
+                let day = bars("time:1d", &[]);
+                day[0]["close"].as_f64()
+            })
+        );
         let (high, low) = (extreme(&made, "high", f64::max), extreme(&made, "low", f64::min));
         let day = bars("time:1d", &[]);
         assert_eq!((day[0]["high"].as_f64(), day[0]["low"].as_f64()), (Some(high), Some(low)), "{spec}");
@@ -284,7 +307,10 @@ fn bars_of_all_lengths_add_up_and_follow_their_options() {
     let (skip, fill) = (bars("time:1s", &[]), bars("time:1s", &["--empty", "fill"]));
     let (empty, full): (Vec<&Json>, Vec<&Json>) = fill.iter().partition(|bar| number(bar, "ticks") == 0);
     assert_eq!(full.len(), skip.len());
-    assert!(!empty.is_empty() && empty.iter().all(|bar| bar["open"] == bar["close"]), "flat at the last close");
+    assert!(
+        !empty.is_empty() && empty.iter().all(|bar| bar["open"] == bar["close"]),
+        "flat at the last close"
+    );
     let session = bars("time:1h", &["--session", "08:00-16:00"]);
     assert_eq!(session.len(), 8);
     assert!(session[0]["open_time"] == "2014-05-05T08:00:00Z", "{}", session[0]);

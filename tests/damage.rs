@@ -51,7 +51,10 @@ fn a_flipped_byte_in_a_record_is_named_by_topic_partition_and_offset() {
         }
         assert_eq!(run.code, Some(1), "{run}");
         for needle in [place, "is damaged at offset", "its checksum does not match", "nothing was skipped"] {
-            assert!(run.stdout.contains(needle) || run.stderr.contains(needle), "'{needle}' is missing: {run}");
+            assert!(
+                run.stdout.contains(needle) || run.stderr.contains(needle),
+                "'{needle}' is missing: {run}"
+            );
         }
         compared += 1;
         // Whoever works on the log is told as well, and nothing is computed from what is left.
@@ -85,7 +88,10 @@ fn damage_anywhere_is_found_or_harmless() {
             }
             Some(0) => {
                 let digest = Digest::of(&gauntlet(["digest"]).on(&dir).ok());
-                digest.assert_equals(&healthy, &format!("16 bytes at {at} of {length} flipped, verify found nothing"));
+                digest.assert_equals(
+                    &healthy,
+                    &format!("16 bytes at {at} of {length} flipped, verify found nothing"),
+                );
                 harmless += 1;
             }
             _ => panic!("at {at}: a crash: {run}"),
@@ -97,7 +103,8 @@ fn damage_anywhere_is_found_or_harmless() {
 
 #[test]
 fn a_log_file_that_is_no_log_is_named() {
-    let garbage: Vec<u8> = (0..1_u32 << 20).flat_map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    let garbage: Vec<u8> =
+        (0..1_u32 << 20).flat_map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
     let damages: [(&str, &dyn Fn(&Path)); 4] = [
         ("cut in half", &|path| {
             let file = OpenOptions::new().write(true).open(path).unwrap();
@@ -114,7 +121,9 @@ fn a_log_file_that_is_no_log_is_named() {
         for args in [vec!["verify"], vec!["ls", "experiments"], vec!["demo", "--no-serve"]] {
             let run = gauntlet(&args).on(&dir).run();
             assert_eq!(run.code, Some(1), "{what}: {run}");
-            for needle in ["log.redb", "is damaged", "restore the directory from a copy", "nothing was skipped"] {
+            for needle in
+                ["log.redb", "is damaged", "restore the directory from a copy", "nothing was skipped"]
+            {
                 assert!(run.stderr.contains(needle), "{what}: '{needle}' is missing: {run}");
             }
         }

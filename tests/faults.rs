@@ -148,9 +148,14 @@ fn a_second_process_on_the_directory_is_told_so() {
 #[test]
 fn a_full_disk_is_said_and_nothing_is_lost() {
     let folder = bundled("20140505_quote.zip");
-    let quotes: Vec<String> =
-        (4..=9).map(|day| folder.with_file_name(format!("2014050{day}_quote.zip")).display().to_string()).collect();
-    let args = [&["feed".to_owned()], &quotes[..], &["--instrument", "XAUUSD", "--venue", "OANDA"].map(str::to_owned)];
+    let quotes: Vec<String> = (4..=9)
+        .map(|day| folder.with_file_name(format!("2014050{day}_quote.zip")).display().to_string())
+        .collect();
+    let args = [
+        &["feed".to_owned()],
+        &quotes[..],
+        &["--instrument", "XAUUSD", "--venue", "OANDA"].map(str::to_owned),
+    ];
     let args: Vec<String> = args.concat();
     let clean = Dir::new();
     let unhindered = gauntlet(&args).on(&clean).ok();

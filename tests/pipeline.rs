@@ -19,9 +19,8 @@ fn the_demo_comes_to_the_recorded_digest() {
     if std::env::var_os("WRITE_GOLDEN").is_some() {
         std::fs::write(golden_file(), serde_json::to_string_pretty(&json).unwrap() + "\n").unwrap();
     }
-    let text = std::fs::read_to_string(golden_file()).unwrap_or_else(|error| {
-        panic!("{}: {error}; WRITE_GOLDEN=1 records one", golden_file().display())
-    });
+    let text = std::fs::read_to_string(golden_file())
+        .unwrap_or_else(|error| panic!("{}: {error}; WRITE_GOLDEN=1 records one", golden_file().display()));
     let recorded = Digest::of(&serde_json::from_str(&text).unwrap());
     assert!(recorded.parts.len() >= 27 && recorded.covers() > 250_000, "{recorded:?}");
     made.assert_equals(
@@ -145,7 +144,8 @@ fn state_snapshots_that_are_gone_are_folded_again() {
         let deleted = delete_state_snapshots(&dir.node());
         assert!(deleted > 0, "no processor had saved its state: nothing was tested");
         gauntlet(["demo", "--no-serve"]).on(&dir).ok();
-        digest_of(&dir.node()).assert_equals(&demo().digest, &format!("{deleted} snapshots deleted while {after}"));
+        digest_of(&dir.node())
+            .assert_equals(&demo().digest, &format!("{deleted} snapshots deleted while {after}"));
     }
 }
 

@@ -137,8 +137,11 @@ impl Bench {
             data: Arc::new(Nothing),
             projection: None,
         };
-        gauntlet_runtime::start(parts, Options { partitions: 1, poll_timeout: Duration::from_millis(20), ..options })
-            .unwrap()
+        gauntlet_runtime::start(
+            parts,
+            Options { partitions: 1, poll_timeout: Duration::from_millis(20), ..options },
+        )
+        .unwrap()
     }
 
     fn command(&self, name: &str) -> NewRecord {
@@ -213,7 +216,11 @@ fn a_panic_in_a_machine_is_a_failure_that_names_it() {
     assert_eq!(bench.answers(), [("A.OK".to_owned(), 7)]);
     assert_eq!(bench.records(DATA_REQUESTS.name).len(), 1);
     let committed = bench.log.committed("market-data").unwrap();
-    assert_eq!(committed[&TopicPartition::new(DATA_COMMANDS.name, 0)], 1, "the panic's input is not passed over");
+    assert_eq!(
+        committed[&TopicPartition::new(DATA_COMMANDS.name, 0)],
+        1,
+        "the panic's input is not passed over"
+    );
 }
 
 #[test]

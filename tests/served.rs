@@ -57,7 +57,8 @@ fn commands_go_to_the_up_that_holds_the_directory() {
     assert_eq!((shown["name"].as_str(), shown["status"].as_str()), (Some("mini"), Some("completed")));
     Digest::of(&gauntlet(["digest"]).on(&dir).ok()).assert_equals(&before, "asked over HTTP");
 
-    let ticks = dir.write("ticks.csv", "time,price,size\n1700000000,10,1\n1700000061,11,2\n1700000122,12,1\n");
+    let ticks =
+        dir.write("ticks.csv", "time,price,size\n1700000000,10,1\n1700000061,11,2\n1700000122,12,1\n");
     let feed = ["feed", ticks.to_str().unwrap(), "--instrument", "TEST", "--venue", "HERE"];
     let fed = gauntlet(feed).on(&dir).ok();
     assert_eq!((number(&fed, "published"), number(&fed, "accepted")), (3, 3), "{fed}");
@@ -75,7 +76,9 @@ fn commands_go_to_the_up_that_holds_the_directory() {
     assert!(compared.to_string().contains(other), "{compared}");
     // A refusal keeps its exit code and its words on the way.
     gauntlet(["show", "nothing-like-this"]).on(&dir).refused(2, &["nothing has an id that begins with"]);
-    gauntlet(["views", "rebuild"]).on(&dir).refused(2, &["views cannot be rebuilt while up is running", "stop it"]);
+    gauntlet(["views", "rebuild"])
+        .on(&dir)
+        .refused(2, &["views cannot be rebuilt while up is running", "stop it"]);
     let replayed = gauntlet(["replay", "--all"]).on(&dir).ok();
     assert_eq!(replayed["identical"], true);
     assert!(number(&replayed, "compared") > 40_000, "{replayed}");

@@ -40,7 +40,8 @@ fn packages() -> BTreeMap<String, Package> {
     let package = |json: &Json| {
         let of_kind = |is_wanted: fn(&str) -> bool| {
             let all = json["dependencies"].as_array().unwrap().iter();
-            let wanted = all.filter(move |dependency| is_wanted(dependency["kind"].as_str().unwrap_or("normal")));
+            let wanted =
+                all.filter(move |dependency| is_wanted(dependency["kind"].as_str().unwrap_or("normal")));
             wanted.map(|dependency| dependency["name"].as_str().unwrap().to_owned()).collect()
         };
         let manifest = Path::new(json["manifest_path"].as_str().unwrap());
@@ -52,7 +53,8 @@ fn packages() -> BTreeMap<String, Package> {
         }
     };
     let found = json["packages"].as_array().unwrap().iter();
-    let found: BTreeMap<_, _> = found.map(|json| (json["name"].as_str().unwrap().to_owned(), package(json))).collect();
+    let found: BTreeMap<_, _> =
+        found.map(|json| (json["name"].as_str().unwrap().to_owned(), package(json))).collect();
     assert!(found.len() >= 20, "{} packages: the workspace was not read", found.len());
     found
 }
@@ -96,7 +98,8 @@ fn dependencies_point_one_way() {
         let rule = if package.is_in("processors") { "processors" } else { name.as_str() };
         let allowed = may_use.get(rule).copied().unwrap_or_default();
         let inside = package.dependencies.iter().filter(|dependency| packages.contains_key(*dependency));
-        let wrong: Vec<&String> = inside.filter(|dependency| !allowed.contains(&dependency.as_str())).collect();
+        let wrong: Vec<&String> =
+            inside.filter(|dependency| !allowed.contains(&dependency.as_str())).collect();
         assert!(wrong.is_empty(), "{name} must not depend on {wrong:?}: it may use {allowed:?}");
         looked_at += 1;
     }
@@ -104,11 +107,18 @@ fn dependencies_point_one_way() {
     assert!(looked_at >= 19);
     for (name, package) in &packages {
         let uses_views = package.dependencies.contains("gauntlet-views");
-        assert!(!uses_views || ["gauntlet", "gauntlet-projector"].contains(&name.as_str()), "{name} uses the views");
-        let processors = package.dependencies.iter().filter(|of| packages.get(*of).is_some_and(|p| p.is_in("processors")));
+        assert!(
+            !uses_views || ["gauntlet", "gauntlet-projector"].contains(&name.as_str()),
+            "{name} uses the views"
+        );
+        let processors =
+            package.dependencies.iter().filter(|of| packages.get(*of).is_some_and(|p| p.is_in("processors")));
         let processors: Vec<_> = processors.collect();
         let may = name == "gauntlet" || !(package.is_in("crates") || package.is_in("processors"));
-        assert!(processors.is_empty() || may, "{name} depends on {processors:?}: only the binary puts processors together");
+        assert!(
+            processors.is_empty() || may,
+            "{name} depends on {processors:?}: only the binary puts processors together"
+        );
     }
 }
 
@@ -174,7 +184,10 @@ fn every_package_states_what_it_is() {
         let manifest = std::fs::read_to_string(package.folder.join("Cargo.toml")).unwrap();
         let lints = manifest.split_once("[lints]\n").map(|(_, rest)| rest.trim_start());
         assert!(lints.is_some_and(|lints| lints.starts_with("workspace = true")), "{name} has its own lints");
-        assert!(package.development.iter().all(|of| of != "gauntlet"), "{name} is tested through the binary's library");
+        assert!(
+            package.development.iter().all(|of| of != "gauntlet"),
+            "{name} is tested through the binary's library"
+        );
     }
     eprintln!("{} packages", packages.len());
 }
@@ -197,14 +210,16 @@ fn relative(path: &Path) -> String {
 }
 
 fn sources() -> Vec<(String, String)> {
-    let files = tracked().into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    let files =
+        tracked().into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
     files.map(|path| (relative(&path), std::fs::read_to_string(&path).unwrap())).collect()
 }
 
 #[test]
 fn every_source_opens_with_what_it_is_and_ends_in_time() {
     let sources = sources();
-    let headless: Vec<_> = sources.iter().filter(|(_, text)| !text.starts_with("//! ")).map(|(path, _)| path).collect();
+    let headless: Vec<_> =
+        sources.iter().filter(|(_, text)| !text.starts_with("//! ")).map(|(path, _)| path).collect();
     assert!(headless.is_empty(), "without a //! header: {headless:?}");
     let long = sources.iter().filter(|(_, text)| text.lines().count() > MOST_LINES);
     let long: Vec<_> = long.map(|(path, text)| (path, text.lines().count())).collect();

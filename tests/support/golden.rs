@@ -36,7 +36,8 @@ impl Digest {
 
     /// Fails with the parts that differ; says how much was equal.
     pub fn assert_equals(&self, expected: &Digest, what: &str) {
-        let names: std::collections::BTreeSet<&String> = self.parts.keys().chain(expected.parts.keys()).collect();
+        let names: std::collections::BTreeSet<&String> =
+            self.parts.keys().chain(expected.parts.keys()).collect();
         let side = |digest: &Digest, name: &String| match digest.parts.get(name) {
             None => "(missing)".to_owned(),
             Some((count, hash)) => format!("{count} as {hash}"),

@@ -190,7 +190,8 @@ pub struct Run {
 impl Run {
     /// The one JSON document on standard output.
     pub fn json(&self) -> Json {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("not one JSON document, {error}: {self}"))
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("not one JSON document, {error}: {self}"))
     }
 
     /// Whether a signal ended it, as `kill -9` does.

@@ -90,7 +90,8 @@ fn in_memory(codec: &Codec) {
 /// File to durable log to durable minute bars, feeding and building at the same time.
 fn over_the_log(codec: &Codec) {
     let dir = tempfile::tempdir().expect("a folder");
-    let log: Arc<dyn EventLog> = Arc::new(LocalLog::open(&dir.path().join("log.redb")).expect("the log opens"));
+    let log: Arc<dyn EventLog> =
+        Arc::new(LocalLog::open(&dir.path().join("log.redb")).expect("the log opens"));
     let parts = Parts {
         log: log.clone(),
         codec: codec.clone(),

@@ -44,7 +44,13 @@ fn root() -> PathBuf {
 
 fn gauntlet(dir: &Path, args: &[&str]) -> serde_json::Value {
     let binary = std::env::current_exe().expect("this program has a path").with_file_name("gauntlet");
-    let out = Command::new(binary).args(args).arg("--json").arg("--dir").arg(dir).output().expect("gauntlet is built");
+    let out = Command::new(binary)
+        .args(args)
+        .arg("--json")
+        .arg("--dir")
+        .arg(dir)
+        .output()
+        .expect("gauntlet is built");
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     serde_json::from_slice(&out.stdout).expect("one JSON document")
 }
@@ -70,10 +76,16 @@ fn main() {
         best = best.max(rate);
     }
     if let Some(python) = std::env::var_os("OPTUNA_PYTHON") {
-        let out = Command::new(python).args(["-c", PEER, &PEER_TRIALS.to_string()]).output().expect("the peer runs");
+        let out = Command::new(python)
+            .args(["-c", PEER, &PEER_TRIALS.to_string()])
+            .output()
+            .expect("the peer runs");
         let text = String::from_utf8_lossy(&out.stdout).into_owned();
         let (version, rate) = text.trim().split_once(' ').expect("version and rate");
         let peer: f64 = rate.parse().expect("a rate");
-        println!("optuna {version} with SQLite, empty objective: {peer:.0} trials/s; ratio {:.0}", best / peer);
+        println!(
+            "optuna {version} with SQLite, empty objective: {peer:.0} trials/s; ratio {:.0}",
+            best / peer
+        );
     }
 }

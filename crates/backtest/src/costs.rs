@@ -96,7 +96,6 @@ mod tests {
         assert_eq!(Costs::FREE.sell_price(100.0, 0.5), 100.0);
     }
 
-
     #[test]
     fn the_written_form_is_that_of_an_experiment() {
         let costs: Costs =

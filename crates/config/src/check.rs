@@ -1,6 +1,6 @@
 //! A tree against a JSON Schema, with errors that say what was expected and where.
 //!
-//! Only the keywords that our own schemas use; [`KEYWORDS`] lists them and a test compares.
+//! Only the keywords that our own schemas use; `KEYWORDS` lists them and a test compares.
 
 use std::collections::BTreeMap;
 

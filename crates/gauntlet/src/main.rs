@@ -135,7 +135,7 @@ fn request(command: Command) -> Result<Request, Refusal> {
         Command::Snapshot(SnapshotCommand::Verify { id }) => Request::SnapshotVerify(id),
         Command::Submit { file, set, wait } => {
             let text = std::fs::read_to_string(&file)
-                .map_err(|error| Refusal::BadInput(format!("{}: {error}", file.display())))?;
+                .map_err(|error| report::unreadable(&file, &error))?;
             let name = feed::file_name(&file);
             let overrides = set.iter().map(|pair| parse_override(pair)).collect::<Result<Vec<_>, _>>()?;
             // What is wrong with the document is said before a directory is touched.

@@ -119,6 +119,21 @@ impl Node {
             .map_err(|error| Refusal::Outside(error.to_string()))
     }
 
+    /// Removes records whose time is over. Trouble with it is said and waits for the next time: nothing depends on it.
+    pub fn enforce_retention(&self) {
+        let projected = crate::projecting::progress(&self.views);
+        let removed = projected.map_err(|error| error.to_string()).and_then(|projected| {
+            let now = gauntlet_runtime::clock::now();
+            gauntlet_runtime::retention::enforce(&*self.log, &projected, now)
+                .map_err(|error| error.to_string())
+        });
+        match removed {
+            Ok(0) => {}
+            Ok(records) => tracing::info!(records, "expired records removed"),
+            Err(why) => tracing::warn!(%why, "expired records could not be removed"),
+        }
+    }
+
     /// Whether a signal has asked the command to end.
     pub fn is_interrupted(&self) -> bool {
         self.interrupted.load(Ordering::Relaxed)

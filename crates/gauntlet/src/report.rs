@@ -1,5 +1,7 @@
 //! What a command answers: one JSON document for scripts, a text for people, an exit code; or why it could not.
 
+use std::path::Path;
+
 use gauntlet_config::ConfigError;
 use gauntlet_feed::FeedError;
 use gauntlet_lake::LakeError;
@@ -64,6 +66,11 @@ impl Refusal {
     pub fn input(message: impl std::fmt::Display) -> Refusal {
         Refusal::BadInput(message.to_string())
     }
+}
+
+/// A file named on the command line that cannot be read.
+pub fn unreadable(path: &Path, error: &std::io::Error) -> Refusal {
+    Refusal::BadInput(format!("{}: {error}: check the path and its permissions", path.display()))
 }
 
 impl From<LogError> for Refusal {

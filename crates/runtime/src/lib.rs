@@ -24,6 +24,8 @@ mod projection;
 pub mod replay;
 /// State after a restart, and the order in which inputs are fed again.
 pub mod restore;
+/// What is removed after its time.
+pub mod retention;
 /// Starting, waiting, stopping.
 mod running;
 /// A worker's slot and the pool.

@@ -11,9 +11,8 @@ use gauntlet_processor::machine::{Definition, Inputs};
 use gauntlet_processor::worker::{Data, Worker};
 use gauntlet_wire::{Codec, headers, topic_of};
 
-use crate::clock;
 use crate::digest::event_hash;
-use crate::events::{self, Cause};
+use crate::events;
 use crate::restore::{Feeder, committed_of, for_each, races};
 use crate::worker_slot::answer;
 
@@ -66,16 +65,20 @@ type Expected = HashMap<EventId, ContentHash>;
 
 impl Replay<'_> {
     /// Re-executes everything and compares.
+    ///
+    /// Requests that retention has removed are made again by the machines and answered all the same; the requests
+    /// themselves have nothing left to be compared with.
     pub fn run(&self) -> Result<Outcome, LogError> {
         let mut outcome = Outcome::default();
+        let mut expired = Vec::new();
         for definition in self.definitions {
-            self.machine(definition, &mut outcome)?;
+            self.machine(definition, &mut outcome, &mut expired)?;
             if outcome.divergence.is_some() {
                 return Ok(outcome);
             }
         }
         for worker in self.workers {
-            self.worker(&**worker, &mut outcome)?;
+            self.worker(&**worker, &mut outcome, &expired)?;
             if outcome.divergence.is_some() {
                 return Ok(outcome);
             }
@@ -83,8 +86,14 @@ impl Replay<'_> {
         Ok(outcome)
     }
 
-    fn machine(&self, definition: &Definition, outcome: &mut Outcome) -> Result<(), LogError> {
+    fn machine(
+        &self,
+        definition: &Definition,
+        outcome: &mut Outcome,
+        expired: &mut Vec<Event>,
+    ) -> Result<(), LogError> {
         let mut expected = self.recorded_by(definition.name)?;
+        let trimmed = self.trimmed_topics(definition.name)?;
         let committed = self.log.committed(definition.name)?;
         for task in self.tasks(definition)? {
             let to = committed_of(&committed, &task);
@@ -94,7 +103,13 @@ impl Replay<'_> {
             let feeder = Feeder { log: self.log, codec: self.codec, from, to, races };
             feeder.feed(&mut *machine, |_, outputs| {
                 for output in outputs {
-                    if (self.filter)(&output.event) && outcome.divergence.is_none() {
+                    if !(self.filter)(&output.event) || outcome.divergence.is_some() {
+                        continue;
+                    }
+                    let is_trimmed = trimmed.contains(&topic_of(output.event.kind()).name);
+                    if is_trimmed && !expected.contains_key(&output.event.id()) {
+                        expired.push(output.event);
+                    } else {
                         self.compare(&output.event, &mut expected, outcome)?;
                     }
                 }
@@ -104,10 +119,11 @@ impl Replay<'_> {
         self.left_over(expected, outcome)
     }
 
-    fn worker(&self, worker: &dyn Worker, outcome: &mut Outcome) -> Result<(), LogError> {
+    fn worker(&self, worker: &dyn Worker, outcome: &mut Outcome, expired: &[Event]) -> Result<(), LogError> {
         let mut expected = self.recorded_by(worker.name())?;
         let committed = self.log.committed(worker.name())?;
-        let mut requests = Vec::new();
+        let of_worker = expired.iter().filter(|request| topic_of(request.kind()).name == worker.topic());
+        let mut requests: Vec<Event> = of_worker.cloned().collect();
         for partition in 0..self.log.partitions(worker.topic())? {
             let place = TopicPartition::new(worker.topic(), partition);
             let to = committed.get(&place).copied().unwrap_or(0);
@@ -155,6 +171,19 @@ impl Replay<'_> {
         });
         let answers = answers.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err("no answer".into()))).collect()
+    }
+
+    /// Topics of a writer of which retention has removed something.
+    fn trimmed_topics(&self, writer: &str) -> Result<Vec<&'static str>, LogError> {
+        let mut trimmed = Vec::new();
+        for topic in gauntlet_wire::CATALOGUE.iter().filter(|topic| topic.writer == writer) {
+            for partition in 0..self.log.partitions(topic.name)? {
+                if self.log.bounds(&TopicPartition::new(topic.name, partition))?.0 > 0 {
+                    trimmed.push(topic.name);
+                }
+            }
+        }
+        Ok(trimmed)
     }
 
     fn tasks(&self, definition: &Definition) -> Result<Vec<Task>, LogError> {
@@ -262,13 +291,4 @@ impl Replay<'_> {
         let key = either.map(Event::key).unwrap_or_default();
         Ok(Divergence { topic, key, event_id: id, recorded, reexecuted })
     }
-}
-
-/// A record as it would be written now, for tools that write by hand.
-pub fn outside_record(
-    codec: &Codec,
-    event: &Event,
-    source: &str,
-) -> Result<gauntlet_log::NewRecord, gauntlet_wire::WireError> {
-    events::record(codec, event, Cause::outside(source, clock::now()))
 }

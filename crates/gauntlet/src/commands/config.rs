@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::feed::file_name;
 use super::submit::check;
-use crate::report::{Refusal, Report};
+use crate::report::{Refusal, Report, unreadable};
 use crate::table::table;
 
 /// Checks an experiment document, or a configuration file laid over the defaults.
@@ -66,5 +66,5 @@ pub fn schema(experiment: bool) -> Report {
 }
 
 fn read(path: &Path) -> Result<String, Refusal> {
-    std::fs::read_to_string(path).map_err(|error| Refusal::BadInput(format!("{}: {error}", path.display())))
+    std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))
 }

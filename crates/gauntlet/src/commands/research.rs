@@ -20,7 +20,7 @@ use gauntlet_walkforward::{Model, Segments, model};
 use serde_json::{Map, Value as Json, json};
 
 use super::feed::{format, utc_offset};
-use crate::report::{Refusal, Report};
+use crate::report::{Refusal, Report, unreadable};
 use crate::table::{number, table};
 
 /// What to aggregate.
@@ -248,8 +248,7 @@ fn write_bars(out: &Path, bars: &[Bar], spec: BarSpec) -> Result<(), Refusal> {
 /// The document is an experiment whose `data` also names a `path`; a learned model is trained on all but the last
 /// `validation.holdout` of the bars and trades those.
 pub fn backtest(path: &Path) -> Result<Report, Refusal> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Refusal::BadInput(format!("{}: {error}", path.display())))?;
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
     let name = super::feed::file_name(path);
     let (document, file) = without_path(&text, &name)?;
     let spec = read_experiment(&document, &name, &[])?;
@@ -263,7 +262,7 @@ pub fn backtest(path: &Path) -> Result<Report, Refusal> {
     if bars.is_empty() {
         let (from, to) = (spec.data.from.0, spec.data.to.0);
         return Err(Refusal::BadInput(format!(
-            "{}: no {} bar between {from} and {to}",
+            "{}: no {} bar between {from} and {to}: choose a period with data",
             file.display(),
             spec.data.bars
         )));
@@ -449,8 +448,7 @@ pub fn metrics(args: &MetricsArgs) -> Result<Report, Refusal> {
 /// Returns from a CSV: the last column of each row; a first line that is no number is a header.
 fn series(path: &Path, kind: &str) -> Result<Vec<f64>, Refusal> {
     let name = path.display();
-    let text =
-        std::fs::read_to_string(path).map_err(|error| Refusal::BadInput(format!("{name}: {error}")))?;
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
     let mut values = Vec::new();
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let cell = line.rsplit(',').next().unwrap_or_default().trim();

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -16,6 +16,9 @@ use crate::report::{Refusal, Report};
 
 /// Bytes of a request at most.
 const BODY_LIMIT: usize = 1 << 20;
+
+/// How often expired records are removed.
+const RETENTION_EVERY: Duration = Duration::from_secs(3600);
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -82,7 +85,12 @@ pub fn serve(
         let ended = {
             let (node, running) = (node.clone(), running.clone());
             async move {
+                let mut kept_since: Option<Instant> = None;
                 while !node.is_interrupted() && running.failure().is_none() {
+                    if kept_since.is_none_or(|since| since.elapsed() > RETENTION_EVERY) {
+                        kept_since = Some(Instant::now());
+                        node.enforce_retention();
+                    }
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             }

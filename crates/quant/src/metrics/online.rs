@@ -88,7 +88,11 @@ mod tests {
         assert_eq!(one_pass.total_return(), total_return(returns), "total return of {returns:?}");
         assert_eq!(one_pass.max_drawdown(), max_drawdown(returns), "drawdown of {returns:?}");
         assert_eq!(one_pass.sharpe(0.02, 252.0), sharpe(returns, 0.02, 252.0), "sharpe of {returns:?}");
-        assert_eq!(one_pass.annual_volatility(252.0), annual_volatility(returns, 252.0), "volatility of {returns:?}");
+        assert_eq!(
+            one_pass.annual_volatility(252.0),
+            annual_volatility(returns, 252.0),
+            "volatility of {returns:?}"
+        );
     }
 
     #[test]
