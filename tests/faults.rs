@@ -64,6 +64,8 @@ fn twenty_kills_at_random_moments_change_nothing() {
         eprintln!("{what}: {duplicates} records were written twice");
         let verified = gauntlet(["verify"]).on(&dir).ok();
         assert_eq!(verified["ok"], true, "{what}: {verified}");
+        let replayed = gauntlet(["replay", "--all"]).on(&dir).ok();
+        assert_eq!(replayed["identical"], true, "{what}: {replayed}");
     }
     assert_eq!(kills, KILLS);
 }

@@ -168,6 +168,7 @@ fn an_up_that_was_killed_leaves_nothing_in_the_way() {
     assert!(run.was_killed());
     assert!(dir.node().join("up.json").exists(), "a killed process cleans nothing up");
     digest_of(&dir.node()).assert_equals(&before, "with a stale address file");
+    assert!(!dir.node().join("up.json").exists(), "the next holder of the directory removes it");
     // Held by somebody who takes no commands, with an address at which nobody answers.
     let mut holder = gauntlet(["replay", "--all"]).on(&dir).start();
     std::thread::sleep(std::time::Duration::from_millis(100));

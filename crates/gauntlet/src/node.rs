@@ -59,6 +59,9 @@ impl Node {
             ))
         })?;
         let log: Arc<dyn EventLog> = Arc::new(LocalLog::open(&dir.join("log.redb"))?);
+        // Whoever holds the log is alone here, so an address is that of an `up` that was killed: its port may be
+        // somebody else's by now. Mostly there is none.
+        let _ = std::fs::remove_file(Node::address_file(dir));
         let views = Arc::new(EmbeddedStore::open(&dir.join("views.redb"))?);
         let lake = Arc::new(Lake::open(dir.join("lake"))?);
         lake.remove_leftovers()?;
