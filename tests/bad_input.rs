@@ -62,7 +62,11 @@ fn a_file_that_is_cut_off() {
     // What was published before the damage was met is kept; the whole file then adds the rest, once.
     let whole = dir.write("ticks.csv.gz", &gzip);
     let report = gauntlet(feed(&whole)).on(&dir).ok();
-    assert_eq!((number(&report, "read"), number(&report, "published")), (20_000, 20_000), "another file by its hash");
+    assert_eq!(
+        (number(&report, "read"), number(&report, "published")),
+        (20_000, 20_000),
+        "another file by its hash"
+    );
 }
 
 #[test]
@@ -78,7 +82,11 @@ fn a_file_of_another_format() {
     let named = [feed(&columns), vec!["--format", "csv"]].concat();
     gauntlet(named).on(&dir).refused(2, &["needs columns for a time", "has only when, price", "rename them"]);
     let wrong = dir.write("20140501_quote.zip", zipped(&[("20140502_quote.csv", "5,1,2\n")]));
-    not_fed(&dir, &wrong, &["its name and that of the 20140502_quote.csv in it differ", "name the file YYYYMMDD"]);
+    not_fed(
+        &dir,
+        &wrong,
+        &["its name and that of the 20140502_quote.csv in it differ", "name the file YYYYMMDD"],
+    );
     let bars = dir.write("20140503_quote.zip", zipped(&[("x.csv", "20140503 00:00,1,2,1,2,0,1,2,1,2,0\n")]));
     let named = [feed(&bars), vec!["--format", "lean-quote"]].concat();
     gauntlet(named).on(&dir).refused(2, &["not a lean-quote file", "use --format lean-bar"]);
@@ -109,7 +117,8 @@ fn prices_that_are_none_and_times_that_go_back_are_rejected_row_by_row() {
     assert_eq!(report["rejected"].as_object().unwrap().len(), expected.len(), "{report}");
     for (reason, rows) in expected {
         assert_eq!(number(&report["rejected"], reason), rows.len() as i64, "{reason}: {report}");
-        let listed = gauntlet(["ls", "quality", "--sort", "row", "--filter", &format!("reason == '{reason}'")]);
+        let listed =
+            gauntlet(["ls", "quality", "--sort", "row", "--filter", &format!("reason == '{reason}'")]);
         let listed = listed.on(&dir).ok();
         let found: Vec<i64> = listed.as_array().unwrap().iter().map(|row| number(row, "row")).collect();
         assert_eq!(found, rows, "{reason}");
@@ -164,21 +173,45 @@ fn an_experiment_that_cannot_be_meant() {
     let dir = hours();
     let before = digest_of(&dir.node());
     let cases: [(&[(&str, &str)], &[&str]); 16] = [
-        (&[("trials", "trails")], &["unknown key 'tuning.trails' in experiment.yaml:6", "did you mean 'tuning.trials'?"]),
+        (
+            &[("trials", "trails")],
+            &["unknown key 'tuning.trails' in experiment.yaml:6", "did you mean 'tuning.trials'?"],
+        ),
         (&[("model:", "modle:")], &["unknown key 'modle' in experiment.yaml:3", "did you mean 'model'?"]),
-        (&[("[5, 60]", "[60, 5]")], &["model.parameters.fast: lower bound 60 is above upper bound 5: swap them"]),
-        (&[("ma-cross", "ma-crss")], &["model.strategy: strategy 'ma-crss' is not known", "did you mean 'ma-cross'?"]),
-        (&[("ma-cross", "magic")], &["strategy 'magic' is not known", "known are ma-cross, donchian-breakout"]),
+        (
+            &[("[5, 60]", "[60, 5]")],
+            &["model.parameters.fast: lower bound 60 is above upper bound 5: swap them"],
+        ),
+        (
+            &[("ma-cross", "ma-crss")],
+            &["model.strategy: strategy 'ma-crss' is not known", "did you mean 'ma-cross'?"],
+        ),
+        (
+            &[("ma-cross", "magic")],
+            &["strategy 'magic' is not known", "known are ma-cross, donchian-breakout"],
+        ),
         (&[("fast:", "fsat:")], &["model.parameters.fsat", "did you mean 'fast'?"]),
         (&[("tpe", "tpee")], &["tuning.sampler: unknown sampler `tpee`: did you mean `tpe`?"]),
         (&[("median", "medain")], &["tuning.pruner: pruner 'medain' is not known: use median or none"]),
-        (&[("20%", "120%")], &["'validation.holdout' in experiment.yaml:7", "share 1.2 is not between 0 and 1: write 20%"]),
+        (
+            &[("20%", "120%")],
+            &["'validation.holdout' in experiment.yaml:7", "share 1.2 is not between 0 and 1: write 20%"],
+        ),
         (&[("20%", "0%")], &["validation.holdout: leaves no bars"]),
-        (&[("2010-01-01", "2015-01-01")], &["data.from: 2015-01-01T00:00:00Z is not before data.to", "swap them"]),
-        (&[("2010-01-01", "long ago")], &["data.from", "'long ago' is not a time: write a date (2014-05-01)"]),
+        (
+            &[("2010-01-01", "2015-01-01")],
+            &["data.from: 2015-01-01T00:00:00Z is not before data.to", "swap them"],
+        ),
+        (
+            &[("2010-01-01", "long ago")],
+            &["data.from", "'long ago' is not a time: write a date (2014-05-01)"],
+        ),
         (&[("seed: 3", "seed: x")], &["'tuning.seed' in experiment.yaml:6 is 'x': expected a whole number"]),
         (&[("trials: 12", "trials: 0")], &["tuning.trials"]),
-        (&[("XAUUSD", "XAUUSE")], &["data.instrument: there is no data for XAUUSE.OANDA: did you mean XAUUSD.OANDA?"]),
+        (
+            &[("XAUUSD", "XAUUSE")],
+            &["data.instrument: there is no data for XAUUSE.OANDA: did you mean XAUUSD.OANDA?"],
+        ),
         (&[("time:1h", "time:1w")], &["'time:1w' is not a bar spec", "from time:1s to time:1d"]),
     ];
     for (changes, words) in cases {
@@ -198,13 +231,19 @@ fn an_experiment_that_cannot_be_meant() {
     let set = |pair: &str, words: &[&str]| {
         gauntlet(["submit", valid.to_str().unwrap(), "--set", pair]).on(&dir).refused(2, words);
     };
-    set("tuning.trails=3", &["unknown key 'tuning.trails' in override tuning.trails=3", "did you mean 'tuning.trials'?"]);
+    set(
+        "tuning.trails=3",
+        &["unknown key 'tuning.trails' in override tuning.trails=3", "did you mean 'tuning.trials'?"],
+    );
     set("nonsense", &["'nonsense' sets nothing: write key=value"]);
-    gauntlet(["submit", "absent.yaml"]).on(&dir).refused(2, &["absent.yaml", "No such file", "check the path"]);
+    gauntlet(["submit", "absent.yaml"])
+        .on(&dir)
+        .refused(2, &["absent.yaml", "No such file", "check the path"]);
     digest_of(&dir.node()).assert_equals(&before, "nothing that was refused is on the log");
     // The same checks without a directory.
     let path = document(&dir, &[("trials", "trails")]);
-    gauntlet(["config", "validate", path.to_str().unwrap(), "--json"]).refused(2, &["did you mean 'tuning.trials'?"]);
+    gauntlet(["config", "validate", path.to_str().unwrap(), "--json"])
+        .refused(2, &["did you mean 'tuning.trials'?"]);
 }
 
 #[test]
@@ -217,7 +256,11 @@ fn a_period_without_data_and_too_few_bars_are_failed_experiments_with_a_reason()
     let failed = [
         (
             [("2010-01-01", "1990-01-01"), ("2014-05-01", "1991-01-01"), ("folds: 4", "folds: 4")],
-            ["no_data", "there is no time:1h bar of XAUUSD.OANDA between 1990-01-01", "choose a period with data"],
+            [
+                "no_data",
+                "there is no time:1h bar of XAUUSD.OANDA between 1990-01-01",
+                "choose a period with data",
+            ],
         ),
         (
             [("2010-01-01", "2014-04-21"), ("2014-05-01", "2014-04-30"), ("folds: 4", "folds: 1000")],
@@ -248,28 +291,43 @@ fn configuration_is_refused_by_name_wherever_it_comes_from() {
     let batch = "GAUNTLET_RUNTIME__BATCH_RECORDS";
     let typo = "GAUNTLET_RUNTIME__BATCH_RECRDS";
     let near = "did you mean 'runtime.batch_records'?";
-    explain().env(typo, "1").refused(2, &["unknown key 'runtime.batch_recrds'", "environment variable", typo, near]);
+    explain()
+        .env(typo, "1")
+        .refused(2, &["unknown key 'runtime.batch_recrds'", "environment variable", typo, near]);
     for value in ["x", "0", "-1", "1e9", ""] {
-        explain().env(batch, value).refused(2, &["'runtime.batch_records'", batch, "a whole number from 1 to 1000000"]);
+        explain()
+            .env(batch, value)
+            .refused(2, &["'runtime.batch_records'", batch, "a whole number from 1 to 1000000"]);
     }
     let file = dir.write("own.yaml", "runtime:\n  batch_recods: 5\n");
     let with_file = ["config", "explain", "--config", file.to_str().unwrap()];
     gauntlet(with_file).on(&dir).refused(2, &["unknown key 'runtime.batch_recods'", "own.yaml:2", near]);
     gauntlet(["config", "validate", file.to_str().unwrap()]).on(&dir).refused(2, &["own.yaml:2", near]);
-    gauntlet(["config", "explain", "--config", "absent.yaml"]).on(&dir).refused(2, &["absent.yaml", "check the path"]);
-    gauntlet(["config", "explain", "--profile", "clster"]).on(&dir).refused(2, &["'clster'", "did you mean 'cluster'?"]);
-    gauntlet(["config", "explain", "--workers", "many"]).on(&dir).refused(2, &["invalid value 'many'", "--workers"]);
+    gauntlet(["config", "explain", "--config", "absent.yaml"])
+        .on(&dir)
+        .refused(2, &["absent.yaml", "check the path"]);
+    gauntlet(["config", "explain", "--profile", "clster"])
+        .on(&dir)
+        .refused(2, &["'clster'", "did you mean 'cluster'?"]);
+    gauntlet(["config", "explain", "--workers", "many"])
+        .on(&dir)
+        .refused(2, &["invalid value 'many'", "--workers"]);
     gauntlet(["config", "explain", "--workers", "5000"]).on(&dir).refused(2, &["'workers'", "1024"]);
-    gauntlet(["digest"]).on(&dir).env("GAUNTLET_TOPICS__PARTITIONS", "0").refused(2, &["'topics.partitions'", "from 1"]);
+    gauntlet(["digest"])
+        .on(&dir)
+        .env("GAUNTLET_TOPICS__PARTITIONS", "0")
+        .refused(2, &["'topics.partitions'", "from 1"]);
 }
 
 #[test]
 fn config_explain_says_where_each_value_came_from() {
     let dir = Dir::new();
     let file = dir.write("own.yaml", "runtime: { worker_queue: 9, batch_records: 9 }\n");
-    let explained = gauntlet(["config", "explain", "--profile", "cluster", "--workers", "3", "--config"]
-        .into_iter()
-        .chain([file.to_str().unwrap()]))
+    let explained = gauntlet(
+        ["config", "explain", "--profile", "cluster", "--workers", "3", "--config"]
+            .into_iter()
+            .chain([file.to_str().unwrap()]),
+    )
     .on(&dir)
     .env("GAUNTLET_RUNTIME__BATCH_RECORDS", "500")
     .ok();
@@ -306,12 +364,20 @@ fn lists_and_ids_that_do_not_exist() {
     let refused = |args: &[&str], words: &[&str]| {
         gauntlet(args).on(&dir).refused(2, words);
     };
-    refused(&["ls", "experimnts"], &["there is no list 'experimnts'", "did you mean experiments?", "known are"]);
+    refused(
+        &["ls", "experimnts"],
+        &["there is no list 'experimnts'", "did you mean experiments?", "known are"],
+    );
     refused(&["ls", "quality", "--filter", "reasn == 'x'"], &["no column 'reasn'", "did you mean reason?"]);
     refused(&["ls", "quality", "--filter", "reason = = 'x'"], &["--filter", "column 8", "write `==`"]);
-    refused(&["ls", "quality", "--sort", "nope"], &["--sort: there is no column 'nope'", "columns are instrument"]);
+    refused(
+        &["ls", "quality", "--sort", "nope"],
+        &["--sort: there is no column 'nope'", "columns are instrument"],
+    );
     refused(&["ls", "quality", "--limit", "few"], &["invalid value 'few'", "--limit"]);
-    for command in [&["show", "zzz"][..], &["replay", "zzz"], &["cancel", "zzz"], &["snapshot", "verify", "zzz"]] {
+    for command in
+        [&["show", "zzz"][..], &["replay", "zzz"], &["cancel", "zzz"], &["snapshot", "verify", "zzz"]]
+    {
         refused(command, &["has an id that begins with 'zzz'", "see gauntlet ls"]);
     }
     refused(&["replay"], &["required arguments were not provided", "<ID>"]);
@@ -338,16 +404,27 @@ fn metrics_of_what_is_no_series() {
         let args = [&["metrics", path.to_str().unwrap(), "--json"], more].concat();
         gauntlet(args).refused(2, words);
     };
-    gauntlet(["metrics", "absent.csv", "--json"]).refused(2, &["absent.csv", "No such file", "check the path"]);
+    gauntlet(["metrics", "absent.csv", "--json"])
+        .refused(2, &["absent.csv", "No such file", "check the path"]);
     metrics("a.csv", "date,ret\n2020-01-01,0.1\n2020-01-02,abc\n", &[], &["a.csv:3: 'abc' is not a number"]);
     metrics("b.csv", "0.1\nNaN\n", &[], &["b.csv:2: 'NaN' is not finite"]);
     metrics("c.csv", "return\n", &[], &["there is no number in it: give a CSV with a value a line"]);
     metrics("d.csv", "1\n-2\n3\n", &["--kind", "equity"], &["equity -2 is not positive", "--kind returns"]);
-    metrics("e.csv", "0.1\n", &["--kind", "prices"], &["--kind 'prices' is not known: use returns or equity"]);
+    metrics(
+        "e.csv",
+        "0.1\n",
+        &["--kind", "prices"],
+        &["--kind 'prices' is not known: use returns or equity"],
+    );
     metrics("f.csv", "0.1\n", &["--periods-per-year", "0"], &["--periods-per-year 0 is not positive"]);
     metrics("g.csv", "0.1\n", &["--risk-free", "-1"], &["--risk-free -1 is not a rate above -1"]);
     let benchmark = ["--benchmark", good.to_str().unwrap()];
-    metrics("h.csv", "0.1\n0.2\n", &benchmark, &["the series has 2 returns, the benchmark 3: give the same dates"]);
+    metrics(
+        "h.csv",
+        "0.1\n0.2\n",
+        &benchmark,
+        &["the series has 2 returns, the benchmark 3: give the same dates"],
+    );
     let all = gauntlet(["metrics", good.to_str().unwrap(), "--json"]).ok();
     assert!(all.as_object().unwrap().len() > 25, "{all}");
     assert!(all["alpha"].is_null(), "without a benchmark it is undefined, not a number");
@@ -364,7 +441,8 @@ fn a_backtest_takes_values_and_a_period_with_bars() {
         let path = dir.write("backtest.yaml", text);
         gauntlet(["backtest", path.to_str().unwrap(), "--json"])
     };
-    backtest(&base).refused(2, &["model.parameters.fast is a range", "a backtest takes one value, write fast: 20"]);
+    backtest(&base)
+        .refused(2, &["model.parameters.fast is a range", "a backtest takes one value, write fast: 20"]);
     let fixed = base.replace("{ int: [5, 60] }", "20");
     let done = backtest(&fixed).ok();
     assert!(done["trades"].as_array().unwrap().len() > 50 && done["metrics"]["sharpe"].is_number(), "{done}");

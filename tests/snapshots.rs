@@ -25,7 +25,8 @@ fn a_snapshot_is_its_content() {
     let small = gauntlet(create("2012-01-01", &["--from", "2011-01-01"])).on(&other);
     let small = small.env("GAUNTLET_RUNTIME__BATCH_RECORDS", "1").env("GAUNTLET_WORKERS", "1").ok();
     assert_eq!((&small["hash"], &small["files"]), (&one["hash"], &one["files"]));
-    let as_of = gauntlet(create("2013-01-01", &["--from", "2011-01-01", "--as-of", "2012-01-01"])).on(&dir).ok();
+    let as_of =
+        gauntlet(create("2013-01-01", &["--from", "2011-01-01", "--as-of", "2012-01-01"])).on(&dir).ok();
     assert_eq!(as_of["hash"], one["hash"], "what was known at a moment is what had closed by then");
 
     let id = one["snapshot_id"].as_str().unwrap();
@@ -82,11 +83,23 @@ fn a_snapshot_beyond_the_data_waits_for_them() {
     // Three days of quotes make the missing hours and carry event time over the end.
     for day in [4, 5, 6] {
         let path = bundled(&format!("2014050{day}_quote.zip"));
-        let feed = ["feed", path.to_str().unwrap(), "--instrument", "XAUUSD", "--venue", "OANDA", "--bars", "time:1h"];
+        let feed = [
+            "feed",
+            path.to_str().unwrap(),
+            "--instrument",
+            "XAUUSD",
+            "--venue",
+            "OANDA",
+            "--bars",
+            "time:1h",
+        ];
         gauntlet(feed).on(&dir).ok();
     }
     let sealed = gauntlet(&wanted).on(&dir).ok();
-    assert_eq!((&sealed["status"], sealed["snapshot_id"].as_str()), (&Json::from("sealed"), Some(id.as_str())));
+    assert_eq!(
+        (&sealed["status"], sealed["snapshot_id"].as_str()),
+        (&Json::from("sealed"), Some(id.as_str()))
+    );
     assert_eq!(gauntlet(["replay", "--all"]).on(&dir).ok()["identical"], true);
 }
 
@@ -104,7 +117,11 @@ fn late_data_never_change_what_is_sealed() {
     assert_eq!(sealed["status"], "sealed");
     // The 6th lies inside the sealed range.
     let late = feed(6);
-    assert_eq!((number(&late, "accepted"), number(&late, "rejected.out_of_order")), (0, number(&late, "read")), "{late}");
+    assert_eq!(
+        (number(&late, "accepted"), number(&late, "rejected.out_of_order")),
+        (0, number(&late, "read")),
+        "{late}"
+    );
     assert!(number(&late, "read") > 100_000);
     assert_eq!(gauntlet(&range).on(&dir).ok(), sealed);
     let id = sealed["snapshot_id"].as_str().unwrap();

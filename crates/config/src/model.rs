@@ -16,7 +16,7 @@ pub struct Config {
     /// Threads for expensive work such as training; 0 is one for each core.
     #[schemars(range(max = 1024))]
     pub workers: u32,
-    /// Address of the API and the dashboard. Loopback only: there is no authentication yet.
+    /// Address of health and commands. Loopback only: there is no authentication yet.
     #[serde(deserialize_with = "address")]
     #[schemars(with = "String")]
     pub listen: SocketAddr,
@@ -32,7 +32,7 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TopicsConfig {
-    /// What every topic's name begins with; letters, digits, '.', '_' and '-'.
+    /// For topics on a cluster, which the log of one machine is not: what every topic's name begins with; letters, digits, '.', '_' and '-'.
     pub prefix: String,
     /// Partitions of a topic when it is made; a topic keeps the number that it was made with.
     #[schemars(range(min = 1, max = 1024))]

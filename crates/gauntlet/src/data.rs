@@ -77,7 +77,7 @@ impl Data for LakeData {
     }
 
     fn seal(&self, due: &SnapshotDue) -> Result<SnapshotSealed, DataError> {
-        let bars = self.bars_on_log(due).map_err(|error| DataError::Retry(error.to_string()))?;
+        let bars = self.bars_on_log(due).map_err(|error| DataError::Unavailable(error.to_string()))?;
         let sealed = write_snapshot(&self.lake, &due.instrument, due.spec, bars.into_iter())
             .map_err(|error| from_lake(&error))?;
         Ok(SnapshotSealed {

@@ -37,7 +37,7 @@ use node::Node;
 use remote::Request;
 use report::{Refusal, Report};
 
-#[allow(clippy::print_stdout, clippy::print_stderr)]
+#[allow(clippy::print_stderr)]
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -51,19 +51,14 @@ fn main() -> ExitCode {
     let json = cli.json;
     match run(cli) {
         Ok(report) => {
-            if json {
-                if !report.json.is_null() {
-                    println!("{}", report.json);
-                }
-            } else if !report.text.is_empty() {
-                println!("{}", report.text);
-            }
+            report::print(&report, json);
             ExitCode::from(report.code)
         }
         Err(refusal) => {
             eprintln!("gauntlet: {refusal}");
             if json {
-                println!("{}", serde_json::json!({ "error": refusal.to_string() }));
+                let json = serde_json::json!({ "error": refusal.to_string() });
+                report::print(&Report { code: refusal.code(), json, text: String::new() }, true);
             }
             ExitCode::from(refusal.code())
         }
@@ -134,8 +129,7 @@ fn request(command: Command) -> Result<Request, Refusal> {
         Command::Snapshot(SnapshotCommand::Show { id }) | Command::Show { id } => Request::Show(id),
         Command::Snapshot(SnapshotCommand::Verify { id }) => Request::SnapshotVerify(id),
         Command::Submit { file, set, wait } => {
-            let text = std::fs::read_to_string(&file)
-                .map_err(|error| report::unreadable(&file, &error))?;
+            let text = std::fs::read_to_string(&file).map_err(|error| report::unreadable(&file, &error))?;
             let name = feed::file_name(&file);
             let overrides = set.iter().map(|pair| parse_override(pair)).collect::<Result<Vec<_>, _>>()?;
             // What is wrong with the document is said before a directory is touched.

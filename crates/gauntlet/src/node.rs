@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gauntlet_config::Config;
 use gauntlet_lake::Lake;
-use gauntlet_log::{EventLog, LocalLog};
+use gauntlet_log::{EventLog, LocalLog, Positions, TopicPartition};
 use gauntlet_processor::machine::Definition;
 use gauntlet_processor::worker::Worker;
 use gauntlet_runtime::{Options, Parts, Running};
@@ -120,6 +120,26 @@ impl Node {
         let mut projection = Projecting::new(self.views.clone());
         gauntlet_runtime::project_all(&*self.log, &self.codec, &mut projection)
             .map_err(|error| Refusal::Outside(error.to_string()))
+    }
+
+    /// The ends of all topics that are projected, as of now.
+    pub fn projected_ends(&self) -> Result<Positions, Refusal> {
+        let mut ends = Positions::new();
+        for topic in gauntlet_projector::TOPICS {
+            for partition in 0..self.log.partitions(topic)? {
+                let place = TopicPartition::new(*topic, partition);
+                let (_, end) = self.log.bounds(&place)?;
+                ends.insert(place, end);
+            }
+        }
+        Ok(ends)
+    }
+
+    /// Whether the views have come as far as this.
+    pub fn is_projected(&self, ends: &Positions) -> Result<bool, Refusal> {
+        let progress =
+            crate::projecting::progress(&self.views).map_err(|error| Refusal::Outside(error.to_string()))?;
+        Ok(ends.iter().all(|(place, end)| progress.get(place).copied().unwrap_or(0) >= *end))
     }
 
     /// Removes records whose time is over. Trouble with it is said and waits for the next time: nothing depends on it.

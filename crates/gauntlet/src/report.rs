@@ -34,6 +34,17 @@ impl Report {
     }
 }
 
+/// Prints an answer on stdout; an empty one prints nothing. A reader that has gone away has seen what it wanted.
+pub fn print(report: &Report, json: bool) {
+    use std::io::Write;
+    let mut stdout = std::io::stdout().lock();
+    let _ = match json {
+        true if !report.json.is_null() => writeln!(stdout, "{}", report.json),
+        false if !report.text.is_empty() => writeln!(stdout, "{}", report.text),
+        _ => Ok(()),
+    };
+}
+
 /// Why a command could not answer.
 #[derive(Debug, Clone, thiserror::Error, Serialize, Deserialize)]
 pub enum Refusal {

@@ -20,7 +20,7 @@ pub trait Data: Send + Sync {
 /// Why data could not be had.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum DataError {
-    /// The data are damaged or gone: an answer, not a reason to try again.
+    /// The data are damaged or gone: no reason to try again.
     #[error("{0}")]
     Unavailable(String),
     /// The place where they lie does not answer: the request is tried again later, nothing is answered yet.
@@ -37,8 +37,9 @@ pub trait Worker: Send + Sync {
     fn name(&self) -> &'static str;
     /// Topic of its requests.
     fn topic(&self) -> &'static str;
-    /// Answers a request; `Err` only for [`DataError::Retry`].
+    /// Answers a request. [`DataError::Retry`] asks to be called again later; [`DataError::Unavailable`] says that there
+    /// is no answer, not even a failure, and stops the processor with a report.
     fn run(&self, request: &Event, data: &dyn Data) -> Answer;
-    /// The answer when `run` panicked: a reported failure in place of a hang.
+    /// The answer when `run` panicked; none where there is no event for it, and then the processor stops with a report.
     fn panicked(&self, request: &Event, message: &str) -> Vec<Event>;
 }

@@ -3,6 +3,7 @@
 use gauntlet_domain::Recorded;
 use gauntlet_log::{EventLog, Positions, TopicPartition};
 use gauntlet_wire::Codec;
+use gauntlet_wire::catalogue::{self, Retention};
 
 use crate::events;
 use crate::restore::for_each;
@@ -38,7 +39,10 @@ pub(crate) fn run(
     let mut from = projection.progress()?;
     for topic in projection.topics() {
         for partition in 0..log.partitions(topic)? {
-            from.entry(TopicPartition::new(topic, partition)).or_insert(0);
+            let place = TopicPartition::new(topic, partition);
+            let first = first_offset(log, &place)?;
+            let next = from.entry(place).or_insert(0);
+            *next = first.max(*next);
         }
     }
     let mut tail = log.tail(&from)?;
@@ -56,6 +60,15 @@ pub(crate) fn run(
         projection.write(&events, &progress)?;
     }
     Ok(())
+}
+
+/// Where a projection begins: at the beginning, or where a topic that is kept for days begins now. What is kept for
+/// ever and has lost its beginning is an error when it is read.
+fn first_offset(log: &dyn EventLog, place: &TopicPartition) -> Result<u64, gauntlet_log::LogError> {
+    match catalogue::topic_named(&place.topic).map(|topic| topic.retention) {
+        Some(Retention::Days(_)) => Ok(log.bounds(place)?.0),
+        _ => Ok(0),
+    }
 }
 
 /// Whether a projection has read everything that is committed.
@@ -85,7 +98,7 @@ pub fn project_all(
     for topic in projection.topics() {
         for partition in 0..log.partitions(topic)? {
             let place = TopicPartition::new(topic, partition);
-            let next = progress.remove(&place).unwrap_or(0);
+            let next = progress.remove(&place).unwrap_or(0).max(first_offset(log, &place)?);
             let (_, end) = log.bounds(&place)?;
             let mut events = Vec::new();
             for_each(log, &place, next, end, |record| {

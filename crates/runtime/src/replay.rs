@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use gauntlet_domain::{ContentHash, Event, EventId};
 use gauntlet_log::{EventLog, LogError, Positions, Record, Task, TopicPartition};
 use gauntlet_processor::machine::{Definition, Inputs};
-use gauntlet_processor::worker::{Data, Worker};
+use gauntlet_processor::worker::{Data, DataError, Worker};
 use gauntlet_wire::{Codec, headers, topic_of};
 
 use crate::digest::event_hash;
@@ -151,10 +151,11 @@ impl Replay<'_> {
     }
 
     /// Answers requests on several threads; the answers come back in the requests' order.
-    fn answer_all(&self, worker: &dyn Worker, requests: &[Event]) -> Vec<Result<Vec<Event>, String>> {
+    fn answer_all(&self, worker: &dyn Worker, requests: &[Event]) -> Vec<Result<Vec<Event>, DataError>> {
         let next = AtomicUsize::new(0);
         let done = AtomicU64::new(0);
-        let answers: Mutex<Vec<Option<Result<Vec<Event>, String>>>> = Mutex::new(vec![None; requests.len()]);
+        let answers: Mutex<Vec<Option<Result<Vec<Event>, DataError>>>> =
+            Mutex::new(vec![None; requests.len()]);
         std::thread::scope(|scope| {
             for _ in 0..self.threads.max(1) {
                 scope.spawn(|| {
@@ -170,7 +171,10 @@ impl Replay<'_> {
             }
         });
         let answers = answers.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err("no answer".into()))).collect()
+        answers
+            .into_iter()
+            .map(|answer| answer.unwrap_or_else(|| Err(DataError::Unavailable("no answer".into()))))
+            .collect()
     }
 
     /// Topics of a writer of which retention has removed something.
@@ -207,7 +211,6 @@ impl Replay<'_> {
     fn recorded_by(&self, writer: &str) -> Result<Expected, LogError> {
         let mut expected = Expected::new();
         self.each_recorded_by(writer, |id, record| {
-            // Everything matters unless a filter was given; only then is a body decoded.
             let matters = self.codec.decode(record.value.as_deref()).is_ok_and(|event| (self.filter)(&event));
             if matters {
                 expected.insert(id, event_hash(self.codec, record));
@@ -244,9 +247,8 @@ impl Replay<'_> {
                 outcome.compared += 1;
                 (self.progress)(outcome.compared);
             }
-            Some(_) => outcome.divergence = Some(self.divergence(id, Some(event.clone()))?),
-            // Made twice from two inputs: the first one has been compared already.
-            None => outcome.divergence = Some(self.divergence(id, Some(event.clone()))?),
+            // Another body, or an event that was made only now or twice.
+            Some(_) | None => outcome.divergence = Some(self.divergence(id, Some(event.clone()))?),
         }
         Ok(())
     }

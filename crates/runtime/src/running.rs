@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use gauntlet_domain::EventId;
 use gauntlet_log::{EventLog, LogError, TopicConfig, TopicPartition};
 use gauntlet_processor::machine::{Definition, StateError};
 use gauntlet_processor::worker::{Data, Worker};
@@ -71,6 +72,8 @@ pub(crate) enum SlotError {
     Wire(#[from] WireError),
     #[error(transparent)]
     State(#[from] StateError),
+    #[error("request {0} has no answer: {1}")]
+    Unanswerable(EventId, String),
     #[error("views: {0}")]
     Projection(#[from] ProjectionError),
 }

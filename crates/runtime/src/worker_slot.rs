@@ -14,7 +14,7 @@ use gauntlet_domain::{Event, Recorded};
 use gauntlet_log::{
     Assignment, Commit, CommitOutcome, EventLog, LogError, Member, NewRecord, Polled, Record, TopicPartition,
 };
-use gauntlet_processor::worker::{Data, Worker};
+use gauntlet_processor::worker::{Data, DataError, Worker};
 use gauntlet_wire::Codec;
 
 use crate::clock;
@@ -67,14 +67,22 @@ impl Drop for Pool {
 enum Answered {
     Outcome { events: Vec<Event>, took: Duration },
     Retry(String),
+    Unanswerable(String),
 }
 
-/// Runs a request, whatever happens: a panic is an answer too.
-pub(crate) fn answer(worker: &dyn Worker, request: &Event, data: &dyn Data) -> Result<Vec<Event>, String> {
+/// Runs a request, whatever happens: a panic is an answer too, if the worker has one for it.
+pub(crate) fn answer(worker: &dyn Worker, request: &Event, data: &dyn Data) -> Result<Vec<Event>, DataError> {
     match catch_unwind(AssertUnwindSafe(|| worker.run(request, data))) {
-        Ok(Ok(events)) => Ok(events),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(panic) => Ok(worker.panicked(request, &panic_message(&*panic))),
+        Ok(answer) => answer,
+        Err(panic) => {
+            let message = panic_message(&*panic);
+            let events = worker.panicked(request, &message);
+            if events.is_empty() {
+                Err(DataError::Unavailable(format!("panicked: {message}")))
+            } else {
+                Ok(events)
+            }
+        }
     }
 }
 
@@ -197,7 +205,8 @@ impl WorkerSlot<'_> {
             let began = Instant::now();
             let answered = match answer(&*worker, &request.event, &*data) {
                 Ok(events) => Answered::Outcome { events, took: began.elapsed() },
-                Err(why) => Answered::Retry(why),
+                Err(DataError::Retry(why)) => Answered::Retry(why),
+                Err(DataError::Unavailable(why)) => Answered::Unanswerable(why),
             };
             // The slot has left: nobody waits for the answer, the request will be read again.
             let _ = returns.send((partition, offset, request, answered));
@@ -242,6 +251,7 @@ impl WorkerSlot<'_> {
             in_flight.get_mut(&partition).and_then(|queue| queue.iter_mut().find(|job| job.offset == offset));
         let Some(entry) = entry else { return Ok(()) };
         match answered {
+            Answered::Unanswerable(why) => return Err(SlotError::Unanswerable(request.event.id(), why)),
             Answered::Retry(why) => {
                 tracing::warn!(processor = self.worker.name(), %partition, offset, %why, "request will be tried again");
                 resting.push((Instant::now() + RETRY_AFTER, partition, offset, request));

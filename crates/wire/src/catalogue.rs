@@ -71,7 +71,8 @@ pub const MARKET_TICKS: Topic = Topic {
     writer: "feed",
     readers: &["market-data"],
     partitioning: Partitioning::ByKey,
-    retention: Retention::Days(3650),
+    // Until an archive holds them elsewhere: state and replay begin at the first tick.
+    retention: Retention::Forever,
 };
 
 /// Closed bars.

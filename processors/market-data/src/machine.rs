@@ -11,7 +11,7 @@ use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateErro
 use serde::{Deserialize, Serialize};
 
 use crate::bars::TimeBars;
-use crate::clean::Cleaner;
+use crate::clean::{Clean, Cleaner};
 use crate::ledger::{Counts, Ledger, reason_counts};
 use crate::ready::ReadyBars;
 
@@ -135,18 +135,10 @@ impl Instrument {
         let Some(mut source) = self.next_of(&block.source, number) else { return Vec::new() };
         let mut ledger = Ledger::default();
         let mut bars = Vec::new();
-        let (definition, building) = (&self.definition, &mut self.building);
-        let lateness = definition.cleaning.lateness_nanos;
-        let latest = &mut self.latest;
-        self.cleaner.block(&definition.cleaning, block, &mut ledger, |tick| {
-            *latest = tick.time.max(*latest);
-            let watermark = latest.saturating_sub(lateness);
-            for spec in building.iter_mut() {
-                if spec.is_due(watermark) {
-                    spec.close(definition, watermark, &mut bars);
-                }
-                spec.push(definition, &tick);
-            }
+        let Instrument { definition, building, latest, cleaner, .. } = self;
+        let rules = definition.cleaning;
+        cleaner.block(&rules, block, &mut ledger, |tick| {
+            take_in(definition, building, latest, &tick, &mut bars)
         });
         let mut events: Vec<Event> = bars.into_iter().map(Event::from).collect();
         events.extend(ledger.into_events(&self.definition.instrument, &block.source, &mut source.counts));
@@ -181,14 +173,12 @@ impl Instrument {
             return Vec::new();
         }
         let mut ledger = Ledger::default();
-        let (definition, building) = (&self.definition, &mut self.building);
-        self.cleaner.flush(&mut ledger, |tick| {
-            for spec in building.iter_mut() {
-                spec.push(definition, &tick);
-            }
-        });
+        let mut bars = Vec::new();
+        let Instrument { definition, building, latest, cleaner, .. } = self;
+        cleaner.flush(&mut ledger, |tick| take_in(definition, building, latest, &tick, &mut bars));
         let instrument = self.definition.instrument.clone();
-        let mut events = ledger.into_events(&instrument, &feed.source, &mut source.counts);
+        let mut events: Vec<Event> = bars.into_iter().map(Event::from).collect();
+        events.extend(ledger.into_events(&instrument, &feed.source, &mut source.counts));
         events.push(
             SourceCleaned {
                 instrument,
@@ -204,6 +194,7 @@ impl Instrument {
         );
         source.completed = true;
         self.sources.insert(feed.source.clone(), source);
+        events.extend(self.due());
         events
     }
 
@@ -250,6 +241,25 @@ impl Instrument {
             }
         }
         events
+    }
+}
+
+/// Closes the bars whose end a clean tick has reached, then adds the tick to those that stay open.
+#[inline]
+fn take_in(
+    definition: &InstrumentDefined,
+    building: &mut [TimeBars],
+    latest: &mut i64,
+    tick: &Clean,
+    bars: &mut Vec<Bar>,
+) {
+    *latest = tick.time.max(*latest);
+    let watermark = latest.saturating_sub(definition.cleaning.lateness_nanos);
+    for spec in building.iter_mut() {
+        if spec.is_due(watermark) {
+            spec.close(definition, watermark, bars);
+        }
+        spec.push(definition, tick);
     }
 }
 

@@ -3,7 +3,7 @@
 //! The bars of a due range are final, so sealing it is a function of the request; the files are named by content.
 
 use gauntlet_domain::Event;
-use gauntlet_processor::worker::{Answer, Data, DataError, Worker};
+use gauntlet_processor::worker::{Answer, Data, Worker};
 
 /// Seals snapshots.
 pub struct Snapshots;
@@ -19,11 +19,8 @@ impl Worker for Snapshots {
 
     fn run(&self, request: &Event, data: &dyn Data) -> Answer {
         match request {
-            // There is no other answer than a sealed snapshot: bars that cannot be read now are tried again.
-            Event::SnapshotDue(due) => match data.seal(due) {
-                Ok(sealed) => Ok(vec![sealed.into()]),
-                Err(DataError::Unavailable(why) | DataError::Retry(why)) => Err(DataError::Retry(why)),
-            },
+            // There is no other answer than a sealed snapshot: where its bars are damaged, the worker stops and says so.
+            Event::SnapshotDue(due) => Ok(vec![data.seal(due)?.into()]),
             _ => Ok(Vec::new()),
         }
     }

@@ -163,3 +163,15 @@ proptest! {
         prop_assert_eq!(bars(cut), bars(1000));
     }
 }
+
+#[test]
+fn a_jump_at_the_end_of_a_source_moves_event_time_when_it_is_let_go() {
+    let ticks = block(0, &[(0, 1_000_000), (1, 1_000_000), (70, 1_000_000), (130, 1_010_000)]);
+    let before = [ask("time:1m", 0, 120).into(), ticks];
+    assert!(!run::<MarketData>(&before).iter().any(is_due), "the jump is held back");
+    let mut history = before.to_vec();
+    history.push(completed(4));
+    let outputs = run::<MarketData>(&history);
+    let bars = outputs.iter().filter(|event| matches!(event, Event::Bar(_))).count();
+    assert_eq!((bars, outputs.iter().filter(|event| is_due(event)).count()), (2, 1));
+}

@@ -246,6 +246,10 @@ fn find_anywhere(node: &Node, id: &str) -> Result<Row, Refusal> {
     for of in SHOWN {
         found.extend(matching(node, of, id)?);
     }
+    // The runs of a model begin with its id; the model itself is meant.
+    if found.iter().any(|row| row.table.name != schema::RUNS.name) {
+        found.retain(|row| row.table.name != schema::RUNS.name);
+    }
     match found.len() {
         1 => Ok(found.remove(0)),
         0 => Err(Refusal::BadInput(format!(

@@ -44,18 +44,14 @@ const EXPERIMENTS: [(&str, &str); 2] = [
 ];
 
 /// Runs the demo; serves afterwards unless told not to.
-#[allow(clippy::print_stderr, clippy::print_stdout)]
+#[allow(clippy::print_stderr)]
 pub fn demo(node: Node, no_serve: bool, json: bool) -> Result<Report, Refusal> {
     let node = Arc::new(node);
     let listener = if no_serve { None } else { Some(up::bind(node.config.listen)?) };
     let running = Arc::new(node.start()?);
     let report = run(&node, &running, json)?;
     if let Some(listener) = listener {
-        if json {
-            println!("{}", report.json);
-        } else {
-            println!("{}", report.text);
-        }
+        crate::report::print(&report, json);
         up::serve(&node, &running, listener, || {
             eprintln!("serving http://{} (Ctrl-C stops)", node.config.listen);
         })?;

@@ -25,7 +25,7 @@ use crate::table::table;
 /// Blocks that one append holds.
 const BLOCKS_PER_APPEND: usize = 16;
 /// How far a tick of a recording may lie behind the latest one and still be put in its place.
-const RECORDING_LATENESS_NANOS: i64 = 1_000_000_000;
+pub const RECORDING_LATENESS_NANOS: i64 = 1_000_000_000;
 
 /// What to feed.
 #[derive(Debug, Clone, Serialize, Deserialize, clap::Args)]
@@ -92,21 +92,25 @@ impl Request {
 
     /// The instrument as its first block shows it: prices of trades where there are any, else of quotes.
     fn definition(&self, format: Format, first: &Block) -> InstrumentDefined {
-        let is_trade = |code: &u8| {
-            use TickKind::{Buy, Last, Sell, Trade};
-            TickKind::from_code(*code).is_some_and(|kind| matches!(kind, Trade | Buy | Sell | Last))
-        };
-        let price = match first {
-            Block::Ticks(block) if block.kinds.iter().any(is_trade) => PriceBasis::Trades,
-            Block::Bars(block) if block.open_spreads.is_empty() => PriceBasis::Trades,
-            _ => PriceBasis::Quotes,
-        };
         let name = self.options.instrument.as_str();
-        let mut definition = InstrumentDefined::new(name, self.bars.clone(), price);
+        let mut definition = InstrumentDefined::new(name, self.bars.clone(), price_basis(first));
         if matches!(format, Format::Csv | Format::Parquet | Format::BinanceJsonl) {
             definition.cleaning.lateness_nanos = RECORDING_LATENESS_NANOS;
         }
         definition
+    }
+}
+
+/// Prices of trades where a block has any, else of quotes.
+pub fn price_basis(first: &Block) -> PriceBasis {
+    let is_trade = |code: &u8| {
+        use TickKind::{Buy, Last, Sell, Trade};
+        TickKind::from_code(*code).is_some_and(|kind| matches!(kind, Trade | Buy | Sell | Last))
+    };
+    match first {
+        Block::Ticks(block) if block.kinds.iter().any(is_trade) => PriceBasis::Trades,
+        Block::Bars(block) if block.open_spreads.is_empty() => PriceBasis::Trades,
+        _ => PriceBasis::Quotes,
     }
 }
 

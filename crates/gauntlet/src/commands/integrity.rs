@@ -9,6 +9,7 @@ use gauntlet_log::TopicPartition;
 use gauntlet_runtime::replay::{Divergence, Replay};
 use gauntlet_runtime::{digest, events, restore};
 use gauntlet_views::{EmbeddedStore, ViewStore, schema};
+use gauntlet_wire::catalogue::{Retention, topic_named};
 use gauntlet_wire::{CATALOGUE, headers};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -28,7 +29,10 @@ pub fn digest(node: &Node) -> Result<Report, Refusal> {
     let view_hash = |sha256: &[u8; 32]| ContentHash(*sha256);
     let view_hashes: BTreeMap<&str, ContentHash> =
         views.iter().map(|(name, digest)| (*name, view_hash(&digest.sha256))).collect();
-    let parts = topics.iter().map(|(name, digest)| (name.as_str(), &digest.sha256));
+    // Requests are derived and expire by the clock: they are listed, but the hash over all of it does without them.
+    let expires = |name: &str| topic_named(name).is_some_and(|t| matches!(t.retention, Retention::Days(_)));
+    let lasting = topics.iter().filter(|(name, _)| !expires(name));
+    let parts = lasting.map(|(name, digest)| (name.as_str(), &digest.sha256));
     let all = digest::combine(parts.chain(view_hashes.iter().map(|(name, hash)| (*name, hash))));
     let topics_json: BTreeMap<&str, Json> = topics
         .iter()

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use gauntlet_backtest::{Bars, ExitReason, Target};
 use gauntlet_config::read_experiment;
-use gauntlet_domain::market::{Bar, FeedCompleted, InstrumentDefined, PriceBasis, TickKind};
+use gauntlet_domain::market::{Bar, FeedCompleted, InstrumentDefined, PriceBasis};
 use gauntlet_domain::spec::ExperimentSpec;
 use gauntlet_domain::{BarSpec, ContentHash, Event, InstrumentId, SnapshotId, Timestamp};
 use gauntlet_experiments::{
@@ -19,7 +19,7 @@ use gauntlet_quant::metrics::{self, Inputs};
 use gauntlet_walkforward::{Model, Segments, model};
 use serde_json::{Map, Value as Json, json};
 
-use super::feed::{format, utc_offset};
+use super::feed::{RECORDING_LATENESS_NANOS, format, price_basis, utc_offset};
 use crate::report::{Refusal, Report, unreadable};
 use crate::table::{number, table};
 
@@ -158,13 +158,10 @@ fn definition(
     first: &Block,
 ) -> Result<InstrumentDefined, Refusal> {
     use gauntlet_domain::market::{BarStamp, EmptyBars};
-    let trades = matches!(first, Block::Ticks(block) if block.kinds.iter().any(|code| {
-        use TickKind::{Buy, Last, Sell, Trade};
-        TickKind::from_code(*code).is_some_and(|kind| matches!(kind, Trade | Buy | Sell | Last))
-    }));
-    let basis = if trades { PriceBasis::Trades } else { PriceBasis::Quotes };
+    let basis = price_basis(first);
     let mut definition = InstrumentDefined::new(instrument.as_str(), vec![spec], basis);
-    definition.cleaning.lateness_nanos = if trades { 1_000_000_000 } else { 0 };
+    definition.cleaning.lateness_nanos =
+        if basis == PriceBasis::Trades { RECORDING_LATENESS_NANOS } else { 0 };
     definition.stamp = match args.stamp.as_str() {
         "close" => BarStamp::Close,
         "open" => BarStamp::Open,
@@ -292,9 +289,13 @@ fn bars_of(spec: &ExperimentSpec, file: &Path) -> Result<Vec<Bar>, Refusal> {
     let mut source = gauntlet_feed::open(file, &options)?;
     let mut machine = MarketData::default();
     let mut bars = Vec::new();
-    let definition = InstrumentDefined::new(instrument.as_str(), vec![spec.data.bars], PriceBasis::Quotes);
-    machine.step(&gauntlet_processor::harness::recorded(definition));
+    let mut defined = false;
     while let Some(block) = source.next_block()? {
+        if !std::mem::replace(&mut defined, true) {
+            let name = instrument.as_str();
+            let definition = InstrumentDefined::new(name, vec![spec.data.bars], price_basis(&block));
+            machine.step(&gauntlet_processor::harness::recorded(definition));
+        }
         let event = match block {
             Block::Ticks(block) => Event::TickBlock(block),
             Block::Bars(block) => Event::BarBlock(block),

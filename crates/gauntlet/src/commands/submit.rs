@@ -79,14 +79,25 @@ pub fn wait(node: &Node, running: &Running, id: ExperimentId, quiet: bool) -> Re
     let budget = trials_of(node, id)?;
     let step = Step::begin("trials", budget, "trials", quiet);
     let mut shown = Instant::now();
+    let mut ends = None;
     let row = node.wait_for(running, || {
         // Counting reads every trial: now and then is enough for the eye.
         if !quiet && shown.elapsed() > Duration::from_millis(250) {
             step.at(node.views.partition(&schema::TUNING_RESULTS, &key, None)?.len() as u64);
             shown = Instant::now();
         }
-        // The row is read after the pipeline was found quiet, so it is the last word.
-        if running.is_quiet()? { Ok(Some(node.views.row(&schema::EXPERIMENTS, &key)?)) } else { Ok(None) }
+        // Quiet first: a row that is read after that is the last word.
+        let quiet = running.is_quiet()?;
+        let row = node.views.row(&schema::EXPERIMENTS, &key)?;
+        if !row.as_ref().is_some_and(is_ended) {
+            return Ok(quiet.then_some(row));
+        }
+        // Ended: what came before the ending on other topics may still be on its way into the views.
+        let ends = match &ends {
+            Some(ends) => ends,
+            None => ends.insert(node.projected_ends()?),
+        };
+        Ok(node.is_projected(ends)?.then_some(row))
     })?;
     let done = node.views.partition(&schema::TUNING_RESULTS, &key, None)?.len();
     step.end(&format!("{done} trials"));
