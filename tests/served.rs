@@ -18,13 +18,15 @@ struct Up {
 
 impl Up {
     fn on(dir: &Dir) -> Up {
-        let mut process = gauntlet(["up", "--listen", "127.0.0.1:0"]).on(dir).start();
         let file = dir.node().join("up.json");
+        // That of an up which was killed is none of ours.
+        let stale = std::fs::read_to_string(&file).unwrap_or_default();
+        let mut process = gauntlet(["up", "--listen", "127.0.0.1:0"]).on(dir).start();
         let mut found = Json::Null;
         process.until("address", || {
             let text = std::fs::read_to_string(&file).unwrap_or_default();
             found = serde_json::from_str(&text).unwrap_or(Json::Null);
-            !found.is_null()
+            text != stale && !found.is_null()
         });
         let field = |name: &str| found[name].as_str().unwrap().to_owned();
         Up { process, address: field("listen"), token: field("token") }

@@ -45,7 +45,10 @@ pub struct Summary {
 
 /// Runs signals over the bars of `range` (cut at the end of the bars).
 pub fn run(bars: &Bars, range: Range<usize>, signals: &Signals, costs: &Costs, account: &Account) -> Outcome {
-    let mut outcome = Outcome::default();
+    let length = bars.clamp(range.clone()).len();
+    let column = || Vec::with_capacity(length);
+    let mut outcome =
+        Outcome { returns: column(), equity: column(), positions: column(), ..Outcome::default() };
     outcome.summary = play(bars, range, signals, costs, account, |step, bar_return, quantity| {
         outcome.returns.push(bar_return);
         outcome.equity.push(step.equity);

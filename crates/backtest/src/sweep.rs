@@ -1,7 +1,7 @@
 //! Many strategies over the same bars, summaries only: the inner loop of tuning and of sensitivity analysis.
 //!
 //! Indicators are computed once and shared. Crosses of simple moving averages run several pairs at once in
-//! `lanes`; everything else runs one after the other. Both give what [`summary`] gives, to the last bit, so how a
+//! `lanes`; everything else runs one after the other. Both give what `summary` gives, to the last bit, so how a
 //! grid is cut up over threads or calls changes nothing.
 
 use std::ops::Range;

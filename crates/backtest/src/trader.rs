@@ -1,5 +1,5 @@
 //! A strategy that trades an account bar by bar, as bars arrive: paper trading. The same steps in the same order as
-//! [`crate::kernel::run`], which a property test compares to the last bit.
+//! `crate::kernel::run`, which a property test compares to the last bit.
 
 use std::collections::VecDeque;
 

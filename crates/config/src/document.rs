@@ -1,4 +1,4 @@
-//! Experiment documents: YAML as a quant writes it to [`gauntlet_domain::spec::ExperimentSpec`], with
+//! Experiment documents: YAML as a quant writes it to `gauntlet_domain::spec::ExperimentSpec`, with
 //! errors that name file, line and key.
 //!
 //! Names that other crates own (strategies, samplers, metrics) are text here and are judged when the experiment is

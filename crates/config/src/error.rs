@@ -1,5 +1,5 @@
 //! Why a configuration or an experiment was refused: what was wrong, where, what to do. Trying again helps with none of
-//! these but [`ConfigError::Unreadable`].
+//! these but `ConfigError::Unreadable`.
 
 use std::fmt;
 use std::io;

@@ -1,6 +1,6 @@
 //! JSON Schemas: of the configuration, generated from its types, and of experiment documents, written by hand because
 //! the vocabulary depends on no schema library; tests hold it to the types. Both are kept as files in `configs/` for
-//! editors, and are what [`crate::load()`] and [`crate::read_experiment`] check against.
+//! editors, and are what `crate::load()` and `crate::read_experiment` check against.
 
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Every event in one closed list, with its identity, its key and its envelope.
 //!
 //! An event's body is a function of its cause. What the wall clock says, who wrote it and how long it took live in
-//! the [`Envelope`]; they are shown to people and take part in no decision, id or digest.
+//! the `Envelope`; they are shown to people and take part in no decision, id or digest.
 
 use crate::experiment::*;
 use crate::ids::EventId;

@@ -1,7 +1,7 @@
 //! Experiments: submission, tuning, evaluation, and what each stage reports.
 //!
-//! Commands: [`SubmitExperiment`], [`CancelExperiment`], [`ConfigRegistered`] rides along. Requests:
-//! [`TrainingRequested`], [`EvaluationRequested`]. Everything else is a fact. Floats are IEEE doubles whose every
+//! Commands: `SubmitExperiment`, `CancelExperiment`, `ConfigRegistered` rides along. Requests:
+//! `TrainingRequested`, `EvaluationRequested`. Everything else is a fact. Floats are IEEE doubles whose every
 //! bit counts; an undefined metric is null.
 
 use std::collections::BTreeMap;

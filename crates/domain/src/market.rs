@@ -1,6 +1,6 @@
 //! Market data: what feeds publish, and what cleaning, aggregation and sealing make of it.
 //!
-//! Commands: [`CreateSnapshot`]. Facts: everything else. A block holds many rows of one instrument in columns,
+//! Commands: `CreateSnapshot`. Facts: everything else. A block holds many rows of one instrument in columns,
 //! because the cost of a record on the log is per record, not per row.
 
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
 //! The experiment document: what a quant writes, with every default spelled out once it is resolved.
 //!
-//! Reading a document fills in defaults; [`ExperimentSpec::canonical_json`] writes the resolved form, whose hash is the
+//! Reading a document fills in defaults; `ExperimentSpec::canonical_json` writes the resolved form, whose hash is the
 //! experiment's identity. Unknown keys are refused. Names that other crates own (strategies, samplers, metrics) are
 //! text here and are checked by `experiments::validate`.
 

@@ -1,4 +1,4 @@
-//! Why a file cannot be fed. Only [`FeedError::Io`] can go away by trying again; every other needs another file or
+//! Why a file cannot be fed. Only `FeedError::Io` can go away by trying again; every other needs another file or
 //! another option, which the message names.
 
 use std::io;

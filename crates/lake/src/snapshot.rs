@@ -1,6 +1,6 @@
 //! Sealed snapshots: the bars of one series as `snapshots/<content hash>.parquet`.
 //!
-//! The identity is the content hash ([`BarHasher`]), over the bars and not over the file: the same bars give the same
+//! The identity is the content hash (`BarHasher`), over the bars and not over the file: the same bars give the same
 //! file bytes with one version of the Parquet library, but another version may write them differently.
 //! [`sha256`](gauntlet_domain::market::SnapshotFile::sha256) is over the bytes of the file that lies there.
 //!

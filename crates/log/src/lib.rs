@@ -1,7 +1,7 @@
 //! The log: an append-only history in topics and partitions, behind a port that promises no more than Kafka keeps.
 //!
 //! [`port`] states the guarantees. [`LocalLog`] is one machine's log: a group coordinator and a group commit over a
-//! store, which is `redb` on disk or a map in memory. [`contract`] is the suite that every adapter runs.
+//! store, which is `redb` on disk or a map in memory. `contract` is the suite that every adapter runs.
 
 /// The suite that every adapter runs.
 #[cfg(feature = "contract")]

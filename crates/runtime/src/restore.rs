@@ -177,6 +177,11 @@ impl Inputs<'_> {
         while buffer.is_empty() {
             let mut tail = self.log.tail(&Positions::from([(place.clone(), at)]))?;
             buffer.extend(tail.poll(CHUNK, Duration::from_secs(1))?);
+            let (_, end) = self.log.bounds(place)?;
+            if buffer.is_empty() && end <= at {
+                let detail = format!("a committed position, {to}, lies beyond the last record, {end}");
+                return Err(LogError::Corrupt { partition: place.clone(), offset: at, detail });
+            }
         }
         self.next.insert(place.clone(), at + 1);
         Ok(buffer.pop_front())

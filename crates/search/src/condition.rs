@@ -1,7 +1,7 @@
 //! Constraints between parameters, such as `slow > fast and (stop_atr < 4 or kind == 'a')`.
 //!
 //! Text in, a syntax tree out, and its value for an assignment. It never looks at domains, beyond the kind of
-//! value that [`Condition::check`] is told a parameter has.
+//! value that `Condition::check` is told a parameter has.
 //!
 //! Grammar, loosest binding first: `or`, `and`, `not`, one comparison (`> >= < <= == !=`), `+ -`, `* /`,
 //! unary `-`, then numbers, quoted text, `true`, `false`, parameter names and parentheses. A name is letters,

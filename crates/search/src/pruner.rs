@@ -1,8 +1,8 @@
 //! Stopping a trial between folds, when others were better by then.
 //!
 //! Two halves, so that the decision does not depend on who else is running: the dispatcher computes
-//! thresholds from the trials that fixed lag lets it see ([`Pruner::thresholds`]) and sends them with the
-//! request; the trainer decides from those and its own folds alone ([`crate::pruner::decide`]).
+//! thresholds from the trials that fixed lag lets it see (`Pruner::thresholds`) and sends them with the
+//! request; the trainer decides from those and its own folds alone (`crate::pruner::decide`).
 //!
 //! The value of a fold is what the trainer reports after it: the objective over folds `0 ..= fold`, or of
 //! that fold alone; the same for every trial of a search. `None` is a value that is not defined.

@@ -2,7 +2,7 @@
 //!
 //! The contract of every sampler: a proposal is a pure function of the space, the seed, the trial's number
 //! and the observations it is shown, and it lies in its space, conditions included. Which observations those
-//! are is the caller's duty: exactly the first [`observable_trials`], in trial order, so that parallel
+//! are is the caller's duty: exactly the first `observable_trials`, in trial order, so that parallel
 //! workers cannot change a search by finishing in another order.
 
 mod grid;

@@ -3,7 +3,7 @@
 //! 1. **Upserts only.** Writing a row makes it exist and sets the cells named; nothing is deleted, read before it is
 //!    written, or counted. A null takes a cell's value back.
 //! 2. **Last write wins, cell by cell**, by the event's stamp (`USING TIMESTAMP`): the higher stamp stays; at equal stamps
-//!    the value by [`Value::cmp_at_equal_stamps`]. So writes are idempotent, and replays, duplicates and any order or
+//!    the value by `Value::cmp_at_equal_stamps`. So writes are idempotent, and replays, duplicates and any order or
 //!    batching of the same upserts end in the same rows.
 //! 3. **Durable** when `write` answers `Ok`. After an error any part of the batch may have been written; writing it again
 //!    is always right. An upsert that does not fit its table is refused before anything is written.

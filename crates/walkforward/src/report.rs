@@ -84,11 +84,11 @@ pub fn objective_of(
     let returns = &segments.returns;
     let value = match name {
         "total_return" => segments.moments.total_return(),
-        "annual_return" => metrics::annual_return(returns, periods_per_year),
+        "annual_return" => segments.moments.annual_return(periods_per_year),
         "annual_volatility" => segments.moments.annual_volatility(periods_per_year),
         "sharpe" => segments.moments.sharpe(0.0, periods_per_year),
         "sortino" => metrics::sortino(returns, 0.0, periods_per_year),
-        "calmar" => metrics::calmar(returns, periods_per_year),
+        "calmar" => segments.moments.calmar(periods_per_year),
         "max_drawdown" => segments.moments.max_drawdown(),
         "win_rate" => metrics::win_rate(&segments.pnls),
         "profit_factor" => metrics::profit_factor(&segments.pnls),

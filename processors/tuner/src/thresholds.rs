@@ -1,4 +1,4 @@
-//! A pruner's thresholds as trials come in: what [`Pruner::thresholds`] says of the trials so far, without sorting all
+//! A pruner's thresholds as trials come in: what `Pruner::thresholds` says of the trials so far, without sorting all
 //! of them anew for each request. A test holds the two to the same bits.
 
 use gauntlet_search::{FoldHistory, FoldState, Pruner};

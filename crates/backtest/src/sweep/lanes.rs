@@ -1,7 +1,7 @@
 //! Crosses of simple moving averages, several pairs at once.
 //!
-//! A lane is one pair. Every lane performs the operations of [`crate::simulator`] and of the tally in
-//! [`crate::kernel`] in their order; only the lanes of a group advance together, so that the compiler can put them
+//! A lane is one pair. Every lane performs the operations of `crate::simulator` and of the tally in
+//! `crate::kernel` in their order; only the lanes of a group advance together, so that the compiler can put them
 //! into vector registers. The lanes of a group share the fast window and have neighbouring slow windows, which makes
 //! their averages adjacent in memory. Bars go by in blocks that fit the cache, so each window's average is computed
 //! once for all pairs.

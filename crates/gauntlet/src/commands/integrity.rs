@@ -156,6 +156,7 @@ fn experiment_of(event: &Event) -> Option<String> {
 pub fn verify(node: &Node, heads: Option<&Path>) -> Result<Report, Refusal> {
     let mut problems: Vec<String> = Vec::new();
     let events = verify_log(node, &mut problems);
+    verify_positions(node, &mut problems);
     node.catch_up()?;
     let (snapshots, artifacts) = verify_lake(node, &mut problems)?;
     let views = verify_views(node, &mut problems)?;
@@ -221,6 +222,24 @@ fn verify_log(node: &Node, problems: &mut Vec<String>) -> u64 {
         }
     }
     count
+}
+
+/// Every processor's position lies within what there is to read.
+fn verify_positions(node: &Node, problems: &mut Vec<String>) {
+    let machines = definitions().into_iter().map(|definition| definition.name);
+    let names: Vec<&str> = machines.chain(workers().iter().map(|worker| worker.name())).collect();
+    for name in names {
+        let beyond = node.log.committed(name).and_then(|positions| {
+            for (place, next) in positions {
+                let (_, end) = node.log.bounds(&place)?;
+                if next > end {
+                    problems.push(format!("{name} has read {place} up to {next}, which ends at {end}"));
+                }
+            }
+            Ok(())
+        });
+        problems.extend(beyond.err().map(|error| error.to_string()));
+    }
 }
 
 /// Every sealed snapshot and stored model hashes to its name.

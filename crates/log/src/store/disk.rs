@@ -15,14 +15,14 @@ const FORMAT: u64 = 1;
 const CACHE_BYTES: usize = 48 << 20;
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
-/// Name → (id, partitions).
-const TOPICS: TableDefinition<'_, &str, (u32, u32)> = TableDefinition::new("topics");
+/// Name → (id, partitions, checksum over all three).
+const TOPICS: TableDefinition<'_, &str, (u32, u32, u32)> = TableDefinition::new("topics");
 /// (topic, partition, offset) → frame.
 const RECORDS: TableDefinition<'_, (u32, u32, u64), &[u8]> = TableDefinition::new("records");
-/// (topic, partition) → (start, end).
-const BOUNDS: TableDefinition<'_, (u32, u32), (u64, u64)> = TableDefinition::new("bounds");
-/// (processor, topic, partition) → next offset.
-const POSITIONS: TableDefinition<'_, (&str, u32, u32), u64> = TableDefinition::new("positions");
+/// (topic, partition) → (start, end, checksum over all four).
+const BOUNDS: TableDefinition<'_, (u32, u32), (u64, u64, u32)> = TableDefinition::new("bounds");
+/// (processor, topic, partition) → (next offset, checksum over all four).
+const POSITIONS: TableDefinition<'_, (&str, u32, u32), (u64, u32)> = TableDefinition::new("positions");
 /// (processor, task) → (version, positions, checksum and state).
 const SNAPSHOTS: TableDefinition<'_, (&str, u32), (&str, &[u8], &[u8])> = TableDefinition::new("snapshots");
 /// Slot → epoch.
@@ -97,12 +97,16 @@ impl Store for DiskStore {
                     let place = (record.topic, record.partition);
                     records
                         .insert((record.topic, record.partition, record.offset), record.bytes.as_slice())?;
-                    let start = bounds.get(place)?.map_or(record.offset, |guard| guard.value().0);
-                    bounds.insert(place, (start, record.offset + 1))?;
+                    let start = match bounds.get(place)? {
+                        Some(guard) => checked_bounds(place, guard.value())?.0,
+                        None => record.offset,
+                    };
+                    bounds.insert(place, with_bounds_checksum(place, start, record.offset + 1))?;
                 }
                 let mut positions = txn.open_table(POSITIONS)?;
                 for (processor, topic, partition, offset) in &batch.positions {
-                    positions.insert((processor.as_str(), *topic, *partition), *offset)?;
+                    let key = (processor.as_str(), *topic, *partition);
+                    positions.insert(key, (*offset, position_checksum(key, *offset)))?;
                 }
                 let mut snapshots = txn.open_table(SNAPSHOTS)?;
                 for (processor, task, snapshot) in &batch.snapshots {
@@ -125,7 +129,7 @@ impl Store for DiskStore {
             {
                 let mut table = txn.open_table(TOPICS)?;
                 for topic in topics {
-                    table.insert(topic.name.as_str(), (topic.id, topic.partitions))?;
+                    table.insert(topic.name.as_str(), (topic.id, topic.partitions, topic_checksum(topic)))?;
                 }
             }
             txn.commit()?;
@@ -139,8 +143,14 @@ impl Store for DiskStore {
             let mut topics = Vec::new();
             for row in table.iter()? {
                 let (name, value) = row?;
-                let (id, partitions) = value.value();
-                topics.push(StoredTopic { name: name.value().to_owned(), id, partitions });
+                let (id, partitions, checksum) = value.value();
+                let topic = StoredTopic { name: name.value().to_owned(), id, partitions };
+                if topic_checksum(&topic) != checksum {
+                    let what =
+                        format!("the entry of topic '{}' fails its checksum", topic.name.escape_debug());
+                    return Err(redb::Error::Corrupted(what));
+                }
+                topics.push(topic);
             }
             Ok(topics)
         })
@@ -148,8 +158,19 @@ impl Store for DiskStore {
 
     fn bounds(&self, topic: u32, partition: u32) -> Result<(u64, u64), LogError> {
         self.guarded(|database| {
-            let table = database.begin_read()?.open_table(BOUNDS)?;
-            Ok(table.get((topic, partition))?.map_or((0, 0), |guard| guard.value()))
+            let txn = database.begin_read()?;
+            if let Some(guard) = txn.open_table(BOUNDS)?.get((topic, partition))? {
+                return checked_bounds((topic, partition), guard.value());
+            }
+            // Records without bounds would be written over.
+            let records = txn.open_table(RECORDS)?;
+            match records.range((topic, partition, 0)..=(topic, partition, u64::MAX))?.next() {
+                None => Ok((0, 0)),
+                Some(_) => {
+                    let what = format!("the bounds of partition {partition} of topic {topic} are missing");
+                    Err(redb::Error::Corrupted(what))
+                }
+            }
         })
     }
 
@@ -204,7 +225,14 @@ impl Store for DiskStore {
             for row in table.range((processor, 0, 0)..=(processor, u32::MAX, u32::MAX))? {
                 let (key, value) = row?;
                 let (_, topic, partition) = key.value();
-                positions.push((topic, partition, value.value()));
+                let (offset, checksum) = value.value();
+                if position_checksum(key.value(), offset) != checksum {
+                    let what = format!(
+                        "the position of {processor} in partition {partition} of topic {topic} fails its checksum"
+                    );
+                    return Err(redb::Error::Corrupted(what));
+                }
+                positions.push((topic, partition, offset));
             }
             Ok(positions)
         })
@@ -241,9 +269,13 @@ impl Store for DiskStore {
             let txn = database.begin_write()?;
             {
                 let mut bounds = txn.open_table(BOUNDS)?;
-                let (start, end) = bounds.get((topic, partition))?.map_or((0, 0), |guard| guard.value());
+                let place = (topic, partition);
+                let (start, end) = match bounds.get(place)? {
+                    Some(guard) => checked_bounds(place, guard.value())?,
+                    None => (0, 0),
+                };
                 let new_start = before.clamp(start, end);
-                bounds.insert((topic, partition), (new_start, end))?;
+                bounds.insert(place, with_bounds_checksum(place, new_start, end))?;
                 let mut records = txn.open_table(RECORDS)?;
                 records.retain_in((topic, partition, start)..(topic, partition, new_start), |_, _| false)?;
             }
@@ -265,6 +297,37 @@ impl Store for DiskStore {
             Ok(epoch)
         })
     }
+}
+
+/// Over numbers that the store relies on, with what they belong to: a damaged bound or position would leave records
+/// out in silence, or write over them.
+fn checksum(of: &str, numbers: &[u64]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(of.as_bytes());
+    numbers.iter().for_each(|number| hasher.update(&number.to_le_bytes()));
+    hasher.finalize()
+}
+
+fn with_bounds_checksum((topic, partition): (u32, u32), start: u64, end: u64) -> (u64, u64, u32) {
+    (start, end, checksum("bounds", &[topic.into(), partition.into(), start, end]))
+}
+
+fn checked_bounds(place: (u32, u32), value: (u64, u64, u32)) -> Result<(u64, u64), redb::Error> {
+    let (start, end, _) = value;
+    if with_bounds_checksum(place, start, end) != value {
+        let (topic, partition) = place;
+        let what = format!("the bounds of partition {partition} of topic {topic} fail their checksum");
+        return Err(redb::Error::Corrupted(what));
+    }
+    Ok((start, end))
+}
+
+fn topic_checksum(topic: &StoredTopic) -> u32 {
+    checksum(&topic.name, &[topic.id.into(), topic.partitions.into()])
+}
+
+fn position_checksum((processor, topic, partition): (&str, u32, u32), offset: u64) -> u32 {
+    checksum(processor, &[topic.into(), partition.into(), offset])
 }
 
 fn with_checksum(bytes: &[u8]) -> Vec<u8> {

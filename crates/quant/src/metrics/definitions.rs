@@ -1,5 +1,5 @@
 //! The catalogue: every metric's public name, unit, direction and one-line summary, in the order of
-//! [`crate::metrics::all`]. The names are a contract with configuration files and stored results: add, don't rename.
+//! `crate::metrics::all`. The names are a contract with configuration files and stored results: add, don't rename.
 
 use std::fmt;
 

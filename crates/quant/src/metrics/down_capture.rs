@@ -2,7 +2,7 @@
 //! periods in which the benchmark fell.
 //!
 //! Unit: ratio (1 is as much as the benchmark, below zero the strategy gained while the benchmark lost).
-//! Annualised as in [`crate::metrics::up_capture()`]. Undefined for different lengths and where the benchmark never
+//! Annualised as in `crate::metrics::up_capture()`. Undefined for different lengths and where the benchmark never
 //! fell. Source: empyrical `down_capture`.
 
 use crate::metrics::up_capture::capture;

@@ -3,14 +3,14 @@
 //!
 //! What holds for all of them:
 //!
-//! * **Inputs are finite.** [`crate::metrics::all`] checks this once for everything; a single function may answer
+//! * **Inputs are finite.** `crate::metrics::all` checks this once for everything; a single function may answer
 //!   anything but NaN or an infinity to a series that contains one.
 //! * **Returns are simple and per period**, equally spaced: 0.01 is one percent in one bar.
 //! * **Undefined is `None`**, never NaN, infinity or a sentinel. A ratio whose denominator is rounding noise is
 //!   undefined.
 //! * **Losses and risks are positive numbers** (drawdown, value at risk, average loss), so that less is better.
 //!   `worst_period` is a return and keeps its sign.
-//! * **The risk-free rate is annual**; [`crate::metrics::annual::risk_free_per_period`] converts it.
+//! * **The risk-free rate is annual**; `crate::metrics::annual::risk_free_per_period` converts it.
 //! * **Same bits everywhere**: sums run in index order, powers and logarithms come from `libm`.
 
 mod numeric;

@@ -1,5 +1,5 @@
 //! Arithmetic shared by the metrics: running moments, co-moments, quantiles, and the two gates through which
-//! every metric returns its value, [`defined`] and [`ratio`].
+//! every metric returns its value, `defined` and `ratio`.
 //!
 //! Every reduction is a plain loop in index order, so a result is the same to the last bit for any number of
 //! workers. `sqrt` is exact by IEEE 754; powers and logarithms come from `libm`, not from the platform.

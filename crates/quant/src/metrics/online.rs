@@ -5,8 +5,9 @@
 //! trial and the number in its report are the same to the last bit. Sum and sum of squares would save one
 //! division a bar, but rounds a constant series to a tiny variance and so to an enormous Sharpe ratio.
 
+use crate::metrics::annual::annual_rate;
 use crate::metrics::annual_volatility::volatility_of;
-use crate::metrics::numeric::{Moments, defined};
+use crate::metrics::numeric::{Moments, defined, ratio};
 use crate::metrics::sharpe::sharpe_of;
 use crate::metrics::wealth::Wealth;
 
@@ -61,7 +62,17 @@ impl OnlineMoments {
         sharpe_of(&self.moments, risk_free, periods_per_year)
     }
 
-    /// Annualised volatility, as [`crate::metrics::annual_volatility`].
+    /// Annual return, as [`crate::metrics::annual_return()`].
+    pub fn annual_return(&self, periods_per_year: f64) -> Option<f64> {
+        annual_rate(self.wealth.value, usize::try_from(self.count()).ok()?, periods_per_year)
+    }
+
+    /// Calmar ratio, as [`crate::metrics::calmar()`].
+    pub fn calmar(&self, periods_per_year: f64) -> Option<f64> {
+        ratio(self.annual_return(periods_per_year)?, self.max_drawdown()?)
+    }
+
+    /// Annualised volatility, as [`crate::metrics::annual_volatility()`].
     pub fn annual_volatility(&self, periods_per_year: f64) -> Option<f64> {
         volatility_of(&self.moments, periods_per_year)
     }
@@ -75,7 +86,7 @@ impl OnlineMoments {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::{annual_volatility, max_drawdown, sharpe, total_return};
+    use crate::metrics::{annual_return, annual_volatility, calmar, max_drawdown, sharpe, total_return};
 
     fn online(returns: &[f64]) -> OnlineMoments {
         let mut moments = OnlineMoments::new();
@@ -88,6 +99,8 @@ mod tests {
         assert_eq!(one_pass.total_return(), total_return(returns), "total return of {returns:?}");
         assert_eq!(one_pass.max_drawdown(), max_drawdown(returns), "drawdown of {returns:?}");
         assert_eq!(one_pass.sharpe(0.02, 252.0), sharpe(returns, 0.02, 252.0), "sharpe of {returns:?}");
+        assert_eq!(one_pass.annual_return(252.0), annual_return(returns, 252.0), "growth of {returns:?}");
+        assert_eq!(one_pass.calmar(252.0), calmar(returns, 252.0), "calmar of {returns:?}");
         assert_eq!(
             one_pass.annual_volatility(252.0),
             annual_volatility(returns, 252.0),

@@ -130,7 +130,7 @@ fn direction_numbers(dimension: usize) -> [u32; 32] {
 
 /// Joe & Kuo's table from the second dimension on: the coefficients `a` of the polynomial and the initial
 /// `m`, whose number is the polynomial's degree. Source: new-joe-kuo-6.21201,
-/// https://web.maths.unsw.edu.au/~fkuo/sobol/ (BSD licence).
+/// <https://web.maths.unsw.edu.au/~fkuo/sobol/> (BSD licence).
 const TABLE: &[(u32, &[u32])] = &[
     (0, &[1]),
     (1, &[1, 3]),

@@ -1,5 +1,5 @@
 //! The document shape of a space, both ways. Reads one key after the other and says where it stopped; what
-//! the values mean is checked by [`super::Space::new`].
+//! the values mean is checked by `super::Space::new`.
 
 use serde_json::{Map, Value as Json, json};
 
