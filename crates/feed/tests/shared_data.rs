@@ -286,7 +286,7 @@ fn trades(blocks: &[TickBlock]) -> Vec<(i64, i64, u8, i64, i64)> {
     let mut trades = Vec::new();
     for block in blocks {
         for row in 0..block.len() {
-            if block.kinds[row] != TickKind::Quote as u8 {
+            if [TickKind::Buy as u8, TickKind::Sell as u8].contains(&block.kinds[row]) {
                 trades.push((
                     block.sequences[row],
                     block.times[row],
