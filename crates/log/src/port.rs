@@ -161,7 +161,7 @@ pub enum CommitOutcome {
     Unknown,
 }
 
-/// Why the log could not answer. `retry` says whether the same call may succeed later.
+/// Why the log could not answer. None is helped by calling again before somebody has acted.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// Another process has the directory open.
@@ -251,13 +251,6 @@ pub enum LogError {
     /// Anything else of the store.
     #[error("log store: {0}")]
     Store(String),
-}
-
-impl LogError {
-    /// Whether the same call may succeed later without anybody's help.
-    pub fn retry(&self) -> bool {
-        matches!(self, LogError::Fenced { .. })
-    }
 }
 
 /// The log.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::ledger::Ledger;
 
 /// Consecutive absurd prices after which the new level is believed.
-const NEW_LEVEL_AFTER: u32 = 3;
+pub(crate) const NEW_LEVEL_AFTER: u32 = 3;
 
 /// A tick that passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -214,7 +214,7 @@ impl Stream {
             }
         }
         if self.price != 0 {
-            if self.is_absurd(rules, tick.price) && self.absurd + 1 < NEW_LEVEL_AFTER {
+            if is_absurd(rules, self.price, tick.price) && self.absurd + 1 < NEW_LEVEL_AFTER {
                 self.absurd += 1;
                 ledger.reject(Reason::Outlier, tick.row, tick.time);
                 return;
@@ -231,12 +231,13 @@ impl Stream {
         ledger.accepted += 1;
         keep(tick);
     }
+}
 
-    fn is_absurd(&self, rules: &CleaningRules, price: i64) -> bool {
-        let factor = i128::from(rules.absurd_factor);
-        let (before, now) = (i128::from(self.price), i128::from(price));
-        factor > 0 && (now > before * factor || now * factor < before)
-    }
+/// Whether a price lies beyond the absurd factor of the one before it, up or down.
+pub(crate) fn is_absurd(rules: &CleaningRules, before: i64, now: i64) -> bool {
+    let factor = i128::from(rules.absurd_factor);
+    let (before, now) = (i128::from(before), i128::from(now));
+    factor > 0 && (now > before * factor || now * factor < before)
 }
 
 #[inline]

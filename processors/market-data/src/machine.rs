@@ -76,7 +76,6 @@ impl Machine for MarketData {
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {
-        // Map keys that are not text (specs) are written as pairs.
         Ok(serde_json::to_vec(self)?)
     }
 

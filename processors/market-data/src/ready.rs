@@ -5,10 +5,8 @@ use gauntlet_domain::{BarSpec, Price, Quantity, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::bars::stamp;
+use crate::clean::{NEW_LEVEL_AFTER, is_absurd};
 use crate::ledger::Ledger;
-
-/// Consecutive absurd prices after which the new level is believed.
-const NEW_LEVEL_AFTER: u32 = 3;
 
 /// What is remembered of one spec.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,10 +81,8 @@ impl ReadyBars {
 
     /// A close beyond the absurd factor of the one before is left out, until it has lasted.
     fn level(&mut self, definition: &InstrumentDefined, close: i64) -> Option<Reason> {
-        let factor = i128::from(definition.cleaning.absurd_factor);
-        let (before, now) =
-            (self.latest.map_or(i128::from(close), |latest| i128::from(latest.2)), i128::from(close));
-        let absurd = factor > 0 && (now > before * factor || now * factor < before);
+        let before = self.latest.map_or(close, |latest| latest.2);
+        let absurd = is_absurd(&definition.cleaning, before, close);
         if absurd && self.absurd + 1 < NEW_LEVEL_AFTER {
             self.absurd += 1;
             return Some(Reason::Outlier);
