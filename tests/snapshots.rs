@@ -201,3 +201,68 @@ fn cancelling_in_the_middle_is_replayed_as_it_happened() {
     }
     assert_eq!(cancelled_in_the_middle, 3, "the race was not run");
 }
+
+#[test]
+fn bars_that_nobody_makes_are_refused_and_not_waited_for() {
+    let dir = Dir::new();
+    feed_hours(&dir);
+    let of = |spec: &'static str| {
+        [
+            "snapshot",
+            "create",
+            "--instrument",
+            "XAUUSD",
+            "--bars",
+            spec,
+            "--from",
+            "2011-01-01",
+            "--to",
+            "2012-01-01",
+        ]
+    };
+    // The default definition names minutes, but no tick came of which to make them.
+    for spec in ["time:7m", "time:1m"] {
+        let told = format!(
+            "data.bars: nobody makes {spec} bars of XAUUSD.OANDA; it has time:1h; choose one of them"
+        );
+        gauntlet(of(spec)).on(&dir).refused(2, &[&told, "only ready-made bars were fed"]);
+    }
+    let gold = std::fs::read_to_string(bundled("../../configs/experiments/gold-trend.yaml")).unwrap();
+    let file = dir.write("minutes.yaml", &gold.replace("time:1h", "time:7m"));
+    let submit = ["submit", file.to_str().unwrap()];
+    gauntlet(submit).on(&dir).refused(2, &["nobody makes time:7m bars of XAUUSD.OANDA"]);
+
+    let day = bundled("20140504_quote.zip");
+    let feed = [
+        "feed",
+        day.to_str().unwrap(),
+        "--instrument",
+        "XAUUSD",
+        "--venue",
+        "OANDA",
+        "--bars",
+        "time:1m,time:1d",
+    ];
+    gauntlet(feed).on(&dir).ok();
+    let words = ["nobody makes time:7m bars", "it has time:1m, time:1h", "feed ticks with --bars time:7m"];
+    gauntlet(of("time:7m")).on(&dir).refused(2, &words);
+    // No day has closed yet, but one will.
+    let run =
+        gauntlet(["snapshot", "create", "--instrument", "XAUUSD", "--bars", "time:1d", "--to", "2014-05-09"]);
+    let run = run.on(&dir).run();
+    assert_eq!((run.code, &run.json()["status"]), (Some(1), &Json::from("pending")), "{run}");
+}
+
+#[test]
+fn a_period_without_bars_is_said() {
+    let dir = Dir::new();
+    feed_hours(&dir);
+    let wanted = create("1991-01-01", &["--from", "1990-01-01"]);
+    let run = gauntlet(&wanted).on(&dir).run();
+    assert_eq!((run.code, number(&run.json(), "rows")), (Some(1), 0), "{run}");
+    let text = gauntlet(wanted.iter().copied().chain(["--dir", dir.node().to_str().unwrap()])).run();
+    for words in ["is sealed without a bar", "no time:1h bar between 1990-01-01", "choose a period with data"]
+    {
+        assert!(text.stdout.contains(words), "'{words}' is missing: {text}");
+    }
+}

@@ -370,6 +370,10 @@ impl EventLog for LocalLog {
     fn trim(&self, partition: &TopicPartition, before: u64) -> Result<(), LogError> {
         self.shared.store.trim(self.shared.topic(&partition.topic)?.id, partition.partition, before)
     }
+
+    fn check(&self) -> Result<(), LogError> {
+        self.shared.store.check()
+    }
 }
 
 /// A member of a group.

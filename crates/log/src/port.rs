@@ -275,6 +275,8 @@ pub trait EventLog: Send + Sync {
     fn delete_snapshots(&self) -> Result<(), LogError>;
     /// Removes records below an offset.
     fn trim(&self, partition: &TopicPartition, before: u64) -> Result<(), LogError>;
+    /// Checks the structure beneath the records, where it is the adapter's own: damage there can hide a record.
+    fn check(&self) -> Result<(), LogError>;
 }
 
 /// A member of a group; used by one thread. Dropping it leaves the group.

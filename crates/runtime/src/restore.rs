@@ -79,21 +79,34 @@ pub fn for_each(
     to: u64,
     mut visit: impl FnMut(Record) -> Result<(), LogError>,
 ) -> Result<(), LogError> {
+    any(log, place, from, to, |record| visit(record).map(|()| false)).map(|_| ())
+}
+
+/// Reads a stretch of one partition up to the first record for which the answer is yes.
+pub fn any(
+    log: &dyn EventLog,
+    place: &TopicPartition,
+    from: u64,
+    to: u64,
+    mut is_wanted: impl FnMut(Record) -> Result<bool, LogError>,
+) -> Result<bool, LogError> {
     if from >= to {
-        return Ok(());
+        return Ok(false);
     }
     let mut tail = log.tail(&Positions::from([(place.clone(), from)]))?;
     let mut next = from;
     while next < to {
         for record in tail.poll(CHUNK, Duration::from_secs(1))? {
             if record.offset >= to {
-                return Ok(());
+                return Ok(false);
             }
             next = record.offset + 1;
-            visit(record)?;
+            if is_wanted(record)? {
+                return Ok(true);
+            }
         }
     }
-    Ok(())
+    Ok(false)
 }
 
 /// The end of feeding for a task: what its processor has committed.

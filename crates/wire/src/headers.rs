@@ -57,6 +57,11 @@ pub fn event_id(headers: &[Header]) -> Option<EventId> {
     text(headers, ID)?.parse().ok()
 }
 
+/// The record's kind, without decoding it.
+pub fn kind(headers: &[Header]) -> Option<RecordKind> {
+    RecordKind::from_name(text(headers, TYPE)?)
+}
+
 /// The positions that a racing decision was made at, if it raced.
 pub fn decided_at(headers: &[Header]) -> Option<&str> {
     text(headers, DECIDED_AT)

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use gauntlet_config::nearest;
 use gauntlet_domain::market::{FeedCompleted, InstrumentDefined, PriceBasis, TickKind};
 use gauntlet_domain::{BarSpec, Event, InstrumentId};
 use gauntlet_feed::{Block, Format, Options, Source};
@@ -351,26 +350,6 @@ fn long(row: &Row, column: &str) -> i64 {
 fn counts(row: &Row, column: &str) -> BTreeMap<String, i64> {
     let text = row.get(column).and_then(|value| value.as_text());
     text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
-}
-
-/// Refuses an instrument without data, naming those that have some.
-pub fn require_data(node: &Node, instrument: &InstrumentId) -> Result<(), Refusal> {
-    let rows = node.views.scan(&schema::SOURCES, None)?;
-    let mut known: Vec<String> =
-        rows.iter().filter_map(|row| row.get("instrument")?.as_text().map(str::to_owned)).collect();
-    known.sort();
-    known.dedup();
-    if known.iter().any(|name| name == instrument.as_str()) {
-        return Ok(());
-    }
-    let hint = match nearest(instrument.as_str(), known.iter().map(String::as_str)) {
-        Some(name) => format!("did you mean {name}?"),
-        None if known.is_empty() => "nothing has been fed yet".to_owned(),
-        None => format!("there is data for {}", known.join(", ")),
-    };
-    Err(Refusal::BadInput(format!(
-        "data.instrument: there is no data for {instrument}: {hint}; feed it first"
-    )))
 }
 
 /// A file's name without folders.

@@ -155,6 +155,7 @@ fn experiment_of(event: &Event) -> Option<String> {
 /// Checks everything that can be checked without executing anything.
 pub fn verify(node: &Node, heads: Option<&Path>) -> Result<Report, Refusal> {
     let mut problems: Vec<String> = Vec::new();
+    problems.extend(node.log.check().err().map(|error| error.to_string()));
     let events = verify_log(node, &mut problems);
     verify_positions(node, &mut problems);
     node.catch_up()?;

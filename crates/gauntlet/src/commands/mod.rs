@@ -3,6 +3,7 @@
 
 pub mod browse;
 pub mod config;
+pub mod coverage;
 pub mod demo;
 pub mod feed;
 pub mod integrity;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::browse::{find, row_json, show_text};
-use super::feed::require_data;
+use super::coverage::require_bars;
 use crate::node::Node;
 use crate::publish::publish_once;
 use crate::report::{Refusal, Report};
@@ -40,8 +40,8 @@ pub struct CreateArgs {
 /// Asks for a snapshot and waits until it is sealed, or until all is quiet and it is still pending.
 pub fn create(node: &Node, running: &Running, args: &CreateArgs) -> Result<Report, Refusal> {
     let instrument = instrument(node, args)?;
-    require_data(node, &instrument)?;
     let spec = args.bars.parse().map_err(Refusal::input)?;
+    require_bars(node, &instrument, spec)?;
     let time = |text: &Option<String>| {
         text.as_deref().map(str::parse::<Timestamp>).transpose().map_err(Refusal::input)
     };
@@ -68,6 +68,13 @@ pub fn create(node: &Node, running: &Running, args: &CreateArgs) -> Result<Repor
         Ok(if sealed.is_some() || quiet { Some(sealed) } else { None })
     })?;
     match row {
+        Some(row) if row.get("rows").and_then(|rows| rows.as_long()) == Some(0) => {
+            let message = format!(
+                "snapshot {id} is sealed without a bar: {instrument} has no {spec} bar between {from} and {to}; choose a \
+                 period with data"
+            );
+            Ok(Report::no(row_json(&row), message))
+        }
         Some(row) => Ok(Report::done(row_json(&row), show_text(&row))),
         None => {
             let message = format!(

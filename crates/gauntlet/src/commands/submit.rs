@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::browse::{experiment_report, find};
-use super::feed::require_data;
+use super::coverage::require_bars;
 use crate::node::Node;
 use crate::progress::Step;
 use crate::publish::publish_once;
@@ -47,8 +47,8 @@ pub fn check(text: &str, name: &str, overrides: &[(String, String)]) -> Result<E
 pub fn submit(node: &Node, submission: &Submission) -> Result<(ExperimentId, String), Refusal> {
     let spec = check(&submission.text, &submission.name, &submission.overrides)?;
     let instrument = spec.instrument().map_err(Refusal::input)?;
-    require_data(node, &instrument)?;
     let (tuning, holdout) = spec.snapshots().map_err(Refusal::input)?;
+    require_bars(node, &instrument, tuning.spec)?;
     let (experiment_id, config_hash) = (spec.experiment_id(), spec.config_hash());
     let document = spec.canonical_json();
     let events = [

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
 
+use super::scrub::{Scrubbed, scrub};
 use super::{Batch, StateSnapshotParts, Store, StoredTopic};
 use crate::frame;
 use crate::port::{LogError, Positions, Record, StateSnapshot, TopicPartition};
@@ -281,6 +282,19 @@ impl Store for DiskStore {
             }
             txn.commit()?;
             Ok(())
+        })
+    }
+
+    fn check(&self) -> Result<(), LogError> {
+        self.guarded(|database| {
+            // Held without a change: the file stands still while its pages are read.
+            let still = database.begin_write()?;
+            let scrubbed = scrub(&self.path)?;
+            still.abort()?;
+            match scrubbed {
+                Scrubbed::Clean => Ok(()),
+                Scrubbed::Damaged(detail) => Err(redb::Error::Corrupted(detail)),
+            }
         })
     }
 

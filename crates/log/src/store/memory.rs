@@ -117,6 +117,10 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn check(&self) -> Result<(), LogError> {
+        Ok(())
+    }
+
     fn next_epoch(&self, slot: &str) -> Result<u64, LogError> {
         let mut state = self.state();
         let epoch = state.epochs.entry(slot.to_owned()).or_default();

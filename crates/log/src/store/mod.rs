@@ -4,6 +4,7 @@ use crate::port::{LogError, Positions, Record, StateSnapshot, TopicPartition};
 
 pub(crate) mod disk;
 pub(crate) mod memory;
+mod scrub;
 
 /// A record with its place, ready to be stored.
 pub(crate) struct Placed {
@@ -58,6 +59,8 @@ pub(crate) trait Store: Send + Sync + 'static {
     fn delete_snapshots(&self) -> Result<(), LogError>;
     /// Removes records below an offset and moves the start there.
     fn trim(&self, topic: u32, partition: u32, before: u64) -> Result<(), LogError>;
+    /// Checks what lies beneath the records; writers wait meanwhile.
+    fn check(&self) -> Result<(), LogError>;
     /// Next epoch of a slot: larger than any given out before, also after a restart.
     fn next_epoch(&self, slot: &str) -> Result<u64, LogError>;
 }

@@ -1,0 +1,93 @@
+//! Whether there are data for what is asked: said before anything is published, since a request for bars that nobody
+//! makes would wait for ever.
+
+use std::collections::BTreeSet;
+
+use gauntlet_config::nearest;
+use gauntlet_domain::{BarSpec, Event, InstrumentId, RecordKind};
+use gauntlet_log::{Record, TopicPartition, partition_for};
+use gauntlet_runtime::{events, restore};
+use gauntlet_views::{ViewStore, schema};
+use gauntlet_wire::headers;
+
+use crate::node::Node;
+use crate::report::Refusal;
+
+/// Refuses an instrument without data, naming those that have some.
+fn require_data(node: &Node, instrument: &InstrumentId) -> Result<(), Refusal> {
+    let rows = node.views.scan(&schema::SOURCES, None)?;
+    let known: BTreeSet<&str> = rows.iter().filter_map(|row| row.get("instrument")?.as_text()).collect();
+    if known.contains(instrument.as_str()) {
+        return Ok(());
+    }
+    let hint = match nearest(instrument.as_str(), known.iter().copied()) {
+        Some(name) => format!("did you mean {name}?"),
+        None if known.is_empty() => "nothing has been fed yet".to_owned(),
+        None => format!("there is data for {}", Vec::from_iter(known).join(", ")),
+    };
+    Err(Refusal::BadInput(format!(
+        "data.instrument: there is no data for {instrument}: {hint}; feed it first"
+    )))
+}
+
+/// Refuses bars that the instrument has not and that are not made from its ticks either.
+pub fn require_bars(node: &Node, instrument: &InstrumentId, spec: BarSpec) -> Result<(), Refusal> {
+    require_data(node, instrument)?;
+    let mut closed = BTreeSet::new();
+    let found = walk(node, "market.bars.v1", instrument, |record| {
+        if let Some(Event::Bar(bar)) = event(node, record) {
+            closed.insert(bar.spec);
+        }
+        closed.contains(&spec)
+    })?;
+    if found {
+        return Ok(());
+    }
+    // None has closed yet; the first one will if ticks come and the definition names it.
+    let (mut defined, mut has_ticks) = (Vec::new(), false);
+    walk(node, "market.ticks.v1", instrument, |record| {
+        match headers::kind(&record.headers) {
+            Some(RecordKind::TickBlock | RecordKind::Quote | RecordKind::Trade) => has_ticks = true,
+            Some(RecordKind::InstrumentDefined) => {
+                if let Some(Event::InstrumentDefined(definition)) = event(node, record) {
+                    defined = definition.bars;
+                }
+            }
+            _ => {}
+        }
+        false
+    })?;
+    if has_ticks && defined.contains(&spec) {
+        return Ok(());
+    }
+    let have: Vec<String> = closed.iter().map(BarSpec::to_string).collect();
+    let have = if have.is_empty() { "none yet".to_owned() } else { have.join(", ") };
+    let remedy = if has_ticks {
+        format!("feed ticks with --bars {spec}: bars are made of ticks that come after it")
+    } else {
+        format!("only ready-made bars were fed: feed bars of this length, or ticks with --bars {spec}")
+    };
+    Err(Refusal::BadInput(format!(
+        "data.bars: nobody makes {spec} bars of {instrument}; it has {have}; choose one of them, or {remedy}"
+    )))
+}
+
+/// Visits an instrument's records of a topic until one is enough.
+fn walk(
+    node: &Node,
+    topic: &'static str,
+    instrument: &InstrumentId,
+    mut is_enough: impl FnMut(&Record) -> bool,
+) -> Result<bool, Refusal> {
+    let key = instrument.as_str().as_bytes();
+    let place = TopicPartition::new(topic, partition_for(key, node.log.partitions(topic)?));
+    let (start, end) = node.log.bounds(&place)?;
+    let found =
+        restore::any(&*node.log, &place, start, end, |record| Ok(record.key == key && is_enough(&record)))?;
+    Ok(found)
+}
+
+/// What a record says; one that cannot be read says nothing, and went to the dead letters of who needs it.
+fn event(node: &Node, record: &Record) -> Option<Event> {
+    events::read(&node.codec, record).ok().map(|recorded| recorded.event)
+}
