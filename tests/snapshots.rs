@@ -228,7 +228,7 @@ fn bars_that_nobody_makes_are_refused_and_not_waited_for() {
         gauntlet(of(spec)).on(&dir).refused(2, &[&told, "only ready-made bars were fed"]);
     }
     let gold = std::fs::read_to_string(bundled("../../configs/experiments/gold-trend.yaml")).unwrap();
-    let file = dir.write("minutes.yaml", &gold.replace("time:1h", "time:7m"));
+    let file = dir.write("minutes.yaml", gold.replace("time:1h", "time:7m"));
     let submit = ["submit", file.to_str().unwrap()];
     gauntlet(submit).on(&dir).refused(2, &["nobody makes time:7m bars of XAUUSD.OANDA"]);
 
