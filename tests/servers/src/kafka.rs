@@ -1,0 +1,103 @@
+//! One Kafka node: broker and controller in one process, without ZooKeeper.
+
+use std::fs;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::jars::jars;
+use crate::process::{Server, answers, free_port, words};
+
+const POM: &str = include_str!("../files/kafka-pom.xml");
+const PROPERTIES: &str = include_str!("../files/kafka-server.properties");
+const LOGGING: &str = include_str!("../files/kafka-log4j2.xml");
+/// Any 16 bytes in base64; every test has its own folder.
+const CLUSTER_ID: &str = "Z2F1bnRsZXQtdGVzdHMtMQ";
+
+/// A broker.
+pub struct Kafka {
+    server: Option<Server>,
+    folder: TempDir,
+    port: u16,
+}
+
+impl Kafka {
+    /// Starts a broker and waits until it is ready.
+    pub fn start() -> Kafka {
+        Kafka::start_with(|_| String::new())
+    }
+
+    /// Starts a broker with more properties, such as a listener with TLS; they are given a free port.
+    pub fn start_with(more: impl FnOnce(u16) -> String) -> Kafka {
+        let folder = tempfile::Builder::new().prefix("gauntlet-kafka-").tempdir().unwrap();
+        let (port, controller) = (free_port(), free_port());
+        let properties = PROPERTIES
+            .replace("@DATA@", &folder.path().join("data").display().to_string())
+            .replace("@PORT@", &port.to_string())
+            .replace("@CONTROLLER@", &controller.to_string());
+        fs::write(folder.path().join("server.properties"), format!("{properties}\n{}\n", more(free_port())))
+            .unwrap();
+        fs::write(folder.path().join("log4j2.xml"), LOGGING).unwrap();
+        let mut kafka = Kafka { server: None, folder, port };
+        let format =
+            kafka.java(&["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", &kafka.properties()]);
+        let run = Command::new(&format[0]).args(&format[1..]).output();
+        let run = run
+            .unwrap_or_else(|error| panic!("java cannot be run: {error}; install openjdk-17-jre-headless"));
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        kafka.start_again();
+        kafka
+    }
+
+    /// Starts it again over what it has kept, on the same port.
+    pub fn start_again(&mut self) {
+        let command = self.java(&["kafka.Kafka", &self.properties()]);
+        let mut server = Server::start(&command, &[], &self.folder.path().join("server.log"));
+        let port = self.port;
+        server.wait("Kafka", |log| log.contains("Kafka Server started") && answers(port));
+        self.server = Some(server);
+    }
+
+    /// Kills it.
+    pub fn kill(&mut self) {
+        self.server = None;
+    }
+
+    /// Stops it in its tracks, `resume` lets it go on.
+    pub fn pause(&self) {
+        self.server.as_ref().unwrap().signal("STOP");
+    }
+
+    /// Lets it go on after `pause`.
+    pub fn resume(&self) {
+        self.server.as_ref().unwrap().signal("CONT");
+    }
+
+    /// `host:port` for clients.
+    pub fn bootstrap(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Runs one of Kafka's own tools, such as `org.apache.kafka.tools.TopicCommand`, and gives its output.
+    pub fn tool(&self, class: &str, args: &[&str]) -> String {
+        let command = self.java(&[&[class], args].concat());
+        let run = Command::new(&command[0]).args(&command[1..]).output().unwrap();
+        let text = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
+        assert!(run.status.success(), "{class}: {text}");
+        text
+    }
+
+    fn properties(&self) -> String {
+        self.folder.path().join("server.properties").display().to_string()
+    }
+
+    fn java(&self, rest: &[&str]) -> Vec<String> {
+        let jars = jars("kafka-4.1.1", POM);
+        let logging = self.folder.path().join("log4j2.xml");
+        let mut command = words(&["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
+        command.push(format!("-Dlog4j2.configurationFile={}", logging.display()));
+        command.extend(["-cp".to_owned(), format!("{}/*", jars.display())]);
+        command.extend(words(rest));
+        command
+    }
+}
