@@ -124,7 +124,7 @@ impl Bench {
             codec: Codec::default(),
             sealer: Arc::default(),
         };
-        gauntlet_runtime::create_topics(&*bench.log, 1).unwrap();
+        bench.log.create_topics(&gauntlet_runtime::topics(1)).unwrap();
         bench
     }
 
@@ -276,18 +276,20 @@ fn poison_goes_to_the_dead_letters_and_its_neighbours_are_processed() {
     let foreign = bench.codec.encode(&due.into()).unwrap();
     let unknown_schema = [&[0, 0xff, 0xff, 0xff, 0xff], &good[5..]].concat();
     let trailing = [&good[..], b"!"].concat();
-    let poisons: [(&str, Option<&[u8]>); 8] = [
-        ("noise", Some(b"\xff\xfe noise")),
-        ("nothing", Some(b"")),
-        ("a tombstone", None),
-        ("no body", Some(&good[..5])),
-        ("half a body", Some(&good[..good.len() - 3])),
-        ("an unknown schema", Some(&unknown_schema)),
-        ("trailing bytes", Some(&trailing)),
-        ("another topic's record", Some(&foreign)),
+    let huge = [&good[..], &[0; 10 << 20]].concat();
+    let poisons: [(&str, &str, Option<&[u8]>); 9] = [
+        ("noise", "WrongMagic", Some(b"\xff\xfe noise")),
+        ("nothing", "TooShort", Some(b"")),
+        ("a tombstone", "NullValue", None),
+        ("no body", "Malformed", Some(&good[..5])),
+        ("half a body", "Malformed", Some(&good[..good.len() - 3])),
+        ("an unknown schema", "UnknownSchema", Some(&unknown_schema)),
+        ("trailing bytes", "TrailingBytes", Some(&trailing)),
+        ("another topic's record", "ForeignRecord", Some(&foreign)),
+        ("10 MB", "TooLarge", Some(&huge)),
     ];
     bench.ask(&["A.OK"]);
-    for (_, value) in &poisons {
+    for (_, _, value) in &poisons {
         bench.log.append(vec![poison(*value)]).unwrap();
         bench.ask(&["B.OK"]);
     }
@@ -300,17 +302,22 @@ fn poison_goes_to_the_dead_letters_and_its_neighbours_are_processed() {
 
     let letters = bench.records(&DATA_COMMANDS.dead_letters());
     assert_eq!(letters.len(), poisons.len());
-    for (i, (letter, (what, value))) in letters.iter().zip(&poisons).enumerate() {
+    for (i, (letter, (what, why, value))) in letters.iter().zip(&poisons).enumerate() {
         let header = |name: &str| {
             let found = letter.headers.iter().find(|(key, _)| key == name);
             String::from_utf8(found.unwrap_or_else(|| panic!("{what}: no {name}")).1.clone()).unwrap()
         };
         assert_eq!(letter.value.as_deref(), *value, "{what}: the bytes are untouched");
         assert_eq!(header("origin"), "a stranger", "{what}: its own headers stay");
-        assert_eq!(header("__gauntlet.errors.topic"), DATA_COMMANDS.name);
-        assert_eq!(header("__gauntlet.errors.offset"), (1 + 2 * i).to_string(), "{what}");
-        assert_eq!(header("__gauntlet.errors.group"), "market-data");
-        assert!(!header("__gauntlet.errors.exception.message").is_empty(), "{what}: a reason");
+        assert_eq!(header("__connect.errors.topic"), DATA_COMMANDS.name);
+        assert_eq!(header("__connect.errors.partition"), "0");
+        assert_eq!(header("__connect.errors.offset"), (1 + 2 * i).to_string(), "{what}");
+        assert_eq!(header("__connect.errors.connector.name"), "market-data");
+        assert_eq!(header("__connect.errors.stage"), "VALUE_CONVERTER");
+        assert_eq!(header("__connect.errors.class.name"), "gauntlet.wire.Codec");
+        let class = format!("gauntlet.wire.WireError.{why}");
+        assert_eq!(header("__connect.errors.exception.class.name"), class, "{what}");
+        assert!(!header("__connect.errors.exception.message").is_empty(), "{what}: a reason");
     }
 }
 

@@ -66,7 +66,7 @@ impl Node {
         let lake = Arc::new(Lake::open(dir.join("lake"))?);
         lake.remove_leftovers()?;
         let node = Node { log, codec: Codec::default(), views, lake, config: config.clone(), interrupted };
-        gauntlet_runtime::create_topics(&*node.log, config.topics.partitions)?;
+        node.log.create_topics(&gauntlet_runtime::topics(config.topics.partitions))?;
         Ok(node)
     }
 

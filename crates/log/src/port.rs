@@ -43,6 +43,23 @@ impl fmt::Display for TopicPartition {
 /// How far partitions have been read: the next offset of each.
 pub type Positions = BTreeMap<TopicPartition, u64>;
 
+/// Positions as text: `topic/partition=offset` joined by `;`.
+pub fn positions_text(positions: &Positions) -> String {
+    let lines: Vec<String> = positions.iter().map(|(place, offset)| format!("{place}={offset}")).collect();
+    lines.join(";")
+}
+
+/// Reads [`positions_text`]; `None` when it is none.
+pub fn parse_positions(text: &str) -> Option<Positions> {
+    let mut positions = Positions::new();
+    for line in text.split(';').filter(|line| !line.is_empty()) {
+        let (place, offset) = line.rsplit_once('=')?;
+        let (topic, partition) = place.rsplit_once('/')?;
+        positions.insert(TopicPartition::new(topic, partition.parse().ok()?), offset.parse().ok()?);
+    }
+    Some(positions)
+}
+
 /// A topic to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicConfig {
@@ -50,6 +67,19 @@ pub struct TopicConfig {
     pub name: String,
     /// Number of partitions; cannot change later.
     pub partitions: u32,
+    /// What becomes of old records.
+    pub cleanup: Cleanup,
+}
+
+/// What becomes of a topic's old records. A broker sees to it; on one machine the runtime does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cleanup {
+    /// They stay.
+    Keep,
+    /// The newest record of each key stays.
+    Compact,
+    /// They go at this age.
+    DeleteAfter(Duration),
 }
 
 /// A record as it is appended.
@@ -229,6 +259,28 @@ pub enum LogError {
         found: u32,
         /// Partitions asked for.
         wanted: u32,
+    },
+    /// A topic that exists with another setting.
+    #[error(
+        "topic {topic} has {setting}={found}, it must be {wanted}: change it with the broker's tools, or let gauntlet topics apply create the topic"
+    )]
+    SettingDiffers {
+        /// Its name.
+        topic: String,
+        /// The setting.
+        setting: &'static str,
+        /// Its value.
+        found: String,
+        /// The value that it must have.
+        wanted: String,
+    },
+    /// A log behind a network does not answer.
+    #[error("{at} does not answer: {detail}")]
+    Unavailable {
+        /// Which, where.
+        at: String,
+        /// What was tried, what was said, what to do.
+        detail: String,
     },
     /// The slot belongs to somebody else now.
     #[error("{processor} slot {slot} was taken over by another member")]

@@ -35,7 +35,7 @@ fn record(i: u32) -> NewRecord {
 
 fn fill(path: &std::path::Path, records: u32) {
     let log = LocalLog::open(path).unwrap();
-    log.create_topics(&[TopicConfig { name: "t".into(), partitions: 1 }]).unwrap();
+    log.create_topics(&[TopicConfig { name: "t".into(), partitions: 1, cleanup: Cleanup::Keep }]).unwrap();
     log.append((0..records).map(record).collect()).unwrap();
 }
 

@@ -5,6 +5,9 @@
 //! prefix of what is finished. A projection's thread reads behind everything and writes rows. Queues are bounded; a slow
 //! reader holds its writers' memory at what lies on the log.
 //!
+//! A record whose schema the registry cannot look up now makes its partition pause; see `held.rs`. Re-execution, digest and
+//! verification end with an error instead: they say nothing about what they could not read.
+//!
 //! Shutdown: [`Running::stop`] raises a flag; every thread finishes the batch in hand, commits it, saves its state and
 //! leaves. A panic or an error anywhere raises the same flag and is reported by [`Running::failure`]; nothing hangs.
 
@@ -16,6 +19,8 @@ mod dead_letter;
 pub mod digest;
 /// Events to records and back.
 pub mod events;
+/// Records that cannot be read yet.
+mod held;
 /// A machine's slot.
 mod machine_slot;
 /// A projection's thread.
@@ -32,4 +37,4 @@ mod running;
 mod worker_slot;
 
 pub use projection::{ProjectAllError, Projection, ProjectionError, project_all};
-pub use running::{Failure, Options, Parts, Running, create_topics, start};
+pub use running::{Failure, Options, Parts, Running, start, topics};

@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn what_is_old_and_read_goes_and_everything_else_stays() {
         let log = LocalLog::in_memory().unwrap();
-        crate::create_topics(&log, 1).unwrap();
+        log.create_topics(&crate::topics(1)).unwrap();
         let days = |days: i64| days * MICROS_PER_DAY;
         log.append(vec![record(days(0)), record(days(1)), record(days(2)), record(days(60))]).unwrap();
         let now = Timestamp(days(61) * 1000);

@@ -4,12 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gauntlet_domain::EventId;
-use gauntlet_log::{EventLog, LogError, TopicConfig, TopicPartition};
+use gauntlet_log::{Cleanup, EventLog, LogError, TopicConfig, TopicPartition};
 use gauntlet_processor::machine::{Definition, StateError};
 use gauntlet_processor::worker::{Data, Worker};
+use gauntlet_wire::catalogue::Retention;
 use gauntlet_wire::{CATALOGUE, Codec, WireError};
 
 use crate::machine_slot;
@@ -56,6 +57,16 @@ pub struct Stop(Arc<AtomicBool>);
 impl Stop {
     pub(crate) fn is_raised(&self) -> bool {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// Sleeps, but not past the end.
+    pub(crate) fn sleep(&self, pause: Duration) {
+        let until = Instant::now() + pause;
+        while !self.is_raised() && Instant::now() < until {
+            std::thread::sleep(
+                Duration::from_millis(20).min(until.saturating_duration_since(Instant::now())),
+            );
+        }
     }
 
     pub(crate) fn raise(&self) {
@@ -122,18 +133,34 @@ pub struct Parts {
     )>,
 }
 
-/// Creates the catalogue's topics and their dead letters.
-pub fn create_topics(log: &dyn EventLog, partitions: u32) -> Result<(), LogError> {
+/// Dead letters stay for so long.
+const DEAD_LETTER_DAYS: u32 = 30;
+
+fn days_of(days: u32) -> Duration {
+    Duration::from_secs(u64::from(days) * 86_400)
+}
+
+/// The catalogue's topics and their dead letters, as an installation with so many partitions has them.
+pub fn topics(partitions: u32) -> Vec<TopicConfig> {
     let topics = CATALOGUE.iter().flat_map(|topic| {
         let partitions = topic.partitions(partitions);
-        [topic.name.to_owned(), topic.dead_letters()].map(|name| TopicConfig { name, partitions })
+        let cleanup = match topic.retention {
+            Retention::Forever => Cleanup::Keep,
+            Retention::Compacted => Cleanup::Compact,
+            Retention::Days(days) => Cleanup::DeleteAfter(days_of(days)),
+        };
+        [
+            (topic.name.to_owned(), cleanup),
+            (topic.dead_letters(), Cleanup::DeleteAfter(days_of(DEAD_LETTER_DAYS))),
+        ]
+        .map(|(name, cleanup)| TopicConfig { name, partitions, cleanup })
     });
-    log.create_topics(&topics.collect::<Vec<_>>())
+    topics.collect()
 }
 
 /// Starts everything.
 pub fn start(parts: Parts, options: Options) -> Result<Running, LogError> {
-    create_topics(&*parts.log, options.partitions)?;
+    parts.log.create_topics(&topics(options.partitions))?;
     let cannot = |error: std::io::Error| LogError::Store(format!("cannot start a thread: {error}"));
     let pool = Arc::new(Pool::new(options.workers.max(1), options.worker_queue.max(1)).map_err(cannot)?);
     let mut running = Running {

@@ -9,7 +9,9 @@ use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinitio
 use super::scrub::{Scrubbed, scrub};
 use super::{Batch, StateSnapshotParts, Store, StoredTopic};
 use crate::frame;
-use crate::port::{LogError, Positions, Record, StateSnapshot, TopicPartition};
+use crate::port::{
+    LogError, Positions, Record, StateSnapshot, TopicPartition, parse_positions, positions_text,
+};
 
 const FORMAT: u64 = 1;
 /// Pages that `redb` may keep in memory.
@@ -356,23 +358,11 @@ fn without_checksum(bytes: &[u8]) -> Option<&[u8]> {
 }
 
 fn encode_positions(positions: &Positions) -> Vec<u8> {
-    let lines: Vec<String> = positions.iter().map(|(p, offset)| format!("{p}={offset}")).collect();
-    with_checksum(lines.join(";").as_bytes())
+    with_checksum(positions_text(positions).as_bytes())
 }
 
 fn decode_positions(bytes: &[u8]) -> Option<Positions> {
     parse_positions(std::str::from_utf8(without_checksum(bytes)?).ok()?)
-}
-
-/// Reads `topic/partition=offset` joined by `;`.
-pub(crate) fn parse_positions(text: &str) -> Option<Positions> {
-    let mut positions = Positions::new();
-    for line in text.split(';').filter(|line| !line.is_empty()) {
-        let (place, offset) = line.rsplit_once('=')?;
-        let (topic, partition) = place.rsplit_once('/')?;
-        positions.insert(TopicPartition::new(topic, partition.parse().ok()?), offset.parse().ok()?);
-    }
-    Some(positions)
 }
 
 /// Turns an error of the store into what a person can act on.

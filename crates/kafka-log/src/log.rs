@@ -1,0 +1,345 @@
+//! The adapter.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use gauntlet_log::{
+    EventLog, LogError, Member, NewRecord, Positions, Slot, StateSnapshot, Tail, TopicConfig, TopicPartition,
+};
+use rdkafka::consumer::Consumer as _;
+
+use crate::clients::{self, Consumer, Producer};
+use crate::ends::Ends;
+use crate::errors::{patiently, refused};
+use crate::settings::KafkaSettings;
+use crate::slot::{KafkaSlot, committed_in};
+use crate::state;
+use crate::tail::KafkaTail;
+use crate::topics::{self, TopicPlan};
+use crate::transaction::{self, Ended};
+use crate::watchdog::Watchdog;
+
+/// How long the first contact may take.
+const FIRST_CONTACT: Duration = Duration::from_secs(10);
+/// What a call into the client library may take before the process is ended.
+const STUCK: Duration = Duration::from_secs(60);
+
+/// The log on Kafka.
+pub struct KafkaLog {
+    cluster: Arc<Cluster>,
+    replication: i32,
+}
+
+/// What slots, tails and topics have in common.
+pub(crate) struct Cluster {
+    pub(crate) settings: KafkaSettings,
+    pub(crate) watchdog: Arc<Watchdog>,
+    /// For metadata and watermarks of what is committed; never assigned anything.
+    asker: Consumer,
+    /// For watermarks of everything that is written; never assigned anything.
+    surveyor: Consumer,
+    /// Partitions of topics, by name with prefix.
+    partitions: Mutex<HashMap<String, u32>>,
+    ends: Ends,
+    /// Consumers that ask for committed offsets, by group.
+    groups: Mutex<HashMap<String, Arc<Consumer>>>,
+    /// For appends from outside any processor, with its transactional id.
+    gateway: Mutex<Option<Producer>>,
+    gateway_id: String,
+}
+
+impl KafkaLog {
+    /// Connects; refuses settings that are not open, and says within ten seconds when no broker answers. `replication`
+    /// is the replication factor of topics that are created.
+    pub fn connect(settings: KafkaSettings, replication: u16) -> Result<KafkaLog, LogError> {
+        settings.check().map_err(|error| LogError::Store(error.to_string()))?;
+        let opened = clients::outsider(&settings, "readers");
+        let asker = opened.map_err(|error| LogError::Store(format!("kafka.properties: {error}")))?;
+        let hasty = KafkaSettings { patience: FIRST_CONTACT, ..settings.clone() };
+        patiently(&hasty, asker.context().complaints(), "first contact", |time| {
+            // Polled, or complaints are not heard.
+            let _ = asker.poll(Duration::ZERO);
+            asker.fetch_metadata(None, time.min(Duration::from_secs(2))).map(|_| ())
+        })?;
+        let surveyor = clients::surveyor(&settings)
+            .map_err(|error| LogError::Store(format!("kafka.properties: {error}")))?;
+        let cluster = Cluster {
+            surveyor,
+            settings,
+            watchdog: Watchdog::start(STUCK),
+            asker,
+            partitions: Mutex::default(),
+            ends: Ends::default(),
+            groups: Mutex::default(),
+            gateway: Mutex::new(None),
+            // Nobody else's: two gateways must not fence each other.
+            gateway_id: format!("gateway.{:016x}", RandomState::new().hash_one(std::process::id())),
+        };
+        Ok(KafkaLog { cluster: Arc::new(cluster), replication: replication.into() })
+    }
+
+    /// What `create_topics` would do.
+    pub fn plan_topics(&self, topics: &[TopicConfig]) -> Result<Vec<TopicPlan>, LogError> {
+        topics::plan(&self.cluster, topics)
+    }
+
+    /// Whether a processor's group has members, here or elsewhere. One that has died counts until its session is over.
+    pub fn has_members(&self, processor: &str) -> Result<bool, LogError> {
+        let group = self.cluster.settings.prefixed(processor);
+        let asker = &self.cluster.asker;
+        let complaints = asker.context().complaints();
+        let list = patiently(&self.cluster.settings, complaints, "asking for a group", |time| {
+            asker.fetch_group_list(Some(&group), time)
+        })?;
+        Ok(list.groups().iter().any(|found| found.name() == group && !found.members().is_empty()))
+    }
+
+    /// Refuses topics that are missing or differ.
+    pub fn check_topics(&self, topics: &[TopicConfig]) -> Result<(), LogError> {
+        topics::check(&self.cluster, &topics::plan(&self.cluster, topics)?, false)
+    }
+}
+
+impl Cluster {
+    /// Partitions of one of our topics.
+    pub(crate) fn partitions(&self, topic: &str) -> Result<u32, LogError> {
+        let name = self.settings.prefixed(topic);
+        let known = |cluster: &Cluster| {
+            cluster.partitions.lock().unwrap_or_else(PoisonError::into_inner).get(&name).copied()
+        };
+        if let Some(partitions) = known(self) {
+            return Ok(partitions);
+        }
+        let all = self.all_partitions()?;
+        all.get(&name).copied().ok_or_else(|| LogError::UnknownTopic { topic: topic.to_owned() })
+    }
+
+    /// Partitions of every topic with our prefix, fresh from the broker.
+    pub(crate) fn all_partitions(&self) -> Result<BTreeMap<String, u32>, LogError> {
+        let complaints = self.asker.context().complaints();
+        let metadata = patiently(&self.settings, complaints, "asking for topics", |time| {
+            self.asker.fetch_metadata(None, time)
+        })?;
+        let ours = metadata.topics().iter().filter(|topic| topic.name().starts_with(&self.settings.prefix));
+        let all: BTreeMap<String, u32> = ours
+            .filter(|topic| topic.error().is_none() && !topic.partitions().is_empty())
+            .map(|topic| (topic.name().to_owned(), topic.partitions().len() as u32))
+            .collect();
+        let mut known = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
+        known.extend(all.iter().map(|(name, partitions)| (name.clone(), *partitions)));
+        Ok(all)
+    }
+
+    /// All partitions that a member reads as one task, if the first one is its own; none if it stands by.
+    pub(crate) fn everything(
+        &self,
+        member: &Member,
+        assigned: &BTreeSet<TopicPartition>,
+    ) -> Result<BTreeSet<TopicPartition>, LogError> {
+        let leads =
+            member.topics.first().is_some_and(|topic| assigned.contains(&TopicPartition::new(topic, 0)));
+        let mut all = BTreeSet::new();
+        for topic in member.topics.iter().filter(|_| leads) {
+            let partitions = 0..self.partitions(topic)?;
+            all.extend(partitions.map(|partition| TopicPartition::new(topic, partition)));
+        }
+        Ok(all)
+    }
+
+    pub(crate) fn forget_metadata(&self) {
+        self.partitions.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Waits until topics that were created are known and have leaders.
+    pub(crate) fn wait_for_topics(&self, names: &[&str]) -> Result<(), LogError> {
+        let until = Instant::now() + Duration::from_secs(30);
+        loop {
+            let complaints = self.asker.context().complaints();
+            let metadata = patiently(&self.settings, complaints, "asking for topics", |time| {
+                self.asker.fetch_metadata(None, time)
+            })?;
+            let is_led = |name: &str| {
+                metadata.topics().iter().any(|topic| {
+                    topic.name() == name
+                        && !topic.partitions().is_empty()
+                        && topic.partitions().iter().all(|p| p.error().is_none() && p.leader() >= 0)
+                })
+            };
+            match names.iter().find(|name| !is_led(name)) {
+                None => return Ok(()),
+                Some(name) if Instant::now() >= until => {
+                    return Err(LogError::Store(format!(
+                        "topic {name} was created and has no leader after 30 s"
+                    )));
+                }
+                Some(_) => std::thread::sleep(Duration::from_millis(50)),
+            }
+        }
+    }
+
+    /// First offset and the broker's end, which is that of the last stable transaction.
+    pub(crate) fn watermarks(&self, place: &TopicPartition) -> Result<(u64, u64), LogError> {
+        self.watermarks_of(&self.asker, place)
+    }
+
+    fn watermarks_of(&self, asker: &Consumer, place: &TopicPartition) -> Result<(u64, u64), LogError> {
+        let (topic, partition) =
+            (self.settings.prefixed(&place.topic), i32::try_from(place.partition).unwrap_or(0));
+        let complaints = asker.context().complaints();
+        let (low, high) = patiently(&self.settings, complaints, "asking for offsets", |time| {
+            asker.fetch_watermarks(&topic, partition, time)
+        })?;
+        Ok((u64::try_from(low).unwrap_or(0), u64::try_from(high).unwrap_or(0)))
+    }
+
+    /// First offset and the offset after the last committed record.
+    ///
+    /// A commit is acknowledged before its markers are written, so what it wrote is shown a moment later. Whoever has
+    /// seen a commit, or positions that were committed with it, must find its records within the bounds: what is
+    /// written now is waited for until it is committed or aborted, which takes no longer than a transaction may.
+    pub(crate) fn bounds(&self, place: &TopicPartition) -> Result<(u64, u64), LogError> {
+        self.partitions(&place.topic)?;
+        let (_, written) = self.watermarks_of(&self.surveyor, place)?;
+        let until = Instant::now() + self.settings.patience;
+        let mut pause = Duration::from_millis(1);
+        loop {
+            let (low, high) = self.watermarks(place)?;
+            if high >= written {
+                return Ok((low, self.ends.end(&self.settings, place, low, high)?));
+            }
+            if Instant::now() >= until {
+                return Err(LogError::Store(format!(
+                    "{place}: a transaction stays open at offset {high}; see kafka-transactions.sh find-hanging"
+                )));
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(50));
+        }
+    }
+
+    /// Appends records as one transaction of the gateway. A transaction whose outcome is unknown is ended by taking the
+    /// id over, and the records are written again: they may then be there twice, under the same event ids.
+    pub(crate) fn append(&self, records: &[NewRecord]) -> Result<(), LogError> {
+        for topic in records.iter().map(|record| &*record.topic).collect::<BTreeSet<_>>() {
+            self.partitions(topic)?;
+        }
+        if records.is_empty() {
+            return Ok(());
+        }
+        let mut gateway = self.gateway.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = Instant::now() + self.settings.patience;
+        loop {
+            let producer = match gateway.take() {
+                Some(producer) => producer,
+                None => transaction::take_over(&self.settings, &self.gateway_id)?,
+            };
+            match transaction::run(&producer, records, |topic| self.settings.prefixed(topic), None) {
+                Ended::Committed => {
+                    *gateway = Some(producer);
+                    return Ok(());
+                }
+                Ended::Fenced(error) | Ended::Unknown(error) => {
+                    if !crate::errors::is_transient(&error) && Instant::now() >= until {
+                        return Err(refused(&self.settings, "appending", &error));
+                    }
+                    if is_hopeless(&error) {
+                        return Err(refused(&self.settings, "appending", &error));
+                    }
+                    tracing::warn!(%error, "append is tried again");
+                }
+            }
+        }
+    }
+
+    fn asker_of(&self, group: &str) -> Result<Arc<Consumer>, LogError> {
+        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(consumer) = groups.get(group) {
+            return Ok(consumer.clone());
+        }
+        let opened = clients::outsider(&self.settings, group);
+        let consumer =
+            Arc::new(opened.map_err(|error| refused(&self.settings, "reading committed offsets", &error))?);
+        groups.insert(group.to_owned(), consumer.clone());
+        Ok(consumer)
+    }
+}
+
+/// Whether writing the same records again must fail again.
+fn is_hopeless(error: &rdkafka::error::KafkaError) -> bool {
+    use rdkafka::error::RDKafkaErrorCode::*;
+    crate::errors::code(error).is_some_and(|code| {
+        matches!(
+            code,
+            MessageSizeTooLarge
+                | TopicAuthorizationFailed
+                | ClusterAuthorizationFailed
+                | TransactionalIdAuthorizationFailed
+                | InvalidRecord
+                | UnknownTopic
+                | UnknownTopicOrPartition
+        )
+    })
+}
+
+impl EventLog for KafkaLog {
+    fn create_topics(&self, topics: &[TopicConfig]) -> Result<(), LogError> {
+        topics::apply(&self.cluster, topics, self.replication).map(|_| ())
+    }
+
+    fn partitions(&self, topic: &str) -> Result<u32, LogError> {
+        self.cluster.partitions(topic)
+    }
+
+    fn join(&self, member: Member) -> Result<Box<dyn Slot>, LogError> {
+        Ok(Box::new(KafkaSlot::join(self.cluster.clone(), member)?))
+    }
+
+    fn append(&self, records: Vec<NewRecord>) -> Result<(), LogError> {
+        self.cluster.append(&records)
+    }
+
+    fn tail(&self, from: &Positions) -> Result<Box<dyn Tail>, LogError> {
+        Ok(Box::new(KafkaTail::open(self.cluster.clone(), from)?))
+    }
+
+    fn bounds(&self, partition: &TopicPartition) -> Result<(u64, u64), LogError> {
+        self.cluster.bounds(partition)
+    }
+
+    fn committed(&self, processor: &str) -> Result<Positions, LogError> {
+        let consumer = self.cluster.asker_of(processor)?;
+        let mut known = self.cluster.partitions.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if known.is_empty() {
+            known = self.cluster.all_partitions()?.into_iter().collect();
+        }
+        let places: Vec<TopicPartition> = known
+            .iter()
+            .filter_map(|(name, partitions)| {
+                let topic = name.strip_prefix(&self.cluster.settings.prefix)?;
+                Some((0..*partitions).map(move |partition| TopicPartition::new(topic, partition)))
+            })
+            .flatten()
+            .collect();
+        committed_in(&self.cluster, &consumer, &places)
+    }
+
+    fn snapshot(&self, processor: &str, task: u32) -> Result<Option<StateSnapshot>, LogError> {
+        state::latest(&self.cluster, processor, task)
+    }
+
+    fn delete_snapshots(&self) -> Result<(), LogError> {
+        state::delete_all(&self.cluster)
+    }
+
+    fn trim(&self, partition: &TopicPartition, before: u64) -> Result<(), LogError> {
+        let topic = self.cluster.settings.prefixed(&partition.topic);
+        topics::delete_records(&self.cluster, &topic, partition.partition, before)
+    }
+
+    /// The brokers check their own files.
+    fn check(&self) -> Result<(), LogError> {
+        Ok(())
+    }
+}

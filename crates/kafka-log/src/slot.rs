@@ -1,0 +1,347 @@
+//! A member of a consumer group with its transactional producer; used by one thread.
+//!
+//! A change of assignment is answered in two polls: the first tells what is taken away, so that its user can commit what
+//! is finished under the old membership; the next gives it up. Committed offsets are read after the producer has taken
+//! the transactional id over, so nothing of a predecessor is still on its way when state is restored.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gauntlet_log::{
+    Assignment, Commit, CommitOutcome, LogError, Member, Polled, Positions, Record, Slot, Task,
+    TopicPartition,
+};
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use crate::clients::{self, Change, Consumer, HEARTBEAT_MS, Producer, at_offsets};
+use crate::errors::{code, is_transient, patiently, refused};
+use crate::log::Cluster;
+use crate::state;
+use crate::tail::{POLL_BYTES, record_of, removed_before_read};
+use crate::transaction::{self, Ended};
+use crate::watchdog::Watched;
+
+/// A member.
+pub(crate) struct KafkaSlot {
+    cluster: Arc<Cluster>,
+    member: Member,
+    consumer: Consumer,
+    /// None until there is something to commit for, and after a transaction that did not succeed.
+    producer: Option<Producer>,
+    /// Partitions that this member may commit positions of.
+    owned: BTreeSet<TopicPartition>,
+    tasks: Vec<Task>,
+    /// Next offset of each partition to be read, for error messages.
+    next: Positions,
+    /// What is taken away has been told; the next poll gives it up.
+    is_giving_up: bool,
+    is_fenced: bool,
+    watched: Arc<Watched>,
+}
+
+impl KafkaSlot {
+    /// Joins the processor's group.
+    pub(crate) fn join(cluster: Arc<Cluster>, member: Member) -> Result<KafkaSlot, LogError> {
+        for topic in &member.topics {
+            cluster.partitions(topic)?;
+        }
+        let settings = &cluster.settings;
+        let failed = |error: KafkaError| refused(settings, "joining a group", &error);
+        let consumer = clients::member(settings, &member.processor, member.slot).map_err(failed)?;
+        let subscribed = match member.assignment {
+            Assignment::CoPartitioned => &member.topics[..],
+            // Whoever is given the first partition of the first topic reads everything; the others stand by.
+            Assignment::Single => &member.topics[..1],
+        };
+        let topics: Vec<String> = subscribed.iter().map(|topic| settings.prefixed(topic)).collect();
+        let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+        consumer.subscribe(&topics).map_err(failed)?;
+        let watched = cluster.watchdog.watch(format!("{} slot {}", member.processor, member.slot));
+        Ok(KafkaSlot {
+            member,
+            consumer,
+            producer: None,
+            owned: BTreeSet::new(),
+            tasks: Vec::new(),
+            next: Positions::new(),
+            is_giving_up: false,
+            is_fenced: false,
+            watched,
+            cluster,
+        })
+    }
+
+    fn fenced(&mut self) -> LogError {
+        self.is_fenced = true;
+        LogError::Fenced { processor: self.member.processor.clone(), slot: self.member.slot }
+    }
+
+    /// Answers an assignment: takes the transactional id over, reads committed offsets, starts reading there.
+    fn take_over(&mut self, assigned: &[(String, i32)]) -> Result<Vec<Task>, LogError> {
+        let settings = &self.cluster.settings;
+        let places = assigned.iter().filter_map(|(topic, partition)| {
+            let topic = topic.strip_prefix(&settings.prefix)?;
+            Some(TopicPartition::new(topic, u32::try_from(*partition).ok()?))
+        });
+        let mut owned: BTreeSet<TopicPartition> = places.collect();
+        if self.member.assignment == Assignment::Single {
+            owned = self.cluster.everything(&self.member, &owned)?;
+        }
+        let tasks = tasks_of(&self.member, &owned)?;
+        if self.producer.is_none() && !owned.is_empty() {
+            let Member { processor, slot, .. } = &self.member;
+            self.producer = Some(transaction::take_over(settings, &format!("{processor}.{slot}"))?);
+        }
+        let committed = committed_in(&self.cluster, &self.consumer, &owned)?;
+        let next: Positions =
+            owned.iter().map(|place| (place.clone(), committed.get(place).copied().unwrap_or(0))).collect();
+        let list = offsets_of(&self.cluster, &next)?;
+        self.consumer.assign(&list).map_err(|error| refused(settings, "starting to read", &error))?;
+        (self.owned, self.tasks, self.next) = (owned, tasks.clone(), next);
+        Ok(tasks)
+    }
+
+    fn give_up(&mut self) -> Result<(), LogError> {
+        self.is_giving_up = false;
+        self.owned.clear();
+        self.next.clear();
+        self.consumer
+            .unassign()
+            .map_err(|error| refused(&self.cluster.settings, "giving partitions up", &error))
+    }
+
+    /// The next change of assignment, if one has been announced.
+    fn change(&mut self) -> Result<Option<Polled>, LogError> {
+        match self.consumer.context().take_change() {
+            None => Ok(None),
+            Some(Change::Revoke) if self.tasks.is_empty() => self.give_up().map(|()| None),
+            Some(Change::Revoke) => {
+                self.is_giving_up = true;
+                Ok(Some(Polled::Revoked(std::mem::take(&mut self.tasks))))
+            }
+            Some(Change::Assign(partitions)) => {
+                let tasks = self.take_over(&partitions)?;
+                Ok((!tasks.is_empty()).then_some(Polled::Assigned(tasks)))
+            }
+        }
+    }
+
+    /// One call of the client's poll, as a record or an error of the port.
+    fn poll_once(&mut self, timeout: Duration) -> Result<Option<Record>, LogError> {
+        let error = {
+            let (watched, consumer) = (&self.watched, &self.consumer);
+            match watched.call(|| consumer.poll(timeout)) {
+                None => return Ok(None),
+                Some(Ok(message)) => {
+                    let record = record_of(&self.cluster.settings, &message);
+                    self.next.insert(record.partition.clone(), record.offset + 1);
+                    return Ok(Some(record));
+                }
+                Some(Err(error)) => error,
+            }
+        };
+        match code(&error) {
+            Some(RDKafkaErrorCode::FencedInstanceId) => Err(self.fenced()),
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+                Err(removed_before_read(&self.cluster, &self.next)?
+                    .unwrap_or_else(|| refused(&self.cluster.settings, "reading", &error)))
+            }
+            // The library goes on by itself; polling too rarely or a lost session end in a new assignment.
+            Some(
+                RDKafkaErrorCode::PollExceeded
+                | RDKafkaErrorCode::UnknownMemberId
+                | RDKafkaErrorCode::IllegalGeneration,
+            ) => Ok(None),
+            _ if is_transient(&error) => {
+                tracing::debug!(processor = self.member.processor, %error, "kafka client");
+                Ok(None)
+            }
+            _ => Err(refused(&self.cluster.settings, "reading", &error)),
+        }
+    }
+
+    /// Whether another member has this slot's number. One that was merely away for too long is told otherwise, and may
+    /// join again; the group tells within a heartbeat.
+    fn is_replaced(&mut self) -> bool {
+        let until = Instant::now() + Duration::from_millis(u64::from(HEARTBEAT_MS) * 5 / 2);
+        loop {
+            let fatal = self.consumer.client().fatal_error();
+            if fatal.is_some_and(|(code, _)| code == RDKafkaErrorCode::FencedInstanceId) {
+                self.is_fenced = true;
+            }
+            if self.is_fenced || Instant::now() >= until {
+                return self.is_fenced;
+            }
+            // What is read here belongs to whoever joins next.
+            let _ = self.poll_once(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Slot for KafkaSlot {
+    fn poll(&mut self, max_records: usize, timeout: Duration) -> Result<Polled, LogError> {
+        if self.is_fenced {
+            return Err(self.fenced());
+        }
+        let until = Instant::now() + timeout;
+        if self.is_giving_up {
+            self.give_up()?;
+        }
+        loop {
+            if let Some(change) = self.change()? {
+                return Ok(change);
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if let Some(first) = self.poll_once(left)? {
+                let mut bytes = first.value.as_ref().map_or(0, Vec::len);
+                let mut records = vec![first];
+                while records.len() < max_records && bytes < POLL_BYTES {
+                    let Some(record) = self.poll_once(Duration::ZERO)? else { break };
+                    bytes += record.value.as_ref().map_or(0, Vec::len);
+                    records.push(record);
+                }
+                return Ok(Polled::Records(records));
+            }
+            if left.is_zero() {
+                return Ok(self.change()?.unwrap_or(Polled::Idle));
+            }
+        }
+    }
+
+    fn commit(&mut self, commit: Commit) -> Result<CommitOutcome, LogError> {
+        if self.is_fenced || commit.positions.keys().any(|place| !self.owned.contains(place)) {
+            return Ok(CommitOutcome::Fenced);
+        }
+        let Commit { outputs: mut records, positions, snapshots } = commit;
+        for topic in records.iter().map(|record| &*record.topic).collect::<BTreeSet<_>>() {
+            self.cluster.partitions(topic)?;
+        }
+        for (task, snapshot) in &snapshots {
+            records.push(state::record(&self.member.processor, *task, snapshot));
+        }
+        let Some(producer) = &self.producer else {
+            // Nothing is assigned, so nothing can have been read.
+            return Ok(if records.is_empty() { CommitOutcome::Committed } else { CommitOutcome::Fenced });
+        };
+        let offsets = offsets_of(&self.cluster, &positions)?;
+        let offsets = (!positions.is_empty()).then_some((&offsets, &self.consumer));
+        let settings = &self.cluster.settings;
+        let ended = self
+            .watched
+            .call(|| transaction::run(producer, &records, |topic| settings.prefixed(topic), offsets));
+        let (why, is_fence) = match ended {
+            Ended::Committed => return Ok(CommitOutcome::Committed),
+            Ended::Fenced(why) => (why, true),
+            Ended::Unknown(why) => (why, false),
+        };
+        // Of no use any more, whatever it was: the next one learns what happened.
+        self.producer = None;
+        let Member { processor, slot, .. } = &self.member;
+        tracing::warn!(processor, slot, %why, is_fence, "transaction did not succeed");
+        let is_about_membership = matches!(
+            code(&why),
+            Some(
+                RDKafkaErrorCode::FencedInstanceId
+                    | RDKafkaErrorCode::UnknownMemberId
+                    | RDKafkaErrorCode::IllegalGeneration
+            )
+        );
+        if (is_fence || is_about_membership) && self.is_replaced() {
+            return Ok(CommitOutcome::Fenced);
+        }
+        Ok(CommitOutcome::Unknown)
+    }
+}
+
+impl Drop for KafkaSlot {
+    /// Leaves without a word: the slot's number keeps its tasks until the session is over, so that a restart is quick.
+    fn drop(&mut self) {
+        self.consumer.context().close();
+        // Answers a change that nobody has answered, or closing would wait for it.
+        if let Err(error) = self.consumer.unassign() {
+            tracing::debug!(%error, "leaving a group");
+        }
+    }
+}
+
+/// Tasks that the partitions make up. Topics that are read together are assigned together by the range strategy when
+/// they have equally many partitions and every member reads the same ones; anything else is said and not worked with.
+fn tasks_of(member: &Member, owned: &BTreeSet<TopicPartition>) -> Result<Vec<Task>, LogError> {
+    let in_order =
+        |partition: u32| member.topics.iter().map(move |topic| TopicPartition::new(topic.clone(), partition));
+    match member.assignment {
+        Assignment::Single if owned.is_empty() => Ok(Vec::new()),
+        Assignment::Single => {
+            let by_topic =
+                member.topics.iter().flat_map(|topic| owned.iter().filter(move |p| p.topic == *topic));
+            Ok(vec![Task { id: 0, partitions: by_topic.cloned().collect() }])
+        }
+        Assignment::CoPartitioned => {
+            let numbers: BTreeSet<u32> = owned.iter().map(|place| place.partition).collect();
+            let mut tasks = Vec::new();
+            for id in numbers {
+                let partitions: Vec<TopicPartition> = in_order(id).collect();
+                if let Some(missing) = partitions.iter().find(|place| !owned.contains(place)) {
+                    return Err(LogError::Store(format!(
+                        "{} was assigned partition {id} of some of its topics but not {missing}: all members of a group \
+                         must run the same version",
+                        member.processor
+                    )));
+                }
+                tasks.push(Task { id, partitions });
+            }
+            Ok(tasks)
+        }
+    }
+}
+
+/// Positions as a list for the client library.
+pub(crate) fn offsets_of(cluster: &Cluster, positions: &Positions) -> Result<TopicPartitionList, LogError> {
+    let settings = &cluster.settings;
+    let named: Vec<(String, u32, u64)> = positions
+        .iter()
+        .map(|(place, next)| (settings.prefixed(&place.topic), place.partition, *next))
+        .collect();
+    at_offsets(named.iter().map(|(topic, partition, next)| (topic.as_str(), *partition, *next)))
+        .map_err(|error| refused(settings, "naming offsets", &error))
+}
+
+/// Committed offsets of a group, as a consumer of that group sees them: offsets of a transaction that is still open are
+/// waited for.
+pub(crate) fn committed_in<'a>(
+    cluster: &Cluster,
+    consumer: &Consumer,
+    places: impl IntoIterator<Item = &'a TopicPartition>,
+) -> Result<Positions, LogError> {
+    let settings = &cluster.settings;
+    let mut list = TopicPartitionList::new();
+    for place in places {
+        let partition = i32::try_from(place.partition).unwrap_or(i32::MAX);
+        list.add_partition(&settings.prefixed(&place.topic), partition);
+    }
+    if list.count() == 0 {
+        return Ok(Positions::new());
+    }
+    let complaints = consumer.context().clone();
+    let answer = patiently(settings, complaints.complaints(), "reading committed offsets", |time| {
+        let answer = consumer.committed_offsets(list.clone(), time)?;
+        answer.elements().iter().try_for_each(|element| element.error())?;
+        Ok(answer)
+    })?;
+    let mut positions = BTreeMap::new();
+    for element in answer.elements() {
+        let (rdkafka::Offset::Offset(next), Some(topic)) =
+            (element.offset(), element.topic().strip_prefix(&settings.prefix))
+        else {
+            continue;
+        };
+        let (Ok(next), Ok(partition)) = (u64::try_from(next), u32::try_from(element.partition())) else {
+            continue;
+        };
+        positions.insert(TopicPartition::new(topic, partition), next);
+    }
+    Ok(positions)
+}

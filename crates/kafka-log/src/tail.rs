@@ -1,0 +1,115 @@
+//! Readers without a group.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gauntlet_log::{LogError, Positions, Record, Tail, TopicPartition};
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
+
+use crate::clients::{self, Consumer};
+use crate::errors::{code, is_transient, refused};
+use crate::log::Cluster;
+use crate::settings::KafkaSettings;
+use crate::slot::offsets_of;
+
+/// Bytes that one poll returns at most, give or take one record.
+pub(crate) const POLL_BYTES: usize = 8 << 20;
+
+/// A reader.
+pub(crate) struct KafkaTail {
+    cluster: Arc<Cluster>,
+    consumer: Consumer,
+    next: Positions,
+}
+
+impl KafkaTail {
+    /// Reads from these offsets on.
+    pub(crate) fn open(cluster: Arc<Cluster>, from: &Positions) -> Result<KafkaTail, LogError> {
+        for place in from.keys() {
+            cluster.partitions(&place.topic)?;
+        }
+        let failed = |error| refused(&cluster.settings, "reading", &error);
+        let consumer = clients::outsider(&cluster.settings, "readers").map_err(failed)?;
+        consumer.assign(&offsets_of(&cluster, from)?).map_err(failed)?;
+        Ok(KafkaTail { next: from.clone(), consumer, cluster })
+    }
+
+    fn poll_once(&mut self, timeout: Duration) -> Result<Option<Record>, LogError> {
+        let error = match self.consumer.poll(timeout) {
+            None => return Ok(None),
+            Some(Ok(message)) => {
+                let record = record_of(&self.cluster.settings, &message);
+                self.next.insert(record.partition.clone(), record.offset + 1);
+                return Ok(Some(record));
+            }
+            Some(Err(error)) => error,
+        };
+        match code(&error) {
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+                Err(removed_before_read(&self.cluster, &self.next)?
+                    .unwrap_or_else(|| refused(&self.cluster.settings, "reading", &error)))
+            }
+            _ if is_transient(&error) => {
+                tracing::debug!(%error, "kafka client");
+                Ok(None)
+            }
+            _ => Err(refused(&self.cluster.settings, "reading", &error)),
+        }
+    }
+}
+
+impl Tail for KafkaTail {
+    fn poll(&mut self, max_records: usize, timeout: Duration) -> Result<Vec<Record>, LogError> {
+        let until = Instant::now() + timeout;
+        let (mut records, mut bytes) = (Vec::new(), 0);
+        while records.len() < max_records && bytes < POLL_BYTES {
+            let left = until.saturating_duration_since(Instant::now());
+            let wait = if records.is_empty() { left } else { Duration::ZERO };
+            match self.poll_once(wait)? {
+                Some(record) => {
+                    bytes += record.value.as_ref().map_or(0, Vec::len);
+                    records.push(record);
+                }
+                None if records.is_empty() && !left.is_zero() => {}
+                None => break,
+            }
+        }
+        Ok(records)
+    }
+}
+
+/// A record as the port has it.
+pub(crate) fn record_of(settings: &KafkaSettings, message: &BorrowedMessage<'_>) -> Record {
+    let topic = message.topic();
+    let headers = message.headers().map_or_else(Vec::new, |headers| {
+        let owned = |header: rdkafka::message::Header<'_, &[u8]>| {
+            (Cow::Owned(header.key.to_owned()), header.value.unwrap_or_default().to_vec())
+        };
+        headers.iter().map(owned).collect()
+    });
+    Record {
+        partition: TopicPartition::new(
+            topic.strip_prefix(&settings.prefix).unwrap_or(topic),
+            u32::try_from(message.partition()).unwrap_or(0),
+        ),
+        offset: u64::try_from(message.offset()).unwrap_or(0),
+        key: message.key().unwrap_or_default().to_vec(),
+        headers,
+        value: message.payload().map(<[u8]>::to_vec),
+        timestamp_micros: message.timestamp().to_millis().unwrap_or(0).saturating_mul(1_000),
+    }
+}
+
+/// Which of the positions lies before the beginning of its partition, as an error.
+pub(crate) fn removed_before_read(cluster: &Cluster, next: &Positions) -> Result<Option<LogError>, LogError> {
+    for (place, asked) in next {
+        let (start, _) = cluster.watermarks(place)?;
+        if *asked < start {
+            return Ok(Some(LogError::OutOfRange { partition: place.clone(), start, asked: *asked }));
+        }
+    }
+    Ok(None)
+}
