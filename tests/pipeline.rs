@@ -2,14 +2,11 @@
 //! lost views change it.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use gauntlet_log::{EventLog, LocalLog};
-use gauntlet_tests::{Digest, Dir, Json, copy, demo, digest_of, gauntlet, number, repository};
-
-fn golden_file() -> PathBuf {
-    repository().join("tests/golden/demo.json")
-}
+use gauntlet_tests::golden::golden_file;
+use gauntlet_tests::{Digest, Dir, Json, copy, demo, digest_of, gauntlet, number, recorded};
 
 /// The promise across machines: the demo comes to this digest wherever it runs.
 #[test]
@@ -19,9 +16,7 @@ fn the_demo_comes_to_the_recorded_digest() {
     if std::env::var_os("WRITE_GOLDEN").is_some() {
         std::fs::write(golden_file(), serde_json::to_string_pretty(&json).unwrap() + "\n").unwrap();
     }
-    let text = std::fs::read_to_string(golden_file())
-        .unwrap_or_else(|error| panic!("{}: {error}; WRITE_GOLDEN=1 records one", golden_file().display()));
-    let recorded = Digest::of(&serde_json::from_str(&text).unwrap());
+    let recorded = recorded();
     assert!(recorded.parts.len() >= 27 && recorded.covers() > 250_000, "{recorded:?}");
     made.assert_equals(
         &recorded,

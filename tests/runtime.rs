@@ -135,13 +135,11 @@ impl Bench {
             definitions: vec![ECHO],
             workers: vec![self.sealer.clone()],
             data: Arc::new(Nothing),
+            only: None,
             projection: None,
         };
-        gauntlet_runtime::start(
-            parts,
-            Options { partitions: 1, poll_timeout: Duration::from_millis(20), ..options },
-        )
-        .unwrap()
+        gauntlet_runtime::start(parts, Options { poll_timeout: Duration::from_millis(20), ..options })
+            .unwrap()
     }
 
     fn command(&self, name: &str) -> NewRecord {

@@ -60,7 +60,7 @@ fn packages() -> BTreeMap<String, Package> {
 }
 
 /// Crates of the workspace that each may build upon, and why. What is not listed may build on no crate of the workspace.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 12] = [
     ("gauntlet-quant", &["gauntlet-domain"]),
     ("gauntlet-backtest", &["gauntlet-domain", "gauntlet-quant"]),
     ("gauntlet-walkforward", &["gauntlet-domain", "gauntlet-quant", "gauntlet-backtest"]),
@@ -70,6 +70,8 @@ const MAY_USE: [(&str, &[&str]); 10] = [
     ("gauntlet-feed", &["gauntlet-domain"]),
     ("gauntlet-lake", &["gauntlet-domain"]),
     ("gauntlet-runtime", &["gauntlet-domain", "gauntlet-log", "gauntlet-processor", "gauntlet-wire"]),
+    ("gauntlet-schema-registry", &["gauntlet-domain", "gauntlet-wire"]),
+    ("gauntlet-scylla-views", &["gauntlet-views"]),
     // Pure logic: no log, no runtime, no files.
     (
         "processors",
@@ -108,7 +110,8 @@ fn dependencies_point_one_way() {
     for (name, package) in &packages {
         let uses_views = package.dependencies.contains("gauntlet-views");
         assert!(
-            !uses_views || ["gauntlet", "gauntlet-projector"].contains(&name.as_str()),
+            !uses_views
+                || ["gauntlet", "gauntlet-projector", "gauntlet-scylla-views"].contains(&name.as_str()),
             "{name} uses the views"
         );
         let processors =
@@ -125,14 +128,17 @@ fn dependencies_point_one_way() {
 /// A library that is costly or dangerous in two places has one.
 #[test]
 fn some_libraries_have_one_home() {
-    let homes: [(&str, &[&str]); 9] = [
+    let homes: [(&str, &[&str]); 12] = [
         ("apache-avro", &["gauntlet-wire"]),
         ("arrow-avro", &["gauntlet-wire"]),
         ("redb", &["gauntlet-log", "gauntlet-views"]),
+        ("reqwest", &["gauntlet-schema-registry"]),
+        ("schema_registry_converter", &["gauntlet-schema-registry"]),
         ("parquet", &["gauntlet-lake", "gauntlet-feed"]),
         ("zip", &["gauntlet-feed"]),
         ("axum", &["gauntlet"]),
-        ("tokio", &["gauntlet"]),
+        ("scylla", &["gauntlet-scylla-views"]),
+        ("tokio", &["gauntlet", "gauntlet-scylla-views"]),
         ("clap", &["gauntlet"]),
         ("forust-ml", &["gauntlet-backtest"]),
     ];

@@ -54,6 +54,18 @@ impl Digest {
     }
 }
 
+/// The file with the recorded digest of the demo.
+pub fn golden_file() -> PathBuf {
+    crate::repository().join("tests/golden/demo.json")
+}
+
+/// The recorded digest of the demo.
+pub fn recorded() -> Digest {
+    let text = std::fs::read_to_string(golden_file())
+        .unwrap_or_else(|error| panic!("{}: {error}; WRITE_GOLDEN=1 records one", golden_file().display()));
+    Digest::of(&serde_json::from_str(&text).unwrap())
+}
+
 /// The digest of a node's directory.
 pub fn digest_of(node: &Path) -> Digest {
     Digest::of(&gauntlet(["digest"]).at(node).ok())

@@ -15,7 +15,7 @@ pub mod process;
 pub mod random;
 
 pub use files::{Dir, binary, bundled, copy, repository, shared};
-pub use golden::{Digest, demo, digest_of, mini};
+pub use golden::{Digest, demo, digest_of, mini, recorded};
 pub use process::{Command, Run, Started, gauntlet};
 pub use random::Random;
 

@@ -98,8 +98,10 @@ fn over_the_log(codec: &Codec) {
         definitions: vec![gauntlet_market_data::DEFINITION],
         workers: vec![],
         data: Arc::new(NoData),
+        only: None,
         projection: None,
     };
+    log.create_topics(&gauntlet_runtime::topics(1)).expect("topics");
     let running = gauntlet_runtime::start(parts, RuntimeOptions::default()).expect("it starts");
     let append = |events: Vec<Event>| {
         let record = |event: &Event| {

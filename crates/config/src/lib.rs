@@ -2,7 +2,7 @@
 //!
 //! Consumes YAML, environment variables and command-line overrides; emits [`Config`] with the origin of every value,
 //! and experiments. A key that nobody knows is refused with the nearest one that somebody does. Never a global: what is
-//! loaded is passed on. Never a secret: there is no key for one yet.
+//! loaded is passed on. Never shows a secret, in errors and `config explain` least of all.
 
 /// Experiment documents.
 pub mod document;
@@ -24,7 +24,7 @@ mod tree;
 
 pub use document::read_experiment;
 pub use error::ConfigError;
-pub use load::{Resolved, Sources, load, parse_override};
+pub use load::{Resolved, Sources, load, parse_override, resolve_secret};
 pub use model::Config;
 pub use nearest::nearest;
 pub use schema::{experiment_schema, schema};

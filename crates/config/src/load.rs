@@ -77,10 +77,15 @@ pub struct Resolved {
 }
 
 impl Resolved {
-    /// Every key with its value and origin, in order of the keys.
+    /// Every key with its value and origin, in order of the keys; of a secret only that it is set.
     pub fn entries(&self) -> Vec<(String, Json, Origin)> {
         let origin = |key: &String| self.origins.get(key).cloned().unwrap_or(Origin::Default);
-        leaves(&self.config).into_iter().map(|(key, value)| (key.clone(), value, origin(&key))).collect()
+        let shown = |key: &str, value: Json| match value.as_str() {
+            Some(text) if is_secret(key) && !text.is_empty() && !text.starts_with("${") => "(set)".into(),
+            _ => value,
+        };
+        let leaves = leaves(&self.config).into_iter();
+        leaves.map(|(key, value)| (key.clone(), shown(&key, value), origin(&key))).collect()
     }
 }
 
@@ -116,6 +121,30 @@ pub fn load(sources: Sources) -> Result<Resolved, ConfigError> {
         what,
     })?;
     Ok(Resolved { config, profile: profile.to_owned(), origins })
+}
+
+/// Whether a key holds what nobody else may know, by the names that librdkafka and everybody uses.
+fn is_secret(key: &str) -> bool {
+    ["password", "secret", "token", "key.pem", "jaas"].iter().any(|word| key.contains(word))
+}
+
+/// What a value that names a file or a variable stands for: `${file:PATH}`, `${env:NAME}`, or itself. The error names
+/// the key and never the secret.
+pub fn resolve_secret(key: &str, value: &str) -> Result<String, ConfigError> {
+    let refused = |what: String| ConfigError::Refused { key: key.to_owned(), origin: Origin::Default, what };
+    let Some(inner) = value.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) else {
+        return Ok(value.to_owned());
+    };
+    match inner.split_once(':') {
+        Some(("file", path)) => {
+            let text = fs::read_to_string(path)
+                .map_err(|error| refused(format!("{path}: {error}: check the path and its permissions")))?;
+            Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+        }
+        Some(("env", name)) => std::env::var(name)
+            .map_err(|_| refused(format!("the environment variable {name} is not set, or is no text"))),
+        _ => Err(refused(format!("'{value}' names nothing: write ${{file:PATH}} or ${{env:NAME}}"))),
+    }
 }
 
 /// Splits `key.path=value` of the command line.
@@ -264,7 +293,7 @@ mod tests {
         let resolved = load(sources).unwrap();
         assert_eq!(resolved.config, Config::default());
         assert_eq!(resolved.profile, "local");
-        assert_eq!(resolved.origins.len(), 12);
+        assert_eq!(resolved.origins.len(), 30);
         assert_eq!(resolved.origins["runtime.batch_records"], Origin::Default);
     }
 
@@ -310,7 +339,7 @@ mod tests {
                 "environment variable GAUNTLET_TOPICS__PREFIX",
                 "environment variable GAUNTLET_DIR",
                 "override logging.level=trace",
-                "configs/cluster.yaml (built in):4",
+                "configs/cluster.yaml (built in):11",
                 "override runtime.batch_records=7",
                 "default",
             ]
@@ -360,14 +389,39 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_the_cluster_do_not_exist_yet() {
-        for variable in ["GAUNTLET_KAFKA__BOOTSTRAP_SERVERS", "GAUNTLET_REGISTRY__URL", "GAUNTLET_CQL__NODES"]
-        {
-            let message = refused(load(env(&[(variable, "x")])));
-            assert!(message.starts_with("unknown key '") && message.contains(variable), "{message}");
+    fn the_keys_of_the_cluster_are_those_of_its_services() {
+        let mut sources = env(&[
+            ("GAUNTLET_KAFKA__BOOTSTRAP_SERVERS", "kafka:9092"),
+            ("GAUNTLET_KAFKA__PROPERTIES", "{security.protocol: sasl_ssl, sasl.password: hush}"),
+            ("GAUNTLET_CQL__NODES", "cql:9042"),
+            ("GAUNTLET_CQL__PASSWORD", "hush"),
+            ("GAUNTLET_REGISTRY__PASSWORD", "${file:/run/secrets/registry}"),
+        ]);
+        sources.profile = Some("cluster".to_owned());
+        let resolved = load(sources).unwrap();
+        let config = &resolved.config;
+        assert_eq!(
+            (config.kafka.bootstrap_servers.as_str(), config.cql.nodes.as_str()),
+            ("kafka:9092", "cql:9042")
+        );
+        assert_eq!(config.kafka.properties["security.protocol"], "sasl_ssl");
+        // Secrets are used and never shown; where they come from is.
+        let shown = format!("{:?}", resolved.entries());
+        assert!(!shown.contains("hush") && shown.contains("(set)"), "{shown}");
+        assert!(shown.contains("${file:/run/secrets/registry}"), "{shown}");
+    }
+
+    #[test]
+    fn a_secret_comes_from_a_file_or_a_variable() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret");
+        fs::write(&path, "hush\n").unwrap();
+        let named = |value: &str| resolve_secret("cql.password", value).map_err(|error| error.to_string());
+        assert_eq!(named(&format!("${{file:{}}}", path.display())), Ok("hush".into()));
+        assert_eq!(named("plain"), Ok("plain".into()));
+        for value in ["${file:/nowhere}", "${env:GAUNTLET_NOBODY_SETS_THIS}", "${vault:x}"] {
+            assert!(named(value).unwrap_err().contains("'cql.password'"), "{:?}", named(value));
         }
-        let message = refused(load(env(&[("GAUNTLET_LAKE__URL", "file:///x")])));
-        assert!(message.contains("write one of dir, listen, logging, runtime, topics, workers"), "{message}");
     }
 
     #[test]

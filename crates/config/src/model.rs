@@ -1,6 +1,7 @@
 //! The keys of the configuration, their types, defaults and bounds. A doc comment here is the description in the JSON
 //! Schema and in `gauntlet config explain`.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -24,6 +25,12 @@ pub struct Config {
     pub topics: TopicsConfig,
     /// How processors consume and commit.
     pub runtime: RuntimeConfig,
+    /// The log on a cluster.
+    pub kafka: KafkaConfig,
+    /// Schemas on a cluster.
+    pub registry: RegistryConfig,
+    /// Views on a cluster.
+    pub cql: CqlConfig,
     /// What the process says about itself on stderr.
     pub logging: LoggingConfig,
 }
@@ -32,11 +39,71 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TopicsConfig {
-    /// For topics on a cluster, which the log of one machine is not: what every topic's name begins with; letters, digits, '.', '_' and '-'.
+    /// On a cluster, what the name of every topic, group, transactional id and subject begins with; letters, digits, '.', '_' and '-'.
     pub prefix: String,
     /// Partitions of a topic when it is made; a topic keeps the number that it was made with.
     #[schemars(range(min = 1, max = 1024))]
     pub partitions: u32,
+}
+
+/// The log on a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct KafkaConfig {
+    /// Brokers to ask first, `host:port` separated by commas; empty for the embedded log.
+    pub bootstrap_servers: String,
+    /// Copies of each partition of a topic when it is made.
+    #[schemars(range(min = 1, max = 32))]
+    pub replication: u16,
+    /// How long work goes on asking while no broker answers, in seconds.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub patience_seconds: u32,
+    /// Properties of librdkafka by their own names, such as security.protocol; a value may be ${file:PATH} or ${env:NAME}.
+    pub properties: BTreeMap<String, String>,
+}
+
+/// Schemas on a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RegistryConfig {
+    /// Base address of a Confluent-compatible registry; empty for the numbers that are built in.
+    pub url: String,
+    /// User, if it asks for one.
+    pub user: String,
+    /// Password: ${file:PATH} or ${env:NAME}, or the word itself from an environment variable.
+    pub password: String,
+    /// File with the certificate authority that signs the registry's certificate; empty for the usual ones.
+    pub ca_file: String,
+    /// How long an answer may take, in milliseconds.
+    #[schemars(range(min = 10, max = 600_000))]
+    pub timeout_ms: u32,
+}
+
+/// Views on a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CqlConfig {
+    /// Nodes of ScyllaDB or Cassandra to ask first, `host:port` separated by commas; empty for embedded views.
+    pub nodes: String,
+    /// Keyspace of the views.
+    pub keyspace: String,
+    /// Data centre that holds them.
+    pub datacenter: String,
+    /// Copies of each row when the keyspace is made.
+    #[schemars(range(min = 1, max = 32))]
+    pub replication: u16,
+    /// User, if it asks for one.
+    pub user: String,
+    /// Password: ${file:PATH} or ${env:NAME}, or the word itself from an environment variable.
+    pub password: String,
+    /// File with the certificate authority that signs the nodes' certificates; empty for connections without TLS.
+    pub ca_file: String,
+    /// Writes on their way at once.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub in_flight: u32,
+    /// How long an answer may take, in milliseconds.
+    #[schemars(range(min = 10, max = 600_000))]
+    pub timeout_ms: u32,
 }
 
 /// How processors consume and commit.
@@ -58,6 +125,9 @@ pub struct RuntimeConfig {
     /// Records projected into the views at a time, at most.
     #[schemars(range(min = 1, max = 100_000))]
     pub projector_batch: u32,
+    /// On a cluster, the number of this process among those that share the work; no two may have the same.
+    #[schemars(range(max = 65_535))]
+    pub instance: u32,
 }
 
 /// What the process says about itself on stderr.
@@ -117,6 +187,9 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8686)),
             topics: TopicsConfig::default(),
             runtime: RuntimeConfig::default(),
+            kafka: KafkaConfig::default(),
+            registry: RegistryConfig::default(),
+            cql: CqlConfig::default(),
             logging: LoggingConfig::default(),
         }
     }
@@ -128,6 +201,40 @@ impl Default for TopicsConfig {
     }
 }
 
+impl Default for KafkaConfig {
+    fn default() -> Self {
+        KafkaConfig {
+            bootstrap_servers: String::new(),
+            replication: 1,
+            patience_seconds: 300,
+            properties: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for RegistryConfig {
+    fn default() -> Self {
+        let empty = String::new;
+        RegistryConfig { url: empty(), user: empty(), password: empty(), ca_file: empty(), timeout_ms: 5_000 }
+    }
+}
+
+impl Default for CqlConfig {
+    fn default() -> Self {
+        CqlConfig {
+            nodes: String::new(),
+            keyspace: "gauntlet".to_owned(),
+            datacenter: "datacenter1".to_owned(),
+            replication: 1,
+            user: String::new(),
+            password: String::new(),
+            ca_file: String::new(),
+            in_flight: 256,
+            timeout_ms: 10_000,
+        }
+    }
+}
+
 impl Default for RuntimeConfig {
     fn default() -> Self {
         RuntimeConfig {
@@ -136,6 +243,7 @@ impl Default for RuntimeConfig {
             snapshot_every_records: 20_000,
             worker_queue: 1024,
             projector_batch: 4096,
+            instance: 0,
         }
     }
 }

@@ -51,6 +51,18 @@ pub enum Command {
         #[arg(long)]
         listen: Option<String>,
     },
+    /// Some processors, or all, against the configured cluster; several processes share the partitions.
+    Run {
+        /// Their names, or all.
+        #[arg(required = true)]
+        processors: Vec<String>,
+        /// Number of this process among those that share the work; no two may have the same.
+        #[arg(long)]
+        instance: Option<u32>,
+        /// Address of health and commands.
+        #[arg(long)]
+        listen: Option<String>,
+    },
     /// Publishes files of ticks or bars.
     Feed(FeedArgs),
     /// Content-addressed data snapshots.
@@ -111,6 +123,12 @@ pub enum Command {
     /// The views.
     #[command(subcommand)]
     Views(ViewsCommand),
+    /// The cluster's topics.
+    #[command(subcommand)]
+    Topics(TopicsCommand),
+    /// The cluster's schemas.
+    #[command(subcommand)]
+    Schemas(SchemasCommand),
     /// Bars from a file of ticks.
     Bars(BarsArgs),
     /// A strategy or model with fixed parameters over a file.
@@ -162,8 +180,30 @@ pub enum ConfigCommand {
 }
 
 /// `gauntlet views`
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Copy, Subcommand)]
 pub enum ViewsCommand {
-    /// Drops the views and makes them again from the log.
+    /// On a cluster: makes the keyspace and its tables, or adds what they lack.
+    Migrate,
+    /// Makes the views again from the log; on a cluster beside live traffic.
     Rebuild,
+    /// Compares the views with what the log makes of them.
+    Verify,
+}
+
+/// `gauntlet topics`
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum TopicsCommand {
+    /// What apply would do, and the rights that each processor needs.
+    Plan,
+    /// Creates missing topics and refuses those that differ.
+    Apply,
+}
+
+/// `gauntlet schemas`
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum SchemasCommand {
+    /// Registers every version of every record; a release does it once.
+    Register,
+    /// Asks whether they would fit, and registers nothing.
+    Check,
 }

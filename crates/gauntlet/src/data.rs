@@ -41,7 +41,7 @@ impl LakeData {
         let mut bars = Vec::new();
         restore::for_each(&*self.log, &place, start, end, |record| {
             if record.key == due.instrument.as_bytes()
-                && let Ok(recorded) = events::read(&self.codec, &record)
+                && let Some(recorded) = events::readable(&self.codec, &record)?
                 && let Event::Bar(bar) = recorded.event
                 && bar.spec == due.spec
                 && bar.open_time >= due.from

@@ -3,6 +3,8 @@
 
 /// The command line.
 mod cli;
+/// The services of a cluster.
+mod cluster;
 /// The commands.
 mod commands;
 /// What workers read and store.
@@ -27,13 +29,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
-use cli::{Cli, Command, ConfigCommand, SnapshotCommand, ViewsCommand};
+use cli::{Cli, Command, ConfigCommand, SchemasCommand, SnapshotCommand, TopicsCommand, ViewsCommand};
 use commands::browse::LsArgs;
 use commands::submit::Submission;
 use commands::{config, demo, feed, research, up};
 use gauntlet_config::model::LogFormat;
 use gauntlet_config::{Resolved, Sources, load, parse_override};
-use node::Node;
+use node::{Node, Role};
 use remote::Request;
 use report::{Refusal, Report};
 
@@ -87,10 +89,68 @@ fn run(cli: Cli) -> Result<Report, Refusal> {
     let interrupted = on_signals()?;
     let config = &resolved.config;
     match cli.command {
-        Command::Up { .. } => up::up(Node::open(config, interrupted)?, quiet),
-        Command::Demo { no_serve, .. } => demo::demo(Node::open(config, interrupted)?, no_serve, quiet),
+        Command::Up { .. } => {
+            let node = Node::open(config, Role::Resident, interrupted)?;
+            let all = node::processors();
+            up::up(node, all, quiet)
+        }
+        Command::Run { processors, .. } => {
+            let here = chosen(&processors)?;
+            if !Node::is_cluster(config) {
+                return Err(Refusal::BadInput(
+                    "run shares the work of a cluster, and kafka.bootstrap_servers is empty: use --profile cluster, or \
+                     gauntlet up for one machine"
+                        .into(),
+                ));
+            }
+            up::up(Node::open(config, Role::Resident, interrupted)?, here, quiet)
+        }
+        Command::Demo { no_serve, .. } => {
+            demo::demo(Node::open(config, Role::Visitor, interrupted)?, no_serve, quiet)
+        }
+        Command::Topics(command) => {
+            let topics = gauntlet_runtime::topics(config.topics.partitions);
+            let cluster = cluster_of(config)?;
+            match command {
+                TopicsCommand::Plan => cluster.plan_topics(&topics),
+                TopicsCommand::Apply => cluster.apply_topics(&topics),
+            }
+        }
+        Command::Schemas(command) => {
+            cluster::register_schemas(config, matches!(command, SchemasCommand::Check))
+        }
+        Command::Views(ViewsCommand::Migrate) => cluster::migrate_views(config),
         command => on_node(&resolved, interrupted, &request(command)?, quiet),
     }
+}
+
+/// The cluster that the configuration names.
+fn cluster_of(config: &gauntlet_config::Config) -> Result<cluster::Cluster, Refusal> {
+    if !Node::is_cluster(config) {
+        return Err(Refusal::BadInput(
+            "kafka.bootstrap_servers is empty, and the embedded log makes its topics itself: use --profile cluster".into(),
+        ));
+    }
+    cluster::Cluster::connect(config, Role::Visitor)
+}
+
+/// Processors by name; `all` stands for every one.
+fn chosen(names: &[String]) -> Result<Vec<&'static str>, Refusal> {
+    let all = node::processors();
+    if names.iter().any(|name| name == "all") {
+        return Ok(all);
+    }
+    let find = |name: &String| {
+        all.iter().copied().find(|known| known == name).ok_or_else(|| {
+            let hint = gauntlet_config::nearest(name, all.iter().copied());
+            let hint = hint.map_or_else(
+                || format!("there are {}", all.join(", ")),
+                |near| format!("did you mean {near}?"),
+            );
+            Refusal::BadInput(format!("there is no processor '{name}': {hint}"))
+        })
+    };
+    names.iter().map(find).collect()
 }
 
 /// Layers of configuration that the command line adds to.
@@ -105,8 +165,14 @@ fn sources(cli: &Cli) -> Sources {
     if let Some(workers) = cli.workers {
         put("workers", workers.to_string());
     }
-    if let Command::Up { listen: Some(listen) } | Command::Demo { listen: Some(listen), .. } = &cli.command {
+    if let Command::Up { listen: Some(listen) }
+    | Command::Demo { listen: Some(listen), .. }
+    | Command::Run { listen: Some(listen), .. } = &cli.command
+    {
         put("listen", listen.clone());
+    }
+    if let Command::Run { instance: Some(instance), .. } = &cli.command {
+        put("runtime.instance", instance.to_string());
     }
     sources
 }
@@ -145,6 +211,7 @@ fn request(command: Command) -> Result<Request, Refusal> {
         }
         Command::Digest => Request::Digest,
         Command::Views(ViewsCommand::Rebuild) => Request::ViewsRebuild,
+        Command::Views(ViewsCommand::Verify) => Request::ViewsVerify,
         _ => return Err(Refusal::Broken("this command needs no node".into())),
     })
 }
@@ -157,13 +224,14 @@ fn on_node(
     quiet: bool,
 ) -> Result<Report, Refusal> {
     let config = &resolved.config;
-    if !request.needs_processors() && !matches!(request, Request::Submit(_)) && !Node::exists(&config.dir) {
+    let is_empty = || !Node::is_cluster(config) && !Node::exists(&config.dir);
+    if !request.needs_processors() && !matches!(request, Request::Submit(_)) && is_empty() {
         return Err(Refusal::BadInput(format!(
             "there is nothing in {}: run gauntlet demo or gauntlet feed first, or name another directory with --dir",
             config.dir.display()
         )));
     }
-    let node = match Node::open(config, interrupted) {
+    let node = match Node::open(config, Role::Visitor, interrupted) {
         Ok(node) => node,
         Err(refusal) => {
             // In use: whoever holds the directory may take commands.

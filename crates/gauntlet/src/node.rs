@@ -1,4 +1,4 @@
-//! One machine's Gauntlet: a directory with log, views and lake, and the processors over them.
+//! A Gauntlet: log, views and lake, and the processors over them; a directory of one machine, or a cluster's services.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,10 +10,11 @@ use gauntlet_lake::Lake;
 use gauntlet_log::{EventLog, LocalLog, Positions, TopicPartition};
 use gauntlet_processor::machine::Definition;
 use gauntlet_processor::worker::Worker;
-use gauntlet_runtime::{Options, Parts, Running};
-use gauntlet_views::EmbeddedStore;
+use gauntlet_runtime::{Options, PROJECTOR, Parts, Running};
+use gauntlet_views::{EmbeddedStore, ViewStore};
 use gauntlet_wire::Codec;
 
+use crate::cluster::{self, Cluster};
 use crate::data::LakeData;
 use crate::projecting::Projecting;
 use crate::report::Refusal;
@@ -32,25 +33,44 @@ pub fn workers() -> Vec<Arc<dyn Worker>> {
     ]
 }
 
-/// An open directory.
+/// What a process is to the others of a cluster. On one machine there are no others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It stays, with a number of its own: `up`, `run`.
+    Resident,
+    /// It comes for one command, and works only where nobody else does.
+    Visitor,
+}
+
+/// Names of all processors, in pipeline order.
+pub fn processors() -> Vec<&'static str> {
+    let machines = definitions().into_iter().map(|definition| definition.name);
+    let workers: Vec<&'static str> = workers().iter().map(|worker| worker.name()).collect();
+    machines.chain(workers).chain([PROJECTOR]).collect()
+}
+
+/// An open directory, or a connected cluster.
 pub struct Node {
     /// The log.
     pub log: Arc<dyn EventLog>,
     /// The codec.
     pub codec: Codec,
     /// The views.
-    pub views: Arc<EmbeddedStore>,
+    pub views: Arc<dyn ViewStore>,
     /// The lake.
     pub lake: Arc<Lake>,
     /// The configuration.
     pub config: Config,
     /// Raised by a signal.
     pub interrupted: Arc<AtomicBool>,
+    /// The cluster's log, when it is one.
+    cluster: Option<Cluster>,
+    role: Role,
 }
 
 impl Node {
-    /// Opens the directory; one process at a time.
-    pub fn open(config: &Config, interrupted: Arc<AtomicBool>) -> Result<Node, Refusal> {
+    /// Opens the directory, one process at a time; or connects to what the configuration names.
+    pub fn open(config: &Config, role: Role, interrupted: Arc<AtomicBool>) -> Result<Node, Refusal> {
         let dir = &config.dir;
         std::fs::create_dir_all(dir).map_err(|error| {
             Refusal::Outside(format!(
@@ -58,16 +78,38 @@ impl Node {
                 dir.display()
             ))
         })?;
-        let log: Arc<dyn EventLog> = Arc::new(LocalLog::open(&dir.join("log.redb"))?);
-        // Whoever holds the log is alone here, so an address is that of an `up` that was killed: its port may be
-        // somebody else's by now. Mostly there is none.
-        let _ = std::fs::remove_file(Node::address_file(dir));
-        let views = Arc::new(EmbeddedStore::open(&dir.join("views.redb"))?);
+        let (log, cluster): (Arc<dyn EventLog>, _) = if config.kafka.bootstrap_servers.is_empty() {
+            let log = LocalLog::open(&dir.join("log.redb"))?;
+            // Whoever holds the log is alone here, so an address is that of an `up` that was killed: its port may be
+            // somebody else's by now. Mostly there is none.
+            let _ = std::fs::remove_file(Node::address_file(dir));
+            (Arc::new(log), None)
+        } else {
+            let cluster = Cluster::connect(config, role)?;
+            (cluster.log(), Some(cluster))
+        };
+        let views: Arc<dyn ViewStore> = if config.cql.nodes.is_empty() {
+            Arc::new(EmbeddedStore::open(&dir.join("views.redb"))?)
+        } else {
+            cluster::views(config)?
+        };
+        let codec = if config.registry.url.is_empty() { Codec::default() } else { cluster::codec(config)? };
         let lake = Arc::new(Lake::open(dir.join("lake"))?);
-        lake.remove_leftovers()?;
-        let node = Node { log, codec: Codec::default(), views, lake, config: config.clone(), interrupted };
-        node.log.create_topics(&gauntlet_runtime::topics(config.topics.partitions))?;
-        Ok(node)
+        let topics = gauntlet_runtime::topics(config.topics.partitions);
+        match &cluster {
+            None => {
+                // Files that nobody has finished; on a cluster somebody may be about to.
+                lake.remove_leftovers()?;
+                log.create_topics(&topics)?;
+            }
+            Some(cluster) => cluster.check_topics(&topics)?,
+        }
+        Ok(Node { log, codec, views, lake, config: config.clone(), interrupted, cluster, role })
+    }
+
+    /// Whether several processes may work at once.
+    pub fn is_cluster(config: &Config) -> bool {
+        !config.kafka.bootstrap_servers.is_empty()
     }
 
     /// Whether a directory has been used before.
@@ -88,8 +130,25 @@ impl Node {
         Arc::new(LakeData::new(self.lake.clone(), self.log.clone(), self.codec.clone()))
     }
 
-    /// Starts all processors.
+    /// Starts all processors. A visitor of a cluster starts those that nobody else runs.
     pub fn start(&self) -> Result<Running, Refusal> {
+        let mut here = processors();
+        if let (Some(cluster), Role::Visitor) = (&self.cluster, self.role) {
+            let mut missing = Vec::new();
+            for name in here.iter().filter(|name| **name != PROJECTOR) {
+                if !cluster.is_served(name)? {
+                    missing.push(*name);
+                }
+            }
+            // The projector is in no group; it runs wherever the first processor does.
+            missing.extend(missing.contains(&here[0]).then_some(PROJECTOR));
+            here = missing;
+        }
+        self.start_only(here)
+    }
+
+    /// Starts some processors.
+    pub fn start_only(&self, here: Vec<&'static str>) -> Result<Running, Refusal> {
         let runtime = &self.config.runtime;
         let options = Options {
             workers: self.workers(),
@@ -98,11 +157,11 @@ impl Node {
             snapshot_every_records: runtime.snapshot_every_records as usize,
             worker_queue: runtime.worker_queue as usize,
             projector_batch: runtime.projector_batch as usize,
-            partitions: self.config.topics.partitions,
+            slot: self.cluster.as_ref().map_or(0, |cluster| cluster.slot()),
         };
         let progress = {
             let views = self.views.clone();
-            move || crate::projecting::progress(&views)
+            move || crate::projecting::progress(&*views)
         };
         let parts = Parts {
             log: self.log.clone(),
@@ -110,6 +169,7 @@ impl Node {
             definitions: definitions(),
             workers: workers(),
             data: self.data(),
+            only: Some(here),
             projection: Some((Box::new(Projecting::new(self.views.clone())), Box::new(progress))),
         };
         Ok(gauntlet_runtime::start(parts, options)?)
@@ -117,7 +177,12 @@ impl Node {
 
     /// Brings the views up to the end of the log without running anything else.
     pub fn catch_up(&self) -> Result<(), Refusal> {
-        let mut projection = Projecting::new(self.views.clone());
+        self.project_into(self.views.clone())
+    }
+
+    /// Brings a store of views up to the end of the log.
+    pub fn project_into(&self, views: Arc<dyn ViewStore>) -> Result<(), Refusal> {
+        let mut projection = Projecting::new(views);
         gauntlet_runtime::project_all(&*self.log, &self.codec, &mut projection)
             .map_err(|error| Refusal::Outside(error.to_string()))
     }
@@ -138,13 +203,17 @@ impl Node {
     /// Whether the views have come as far as this.
     pub fn is_projected(&self, ends: &Positions) -> Result<bool, Refusal> {
         let progress =
-            crate::projecting::progress(&self.views).map_err(|error| Refusal::Outside(error.to_string()))?;
+            crate::projecting::progress(&*self.views).map_err(|error| Refusal::Outside(error.to_string()))?;
         Ok(ends.iter().all(|(place, end)| progress.get(place).copied().unwrap_or(0) >= *end))
     }
 
     /// Removes records whose time is over. Trouble with it is said and waits for the next time: nothing depends on it.
     pub fn enforce_retention(&self) {
-        let projected = crate::projecting::progress(&self.views);
+        if self.cluster.is_some() {
+            // Brokers see to it.
+            return;
+        }
+        let projected = crate::projecting::progress(&*self.views);
         let removed = projected.map_err(|error| error.to_string()).and_then(|projected| {
             let now = gauntlet_runtime::clock::now();
             gauntlet_runtime::retention::enforce(&*self.log, &projected, now)

@@ -1,20 +1,20 @@
-//! The projector over the embedded views: rows of `gauntlet_projector`, progress beside them.
+//! The projector over a store of views: rows of `gauntlet_projector`, progress beside them.
 
 use std::sync::Arc;
 
 use gauntlet_domain::Recorded;
 use gauntlet_log::{Positions, TopicPartition};
 use gauntlet_runtime::{Projection, ProjectionError};
-use gauntlet_views::{EmbeddedStore, Progress, ViewError, ViewStore};
+use gauntlet_views::{Progress, ViewError, ViewStore};
 
 /// The projection.
 pub struct Projecting {
-    views: Arc<EmbeddedStore>,
+    views: Arc<dyn ViewStore>,
 }
 
 impl Projecting {
     /// Into these views.
-    pub fn new(views: Arc<EmbeddedStore>) -> Projecting {
+    pub fn new(views: Arc<dyn ViewStore>) -> Projecting {
         Projecting { views }
     }
 }
@@ -25,7 +25,7 @@ impl Projection for Projecting {
     }
 
     fn progress(&self) -> Result<Positions, ProjectionError> {
-        progress(&self.views)
+        progress(&*self.views)
     }
 
     fn write(&mut self, events: &[Recorded], positions: &Positions) -> Result<(), ProjectionError> {
@@ -43,7 +43,7 @@ impl Projection for Projecting {
 }
 
 /// How far the views have come.
-pub fn progress(views: &EmbeddedStore) -> Result<Positions, ProjectionError> {
+pub fn progress(views: &dyn ViewStore) -> Result<Positions, ProjectionError> {
     let progress = views.progress().map_err(from_views)?;
     Ok(progress.into_iter().map(|p| (TopicPartition::new(p.topic, p.partition), p.next_offset)).collect())
 }

@@ -54,6 +54,8 @@ pub enum Request {
     },
     /// `views rebuild`
     ViewsRebuild,
+    /// `views verify`
+    ViewsVerify,
 }
 
 impl Request {
@@ -93,6 +95,7 @@ impl Request {
             Request::Digest => integrity::digest(node),
             Request::Replay { id, workers } => integrity::replay(node, id.as_deref(), *workers, quiet),
             Request::Verify { heads } => integrity::verify(node, heads.as_deref()),
+            Request::ViewsVerify => integrity::verify_views_alone(node),
             Request::ViewsRebuild if running.is_some() => {
                 Err(Refusal::BadInput("views cannot be rebuilt while up is running: stop it first".into()))
             }

@@ -91,8 +91,12 @@ impl From<LogError> for Refusal {
             LogError::InUse { .. }
             | LogError::DiskFull { .. }
             | LogError::Fenced { .. }
+            | LogError::Unavailable { .. }
+            | LogError::UnknownTopic { .. }
             | LogError::Store(_) => Refusal::Outside(text),
-            LogError::PartitionsDiffer { .. } | LogError::NewerFormat { .. } => Refusal::BadInput(text),
+            LogError::PartitionsDiffer { .. }
+            | LogError::SettingDiffers { .. }
+            | LogError::NewerFormat { .. } => Refusal::BadInput(text),
             _ => Refusal::Broken(text),
         }
     }

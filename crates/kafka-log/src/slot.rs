@@ -39,6 +39,8 @@ pub(crate) struct KafkaSlot {
     /// What is taken away has been told; the next poll gives it up.
     is_giving_up: bool,
     is_fenced: bool,
+    /// Asked for no records, the slot is a member that reads nothing.
+    is_resting: bool,
     watched: Arc<Watched>,
 }
 
@@ -69,6 +71,7 @@ impl KafkaSlot {
             next: Positions::new(),
             is_giving_up: false,
             is_fenced: false,
+            is_resting: false,
             watched,
             cluster,
         })
@@ -101,6 +104,7 @@ impl KafkaSlot {
         let list = offsets_of(&self.cluster, &next)?;
         self.consumer.assign(&list).map_err(|error| refused(settings, "starting to read", &error))?;
         (self.owned, self.tasks, self.next) = (owned, tasks.clone(), next);
+        self.is_resting = false;
         Ok(tasks)
     }
 
@@ -163,6 +167,17 @@ impl KafkaSlot {
         }
     }
 
+    /// Stops or goes on reading what is assigned.
+    fn rest(&mut self, is_resting: bool) -> Result<(), LogError> {
+        if self.is_resting != is_resting {
+            let list = offsets_of(&self.cluster, &self.next)?;
+            let done = if is_resting { self.consumer.pause(&list) } else { self.consumer.resume(&list) };
+            done.map_err(|error| refused(&self.cluster.settings, "pausing", &error))?;
+            self.is_resting = is_resting;
+        }
+        Ok(())
+    }
+
     /// Whether another member has this slot's number. One that was merely away for too long is told otherwise, and may
     /// join again; the group tells within a heartbeat.
     fn is_replaced(&mut self) -> bool {
@@ -194,6 +209,7 @@ impl Slot for KafkaSlot {
             if let Some(change) = self.change()? {
                 return Ok(change);
             }
+            self.rest(max_records == 0)?;
             let left = until.saturating_duration_since(Instant::now());
             if let Some(first) = self.poll_once(left)? {
                 let mut bytes = first.value.as_ref().map_or(0, Vec::len);

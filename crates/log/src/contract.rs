@@ -260,6 +260,18 @@ pub fn one_task_can_read_everything(log: &dyn EventLog) {
     assert_eq!(got, ["1", "2"], "nothing was committed");
 }
 
+pub fn a_slot_without_room_stays_a_member_and_reads_nothing(log: &dyn EventLog) {
+    create(log);
+    log.append(vec![record("in", "a", "1"), record("in", "a", "2")]).unwrap();
+    let mut slot = log.join(member(0)).unwrap();
+    assigned(&mut *slot);
+    assert_eq!(values(&take(&mut *slot, 1)), ["1"]);
+    for _ in 0..5 {
+        assert_eq!(slot.poll(0, SHORT).unwrap(), Polled::Idle);
+    }
+    assert_eq!(values(&take(&mut *slot, 1)), ["2"]);
+}
+
 pub fn a_waiting_reader_is_woken(log: &dyn EventLog) {
     create(log);
     let place = TopicPartition::new("in", crate::partition_for(b"a", 4));
@@ -331,6 +343,10 @@ pub const CHECKS: &[(&str, fn(&dyn EventLog))] = &[
     ("positions_of_somebody_elses_task_are_fenced", positions_of_somebody_elses_task_are_fenced),
     ("tasks_are_shared_out_co_partitioned", tasks_are_shared_out_co_partitioned),
     ("one_task_can_read_everything", one_task_can_read_everything),
+    (
+        "a_slot_without_room_stays_a_member_and_reads_nothing",
+        a_slot_without_room_stays_a_member_and_reads_nothing,
+    ),
     ("a_waiting_reader_is_woken", a_waiting_reader_is_woken),
     ("input_removed_before_it_was_read_is_an_error", input_removed_before_it_was_read_is_an_error),
     ("topics_are_created_once_and_never_silently", topics_are_created_once_and_never_silently),

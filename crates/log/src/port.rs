@@ -333,7 +333,8 @@ pub trait EventLog: Send + Sync {
 
 /// A member of a group; used by one thread. Dropping it leaves the group.
 pub trait Slot: Send {
-    /// Waits up to `timeout` for tasks or for at most `max_records` records.
+    /// Waits up to `timeout` for tasks or for at most `max_records` records; for none when that is 0, which keeps the
+    /// membership of a slot that has no room.
     fn poll(&mut self, max_records: usize, timeout: Duration) -> Result<Polled, LogError>;
     /// Commits outputs, positions and snapshots as one.
     fn commit(&mut self, commit: Commit) -> Result<CommitOutcome, LogError>;

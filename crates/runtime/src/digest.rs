@@ -8,6 +8,7 @@ use gauntlet_log::{EventLog, LogError, Record, TopicPartition};
 use gauntlet_wire::{CATALOGUE, Codec, headers};
 use sha2::{Digest, Sha256};
 
+use crate::events;
 use crate::restore::for_each;
 
 /// Events of one topic.
@@ -22,7 +23,7 @@ pub struct TopicDigest {
 }
 
 /// Hash of one event: record name and body, without the frame's schema number, which differs between registries.
-pub fn event_hash(codec: &Codec, record: &Record) -> ContentHash {
+pub fn event_hash(codec: &Codec, record: &Record) -> Result<ContentHash, LogError> {
     let mut hasher = Sha256::new();
     match codec.open(record.value.as_deref()) {
         Ok((kind, _, body)) => {
@@ -30,10 +31,11 @@ pub fn event_hash(codec: &Codec, record: &Record) -> ContentHash {
             hasher.update([0]);
             hasher.update(body);
         }
+        Err(error) if error.is_transient() => return Err(events::undecided(record, &error)),
         // What is no event is hashed as it is: it lies in the log all the same.
         Err(_) => hasher.update(record.value.as_deref().unwrap_or_default()),
     }
-    ContentHash(hasher.finalize().into())
+    Ok(ContentHash(hasher.finalize().into()))
 }
 
 /// Digest of every topic of the catalogue.
@@ -59,7 +61,7 @@ fn digest_topic(log: &dyn EventLog, codec: &Codec, topic: &str) -> Result<TopicD
         let (start, end) = log.bounds(&place)?;
         for_each(log, &place, start, end, |record| {
             records += 1;
-            let hash = event_hash(codec, &record);
+            let hash = event_hash(codec, &record)?;
             events.insert((record.key, headers::event_id(&record.headers), hash));
             Ok(())
         })?;

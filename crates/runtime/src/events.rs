@@ -1,7 +1,7 @@
 //! Events to records and back: the envelope around a body, the topic and key that follow from it.
 
 use gauntlet_domain::{Envelope, Event, Recorded, Timestamp};
-use gauntlet_log::{NewRecord, Record};
+use gauntlet_log::{LogError, NewRecord, Record};
 use gauntlet_wire::{Codec, WireError, catalogue, envelope_from_headers, headers_from_envelope, topic_of};
 
 /// What an output hangs from and what was observed about it.
@@ -45,6 +45,22 @@ pub fn record(codec: &Codec, event: &Event, cause: Cause<'_>) -> Result<NewRecor
         value: Some(codec.encode(event)?),
         timestamp_micros: cause.recorded_at.0 / 1000,
     })
+}
+
+/// The event in a record, for readers who pass over what can never be read (it lies in the dead letters of who needs it).
+/// What cannot be read now is an error: a reader that passed over it would leave it out for good.
+pub fn readable(codec: &Codec, record: &Record) -> Result<Option<Recorded>, LogError> {
+    match read(codec, record) {
+        Ok(recorded) => Ok(Some(recorded)),
+        Err(error) if error.is_transient() => Err(undecided(record, &error)),
+        Err(_) => Ok(None),
+    }
+}
+
+/// The end of a reading that cannot wait.
+pub(crate) fn undecided(record: &Record, error: &WireError) -> LogError {
+    let (partition, offset) = (&record.partition, record.offset);
+    LogError::Store(format!("{partition} offset {offset}: {error}; nothing was left out, do it again then"))
 }
 
 /// The event in a record. A foreign writer may have left the headers out; then the envelope is the plainest there is.

@@ -37,4 +37,4 @@ mod running;
 mod worker_slot;
 
 pub use projection::{ProjectAllError, Projection, ProjectionError, project_all};
-pub use running::{Failure, Options, Parts, Running, start, topics};
+pub use running::{Failure, Options, PROJECTOR, Parts, Running, start, topics};

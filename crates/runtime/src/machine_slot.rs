@@ -1,4 +1,7 @@
 //! A machine's slot: poll a batch, step through it, commit it as one.
+//!
+//! A record that cannot be read yet makes its partition pause (`held.rs`); what came before it and what lies in other
+//! partitions is committed. Only while a task's state is being restored does the whole slot wait for the registry.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +16,8 @@ use gauntlet_wire::Codec;
 use crate::clock;
 use crate::dead_letter::dead_letter;
 use crate::events::{self, Cause};
-use crate::restore::{Race, committed_of, restore};
+use crate::held::{Held, Pauses};
+use crate::restore::{FeedError, Race, committed_of, restore};
 use crate::running::{Options, SlotError, Stop};
 
 /// A task at work.
@@ -44,12 +48,20 @@ pub(crate) fn run(
     'joined: loop {
         let mut port = log.join(member.clone())?;
         let mut tasks: BTreeMap<u32, Live> = BTreeMap::new();
+        let mut held = Held::new(definition.name);
         while !stop.is_raised() {
-            match port.poll(options.batch_records, options.poll_timeout)? {
+            let polled = match held.take_due() {
+                Some(records) => Polled::Records(records),
+                None => {
+                    let room = if held.len() < options.batch_records { options.batch_records } else { 0 };
+                    held.poll(&mut *port, room, options.poll_timeout)?
+                }
+            };
+            match polled {
                 Polled::Idle => {}
                 Polled::Assigned(new) => {
                     for task in new {
-                        let machine = restore(log, codec, definition, &task)?;
+                        let Some(machine) = restored(log, codec, definition, &task, stop)? else { break };
                         let positions = committed_of(&log.committed(definition.name)?, &task);
                         tracing::info!(processor = definition.name, slot, task = task.id, "task assigned");
                         tasks.insert(task.id, Live { task, machine, positions, since_snapshot: 0 });
@@ -58,11 +70,15 @@ pub(crate) fn run(
                 Polled::Revoked(old) => {
                     for task in old {
                         tracing::info!(processor = definition.name, slot, task = task.id, "task revoked");
+                        held.forget(&task.partitions);
                         tasks.remove(&task.id);
                     }
                 }
                 Polled::Records(records) => {
-                    let commit = step(codec, definition, &mut tasks, &records, options)?;
+                    let commit = step(codec, definition, &mut tasks, &mut held, &records, options)?;
+                    if commit == Commit::default() {
+                        continue;
+                    }
                     match port.commit(commit)? {
                         CommitOutcome::Committed => {}
                         CommitOutcome::Fenced => {
@@ -83,11 +99,35 @@ pub(crate) fn run(
     }
 }
 
+/// The machine of a task with its state; waits while records behind it cannot be read yet. `None` when everything stops.
+fn restored(
+    log: &dyn EventLog,
+    codec: &Codec,
+    definition: &Definition,
+    task: &Task,
+    stop: &Stop,
+) -> Result<Option<Box<dyn Machine>>, LogError> {
+    let mut pauses = Pauses::new();
+    while !stop.is_raised() {
+        match restore(log, codec, definition, task) {
+            Ok(machine) => return Ok(Some(machine)),
+            Err(FeedError::Log(error)) => return Err(error),
+            Err(FeedError::Undecided { partition, offset, error }) => {
+                let (processor, task) = (definition.name, task.id);
+                tracing::warn!(processor, task, %partition, offset, %error, "state waits, the record will be tried again");
+                stop.sleep(pauses.next());
+            }
+        }
+    }
+    Ok(None)
+}
+
 /// Steps through a batch; everything that follows from it in one commit.
 fn step(
     codec: &Codec,
     definition: &Definition,
     tasks: &mut BTreeMap<u32, Live>,
+    held: &mut Held,
     records: &[Record],
     options: &Options,
 ) -> Result<Commit, SlotError> {
@@ -95,11 +135,16 @@ fn step(
     let mut commit = Commit::default();
     for record in records {
         let Some(live) = owner(definition, tasks, &record.partition) else { continue };
-        match events::read(codec, record) {
+        let Some(read) = held.read(codec, record) else { continue };
+        match read {
             Err(error) => commit.outputs.push(dead_letter(record, definition.name, &error)),
             Ok(input) => {
                 for output in live.machine.step(&input) {
-                    let race = || Race { input: record.partition.clone(), positions: live.positions.clone() };
+                    let race = || {
+                        let mut positions = live.positions.clone();
+                        positions.insert(record.partition.clone(), record.offset);
+                        Race { input: record.partition.clone(), positions }
+                    };
                     let cause = Cause {
                         input: Some(&input.envelope),
                         source: definition.name,

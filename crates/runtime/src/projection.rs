@@ -6,6 +6,7 @@ use gauntlet_wire::Codec;
 use gauntlet_wire::catalogue::{self, Retention};
 
 use crate::events;
+use crate::held::Held;
 use crate::restore::for_each;
 use crate::running::{Options, SlotError, Stop};
 
@@ -28,7 +29,7 @@ pub trait Projection: Send {
 }
 
 /// Runs a projection until it is stopped. Records that cannot be read are dead letters of the processors that read
-/// them; here they are passed over.
+/// them; here they are passed over. What cannot be read yet makes its partition pause.
 pub(crate) fn run(
     log: &dyn EventLog,
     codec: &Codec,
@@ -46,18 +47,28 @@ pub(crate) fn run(
         }
     }
     let mut tail = log.tail(&from)?;
+    let mut held = Held::new("projector");
     while !stop.is_raised() {
-        let records = tail.poll(options.projector_batch, options.poll_timeout)?;
-        if records.is_empty() {
-            continue;
-        }
+        let records = match held.take_due() {
+            Some(records) => records,
+            None if held.len() < options.projector_batch => {
+                tail.poll(options.projector_batch, held.wait(options.poll_timeout))?
+            }
+            None => {
+                stop.sleep(held.wait(options.poll_timeout));
+                continue;
+            }
+        };
         let mut progress = Positions::new();
         let mut events = Vec::with_capacity(records.len());
         for record in &records {
-            events.extend(events::read(codec, record).ok());
+            let Some(read) = held.read(codec, record) else { continue };
+            events.extend(read.ok());
             progress.insert(record.partition.clone(), record.offset + 1);
         }
-        projection.write(&events, &progress)?;
+        if !progress.is_empty() {
+            projection.write(&events, &progress)?;
+        }
     }
     Ok(())
 }
@@ -102,7 +113,7 @@ pub fn project_all(
             let (_, end) = log.bounds(&place)?;
             let mut events = Vec::new();
             for_each(log, &place, next, end, |record| {
-                events.extend(events::read(codec, &record).ok());
+                events.extend(events::readable(codec, &record)?);
                 Ok(())
             })?;
             for batch in events.chunks(1024) {

@@ -129,7 +129,7 @@ impl Replay<'_> {
             let to = committed.get(&place).copied().unwrap_or(0);
             let (start, _) = self.log.bounds(&place)?;
             for_each(self.log, &place, start, to, |record| {
-                if let Ok(request) = events::read(self.codec, &record)
+                if let Some(request) = events::readable(self.codec, &record)?
                     && (self.filter)(&request.event)
                 {
                     requests.push(request.event);
@@ -211,10 +211,14 @@ impl Replay<'_> {
     fn recorded_by(&self, writer: &str) -> Result<Expected, LogError> {
         let mut expected = Expected::new();
         self.each_recorded_by(writer, |id, record| {
-            let matters = self.codec.decode(record.value.as_deref()).is_ok_and(|event| (self.filter)(&event));
-            if matters {
-                expected.insert(id, event_hash(self.codec, record));
+            match self.codec.decode(record.value.as_deref()) {
+                Ok(event) if (self.filter)(&event) => {
+                    expected.insert(id, event_hash(self.codec, record)?);
+                }
+                Err(error) if error.is_transient() => return Err(events::undecided(record, &error)),
+                Ok(_) | Err(_) => {}
             }
+            Ok(())
         })?;
         Ok(expected)
     }
@@ -222,7 +226,7 @@ impl Replay<'_> {
     fn each_recorded_by(
         &self,
         writer: &str,
-        mut visit: impl FnMut(EventId, &Record),
+        mut visit: impl FnMut(EventId, &Record) -> Result<(), LogError>,
     ) -> Result<(), LogError> {
         for topic in gauntlet_wire::CATALOGUE.iter().filter(|topic| topic.writer == writer) {
             for partition in 0..self.log.partitions(topic.name)? {
@@ -230,7 +234,7 @@ impl Replay<'_> {
                 let (start, end) = self.log.bounds(&place)?;
                 for_each(self.log, &place, start, end, |record| {
                     if let Some(id) = headers::event_id(&record.headers) {
-                        visit(id, &record);
+                        visit(id, &record)?;
                     }
                     Ok(())
                 })?;
@@ -264,7 +268,7 @@ impl Replay<'_> {
             value: Some(value),
             timestamp_micros: 0,
         };
-        Ok(event_hash(self.codec, &record))
+        event_hash(self.codec, &record)
     }
 
     /// Recorded events that nothing made again.
@@ -283,6 +287,7 @@ impl Replay<'_> {
                 if found == id && recorded.is_none() {
                     recorded = self.codec.decode(record.value.as_deref()).ok();
                 }
+                Ok(())
             })?;
             if recorded.is_some() {
                 break;

@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use gauntlet_domain::Recorded;
-use gauntlet_log::{EventLog, LogError, Positions, Record, Task, TopicPartition};
+use gauntlet_log::{EventLog, LogError, Positions, Record, Tail, Task, TopicPartition};
 use gauntlet_processor::machine::{Definition, Machine, Output};
-use gauntlet_wire::{Codec, headers};
+use gauntlet_wire::{Codec, WireError, headers};
 
 use crate::events;
 
@@ -23,7 +23,7 @@ const CHUNK: usize = 512;
 pub struct Race {
     /// Where the input lies.
     pub input: TopicPartition,
-    /// Next offset of every input of the task when it was taken in; the input's own offset among them.
+    /// Next offset of every other input of the task when it was taken in, and the input's own offset.
     pub positions: Positions,
 }
 
@@ -115,6 +115,34 @@ pub fn committed_of(committed: &Positions, task: &Task) -> Positions {
     task.partitions.iter().map(|partition| (partition.clone(), position(partition))).collect()
 }
 
+/// Why a machine could not be brought to a state.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    /// The log could not be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A record cannot be read yet; a retry helps.
+    #[error("{partition} offset {offset}: {error}; nothing was left out, do it again then")]
+    Undecided {
+        /// Where.
+        partition: TopicPartition,
+        /// Which record.
+        offset: u64,
+        /// What the registry said.
+        error: WireError,
+    },
+}
+
+/// For those who end with it.
+impl From<FeedError> for LogError {
+    fn from(error: FeedError) -> LogError {
+        match error {
+            FeedError::Log(error) => error,
+            FeedError::Undecided { .. } => LogError::Store(error.to_string()),
+        }
+    }
+}
+
 /// Brings a machine to the state that it had at `to`; gives it the outputs' visitor for replay.
 pub struct Feeder<'a> {
     /// The log.
@@ -136,13 +164,20 @@ impl Feeder<'_> {
         self,
         machine: &mut dyn Machine,
         mut visit: impl FnMut(&Recorded, Vec<Output>) -> Result<(), LogError>,
-    ) -> Result<(), LogError> {
-        let mut inputs = Inputs { log: self.log, next: self.from, buffers: BTreeMap::new() };
-        let mut feed = |inputs: &mut Inputs<'_>, place: &TopicPartition, to: u64| -> Result<(), LogError> {
+    ) -> Result<(), FeedError> {
+        let mut inputs = Inputs { log: self.log, next: self.from, readers: BTreeMap::new() };
+        let mut feed = |inputs: &mut Inputs<'_>, place: &TopicPartition, to: u64| -> Result<(), FeedError> {
             while let Some(record) = inputs.take(place, to)? {
-                if let Ok(input) = events::read(self.codec, &record) {
-                    let outputs = machine.step(&input);
-                    visit(&input, outputs)?;
+                match events::read(self.codec, &record) {
+                    Ok(input) => {
+                        let outputs = machine.step(&input);
+                        visit(&input, outputs)?;
+                    }
+                    Err(error) if error.is_transient() => {
+                        let Record { partition, offset, .. } = record;
+                        return Err(FeedError::Undecided { partition, offset, error });
+                    }
+                    Err(_) => {}
                 }
             }
             Ok(())
@@ -168,11 +203,12 @@ impl Feeder<'_> {
     }
 }
 
-/// Buffered reading of several partitions, each at its own pace.
+/// Buffered reading of several partitions, each at its own pace. Offsets may have holes: what counts is where a record
+/// lies, not how many there were.
 struct Inputs<'a> {
     log: &'a dyn EventLog,
     next: Positions,
-    buffers: BTreeMap<TopicPartition, VecDeque<Record>>,
+    readers: BTreeMap<TopicPartition, (Box<dyn Tail>, VecDeque<Record>)>,
 }
 
 impl Inputs<'_> {
@@ -186,18 +222,24 @@ impl Inputs<'_> {
         if at >= to {
             return Ok(None);
         }
-        let buffer = self.buffers.entry(place.clone()).or_default();
+        if !self.readers.contains_key(place) {
+            let tail = self.log.tail(&Positions::from([(place.clone(), at)]))?;
+            self.readers.insert(place.clone(), (tail, VecDeque::new()));
+        }
+        let Some((tail, buffer)) = self.readers.get_mut(place) else { return Ok(None) };
         while buffer.is_empty() {
-            let mut tail = self.log.tail(&Positions::from([(place.clone(), at)]))?;
             buffer.extend(tail.poll(CHUNK, Duration::from_secs(1))?);
-            let (_, end) = self.log.bounds(place)?;
-            if buffer.is_empty() && end <= at {
-                let detail = format!("a committed position, {to}, lies beyond the last record, {end}");
-                return Err(LogError::Corrupt { partition: place.clone(), offset: at, detail });
+            if buffer.is_empty() {
+                let (_, end) = self.log.bounds(place)?;
+                if end <= at {
+                    let detail = format!("a committed position, {to}, lies beyond the last record, {end}");
+                    return Err(LogError::Corrupt { partition: place.clone(), offset: at, detail });
+                }
             }
         }
-        self.next.insert(place.clone(), at + 1);
-        Ok(buffer.pop_front())
+        let record = buffer.pop_front_if(|record| record.offset < to);
+        self.next.insert(place.clone(), record.as_ref().map_or(to, |record| record.offset + 1));
+        Ok(record)
     }
 }
 
@@ -207,7 +249,7 @@ pub fn restore(
     codec: &Codec,
     definition: &Definition,
     task: &Task,
-) -> Result<Box<dyn Machine>, LogError> {
+) -> Result<Box<dyn Machine>, FeedError> {
     let to = committed_of(&log.committed(definition.name)?, task);
     let mut machine = (definition.create)();
     let mut from: Positions = to.keys().map(|place| (place.clone(), 0)).collect();

@@ -32,8 +32,8 @@ pub struct Options {
     pub worker_queue: usize,
     /// Records that the projection takes in at once.
     pub projector_batch: usize,
-    /// Partitions of topics that are cut by key.
-    pub partitions: u32,
+    /// Number of this process among those that share the work: the slot that it takes in every group.
+    pub slot: u32,
 }
 
 impl Default for Options {
@@ -45,7 +45,7 @@ impl Default for Options {
             snapshot_every_records: 20_000,
             worker_queue: 1024,
             projector_batch: 4096,
-            partitions: 4,
+            slot: 0,
         }
     }
 }
@@ -126,6 +126,8 @@ pub struct Parts {
     pub workers: Vec<Arc<dyn Worker>>,
     /// What workers read and store.
     pub data: Arc<dyn Data>,
+    /// Names of the processors that run here, when the others run elsewhere; all are waited for.
+    pub only: Option<Vec<&'static str>>,
     /// The projection, and a way to ask how far it has come.
     pub projection: Option<(
         Box<dyn Projection>,
@@ -158,9 +160,11 @@ pub fn topics(partitions: u32) -> Vec<TopicConfig> {
     topics.collect()
 }
 
-/// Starts everything.
+/// The projection's name among processors.
+pub const PROJECTOR: &str = "projector";
+
+/// Starts the processors that run here. The topics are there.
 pub fn start(parts: Parts, options: Options) -> Result<Running, LogError> {
-    parts.log.create_topics(&topics(options.partitions))?;
     let cannot = |error: std::io::Error| LogError::Store(format!("cannot start a thread: {error}"));
     let pool = Arc::new(Pool::new(options.workers.max(1), options.worker_queue.max(1)).map_err(cannot)?);
     let mut running = Running {
@@ -174,27 +178,30 @@ pub fn start(parts: Parts, options: Options) -> Result<Running, LogError> {
         threads: Vec::new(),
         pool: Some(pool.clone()),
     };
-    for definition in parts.definitions {
+    let is_here = |name: &str| parts.only.as_ref().is_none_or(|only| only.contains(&name));
+    for definition in parts.definitions.into_iter().filter(|definition| is_here(definition.name)) {
         let (log, codec) = (parts.log.clone(), parts.codec.clone());
         running.spawn(definition.name, move |stop| {
-            machine_slot::run(&*log, &codec, &definition, 0, &options, stop)
+            machine_slot::run(&*log, &codec, &definition, options.slot, &options, stop)
         })?;
     }
-    for worker in parts.workers {
+    for worker in parts.workers.into_iter().filter(|worker| is_here(worker.name())) {
         let (log, codec, data, pool) =
             (parts.log.clone(), parts.codec.clone(), parts.data.clone(), pool.clone());
         running.spawn(worker.name(), move |stop| {
             let (log, codec) = (&*log, &codec);
-            WorkerSlot { log, codec, worker, data, pool: &pool, options: &options, stop }.run(0)
+            WorkerSlot { log, codec, worker, data, pool: &pool, options: &options, stop }.run(options.slot)
         })?;
     }
     if let Some((mut projection, progress)) = parts.projection {
         running.projected = projection.topics();
         running.progress = Some(progress);
         let (log, codec) = (parts.log.clone(), parts.codec);
-        running.spawn("projector", move |stop| {
-            projection::run(&*log, &codec, &mut *projection, &options, stop)
-        })?;
+        if is_here(PROJECTOR) {
+            running.spawn(PROJECTOR, move |stop| {
+                projection::run(&*log, &codec, &mut *projection, &options, stop)
+            })?;
+        }
     }
     Ok(running)
 }

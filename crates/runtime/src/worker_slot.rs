@@ -1,7 +1,8 @@
 //! A worker's slot: hand requests to the pool, gather answers, commit the contiguous prefix of what is finished.
 //!
 //! The work itself happens outside any commit. Answers may come in any order; positions move only over requests that
-//! have been answered, so a crash repeats work and loses none.
+//! have been answered, so a crash repeats work and loses none. A request that cannot be read yet makes its partition
+//! pause (`held.rs`).
 
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
@@ -20,6 +21,7 @@ use gauntlet_wire::Codec;
 use crate::clock;
 use crate::dead_letter::dead_letter;
 use crate::events::{self, Cause};
+use crate::held::Held;
 use crate::running::{Options, SlotError, Stop};
 
 /// How long a request that could not be answered yet rests.
@@ -125,6 +127,7 @@ impl WorkerSlot<'_> {
             let (returns, returned) = unbounded::<Returned>();
             let mut in_flight: BTreeMap<TopicPartition, VecDeque<InFlight>> = BTreeMap::new();
             let mut resting: Vec<(Instant, TopicPartition, u64, Arc<Recorded>)> = Vec::new();
+            let mut held = Held::new(name);
             while !self.stop.is_raised() {
                 self.gather(&returned, &mut in_flight, &mut resting)?;
                 if let Some(commit) = finished_prefix(&mut in_flight) {
@@ -139,14 +142,17 @@ impl WorkerSlot<'_> {
                 for (_, partition, offset, request) in take_rested(&mut resting) {
                     self.submit(&jobs, &returns, partition, offset, request);
                 }
+                for record in held.take_due().unwrap_or_default() {
+                    self.take_in(&jobs, &returns, &mut in_flight, &mut held, &record);
+                }
                 let busy: usize = in_flight.values().map(VecDeque::len).sum();
-                let room = self.options.worker_queue.saturating_sub(busy);
-                if room == 0 {
+                let room = self.options.worker_queue.saturating_sub(busy + held.len());
+                if room == 0 && busy > 0 {
                     self.wait(&returned, &mut in_flight, &mut resting)?;
                     continue;
                 }
                 let timeout = if busy == 0 { self.options.poll_timeout } else { Duration::ZERO };
-                match port.poll(room.min(self.options.batch_records), timeout)? {
+                match held.poll(&mut *port, room.min(self.options.batch_records), timeout)? {
                     Polled::Idle if busy > 0 => self.wait(&returned, &mut in_flight, &mut resting)?,
                     Polled::Idle => {}
                     Polled::Assigned(tasks) => {
@@ -158,12 +164,13 @@ impl WorkerSlot<'_> {
                         // Answers that come back later find no place any more and are dropped.
                         for partition in tasks.iter().flat_map(|task| &task.partitions) {
                             in_flight.remove(partition);
+                            held.forget(std::slice::from_ref(partition));
                             resting.retain(|(_, of, ..)| of != partition);
                         }
                     }
                     Polled::Records(records) => {
                         for record in records {
-                            self.take_in(&jobs, &returns, &mut in_flight, &record);
+                            self.take_in(&jobs, &returns, &mut in_flight, &mut held, &record);
                         }
                     }
                 }
@@ -177,10 +184,12 @@ impl WorkerSlot<'_> {
         jobs: &Sender<Job>,
         returns: &Sender<Returned>,
         in_flight: &mut BTreeMap<TopicPartition, VecDeque<InFlight>>,
+        held: &mut Held,
         record: &Record,
     ) {
+        let Some(read) = held.read(self.codec, record) else { return };
         let queue = in_flight.entry(record.partition.clone()).or_default();
-        match events::read(self.codec, record) {
+        match read {
             Err(error) => {
                 let outputs = Some(vec![dead_letter(record, self.worker.name(), &error)]);
                 queue.push_back(InFlight { offset: record.offset, outputs });

@@ -66,8 +66,11 @@ impl Upsert {
     }
 }
 
-/// Checks the values of a whole key or of a partition key.
-pub(crate) fn check_key(
+/// Checks the values of a whole key or of a partition key, as every adapter does before it reads.
+///
+/// # Errors
+/// [`ViewError::Invalid`] with the value that no store takes.
+pub fn check_key(
     table: &Table,
     columns: impl Iterator<Item = &'static Column>,
     len: usize,
@@ -204,6 +207,27 @@ pub enum ViewError {
         table: &'static str,
         /// What does not fit.
         detail: String,
+    },
+    /// The keyspace of a store behind a network lacks tables that this program needs.
+    #[error("keyspace {keyspace} {detail}: run `gauntlet views migrate`")]
+    NotMigrated {
+        /// The keyspace.
+        keyspace: String,
+        /// What it lacks.
+        detail: String,
+    },
+    /// The keyspace was made by a newer version of this program.
+    #[error(
+        "keyspace {keyspace} was made by a newer version (migration {found}, this program knows {known}): use that \
+         version, or another keyspace"
+    )]
+    NewerSchema {
+        /// The keyspace.
+        keyspace: String,
+        /// The last migration applied to it.
+        found: u32,
+        /// The last migration that this program knows.
+        known: u32,
     },
     /// A store behind a network does not answer, or not as many of its nodes as it takes.
     #[error("the view store does not answer: {detail}; the write is repeated until it does")]

@@ -3,26 +3,29 @@
 //! Control events go through `apache-avro`'s direct serde, blocks and bars through `arrow-avro`'s columns; both write
 //! the bytes that the schema prescribes. Every byte of a frame must be consumed, or the frame is refused.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
-use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::writer::datum::GenericDatumWriter;
 use gauntlet_domain::{Event, RecordKind};
 use serde::de::DeserializeOwned;
 
 use crate::columnar::Columnar;
-use crate::registry::{EmbeddedRegistry, Registry, VERSIONS};
+use crate::registry::{EmbeddedRegistry, Meaning, Registry, VERSIONS, newest};
 
 /// First byte of every frame.
 pub const MAGIC: u8 = 0;
 /// Magic byte and schema id.
 pub const HEADER_LEN: usize = 5;
+/// Bytes of a frame at most: eight times what Kafka takes by default. The largest event is a block of a few hundred
+/// kilobytes.
+pub const MAX_FRAME: usize = 8 << 20;
 
-/// Why bytes are not an event, or an event could not become bytes. None is helped by a retry, except an unknown
-/// schema id once the registry knows it.
+/// Why bytes are not an event, or an event could not become bytes. A retry helps where
+/// [`is_transient`](WireError::is_transient) says so and nowhere else.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
     /// No payload at all.
@@ -40,11 +43,33 @@ pub enum WireError {
         /// Byte found.
         found: u8,
     },
+    /// Longer than any event is.
+    #[error("{len} bytes are more than an event may have, {MAX_FRAME}: cut it in parts")]
+    TooLarge {
+        /// Length found.
+        len: usize,
+    },
     /// A number that the registry does not know.
     #[error("schema id {id} is not in the registry: was this written by a newer version?")]
     UnknownSchema {
         /// The id.
         id: u32,
+    },
+    /// A number of somebody else's schema.
+    #[error("schema id {id} is none of Gauntlet's records: {found}")]
+    ForeignSchema {
+        /// The id.
+        id: u32,
+        /// What it is.
+        found: String,
+    },
+    /// A number of which the registry cannot say now what it stands for.
+    #[error("schema id {id} cannot be looked up: {detail}")]
+    Undecided {
+        /// The id.
+        id: u32,
+        /// What the registry said.
+        detail: String,
     },
     /// A body that does not follow its schema.
     #[error("body is not a {record}: {detail}")]
@@ -78,7 +103,31 @@ pub enum WireError {
     },
 }
 
-/// Schema, reader and writer of one record version, made once.
+impl WireError {
+    /// Whether the same bytes may be readable later: a dead letter would be wrong, waiting is right.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, WireError::Undecided { .. })
+    }
+
+    /// The reason in one word, for headers and counters.
+    pub fn name(&self) -> &'static str {
+        match self {
+            WireError::NullValue => "NullValue",
+            WireError::TooShort { .. } => "TooShort",
+            WireError::WrongMagic { .. } => "WrongMagic",
+            WireError::TooLarge { .. } => "TooLarge",
+            WireError::UnknownSchema { .. } => "UnknownSchema",
+            WireError::ForeignSchema { .. } => "ForeignSchema",
+            WireError::Undecided { .. } => "Undecided",
+            WireError::Malformed { .. } => "Malformed",
+            WireError::TrailingBytes { .. } => "TrailingBytes",
+            WireError::ForeignRecord { .. } => "ForeignRecord",
+            WireError::Unregistered { .. } => "Unregistered",
+        }
+    }
+}
+
+/// Reader and writer of one record version, made once.
 struct Compiled {
     writer: GenericDatumWriter<'static>,
     reader: GenericDatumReader<'static>,
@@ -88,10 +137,7 @@ static COMPILED: LazyLock<HashMap<u32, Compiled>> = LazyLock::new(|| {
     VERSIONS
         .iter()
         .map(|version| {
-            let schema = Schema::parse_str(version.schema)
-                .expect("invariant: a schema in the catalogue parses (tests/fixtures.rs)");
-            // The catalogue lives as long as the process; leaking its schemas gives readers that borrow them.
-            let schema: &'static Schema = Box::leak(Box::new(schema));
+            let schema = version.parsed();
             let broken = "invariant: a schema in the catalogue resolves (tests/fixtures.rs)";
             let writer = GenericDatumWriter::builder(schema).human_readable(false).build().expect(broken);
             let reader = GenericDatumReader::builder(schema).human_readable(false).build().expect(broken);
@@ -131,17 +177,21 @@ impl Codec {
         frame.push(MAGIC);
         frame.extend_from_slice(&id.to_be_bytes());
         encode_body(event, &mut frame)?;
+        if frame.len() > MAX_FRAME {
+            return Err(WireError::TooLarge { len: frame.len() });
+        }
         Ok(frame)
     }
 
     /// The event in a frame.
     pub fn decode(&self, frame: Option<&[u8]>) -> Result<Event, WireError> {
         let (kind, number, body) = self.open(frame)?;
-        decode_body(kind, number, body)
+        decode_body(kind, number, &body)
     }
 
-    /// The record in a frame and its body, without decoding it.
-    pub fn open<'a>(&self, frame: Option<&'a [u8]>) -> Result<(RecordKind, u32, &'a [u8]), WireError> {
+    /// The record in a frame, its number in the catalogue and its body, without decoding it. A body of a version that
+    /// this build does not have is given as the version that it is read as.
+    pub fn open<'a>(&self, frame: Option<&'a [u8]>) -> Result<(RecordKind, u32, Cow<'a, [u8]>), WireError> {
         let frame = frame.ok_or(WireError::NullValue)?;
         let [magic, a, b, c, d, body @ ..] = frame else {
             return Err(WireError::TooShort { len: frame.len() });
@@ -149,9 +199,24 @@ impl Codec {
         if *magic != MAGIC {
             return Err(WireError::WrongMagic { found: *magic });
         }
+        if frame.len() > MAX_FRAME {
+            return Err(WireError::TooLarge { len: frame.len() });
+        }
         let id = u32::from_be_bytes([*a, *b, *c, *d]);
-        let version = self.registry.version_of(id).ok_or(WireError::UnknownSchema { id })?;
-        Ok((version.kind, version.id, body))
+        match self.registry.meaning_of(id) {
+            Ok(Meaning::Ours(version)) => Ok((version.kind, version.id, Cow::Borrowed(body))),
+            Ok(Meaning::Newer(newer)) => {
+                let target = newer.target();
+                let event = decode_body(target.kind, target.id, &newer.translate(body)?)?;
+                // Written once more by ourselves: a translated map comes in any order, an event's in that of its keys.
+                let mut canonical = Vec::with_capacity(body.len());
+                encode_body(&event, &mut canonical)?;
+                Ok((target.kind, target.id, Cow::Owned(canonical)))
+            }
+            Ok(Meaning::Foreign(found)) => Err(WireError::ForeignSchema { id, found }),
+            Ok(Meaning::Unknown) => Err(WireError::UnknownSchema { id }),
+            Err(undecided) => Err(WireError::Undecided { id, detail: undecided.detail }),
+        }
     }
 }
 
@@ -159,9 +224,12 @@ fn encode_body(event: &Event, out: &mut Vec<u8>) -> Result<(), WireError> {
     macro_rules! direct {
         ($body:expr) => {{
             let kind = event.kind();
-            let number =
-                EmbeddedRegistry.id_of(kind).ok_or(WireError::Unregistered { record: kind.name() })?;
-            COMPILED[&number].writer.write_ser(out, $body).map(|_| ()).map_err(|error| malformed(kind, error))
+            let version = newest(kind).ok_or(WireError::Unregistered { record: kind.name() })?;
+            COMPILED[&version.id]
+                .writer
+                .write_ser(out, $body)
+                .map(|_| ())
+                .map_err(|error| malformed(kind, error))
         }};
     }
     use Event::*;

@@ -25,7 +25,7 @@ use gauntlet_domain::market::{Bar, BarBlock, TickBlock};
 use gauntlet_domain::{Event, Price, Quantity, RecordKind, Timestamp};
 
 use crate::codec::{HEADER_LEN, WireError, malformed};
-use crate::registry::{EmbeddedRegistry, Registry};
+use crate::registry::{newest, numbered};
 
 /// Encoders and decoders by schema number.
 pub(crate) struct Columnar {
@@ -41,7 +41,7 @@ impl Columnar {
     /// Appends the body of a block or bar to `out`.
     pub(crate) fn encode(&mut self, event: &Event, out: &mut Vec<u8>) -> Result<(), WireError> {
         let kind = event.kind();
-        let number = EmbeddedRegistry.id_of(kind).ok_or(WireError::Unregistered { record: kind.name() })?;
+        let number = newest(kind).ok_or(WireError::Unregistered { record: kind.name() })?.id;
         let (encoder, schema) = match self.encoders.entry(number) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::hash_map::Entry::Vacant(entry) => {
@@ -116,7 +116,7 @@ fn build_decoder(number: u32) -> Result<Decoder, Box<dyn std::error::Error + Sen
 }
 
 fn schema_text(number: u32) -> &'static str {
-    EmbeddedRegistry.version_of(number).map_or("", |version| version.schema)
+    numbered(number).map_or("", |version| version.schema)
 }
 
 fn text(name: &str) -> Field {

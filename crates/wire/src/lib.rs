@@ -1,6 +1,6 @@
 //! What lies on the log and how: the topic catalogue, Confluent framing, Avro bodies and CloudEvents headers.
 //!
-//! The only user of Avro. Turns events into bytes and back; never does I/O.
+//! The only user of Avro. Turns events into bytes and back; never does I/O. Whoever implements the registry's port may.
 
 /// Topics, who writes them, what they hold.
 pub mod catalogue;
@@ -16,4 +16,4 @@ pub mod registry;
 pub use catalogue::{CATALOGUE, Topic, topic_of};
 pub use codec::{Codec, WireError};
 pub use headers::{Header, envelope_from_headers, headers_from_envelope};
-pub use registry::{EmbeddedRegistry, Registry};
+pub use registry::{EmbeddedRegistry, Meaning, Registry, Undecided};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use gauntlet_search::condition::Condition;
 use gauntlet_search::{Params, Value as SearchValue};
-use gauntlet_views::{Kind, Row, Table, Value, ViewStore, joins, schema};
+use gauntlet_views::{Kind, Row, Table, Value, joins, schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 

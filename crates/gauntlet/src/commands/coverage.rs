@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use gauntlet_config::nearest;
 use gauntlet_domain::{BarSpec, Event, InstrumentId, RecordKind};
-use gauntlet_log::{Record, TopicPartition, partition_for};
+use gauntlet_log::{LogError, Record, TopicPartition, partition_for};
 use gauntlet_runtime::{events, restore};
-use gauntlet_views::{ViewStore, schema};
+use gauntlet_views::schema;
 use gauntlet_wire::headers;
 
 use crate::node::Node;
@@ -35,10 +35,10 @@ pub fn require_bars(node: &Node, instrument: &InstrumentId, spec: BarSpec) -> Re
     require_data(node, instrument)?;
     let mut closed = BTreeSet::new();
     let found = walk(node, "market.bars.v1", instrument, |record| {
-        if let Some(Event::Bar(bar)) = event(node, record) {
+        if let Some(Event::Bar(bar)) = event(node, record)? {
             closed.insert(bar.spec);
         }
-        closed.contains(&spec)
+        Ok(closed.contains(&spec))
     })?;
     if found {
         return Ok(());
@@ -49,13 +49,13 @@ pub fn require_bars(node: &Node, instrument: &InstrumentId, spec: BarSpec) -> Re
         match headers::kind(&record.headers) {
             Some(RecordKind::TickBlock | RecordKind::Quote | RecordKind::Trade) => has_ticks = true,
             Some(RecordKind::InstrumentDefined) => {
-                if let Some(Event::InstrumentDefined(definition)) = event(node, record) {
+                if let Some(Event::InstrumentDefined(definition)) = event(node, record)? {
                     defined = definition.bars;
                 }
             }
             _ => {}
         }
-        false
+        Ok(false)
     })?;
     if has_ticks && defined.contains(&spec) {
         return Ok(());
@@ -77,17 +77,18 @@ fn walk(
     node: &Node,
     topic: &'static str,
     instrument: &InstrumentId,
-    mut is_enough: impl FnMut(&Record) -> bool,
+    mut is_enough: impl FnMut(&Record) -> Result<bool, LogError>,
 ) -> Result<bool, Refusal> {
     let key = instrument.as_str().as_bytes();
     let place = TopicPartition::new(topic, partition_for(key, node.log.partitions(topic)?));
     let (start, end) = node.log.bounds(&place)?;
-    let found =
-        restore::any(&*node.log, &place, start, end, |record| Ok(record.key == key && is_enough(&record)))?;
+    let found = restore::any(&*node.log, &place, start, end, |record| {
+        if record.key == key { is_enough(&record) } else { Ok(false) }
+    })?;
     Ok(found)
 }
 
-/// What a record says; one that cannot be read says nothing, and went to the dead letters of who needs it.
-fn event(node: &Node, record: &Record) -> Option<Event> {
-    events::read(&node.codec, record).ok().map(|recorded| recorded.event)
+/// What a record says; a dead letter says nothing.
+fn event(node: &Node, record: &Record) -> Result<Option<Event>, LogError> {
+    Ok(events::readable(&node.codec, record)?.map(|recorded| recorded.event))
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use gauntlet_domain::ExperimentId;
 use gauntlet_runtime::Running;
-use gauntlet_views::{ViewStore, schema};
+use gauntlet_views::schema;
 use serde_json::{Value as Json, json};
 
 use super::feed::FeedArgs;

@@ -11,7 +11,7 @@ use gauntlet_domain::market::{FeedCompleted, InstrumentDefined, PriceBasis, Tick
 use gauntlet_domain::{BarSpec, Event, InstrumentId};
 use gauntlet_feed::{Block, Format, Options, Source};
 use gauntlet_runtime::Running;
-use gauntlet_views::{Row, ViewStore, schema};
+use gauntlet_views::{Row, schema};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 

@@ -314,10 +314,27 @@ fn compare_heads(
     Ok(())
 }
 
-/// Drops the views and makes them again.
-pub fn rebuild_views(node: &Node) -> Result<Report, Refusal> {
-    node.views.clear()?;
+/// The views alone against the log.
+pub fn verify_views_alone(node: &Node) -> Result<Report, Refusal> {
     node.catch_up()?;
+    let mut problems = Vec::new();
+    let views = verify_views(node, &mut problems)?;
+    let json = json!({ "ok": problems.is_empty(), "views": views, "problems": problems });
+    if problems.is_empty() {
+        return Ok(Report::done(json, format!("{views} views are what the log makes of them")));
+    }
+    Ok(Report::no(json, problems.join("\n")))
+}
+
+/// Makes the views again from the log. Embedded ones are dropped first; on a cluster new tables are filled beside the
+/// old ones and take their place when they have caught up.
+pub fn rebuild_views(node: &Node) -> Result<Report, Refusal> {
+    if node.config.cql.nodes.is_empty() {
+        node.views.clear()?;
+        node.catch_up()?;
+    } else {
+        crate::cluster::rebuild_views(&node.config, |fresh| node.project_into(fresh))?;
+    }
     let rows: u64 = node.views.digest()?.values().map(|digest| digest.rows).sum();
     Ok(Report::done(json!({ "rows": rows }), format!("views made again from the log: {rows} rows")))
 }

@@ -4,7 +4,7 @@ use gauntlet_domain::market::CreateSnapshot;
 use gauntlet_domain::{ContentHash, Event, InstrumentId, Timestamp};
 use gauntlet_lake::verify_snapshot;
 use gauntlet_runtime::Running;
-use gauntlet_views::{Row, ViewStore, schema};
+use gauntlet_views::{Row, schema};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 

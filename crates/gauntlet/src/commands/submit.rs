@@ -8,7 +8,7 @@ use gauntlet_domain::spec::ExperimentSpec;
 use gauntlet_domain::{Event, ExperimentId};
 use gauntlet_experiments::validate;
 use gauntlet_runtime::Running;
-use gauntlet_views::{Row, ViewStore, schema};
+use gauntlet_views::{Row, schema};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! `up`: all processors in one process, with health and commands over HTTP on the loopback interface.
+//! `up` and `run`: processors in one process, with health and commands over HTTP on the loopback interface.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,10 +30,10 @@ struct Shared {
 
 /// Runs until a signal or a failure.
 #[allow(clippy::print_stderr)]
-pub fn up(node: Node, quiet: bool) -> Result<Report, Refusal> {
+pub fn up(node: Node, processors: Vec<&'static str>, quiet: bool) -> Result<Report, Refusal> {
     let node = Arc::new(node);
     let listener = bind(node.config.listen)?;
-    let running = Arc::new(node.start()?);
+    let running = Arc::new(node.start_only(processors)?);
     serve(&node, &running, listener, || {
         if !quiet {
             eprintln!("up: http://{} (Ctrl-C stops)", node.config.listen);

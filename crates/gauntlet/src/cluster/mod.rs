@@ -1,0 +1,13 @@
+//! The services of a cluster behind the ports: Kafka, a schema registry, ScyllaDB or Cassandra.
+//!
+//! A build without the feature `cluster` has none of their clients and says so.
+
+#[cfg(feature = "cluster")]
+mod services;
+#[cfg(not(feature = "cluster"))]
+mod without;
+
+#[cfg(feature = "cluster")]
+pub use services::{Cluster, codec, migrate_views, rebuild_views, register_schemas, views};
+#[cfg(not(feature = "cluster"))]
+pub use without::{Cluster, codec, migrate_views, rebuild_views, register_schemas, views};

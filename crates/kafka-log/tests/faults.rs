@@ -1,0 +1,299 @@
+//! What goes wrong with a broker, and what the port says and does about it.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use gauntlet_kafka_log::{KafkaLog, KafkaSettings, TopicChange};
+use gauntlet_log::{
+    Assignment, Cleanup, Commit, CommitOutcome, EventLog, LogError, Member, NewRecord, Polled, Positions,
+    Record, StateSnapshot, TopicConfig, TopicPartition,
+};
+use gauntlet_servers::Kafka;
+
+const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
+
+fn broker() -> &'static Kafka {
+    static BROKER: OnceLock<Kafka> = OnceLock::new();
+    BROKER.get_or_init(Kafka::start)
+}
+
+fn settings(broker: &Kafka, prefix: &str) -> KafkaSettings {
+    KafkaSettings::new(broker.bootstrap(), format!("{prefix}."))
+}
+
+fn topic(name: &str, partitions: u32, cleanup: Cleanup) -> TopicConfig {
+    TopicConfig { name: name.into(), partitions, cleanup }
+}
+
+fn open(broker: &Kafka, prefix: &str) -> KafkaLog {
+    let log = KafkaLog::connect(settings(broker, prefix), 1).unwrap();
+    log.create_topics(&[topic("in", 1, Cleanup::Keep), topic("out", 1, Cleanup::Keep)]).unwrap();
+    log
+}
+
+fn record(topic: &'static str, value: &str) -> NewRecord {
+    NewRecord {
+        topic: topic.into(),
+        key: b"k".to_vec(),
+        headers: Vec::new(),
+        value: Some(value.as_bytes().to_vec()),
+        timestamp_micros: 1,
+    }
+}
+
+fn member() -> Member {
+    Member {
+        processor: "p".into(),
+        slot: 0,
+        topics: vec!["in".into()],
+        assignment: Assignment::CoPartitioned,
+    }
+}
+
+fn values(records: &[Record]) -> Vec<String> {
+    records
+        .iter()
+        .map(|r| String::from_utf8_lossy(r.value.as_deref().unwrap_or_default()).into_owned())
+        .collect()
+}
+
+fn all(log: &dyn EventLog, topic: &str) -> Vec<Record> {
+    let place = TopicPartition::new(topic, 0);
+    let (start, end) = log.bounds(&place).unwrap();
+    let mut tail = log.tail(&Positions::from([(place, start)])).unwrap();
+    let (mut records, mut next) = (Vec::new(), start);
+    while next < end {
+        records.extend(tail.poll(100, Duration::from_secs(5)).unwrap());
+        next = records.last().map_or(start, |r: &Record| r.offset + 1);
+    }
+    records
+}
+
+/// A processor that copies `in` to `out`, as the runtime drives one: until `count` records are there.
+fn copy_until(log: &dyn EventLog, count: usize) -> usize {
+    let (mut rejoined, began) = (0, Instant::now());
+    'joined: loop {
+        let mut slot = log.join(member()).unwrap();
+        loop {
+            assert!(began.elapsed() < Duration::from_secs(120), "{} of {count}", all(log, "out").len());
+            match slot.poll(10, Duration::from_millis(100)).unwrap() {
+                Polled::Records(records) => {
+                    let outputs = values(&records).iter().map(|value| record("out", value)).collect();
+                    let positions = next(&records);
+                    match slot.commit(Commit { outputs, positions, snapshots: vec![] }).unwrap() {
+                        CommitOutcome::Committed => {}
+                        CommitOutcome::Unknown => {
+                            rejoined += 1;
+                            continue 'joined;
+                        }
+                        CommitOutcome::Fenced => panic!("fenced"),
+                    }
+                }
+                Polled::Idle if all(log, "out").len() >= count => return rejoined,
+                _ => {}
+            }
+        }
+    }
+}
+
+fn next(records: &[Record]) -> Positions {
+    records.iter().map(|r| (r.partition.clone(), r.offset + 1)).collect()
+}
+
+#[test]
+fn no_broker_is_said_soon_and_names_the_setting() {
+    let began = Instant::now();
+    let error = KafkaLog::connect(KafkaSettings::new("127.0.0.1:1", "x."), 1).err().unwrap().to_string();
+    assert!(error.contains("kafka at 127.0.0.1:1 does not answer"), "{error}");
+    assert!(error.contains("check that a broker runs there and kafka.bootstrap"), "{error}");
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+}
+
+#[test]
+fn topics_that_differ_are_named_with_what_they_should_be() {
+    let log = KafkaLog::connect(settings(broker(), "differ"), 1).unwrap();
+    let at = broker().bootstrap();
+    let make = |name: &str, partitions: &str, config: &str| {
+        broker().tool(
+            TOPICS,
+            &[
+                "--bootstrap-server",
+                &at,
+                "--create",
+                "--topic",
+                name,
+                "--partitions",
+                partitions,
+                "--config",
+                config,
+            ],
+        )
+    };
+    make("differ.few", "1", "retention.ms=-1");
+    make("differ.short", "4", "retention.ms=60000");
+    let wanted = |name| [topic(name, 4, Cleanup::Keep)];
+    let error = log.create_topics(&wanted("few")).unwrap_err().to_string();
+    assert!(error.contains("topic few has 1 partitions, the configuration asks for 4"), "{error}");
+    let error = log.create_topics(&wanted("short")).unwrap_err().to_string();
+    for words in ["topic short has ", "it must be"] {
+        assert!(error.contains(words), "{error}");
+    }
+    let error = log.check_topics(&wanted("absent")).unwrap_err().to_string();
+    assert!(error.contains("there is no topic absent: create the topics first"), "{error}");
+    // Planning says the same and changes nothing.
+    let plan = log.plan_topics(&wanted("absent")).unwrap();
+    assert_eq!((plan[0].topic.as_str(), &plan[0].change), ("differ.absent", &TopicChange::Create));
+    assert!(log.check_topics(&wanted("absent")).is_err());
+}
+
+#[test]
+fn history_stays_and_requests_expire_by_the_brokers_clock() {
+    let log = KafkaLog::connect(settings(broker(), "kept"), 1).unwrap();
+    let week = Cleanup::DeleteAfter(Duration::from_secs(7 * 86_400));
+    let topics = [
+        topic("history", 1, Cleanup::Keep),
+        topic("config", 1, Cleanup::Compact),
+        topic("requests", 1, week),
+    ];
+    log.create_topics(&topics).unwrap();
+    let described = broker().tool(TOPICS, &["--bootstrap-server", &broker().bootstrap(), "--describe"]);
+    let of = |name: &str| described.lines().find(|line| line.contains(&format!("Topic: {name}\t"))).unwrap();
+    assert!(of("kept.history").contains("retention.ms=-1"), "{}", of("kept.history"));
+    assert!(of("kept.config").contains("cleanup.policy=compact"), "{}", of("kept.config"));
+    let requests = of("kept.requests");
+    assert!(requests.contains("retention.ms=604800000") && requests.contains("LogAppendTime"), "{requests}");
+    // A record about the year 1970 is not older for that.
+    log.append(vec![record("history", "old")]).unwrap();
+    assert_eq!(values(&all(&log, "history")), ["old"]);
+}
+
+#[test]
+fn a_broker_that_dies_in_the_middle_costs_time_and_no_record() {
+    let mut broker = Kafka::start();
+    let log = open(&broker, "dies");
+    let expected: Vec<String> = (0..60).map(|i| i.to_string()).collect();
+    std::thread::scope(|scope| {
+        let feeder = scope.spawn(|| {
+            for value in &expected {
+                log.append(vec![record("in", value)]).unwrap();
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        });
+        let copier = scope.spawn(|| copy_until(&log, expected.len()));
+        for _ in 0..2 {
+            std::thread::sleep(Duration::from_secs(2));
+            broker.kill();
+            std::thread::sleep(Duration::from_secs(3));
+            broker.start_again();
+        }
+        feeder.join().unwrap();
+        let rejoined = copier.join().unwrap();
+        eprintln!("the copier rejoined {rejoined} times");
+    });
+    // An append whose outcome was unknown is written again: the same value may be there twice, none may be missing, and
+    // what was copied is what was there.
+    let (fed, copied) = (values(&all(&log, "in")), values(&all(&log, "out")));
+    assert_eq!(fed, copied);
+    let mut distinct = fed.clone();
+    distinct.dedup();
+    assert_eq!(distinct, expected);
+    eprintln!("{} raw duplicates", fed.len() - distinct.len());
+}
+
+#[test]
+fn a_broker_that_hangs_for_longer_than_a_transaction_leaves_no_doubt_behind() {
+    let broker = Kafka::start();
+    let log = open(&broker, "hangs");
+    log.append((0..5).map(|i| record("in", &i.to_string())).collect()).unwrap();
+    let mut slot = log.join(member()).unwrap();
+    let records = loop {
+        if let Polled::Records(records) = slot.poll(5, Duration::from_millis(200)).unwrap() {
+            break records;
+        }
+    };
+    let positions = next(&records);
+    let outputs = values(&records).iter().map(|value| record("out", value)).collect();
+    broker.pause();
+    let began = Instant::now();
+    let outcome = slot.commit(Commit { outputs, positions, snapshots: vec![] }).unwrap();
+    assert_eq!(outcome, CommitOutcome::Unknown);
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    broker.resume();
+    drop(slot);
+    // Whatever became of that transaction, each record is copied once.
+    copy_until(&log, 5);
+    assert_eq!(values(&all(&log, "out")), ["0", "1", "2", "3", "4"]);
+}
+
+#[test]
+fn what_a_transaction_wrote_and_did_not_commit_is_shown_to_nobody() {
+    let log = open(broker(), "torn");
+    log.append(vec![record("in", "1")]).unwrap();
+    let mut slot = log.join(member()).unwrap();
+    let records = loop {
+        if let Polled::Records(records) = slot.poll(5, Duration::from_millis(200)).unwrap() {
+            break records;
+        }
+    };
+    // A record that the broker must refuse makes the whole transaction fail, the good one and the positions with it.
+    let large = NewRecord { value: Some(vec![0; 65 << 20]), ..record("out", "") };
+    let commit =
+        Commit { outputs: vec![record("out", "good"), large], positions: next(&records), snapshots: vec![] };
+    let refused = slot.commit(commit);
+    assert!(!matches!(refused, Ok(CommitOutcome::Committed)), "{refused:?}");
+    assert!(all(&log, "out").is_empty());
+    assert_eq!(log.committed("p").unwrap(), Positions::new());
+    drop(slot);
+    copy_until(&log, 1);
+    assert_eq!(values(&all(&log, "out")), ["1"]);
+}
+
+#[test]
+fn input_that_retention_removed_stops_a_slot_loudly() {
+    let log = open(broker(), "retained");
+    log.append((0..10).map(|i| record("in", &i.to_string())).collect()).unwrap();
+    log.trim(&TopicPartition::new("in", 0), 4).unwrap();
+    let mut slot = log.join(member()).unwrap();
+    let error = loop {
+        match slot.poll(5, Duration::from_millis(200)) {
+            Ok(Polled::Records(records)) => panic!("read {:?}", values(&records)),
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, LogError::OutOfRange { start: 4, asked: 0, .. }), "{error}");
+}
+
+#[test]
+fn a_snapshot_of_state_survives_and_can_be_deleted() {
+    let log = open(broker(), "state");
+    log.append(vec![record("in", "1")]).unwrap();
+    let mut slot = log.join(member()).unwrap();
+    let records = loop {
+        if let Polled::Records(records) = slot.poll(5, Duration::from_millis(200)).unwrap() {
+            break records;
+        }
+    };
+    let snapshot = |bytes: Vec<u8>| StateSnapshot { version: "7".into(), positions: next(&records), bytes };
+    for size in [3, 5 << 20] {
+        let commit = Commit { snapshots: vec![(0, snapshot(vec![1; size]))], ..Commit::default() };
+        assert_eq!(slot.commit(commit).unwrap(), CommitOutcome::Committed);
+        // From the beginning, by somebody who has seen nothing yet.
+        let fresh = KafkaLog::connect(settings(broker(), "state"), 1).unwrap();
+        assert_eq!(fresh.snapshot("p", 0).unwrap(), Some(snapshot(vec![1; size])));
+        assert_eq!(fresh.snapshot("p", 1).unwrap(), None);
+    }
+    log.delete_snapshots().unwrap();
+    assert_eq!(log.snapshot("p", 0).unwrap(), None);
+}
+
+/// As our consumers see records of people who write with other clients.
+#[test]
+fn a_foreign_record_without_key_headers_or_value_is_a_record() {
+    let log = open(broker(), "foreign");
+    let foreign = NewRecord { key: Vec::new(), value: None, ..record("in", "") };
+    log.append(vec![foreign]).unwrap();
+    let read = all(&log, "in");
+    assert_eq!((read.len(), read[0].key.as_slice(), &read[0].value), (1, b"".as_slice(), &None));
+}

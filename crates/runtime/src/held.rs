@@ -1,0 +1,134 @@
+//! Records that cannot be read yet: the registry cannot say now what their schema's number stands for.
+//!
+//! The partition of such a record pauses: it and what follows it wait here, in order, and are tried again after 200 ms,
+//! then after ever longer up to 5 s; positions do not move over them and nothing becomes a dead letter. Other partitions
+//! go on. What waits is bounded by a batch: beyond that the whole slot pauses, and polls with room for no record, which
+//! keeps its membership and its ear for reassignments.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use gauntlet_domain::Recorded;
+use gauntlet_log::{LogError, Polled, Record, Slot, TopicPartition};
+use gauntlet_wire::{Codec, WireError};
+
+use crate::events;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Between two polls with room for no record.
+const HEARING: Duration = Duration::from_secs(1);
+
+/// Pauses that grow.
+pub(crate) struct Pauses(Duration);
+
+impl Pauses {
+    pub(crate) fn new() -> Pauses {
+        Pauses(FIRST_PAUSE)
+    }
+
+    /// The pause before the next attempt.
+    pub(crate) fn next(&mut self) -> Duration {
+        let pause = self.0;
+        self.0 = (pause * 2).min(LONGEST_PAUSE);
+        pause
+    }
+}
+
+/// What waits in one slot.
+pub(crate) struct Held {
+    processor: &'static str,
+    /// In the order in which they were read.
+    records: Vec<Record>,
+    partitions: BTreeSet<TopicPartition>,
+    pauses: Pauses,
+    /// When they are tried again; `None` while they are, and when there are none.
+    retry_at: Option<Instant>,
+    /// When the last poll with room for no record was.
+    heard_at: Option<Instant>,
+}
+
+impl Held {
+    pub(crate) fn new(processor: &'static str) -> Held {
+        let (records, partitions) = (Vec::new(), BTreeSet::new());
+        Held { processor, records, partitions, pauses: Pauses::new(), retry_at: None, heard_at: None }
+    }
+
+    /// The event in a record, or why it will never be one; `None` when the record waits here now.
+    pub(crate) fn read(&mut self, codec: &Codec, record: &Record) -> Option<Result<Recorded, WireError>> {
+        if self.partitions.contains(&record.partition) {
+            self.records.push(record.clone());
+            return None;
+        }
+        match events::read(codec, record) {
+            Err(error) if error.is_transient() => {
+                self.hold(record, &error);
+                None
+            }
+            answer => {
+                if self.records.is_empty() {
+                    self.pauses = Pauses::new();
+                }
+                Some(answer)
+            }
+        }
+    }
+
+    fn hold(&mut self, record: &Record, error: &WireError) {
+        let (partition, offset) = (&record.partition, record.offset);
+        let processor = self.processor;
+        tracing::warn!(processor, %partition, offset, %error, "partition pauses, the record will be tried again");
+        self.partitions.insert(partition.clone());
+        self.records.push(record.clone());
+        if self.retry_at.is_none() {
+            self.retry_at = Some(Instant::now() + self.pauses.next());
+        }
+    }
+
+    /// Everything that waits, when it is time to try it again.
+    pub(crate) fn take_due(&mut self) -> Option<Vec<Record>> {
+        if self.retry_at? > Instant::now() {
+            return None;
+        }
+        self.retry_at = None;
+        self.partitions.clear();
+        Some(std::mem::take(&mut self.records))
+    }
+
+    /// Records that wait.
+    pub(crate) fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Partitions that belong to somebody else now.
+    pub(crate) fn forget(&mut self, partitions: &[TopicPartition]) {
+        self.records.retain(|record| !partitions.contains(&record.partition));
+        self.partitions.retain(|partition| !partitions.contains(partition));
+    }
+
+    /// How long to wait for records: no longer than until the next attempt.
+    pub(crate) fn wait(&self, timeout: Duration) -> Duration {
+        let until = self.retry_at.map(|at| at.saturating_duration_since(Instant::now()));
+        until.map_or(timeout, |until| until.min(timeout))
+    }
+
+    /// Polls. With room for no record that is done once a second only, to stay a member and hear of reassignments: an
+    /// adapter may be unable to do it without taking a record in.
+    pub(crate) fn poll(
+        &mut self,
+        port: &mut dyn Slot,
+        room: usize,
+        timeout: Duration,
+    ) -> Result<Polled, LogError> {
+        let timeout = self.wait(timeout);
+        if room > 0 {
+            return port.poll(room, timeout);
+        }
+        std::thread::sleep(timeout);
+        if self.heard_at.is_some_and(|at| at.elapsed() < HEARING) {
+            return Ok(Polled::Idle);
+        }
+        self.heard_at = Some(Instant::now());
+        port.poll(0, Duration::ZERO)
+    }
+}
