@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use gauntlet_servers::{Cassandra, Kafka, RegistryStorage, SchemaRegistry};
-use gauntlet_tests::{Digest, Dir, Started, gauntlet, recorded};
+use gauntlet_tests::{Digest, Dir, Random, Started, gauntlet, recorded};
 
 /// The three servers, started once for all tests of this file; they end with the process.
 struct Servers {
@@ -17,44 +17,61 @@ struct Servers {
 
 fn servers() -> &'static Servers {
     static SERVERS: OnceLock<Servers> = OnceLock::new();
-    SERVERS.get_or_init(|| {
+    SERVERS.get_or_init(Servers::start)
+}
+
+impl Servers {
+    fn start() -> Servers {
         std::thread::scope(|scope| {
-            let cassandra = scope.spawn(Cassandra::start);
+            // What one node has acknowledged must survive its being killed.
+            let durable = |config: String| {
+                config.replace(
+                    "commitlog_sync: periodic\ncommitlog_sync_period: 10000ms",
+                    "commitlog_sync: batch",
+                )
+            };
+            let cassandra = scope.spawn(move || Cassandra::start_with(durable));
             let kafka = Kafka::start();
             let registry = SchemaRegistry::start(RegistryStorage::Kafka(kafka.bootstrap()));
             Servers { kafka, registry, cassandra: cassandra.join().unwrap() }
         })
-    })
+    }
+
+    /// How the configuration names them.
+    fn environment(&self) -> Vec<(String, String)> {
+        let pair = |name: &str, value: String| (name.to_owned(), value);
+        vec![
+            pair("GAUNTLET_KAFKA__BOOTSTRAP_SERVERS", self.kafka.bootstrap()),
+            pair("GAUNTLET_REGISTRY__URL", self.registry.url()),
+            pair("GAUNTLET_CQL__NODES", self.cassandra.contact_point()),
+        ]
+    }
 }
 
 /// An installation of its own on the servers: a prefix and a keyspace.
 struct Installation {
-    name: &'static str,
-    partitions: u32,
+    environment: Vec<(String, String)>,
     dir: Dir,
 }
 
 impl Installation {
     /// With topics, schemas and tables made by the commands that an operator uses.
-    fn new(name: &'static str, partitions: u32) -> Installation {
-        let installation = Installation { name, partitions, dir: Dir::new() };
-        installation.command(&["topics", "apply"]).ok();
-        installation.command(&["schemas", "register"]).ok();
-        installation.command(&["views", "migrate"]).ok();
+    fn new(servers: &Servers, name: &str, partitions: u32) -> Installation {
+        let mut environment = servers.environment();
+        let mut put = |name: &str, value: String| environment.push((name.to_owned(), value));
+        put("GAUNTLET_CQL__KEYSPACE", name.to_owned());
+        put("GAUNTLET_TOPICS__PREFIX", format!("{name}."));
+        put("GAUNTLET_TOPICS__PARTITIONS", partitions.to_string());
+        let installation = Installation { environment, dir: Dir::new() };
+        for set_up in [["topics", "apply"], ["schemas", "register"], ["views", "migrate"]] {
+            installation.command(&set_up).ok();
+        }
         installation
     }
 
     fn command(&self, args: &[&str]) -> gauntlet_tests::Command {
-        let servers = servers();
-        gauntlet(["--profile", "cluster"].iter().chain(args))
-            .on(&self.dir)
-            .env("GAUNTLET_KAFKA__BOOTSTRAP_SERVERS", &servers.kafka.bootstrap())
-            .env("GAUNTLET_REGISTRY__URL", &servers.registry.url())
-            .env("GAUNTLET_CQL__NODES", &servers.cassandra.contact_point())
-            .env("GAUNTLET_CQL__KEYSPACE", self.name)
-            .env("GAUNTLET_TOPICS__PREFIX", &format!("{}.", self.name))
-            .env("GAUNTLET_TOPICS__PARTITIONS", &self.partitions.to_string())
-            .env("GAUNTLET_KAFKA__PATIENCE_SECONDS", "60")
+        let command = gauntlet(["--profile", "cluster"].iter().chain(args)).on(&self.dir);
+        self.environment.iter().fold(command, |command, (name, value)| command.env(name, value))
     }
 
     fn digest(&self) -> Digest {
@@ -63,17 +80,18 @@ impl Installation {
 
     /// Processes that share the work, each with a number of its own.
     fn run_all(&self, count: usize) -> Vec<Started> {
-        let start = |instance: usize| {
-            let instance = instance.to_string();
-            self.command(&["run", "all", "--listen", "127.0.0.1:0", "--instance", &instance]).start()
-        };
-        (0..count).map(start).collect()
+        (0..count).map(|instance| self.run_one(instance)).collect()
+    }
+
+    fn run_one(&self, instance: usize) -> Started {
+        let instance = instance.to_string();
+        self.command(&["run", "all", "--listen", "127.0.0.1:0", "--instance", &instance]).start()
     }
 }
 
 #[test]
 fn the_demo_on_a_cluster_comes_to_the_recorded_digest() {
-    let one = Installation::new("one", 1);
+    let one = Installation::new(servers(), "one", 1);
     one.command(&["demo", "--no-serve"]).ok();
     one.digest().assert_equals(&recorded(), "one process, one partition");
     assert_eq!(one.command(&["replay", "--all"]).ok()["identical"], true);
@@ -82,7 +100,7 @@ fn the_demo_on_a_cluster_comes_to_the_recorded_digest() {
 
 #[test]
 fn three_processes_share_four_partitions_and_come_to_the_recorded_digest() {
-    let four = Installation::new("four", 4);
+    let four = Installation::new(servers(), "four", 4);
     let mut processes = four.run_all(3);
     four.command(&["demo", "--no-serve"]).ok();
     four.digest().assert_equals(&recorded(), "three processes, four partitions");
@@ -101,7 +119,7 @@ fn three_processes_share_four_partitions_and_come_to_the_recorded_digest() {
 
 #[test]
 fn of_two_processes_with_one_number_exactly_one_goes_on() {
-    let twice = Installation::new("twice", 1);
+    let twice = Installation::new(servers(), "twice", 1);
     let run = || twice.command(&["run", "market-data", "--listen", "127.0.0.1:0", "--instance", "7"]).start();
     let mut old = run();
     std::thread::sleep(Duration::from_secs(4));
@@ -118,4 +136,96 @@ fn of_two_processes_with_one_number_exactly_one_goes_on() {
     assert!(left.stderr.contains("market-data slot 7 was taken over by another member"), "{left}");
     new.signal("TERM");
     assert_eq!(new.wait().code, Some(0));
+}
+
+/// Everything fails while the demo runs: processes are killed and started again, brokers, registry and store go away
+/// and come back, one process stands still for longer than its session. What it comes to is the recorded digest.
+///
+/// `GAUNTLET_FAULTS=full` does it as often as a release asks for.
+#[test]
+fn kills_and_outages_cost_time_and_nothing_else() {
+    let full = std::env::var_os("GAUNTLET_FAULTS").is_some_and(|wanted| wanted == "full");
+    let (kills, broker, others) = if full { (50, 5, 3) } else { (8, 1, 1) };
+    let mut servers = Servers::start();
+    let mut faulty = Installation::new(&servers, "faulty", 4);
+    // Many small transactions: there is always one to break.
+    for (name, size) in [("BATCH_RECORDS", "10"), ("WORKER_QUEUE", "8"), ("PROJECTOR_BATCH", "200")] {
+        faulty.environment.push((format!("GAUNTLET_RUNTIME__{name}"), size.to_owned()));
+    }
+    let mut processes = faulty.run_all(3);
+    let mut random = Random::seeded(20_141_124);
+    let mut demo = faulty.command(&["demo", "--no-serve"]).start();
+    let mut plan: Vec<&str> = std::iter::repeat_n("kill", kills)
+        .chain(std::iter::repeat_n("broker", broker))
+        .chain(std::iter::repeat_n("registry", others))
+        .chain(std::iter::repeat_n("store", others))
+        .chain(["standstill"])
+        .collect();
+    for last in (1..plan.len()).rev() {
+        plan.swap(last, random.between(0, last as u64 + 1) as usize);
+    }
+    let mut reruns = 0;
+    for fault in &plan {
+        std::thread::sleep(Duration::from_millis(random.between(300, 2_500)));
+        let outage = Duration::from_secs(random.between(10, if full { 30 } else { 12 }));
+        let victim = random.between(0, 3) as usize;
+        match *fault {
+            "kill" => {
+                let old = std::mem::replace(&mut processes[victim], faulty.run_one(victim));
+                // The new one may already be there when the old one dies: it fences it or finds it gone.
+                old.kill();
+            }
+            "broker" => {
+                servers.kafka.kill();
+                std::thread::sleep(Duration::from_secs(5));
+                servers.kafka.start_again();
+            }
+            "registry" => {
+                servers.registry.kill();
+                std::thread::sleep(outage);
+                servers.registry.start_again();
+            }
+            "store" => {
+                servers.cassandra.kill();
+                std::thread::sleep(outage);
+                servers.cassandra.start_again();
+            }
+            _ => {
+                let pid = processes[victim].pid().to_string();
+                let send = |signal: &str| {
+                    std::process::Command::new("kill").args(["-s", signal, &pid]).status().unwrap();
+                };
+                send("STOP");
+                std::thread::sleep(Duration::from_secs(30));
+                send("CONT");
+            }
+        }
+        // What ends by itself is started again, as an operator's supervisor does.
+        for (instance, process) in processes.iter_mut().enumerate() {
+            if process.has_ended() {
+                let ended = std::mem::replace(process, faulty.run_one(instance)).wait();
+                eprintln!(
+                    "after {fault}: process {instance} had ended: {}",
+                    ended.stderr.lines().last().unwrap_or_default()
+                );
+            }
+        }
+        if demo.has_ended() {
+            let ended = std::mem::replace(&mut demo, faulty.command(&["demo", "--no-serve"]).start()).wait();
+            eprintln!(
+                "after {fault}: the demo had ended with {:?}: {}",
+                ended.code,
+                ended.stderr.lines().last().unwrap_or_default()
+            );
+            reruns += 1;
+        }
+    }
+    drop(demo);
+    // An interrupted demo goes on where it was; everything that it acknowledged is there.
+    faulty.command(&["demo", "--no-serve"]).ok();
+    let json = faulty.command(&["digest"]).ok();
+    Digest::of(&json).assert_equals(&recorded(), "after kills and outages");
+    let duplicates: u64 =
+        json["topics"].as_object().unwrap().values().map(|topic| topic["duplicates"].as_u64().unwrap()).sum();
+    eprintln!("{} faults, the demo was started {reruns} times more, {duplicates} raw duplicates", plan.len());
 }

@@ -9,6 +9,7 @@ use gauntlet_log::{
     EventLog, LogError, Member, NewRecord, Positions, Slot, StateSnapshot, Tail, TopicConfig, TopicPartition,
 };
 use rdkafka::consumer::Consumer as _;
+use rdkafka::error::KafkaError;
 
 use crate::clients::{self, Consumer, Producer};
 use crate::ends::Ends;
@@ -89,10 +90,8 @@ impl KafkaLog {
     pub fn has_members(&self, processor: &str) -> Result<bool, LogError> {
         let group = self.cluster.settings.prefixed(processor);
         let asker = &self.cluster.asker;
-        let complaints = asker.context().complaints();
-        let list = patiently(&self.cluster.settings, complaints, "asking for a group", |time| {
-            asker.fetch_group_list(Some(&group), time)
-        })?;
+        let list =
+            self.cluster.ask("asking for a group", |time| asker.fetch_group_list(Some(&group), time))?;
         Ok(list.groups().iter().any(|found| found.name() == group && !found.members().is_empty()))
     }
 
@@ -118,10 +117,7 @@ impl Cluster {
 
     /// Partitions of every topic with our prefix, fresh from the broker.
     pub(crate) fn all_partitions(&self) -> Result<BTreeMap<String, u32>, LogError> {
-        let complaints = self.asker.context().complaints();
-        let metadata = patiently(&self.settings, complaints, "asking for topics", |time| {
-            self.asker.fetch_metadata(None, time)
-        })?;
+        let metadata = self.ask("asking for topics", |time| self.asker.fetch_metadata(None, time))?;
         let ours = metadata.topics().iter().filter(|topic| topic.name().starts_with(&self.settings.prefix));
         let all: BTreeMap<String, u32> = ours
             .filter(|topic| topic.error().is_none() && !topic.partitions().is_empty())
@@ -130,6 +126,15 @@ impl Cluster {
         let mut known = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
         known.extend(all.iter().map(|(name, partitions)| (name.clone(), *partitions)));
         Ok(all)
+    }
+
+    /// Asks until there is an answer, a refusal, or no patience left.
+    pub(crate) fn ask<T>(
+        &self,
+        what: &str,
+        call: impl FnMut(Duration) -> Result<T, KafkaError>,
+    ) -> Result<T, LogError> {
+        patiently(&self.settings, self.asker.context().complaints(), what, call)
     }
 
     /// All partitions that a member reads as one task, if the first one is its own; none if it stands by.
@@ -156,10 +161,7 @@ impl Cluster {
     pub(crate) fn wait_for_topics(&self, names: &[&str]) -> Result<(), LogError> {
         let until = Instant::now() + Duration::from_secs(30);
         loop {
-            let complaints = self.asker.context().complaints();
-            let metadata = patiently(&self.settings, complaints, "asking for topics", |time| {
-                self.asker.fetch_metadata(None, time)
-            })?;
+            let metadata = self.ask("asking for topics", |time| self.asker.fetch_metadata(None, time))?;
             let is_led = |name: &str| {
                 metadata.topics().iter().any(|topic| {
                     topic.name() == name
@@ -267,7 +269,7 @@ impl Cluster {
 }
 
 /// Whether writing the same records again must fail again.
-fn is_hopeless(error: &rdkafka::error::KafkaError) -> bool {
+fn is_hopeless(error: &KafkaError) -> bool {
     use rdkafka::error::RDKafkaErrorCode::*;
     crate::errors::code(error).is_some_and(|code| {
         matches!(

@@ -103,10 +103,14 @@ pub(crate) fn plan(cluster: &Cluster, topics: &[TopicConfig]) -> Result<Vec<Topi
     for some in present.chunks(AT_ONCE) {
         let names: Vec<ResourceSpecifier<'_>> =
             some.iter().map(|i| ResourceSpecifier::Topic(&plans[*i].topic)).collect();
-        let failed = |error: KafkaError| refused(&cluster.settings, "reading settings of topics", &error);
-        let answers = block_on(admin.describe_configs(&names, &options())).map_err(failed)?;
-        for (i, answer) in some.iter().zip(answers) {
-            let found = answer.map_err(|code| failed(KafkaError::AdminOp(code)))?;
+        let answers = cluster.ask("reading settings of topics", |time| {
+            let answers = block_on(admin.describe_configs(&names, &options(time)))?;
+            answers
+                .into_iter()
+                .map(|answer| answer.map_err(KafkaError::AdminOp))
+                .collect::<Result<Vec<_>, _>>()
+        })?;
+        for (i, found) in some.iter().zip(answers) {
             let plan = &mut plans[*i];
             let differs = plan.settings.iter().find_map(|(name, wanted)| {
                 let value = found.get(name).and_then(|entry| entry.value.clone()).unwrap_or_default();
@@ -142,8 +146,9 @@ pub(crate) fn apply(
             plan.settings.iter().fold(topic, |topic, (name, value)| topic.set(name, value))
         })
         .collect();
-    let failed = |error: KafkaError| refused(&cluster.settings, "creating topics", &error);
-    let answers = block_on(admin(cluster)?.create_topics(&new, &options())).map_err(failed)?;
+    let admin = admin(cluster)?;
+    let answers =
+        cluster.ask("creating topics", |time| block_on(admin.create_topics(&new, &options(time))))?;
     for answer in answers {
         match answer {
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
@@ -196,8 +201,11 @@ pub(crate) fn delete_records(
 ) -> Result<(), LogError> {
     let failed = |error: KafkaError| refused(&cluster.settings, "removing records", &error);
     let list = crate::clients::at_offsets([(topic, partition, before)]).map_err(failed)?;
-    let answer = block_on(admin(cluster)?.delete_records(&list, &options())).map_err(failed)?;
-    answer.elements().iter().try_for_each(|element| element.error()).map_err(failed)
+    let admin = admin(cluster)?;
+    cluster.ask("removing records", |time| {
+        let answer = block_on(admin.delete_records(&list, &options(time)))?;
+        answer.elements().iter().try_for_each(|element| element.error())
+    })
 }
 
 fn admin(cluster: &Cluster) -> Result<AdminClient<DefaultClientContext>, LogError> {
@@ -205,7 +213,6 @@ fn admin(cluster: &Cluster) -> Result<AdminClient<DefaultClientContext>, LogErro
         .map_err(|error| refused(&cluster.settings, "opening an admin client", &error))
 }
 
-fn options() -> AdminOptions {
-    let time = Some(Duration::from_secs(15));
-    AdminOptions::new().request_timeout(time).operation_timeout(time)
+fn options(time: Duration) -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(time)).operation_timeout(Some(time))
 }

@@ -36,7 +36,12 @@ pub fn digest(node: &Node) -> Result<Report, Refusal> {
     let all = digest::combine(parts.chain(view_hashes.iter().map(|(name, hash)| (*name, hash))));
     let topics_json: BTreeMap<&str, Json> = topics
         .iter()
-        .map(|(name, digest)| (name.as_str(), json!({ "events": digest.events, "sha256": digest.sha256 })))
+        .map(|(name, digest)| {
+            (
+                name.as_str(),
+                json!({ "events": digest.events, "duplicates": digest.duplicates, "sha256": digest.sha256 }),
+            )
+        })
         .collect();
     let views_json: BTreeMap<&str, Json> = views
         .iter()
