@@ -297,3 +297,52 @@ fn a_foreign_record_without_key_headers_or_value_is_a_record() {
     let read = all(&log, "in");
     assert_eq!((read.len(), read[0].key.as_slice(), &read[0].value), (1, b"".as_slice(), &None));
 }
+
+#[test]
+fn tls_and_passwords_work_and_what_is_wrong_with_them_is_said_without_the_password() {
+    let broker = Kafka::start_secured("quant", "hush-hush");
+    let (bootstrap, certificate) = broker.secured();
+    let with = |pairs: &[(&str, &str)]| {
+        let mut settings = KafkaSettings::new(bootstrap.clone(), "secured.");
+        for (property, value) in pairs {
+            settings.properties.insert((*property).into(), (*value).into());
+        }
+        settings
+    };
+    let ca = certificate.to_str().unwrap();
+    let right = [
+        ("security.protocol", "sasl_ssl"),
+        ("sasl.mechanism", "SCRAM-SHA-512"),
+        ("sasl.username", "quant"),
+        ("sasl.password", "hush-hush"),
+        ("ssl.ca.location", ca),
+    ];
+    let log = KafkaLog::connect(with(&right), 1).unwrap();
+    log.create_topics(&[topic("in", 1, Cleanup::Keep), topic("out", 1, Cleanup::Keep)]).unwrap();
+    log.append(vec![record("in", "1")]).unwrap();
+    assert_eq!(copy_until(&log, 1), 0);
+
+    let refused = |changed: (&str, &str)| {
+        let mut pairs = right.to_vec();
+        pairs.retain(|(property, _)| *property != changed.0);
+        pairs.push(changed);
+        KafkaLog::connect(with(&pairs), 1).err().unwrap().to_string()
+    };
+    let error = refused(("sasl.password", "another-word"));
+    assert!(
+        error.contains("uthentication") && error.contains("check sasl.username, sasl.password"),
+        "{error}"
+    );
+    assert!(!error.contains("another-word") && !error.contains("hush-hush"), "{error}");
+    // Without the file the certificate's issuer is nobody that this machine knows.
+    let error = refused(("ssl.ca.location", "/etc/hostname"));
+    assert!(error.contains("ssl.ca.location"), "{error}");
+    let others = Kafka::start_secured("quant", "hush-hush");
+    let error = refused(("ssl.ca.location", others.secured().1.to_str().unwrap()));
+    assert!(
+        error.to_lowercase().contains("ssl") && error.contains("check security.protocol and ssl.ca.location"),
+        "{error}"
+    );
+    let error = refused(("security.protocol", "plaintext"));
+    assert!(error.contains("does not answer"), "{error}");
+}

@@ -75,7 +75,9 @@ fn cache() -> PathBuf {
     if let Some(folder) = std::env::var_os("GAUNTLET_SERVERS_CACHE") {
         return folder.into();
     }
-    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/tmp".into())).join(".cache");
+    let home = || {
+        PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| std::env::temp_dir().into())).join(".cache")
+    };
     let caches = std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from);
     caches.join("gauntlet/servers")
 }

@@ -1,6 +1,7 @@
 //! One Kafka node: broker and controller in one process, without ZooKeeper.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -19,28 +20,88 @@ pub struct Kafka {
     server: Option<Server>,
     folder: TempDir,
     port: u16,
+    /// Port of the listener with TLS and passwords, and its certificate.
+    secured: Option<(u16, PathBuf)>,
 }
 
 impl Kafka {
     /// Starts a broker and waits until it is ready.
     pub fn start() -> Kafka {
-        Kafka::start_with(|_| String::new())
+        Kafka::start_with("")
     }
 
-    /// Starts a broker with more properties, such as a listener with TLS; they are given a free port.
-    pub fn start_with(more: impl FnOnce(u16) -> String) -> Kafka {
+    /// Starts a broker with a second listener that asks for TLS, a user (SCRAM-SHA-512) and a password.
+    pub fn start_secured(user: &str, password: &str) -> Kafka {
         let folder = tempfile::Builder::new().prefix("gauntlet-kafka-").tempdir().unwrap();
+        let store = folder.path().join("broker.p12").display().to_string();
+        let keytool = |args: &[&str]| {
+            let run = Command::new("keytool")
+                .args(args)
+                .args(["-keystore", &store, "-storepass", "changeit"])
+                .output();
+            let run = run.unwrap_or_else(|error| panic!("keytool cannot be run: {error}"));
+            assert!(run.status.success(), "keytool: {}", String::from_utf8_lossy(&run.stdout));
+        };
+        keytool(&[
+            "-genkeypair",
+            "-alias",
+            "broker",
+            "-keyalg",
+            "RSA",
+            "-storetype",
+            "PKCS12",
+            "-dname",
+            "CN=localhost",
+            "-ext",
+            "SAN=ip:127.0.0.1,dns:localhost",
+            "-validity",
+            "30",
+        ]);
+        let certificate = folder.path().join("ca.pem").display().to_string();
+        keytool(&["-exportcert", "-rfc", "-alias", "broker", "-file", &certificate]);
+        let secured = free_port();
+        let more = move |port: u16, controller: u16| {
+            format!(
+                "listeners=PLAINTEXT://127.0.0.1:{port},SASL_SSL://127.0.0.1:{secured},CONTROLLER://127.0.0.1:{controller}\n\
+                 advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL_SSL://127.0.0.1:{secured}\n\
+                 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL\n\
+                 sasl.enabled.mechanisms=SCRAM-SHA-512\n\
+                 listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;\nssl.keystore.location={store}\nssl.keystore.password=changeit\n\
+                 ssl.keystore.type=PKCS12\n"
+            )
+        };
+        let mut kafka = Kafka::start_in(
+            folder,
+            more,
+            &["--add-scram", &format!("SCRAM-SHA-512=[name={user},password={password}]")],
+        );
+        kafka.secured = Some((secured, certificate.into()));
+        kafka
+    }
+
+    /// Starts a broker with more properties.
+    pub fn start_with(more: &str) -> Kafka {
+        let folder = tempfile::Builder::new().prefix("gauntlet-kafka-").tempdir().unwrap();
+        Kafka::start_in(folder, |_, _| more.to_owned(), &[])
+    }
+
+    /// Properties come last, so that they win; they are given the ports. Formatting is given more arguments.
+    fn start_in(folder: TempDir, more: impl FnOnce(u16, u16) -> String, format: &[&str]) -> Kafka {
         let (port, controller) = (free_port(), free_port());
         let properties = PROPERTIES
             .replace("@DATA@", &folder.path().join("data").display().to_string())
             .replace("@PORT@", &port.to_string())
             .replace("@CONTROLLER@", &controller.to_string());
-        fs::write(folder.path().join("server.properties"), format!("{properties}\n{}\n", more(free_port())))
-            .unwrap();
+        fs::write(
+            folder.path().join("server.properties"),
+            format!("{properties}\n{}\n", more(port, controller)),
+        )
+        .unwrap();
         fs::write(folder.path().join("log4j2.xml"), LOGGING).unwrap();
-        let mut kafka = Kafka { server: None, folder, port };
-        let format =
-            kafka.java(&["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", &kafka.properties()]);
+        let mut kafka = Kafka { server: None, folder, port, secured: None };
+        let properties = kafka.properties();
+        let words = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", &properties];
+        let format = kafka.java(&[&words[..], format].concat());
         let run = Command::new(&format[0]).args(&format[1..]).output();
         let run = run
             .unwrap_or_else(|error| panic!("java cannot be run: {error}; install openjdk-17-jre-headless"));
@@ -76,6 +137,12 @@ impl Kafka {
     /// `host:port` for clients.
     pub fn bootstrap(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// `host:port` of the listener that asks for TLS and a password, and the file with its certificate.
+    pub fn secured(&self) -> (String, &Path) {
+        let (port, certificate) = self.secured.as_ref().expect("started with start_secured");
+        (format!("127.0.0.1:{port}"), certificate)
     }
 
     /// Runs one of Kafka's own tools, such as `org.apache.kafka.tools.TopicCommand`, and gives its output.

@@ -59,10 +59,13 @@ impl Server {
             }
             let gone = !Path::new("/proc").join(&self.pid).exists();
             if gone || Instant::now() > until {
-                let end: Vec<&str> = text.lines().rev().take(40).collect();
-                let end: Vec<&str> = end.into_iter().rev().collect();
+                let telling = |line: &&str| {
+                    ["ERROR", "FATAL", "Caused by", "Exception:"].iter().any(|w| line.contains(w))
+                };
+                let mut lines: Vec<&str> = text.lines().filter(telling).take(20).collect();
+                lines.extend(text.lines().skip(text.lines().count().saturating_sub(10)));
                 let why = if gone { "ended" } else { "is not ready" };
-                panic!("{what} {why}: {}", end.join("\n"));
+                panic!("{what} {why}: {}", lines.join("\n"));
             }
             std::thread::sleep(Duration::from_millis(50));
         }
