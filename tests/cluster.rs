@@ -5,8 +5,10 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use gauntlet_kafka_log::{KafkaLog, KafkaSettings};
+use gauntlet_log::{EventLog, NewRecord, Positions, Record, TopicPartition};
 use gauntlet_servers::{Cassandra, Kafka, RegistryStorage, SchemaRegistry};
-use gauntlet_tests::{Digest, Dir, Random, Started, gauntlet, recorded};
+use gauntlet_tests::{Digest, Dir, Random, Started, bundled, gauntlet, recorded};
 
 /// The three servers, started once for all tests of this file; they end with the process.
 struct Servers {
@@ -136,6 +138,80 @@ fn of_two_processes_with_one_number_exactly_one_goes_on() {
     assert!(left.stderr.contains("market-data slot 7 was taken over by another member"), "{left}");
     new.signal("TERM");
     assert_eq!(new.wait().code, Some(0));
+}
+
+/// Records that no client of ours writes go to the dead letters, with the reason, and disturb no neighbour.
+#[test]
+fn poison_on_a_topic_goes_to_the_dead_letters_and_its_neighbours_go_on() {
+    let poisoned = Installation::new(servers(), "poisoned", 1);
+    let hours = bundled("xauusd_oanda_hour_20060320_20140501.zip");
+    let feed = ["feed", hours.to_str().unwrap(), "--instrument", "XAUUSD", "--venue", "OANDA"];
+    poisoned.command(&feed).ok();
+    let create = |to: &str| {
+        let from_to = ["--bars", "time:1h", "--from", "2011-01-01", "--to", to];
+        poisoned.command(&[&["snapshot", "create", "--instrument", "XAUUSD"][..], &from_to].concat()).ok()
+    };
+    create("2012-01-01");
+    let log = KafkaLog::connect(KafkaSettings::new(servers().kafka.bootstrap(), "poisoned."), 1).unwrap();
+    let good = read(&log, "data.commands.v1").remove(0);
+    let foreign = read(&log, "market.ticks.v1").remove(0).value;
+    let frame = good.value.clone().unwrap();
+    let changed = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = frame.clone();
+        change(&mut bytes);
+        Some(bytes)
+    };
+    let name = frame.windows(6).position(|window| window == b"XAUUSD").unwrap();
+    let poisons = [
+        changed(&|bytes| bytes.truncate(bytes.len() - 3)),
+        changed(&|bytes| bytes.truncate(3)),
+        changed(&|bytes| bytes[0] = 1),
+        changed(&|bytes| bytes.push(0)),
+        changed(&|bytes| bytes[name] = 0xff),
+        changed(&|bytes| bytes.resize(10 << 20, 0)),
+        Some(Vec::new()),
+        None,
+        foreign,
+    ];
+    let record = |value: &Option<Vec<u8>>| NewRecord {
+        topic: "data.commands.v1".into(),
+        key: good.key.clone(),
+        headers: Vec::new(),
+        value: value.clone(),
+        timestamp_micros: 0,
+    };
+    log.append(poisons.iter().map(record).collect()).unwrap();
+    // A neighbour behind them is answered.
+    assert_eq!(create("2013-01-01")["status"], "sealed");
+    let letters = read(&log, "data.commands.v1.dlq");
+    let values: Vec<_> = letters.iter().map(|letter| letter.value.clone()).collect();
+    assert!(
+        values == poisons,
+        "{} dead letters, not the {} records as they were",
+        values.len(),
+        poisons.len()
+    );
+    for letter in &letters {
+        let header = |name: &str| {
+            let found = letter.headers.iter().find(|(key, _)| key == name);
+            String::from_utf8(found.unwrap_or_else(|| panic!("no header {name}")).1.clone()).unwrap()
+        };
+        assert_eq!(header("__connect.errors.topic"), "data.commands.v1");
+        assert_eq!(header("__connect.errors.connector.name"), "market-data");
+        assert!(!header("__connect.errors.exception.message").is_empty());
+    }
+}
+
+/// Everything in the one partition of a topic.
+fn read(log: &KafkaLog, topic: &str) -> Vec<Record> {
+    let place = TopicPartition::new(topic, 0);
+    let (start, end) = log.bounds(&place).unwrap();
+    let mut tail = log.tail(&Positions::from([(place, start)])).unwrap();
+    let mut records: Vec<Record> = Vec::new();
+    while records.last().map_or(start, |last| last.offset + 1) < end {
+        records.extend(tail.poll(100, Duration::from_secs(5)).unwrap());
+    }
+    records
 }
 
 /// Everything fails while the demo runs: processes are killed and started again, brokers, registry and store go away
