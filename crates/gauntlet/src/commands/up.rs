@@ -70,7 +70,11 @@ pub fn serve(
         listen: listener.local_addr().map_err(outside)?.to_string(),
         token: token().map_err(outside)?,
     };
-    write_private(&address_file, &serde_json::to_string(&address).unwrap_or_default()).map_err(outside)?;
+    // On a cluster commands go to the cluster, and several processes may share the directory.
+    let has_address_file = !Node::is_cluster(&node.config);
+    if has_address_file {
+        write_private(&address_file, &serde_json::to_string(&address).unwrap_or_default()).map_err(outside)?;
+    }
     listener.set_nonblocking(true).map_err(outside)?;
     let shared = Shared { node: node.clone(), running: running.clone(), token: address.token.into() };
     let app = Router::new()
@@ -99,8 +103,10 @@ pub fn serve(
     });
     // Requests under way hold the shared parts; they end with the runtime.
     runtime.shutdown_timeout(Duration::from_secs(5));
-    // A file that is gone already is as good as removed.
-    let _ = std::fs::remove_file(&address_file);
+    if has_address_file {
+        // A file that is gone already is as good as removed.
+        let _ = std::fs::remove_file(&address_file);
+    }
     served.map_err(outside)
 }
 
