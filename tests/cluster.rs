@@ -8,7 +8,7 @@ use std::time::Duration;
 use gauntlet_kafka_log::{KafkaLog, KafkaSettings};
 use gauntlet_log::{EventLog, NewRecord, Positions, Record, TopicPartition};
 use gauntlet_servers::{Cassandra, Kafka, RegistryStorage, SchemaRegistry};
-use gauntlet_tests::{Digest, Dir, Random, Started, bundled, gauntlet, recorded};
+use gauntlet_tests::{Digest, Dir, Random, Started, binary, bundled, gauntlet, recorded, repository};
 
 /// The three servers, started once for all tests of this file; they end with the process.
 struct Servers {
@@ -304,4 +304,21 @@ fn kills_and_outages_cost_time_and_nothing_else() {
     let duplicates: u64 =
         json["topics"].as_object().unwrap().values().map(|topic| topic["duplicates"].as_u64().unwrap()).sum();
     eprintln!("{} faults, the demo was started {reruns} times more, {duplicates} raw duplicates", plan.len());
+}
+
+#[test]
+fn clients_in_python_and_java_see_what_gauntlet_says_and_feed_it() {
+    let outside = Installation::new(servers(), "outside", 3);
+    let mut check = std::process::Command::new(repository().join("tests/clients/check"));
+    // The binary takes every variable of that name for configuration.
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("GAUNTLET_")) {
+        check.env_remove(name);
+    }
+    check.envs(outside.environment.iter().map(|(name, value)| (name, value)));
+    check.env("GAUNTLET_DIR", outside.dir.node()).env("GAUNTLET_BIN", binary());
+    let run = check.output().unwrap_or_else(|error| panic!("tests/clients/check does not start: {error}"));
+    let (said, complained) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    eprint!("{said}");
+    assert!(run.status.success(), "{}: {complained}", run.status);
+    assert!(said.contains("verify: all holds"), "the check has not come to its end: {said}");
 }

@@ -5,6 +5,9 @@
 //! whole `submit --wait`: opening the directory, tuning, evaluating the one finalist, closing. With `OPTUNA_PYTHON` set
 //! to an interpreter that has Optuna, the peer runs in the same run: its random sampler over SQLite on an empty
 //! objective, which does no backtest at all.
+//!
+//! With the argument `cluster` the same goes through Kafka, a schema registry and Cassandra, started beside it (the binary
+//! needs the feature `cluster`). The best of three; each has topics and a keyspace of its own.
 #![allow(clippy::print_stdout, clippy::expect_used)]
 
 use std::path::{Path, PathBuf};
@@ -12,6 +15,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use gauntlet_benches::hardware;
+use gauntlet_servers::{Cassandra, Kafka, RegistryStorage, SchemaRegistry};
 
 const TRIALS: u32 = 10_000;
 const PEER_TRIALS: u32 = 300;
@@ -42,9 +46,47 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn gauntlet(dir: &Path, args: &[&str]) -> serde_json::Value {
+/// The servers, and how the configuration names them; nothing for one machine.
+struct Installation {
+    servers: Option<(Kafka, SchemaRegistry, Cassandra)>,
+    environment: Vec<(&'static str, String)>,
+}
+
+impl Installation {
+    fn new(is_cluster: bool) -> Installation {
+        if !is_cluster {
+            return Installation { servers: None, environment: Vec::new() };
+        }
+        let kafka = Kafka::start();
+        let registry = SchemaRegistry::start(RegistryStorage::Memory);
+        let cassandra = Cassandra::start();
+        let environment = vec![
+            ("GAUNTLET_PROFILE", "cluster".to_owned()),
+            ("GAUNTLET_KAFKA__BOOTSTRAP_SERVERS", kafka.bootstrap()),
+            ("GAUNTLET_REGISTRY__URL", registry.url()),
+            ("GAUNTLET_CQL__NODES", cassandra.contact_point()),
+        ];
+        Installation { servers: Some((kafka, registry, cassandra)), environment }
+    }
+
+    /// Topics, schemas and tables for one round.
+    fn set_up(&mut self, dir: &Path, round: usize) {
+        if self.servers.is_none() {
+            return;
+        }
+        self.environment.retain(|(name, _)| !name.ends_with("PREFIX") && !name.ends_with("KEYSPACE"));
+        self.environment.push(("GAUNTLET_TOPICS__PREFIX", format!("round{round}.")));
+        self.environment.push(("GAUNTLET_CQL__KEYSPACE", format!("round{round}")));
+        for args in [["topics", "apply"], ["schemas", "register"], ["views", "migrate"]] {
+            gauntlet(self, dir, &args);
+        }
+    }
+}
+
+fn gauntlet(installation: &Installation, dir: &Path, args: &[&str]) -> serde_json::Value {
     let binary = std::env::current_exe().expect("this program has a path").with_file_name("gauntlet");
     let out = Command::new(binary)
+        .envs(installation.environment.iter().map(|(name, value)| (name, value)))
         .args(args)
         .arg("--json")
         .arg("--dir")
@@ -58,19 +100,22 @@ fn gauntlet(dir: &Path, args: &[&str]) -> serde_json::Value {
 fn main() {
     hardware();
     let mut best: f64 = 0.0;
-    for _ in 0..3 {
+    let mut installation = Installation::new(std::env::args().any(|arg| arg == "cluster"));
+    for round in 0..3 {
         let dir = tempfile::tempdir().expect("a folder");
         let data = dir.path().join("data");
         let bars = root().join("data/gold/xauusd_oanda_hour_20060320_20140501.zip");
         let bars = bars.to_str().expect("a text path");
-        gauntlet(&data, &["feed", bars, "--instrument", "XAUUSD", "--venue", "OANDA"]);
+        installation.set_up(&data, round);
+        gauntlet(&installation, &data, &["feed", bars, "--instrument", "XAUUSD", "--venue", "OANDA"]);
         let document = dir.path().join("random.yaml");
         std::fs::write(&document, EXPERIMENT).expect("it is written");
         let began = Instant::now();
-        let report = gauntlet(&data, &["submit", document.to_str().expect("a text path"), "--wait"]);
+        let report =
+            gauntlet(&installation, &data, &["submit", document.to_str().expect("a text path"), "--wait"]);
         let took = began.elapsed().as_secs_f64();
         assert_eq!(report["trials"]["completed"], TRIALS, "{report}");
-        let snapshots = gauntlet(&data, &["snapshot", "ls"]);
+        let snapshots = gauntlet(&installation, &data, &["snapshot", "ls"]);
         let rate = f64::from(TRIALS) / took;
         println!("{TRIALS} trials on {} bars in {took:.3} s = {rate:.0} trials/s", snapshots[0]["rows"]);
         best = best.max(rate);

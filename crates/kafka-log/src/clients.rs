@@ -1,9 +1,10 @@
 //! Configuration of consumers and producers: what the port's promises rest on is set here, once.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use gauntlet_log::LogError;
 use rdkafka::admin::AdminClient;
 use rdkafka::client::{ClientContext, DefaultClientContext};
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
@@ -13,6 +14,7 @@ use rdkafka::producer::{NoCustomPartitioner, ProducerContext, ThreadedProducer};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::errors::{patiently, refused};
 use crate::settings::{KafkaSettings, Membership};
 
 /// The broker ends a transaction that is open for longer: shorter than the session, so that what a dead member left
@@ -237,6 +239,24 @@ pub(crate) fn producer(settings: &KafkaSettings, transactional_id: &str) -> Resu
         .set("message.max.bytes", RECORD_BYTES.to_string())
         .set("queue.buffering.max.kbytes", (4 * AHEAD_KIB).to_string());
     over(config, settings).create_with_context(Context::default())
+}
+
+/// Begins to read partitions, with their topics made known first: of a topic that it does not know, a client finds the
+/// leaders when it next looks at all its topics, which it does once a second.
+pub(crate) fn assign_known(
+    settings: &KafkaSettings,
+    consumer: &Consumer,
+    partitions: &TopicPartitionList,
+) -> Result<(), LogError> {
+    let names: BTreeSet<String> =
+        partitions.elements().iter().map(|element| element.topic().to_owned()).collect();
+    let context = consumer.context().clone();
+    for name in &names {
+        patiently(settings, context.complaints(), "asking for a topic", |time| {
+            consumer.fetch_metadata(Some(name), time)
+        })?;
+    }
+    consumer.assign(partitions).map_err(|error| refused(settings, "starting to read", &error))
 }
 
 /// A list of partitions, each at an offset.

@@ -13,7 +13,7 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 
-use crate::clients::{self, Consumer, at_offsets};
+use crate::clients::{self, Consumer, assign_known, at_offsets};
 use crate::errors::{is_transient, refused, unavailable};
 use crate::settings::KafkaSettings;
 
@@ -81,7 +81,7 @@ fn last_record(
     let failed = |error: KafkaError| refused(settings, "looking for a partition's end", &error);
     let topic = settings.prefixed(&place.topic);
     let list = at_offsets([(topic.as_str(), place.partition, from)]).map_err(failed)?;
-    consumer.assign(&list).map_err(failed)?;
+    assign_known(settings, consumer, &list)?;
     let until = Instant::now() + settings.patience;
     let mut last = None;
     loop {

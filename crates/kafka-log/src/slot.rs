@@ -16,7 +16,7 @@ use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use crate::clients::{self, Change, Consumer, HEARTBEAT_MS, Producer, at_offsets};
+use crate::clients::{self, Change, Consumer, HEARTBEAT_MS, Producer, assign_known, at_offsets};
 use crate::errors::{code, is_transient, patiently, refused};
 use crate::log::Cluster;
 use crate::state;
@@ -102,7 +102,7 @@ impl KafkaSlot {
         let next: Positions =
             owned.iter().map(|place| (place.clone(), committed.get(place).copied().unwrap_or(0))).collect();
         let list = offsets_of(&self.cluster, &next)?;
-        self.consumer.assign(&list).map_err(|error| refused(settings, "starting to read", &error))?;
+        assign_known(settings, &self.consumer, &list)?;
         (self.owned, self.tasks, self.next) = (owned, tasks.clone(), next);
         self.is_resting = false;
         Ok(tasks)

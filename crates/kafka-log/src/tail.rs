@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gauntlet_log::{LogError, Positions, Record, Tail, TopicPartition};
-use rdkafka::consumer::Consumer as _;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 
-use crate::clients::{self, Consumer};
+use crate::clients::{self, Consumer, assign_known};
 use crate::errors::{code, is_transient, refused};
 use crate::log::Cluster;
 use crate::settings::KafkaSettings;
@@ -33,7 +32,7 @@ impl KafkaTail {
         }
         let failed = |error| refused(&cluster.settings, "reading", &error);
         let consumer = clients::outsider(&cluster.settings, "readers").map_err(failed)?;
-        consumer.assign(&offsets_of(&cluster, from)?).map_err(failed)?;
+        assign_known(&cluster.settings, &consumer, &offsets_of(&cluster, from)?)?;
         Ok(KafkaTail { next: from.clone(), consumer, cluster })
     }
 

@@ -73,7 +73,8 @@ pub fn serve(
     // On a cluster commands go to the cluster, and several processes may share the directory.
     let has_address_file = !Node::is_cluster(&node.config);
     if has_address_file {
-        write_private(&address_file, &serde_json::to_string(&address).unwrap_or_default()).map_err(outside)?;
+        write_private(&address_file, &serde_json::to_string(&address).unwrap_or_default())
+            .map_err(outside)?;
     }
     listener.set_nonblocking(true).map_err(outside)?;
     let shared = Shared { node: node.clone(), running: running.clone(), token: address.token.into() };
