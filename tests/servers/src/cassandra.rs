@@ -2,10 +2,8 @@
 
 use std::fs;
 
-use tempfile::TempDir;
-
 use crate::jars::jars;
-use crate::process::{Server, answers, free_port, words};
+use crate::process::{Folder, Server, answers, free_port, words};
 
 const POM: &str = include_str!("../files/cassandra-pom.xml");
 const CONFIG: &str = include_str!("../files/cassandra.yaml");
@@ -15,7 +13,7 @@ const LOGGING: &str = include_str!("../files/cassandra-logback.xml");
 /// A node.
 pub struct Cassandra {
     server: Option<Server>,
-    folder: TempDir,
+    folder: Folder,
     port: u16,
 }
 
@@ -27,7 +25,7 @@ impl Cassandra {
 
     /// Starts a node with a changed configuration, such as one with passwords.
     pub fn start_with(change: impl FnOnce(String) -> String) -> Cassandra {
-        let folder = tempfile::Builder::new().prefix("gauntlet-cassandra-").tempdir().unwrap();
+        let folder = Folder::new("cassandra");
         let (port, storage) = (free_port(), free_port());
         let config = CONFIG
             .replace("@DATA@", &folder.path().display().to_string())

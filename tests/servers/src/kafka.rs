@@ -4,10 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use tempfile::TempDir;
-
 use crate::jars::jars;
-use crate::process::{Server, answers, free_port, words};
+use crate::process::{Folder, Server, answers, free_port, words};
 
 const POM: &str = include_str!("../files/kafka-pom.xml");
 const PROPERTIES: &str = include_str!("../files/kafka-server.properties");
@@ -18,7 +16,7 @@ const CLUSTER_ID: &str = "Z2F1bnRsZXQtdGVzdHMtMQ";
 /// A broker.
 pub struct Kafka {
     server: Option<Server>,
-    folder: TempDir,
+    folder: Folder,
     port: u16,
     /// Port of the listener with TLS and passwords, and its certificate.
     secured: Option<(u16, PathBuf)>,
@@ -32,7 +30,7 @@ impl Kafka {
 
     /// Starts a broker with a second listener that asks for TLS, a user (SCRAM-SHA-512) and a password.
     pub fn start_secured(user: &str, password: &str) -> Kafka {
-        let folder = tempfile::Builder::new().prefix("gauntlet-kafka-").tempdir().unwrap();
+        let folder = Folder::new("kafka");
         let store = folder.path().join("broker.p12").display().to_string();
         let keytool = |args: &[&str]| {
             let run = Command::new("keytool")
@@ -81,12 +79,12 @@ impl Kafka {
 
     /// Starts a broker with more properties.
     pub fn start_with(more: &str) -> Kafka {
-        let folder = tempfile::Builder::new().prefix("gauntlet-kafka-").tempdir().unwrap();
+        let folder = Folder::new("kafka");
         Kafka::start_in(folder, |_, _| more.to_owned(), &[])
     }
 
     /// Properties come last, so that they win; they are given the ports. Formatting is given more arguments.
-    fn start_in(folder: TempDir, more: impl FnOnce(u16, u16) -> String, format: &[&str]) -> Kafka {
+    fn start_in(folder: Folder, more: impl FnOnce(u16, u16) -> String, format: &[&str]) -> Kafka {
         let (port, controller) = (free_port(), free_port());
         let properties = PROPERTIES
             .replace("@DATA@", &folder.path().join("data").display().to_string())

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
+
 /// Servers that are not ready after this time have failed.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -105,4 +107,34 @@ pub(crate) fn answers(port: u16) -> bool {
 /// The words of a command.
 pub(crate) fn words(parts: &[&str]) -> Vec<String> {
     parts.iter().map(|part| (*part).to_owned()).collect()
+}
+
+/// A server's folder. It goes when it is dropped, and when the process ends without dropping it, as a static's is.
+pub(crate) struct Folder {
+    folder: TempDir,
+    _pipe: ChildStdin,
+    _janitor: Child,
+}
+
+impl Folder {
+    /// An empty folder.
+    pub(crate) fn new(name: &str) -> Folder {
+        let folder = tempfile::Builder::new().prefix(&format!("gauntlet-{name}-")).tempdir().unwrap();
+        // The server is killed at the same moment and may write a last file.
+        let script = r#"trap '' INT TERM HUP; cat >/dev/null; sleep 1; rm -rf "$1""#;
+        let mut janitor = Command::new("sh")
+            .args(["-c", script, "janitor"])
+            .arg(folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let pipe = janitor.stdin.take().unwrap();
+        Folder { folder, _pipe: pipe, _janitor: janitor }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
 }

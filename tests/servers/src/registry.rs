@@ -4,10 +4,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use tempfile::TempDir;
-
 use crate::jars::archive;
-use crate::process::{Server, free_port, words};
+use crate::process::{Folder, Server, free_port, words};
 
 const COORDINATES: &str = "io.apicurio:apicurio-registry-app:3.0.9:tar.gz:all";
 
@@ -23,7 +21,7 @@ pub enum RegistryStorage {
 /// A registry.
 pub struct SchemaRegistry {
     server: Option<Server>,
-    folder: TempDir,
+    folder: Folder,
     port: u16,
     storage: RegistryStorage,
     environment: Vec<(String, String)>,
@@ -37,7 +35,7 @@ impl SchemaRegistry {
 
     /// Starts a registry with more environment, such as basic authentication.
     pub fn start_with(storage: RegistryStorage, environment: &[(&str, &str)]) -> SchemaRegistry {
-        let folder = tempfile::Builder::new().prefix("gauntlet-registry-").tempdir().unwrap();
+        let folder = Folder::new("registry");
         let environment = environment.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         let mut registry = SchemaRegistry { server: None, folder, port: free_port(), storage, environment };
         registry.start_again();

@@ -1,0 +1,132 @@
+"""What the clients saw, held against each other and against what Gauntlet says itself. Comparing nothing fails."""
+
+import csv
+import json
+from collections import Counter, defaultdict
+from datetime import datetime
+
+from installation import fail, say
+
+SECOND = 1_000_000_000
+STATES = {"TrialCompleted": "completed", "TrialPruned": "pruned", "TrialFailed": "failed"}
+
+
+def both(python, java):
+    """The events, which both clients have to have seen in the same words and numbers."""
+    seen = {name: Counter(canonical(line) for line in text.splitlines()) for name, text in
+            (("Python", python), ("Java", java))}
+    for one, other in (("Python", "Java"), ("Java", "Python")):
+        only = seen[one] - seen[other]
+        if only:
+            fail(f"{only.total()} lines only from {one}, such as {next(iter(only))[:1000]}")
+    events = [json.loads(line) for line in seen["Python"].elements()]
+    some(events, "events")
+    for event in events:
+        if event["record"].rpartition(".")[2] != event["ce_type"]:
+            fail(f"the header says {event['ce_type']}, the schema {event['record']}")
+    say(f"Python and Java agree on {len(events)} records of {len({event['record'] for event in events})} kinds")
+    return events
+
+
+def digest(events, topics):
+    """As many distinct events and repetitions as the digest counts."""
+    distinct = len({event["ce_id"] for event in events})
+    expected = sum(topic["events"] for topic in topics.values())
+    repeated = sum(topic["duplicates"] for topic in topics.values())
+    if (distinct, len(events) - distinct) != (expected, repeated):
+        fail(f"{distinct} events in {len(events)} records; digest has {expected} and {repeated} repetitions")
+    if repeated == 0:
+        fail("nothing was published twice")
+    say(f"the digest counts the same: {expected} events, {repeated} repetitions")
+
+
+def quotes(events, instrument, file):
+    """Every row of the file is an event, in its numbers."""
+    with file.open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    expected = {(nanos(row["time"]), billionths(row["bid"]), billionths(row["ask"])) for row in rows}
+    found = of(events, "Quote", instrument)
+    numbers = {(event["fields"]["time"], event["fields"]["bid"], event["fields"]["ask"]) for event in found}
+    if numbers != expected or len({event["ce_id"] for event in found}) != len(expected):
+        fail(f"the quotes are not those of the file: {sorted(numbers ^ expected)}")
+    say(f"{len(some(expected, 'quotes'))} quotes are those of the file")
+
+
+def bars(events, instrument, report):
+    """The pipeline's bars are those of the file; its last one is still open."""
+    columns = ("open", "high", "low", "close", "open_spread", "close_spread")
+    expected = {
+        nanos(bar["open_time"]): (nanos(bar["close_time"]), bar["ticks"], *(round(bar[name] * 1e9) for name in columns))
+        for bar in report["bars"][:-1]
+    }
+    found = of(events, "Bar", instrument)
+    numbers = {
+        bar["open_time"]: (bar["close_time"], bar["ticks"], *(bar[name] for name in columns))
+        for bar in (event["fields"] for event in found)
+    }
+    if numbers != expected or len(found) != len(expected):
+        fail(f"the bars are not those of the file: {numbers}, expected {expected}")
+    say(f"{len(some(expected, 'bars'))} bars are those of the file")
+
+
+def trials(events, rows):
+    """The list of trials says what their events say."""
+    found = {}
+    for event in events:
+        if state := STATES.get(event["ce_type"]):
+            fields = event["fields"]
+            found[fields["trial_id"]] = (state, fields["experiment_id"], fields["trial"], fields["parameters"],
+                                         fields.get("metrics") or None)
+    expected = {
+        row["trial_id"]: (row["state"], row["experiment_id"], row["trial"], row["hyperparameters"],
+                          row["metrics"] or None)
+        for row in rows
+    }
+    same(found, expected, "trials")
+
+
+def experiments(events, rows):
+    """The list of experiments too; and what headers and keys say about their events hangs together."""
+    by_kind = defaultdict(dict)
+    for event in events:
+        by_kind[event["ce_type"]][event["fields"].get("experiment_id")] = event
+    completed = {name: "completed" for name in by_kind["ExperimentCompleted"]}
+    same(completed, {row["experiment_id"]: row["status"] for row in rows}, "experiments")
+    for name in completed:
+        submitted, started = by_kind["ExperimentSubmitted"][name], by_kind["ExperimentStarted"][name]
+        if submitted["ce_correlationid"] != by_kind["SubmitExperiment"][name]["ce_id"]:
+            fail(f"ExperimentSubmitted should hang on its SubmitExperiment: {submitted}")
+        trials = [event for event in events if event["ce_type"] in STATES and event["fields"]["experiment_id"] == name]
+        for event in some(trials, f"trials of {name}"):
+            if (event["key"], event["ce_correlationid"]) != (name, started["ce_correlationid"]):
+                fail(f"a trial should have the key {name} and hang on what started it: {event}")
+
+
+def same(found, expected, what):
+    differing = [name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name)]
+    for name in differing[:1]:
+        fail(f"{len(differing)} {what} differ, such as {name}: {found.get(name)}, listed as {expected.get(name)}")
+    say(f"{len(some(expected, what))} {what} are those of the list")
+
+
+def some(things, what):
+    if not things:
+        fail(f"no {what} were compared")
+    return things
+
+
+def of(events, kind, instrument):
+    return [event for event in events if event["ce_type"] == kind and event["fields"]["instrument"] == instrument]
+
+
+def canonical(line):
+    return json.dumps(json.loads(line), sort_keys=True)
+
+
+def nanos(text):
+    """Times of the check's own file have milliseconds at most."""
+    return round(datetime.fromisoformat(text).timestamp() * 1000) * (SECOND // 1000)
+
+
+def billionths(text):
+    return round(float(text) * 1e9)
