@@ -1,7 +1,7 @@
 //! Which generation of tables is read, and how the next one takes its place beside live traffic.
 //!
 //! One row, the pointer, names the generation that is read and the one that is being built. Whoever uses the views
-//! reads it again after [`FRESH`] at the latest. While a generation is being built, rows are written into both: those
+//! reads it again after `FRESH` at the latest. While a generation is being built, rows are written into both: those
 //! written before everybody knew of it lie in the log before the rebuild looks for the log's end. So the new tables
 //! lack nothing when the pointer moves, and no writer has to be stopped for it.
 
