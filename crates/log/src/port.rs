@@ -282,6 +282,20 @@ pub enum LogError {
         /// What was tried, what was said, what to do.
         detail: String,
     },
+    /// State that covers more than was committed: both are written as one, so somebody has changed the positions.
+    #[error(
+        "{processor} has committed {partition} up to {committed}, but its state covers it up to {covered}: committed offsets have expired or were reset; set them to {covered} again (kafka-consumer-groups.sh --reset-offsets --to-offset), nothing was read twice"
+    )]
+    PositionsBehind {
+        /// The processor.
+        processor: String,
+        /// The input.
+        partition: TopicPartition,
+        /// Its committed position.
+        committed: u64,
+        /// The position that the state covers.
+        covered: u64,
+    },
     /// The slot belongs to somebody else now.
     #[error("{processor} slot {slot} was taken over by another member")]
     Fenced {

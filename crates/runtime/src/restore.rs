@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use gauntlet_domain::Recorded;
-use gauntlet_log::{EventLog, LogError, Positions, Record, Tail, Task, TopicPartition};
+use gauntlet_log::{EventLog, LogError, Positions, Record, StateSnapshot, Tail, Task, TopicPartition};
 use gauntlet_processor::machine::{Definition, Machine, Output};
 use gauntlet_wire::{Codec, WireError, headers};
 
@@ -243,6 +243,19 @@ impl Inputs<'_> {
     }
 }
 
+/// Refuses state that is ahead of the committed positions. Going on from them would do again what was done, and what
+/// follows would see it twice.
+fn check_covered(processor: &str, snapshot: &StateSnapshot, committed: &Positions) -> Result<(), LogError> {
+    for (partition, covered) in &snapshot.positions {
+        let committed = committed.get(partition).copied().unwrap_or(0);
+        if *covered > committed {
+            let (processor, partition) = (processor.to_owned(), partition.clone());
+            return Err(LogError::PositionsBehind { processor, partition, committed, covered: *covered });
+        }
+    }
+    Ok(())
+}
+
 /// A machine with the state of a task, and the positions that it covers.
 pub fn restore(
     log: &dyn EventLog,
@@ -253,13 +266,12 @@ pub fn restore(
     let to = committed_of(&log.committed(definition.name)?, task);
     let mut machine = (definition.create)();
     let mut from: Positions = to.keys().map(|place| (place.clone(), 0)).collect();
-    let snapshot =
-        log.snapshot(definition.name, task.id)?.filter(|snapshot| snapshot.version == definition.version);
-    if let Some(snapshot) = snapshot {
-        // A snapshot ahead of the committed positions cannot be: both are written as one.
-        let usable =
-            snapshot.positions.iter().all(|(place, offset)| to.get(place).is_some_and(|end| offset <= end));
-        if usable && machine.restore(&snapshot.bytes).is_ok() {
+    let snapshot = log.snapshot(definition.name, task.id)?;
+    if let Some(snapshot) = &snapshot {
+        check_covered(definition.name, snapshot, &to)?;
+    }
+    if let Some(snapshot) = snapshot.filter(|snapshot| snapshot.version == definition.version) {
+        if machine.restore(&snapshot.bytes).is_ok() {
             from.extend(snapshot.positions);
         } else {
             machine = (definition.create)();
@@ -273,6 +285,22 @@ pub fn restore(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn state_ahead_of_the_committed_positions_is_refused_by_name() {
+        let place = TopicPartition::new("market.ticks.v1", 0);
+        let covered = |offset| StateSnapshot {
+            version: "1".into(),
+            positions: Positions::from([(place.clone(), offset)]),
+            bytes: Vec::new(),
+        };
+        let committed = Positions::from([(place.clone(), 5)]);
+        assert!(check_covered("market-data", &covered(5), &committed).is_ok());
+        let error = check_covered("market-data", &covered(6), &committed).unwrap_err().to_string();
+        assert!(error.starts_with("market-data has committed market.ticks.v1/0 up to 5"), "{error}");
+        // What has expired is no position at all.
+        assert!(check_covered("market-data", &covered(1), &Positions::new()).is_err());
+    }
 
     #[test]
     fn a_race_reads_back_from_its_header() {

@@ -52,8 +52,8 @@ pub fn demo(node: Node, no_serve: bool, json: bool) -> Result<Report, Refusal> {
     let report = run(&node, &running, json)?;
     if let Some(listener) = listener {
         crate::report::print(&report, json);
-        up::serve(&node, &running, listener, || {
-            eprintln!("serving http://{} (Ctrl-C stops)", node.config.listen);
+        up::serve(&node, &running, listener, |address| {
+            eprintln!("serving http://{address} (Ctrl-C stops)");
         })?;
     }
     match Arc::into_inner(running).map(Running::stop) {

@@ -34,9 +34,9 @@ pub fn up(node: Node, processors: Vec<&'static str>, quiet: bool) -> Result<Repo
     let node = Arc::new(node);
     let listener = bind(node.config.listen)?;
     let running = Arc::new(node.start_only(processors)?);
-    serve(&node, &running, listener, || {
+    serve(&node, &running, listener, |address| {
         if !quiet {
-            eprintln!("up: http://{} (Ctrl-C stops)", node.config.listen);
+            eprintln!("up: http://{address} (Ctrl-C stops)");
         }
     })?;
     let running = Arc::into_inner(running);
@@ -61,7 +61,7 @@ pub fn serve(
     node: &Arc<Node>,
     running: &Arc<Running>,
     listener: std::net::TcpListener,
-    ready: impl FnOnce(),
+    ready: impl FnOnce(&str),
 ) -> Result<(), Refusal> {
     let outside = |error: std::io::Error| Refusal::Outside(format!("cannot serve: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(outside)?;
@@ -77,6 +77,7 @@ pub fn serve(
             .map_err(outside)?;
     }
     listener.set_nonblocking(true).map_err(outside)?;
+    let listen = address.listen.clone();
     let shared = Shared { node: node.clone(), running: running.clone(), token: address.token.into() };
     let app = Router::new()
         .route("/healthz", get(healthz))
@@ -86,7 +87,7 @@ pub fn serve(
         .with_state(shared);
     let served = runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        ready();
+        ready(&listen);
         let ended = {
             let (node, running) = (node.clone(), running.clone());
             async move {
