@@ -205,8 +205,15 @@ pub(crate) fn prober(settings: &KafkaSettings) -> Result<Consumer, KafkaError> {
 }
 
 /// A member of a processor's group.
-pub(crate) fn member(settings: &KafkaSettings, processor: &str, slot: u32) -> Result<Consumer, KafkaError> {
+pub(crate) fn member(
+    settings: &KafkaSettings,
+    client: &str,
+    processor: &str,
+    slot: u32,
+) -> Result<Consumer, KafkaError> {
     let mut config = reader(settings, processor);
+    // By this the group tells whose member it has.
+    config.set("client.id", client);
     if settings.membership == Membership::Static {
         // Padded, since ranges go by the order of names.
         config.set("group.instance.id", settings.prefixed(&format!("{processor}.{slot:010}")));

@@ -48,7 +48,10 @@ pub(crate) struct Cluster {
     groups: Mutex<HashMap<String, Arc<Consumer>>>,
     /// For appends from outside any processor, with its transactional id.
     gateway: Mutex<Option<Producer>>,
-    gateway_id: String,
+    /// This process and nobody else, for what must not be mistaken for another's.
+    pub(crate) token: String,
+    /// How often each slot was joined here: only the latest one is in its right.
+    joined: Mutex<HashMap<(String, u32), u64>>,
 }
 
 impl KafkaLog {
@@ -75,8 +78,8 @@ impl KafkaLog {
             ends: Ends::default(),
             groups: Mutex::default(),
             gateway: Mutex::new(None),
-            // Nobody else's: two gateways must not fence each other.
-            gateway_id: format!("gateway.{:016x}", RandomState::new().hash_one(std::process::id())),
+            token: format!("{:016x}", RandomState::new().hash_one(std::process::id())),
+            joined: Mutex::default(),
         };
         Ok(KafkaLog { cluster: Arc::new(cluster), replication: replication.into() })
     }
@@ -126,6 +129,28 @@ impl Cluster {
         let mut known = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
         known.extend(all.iter().map(|(name, partitions)| (name.clone(), *partitions)));
         Ok(all)
+    }
+
+    /// The clients that a processor's group has as members.
+    pub(crate) fn clients_in(&self, processor: &str) -> Result<Vec<String>, LogError> {
+        let group = self.settings.prefixed(processor);
+        let list = self.ask("asking for a group", |time| self.asker.fetch_group_list(Some(&group), time))?;
+        let ours = list.groups().iter().filter(|found| found.name() == group);
+        Ok(ours.flat_map(|found| found.members()).map(|member| member.client_id().to_owned()).collect())
+    }
+
+    /// Counts a joining of a slot in this process.
+    pub(crate) fn count_joining(&self, processor: &str, slot: u32) -> u64 {
+        let mut joined = self.joined.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = joined.entry((processor.to_owned(), slot)).or_insert(0);
+        *count += 1;
+        *count
+    }
+
+    /// Whether nobody in this process has joined the slot after that one.
+    pub(crate) fn is_latest(&self, processor: &str, slot: u32, joining: u64) -> bool {
+        let joined = self.joined.lock().unwrap_or_else(PoisonError::into_inner);
+        joined.get(&(processor.to_owned(), slot)) == Some(&joining)
     }
 
     /// Asks until there is an answer, a refusal, or no patience left.
@@ -235,7 +260,7 @@ impl Cluster {
         loop {
             let producer = match gateway.take() {
                 Some(producer) => producer,
-                None => transaction::take_over(&self.settings, &self.gateway_id)?,
+                None => transaction::take_over(&self.settings, &format!("gateway.{}", self.token))?,
             };
             match transaction::run(&producer, records, |topic| self.settings.prefixed(topic), None) {
                 Ended::Committed => {

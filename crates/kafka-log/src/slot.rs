@@ -39,6 +39,10 @@ pub(crate) struct KafkaSlot {
     /// What is taken away has been told; the next poll gives it up.
     is_giving_up: bool,
     is_fenced: bool,
+    /// Which joining of the slot in this process it is.
+    joining: u64,
+    /// Tasks that were lost without notice.
+    lost: Vec<Task>,
     /// Asked for no records, the slot is a member that reads nothing.
     is_resting: bool,
     watched: Arc<Watched>,
@@ -50,17 +54,8 @@ impl KafkaSlot {
         for topic in &member.topics {
             cluster.partitions(topic)?;
         }
-        let settings = &cluster.settings;
-        let failed = |error: KafkaError| refused(settings, "joining a group", &error);
-        let consumer = clients::member(settings, &member.processor, member.slot).map_err(failed)?;
-        let subscribed = match member.assignment {
-            Assignment::CoPartitioned => &member.topics[..],
-            // Whoever is given the first partition of the first topic reads everything; the others stand by.
-            Assignment::Single => &member.topics[..1],
-        };
-        let topics: Vec<String> = subscribed.iter().map(|topic| settings.prefixed(topic)).collect();
-        let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
-        consumer.subscribe(&topics).map_err(failed)?;
+        let joining = cluster.count_joining(&member.processor, member.slot);
+        let consumer = subscribed(&cluster, &member)?;
         let watched = cluster.watchdog.watch(format!("{} slot {}", member.processor, member.slot));
         Ok(KafkaSlot {
             member,
@@ -71,10 +66,35 @@ impl KafkaSlot {
             next: Positions::new(),
             is_giving_up: false,
             is_fenced: false,
+            joining,
+            lost: Vec::new(),
             is_resting: false,
             watched,
             cluster,
         })
+    }
+
+    /// Whether the group's member with this slot's number is this process after all: a broker that dies can give a
+    /// member a new id and come back with the old one, so that the member fences itself.
+    fn has_fenced_itself(&self) -> Result<bool, LogError> {
+        let Member { processor, slot, .. } = &self.member;
+        Ok(self.cluster.is_latest(processor, *slot, self.joining)
+            && self.cluster.clients_in(processor)?.contains(&client_id(&self.cluster)))
+    }
+
+    /// Joins with a new client; what it had is lost.
+    fn join_again(&mut self) -> Result<(), LogError> {
+        let Member { processor, slot, .. } = &self.member;
+        tracing::warn!(processor, slot, "a member fenced itself and joins again");
+        std::thread::sleep(Duration::from_millis(200));
+        let old = std::mem::replace(&mut self.consumer, subscribed(&self.cluster, &self.member)?);
+        leave(&old);
+        self.lost.append(&mut self.tasks);
+        self.owned.clear();
+        self.next.clear();
+        self.is_giving_up = false;
+        self.producer = None;
+        Ok(())
     }
 
     fn fenced(&mut self) -> LogError {
@@ -119,6 +139,9 @@ impl KafkaSlot {
 
     /// The next change of assignment, if one has been announced.
     fn change(&mut self) -> Result<Option<Polled>, LogError> {
+        if !self.lost.is_empty() {
+            return Ok(Some(Polled::Revoked(std::mem::take(&mut self.lost))));
+        }
         match self.consumer.context().take_change() {
             None => Ok(None),
             Some(Change::Revoke) if self.tasks.is_empty() => self.give_up().map(|()| None),
@@ -148,6 +171,9 @@ impl KafkaSlot {
             }
         };
         match code(&error) {
+            Some(RDKafkaErrorCode::FencedInstanceId) if self.has_fenced_itself()? => {
+                self.join_again().map(|()| None)
+            }
             Some(RDKafkaErrorCode::FencedInstanceId) => Err(self.fenced()),
             Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
                 Err(removed_before_read(&self.cluster, &self.next)?
@@ -185,7 +211,9 @@ impl KafkaSlot {
         loop {
             let fatal = self.consumer.client().fatal_error();
             if fatal.is_some_and(|(code, _)| code == RDKafkaErrorCode::FencedInstanceId) {
-                self.is_fenced = true;
+                // Without an answer the error stands.
+                self.is_fenced = !self.has_fenced_itself().unwrap_or(false);
+                return self.is_fenced;
             }
             if self.is_fenced || Instant::now() >= until {
                 return self.is_fenced;
@@ -228,6 +256,10 @@ impl Slot for KafkaSlot {
     }
 
     fn commit(&mut self, commit: Commit) -> Result<CommitOutcome, LogError> {
+        if !self.lost.is_empty() {
+            // Its user does not know yet that the tasks are lost.
+            return Ok(CommitOutcome::Unknown);
+        }
         if self.is_fenced || commit.positions.keys().any(|place| !self.owned.contains(place)) {
             return Ok(CommitOutcome::Fenced);
         }
@@ -275,12 +307,39 @@ impl Slot for KafkaSlot {
 impl Drop for KafkaSlot {
     /// Leaves without a word: the slot's number keeps its tasks until the session is over, so that a restart is quick.
     fn drop(&mut self) {
-        self.consumer.context().close();
-        // Answers a change that nobody has answered, or closing would wait for it.
-        if let Err(error) = self.consumer.unassign() {
-            tracing::debug!(%error, "leaving a group");
-        }
+        leave(&self.consumer);
     }
+}
+
+/// Before a client is closed: nobody answers its changes any more, and one that waits is answered, or closing would wait
+/// for it.
+fn leave(consumer: &Consumer) {
+    consumer.context().close();
+    if let Err(error) = consumer.unassign() {
+        tracing::debug!(%error, "leaving a group");
+    }
+}
+
+/// By which a group knows this process.
+fn client_id(cluster: &Cluster) -> String {
+    format!("gauntlet-{}", cluster.token)
+}
+
+/// A client that asks to be a member.
+fn subscribed(cluster: &Cluster, member: &Member) -> Result<Consumer, LogError> {
+    let settings = &cluster.settings;
+    let failed = |error: KafkaError| refused(settings, "joining a group", &error);
+    let consumer =
+        clients::member(settings, &client_id(cluster), &member.processor, member.slot).map_err(failed)?;
+    let subscribed = match member.assignment {
+        Assignment::CoPartitioned => &member.topics[..],
+        // Whoever is given the first partition of the first topic reads everything; the others stand by.
+        Assignment::Single => &member.topics[..1],
+    };
+    let topics: Vec<String> = subscribed.iter().map(|topic| settings.prefixed(topic)).collect();
+    let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+    consumer.subscribe(&topics).map_err(failed)?;
+    Ok(consumer)
 }
 
 /// Tasks that the partitions make up. Topics that are read together are assigned together by the range strategy when
