@@ -75,7 +75,8 @@ impl KafkaSlot {
     }
 
     /// Whether the group's member with this slot's number is this process after all: a broker that dies can give a
-    /// member a new id and come back with the old one, so that the member fences itself.
+    /// member a new id and come back with the old one, so that the member fences itself. A group goes on naming the client
+    /// that a static member first came with: of two processes with one number the one that it names goes on.
     fn has_fenced_itself(&self) -> Result<bool, LogError> {
         let Member { processor, slot, .. } = &self.member;
         Ok(self.cluster.is_latest(processor, *slot, self.joining)

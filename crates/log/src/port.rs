@@ -3,7 +3,7 @@
 //! 1. **Order** within a partition; none between partitions, no global one, no conditional append.
 //! 2. **Committed only**: `poll` and `tail` show no record whose commit has not succeeded.
 //! 3. **Atomic commit** of outputs, input positions and state snapshots: all or none.
-//! 4. **One writer**: of two members with one slot id the older is fenced; a task has one owner at a time, and a commit
+//! 4. **One writer**: of two members with one slot id one is fenced, the older where the adapter can tell; a task has one owner at a time, and a commit
 //!    of positions by anyone else is fenced.
 //! 5. **Co-partitioning**: task *t* is partition *t* of every topic that a processor reads, assigned as one.
 //! 6. **Nothing skipped**: positions that retention has removed, or records that fail their checksum, are errors.
