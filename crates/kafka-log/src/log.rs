@@ -91,11 +91,7 @@ impl KafkaLog {
 
     /// Whether a processor's group has members, here or elsewhere. One that has died counts until its session is over.
     pub fn has_members(&self, processor: &str) -> Result<bool, LogError> {
-        let group = self.cluster.settings.prefixed(processor);
-        let asker = &self.cluster.asker;
-        let list =
-            self.cluster.ask("asking for a group", |time| asker.fetch_group_list(Some(&group), time))?;
-        Ok(list.groups().iter().any(|found| found.name() == group && !found.members().is_empty()))
+        Ok(!self.cluster.clients_in(processor)?.is_empty())
     }
 
     /// Refuses topics that are missing or differ.
@@ -268,10 +264,7 @@ impl Cluster {
                     return Ok(());
                 }
                 Ended::Fenced(error) | Ended::Unknown(error) => {
-                    if !crate::errors::is_transient(&error) && Instant::now() >= until {
-                        return Err(refused(&self.settings, "appending", &error));
-                    }
-                    if is_hopeless(&error) {
+                    if is_hopeless(&error) || Instant::now() >= until {
                         return Err(refused(&self.settings, "appending", &error));
                     }
                     tracing::warn!(%error, "append is tried again");

@@ -17,10 +17,10 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::clients::{self, Change, Consumer, HEARTBEAT_MS, Producer, assign_known, at_offsets};
-use crate::errors::{code, is_transient, patiently, refused};
+use crate::errors::{code, patiently, refused};
 use crate::log::Cluster;
 use crate::state;
-use crate::tail::{POLL_BYTES, record_of, removed_before_read};
+use crate::tail::{POLL_BYTES, failure_of, record_of};
 use crate::transaction::{self, Ended};
 use crate::watchdog::Watched;
 
@@ -176,21 +176,13 @@ impl KafkaSlot {
                 self.join_again().map(|()| None)
             }
             Some(RDKafkaErrorCode::FencedInstanceId) => Err(self.fenced()),
-            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
-                Err(removed_before_read(&self.cluster, &self.next)?
-                    .unwrap_or_else(|| refused(&self.cluster.settings, "reading", &error)))
-            }
             // The library goes on by itself; polling too rarely or a lost session end in a new assignment.
             Some(
                 RDKafkaErrorCode::PollExceeded
                 | RDKafkaErrorCode::UnknownMemberId
                 | RDKafkaErrorCode::IllegalGeneration,
             ) => Ok(None),
-            _ if is_transient(&error) => {
-                tracing::debug!(processor = self.member.processor, %error, "kafka client");
-                Ok(None)
-            }
-            _ => Err(refused(&self.cluster.settings, "reading", &error)),
+            _ => failure_of(&self.cluster, &self.next, &error).map_or(Ok(None), Err),
         }
     }
 

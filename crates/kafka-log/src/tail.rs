@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gauntlet_log::{LogError, Positions, Record, Tail, TopicPartition};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 
 use crate::clients::{self, Consumer, assign_known};
@@ -46,17 +46,7 @@ impl KafkaTail {
             }
             Some(Err(error)) => error,
         };
-        match code(&error) {
-            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
-                Err(removed_before_read(&self.cluster, &self.next)?
-                    .unwrap_or_else(|| refused(&self.cluster.settings, "reading", &error)))
-            }
-            _ if is_transient(&error) => {
-                tracing::debug!(%error, "kafka client");
-                Ok(None)
-            }
-            _ => Err(refused(&self.cluster.settings, "reading", &error)),
-        }
+        failure_of(&self.cluster, &self.next, &error).map_or(Ok(None), Err)
     }
 }
 
@@ -102,8 +92,25 @@ pub(crate) fn record_of(settings: &KafkaSettings, message: &BorrowedMessage<'_>)
     }
 }
 
+/// What an error of the client's poll means to a reader that has come as far as `next`; `None` when the library goes on
+/// by itself.
+pub(crate) fn failure_of(cluster: &Cluster, next: &Positions, error: &KafkaError) -> Option<LogError> {
+    use RDKafkaErrorCode::{AutoOffsetReset, OffsetOutOfRange};
+    if matches!(code(error), Some(AutoOffsetReset | OffsetOutOfRange)) {
+        let removed = removed_before_read(cluster, next);
+        return Some(
+            removed.unwrap_or_else(Some).unwrap_or_else(|| refused(&cluster.settings, "reading", error)),
+        );
+    }
+    if is_transient(error) {
+        tracing::debug!(%error, "kafka client");
+        return None;
+    }
+    Some(refused(&cluster.settings, "reading", error))
+}
+
 /// Which of the positions lies before the beginning of its partition, as an error.
-pub(crate) fn removed_before_read(cluster: &Cluster, next: &Positions) -> Result<Option<LogError>, LogError> {
+fn removed_before_read(cluster: &Cluster, next: &Positions) -> Result<Option<LogError>, LogError> {
     for (place, asked) in next {
         let (start, _) = cluster.watermarks(place)?;
         if *asked < start {

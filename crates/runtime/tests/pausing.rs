@@ -2,16 +2,19 @@
 //! partitions go on, and in the end the log is the one of a run in which nothing happened.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod common;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use gauntlet_domain::market::{Bar, CreateSnapshot, SnapshotDue, SnapshotSealed};
+use common::{Nothing, quiet, within};
+use gauntlet_domain::market::{CreateSnapshot, SnapshotDue, SnapshotSealed};
 use gauntlet_domain::{ContentHash, Event, InstrumentId, RecordKind, Recorded, Timestamp};
 use gauntlet_log::{EventLog, LocalLog, Positions, TopicPartition};
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
-use gauntlet_processor::worker::{Answer, Data, DataError, Worker};
+use gauntlet_processor::worker::{Answer, Data, Worker};
 use gauntlet_runtime::events::{self, Cause};
 use gauntlet_runtime::replay::Replay;
 use gauntlet_runtime::{Options, Parts, Projection, ProjectionError, Running, digest};
@@ -120,22 +123,6 @@ impl Worker for Sealer {
     }
 }
 
-struct Nothing;
-
-impl Data for Nothing {
-    fn bars(&self, _: &ContentHash) -> Result<Arc<Vec<Bar>>, DataError> {
-        Err(DataError::Unavailable("there is nothing".into()))
-    }
-
-    fn seal(&self, _: &SnapshotDue) -> Result<SnapshotSealed, DataError> {
-        Err(DataError::Unavailable("there is nothing".into()))
-    }
-
-    fn put_artifact(&self, bytes: &[u8]) -> Result<ContentHash, DataError> {
-        Ok(ContentHash::of(bytes))
-    }
-}
-
 /// Instruments of what is sealed, as rows.
 #[derive(Clone, Default)]
 struct Rows(Arc<Mutex<(Vec<String>, Positions)>>);
@@ -223,24 +210,6 @@ impl Bench {
                 .all(|p| self.log.bounds(&TopicPartition::new(topic.dead_letters(), p)).unwrap().1 == 0)
         })
     }
-}
-
-fn within<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
-    let began = Instant::now();
-    loop {
-        if let Some(value) = done() {
-            return value;
-        }
-        assert!(began.elapsed() < Duration::from_secs(20), "no {what}: it hangs");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn quiet(running: &Running) {
-    within("quiet", || {
-        assert!(running.failure().is_none(), "{:?}", running.failure());
-        running.is_quiet().unwrap().then_some(())
-    });
 }
 
 fn names(count: usize) -> impl Iterator<Item = String> {

@@ -1,6 +1,7 @@
 //! One Kafka node: broker and controller in one process, without ZooKeeper.
 
 use std::fs;
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -13,9 +14,9 @@ const LOGGING: &str = include_str!("../files/kafka-log4j2.xml");
 /// Any 16 bytes in base64; every test has its own folder.
 const CLUSTER_ID: &str = "Z2F1bnRsZXQtdGVzdHMtMQ";
 
-/// A broker.
+/// A broker; also a [`Server`], to be killed and started again.
 pub struct Kafka {
-    server: Option<Server>,
+    server: Server,
     folder: Folder,
     port: u16,
     /// Port of the listener with TLS and passwords, and its certificate.
@@ -96,40 +97,17 @@ impl Kafka {
         )
         .unwrap();
         fs::write(folder.path().join("log4j2.xml"), LOGGING).unwrap();
-        let mut kafka = Kafka { server: None, folder, port, secured: None };
-        let properties = kafka.properties();
-        let words = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", &properties];
-        let format = kafka.java(&[&words[..], format].concat());
+        let at = properties_of(&folder);
+        let words = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", &at];
+        let format = java(&folder, &[&words[..], format].concat());
         let run = Command::new(&format[0]).args(&format[1..]).output();
         let run = run
             .unwrap_or_else(|error| panic!("java cannot be run: {error}; install openjdk-17-jre-headless"));
         assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
-        kafka.start_again();
-        kafka
-    }
-
-    /// Starts it again over what it has kept, on the same port.
-    pub fn start_again(&mut self) {
-        let command = self.java(&["kafka.Kafka", &self.properties()]);
-        let mut server = Server::start(&command, &[], &self.folder.path().join("server.log"));
-        let port = self.port;
-        server.wait("Kafka", |log| log.contains("Kafka Server started") && answers(port));
-        self.server = Some(server);
-    }
-
-    /// Kills it.
-    pub fn kill(&mut self) {
-        self.server = None;
-    }
-
-    /// Stops it in its tracks, `resume` lets it go on.
-    pub fn pause(&self) {
-        self.server.as_ref().unwrap().signal("STOP");
-    }
-
-    /// Lets it go on after `pause`.
-    pub fn resume(&self) {
-        self.server.as_ref().unwrap().signal("CONT");
+        let command = java(&folder, &["kafka.Kafka", &at]);
+        let is_ready = move |log: &str| log.contains("Kafka Server started") && answers(port);
+        let server = Server::start("Kafka", command, Vec::new(), folder.path().join("server.log"), is_ready);
+        Kafka { server, folder, port, secured: None }
     }
 
     /// `host:port` for clients.
@@ -145,24 +123,39 @@ impl Kafka {
 
     /// Runs one of Kafka's own tools, such as `org.apache.kafka.tools.TopicCommand`, and gives its output.
     pub fn tool(&self, class: &str, args: &[&str]) -> String {
-        let command = self.java(&[&[class], args].concat());
+        let command = java(&self.folder, &[&[class], args].concat());
         let run = Command::new(&command[0]).args(&command[1..]).output().unwrap();
         let text = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
         assert!(run.status.success(), "{class}: {text}");
         text
     }
+}
 
-    fn properties(&self) -> String {
-        self.folder.path().join("server.properties").display().to_string()
-    }
+impl Deref for Kafka {
+    type Target = Server;
 
-    fn java(&self, rest: &[&str]) -> Vec<String> {
-        let jars = jars("kafka-4.1.1", POM);
-        let logging = self.folder.path().join("log4j2.xml");
-        let mut command = words(&["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
-        command.push(format!("-Dlog4j2.configurationFile={}", logging.display()));
-        command.extend(["-cp".to_owned(), format!("{}/*", jars.display())]);
-        command.extend(words(rest));
-        command
+    fn deref(&self) -> &Server {
+        &self.server
     }
+}
+
+impl DerefMut for Kafka {
+    fn deref_mut(&mut self) -> &mut Server {
+        &mut self.server
+    }
+}
+
+fn properties_of(folder: &Folder) -> String {
+    folder.path().join("server.properties").display().to_string()
+}
+
+/// One of Kafka's programs.
+fn java(folder: &Folder, rest: &[&str]) -> Vec<String> {
+    let jars = jars("kafka-4.1.1", POM);
+    let logging = folder.path().join("log4j2.xml");
+    let mut command = words(&["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
+    command.push(format!("-Dlog4j2.configurationFile={}", logging.display()));
+    command.extend(["-cp".to_owned(), format!("{}/*", jars.display())]);
+    command.extend(words(rest));
+    command
 }

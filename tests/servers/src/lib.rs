@@ -15,4 +15,5 @@ mod registry;
 
 pub use cassandra::Cassandra;
 pub use kafka::Kafka;
+pub use process::Server;
 pub use registry::{RegistryStorage, SchemaRegistry};

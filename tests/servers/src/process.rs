@@ -22,8 +22,62 @@ cat >/dev/null
 kill -9 $pid 2>/dev/null
 wait"#;
 
+/// A server that can be killed, paused and started again over what it has kept, on the same port.
+pub struct Server {
+    name: &'static str,
+    command: Vec<String>,
+    environment: Vec<(String, String)>,
+    log: PathBuf,
+    /// From what it has said since its start.
+    is_ready: Box<dyn Fn(&str) -> bool + Send + Sync>,
+    process: Option<Process>,
+}
+
+impl Server {
+    /// Starts a command and waits until it is ready; its output goes to a file.
+    pub(crate) fn start(
+        name: &'static str,
+        command: Vec<String>,
+        environment: Vec<(String, String)>,
+        log: PathBuf,
+        is_ready: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> Server {
+        let is_ready = Box::new(is_ready);
+        let mut server = Server { name, command, environment, log, is_ready, process: None };
+        server.start_again();
+        server
+    }
+
+    /// Starts it again and waits until it is ready.
+    pub fn start_again(&mut self) {
+        let process = Process::start(&self.command, &self.environment, &self.log);
+        process.wait(self.name, &self.is_ready);
+        self.process = Some(process);
+    }
+
+    /// Kills it.
+    pub fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// Stops it in its tracks, `resume` lets it go on: what is asked of it hangs, and may be done all the same.
+    pub fn pause(&self) {
+        self.process.as_ref().unwrap().signal("STOP");
+    }
+
+    /// Lets it go on after `pause`.
+    pub fn resume(&self) {
+        self.process.as_ref().unwrap().signal("CONT");
+    }
+
+    /// What it has logged since its last start.
+    pub fn log(&self) -> String {
+        self.process.as_ref().map(Process::output).unwrap_or_default()
+    }
+}
+
 /// A running server.
-pub(crate) struct Server {
+struct Process {
     keeper: Child,
     pipe: Option<ChildStdin>,
     pid: String,
@@ -32,9 +86,8 @@ pub(crate) struct Server {
     began: u64,
 }
 
-impl Server {
-    /// Starts a command; its output goes to a file.
-    pub(crate) fn start(command: &[String], environment: &[(String, String)], log: &Path) -> Server {
+impl Process {
+    fn start(command: &[String], environment: &[(String, String)], log: &Path) -> Process {
         let began = fs::metadata(log).map_or(0, |file| file.len());
         let mut keeper = Command::new("sh")
             .args(["-c", KEEPER, "keeper"])
@@ -48,11 +101,11 @@ impl Server {
         let mut pid = String::new();
         BufReader::new(keeper.stdout.take().unwrap()).read_line(&mut pid).unwrap();
         let pipe = keeper.stdin.take();
-        Server { keeper, pipe, pid: pid.trim().to_owned(), log: log.to_owned(), began }
+        Process { keeper, pipe, pid: pid.trim().to_owned(), log: log.to_owned(), began }
     }
 
     /// Waits until `is_ready`; panics with the end of the log when the server gives up or takes too long.
-    pub(crate) fn wait(&mut self, what: &str, mut is_ready: impl FnMut(&str) -> bool) {
+    fn wait(&self, what: &str, is_ready: impl Fn(&str) -> bool) {
         let until = Instant::now() + PATIENCE;
         loop {
             let text = self.output();
@@ -73,20 +126,19 @@ impl Server {
         }
     }
 
-    /// What it has said since its start.
-    pub(crate) fn output(&self) -> String {
+    fn output(&self) -> String {
         let bytes = fs::read(&self.log).unwrap_or_default();
         String::from_utf8_lossy(bytes.get(self.began as usize..).unwrap_or_default()).into_owned()
     }
 
     /// Sends a signal by name, such as `STOP`.
-    pub(crate) fn signal(&self, name: &str) {
+    fn signal(&self, name: &str) {
         let sent = Command::new("kill").args(["-s", name, &self.pid]).status().unwrap();
         assert!(sent.success(), "cannot signal {}", self.pid);
     }
 }
 
-impl Drop for Server {
+impl Drop for Process {
     /// Kills it, as a power cut would.
     fn drop(&mut self) {
         self.pipe.take();

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use crate::jars::archive;
@@ -18,13 +19,12 @@ pub enum RegistryStorage {
     Kafka(String),
 }
 
-/// A registry.
+/// A registry; also a [`Server`], to be killed and started again.
 pub struct SchemaRegistry {
-    server: Option<Server>,
-    folder: Folder,
+    server: Server,
+    /// Kept until the end.
+    _folder: Folder,
     port: u16,
-    storage: RegistryStorage,
-    environment: Vec<(String, String)>,
 }
 
 impl SchemaRegistry {
@@ -36,21 +36,15 @@ impl SchemaRegistry {
     /// Starts a registry with more environment, such as basic authentication.
     pub fn start_with(storage: RegistryStorage, environment: &[(&str, &str)]) -> SchemaRegistry {
         let folder = Folder::new("registry");
-        let environment = environment.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-        let mut registry = SchemaRegistry { server: None, folder, port: free_port(), storage, environment };
-        registry.start_again();
-        registry
-    }
-
-    /// Starts it again on the same port.
-    pub fn start_again(&mut self) {
+        let port = free_port();
         let unpacked = archive("apicurio-3.0.9", COORDINATES);
         let jar = unpacked.join("apicurio-registry-app-3.0.9-runner.jar");
-        let mut environment = self.environment.clone();
+        let mut environment: Vec<(String, String)> =
+            environment.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         let mut set = |name: &str, value: &str| environment.push((name.to_owned(), value.to_owned()));
         set("QUARKUS_HTTP_HOST", "127.0.0.1");
-        set("QUARKUS_HTTP_PORT", &self.port.to_string());
-        match &self.storage {
+        set("QUARKUS_HTTP_PORT", &port.to_string());
+        match &storage {
             RegistryStorage::Memory => {
                 set("APICURIO_STORAGE_KIND", "sql");
                 set("APICURIO_STORAGE_SQL_KIND", "h2");
@@ -62,30 +56,30 @@ impl SchemaRegistry {
         }
         let mut command = words(&["java", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-jar"]);
         command.push(jar.display().to_string());
-        let mut server = Server::start(&command, &environment, &self.folder.path().join("server.log"));
-        let port = self.port;
-        server.wait("the registry", |_| status(port, "/apis/ccompat/v7/subjects").is_some_and(|s| s < 500));
-        self.server = Some(server);
-    }
-
-    /// Kills it.
-    pub fn kill(&mut self) {
-        self.server = None;
-    }
-
-    /// Stops it in its tracks, `resume` lets it go on: requests hang.
-    pub fn pause(&self) {
-        self.server.as_ref().unwrap().signal("STOP");
-    }
-
-    /// Lets it go on after `pause`.
-    pub fn resume(&self) {
-        self.server.as_ref().unwrap().signal("CONT");
+        let is_ready =
+            move |_: &str| status(port, "/apis/ccompat/v7/subjects").is_some_and(|status| status < 500);
+        let log = folder.path().join("server.log");
+        let server = Server::start("the registry", command, environment, log, is_ready);
+        SchemaRegistry { server, _folder: folder, port }
     }
 
     /// Base address of the Confluent-compatible interface.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}/apis/ccompat/v7", self.port)
+    }
+}
+
+impl Deref for SchemaRegistry {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        &self.server
+    }
+}
+
+impl DerefMut for SchemaRegistry {
+    fn deref_mut(&mut self) -> &mut Server {
+        &mut self.server
     }
 }
 

@@ -2,12 +2,15 @@
 //! cannot be done yet is done later. Over the in-memory log, with processors made for it.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod common;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use gauntlet_domain::market::{Bar, CreateSnapshot, SnapshotDue, SnapshotSealed};
+use common::{Nothing, quiet, within};
+use gauntlet_domain::market::{CreateSnapshot, SnapshotDue, SnapshotSealed};
 use gauntlet_domain::{ContentHash, Event, InstrumentId, Recorded, Timestamp};
 use gauntlet_log::{EventLog, LocalLog, NewRecord, Record, TopicPartition};
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
@@ -94,23 +97,6 @@ impl Worker for Sealer {
     }
 }
 
-/// No data at all.
-struct Nothing;
-
-impl Data for Nothing {
-    fn bars(&self, _: &ContentHash) -> Result<Arc<Vec<Bar>>, DataError> {
-        Err(DataError::Unavailable("there is nothing".into()))
-    }
-
-    fn seal(&self, _: &SnapshotDue) -> Result<SnapshotSealed, DataError> {
-        Err(DataError::Unavailable("there is nothing".into()))
-    }
-
-    fn put_artifact(&self, bytes: &[u8]) -> Result<ContentHash, DataError> {
-        Ok(ContentHash::of(bytes))
-    }
-}
-
 struct Bench {
     log: Arc<LocalLog>,
     codec: Codec,
@@ -174,25 +160,6 @@ impl Bench {
         };
         self.records(DATA_SNAPSHOTS.name).iter().map(of).collect()
     }
-}
-
-/// Waits, but not for ever.
-fn within<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
-    let began = Instant::now();
-    loop {
-        if let Some(value) = done() {
-            return value;
-        }
-        assert!(began.elapsed() < Duration::from_secs(20), "no {what}: it hangs");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn quiet(running: &Running) {
-    within("quiet", || {
-        assert!(running.failure().is_none(), "{:?}", running.failure());
-        running.is_quiet().unwrap().then_some(())
-    });
 }
 
 #[test]
