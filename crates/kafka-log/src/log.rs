@@ -10,6 +10,7 @@ use gauntlet_log::{
 };
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
+use rdkafka::error::RDKafkaErrorCode::{LeaderNotAvailable, UnknownPartition};
 
 use crate::clients::{self, Consumer, Producer};
 use crate::ends::Ends;
@@ -212,7 +213,13 @@ impl Cluster {
             (self.settings.prefixed(&place.topic), i32::try_from(place.partition).unwrap_or(0));
         let complaints = asker.context().complaints();
         let (low, high) = patiently(&self.settings, complaints, "asking for offsets", |time| {
-            asker.fetch_watermarks(&topic, partition, time)
+            match asker.fetch_watermarks(&topic, partition, time) {
+                // The client forgets partitions while a broker is away; what the broker says is asked for anew.
+                Err(KafkaError::MetadataFetch(UnknownPartition)) if is_there(asker, &topic, partition, time)? => {
+                    Err(KafkaError::MetadataFetch(LeaderNotAvailable))
+                }
+                answer => answer,
+            }
         })?;
         Ok((u64::try_from(low).unwrap_or(0), u64::try_from(high).unwrap_or(0)))
     }
@@ -284,6 +291,13 @@ impl Cluster {
         groups.insert(group.to_owned(), consumer.clone());
         Ok(consumer)
     }
+}
+
+/// Whether a broker knows the partition.
+fn is_there(asker: &Consumer, topic: &str, partition: i32, time: Duration) -> Result<bool, KafkaError> {
+    let metadata = asker.fetch_metadata(None, time)?;
+    let mut topics = metadata.topics().iter().filter(|found| found.name() == topic);
+    Ok(topics.any(|found| found.partitions().iter().any(|known| known.id() == partition)))
 }
 
 /// Whether writing the same records again must fail again.
