@@ -14,7 +14,6 @@ use gauntlet_domain::{BarSpec, Event, InstrumentId};
 use gauntlet_feed::{Block, Options};
 use gauntlet_log::{EventLog, LocalLog};
 use gauntlet_market_data::MarketData;
-use gauntlet_processor::harness::recorded;
 use gauntlet_processor::machine::Machine;
 use gauntlet_processor::worker::{Data, DataError};
 use gauntlet_runtime::events::{self, Cause};
@@ -73,12 +72,12 @@ fn in_memory(codec: &Codec) {
     let mut best = None;
     for _ in 0..5 {
         let mut machine = MarketData::default();
-        machine.step(&recorded(definition()));
+        machine.step(&definition().into());
         let began = Instant::now();
         let mut outputs = 0;
         for frame in &frames {
             let event = codec.decode(Some(frame)).expect("a block decodes");
-            outputs += machine.step(&recorded(event)).len();
+            outputs += machine.step(&event).len();
         }
         let took = began.elapsed();
         assert!(outputs > 1000, "bars were built");

@@ -238,7 +238,7 @@ impl Default for CqlConfig {
 impl Default for RuntimeConfig {
     fn default() -> Self {
         RuntimeConfig {
-            batch_records: 1_000,
+            batch_records: 32_768,
             poll_timeout_ms: 100,
             snapshot_every_records: 20_000,
             worker_queue: 1024,

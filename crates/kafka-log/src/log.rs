@@ -215,7 +215,9 @@ impl Cluster {
         let (low, high) = patiently(&self.settings, complaints, "asking for offsets", |time| {
             match asker.fetch_watermarks(&topic, partition, time) {
                 // The client forgets partitions while a broker is away; what the broker says is asked for anew.
-                Err(KafkaError::MetadataFetch(UnknownPartition)) if is_there(asker, &topic, partition, time)? => {
+                Err(KafkaError::MetadataFetch(UnknownPartition))
+                    if is_there(asker, &topic, partition, time)? =>
+                {
                     Err(KafkaError::MetadataFetch(LeaderNotAvailable))
                 }
                 answer => answer,

@@ -20,7 +20,7 @@ use crate::clients::{self, Change, Consumer, HEARTBEAT_MS, Producer, assign_know
 use crate::errors::{code, patiently, refused};
 use crate::log::Cluster;
 use crate::state;
-use crate::tail::{POLL_BYTES, failure_of, record_of};
+use crate::tail::{advance, failure_of, read_batch};
 use crate::transaction::{self, Ended};
 use crate::watchdog::Watched;
 
@@ -157,32 +157,29 @@ impl KafkaSlot {
         }
     }
 
-    /// One call of the client's poll, as a record or an error of the port.
-    fn poll_once(&mut self, timeout: Duration) -> Result<Option<Record>, LogError> {
-        let error = {
-            let (watched, consumer) = (&self.watched, &self.consumer);
-            match watched.call(|| consumer.poll(timeout)) {
-                None => return Ok(None),
-                Some(Ok(message)) => {
-                    let record = record_of(&self.cluster.settings, &message);
-                    self.next.insert(record.partition.clone(), record.offset + 1);
-                    return Ok(Some(record));
-                }
-                Some(Err(error)) => error,
-            }
-        };
-        match code(&error) {
-            Some(RDKafkaErrorCode::FencedInstanceId) if self.has_fenced_itself()? => {
-                self.join_again().map(|()| None)
-            }
+    /// What the client has, as records or an error of the port.
+    fn poll_batch(&mut self, max_records: usize, timeout: Duration) -> Result<Vec<Record>, LogError> {
+        let (watched, consumer, settings) = (&self.watched, &self.consumer, &self.cluster.settings);
+        let (records, error) = watched.call(|| read_batch(settings, consumer, max_records, timeout));
+        advance(&mut self.next, &records);
+        if let Some(error) = error {
+            self.answer(&error)?;
+        }
+        Ok(records)
+    }
+
+    /// What an error of the client's poll means to a member.
+    fn answer(&mut self, error: &KafkaError) -> Result<(), LogError> {
+        match code(error) {
+            Some(RDKafkaErrorCode::FencedInstanceId) if self.has_fenced_itself()? => self.join_again(),
             Some(RDKafkaErrorCode::FencedInstanceId) => Err(self.fenced()),
             // The library goes on by itself; polling too rarely or a lost session end in a new assignment.
             Some(
                 RDKafkaErrorCode::PollExceeded
                 | RDKafkaErrorCode::UnknownMemberId
                 | RDKafkaErrorCode::IllegalGeneration,
-            ) => Ok(None),
-            _ => failure_of(&self.cluster, &self.next, &error).map_or(Ok(None), Err),
+            ) => Ok(()),
+            _ => failure_of(&self.cluster, &self.next, error).map_or(Ok(()), Err),
         }
     }
 
@@ -212,7 +209,7 @@ impl KafkaSlot {
                 return self.is_fenced;
             }
             // What is read here belongs to whoever joins next.
-            let _ = self.poll_once(Duration::from_millis(50));
+            let _ = self.poll_batch(1, Duration::from_millis(50));
         }
     }
 }
@@ -232,14 +229,8 @@ impl Slot for KafkaSlot {
             }
             self.rest(max_records == 0)?;
             let left = until.saturating_duration_since(Instant::now());
-            if let Some(first) = self.poll_once(left)? {
-                let mut bytes = first.value.as_ref().map_or(0, Vec::len);
-                let mut records = vec![first];
-                while records.len() < max_records && bytes < POLL_BYTES {
-                    let Some(record) = self.poll_once(Duration::ZERO)? else { break };
-                    bytes += record.value.as_ref().map_or(0, Vec::len);
-                    records.push(record);
-                }
+            let records = self.poll_batch(max_records, left)?;
+            if !records.is_empty() {
                 return Ok(Polled::Records(records));
             }
             if left.is_zero() {

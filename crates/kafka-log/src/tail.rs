@@ -15,7 +15,7 @@ use crate::settings::KafkaSettings;
 use crate::slot::offsets_of;
 
 /// Bytes that one poll returns at most, give or take one record.
-pub(crate) const POLL_BYTES: usize = 8 << 20;
+const POLL_BYTES: usize = 8 << 20;
 
 /// A reader.
 pub(crate) struct KafkaTail {
@@ -35,38 +35,57 @@ impl KafkaTail {
         assign_known(&cluster.settings, &consumer, &offsets_of(&cluster, from)?)?;
         Ok(KafkaTail { next: from.clone(), consumer, cluster })
     }
-
-    fn poll_once(&mut self, timeout: Duration) -> Result<Option<Record>, LogError> {
-        let error = match self.consumer.poll(timeout) {
-            None => return Ok(None),
-            Some(Ok(message)) => {
-                let record = record_of(&self.cluster.settings, &message);
-                self.next.insert(record.partition.clone(), record.offset + 1);
-                return Ok(Some(record));
-            }
-            Some(Err(error)) => error,
-        };
-        failure_of(&self.cluster, &self.next, &error).map_or(Ok(None), Err)
-    }
 }
 
 impl Tail for KafkaTail {
     fn poll(&mut self, max_records: usize, timeout: Duration) -> Result<Vec<Record>, LogError> {
         let until = Instant::now() + timeout;
-        let (mut records, mut bytes) = (Vec::new(), 0);
-        while records.len() < max_records && bytes < POLL_BYTES {
+        loop {
             let left = until.saturating_duration_since(Instant::now());
-            let wait = if records.is_empty() { left } else { Duration::ZERO };
-            match self.poll_once(wait)? {
-                Some(record) => {
-                    bytes += record.value.as_ref().map_or(0, Vec::len);
-                    records.push(record);
-                }
-                None if records.is_empty() && !left.is_zero() => {}
-                None => break,
+            let (records, error) = read_batch(&self.cluster.settings, &self.consumer, max_records, left);
+            advance(&mut self.next, &records);
+            if let Some(error) = error
+                && let Some(failure) = failure_of(&self.cluster, &self.next, &error)
+            {
+                return Err(failure);
+            }
+            if !records.is_empty() || left.is_zero() {
+                return Ok(records);
             }
         }
-        Ok(records)
+    }
+}
+
+/// Waits for a record, then takes what the client has ready, up to an error that it may have among it.
+pub(crate) fn read_batch(
+    settings: &KafkaSettings,
+    consumer: &Consumer,
+    max_records: usize,
+    timeout: Duration,
+) -> (Vec<Record>, Option<KafkaError>) {
+    let (mut records, mut bytes, mut wait) = (Vec::with_capacity(max_records.min(1024)), 0, timeout);
+    loop {
+        match consumer.poll(wait) {
+            None => return (records, None),
+            Some(Err(error)) => return (records, Some(error)),
+            Some(Ok(message)) => {
+                bytes += message.payload_len();
+                records.push(record_of(settings, &message));
+            }
+        }
+        if records.len() >= max_records || bytes >= POLL_BYTES {
+            return (records, None);
+        }
+        wait = Duration::ZERO;
+    }
+}
+
+/// Moves positions behind what was read.
+pub(crate) fn advance(next: &mut Positions, records: &[Record]) {
+    for run in records.chunk_by(|a, b| a.partition == b.partition) {
+        if let Some(last) = run.last() {
+            next.insert(last.partition.clone(), last.offset + 1);
+        }
     }
 }
 

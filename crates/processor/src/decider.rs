@@ -1,6 +1,6 @@
 //! A decider: `handle` says what follows from an input, `apply` folds facts into state. Both are pure, `apply` is total.
 
-use gauntlet_domain::{Event, Recorded};
+use gauntlet_domain::Event;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -43,9 +43,9 @@ impl<D: Decider> Folded<D> {
 }
 
 impl<D: Decider> Machine for Folded<D> {
-    fn step(&mut self, input: &Recorded) -> Vec<Output> {
-        let outputs = D::handle(&self.state, &input.event);
-        D::apply(&mut self.state, Fact::Seen(&input.event));
+    fn step(&mut self, input: &Event) -> Vec<Output> {
+        let outputs = D::handle(&self.state, input);
+        D::apply(&mut self.state, Fact::Seen(input));
         for output in &outputs {
             D::apply(&mut self.state, Fact::Emitted(&output.event));
         }

@@ -3,25 +3,9 @@
 //! Panics on a broken expectation, as a test does.
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
-use gauntlet_domain::{Envelope, Event, Recorded, Timestamp};
+use gauntlet_domain::Event;
 
 use crate::machine::{Machine, Output};
-
-/// An event with the plainest envelope.
-pub fn recorded(event: impl Into<Event>) -> Recorded {
-    let event = event.into();
-    let id = event.id();
-    let envelope = Envelope {
-        id,
-        causation: id,
-        correlation: id,
-        source: "test".into(),
-        recorded_at: Timestamp(0),
-        took_micros: None,
-        decided_at: None,
-    };
-    Recorded { event, envelope }
-}
 
 /// A machine that has seen some events.
 pub struct Given<M: Machine> {
@@ -37,7 +21,7 @@ pub struct Then {
 pub fn given<M: Machine + Default>(history: impl IntoIterator<Item = Event>) -> Given<M> {
     let mut machine = M::default();
     for event in history {
-        machine.step(&recorded(event));
+        machine.step(&event);
     }
     Given { machine }
 }
@@ -45,7 +29,7 @@ pub fn given<M: Machine + Default>(history: impl IntoIterator<Item = Event>) -> 
 impl<M: Machine> Given<M> {
     /// One more event arrives.
     pub fn when(mut self, event: impl Into<Event>) -> Then {
-        Then { outputs: self.machine.step(&recorded(event)) }
+        Then { outputs: self.machine.step(&event.into()) }
     }
 }
 
@@ -72,11 +56,7 @@ impl Then {
 /// Outputs of a machine over a history.
 pub fn run<M: Machine + Default>(history: &[Event]) -> Vec<Event> {
     let mut machine = M::default();
-    history
-        .iter()
-        .flat_map(|event| machine.step(&recorded(event.clone())))
-        .map(|output| output.event)
-        .collect()
+    history.iter().flat_map(|event| machine.step(event)).map(|output| output.event).collect()
 }
 
 /// Checks that replay equals the record, that redelivery changes nothing, and that saving and restoring anywhere
@@ -90,8 +70,8 @@ pub fn check_properties<M: Machine + Default>(history: &[Event]) -> usize {
     let mut machine = M::default();
     let mut redelivered = Vec::new();
     for event in history {
-        redelivered.extend(machine.step(&recorded(event.clone())));
-        let again = machine.step(&recorded(event.clone()));
+        redelivered.extend(machine.step(event));
+        let again = machine.step(event);
         assert!(again.is_empty(), "redelivery of {} gave {again:?}", event.kind().name());
     }
     let redelivered: Vec<Event> = redelivered.into_iter().map(|output| output.event).collect();
@@ -103,7 +83,7 @@ pub fn check_properties<M: Machine + Default>(history: &[Event]) -> usize {
         let saved = machine.save().expect("state can be saved");
         machine = M::default();
         machine.restore(&saved).expect("saved state can be read");
-        restored.extend(machine.step(&recorded(event.clone())).into_iter().map(|output| output.event));
+        restored.extend(machine.step(event).into_iter().map(|output| output.event));
     }
     assert_eq!(restored, expected, "saving and restoring changed the outputs");
     expected.len()

@@ -1,6 +1,6 @@
 //! The machine: one task's state and the step that moves it.
 
-use gauntlet_domain::{Event, Recorded};
+use gauntlet_domain::Event;
 
 /// What a step puts out.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,8 +34,8 @@ pub struct StateError(#[from] serde_json::Error);
 /// Invariants that the harness checks: the same inputs give the same outputs; an input seen before gives none; saving
 /// and restoring between any two steps changes nothing.
 pub trait Machine: Send {
-    /// Takes in one event and puts out what follows from it.
-    fn step(&mut self, input: &Recorded) -> Vec<Output>;
+    /// Takes in one event and puts out what follows from it. It sees no envelope: what was observed decides nothing.
+    fn step(&mut self, input: &Event) -> Vec<Output>;
     /// The state as bytes.
     fn save(&self) -> Result<Vec<u8>, StateError>;
     /// Replaces the state.

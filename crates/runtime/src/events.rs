@@ -63,14 +63,26 @@ pub(crate) fn undecided(record: &Record, error: &WireError) -> LogError {
     LogError::Store(format!("{partition} offset {offset}: {error}; nothing was left out, do it again then"))
 }
 
-/// The event in a record. A foreign writer may have left the headers out; then the envelope is the plainest there is.
+/// The event in a record with its envelope.
 pub fn read(codec: &Codec, record: &Record) -> Result<Recorded, WireError> {
+    let event = decode(codec, record)?;
+    let envelope = envelope(record, &event);
+    Ok(Recorded { event, envelope })
+}
+
+/// The event in a record.
+pub fn decode(codec: &Codec, record: &Record) -> Result<Event, WireError> {
     let event = codec.decode(record.value.as_deref())?;
     let topic = record.partition.topic.as_str();
-    if catalogue::topic_named(topic).is_some_and(|topic| !topic.records.contains(&event.kind())) {
+    if topic_of(event.kind()).name != topic && catalogue::topic_named(topic).is_some() {
         return Err(WireError::ForeignRecord { record: event.kind().name(), topic: topic.to_owned() });
     }
-    let envelope = envelope_from_headers(&record.headers).unwrap_or_else(|| {
+    Ok(event)
+}
+
+/// A record's envelope. A foreign writer may have left the headers out; then it is the plainest there is.
+pub fn envelope(record: &Record, event: &Event) -> Envelope {
+    envelope_from_headers(&record.headers).unwrap_or_else(|| {
         let id = event.id();
         Envelope {
             id,
@@ -81,6 +93,5 @@ pub fn read(codec: &Codec, record: &Record) -> Result<Recorded, WireError> {
             took_micros: None,
             decided_at: None,
         }
-    });
-    Ok(Recorded { event, envelope })
+    })
 }

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use gauntlet_domain::Recorded;
+use gauntlet_domain::Event;
 use gauntlet_log::{LogError, Polled, Record, Slot, TopicPartition};
 use gauntlet_wire::{Codec, WireError};
 
@@ -55,12 +55,12 @@ impl Held {
     }
 
     /// The event in a record, or why it will never be one; `None` when the record waits here now.
-    pub(crate) fn read(&mut self, codec: &Codec, record: &Record) -> Option<Result<Recorded, WireError>> {
+    pub(crate) fn read(&mut self, codec: &Codec, record: &Record) -> Option<Result<Event, WireError>> {
         if self.partitions.contains(&record.partition) {
             self.records.push(record.clone());
             return None;
         }
-        match events::read(codec, record) {
+        match events::decode(codec, record) {
             Err(error) if error.is_transient() => {
                 self.hold(record, &error);
                 None

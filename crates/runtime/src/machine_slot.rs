@@ -1,4 +1,4 @@
-//! A machine's slot: poll a batch, step through it, commit it as one.
+//! A machine's slot: poll records, step through them, commit what follows as one.
 //!
 //! A record that cannot be read yet makes its partition pause (`held.rs`); what came before it and what lies in other
 //! partitions is committed. Only while a task's state is being restored does the whole slot wait for the registry.
@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gauntlet_log::{
-    Assignment, Commit, CommitOutcome, EventLog, LogError, Member, Polled, Positions, Record, StateSnapshot,
-    Task, TopicPartition,
+    Assignment, Commit, CommitOutcome, EventLog, LogError, Member, NewRecord, Polled, Positions, Record,
+    StateSnapshot, Task, TopicPartition,
 };
 use gauntlet_processor::machine::{Definition, Inputs, Machine};
 use gauntlet_wire::Codec;
@@ -30,6 +30,33 @@ struct Live {
     since_snapshot: usize,
 }
 
+/// Steps that are taken and not committed. While more records are ready they are gathered: a commit costs as much as
+/// thousands of steps.
+#[derive(Default)]
+struct Pending {
+    commit: Commit,
+    /// Records stepped through.
+    records: usize,
+    /// Bytes of outputs.
+    bytes: usize,
+}
+
+impl Pending {
+    fn has_room(&self, options: &Options) -> bool {
+        self.records < options.batch_records && self.bytes < PENDING_BYTES
+    }
+
+    fn push(&mut self, output: NewRecord) {
+        self.bytes += output.value.as_ref().map_or(0, Vec::len);
+        self.commit.outputs.push(output);
+    }
+}
+
+/// Records that are read and stepped through at a time: few enough to stay in the processor's cache.
+const CHUNK: usize = 1024;
+/// Bytes of outputs that are gathered at most, give or take a chunk.
+const PENDING_BYTES: usize = 8 << 20;
+
 /// Runs one slot of a machine until it is stopped.
 pub(crate) fn run(
     log: &dyn EventLog,
@@ -49,16 +76,36 @@ pub(crate) fn run(
         let mut port = log.join(member.clone())?;
         let mut tasks: BTreeMap<u32, Live> = BTreeMap::new();
         let mut held = Held::new(definition.name);
+        let mut pending = Pending::default();
         while !stop.is_raised() {
+            let chunk = CHUNK.min(options.batch_records.saturating_sub(pending.records)).max(1);
             let polled = match held.take_due() {
                 Some(records) => Polled::Records(records),
                 None => {
-                    let room = if held.len() < options.batch_records { options.batch_records } else { 0 };
-                    held.poll(&mut *port, room, options.poll_timeout)?
+                    let room = if held.len() < options.batch_records { chunk } else { 0 };
+                    let timeout = if pending.records == 0 { options.poll_timeout } else { Duration::ZERO };
+                    held.poll(&mut *port, room, timeout)?
                 }
             };
+            let mut is_more_ready = false;
+            if let Polled::Records(records) = &polled {
+                step(codec, definition, &mut tasks, &mut held, records, &mut pending)?;
+                is_more_ready = records.len() >= chunk && pending.has_room(options);
+            }
+            // Tasks that are taken away are still this slot's until the next poll.
+            if !is_more_ready && !pending.commit.positions.is_empty() {
+                let snapshots = snapshots(definition, tasks.values_mut(), options.snapshot_every_records)?;
+                match port.commit(Commit { snapshots, ..std::mem::take(&mut pending).commit })? {
+                    CommitOutcome::Committed => {}
+                    CommitOutcome::Fenced => {
+                        return Err(LogError::Fenced { processor: definition.name.into(), slot }.into());
+                    }
+                    // What happened is learned from the committed positions when the tasks are restored.
+                    CommitOutcome::Unknown => continue 'joined,
+                }
+            }
             match polled {
-                Polled::Idle => {}
+                Polled::Idle | Polled::Records(_) => {}
                 Polled::Assigned(new) => {
                     for task in new {
                         let Some(machine) = restored(log, codec, definition, &task, stop)? else { break };
@@ -74,26 +121,12 @@ pub(crate) fn run(
                         tasks.remove(&task.id);
                     }
                 }
-                Polled::Records(records) => {
-                    let commit = step(codec, definition, &mut tasks, &mut held, &records, options)?;
-                    if commit == Commit::default() {
-                        continue;
-                    }
-                    match port.commit(commit)? {
-                        CommitOutcome::Committed => {}
-                        CommitOutcome::Fenced => {
-                            return Err(LogError::Fenced { processor: definition.name.into(), slot }.into());
-                        }
-                        // What happened is learned from the committed positions when the tasks are restored.
-                        CommitOutcome::Unknown => continue 'joined,
-                    }
-                }
             }
         }
-        let snapshots = snapshots(definition, tasks.values_mut(), 1)?;
-        if !snapshots.is_empty() {
+        let commit = Commit { snapshots: snapshots(definition, tasks.values_mut(), 1)?, ..pending.commit };
+        if commit != Commit::default() {
             // Fenced at the very end: the new owner has its own state.
-            port.commit(Commit { snapshots, ..Commit::default() })?;
+            port.commit(commit)?;
         }
         return Ok(());
     }
@@ -122,46 +155,52 @@ fn restored(
     Ok(None)
 }
 
-/// Steps through a batch; everything that follows from it in one commit.
+/// Steps through records; everything that follows from them is pending then.
 fn step(
     codec: &Codec,
     definition: &Definition,
     tasks: &mut BTreeMap<u32, Live>,
     held: &mut Held,
     records: &[Record],
-    options: &Options,
-) -> Result<Commit, SlotError> {
+    pending: &mut Pending,
+) -> Result<(), SlotError> {
     let recorded_at = clock::now();
-    let mut commit = Commit::default();
     for record in records {
         let Some(live) = owner(definition, tasks, &record.partition) else { continue };
         let Some(read) = held.read(codec, record) else { continue };
         match read {
-            Err(error) => commit.outputs.push(dead_letter(record, definition.name, &error)),
+            Err(error) => pending.push(dead_letter(record, definition.name, &error)),
             Ok(input) => {
-                for output in live.machine.step(&input) {
+                let outputs = live.machine.step(&input);
+                // Most ticks put nothing out: their envelope is not made.
+                let envelope = (!outputs.is_empty()).then(|| events::envelope(record, &input));
+                for output in outputs {
                     let race = || {
                         let mut positions = live.positions.clone();
                         positions.insert(record.partition.clone(), record.offset);
                         Race { input: record.partition.clone(), positions }
                     };
                     let cause = Cause {
-                        input: Some(&input.envelope),
+                        input: envelope.as_ref(),
                         source: definition.name,
                         recorded_at,
                         took_micros: None,
                         decided_at: output.raced.then(|| race().to_text()),
                     };
-                    commit.outputs.push(events::record(codec, &output.event, cause)?);
+                    pending.push(events::record(codec, &output.event, cause)?);
                 }
             }
         }
-        live.positions.insert(record.partition.clone(), record.offset + 1);
         live.since_snapshot += 1;
-        commit.positions.insert(record.partition.clone(), record.offset + 1);
+        pending.records += 1;
+        for positions in [&mut live.positions, &mut pending.commit.positions] {
+            match positions.get_mut(&record.partition) {
+                Some(next) => *next = record.offset + 1,
+                None => drop(positions.insert(record.partition.clone(), record.offset + 1)),
+            }
+        }
     }
-    commit.snapshots = snapshots(definition, tasks.values_mut(), options.snapshot_every_records)?;
-    Ok(commit)
+    Ok(())
 }
 
 fn owner<'a>(

@@ -60,14 +60,16 @@ pub(crate) fn run(
             }
         };
         let mut progress = Positions::new();
-        let mut events = Vec::with_capacity(records.len());
+        let mut readable = Vec::with_capacity(records.len());
         for record in &records {
             let Some(read) = held.read(codec, record) else { continue };
-            events.extend(read.ok());
+            readable.extend(
+                read.ok().map(|event| Recorded { envelope: events::envelope(record, &event), event }),
+            );
             progress.insert(record.partition.clone(), record.offset + 1);
         }
         if !progress.is_empty() {
-            projection.write(&events, &progress)?;
+            projection.write(&readable, &progress)?;
         }
     }
     Ok(())

@@ -40,7 +40,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             workers: 2,
-            batch_records: 1024,
+            batch_records: 32_768,
             poll_timeout: machine_slot::POLL_TIMEOUT,
             snapshot_every_records: 20_000,
             worker_queue: 1024,

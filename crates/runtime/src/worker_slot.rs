@@ -194,8 +194,9 @@ impl WorkerSlot<'_> {
                 let outputs = Some(vec![dead_letter(record, self.worker.name(), &error)]);
                 queue.push_back(InFlight { offset: record.offset, outputs });
             }
-            Ok(request) => {
+            Ok(event) => {
                 queue.push_back(InFlight { offset: record.offset, outputs: None });
+                let request = Recorded { envelope: events::envelope(record, &event), event };
                 self.submit(jobs, returns, record.partition.clone(), record.offset, Arc::new(request));
             }
         }

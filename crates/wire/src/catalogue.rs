@@ -1,5 +1,7 @@
 //! The topic catalogue: one entry a topic, the truth that runtime, replay, digest and documents follow.
 
+use std::sync::LazyLock;
+
 use gauntlet_domain::RecordKind;
 
 /// How a topic is cut into partitions.
@@ -256,10 +258,15 @@ pub const CATALOGUE: &[Topic] = &[
 
 /// The topic that holds a record.
 pub fn topic_of(kind: RecordKind) -> &'static Topic {
-    CATALOGUE
-        .iter()
-        .find(|topic| topic.records.contains(&kind))
-        .expect("invariant: every record has its topic (tests::every_record_has_one_topic)")
+    static HOMES: LazyLock<Vec<&'static Topic>> = LazyLock::new(|| {
+        let home = |kind: &RecordKind| {
+            let found = CATALOGUE.iter().find(|topic| topic.records.contains(kind));
+            found.expect("invariant: every record has its topic (tests::every_record_has_one_topic)")
+        };
+        RecordKind::ALL.iter().map(home).collect()
+    });
+    // The discriminants count from 0 in the order of `ALL`.
+    HOMES[kind as usize]
 }
 
 /// The topic of that name.

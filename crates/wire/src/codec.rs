@@ -14,6 +14,7 @@ use gauntlet_domain::{Event, RecordKind};
 use serde::de::DeserializeOwned;
 
 use crate::columnar::Columnar;
+use crate::flat;
 use crate::registry::{EmbeddedRegistry, Meaning, Registry, VERSIONS, newest};
 
 /// First byte of every frame.
@@ -271,6 +272,11 @@ fn encode_body(event: &Event, out: &mut Vec<u8>) -> Result<(), WireError> {
 
 /// Decodes the body of a record version; the whole slice must be used up.
 fn decode_body(kind: RecordKind, number: u32, body: &[u8]) -> Result<Event, WireError> {
+    flat::decode(number, body).unwrap_or_else(|| decode_generally(kind, number, body))
+}
+
+/// Decodes a body with the libraries.
+pub(crate) fn decode_generally(kind: RecordKind, number: u32, body: &[u8]) -> Result<Event, WireError> {
     fn direct<T: DeserializeOwned + Into<Event>>(
         kind: RecordKind,
         number: u32,

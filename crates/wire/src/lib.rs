@@ -8,6 +8,8 @@ pub mod catalogue;
 pub mod codec;
 /// Blocks and bars through columns.
 mod columnar;
+/// Live ticks, field by field.
+mod flat;
 /// Envelopes as headers.
 pub mod headers;
 /// Records, their versions and their numbers.

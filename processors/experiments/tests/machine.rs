@@ -8,7 +8,7 @@ use gauntlet_domain::Event;
 use gauntlet_domain::experiment::*;
 use gauntlet_experiments::{Experiments, plan};
 use gauntlet_processor::Folded;
-use gauntlet_processor::harness::{check_properties, given, recorded, run};
+use gauntlet_processor::harness::{check_properties, given, run};
 use gauntlet_processor::machine::Machine;
 use serde_json::{Value, json};
 
@@ -73,7 +73,7 @@ fn it_has_the_properties_of_every_machine() {
 #[test]
 fn every_ending_is_marked_as_a_race_and_nothing_else_is() {
     let mut machine = Subject::default();
-    let outputs = history().into_iter().flat_map(|event| machine.step(&recorded(event)));
+    let outputs = history().into_iter().flat_map(|event| machine.step(&event));
     let mut endings = 0;
     for output in outputs {
         let before = matches!(output.event, Event::ExperimentSubmitted(_) | Event::ExperimentStarted(_));

@@ -30,6 +30,42 @@ pub struct Clean {
     pub is_quote: bool,
 }
 
+/// A row as its source gave it, before anything is believed of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Row {
+    /// Row in the source.
+    pub row: i64,
+    /// Code of a [`TickKind`].
+    pub kind: u8,
+    /// Event time, nanoseconds.
+    pub time: i64,
+    /// Bid of a quote or price of a trade, billionths.
+    pub price: i64,
+    /// Ask of a quote, billionths.
+    pub ask: i64,
+    /// Size at the bid or of the trade, hundred-millionths.
+    pub size: Option<i64>,
+    /// Size at the ask, hundred-millionths.
+    pub ask_size: Option<i64>,
+    /// The venue's own numbering.
+    pub sequence: Option<i64>,
+}
+
+/// The rows of a block.
+pub fn rows_of(block: &TickBlock) -> impl Iterator<Item = Row> {
+    let column = |values: &[i64], i: usize| values.get(i).copied();
+    (0..block.len()).map(move |i| Row {
+        row: block.rows[i],
+        kind: block.kinds[i],
+        time: block.times[i],
+        price: block.prices[i],
+        ask: column(&block.asks, i).unwrap_or_default(),
+        size: column(&block.sizes, i),
+        ask_size: column(&block.ask_sizes, i),
+        sequence: column(&block.sequences, i),
+    })
+}
+
 /// What is remembered of quotes, and apart from them of trades: each stream has its own level and numbering.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Stream {
@@ -63,18 +99,18 @@ impl Default for Cleaner {
 }
 
 impl Cleaner {
-    /// Cleans a block; ticks that pass go to `keep` in order, everything else into the ledger.
-    pub fn block(
+    /// Cleans rows; ticks that pass go to `keep` in order, everything else into the ledger.
+    #[inline]
+    pub fn rows(
         &mut self,
         rules: &CleaningRules,
-        block: &TickBlock,
+        rows: impl Iterator<Item = Row>,
         ledger: &mut Ledger,
         mut keep: impl FnMut(Clean),
     ) {
-        let column = |values: &[i64], i: usize| values.get(i).copied();
-        for i in 0..block.len() {
-            let (row, time) = (block.rows[i], block.times[i]);
-            let Some(kind) = TickKind::from_code(block.kinds[i]) else {
+        for of in rows {
+            let Row { row, time, .. } = of;
+            let Some(kind) = TickKind::from_code(of.kind) else {
                 ledger.reject(Reason::NotANumber, row, time);
                 continue;
             };
@@ -88,23 +124,18 @@ impl Cleaner {
                     continue;
                 }
                 TickKind::Quote | TickKind::ReceivedQuote => {
-                    let sizes = [column(&block.sizes, i), column(&block.ask_sizes, i)];
-                    let ask = column(&block.asks, i).unwrap_or_default();
-                    check_quote(row, time, block.prices[i], ask, sizes)
+                    check_quote(row, time, of.price, of.ask, [of.size, of.ask_size])
                 }
                 TickKind::Trade | TickKind::Buy | TickKind::Sell | TickKind::Last => {
-                    let size = column(&block.sizes, i);
-                    let needs_size = kind != TickKind::Last;
-                    check_trade(row, time, block.prices[i], size, needs_size)
+                    check_trade(row, time, of.price, of.size, kind != TickKind::Last)
                 }
             };
             match tick {
                 Err(reason) => ledger.reject(reason, row, time),
                 Ok(tick) => {
-                    let sequence = column(&block.sequences, i);
-                    let quote = (block.prices[i], column(&block.asks, i).unwrap_or_default());
                     let on_venue_clock = kind != TickKind::ReceivedQuote;
-                    self.tick(rules, tick, quote, sequence, on_venue_clock, ledger, &mut keep);
+                    let quote = (of.price, of.ask);
+                    self.tick(rules, tick, quote, of.sequence, on_venue_clock, ledger, &mut keep);
                 }
             }
         }
@@ -295,7 +326,7 @@ mod tests {
         let mut cleaner = Cleaner::default();
         let mut ledger = Ledger::default();
         let mut kept = Vec::new();
-        cleaner.block(&rules, &block, &mut ledger, |tick| kept.push(tick.row));
+        cleaner.rows(&rules, rows_of(&block), &mut ledger, |tick| kept.push(tick.row));
         cleaner.flush(&mut ledger, |tick| kept.push(tick.row));
         let mut counts = crate::ledger::Counts::default();
         let events = ledger.into_events("I", "S", &mut counts);
@@ -377,7 +408,7 @@ mod tests {
             ..TickBlock::default()
         };
         let (mut cleaner, mut ledger, mut kept) = (Cleaner::default(), Ledger::default(), Vec::new());
-        cleaner.block(&default_rules(), &block, &mut ledger, |tick| kept.push(tick.row));
+        cleaner.rows(&default_rules(), rows_of(&block), &mut ledger, |tick| kept.push(tick.row));
         kept
     }
 

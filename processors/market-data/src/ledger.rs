@@ -36,6 +36,9 @@ impl Ledger {
     pub fn into_events(self, instrument: &str, source: &str, counts: &mut Counts) -> Vec<Event> {
         counts.accepted += self.accepted;
         counts.gaps += self.gaps.len() as i64;
+        if self.rejected.is_empty() && self.corrected.is_empty() && self.gaps.is_empty() {
+            return Vec::new();
+        }
         let (instrument, source) = (instrument.to_owned(), source.to_owned());
         let mut events = Vec::new();
         for (reason, (rows, times)) in self.rejected {

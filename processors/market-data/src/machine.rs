@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use gauntlet_domain::market::{
     Bar, BarBlock, CreateSnapshot, FeedCompleted, InstrumentDefined, PriceBasis, Quote, SnapshotDue,
-    SourceCleaned, TickBlock, TickKind, Trade,
+    SourceCleaned, TickKind, Trade,
 };
-use gauntlet_domain::{BarSpec, Event, Recorded, SnapshotId};
+use gauntlet_domain::{BarSpec, Event, SnapshotId};
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
 use serde::{Deserialize, Serialize};
 
 use crate::bars::TimeBars;
-use crate::clean::{Clean, Cleaner};
+use crate::clean::{Clean, Cleaner, Row, rows_of};
 use crate::ledger::{Counts, Ledger, reason_counts};
 use crate::ready::ReadyBars;
 
@@ -55,21 +55,33 @@ struct Source {
     counts: Counts,
 }
 
+impl Source {
+    /// Moves past a block or tick, unless it has been taken in already.
+    fn moves_to(&mut self, number: i64) -> bool {
+        let is_new = number >= self.next && !self.completed;
+        if is_new {
+            self.next = number + 1;
+        }
+        is_new
+    }
+}
+
 impl Machine for MarketData {
-    fn step(&mut self, input: &Recorded) -> Vec<Output> {
-        let key = input.event.key();
-        let instrument = match self.instruments.get_mut(&key) {
-            Some(instrument) => instrument,
-            None => self.instruments.entry(key.clone()).or_insert_with(|| Instrument::new(&key)),
-        };
-        let events = match &input.event {
-            Event::InstrumentDefined(definition) => instrument.define(definition),
-            Event::TickBlock(block) => instrument.ticks(block, block.block),
-            Event::Quote(quote) => instrument.ticks(&quote_block(quote), quote.sequence),
-            Event::Trade(trade) => instrument.ticks(&trade_block(trade), trade.sequence),
-            Event::BarBlock(block) => instrument.ready_bars(block),
-            Event::FeedCompleted(feed) => instrument.complete(feed),
-            Event::CreateSnapshot(command) => instrument.ask(command),
+    fn step(&mut self, input: &Event) -> Vec<Output> {
+        let events = match input {
+            Event::Quote(quote) => {
+                self.of(&quote.instrument).rows(&quote.source, quote.sequence, quote_row(quote))
+            }
+            Event::Trade(trade) => {
+                self.of(&trade.instrument).rows(&trade.source, trade.sequence, trade_row(trade))
+            }
+            Event::TickBlock(block) => {
+                self.of(&block.instrument).rows(&block.source, block.block, rows_of(block))
+            }
+            Event::InstrumentDefined(definition) => self.of(&definition.instrument).define(definition),
+            Event::BarBlock(block) => self.of(&block.instrument).ready_bars(block),
+            Event::FeedCompleted(feed) => self.of(&feed.instrument).complete(feed),
+            Event::CreateSnapshot(command) => self.of(&command.instrument).ask(command),
             _ => Vec::new(),
         };
         events.into_iter().map(Output::new).collect()
@@ -86,6 +98,11 @@ impl Machine for MarketData {
 }
 
 impl MarketData {
+    /// The instrument of that name; one that nobody has defined begins with the plainest definition.
+    fn of(&mut self, name: &str) -> &mut Instrument {
+        entry(&mut self.instruments, name, Instrument::new)
+    }
+
     /// Closes every bar under construction, for tools that end with their input; a pipeline never does.
     pub fn finish(&mut self) -> Vec<Bar> {
         let mut bars = Vec::new();
@@ -130,26 +147,32 @@ impl Instrument {
         Vec::new()
     }
 
-    fn ticks(&mut self, block: &TickBlock, number: i64) -> Vec<Event> {
-        let Some(mut source) = self.next_of(&block.source, number) else { return Vec::new() };
+    /// Takes in the rows of a block or of one live tick, once.
+    fn rows(&mut self, source: &str, number: i64, rows: impl IntoIterator<Item = Row>) -> Vec<Event> {
+        let Instrument { definition, building, latest, cleaner, sources, .. } = self;
+        let state = entry(sources, source, |_| Source::default());
+        if !state.moves_to(number) {
+            return Vec::new();
+        }
         let mut ledger = Ledger::default();
         let mut bars = Vec::new();
-        let Instrument { definition, building, latest, cleaner, .. } = self;
         let rules = definition.cleaning;
-        cleaner.block(&rules, block, &mut ledger, |tick| {
+        cleaner.rows(&rules, rows.into_iter(), &mut ledger, |tick| {
             take_in(definition, building, latest, &tick, &mut bars)
         });
         let mut events: Vec<Event> = bars.into_iter().map(Event::from).collect();
-        events.extend(ledger.into_events(&self.definition.instrument, &block.source, &mut source.counts));
-        self.sources.insert(block.source.clone(), source);
+        events.extend(ledger.into_events(&definition.instrument, source, &mut state.counts));
         events.extend(self.due());
         events
     }
 
     fn ready_bars(&mut self, block: &BarBlock) -> Vec<Event> {
         let Ok(spec) = block.spec.parse::<BarSpec>() else { return Vec::new() };
-        let Some(mut source) = self.next_of(&block.source, block.block) else { return Vec::new() };
         let passed = self.event_time(spec);
+        let source = entry(&mut self.sources, &block.source, |_| Source::default());
+        if !source.moves_to(block.block) {
+            return Vec::new();
+        }
         let mut ledger = Ledger::default();
         let mut bars = Vec::new();
         let ready = self.ready.entry(spec).or_default();
@@ -161,16 +184,16 @@ impl Instrument {
         }
         let mut events: Vec<Event> = bars.into_iter().map(Event::from).collect();
         events.extend(ledger.into_events(&self.definition.instrument, &block.source, &mut source.counts));
-        self.sources.insert(block.source.clone(), source);
         events.extend(self.due());
         events
     }
 
     fn complete(&mut self, feed: &FeedCompleted) -> Vec<Event> {
-        let mut source = self.sources.get(&feed.source).cloned().unwrap_or_default();
+        let source = entry(&mut self.sources, &feed.source, |_| Source::default());
         if source.completed {
             return Vec::new();
         }
+        source.completed = true;
         let mut ledger = Ledger::default();
         let mut bars = Vec::new();
         let Instrument { definition, building, latest, cleaner, .. } = self;
@@ -191,8 +214,6 @@ impl Instrument {
             }
             .into(),
         );
-        source.completed = true;
-        self.sources.insert(feed.source.clone(), source);
         events.extend(self.due());
         events
     }
@@ -200,16 +221,6 @@ impl Instrument {
     fn ask(&mut self, command: &CreateSnapshot) -> Vec<Event> {
         self.snapshots.entry(command.snapshot_id).or_insert_with(|| Some(command.clone()));
         self.due()
-    }
-
-    /// The source's state if this block or tick has not been taken in yet, already moved past it.
-    fn next_of(&self, source: &str, number: i64) -> Option<Source> {
-        let mut state = self.sources.get(source).cloned().unwrap_or_default();
-        if number < state.next || state.completed {
-            return None;
-        }
-        state.next = number + 1;
-        Some(state)
     }
 
     /// How far event time has come for a spec: the latest ready-made bar, and the ticks' watermark where ticks make it.
@@ -243,6 +254,14 @@ impl Instrument {
     }
 }
 
+/// The value of a name, made if there is none; the name is copied only then.
+fn entry<'a, V>(map: &'a mut BTreeMap<String, V>, name: &str, make: impl FnOnce(&str) -> V) -> &'a mut V {
+    if !map.contains_key(name) {
+        map.insert(name.to_owned(), make(name));
+    }
+    map.get_mut(name).expect("invariant: it was there or has just been put there")
+}
+
 /// Closes the bars whose end a clean tick has reached, then adds the tick to those that stay open.
 #[inline]
 fn take_in(
@@ -262,37 +281,31 @@ fn take_in(
     }
 }
 
-fn quote_block(quote: &Quote) -> TickBlock {
-    TickBlock {
-        instrument: quote.instrument.clone(),
-        source: quote.source.clone(),
-        block: quote.sequence,
-        rows: vec![quote.sequence],
-        kinds: vec![TickKind::Quote as u8],
-        times: vec![quote.time.0],
-        prices: vec![quote.bid.0],
-        asks: vec![quote.ask.0],
-        sizes: quote.bid_size.map(|size| size.0).into_iter().collect(),
-        ask_sizes: quote.ask_size.map(|size| size.0).into_iter().collect(),
-        sequences: Vec::new(),
-    }
+fn quote_row(quote: &Quote) -> [Row; 1] {
+    [Row {
+        row: quote.sequence,
+        kind: TickKind::Quote as u8,
+        time: quote.time.0,
+        price: quote.bid.0,
+        ask: quote.ask.0,
+        size: quote.bid_size.map(|size| size.0),
+        ask_size: quote.ask_size.map(|size| size.0),
+        sequence: None,
+    }]
 }
 
-fn trade_block(trade: &Trade) -> TickBlock {
+fn trade_row(trade: &Trade) -> [Row; 1] {
     let kind = match trade.side.as_deref() {
         Some("buy") => TickKind::Buy,
         Some("sell") => TickKind::Sell,
         _ => TickKind::Trade,
     };
-    TickBlock {
-        instrument: trade.instrument.clone(),
-        source: trade.source.clone(),
-        block: trade.sequence,
-        rows: vec![trade.sequence],
-        kinds: vec![kind as u8],
-        times: vec![trade.time.0],
-        prices: vec![trade.price.0],
-        sizes: vec![trade.size.0],
-        ..TickBlock::default()
-    }
+    [Row {
+        row: trade.sequence,
+        kind: kind as u8,
+        time: trade.time.0,
+        price: trade.price.0,
+        size: Some(trade.size.0),
+        ..Row::default()
+    }]
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gauntlet_domain::experiment::*;
-use gauntlet_domain::{Event, ExperimentId, Recorded};
+use gauntlet_domain::{Event, ExperimentId};
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
 use gauntlet_quant::metrics::{self, OnlineMoments};
 use serde::{Deserialize, Serialize};
@@ -28,8 +28,8 @@ pub struct Tuner {
 }
 
 impl Machine for Tuner {
-    fn step(&mut self, input: &Recorded) -> Vec<Output> {
-        match &input.event {
+    fn step(&mut self, input: &Event) -> Vec<Output> {
+        match input {
             Event::ExperimentSubmitted(submitted) => {
                 self.studies.entry(submitted.experiment_id).or_insert_with(|| Study::new(submitted));
                 Vec::new()

@@ -7,7 +7,7 @@ use common::*;
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::spec::ExperimentSpec;
 use gauntlet_domain::{Event, ModelId, TrialId};
-use gauntlet_processor::harness::{check_properties, given, recorded, run};
+use gauntlet_processor::harness::{check_properties, given, run};
 use gauntlet_processor::machine::Machine;
 use gauntlet_search::{Direction, FoldHistory, FoldState, PrunerKind, observable_trials};
 use gauntlet_tuner::Tuner;
@@ -384,7 +384,7 @@ fn experiments_in_one_partition_do_not_disturb_each_other() {
     let longest = plays.iter().map(|played| played.history.len()).max().unwrap();
     for step in 0..longest {
         for event in plays.iter().filter_map(|played| played.history.get(step)) {
-            outputs.extend(machine.step(&recorded(event.clone())).into_iter().map(|output| output.event));
+            outputs.extend(machine.step(event).into_iter().map(|output| output.event));
         }
     }
     for (name, played) in ["first", "second"].iter().zip(plays) {

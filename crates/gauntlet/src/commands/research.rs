@@ -102,8 +102,7 @@ fn read_ticks(args: &BarsArgs, spec: BarSpec) -> Result<Read, Refusal> {
     let mut machine = MarketData::default();
     let (mut bars, mut cleaned) = (Vec::new(), None);
     let mut step = |event: Event| {
-        let input = gauntlet_processor::harness::recorded(event);
-        for output in machine.step(&input) {
+        for output in machine.step(&event) {
             match output.event {
                 Event::Bar(bar) if bar.spec == spec => bars.push(bar),
                 Event::SourceCleaned(counts) => cleaned = Some(counts),
@@ -294,13 +293,13 @@ fn bars_of(spec: &ExperimentSpec, file: &Path) -> Result<Vec<Bar>, Refusal> {
         if !std::mem::replace(&mut defined, true) {
             let name = instrument.as_str();
             let definition = InstrumentDefined::new(name, vec![spec.data.bars], price_basis(&block));
-            machine.step(&gauntlet_processor::harness::recorded(definition));
+            machine.step(&definition.into());
         }
         let event = match block {
             Block::Ticks(block) => Event::TickBlock(block),
             Block::Bars(block) => Event::BarBlock(block),
         };
-        for output in machine.step(&gauntlet_processor::harness::recorded(event)) {
+        for output in machine.step(&event) {
             if let Event::Bar(bar) = output.event {
                 bars.push(bar);
             }

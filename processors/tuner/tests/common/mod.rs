@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::spec::ExperimentSpec;
 use gauntlet_domain::{ContentHash, Event};
-use gauntlet_processor::harness::recorded;
 use gauntlet_processor::machine::{Machine, Output};
 use gauntlet_search::{Decision, Direction, pruner};
 use gauntlet_tuner::Tuner;
@@ -143,7 +142,7 @@ pub fn play(spec: &ExperimentSpec, mut choose: impl FnMut(usize) -> usize) -> Pl
     let mut waiting = Vec::new();
     let mut answered = BTreeSet::new();
     let mut take = |event: Event, played: &mut Played, waiting: &mut Vec<TrainingRequested>| {
-        for output in machine.step(&recorded(event.clone())) {
+        for output in machine.step(&event) {
             match output.event {
                 Event::TrainingRequested(request) => {
                     assert!(!output.raced);
