@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use common::{Nothing, quiet, within};
 use gauntlet_domain::market::{CreateSnapshot, SnapshotDue, SnapshotSealed};
-use gauntlet_domain::{ContentHash, Event, InstrumentId, Recorded, Timestamp};
+use gauntlet_domain::{ContentHash, Event, InstrumentId, Timestamp};
 use gauntlet_log::{EventLog, LocalLog, NewRecord, Record, TopicPartition};
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
 use gauntlet_processor::worker::{Answer, Data, DataError, Worker};
@@ -27,8 +27,8 @@ struct Echo {
 }
 
 impl Machine for Echo {
-    fn step(&mut self, input: &Recorded) -> Vec<Output> {
-        let Event::CreateSnapshot(command) = &input.event else { return Vec::new() };
+    fn step(&mut self, input: &Event) -> Vec<Output> {
+        let Event::CreateSnapshot(command) = input else { return Vec::new() };
         assert!(!command.instrument.ends_with(".PANIC"), "the echo cannot bear {}", command.instrument);
         if !self.seen.insert(command.instrument.clone()) {
             return Vec::new();

@@ -69,8 +69,8 @@ impl Registry for Failing {
 struct Echo(BTreeSet<String>);
 
 impl Machine for Echo {
-    fn step(&mut self, input: &Recorded) -> Vec<Output> {
-        let Event::CreateSnapshot(command) = &input.event else { return Vec::new() };
+    fn step(&mut self, input: &Event) -> Vec<Output> {
+        let Event::CreateSnapshot(command) = input else { return Vec::new() };
         if !self.0.insert(command.instrument.clone()) {
             return Vec::new();
         }
