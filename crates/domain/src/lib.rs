@@ -10,6 +10,8 @@ pub mod decimal;
 pub mod event;
 /// Experiments, trials, evaluations.
 pub mod experiment;
+/// Strategies that a program outside answers for.
+pub mod external;
 /// Derived ids, content hashes, instrument ids.
 pub mod ids;
 /// Ticks, bars, quality reports, snapshots.

@@ -7,7 +7,7 @@ use gauntlet_domain::{Envelope, Event, Recorded, Timestamp};
 
 use crate::machine::{Machine, Output};
 
-/// An event with the plainest envelope.
+/// An event with the plainest envelope; answers come from the processors that answer.
 pub fn recorded(event: impl Into<Event>) -> Recorded {
     let event = event.into();
     let id = event.id();
@@ -15,7 +15,11 @@ pub fn recorded(event: impl Into<Event>) -> Recorded {
         id,
         causation: id,
         correlation: id,
-        source: "test".into(),
+        source: match event {
+            Event::TrialCompleted(_) | Event::TrialPruned(_) | Event::TrialFailed(_) => "trainer".into(),
+            Event::EvaluationCompleted(_) | Event::EvaluationFailed(_) => "evaluator".into(),
+            _ => "test".into(),
+        },
         recorded_at: Timestamp(0),
         took_micros: None,
         decided_at: None,

@@ -36,6 +36,11 @@ pub struct StateError(#[from] serde_json::Error);
 pub trait Machine: Send {
     /// Takes in one event and puts out what follows from it.
     fn step(&mut self, input: &Recorded) -> Vec<Output>;
+    /// Why an input is none that may be taken in: the runtime puts it to the dead letters with this reason. [`Machine::step`]
+    /// passes over such an input by itself, because restore and replay do not ask.
+    fn refuses(&self, _input: &Recorded) -> Option<String> {
+        None
+    }
     /// The state as bytes.
     fn save(&self) -> Result<Vec<u8>, StateError>;
     /// Replaces the state.

@@ -14,7 +14,7 @@ use gauntlet_processor::machine::{Definition, Inputs, Machine};
 use gauntlet_wire::Codec;
 
 use crate::clock;
-use crate::dead_letter::dead_letter;
+use crate::dead_letter::{dead_letter, refused};
 use crate::events::{self, Cause};
 use crate::held::{Held, Pauses};
 use crate::restore::{FeedError, Race, committed_of, restore};
@@ -139,6 +139,11 @@ fn step(
         match read {
             Err(error) => commit.outputs.push(dead_letter(record, definition.name, &error)),
             Ok(input) => {
+                if let Some(why) = live.machine.refuses(&input) {
+                    let (partition, offset) = (&record.partition, record.offset);
+                    tracing::warn!(processor = definition.name, %partition, offset, %why, "event refused");
+                    commit.outputs.push(refused(record, definition.name, &why));
+                }
                 for output in live.machine.step(&input) {
                     let race = || {
                         let mut positions = live.positions.clone();

@@ -301,7 +301,9 @@ impl Experiment {
 impl Evaluation {
     /// The finalist by the experiment's objective; one that failed has no values.
     fn ranked(&self, objective: &str) -> RankedModel {
-        let value = |metrics: &Metrics| metrics.get(objective).copied().flatten();
+        // A program outside may write what is no number: it is undefined and never wins.
+        let value =
+            |metrics: &Metrics| metrics.get(objective).copied().flatten().filter(|value| value.is_finite());
         match self {
             Evaluation::Completed(e) => RankedModel {
                 model_id: e.model_id,
