@@ -84,8 +84,7 @@ pub fn submit(node: &Node, submission: &Submission) -> Result<(ExperimentId, Str
 /// Waits for an experiment's end and answers with its leaderboard.
 pub fn wait(node: &Node, running: &Running, id: ExperimentId, quiet: bool) -> Result<Report, Refusal> {
     let key = [id.to_string().as_str().into()];
-    let spec = spec_of(node, id)?;
-    let budget = spec.as_ref().map_or(0, |spec| u64::from(spec.tuning.trials));
+    let budget = spec_of(node, id)?.map_or(0, |spec| u64::from(spec.tuning.trials));
     let step = Step::begin("trials", budget, "trials", quiet);
     let mut shown = Instant::now();
     let mut ends = None;
@@ -100,13 +99,16 @@ pub fn wait(node: &Node, running: &Running, id: ExperimentId, quiet: bool) -> Re
         let quiet = running.is_quiet()?;
         let row = node.views.row(&schema::EXPERIMENTS, &key)?;
         if !row.as_ref().is_some_and(is_ended) {
-            // Nothing is on its way here, but a program outside may be at work, for as long as it takes.
-            let Some(trainer) =
-                row.as_ref().filter(|row| quiet && is_running(row)).and_then(|_| outside(&spec))
-            else {
+            if !quiet || !row.as_ref().is_some_and(is_running) {
                 return Ok(quiet.then_some(row));
-            };
+            }
+            // Nothing is on its way here, but a program outside may be at work, for as long as it takes.
             if !waits_outside {
+                let spec = spec_of(node, id)?;
+                let Some(trainer) = spec.as_ref().and_then(|spec| external::trainer(&spec.model.strategy))
+                else {
+                    return Ok(Some(row));
+                };
                 step.waits(&format!("trainer {trainer}"));
                 waits_outside = true;
             }
@@ -143,11 +145,6 @@ fn is_running(row: &Row) -> bool {
 
 fn status(row: &Row) -> Option<&str> {
     row.get("status").and_then(|status| status.as_text())
-}
-
-/// The trainer that an experiment's trials are left to, if they are.
-fn outside(spec: &Option<ExperimentSpec>) -> Option<&str> {
-    external::trainer(&spec.as_ref()?.model.strategy)
 }
 
 /// The experiment's document.
