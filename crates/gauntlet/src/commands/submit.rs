@@ -50,7 +50,8 @@ pub fn submit(node: &Node, submission: &Submission) -> Result<(ExperimentId, Str
         && !Node::is_cluster(&node.config)
     {
         return Err(Refusal::BadInput(format!(
-            "{}: model.strategy: a trainer outside ({trainer}) is reached over Kafka and this log is embedded: set              kafka.bootstrap_servers, or use a strategy that is built in",
+            "{}: model.strategy: a trainer outside ({trainer}) is reached over Kafka and this log is embedded: \
+             set kafka.bootstrap_servers, or use a strategy that is built in",
             submission.name
         )));
     }
