@@ -55,12 +55,15 @@ class Lake:
 
     def read(self, data):
         path = f"{self.root}/snapshots/{data['content_hash']}.parquet"
+        # A lake that does not respond is an OSError and nobody's answer.
         try:
-            table = pyarrow.parquet.read_table(path, filesystem=self.files, partitioning=None)
-            rows = columns(table)
+            with self.files.open_input_stream(path) as stream:
+                content = stream.read()
         except FileNotFoundError as error:
             raise Unavailable(f"{path} is not on the lake") from error
-        except (pyarrow.ArrowInvalid, KeyError) as error:
+        try:
+            rows = columns(pyarrow.parquet.read_table(pyarrow.BufferReader(content)))
+        except (pyarrow.ArrowException, OSError, KeyError) as error:
             raise Unavailable(f"{path} is damaged: {error}") from error
         found = content_hash(rows, data["instrument"], data["spec"])
         if found != data["content_hash"] or len(rows) != data["rows"]:

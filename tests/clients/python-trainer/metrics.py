@@ -71,7 +71,10 @@ def path(returns):
 
 
 def annual(growth, periods, year):
-    return growth ** (year / periods) - 1.0
+    try:
+        return growth ** (year / periods) - 1.0
+    except OverflowError:  # a good hour, a year long
+        return None
 
 
 def against(returns, benchmark, year):
