@@ -88,6 +88,20 @@ class Acls(unittest.TestCase):
         self.assertEqual({operation for _, operation, _, _, _ in mine}, {"Describe"})
         self.assertEqual(len(mine), 4)
 
+    def test_a_trainer_outside_reads_requests_and_writes_answers(self):
+        user, p = "User:quants", "gauntlet."
+        found = {right for right in rights(RECORDED, "--trainer", "quants=sklearn") if right[0] == user}
+        topic = lambda operation, name: (user, operation, "topic", p + name, False)
+        self.assertEqual(found, {
+            topic("Read", "training.requests.v1"), topic("Describe", "training.requests.v1"),
+            topic("Read", "evaluation.requests.v1"), topic("Describe", "evaluation.requests.v1"),
+            topic("Write", "trial.results.v1"), topic("Describe", "trial.results.v1"),
+            topic("Write", "evaluation.outcomes.v1"), topic("Describe", "evaluation.outcomes.v1"),
+            (user, "Read", "group", p + "trainer.sklearn", False),
+            (user, "Write", "transactional-id", p + "trainer.sklearn.", True),
+            (user, "Describe", "transactional-id", p + "trainer.sklearn.", True),
+        })
+
     def test_names_are_quoted(self):
         text = acls.main(["--bootstrap", "a;b", "--user", "a b;c=trainer"], SMALL)
         self.assertIn("--bootstrap-server 'a;b'", text)
@@ -100,6 +114,8 @@ class Acls(unittest.TestCase):
             ([], '{"access": {"trainer": {"read": []}}}', "different versions"),
             ([], SMALL.replace('"group": "trainer"', '"group": ""'), "is empty"),
             (["--prefix", ""], SMALL, "rights on every topic"),
+            (["--trainer", "a=B.c"], RECORDED, "USER=NAME"),
+            (["--trainer", "a=b"], SMALL, "no .external_trainer"),
             (["--user", "a=tuner"], SMALL, "there is no processor tuner"),
             (["--user", "a"], SMALL, "NAME=PROCESSOR"),
             (["--user", "core=tuner"], RECORDED, "nobody runs evaluator"),

@@ -102,6 +102,70 @@ def experiments(events, rows):
                 fail(f"a trial should have the key {name} and hang on what started it: {event}")
 
 
+def outside(events, report):
+    """Every trial and finalist of an experiment was answered exactly once, by one record; how many answers there are."""
+    own = [event for event in events if event["fields"].get("experiment_id") == report["experiment_id"]]
+    asked, answered = Counter(), Counter()
+    for event in own:
+        fields, kind = event["fields"], event["ce_type"]
+        if kind in ("TrainingRequested", "EvaluationRequested"):
+            asked[fields.get("trial_id") or fields["model_id"]] += 1
+        elif kind in STATES or kind.startswith("Evaluation"):
+            answered[fields.get("trial_id") or fields["model_id"]] += 1
+    if asked != answered or set(answered.values()) != {1}:
+        fail(f"asked {asked}, answered {answered}")
+    places = [(place["trial"], bool(place["verdict"])) for place in report["leaderboard"]]
+    finalists = [event["fields"]["trial"] for event in own if event["ce_type"] == "EvaluationCompleted"]
+    if sorted(places) != sorted((trial, True) for trial in finalists):
+        fail(f"the leaderboard has {places}, evaluated were {finalists}")
+    say(f"{len(some(answered, 'answers'))} requests to the trainer outside have one answer each")
+    return len(answered)
+
+
+def again(events, text):
+    """What the trainer in Python answers again: its own requests with the same bits; those of Gauntlet's ma-cross with
+    Gauntlet's own numbers, so that both can stand on one leaderboard."""
+    recorded = {event["ce_id"]: event for event in events}
+    compared, furthest = Counter(), 0.0
+    for answer in map(json.loads, text.splitlines()):
+        event, strategy = recorded.get(answer["ce_id"]), answer["strategy"]
+        if event is None or event["ce_type"] != answer["ce_type"]:
+            fail(f"this was answered differently before: {answer}")
+        fields = event["fields"]
+        if strategy != "ma-cross":
+            if canonical(json.dumps(fields)) != canonical(json.dumps(answer["fields"])):
+                fail(f"the same request has another answer: {answer}, before {fields}")
+        else:
+            furthest = max(furthest, distance(fields, answer["fields"], answer["ce_type"]))
+        compared[strategy, answer["ce_type"]] += 1
+    requests = sum(event["ce_type"] in ("TrainingRequested", "EvaluationRequested") for event in events)
+    kinds = {("ma-cross", "TrialCompleted"), ("ma-cross", "EvaluationCompleted"), ("external:sklearn", "TrialCompleted")}
+    if compared.total() != requests or not kinds <= set(compared):
+        fail(f"{requests} requests, answered again: {compared}")
+    if furthest > 1e-9:
+        fail(f"Gauntlet's numbers and the trainer's differ by {furthest}")
+    say(f"{compared.total()} requests answered again: the same; built-in numbers within {furthest:.1e}")
+
+
+def distance(ours, theirs, what):
+    """How far the numbers of two answers lie apart, relative above one; words have to be the same. Metrics are compared
+    where both have them, parameters not at all."""
+    if isinstance(ours, dict):
+        names = ours.keys() & theirs.keys() - {"parameters"}
+        if what in ("metrics", "walk_forward", "holdout") and len(names) < 11:
+            fail(f"only {names} of {what} to compare")
+        return max(distance(ours[name], theirs[name], name) for name in names)
+    if isinstance(ours, list):
+        if len(ours) != len(theirs):
+            fail(f"{what}: {ours}, {theirs}")
+        return max((distance(one, other, what) for one, other in zip(ours, theirs)), default=0.0)
+    if isinstance(ours, float) and isinstance(theirs, float):
+        return abs(ours - theirs) / max(abs(ours), 1.0)
+    if ours != theirs:
+        fail(f"{what}: {ours}, {theirs}")
+    return 0.0
+
+
 def same(found, expected, what):
     differing = [name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name)]
     for name in differing[:1]:

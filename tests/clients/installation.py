@@ -64,17 +64,17 @@ class Installation:
         done = self.run([self.binary, "--profile", "cluster", "--json", *args])
         return done.returncode, json.loads(done.stdout) if done.returncode == 0 else None, done.stdout + done.stderr
 
-    def client(self, command):
-        """What a client prints; it has to go well."""
-        done = self.run(command)
+    def client(self, command, text=None):
+        """What a client prints, given this text; it has to go well."""
+        done = self.run(command, text)
         if done.returncode != 0:
             fail(f"{' '.join(map(str, command))} ends with {done.returncode}: {done.stderr[-4000:]}")
         return done.stdout
 
-    def run(self, command):
+    def run(self, command, text=None):
         try:
             return subprocess.run(
-                [str(word) for word in command], env=self.environment, cwd=self.scratch, stdin=subprocess.DEVNULL,
+                [str(word) for word in command], env=self.environment, cwd=self.scratch, input=text or "",
                 capture_output=True, text=True, timeout=PATIENCE_SECONDS,
             )
         except subprocess.TimeoutExpired:
@@ -83,22 +83,54 @@ class Installation:
     @contextlib.contextmanager
     def processors(self):
         """All processors at work, stopped in an orderly way at the end."""
-        said = self.scratch / "processors.log"
-        command = [self.binary, "--profile", "cluster", "run", "all", "--listen", "127.0.0.1:0", "--instance", INSTANCE]
-        with said.open("w") as log:
-            running = subprocess.Popen(command, env=self.environment, cwd=self.scratch, stdin=subprocess.DEVNULL,
-                                       stdout=log, stderr=log)
-        try:
+        run_all = ["run", "all", "--listen", "127.0.0.1:0", "--instance", INSTANCE]
+        with self.started("processors", [self.binary, "--profile", "cluster", *run_all]) as running:
             yield
-            if running.poll() is not None:
-                fail(f"the processors have ended by themselves: {said.read_text()}")
-            running.terminate()
-            if running.wait(PATIENCE_SECONDS) != 0:
-                fail(f"the processors end with {running.returncode}: {said.read_text()}")
+            running.stop(0)
+
+    @contextlib.contextmanager
+    def started(self, name, command):
+        """A process that goes on while others work; killed at the end if it is still there."""
+        said = self.scratch / f"{name}.log"
+        with said.open("w") as log:
+            process = subprocess.Popen([str(word) for word in command], env=self.environment, cwd=self.scratch,
+                                       stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            yield Started(name, process, said)
         finally:
-            if running.poll() is None:
-                running.kill()
-                running.wait()
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+class Started:
+    def __init__(self, name, process, said):
+        self.name = name
+        self.process = process
+        self.said = said
+
+    def awaited(self, text, times=1):
+        """Waits until it has said this so often."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while self.said.read_text().count(text) < times:
+            if self.process.poll() is not None or time.monotonic() > until:
+                fail(f"{self.name} has not said {text!r} {times} times: {self.said.read_text()[-4000:]}")
+            time.sleep(0.02)
+
+    def killed(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self, code):
+        """Stops it in an orderly way."""
+        if self.process.poll() is not None:
+            fail(f"{self.name} has ended by itself: {self.said.read_text()[-4000:]}")
+        self.process.terminate()
+        self.ended(code)
+
+    def ended(self, code):
+        if self.process.wait(PATIENCE_SECONDS) != code:
+            fail(f"{self.name} ends with {self.process.returncode}, not {code}: {self.said.read_text()[-4000:]}")
 
 
 def say(text):

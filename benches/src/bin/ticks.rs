@@ -10,10 +10,11 @@ use std::time::Instant;
 
 use gauntlet_benches::{hardware, rate};
 use gauntlet_domain::market::{FeedCompleted, InstrumentDefined, PriceBasis};
-use gauntlet_domain::{BarSpec, Event, InstrumentId};
+use gauntlet_domain::{BarSpec, Event, Input, InstrumentId};
 use gauntlet_feed::{Block, Options};
 use gauntlet_log::{EventLog, LocalLog};
 use gauntlet_market_data::MarketData;
+use gauntlet_processor::harness::recorded;
 use gauntlet_processor::machine::Machine;
 use gauntlet_processor::worker::{Data, DataError};
 use gauntlet_runtime::events::{self, Cause};
@@ -72,12 +73,12 @@ fn in_memory(codec: &Codec) {
     let mut best = None;
     for _ in 0..5 {
         let mut machine = MarketData::default();
-        machine.step(&definition().into());
+        machine.step(recorded(definition()).input());
         let began = Instant::now();
         let mut outputs = 0;
         for frame in &frames {
             let event = codec.decode(Some(frame)).expect("a block decodes");
-            outputs += machine.step(&event).len();
+            outputs += machine.step(Input { event: &event, writer: "feed" }).len();
         }
         let took = began.elapsed();
         assert!(outputs > 1000, "bars were built");

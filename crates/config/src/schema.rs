@@ -50,7 +50,7 @@ pub fn experiment_schema() -> Value {
                 "allow_short": { "type": "boolean", "description": "Whether short positions are taken." }
             })),
             "model": section("What is tried.", &["strategy"], json!({
-                "strategy": text("Name of a strategy, or ml."),
+                "strategy": text("Name of a strategy, ml, or external:NAME for a trainer outside."),
                 "features": {
                     "type": "array",
                     "items": { "type": "string" },

@@ -4,7 +4,7 @@
 //! the `Envelope`; they are shown to people and take part in no decision, id or digest.
 
 use crate::experiment::*;
-use crate::ids::EventId;
+use crate::ids::{EventId, ModelId, TrialId};
 use crate::market::*;
 use crate::time::Timestamp;
 
@@ -102,6 +102,31 @@ impl Event {
         }
     }
 
+    /// The strategy that a request of training or evaluation is about; `None` for every other event.
+    pub fn requested_strategy(&self) -> Option<&str> {
+        match self {
+            Event::TrainingRequested(e) => Some(&e.plan.strategy),
+            Event::EvaluationRequested(e) => Some(&e.plan.strategy),
+            _ => None,
+        }
+    }
+
+    /// The id of the request of training or evaluation that this event answers; `None` where it answers none.
+    pub fn answers(&self) -> Option<EventId> {
+        let request =
+            |kind: RecordKind, of: &uuid::Uuid| EventId::derive(&[kind.name().as_bytes(), of.as_bytes()]);
+        let training = |trial: &TrialId| Some(request(RecordKind::TrainingRequested, &trial.0));
+        let evaluation = |model: &ModelId| Some(request(RecordKind::EvaluationRequested, &model.0));
+        match self {
+            Event::TrialCompleted(e) => training(&e.trial_id),
+            Event::TrialPruned(e) => training(&e.trial_id),
+            Event::TrialFailed(e) => training(&e.trial_id),
+            Event::EvaluationCompleted(e) => evaluation(&e.model_id),
+            Event::EvaluationFailed(e) => evaluation(&e.model_id),
+            _ => None,
+        }
+    }
+
     /// The id: a function of what the event is about, never of when, where or how often it was made.
     pub fn id(&self) -> EventId {
         use Event::*;
@@ -162,7 +187,7 @@ fn rows_id(kind: &[u8], instrument: &str, source: &str, reason: &str, rows: &[i6
     EventId::derive(&[kind, instrument.as_bytes(), source.as_bytes(), reason.as_bytes(), &first])
 }
 
-fn chunk_id(kind: &[u8], model: &crate::ids::ModelId, phase: &str, chunk: i64) -> EventId {
+fn chunk_id(kind: &[u8], model: &ModelId, phase: &str, chunk: i64) -> EventId {
     EventId::derive(&[kind, model.0.as_bytes(), phase.as_bytes(), &chunk.to_be_bytes()])
 }
 
@@ -193,6 +218,22 @@ pub struct Recorded {
     pub event: Event,
     /// What surrounds it.
     pub envelope: Envelope,
+}
+
+/// What a decision may see of an event: what it says and who wrote it. Everything else of the envelope was observed.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// The event.
+    pub event: &'a Event,
+    /// The processor that wrote it, or `outside`.
+    pub writer: &'a str,
+}
+
+impl Recorded {
+    /// What a decision may see.
+    pub fn input(&self) -> Input<'_> {
+        Input { event: &self.event, writer: &self.envelope.source }
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ pub mod decimal;
 pub mod event;
 /// Experiments, trials, evaluations.
 pub mod experiment;
+/// Strategies that a program outside answers for.
+pub mod external;
 /// Derived ids, content hashes, instrument ids.
 pub mod ids;
 /// Ticks, bars, quality reports, snapshots.
@@ -21,6 +23,6 @@ pub mod time;
 
 pub use bar_spec::BarSpec;
 pub use decimal::{Price, Quantity};
-pub use event::{Envelope, Event, RecordKind, Recorded};
+pub use event::{Envelope, Event, Input, RecordKind, Recorded};
 pub use ids::{ContentHash, EventId, ExperimentId, InstrumentId, ModelId, SnapshotId, TrialId};
 pub use time::Timestamp;

@@ -176,7 +176,7 @@ pub struct Sizing {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSpec {
-    /// Name of a strategy, or `ml`.
+    /// Name of a strategy, `ml`, or `external:NAME`.
     pub strategy: String,
     /// Features of a learned model.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -34,6 +34,15 @@ impl Step {
         self.bar.set_position(position);
     }
 
+    /// Says what the step waits for.
+    #[allow(clippy::print_stderr)]
+    pub fn waits(&self, what: &str) {
+        self.bar.set_message(format!("{}, waits for {what}", self.label));
+        if self.bar.is_hidden() && !self.quiet {
+            eprintln!("{:26} waits for {what}", self.label);
+        }
+    }
+
     /// Ends the step with what came out of it.
     #[allow(clippy::print_stderr)]
     pub fn end(self, outcome: &str) {

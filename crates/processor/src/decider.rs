@@ -1,6 +1,6 @@
 //! A decider: `handle` says what follows from an input, `apply` folds facts into state. Both are pure, `apply` is total.
 
-use gauntlet_domain::Event;
+use gauntlet_domain::{Event, Input};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -11,7 +11,7 @@ use crate::machine::{Machine, Output, StateError};
 #[derive(Debug, Clone, Copy)]
 pub enum Fact<'a> {
     /// An input was taken in.
-    Seen(&'a Event),
+    Seen(Input<'a>),
     /// An output was put out.
     Emitted(&'a Event),
 }
@@ -22,7 +22,12 @@ pub trait Decider: Default + Send {
     type State: Default + Serialize + DeserializeOwned + Send;
 
     /// What follows from an input in this state. Never panics, never fails: "no" is an event.
-    fn handle(state: &Self::State, input: &Event) -> Vec<Output>;
+    fn handle(state: &Self::State, input: Input<'_>) -> Vec<Output>;
+
+    /// Why an input counts for nothing in this state and should be looked at by a person, as [`Machine::refuses`].
+    fn refuses(_state: &Self::State, _input: Input<'_>) -> Option<String> {
+        None
+    }
 
     /// Folds a fact into the state. Total: a fact that says nothing new changes nothing.
     fn apply(state: &mut Self::State, fact: Fact<'_>);
@@ -43,13 +48,17 @@ impl<D: Decider> Folded<D> {
 }
 
 impl<D: Decider> Machine for Folded<D> {
-    fn step(&mut self, input: &Event) -> Vec<Output> {
+    fn step(&mut self, input: Input<'_>) -> Vec<Output> {
         let outputs = D::handle(&self.state, input);
         D::apply(&mut self.state, Fact::Seen(input));
         for output in &outputs {
             D::apply(&mut self.state, Fact::Emitted(&output.event));
         }
         outputs
+    }
+
+    fn refuses(&self, input: Input<'_>) -> Option<String> {
+        D::refuses(&self.state, input)
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {

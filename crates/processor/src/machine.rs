@@ -1,6 +1,6 @@
 //! The machine: one task's state and the step that moves it.
 
-use gauntlet_domain::Event;
+use gauntlet_domain::{Event, Input};
 
 /// What a step puts out.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,8 +34,13 @@ pub struct StateError(#[from] serde_json::Error);
 /// Invariants that the harness checks: the same inputs give the same outputs; an input seen before gives none; saving
 /// and restoring between any two steps changes nothing.
 pub trait Machine: Send {
-    /// Takes in one event and puts out what follows from it. It sees no envelope: what was observed decides nothing.
-    fn step(&mut self, input: &Event) -> Vec<Output>;
+    /// Takes in one event and puts out what follows from it.
+    fn step(&mut self, input: Input<'_>) -> Vec<Output>;
+    /// Why an input is none that may be taken in: the runtime puts it to the dead letters with this reason. [`Machine::step`]
+    /// passes over such an input by itself, because restore and replay do not ask.
+    fn refuses(&self, _input: Input<'_>) -> Option<String> {
+        None
+    }
     /// The state as bytes.
     fn save(&self) -> Result<Vec<u8>, StateError>;
     /// Replaces the state.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use gauntlet_domain::market::{Bar, SnapshotDue, SnapshotSealed};
-use gauntlet_domain::{ContentHash, Event};
+use gauntlet_domain::{ContentHash, Event, external};
 
 /// What a worker may read and store besides its request. Everything is named by its content, or final by construction,
 /// so the outcome stays a function of the request.
@@ -37,6 +37,10 @@ pub trait Worker: Send + Sync {
     fn name(&self) -> &'static str;
     /// Topic of its requests.
     fn topic(&self) -> &'static str;
+    /// Whether a request is this worker's to answer. One that is not is passed over: a program outside answers it.
+    fn is_mine(&self, request: &Event) -> bool {
+        request.requested_strategy().is_none_or(|strategy| external::trainer(strategy).is_none())
+    }
     /// Answers a request. [`DataError::Retry`] asks to be called again later; [`DataError::Unavailable`] says that there
     /// is no answer, not even a failure, and stops the processor with a report.
     fn run(&self, request: &Event, data: &dyn Data) -> Answer;

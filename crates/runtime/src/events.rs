@@ -2,7 +2,12 @@
 
 use gauntlet_domain::{Envelope, Event, Recorded, Timestamp};
 use gauntlet_log::{LogError, NewRecord, Record};
-use gauntlet_wire::{Codec, WireError, catalogue, envelope_from_headers, headers_from_envelope, topic_of};
+use gauntlet_wire::{
+    Codec, WireError, catalogue, envelope_from_headers, headers, headers_from_envelope, topic_of,
+};
+
+/// The writer of a record that does not say who wrote it.
+const OUTSIDE: &str = "outside";
 
 /// What an output hangs from and what was observed about it.
 pub struct Cause<'a> {
@@ -80,6 +85,14 @@ pub fn decode(codec: &Codec, record: &Record) -> Result<Event, WireError> {
     Ok(event)
 }
 
+/// Who wrote a record, as its envelope has it.
+pub fn writer(record: &Record) -> &str {
+    match headers::event_id(&record.headers) {
+        Some(_) => headers::source(&record.headers).unwrap_or(OUTSIDE),
+        None => OUTSIDE,
+    }
+}
+
 /// A record's envelope. A foreign writer may have left the headers out; then it is the plainest there is.
 pub fn envelope(record: &Record, event: &Event) -> Envelope {
     envelope_from_headers(&record.headers).unwrap_or_else(|| {
@@ -88,7 +101,7 @@ pub fn envelope(record: &Record, event: &Event) -> Envelope {
             id,
             causation: id,
             correlation: id,
-            source: "outside".into(),
+            source: OUTSIDE.into(),
             recorded_at: Timestamp(record.timestamp_micros.saturating_mul(1000)),
             took_micros: None,
             decided_at: None,

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use gauntlet_domain::Input;
 use gauntlet_log::{
     Assignment, Commit, CommitOutcome, EventLog, LogError, Member, NewRecord, Polled, Positions, Record,
     StateSnapshot, Task, TopicPartition,
@@ -14,7 +15,7 @@ use gauntlet_processor::machine::{Definition, Inputs, Machine};
 use gauntlet_wire::Codec;
 
 use crate::clock;
-use crate::dead_letter::dead_letter;
+use crate::dead_letter::{dead_letter, refused};
 use crate::events::{self, Cause};
 use crate::held::{Held, Pauses};
 use crate::restore::{FeedError, Race, committed_of, restore};
@@ -170,10 +171,16 @@ fn step(
         let Some(read) = held.read(codec, record) else { continue };
         match read {
             Err(error) => pending.push(dead_letter(record, definition.name, &error)),
-            Ok(input) => {
-                let outputs = live.machine.step(&input);
+            Ok(event) => {
+                let input = Input { event: &event, writer: events::writer(record) };
+                if let Some(why) = live.machine.refuses(input) {
+                    let (partition, offset) = (&record.partition, record.offset);
+                    tracing::warn!(processor = definition.name, %partition, offset, %why, "event refused");
+                    pending.push(refused(record, definition.name, &why));
+                }
+                let outputs = live.machine.step(input);
                 // Most ticks put nothing out: their envelope is not made.
-                let envelope = (!outputs.is_empty()).then(|| events::envelope(record, &input));
+                let envelope = (!outputs.is_empty()).then(|| events::envelope(record, &event));
                 for output in outputs {
                     let race = || {
                         let mut positions = live.positions.clone();

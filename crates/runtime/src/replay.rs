@@ -1,11 +1,12 @@
 //! Replay is re-execution: every derived event is made again from the recorded inputs and compared with the record, body
-//! by body. What comes from outside (feeds, gateway) is taken as given.
+//! by body. What comes from outside is taken as given: feeds, gateway, and what programs outside have answered to requests
+//! that are not a worker's own.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use gauntlet_domain::{ContentHash, Event, EventId};
+use gauntlet_domain::{ContentHash, Event, EventId, Recorded};
 use gauntlet_log::{EventLog, LogError, Positions, Record, Task, TopicPartition};
 use gauntlet_processor::machine::{Definition, Inputs};
 use gauntlet_processor::worker::{Data, DataError, Worker};
@@ -36,6 +37,8 @@ pub struct Divergence {
 pub struct Outcome {
     /// Derived events compared.
     pub compared: u64,
+    /// Answers from outside, taken as recorded.
+    pub foreign: u64,
     /// The first divergence in the order of the pipeline, then of the log.
     pub divergence: Option<Divergence>,
 }
@@ -92,7 +95,7 @@ impl Replay<'_> {
         outcome: &mut Outcome,
         expired: &mut Vec<Event>,
     ) -> Result<(), LogError> {
-        let mut expected = self.recorded_by(definition.name)?;
+        let (mut expected, _) = self.recorded_by(definition.name, &HashSet::new())?;
         let trimmed = self.trimmed_topics(definition.name)?;
         let committed = self.log.committed(definition.name)?;
         for task in self.tasks(definition)? {
@@ -120,23 +123,31 @@ impl Replay<'_> {
     }
 
     fn worker(&self, worker: &dyn Worker, outcome: &mut Outcome, expired: &[Event]) -> Result<(), LogError> {
-        let mut expected = self.recorded_by(worker.name())?;
         let committed = self.log.committed(worker.name())?;
         let of_worker = expired.iter().filter(|request| topic_of(request.kind()).name == worker.topic());
-        let mut requests: Vec<Event> = of_worker.cloned().collect();
+        let (mut requests, foreign): (Vec<Event>, Vec<Event>) =
+            of_worker.cloned().partition(|request| worker.is_mine(request));
+        let mut foreign: HashSet<EventId> = foreign.iter().map(Event::id).collect();
         for partition in 0..self.log.partitions(worker.topic())? {
             let place = TopicPartition::new(worker.topic(), partition);
             let to = committed.get(&place).copied().unwrap_or(0);
-            let (start, _) = self.log.bounds(&place)?;
-            for_each(self.log, &place, start, to, |record| {
-                if let Some(request) = events::readable(self.codec, &record)?
-                    && (self.filter)(&request.event)
+            let (start, end) = self.log.bounds(&place)?;
+            for_each(self.log, &place, start, end, |record| {
+                if let Some(Recorded { event: request, .. }) = events::readable(self.codec, &record)?
+                    && (self.filter)(&request)
                 {
-                    requests.push(request.event);
+                    // A program outside may be ahead of the worker.
+                    if !worker.is_mine(&request) {
+                        foreign.insert(request.id());
+                    } else if record.offset < to {
+                        requests.push(request);
+                    }
                 }
                 Ok(())
             })?;
         }
+        let (mut expected, taken) = self.recorded_by(worker.name(), &foreign)?;
+        outcome.foreign += taken;
         for (request, events) in requests.iter().zip(self.answer_all(worker, &requests)) {
             let events = events.map_err(|why| {
                 LogError::Store(format!("{} cannot answer {} again: {why}", worker.name(), request.id()))
@@ -207,12 +218,18 @@ impl Replay<'_> {
         })
     }
 
-    /// Hashes of all recorded events of a writer that matter.
-    fn recorded_by(&self, writer: &str) -> Result<Expected, LogError> {
+    /// Hashes of all recorded events of a writer that matter, but for those that some requests made happen, of which the
+    /// number is given.
+    fn recorded_by(&self, writer: &str, foreign: &HashSet<EventId>) -> Result<(Expected, u64), LogError> {
         let mut expected = Expected::new();
+        let mut taken = HashSet::new();
         self.each_recorded_by(writer, |id, record| {
             match self.codec.decode(record.value.as_deref()) {
                 Ok(event) if (self.filter)(&event) => {
+                    if headers::causation_id(&record.headers).is_some_and(|cause| foreign.contains(&cause)) {
+                        taken.insert(id);
+                        return Ok(());
+                    }
                     expected.insert(id, event_hash(self.codec, record)?);
                 }
                 Err(error) if error.is_transient() => return Err(events::undecided(record, &error)),
@@ -220,7 +237,7 @@ impl Replay<'_> {
             }
             Ok(())
         })?;
-        Ok(expected)
+        Ok((expected, taken.len() as u64))
     }
 
     fn each_recorded_by(

@@ -170,7 +170,7 @@ impl Feeder<'_> {
             while let Some(record) = inputs.take(place, to)? {
                 match events::read(self.codec, &record) {
                     Ok(input) => {
-                        let outputs = machine.step(&input.event);
+                        let outputs = machine.step(input.input());
                         visit(&input, outputs)?;
                     }
                     Err(error) if error.is_transient() => {

@@ -1,7 +1,7 @@
 //! A worker's slot: hand requests to the pool, gather answers, commit the contiguous prefix of what is finished.
 //!
 //! The work itself happens outside any commit. Answers may come in any order; positions move only over requests that
-//! have been answered, so a crash repeats work and loses none. A request that cannot be read yet makes its partition
+//! have been answered or are not this worker's, so a crash repeats work and loses none. A request that cannot be read yet makes its partition
 //! pause (`held.rs`).
 
 use std::any::Any;
@@ -193,6 +193,9 @@ impl WorkerSlot<'_> {
             Err(error) => {
                 let outputs = Some(vec![dead_letter(record, self.worker.name(), &error)]);
                 queue.push_back(InFlight { offset: record.offset, outputs });
+            }
+            Ok(event) if !self.worker.is_mine(&event) => {
+                queue.push_back(InFlight { offset: record.offset, outputs: Some(Vec::new()) });
             }
             Ok(event) => {
                 queue.push_back(InFlight { offset: record.offset, outputs: None });

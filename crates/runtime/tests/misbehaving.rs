@@ -11,30 +11,36 @@ use std::time::Duration;
 
 use common::{Nothing, quiet, within};
 use gauntlet_domain::market::{CreateSnapshot, SnapshotDue, SnapshotSealed};
-use gauntlet_domain::{ContentHash, Event, InstrumentId, Timestamp};
+use gauntlet_domain::{ContentHash, Event, Input, InstrumentId, Recorded, Timestamp};
 use gauntlet_log::{EventLog, LocalLog, NewRecord, Record, TopicPartition};
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
 use gauntlet_processor::worker::{Answer, Data, DataError, Worker};
 use gauntlet_runtime::events::{self, Cause};
+use gauntlet_runtime::replay::{Outcome, Replay};
 use gauntlet_runtime::{Failure, Options, Parts, Running, restore};
 use gauntlet_wire::Codec;
 use gauntlet_wire::catalogue::{DATA_COMMANDS, DATA_REQUESTS, DATA_SNAPSHOTS};
 
-/// Answers every command with its request, once; panics on an instrument of the venue PANIC.
+/// Answers every command with its request, once; panics on an instrument of the venue PANIC, refuses the venue REFUSED.
 #[derive(Default)]
 struct Echo {
     seen: BTreeSet<String>,
 }
 
 impl Machine for Echo {
-    fn step(&mut self, input: &Event) -> Vec<Output> {
-        let Event::CreateSnapshot(command) = input else { return Vec::new() };
+    fn step(&mut self, input: Input<'_>) -> Vec<Output> {
+        let Event::CreateSnapshot(command) = input.event else { return Vec::new() };
         assert!(!command.instrument.ends_with(".PANIC"), "the echo cannot bear {}", command.instrument);
-        if !self.seen.insert(command.instrument.clone()) {
+        if self.refuses(input).is_some() || !self.seen.insert(command.instrument.clone()) {
             return Vec::new();
         }
         let CreateSnapshot { snapshot_id, instrument, spec, from, to } = command.clone();
         vec![Output::new(SnapshotDue { snapshot_id, instrument, spec, from, to })]
+    }
+
+    fn refuses(&self, input: Input<'_>) -> Option<String> {
+        let Event::CreateSnapshot(command) = input.event else { return None };
+        command.instrument.ends_with(".REFUSED").then(|| format!("nobody trades {}", command.instrument))
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {
@@ -56,7 +62,8 @@ const ECHO: Definition = Definition {
     create: || Box::<Echo>::default(),
 };
 
-/// Answers requests; panics on the venue FALLS, cannot answer the venue LATER the first three times.
+/// Answers requests; panics on the venue FALLS, cannot answer the venue LATER the first three times, leaves the venue
+/// OUTSIDE to somebody else.
 #[derive(Default)]
 struct Sealer {
     refused: AtomicU32,
@@ -79,6 +86,10 @@ impl Worker for Sealer {
 
     fn topic(&self) -> &'static str {
         "data.requests.v1"
+    }
+
+    fn is_mine(&self, request: &Event) -> bool {
+        !matches!(request, Event::SnapshotDue(due) if due.instrument.ends_with(".OUTSIDE"))
     }
 
     fn run(&self, request: &Event, _: &dyn Data) -> Answer {
@@ -152,6 +163,25 @@ impl Bench {
         records
     }
 
+    /// Executes everything again.
+    fn replay(&self) -> Outcome {
+        let workers: [Arc<dyn Worker>; 1] = [self.sealer.clone()];
+        let (log, codec) = (&*self.log, &self.codec);
+        let (filter, progress) = (&|_: &Event| true, &|_| ());
+        Replay {
+            log,
+            codec,
+            definitions: &[ECHO],
+            workers: &workers,
+            data: &Nothing,
+            threads: 2,
+            filter,
+            progress,
+        }
+        .run()
+        .unwrap()
+    }
+
     /// Instruments and rows of the answers, in order.
     fn answers(&self) -> Vec<(String, i64)> {
         let of = |record: &Record| match events::read(&self.codec, record).unwrap().event {
@@ -214,6 +244,57 @@ fn a_request_that_cannot_be_answered_yet_is_answered_later() {
     running.stop().unwrap();
     assert_eq!(bench.answers(), [("A.LATER".to_owned(), 7), ("B.OK".to_owned(), 7)]);
     assert_eq!(bench.sealer.asked.load(Ordering::Relaxed), 5, "three refusals, two answers");
+}
+
+#[test]
+fn a_request_that_is_not_the_workers_own_is_passed_over_and_its_answer_taken_as_recorded() {
+    let bench = Bench::new();
+    let running = bench.start(Options::default());
+    bench.ask(&["A.OK", "B.OUTSIDE", "C.OK"]);
+    quiet(&running);
+    running.stop().unwrap();
+    assert_eq!(bench.answers(), [("A.OK".to_owned(), 7), ("C.OK".to_owned(), 7)]);
+    let replayed = bench.replay();
+    assert_eq!((replayed.compared, replayed.foreign), (5, 0));
+
+    let requests = bench.records(DATA_REQUESTS.name);
+    let answer = |request: &Record, why: &str| {
+        let Recorded { event, envelope } = events::read(&bench.codec, request).unwrap();
+        let Event::SnapshotDue(due) = event else { panic!("{event:?} among the requests") };
+        let cause = Cause { input: Some(&envelope), ..Cause::outside("snapshots.elsewhere", Timestamp(0)) };
+        events::record(&bench.codec, &sealed(&due, 9, why)[0], cause).unwrap()
+    };
+    // Twice: a repetition is one answer.
+    bench.log.append(vec![answer(&requests[1], "outside"), answer(&requests[1], "outside")]).unwrap();
+    let replayed = bench.replay();
+    assert!(replayed.divergence.is_none(), "{:?}", replayed.divergence);
+    assert_eq!((replayed.compared, replayed.foreign), (5, 1));
+    // Whoever answers what was not left to him shows in a replay.
+    bench.log.append(vec![answer(&requests[0], "an impostor")]).unwrap();
+    let Event::SnapshotSealed(found) = bench.replay().divergence.unwrap().reexecuted.unwrap() else {
+        panic!("another event")
+    };
+    assert_eq!((found.instrument.as_str(), found.rows), ("A.OK", 7));
+}
+
+#[test]
+fn what_a_machine_refuses_goes_to_the_dead_letters_with_its_reason() {
+    let bench = Bench::new();
+    let running = bench.start(Options::default());
+    bench.ask(&["A.OK", "B.REFUSED", "C.OK"]);
+    quiet(&running);
+    running.stop().unwrap();
+    assert_eq!(bench.answers(), [("A.OK".to_owned(), 7), ("C.OK".to_owned(), 7)]);
+    let letters = bench.records(&DATA_COMMANDS.dead_letters());
+    let [letter] = letters.as_slice() else { panic!("{} dead letters", letters.len()) };
+    let header = |name: &str| {
+        let found = letter.headers.iter().find(|(key, _)| key == name).unwrap();
+        String::from_utf8(found.1.clone()).unwrap()
+    };
+    assert_eq!(header("__connect.errors.stage"), "TASK_PUT");
+    assert_eq!(header("__connect.errors.exception.class.name"), "gauntlet.Refused");
+    assert_eq!(header("__connect.errors.exception.message"), "nobody trades B.REFUSED");
+    assert_eq!(bench.replay().compared, 4);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use common::{Nothing, quiet, within};
 use gauntlet_domain::market::{CreateSnapshot, SnapshotDue, SnapshotSealed};
-use gauntlet_domain::{ContentHash, Event, InstrumentId, RecordKind, Recorded, Timestamp};
+use gauntlet_domain::{ContentHash, Event, Input, InstrumentId, RecordKind, Recorded, Timestamp};
 use gauntlet_log::{EventLog, LocalLog, Positions, TopicPartition};
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
 use gauntlet_processor::worker::{Answer, Data, Worker};
@@ -69,8 +69,8 @@ impl Registry for Failing {
 struct Echo(BTreeSet<String>);
 
 impl Machine for Echo {
-    fn step(&mut self, input: &Event) -> Vec<Output> {
-        let Event::CreateSnapshot(command) = input else { return Vec::new() };
+    fn step(&mut self, input: Input<'_>) -> Vec<Output> {
+        let Event::CreateSnapshot(command) = input.event else { return Vec::new() };
         if !self.0.insert(command.instrument.clone()) {
             return Vec::new();
         }

@@ -57,6 +57,16 @@ pub fn event_id(headers: &[Header]) -> Option<EventId> {
     text(headers, ID)?.parse().ok()
 }
 
+/// Who wrote the event, if the record says it.
+pub fn source(headers: &[Header]) -> Option<&str> {
+    text(headers, SOURCE)
+}
+
+/// The id of the event that made this one happen, if the record says it.
+pub fn causation_id(headers: &[Header]) -> Option<EventId> {
+    text(headers, CAUSATION)?.parse().ok()
+}
+
 /// The record's kind, without decoding it.
 pub fn kind(headers: &[Header]) -> Option<RecordKind> {
     RecordKind::from_name(text(headers, TYPE)?)

@@ -1,12 +1,13 @@
 //! The decision and its fold.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::market::{CreateSnapshot, SnapshotSealed};
 use gauntlet_domain::spec::ExperimentSpec;
-use gauntlet_domain::{Event, ExperimentId, ModelId, SnapshotId};
+use gauntlet_domain::{Event, ExperimentId, Input, ModelId, SnapshotId, external};
 use gauntlet_processor::decider::{Decider, Fact, Folded};
 use gauntlet_processor::machine::{Definition, Inputs, Output};
 use gauntlet_search::Direction;
@@ -18,7 +19,7 @@ use crate::validate::{direction, validate};
 /// Experiments for the runtime.
 pub const DEFINITION: Definition = Definition {
     name: "experiments",
-    version: "1",
+    version: "2",
     topics: &["experiment.commands.v1", "data.snapshots.v1", "trial.ledger.v1", "evaluation.outcomes.v1"],
     inputs: Inputs::Single,
     races_on: &["experiments.v1"],
@@ -43,12 +44,14 @@ struct Experiment {
     stage: Stage,
     objective: String,
     direction: Direction,
+    /// The strategy, which says who evaluates.
+    strategy: String,
     /// The document while the data are awaited; dropped once tuning has begun.
     waiting: Option<Waiting>,
     /// What tuning ended with.
     ledger: Option<LedgerEntered>,
-    /// Evaluations that have arrived.
-    evaluations: BTreeMap<ModelId, Evaluation>,
+    /// Evaluations that have arrived, the first of each writer: whose they are to give may be known only later.
+    evaluations: BTreeMap<ModelId, BTreeMap<String, Evaluation>>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,8 +80,8 @@ enum Evaluation {
 impl Decider for Experiments {
     type State = State;
 
-    fn handle(state: &State, input: &Event) -> Vec<Output> {
-        match input {
+    fn handle(state: &State, input: Input<'_>) -> Vec<Output> {
+        match input.event {
             Event::SubmitExperiment(command) => submit(state, command),
             Event::CancelExperiment(command) => cancel(state, command),
             Event::SnapshotSealed(sealed) => data_arrived(state, sealed),
@@ -89,17 +92,33 @@ impl Decider for Experiments {
         }
     }
 
+    fn refuses(state: &State, input: Input<'_>) -> Option<String> {
+        let (Event::EvaluationCompleted(EvaluationCompleted { experiment_id: id, .. })
+        | Event::EvaluationFailed(EvaluationFailed { experiment_id: id, .. })) = &input.event
+        else {
+            return None;
+        };
+        let experiment = state.experiments.get(id)?;
+        let is_known = matches!(experiment.stage, Stage::Submitted | Stage::Running);
+        let (source, writer) = (input.writer, experiment.evaluator());
+        (is_known && *source != writer)
+            .then(|| format!("written by {source}: finalists of experiment {id} are evaluated by {writer}"))
+    }
+
     fn apply(state: &mut State, fact: Fact<'_>) {
         let experiments = &mut state.experiments;
         match fact {
-            Fact::Seen(Event::SnapshotSealed(sealed)) => {
-                state.snapshots.entry(sealed.snapshot_id).or_insert_with(|| sealed.clone());
-            }
-            Fact::Seen(input @ Event::LedgerEntered(LedgerEntered { experiment_id, .. }))
-            | Fact::Seen(input @ Event::EvaluationCompleted(EvaluationCompleted { experiment_id, .. }))
-            | Fact::Seen(input @ Event::EvaluationFailed(EvaluationFailed { experiment_id, .. })) => {
-                experiments.entry(*experiment_id).or_default().learn(input);
-            }
+            Fact::Seen(input) => match input.event {
+                Event::SnapshotSealed(sealed) => {
+                    state.snapshots.entry(sealed.snapshot_id).or_insert_with(|| sealed.clone());
+                }
+                Event::LedgerEntered(LedgerEntered { experiment_id, .. })
+                | Event::EvaluationCompleted(EvaluationCompleted { experiment_id, .. })
+                | Event::EvaluationFailed(EvaluationFailed { experiment_id, .. }) => {
+                    experiments.entry(*experiment_id).or_default().learn(input);
+                }
+                _ => {}
+            },
             Fact::Emitted(Event::ExperimentSubmitted(submitted)) => {
                 if let Ok(spec) = serde_json::from_str(&submitted.document) {
                     let experiment = experiments.entry(submitted.experiment_id).or_default();
@@ -195,7 +214,7 @@ fn data_arrived(state: &State, sealed: &SnapshotSealed) -> Vec<Output> {
 }
 
 /// The end of an experiment whose last missing result this is.
-fn result_arrived(state: &State, id: ExperimentId, result: &Event) -> Vec<Output> {
+fn result_arrived(state: &State, id: ExperimentId, result: Input<'_>) -> Vec<Output> {
     let Some(experiment) = state.experiments.get(&id).filter(|experiment| experiment.stage == Stage::Running)
     else {
         return Vec::new();
@@ -211,6 +230,7 @@ impl Experiment {
             stage: Stage::Submitted,
             objective: spec.tuning.objective.clone(),
             direction: direction(spec.tuning.direction),
+            strategy: spec.model.strategy.clone(),
             waiting: Some(Waiting {
                 document: submitted.document.clone(),
                 tuning: submitted.tuning_snapshot,
@@ -221,11 +241,11 @@ impl Experiment {
     }
 
     /// Takes a result in; true when it is new and still matters.
-    fn learn(&mut self, result: &Event) -> bool {
+    fn learn(&mut self, result: Input<'_>) -> bool {
         if self.stage == Stage::Ended {
             return false;
         }
-        let (model, evaluation) = match result {
+        let (model, evaluation) = match result.event {
             Event::LedgerEntered(ledger) => {
                 let new = self.ledger.is_none();
                 self.ledger.get_or_insert_with(|| ledger.clone());
@@ -235,9 +255,15 @@ impl Experiment {
             Event::EvaluationFailed(e) => (e.model_id, Evaluation::Failed(e.clone())),
             _ => return false,
         };
-        let new = !self.evaluations.contains_key(&model);
-        self.evaluations.entry(model).or_insert(evaluation);
+        let of_model = self.evaluations.entry(model).or_default();
+        let new = !of_model.contains_key(result.writer);
+        of_model.entry(result.writer.to_owned()).or_insert(evaluation);
         new
+    }
+
+    /// Who evaluates its finalists.
+    fn evaluator(&self) -> Cow<'static, str> {
+        external::writer("evaluator", &self.strategy)
     }
 
     /// Tuning begins, or the data do not suffice.
@@ -277,7 +303,8 @@ impl Experiment {
             );
             return Some(failed(experiment_id, "no_completed_trial", detail));
         }
-        let finalists = ledger.finalists.iter().map(|id| self.evaluations.get(id));
+        let evaluator = self.evaluator();
+        let finalists = ledger.finalists.iter().map(|id| self.evaluations.get(id)?.get(&*evaluator));
         let evaluations: Vec<&Evaluation> = finalists.collect::<Option<_>>()?;
         if evaluations.iter().all(|evaluation| matches!(evaluation, Evaluation::Failed(_))) {
             let detail = "no finalist could be evaluated: see the evaluations' details".to_owned();
@@ -301,7 +328,9 @@ impl Experiment {
 impl Evaluation {
     /// The finalist by the experiment's objective; one that failed has no values.
     fn ranked(&self, objective: &str) -> RankedModel {
-        let value = |metrics: &Metrics| metrics.get(objective).copied().flatten();
+        // A program outside may write what is no number: it is undefined and never wins.
+        let value =
+            |metrics: &Metrics| metrics.get(objective).copied().flatten().filter(|value| value.is_finite());
         match self {
             Evaluation::Completed(e) => RankedModel {
                 model_id: e.model_id,

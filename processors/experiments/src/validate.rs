@@ -7,6 +7,7 @@ use gauntlet_backtest::BacktestError;
 use gauntlet_backtest::model::{Estimator, ModelConfig};
 use gauntlet_backtest::params::{ParamValue, Params};
 use gauntlet_backtest::strategy::StrategyKind;
+use gauntlet_domain::external;
 use gauntlet_domain::spec::{Direction, ExperimentSpec, SpreadSpec};
 use gauntlet_quant::metrics;
 use gauntlet_search::{Domain, PrunerKind, SamplerKind, Space, Value};
@@ -175,6 +176,13 @@ fn model(spec: &ExperimentSpec, space: &Space, problem: &mut impl FnMut(&str, St
             "features and estimator belong to strategy ml: remove them or use ml".into(),
         );
     }
+    if let Some(trainer) = external::trainer(&spec.model.strategy) {
+        // What its parameters mean is known to the program that takes them.
+        if let Err(error) = external::check_name(trainer) {
+            problem("model.strategy", error.to_string());
+        }
+        return;
+    }
     let taker = if learned {
         let estimator = match Estimator::parse(spec.model.estimator.as_deref().unwrap_or("gbdt")) {
             Ok(estimator) => estimator,
@@ -187,7 +195,10 @@ fn model(spec: &ExperimentSpec, space: &Space, problem: &mut impl FnMut(&str, St
     } else {
         match StrategyKind::parse(&spec.model.strategy) {
             Ok(strategy) => Taker::Rule(strategy),
-            Err(error) => return problem("model.strategy", format!("{error}, {LEARNED}")),
+            Err(error) => {
+                let others = format!("{LEARNED}, or {}NAME for a program outside", external::PREFIX);
+                return problem("model.strategy", format!("{error}, {others}"));
+            }
         }
     };
     for parameter in space.parameters() {

@@ -4,11 +4,11 @@
 mod common;
 
 use common::*;
-use gauntlet_domain::Event;
 use gauntlet_domain::experiment::*;
+use gauntlet_domain::{Event, Recorded};
 use gauntlet_experiments::{Experiments, plan};
 use gauntlet_processor::Folded;
-use gauntlet_processor::harness::{check_properties, given, run};
+use gauntlet_processor::harness::{check_properties, given, recorded, run};
 use gauntlet_processor::machine::Machine;
 use serde_json::{Value, json};
 
@@ -73,7 +73,7 @@ fn it_has_the_properties_of_every_machine() {
 #[test]
 fn every_ending_is_marked_as_a_race_and_nothing_else_is() {
     let mut machine = Subject::default();
-    let outputs = history().into_iter().flat_map(|event| machine.step(&event));
+    let outputs = history().into_iter().flat_map(|event| machine.step(recorded(event).input()));
     let mut endings = 0;
     for output in outputs {
         let before = matches!(output.event, Event::ExperimentSubmitted(_) | Event::ExperimentStarted(_));
@@ -347,4 +347,54 @@ fn what_has_ended_or_was_never_submitted_cannot_be_cancelled() {
     given::<Subject>(ended).when(cancel(&document)).then_nothing();
     let failed = [begun(&document), vec![ledger(&document, &[])]].concat();
     given::<Subject>(failed).when(cancel(&document)).then_nothing();
+}
+
+// Trainers outside.
+
+/// An outcome as this evaluator writes it.
+fn by(source: &str, outcome: Event) -> Recorded {
+    let mut recorded = recorded(outcome);
+    recorded.envelope.source = source.into();
+    recorded
+}
+
+#[test]
+fn a_finalist_is_evaluated_by_whom_the_strategy_names_whoever_else_says_something_and_in_any_order() {
+    let outside = with("model", json!({ "strategy": "external:sklearn" }));
+    for (document, ours, others) in [
+        (document(), "evaluator", ["evaluator.sklearn", "outside"]),
+        (outside, "evaluator.sklearn", ["evaluator", "evaluator.torch"]),
+    ] {
+        let events = [
+            recorded(submit(&document)),
+            by(ours, evaluated(&document, 4, Some(1.0))),
+            by(others[0], evaluated(&document, 4, Some(9.0))),
+            by(others[1], not_evaluated(&document, 4)),
+        ];
+        for order in orders_of(&events) {
+            let mut machine = Subject::default();
+            let rest =
+                [tuning_sealed(&document, 1200), holdout_sealed(&document, 300), ledger(&document, &[4])];
+            let all = order.into_iter().chain(rest.map(recorded));
+            let outputs: Vec<Event> = all
+                .flat_map(|event| machine.step(event.input()))
+                .map(|output| output.event)
+                .collect();
+            let Some(Event::ExperimentCompleted(completed)) = outputs.last() else { panic!("{outputs:?}") };
+            assert_eq!(completed.ranking[0].walk_forward, Some(1.0));
+        }
+    }
+}
+
+#[test]
+fn an_outcome_from_somebody_else_is_refused_by_name() {
+    let document = with("model", json!({ "strategy": "external:sklearn" }));
+    let mut machine = Subject::default();
+    begun(&document).into_iter().for_each(|event| drop(machine.step(recorded(event).input())));
+    let why = machine.refuses(by("evaluator", evaluated(&document, 4, Some(9.0))).input()).unwrap();
+    assert!(
+        why.contains("written by evaluator: ") && why.ends_with("evaluated by evaluator.sklearn"),
+        "{why}"
+    );
+    assert_eq!(machine.refuses(by("evaluator.sklearn", not_evaluated(&document, 4)).input()), None);
 }

@@ -66,7 +66,31 @@ fn an_unknown_strategy_is_answered_with_the_nearest_and_all_there_are() {
         found.starts_with("model.strategy: strategy 'ma-crosss' is not known: did you mean 'ma-cross'?"),
         "{found}"
     );
-    assert!(found.ends_with("bollinger-reversion, ml"), "{found}");
+    let others = "bollinger-reversion, ml, or external:NAME for a program outside";
+    assert!(found.ends_with(others), "{found}");
+}
+
+#[test]
+fn a_strategy_outside_takes_any_parameters_and_no_features() {
+    let parameters = json!({
+        "depth": { "int": [1, 9] }, "c": { "float": [0.01, 10.0], "log": true, "when": "depth > 2" },
+        "balanced": true, "model": { "categorical": ["forest", "logistic"] }
+    });
+    let mut document = with("model", json!({ "strategy": "external:sklearn", "parameters": parameters }));
+    assert_eq!(problems(&document), Vec::<String>::new());
+    document["model"]["parameters"]["c"]["when"] = json!("deep > 2");
+    starts(&document, "model.parameters.c: condition");
+    let mut document = with("model.strategy", json!("external:sklearn"));
+    document["model"]["features"] = json!(["rsi(14)"]);
+    starts(&document, "model.strategy: features and estimator belong to strategy ml");
+}
+
+#[test]
+fn the_name_of_a_trainer_outside_is_plain() {
+    for name in ["", "Sklearn", "a.b", "2nd"] {
+        let found = problem(&with("model.strategy", json!(format!("external:{name}"))));
+        assert!(found.starts_with(&format!("model.strategy: '{name}' cannot be a trainer")), "{found}");
+    }
 }
 
 #[test]

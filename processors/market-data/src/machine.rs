@@ -6,7 +6,7 @@ use gauntlet_domain::market::{
     Bar, BarBlock, CreateSnapshot, FeedCompleted, InstrumentDefined, PriceBasis, Quote, SnapshotDue,
     SourceCleaned, TickKind, Trade,
 };
-use gauntlet_domain::{BarSpec, Event, SnapshotId};
+use gauntlet_domain::{BarSpec, Event, Input, SnapshotId};
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
 use serde::{Deserialize, Serialize};
 
@@ -67,8 +67,8 @@ impl Source {
 }
 
 impl Machine for MarketData {
-    fn step(&mut self, input: &Event) -> Vec<Output> {
-        let events = match input {
+    fn step(&mut self, input: Input<'_>) -> Vec<Output> {
+        let events = match input.event {
             Event::Quote(quote) => {
                 self.of(&quote.instrument).rows(&quote.source, quote.sequence, quote_row(quote))
             }

@@ -58,7 +58,7 @@ fn places(event: &EvaluationCompleted) -> impl Iterator<Item = Upsert> {
         let place = Upsert::new(&LEADERBOARDS, key, ONCE)
             .with("model_id", event.model_id.to_string())
             .with("walk_forward", value)
-            .with("holdout", event.holdout.get(metric).copied().flatten())
+            .with("holdout", event.holdout.get(metric).copied().flatten().filter(|value| value.is_finite()))
             .with("confirmed", event.confirmed);
         Some(place)
     })

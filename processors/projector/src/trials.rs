@@ -16,7 +16,8 @@ pub(crate) fn completed(event: &TrialCompleted, envelope: &Envelope) -> Vec<Upse
         trial
             .result(event.experiment_id, &event.parameters)
             .with("metrics", metrics)
-            .with("value", event.value),
+            // A program outside may write what is no number.
+            .with("value", event.value.filter(|value| value.is_finite())),
     ]
 }
 

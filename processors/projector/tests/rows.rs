@@ -141,6 +141,22 @@ fn a_trial_is_a_run_and_a_tuning_result() {
 }
 
 #[test]
+fn what_is_no_number_is_undefined_in_rows_too() {
+    for wild in [f64::NAN, f64::INFINITY] {
+        let mut trial = trial_completed("gold", 2);
+        (trial.value, trial.metrics) = (Some(wild), metrics(&[("sharpe", Some(wild))]));
+        let mut undefined = trial.clone();
+        (undefined.value, undefined.metrics) = (None, metrics(&[("sharpe", None)]));
+        assert_eq!(rows(&recorded(trial)), rows(&recorded(undefined)));
+        let mut outcome = evaluated("gold", 2);
+        outcome.holdout = metrics(&[("sharpe", Some(wild))]);
+        let mut undefined = outcome.clone();
+        undefined.holdout = metrics(&[("sharpe", None)]);
+        assert_eq!(rows(&recorded(outcome)), rows(&recorded(undefined)));
+    }
+}
+
+#[test]
 fn an_evaluation_is_a_model_two_runs_and_its_places() {
     let (id, model) = (experiment("gold"), model(2));
     let run = |phase: &str, status: &str, rest: &str| {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gauntlet_domain::experiment::*;
-use gauntlet_domain::{Event, ExperimentId};
+use gauntlet_domain::{Event, ExperimentId, Input, TrialId};
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
 use gauntlet_quant::metrics::{self, OnlineMoments};
 use serde::{Deserialize, Serialize};
@@ -28,8 +28,8 @@ pub struct Tuner {
 }
 
 impl Machine for Tuner {
-    fn step(&mut self, input: &Event) -> Vec<Output> {
-        match input {
+    fn step(&mut self, input: Input<'_>) -> Vec<Output> {
+        match input.event {
             Event::ExperimentSubmitted(submitted) => {
                 self.studies.entry(submitted.experiment_id).or_insert_with(|| Study::new(submitted));
                 Vec::new()
@@ -49,13 +49,18 @@ impl Machine for Tuner {
                 Vec::new()
             }
             other => match result(other) {
-                Some((id, trial, result)) => {
-                    let Some(study) = self.open(id) else { return Vec::new() };
-                    if study.take(trial, result) { go_on(study) } else { Vec::new() }
+                Some(answer) if self.objection(&answer, input.writer).is_none() => {
+                    let Some(study) = self.open(answer.experiment_id) else { return Vec::new() };
+                    // Not negative: a trial that was asked for.
+                    if study.take(answer.trial as u64, answer.result) { go_on(study) } else { Vec::new() }
                 }
-                None => Vec::new(),
+                _ => Vec::new(),
             },
         }
+    }
+
+    fn refuses(&self, input: Input<'_>) -> Option<String> {
+        self.objection(&result(input.event)?, input.writer)
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {
@@ -69,6 +74,15 @@ impl Machine for Tuner {
 }
 
 impl Tuner {
+    /// Why an answer answers nothing that was asked for. One that comes after the end of its search is late and no more.
+    fn objection(&self, answer: &Answer, source: &str) -> Option<String> {
+        let id = answer.experiment_id;
+        let Some(study) = self.studies.get(&id) else {
+            return Some(format!("there is no experiment {id} here: answer requests, nothing else"));
+        };
+        study.is_open().then(|| study.objection(answer.trial, answer.trial_id, source))?
+    }
+
     fn open(&mut self, id: ExperimentId) -> Option<&mut Study> {
         self.studies.get_mut(&id).filter(|study| study.is_open())
     }
@@ -144,34 +158,46 @@ fn moments(values: impl Iterator<Item = f64>) -> SharpeMoments {
     }
 }
 
-/// A trial's result in any of its three forms.
-fn result(event: &Event) -> Option<(ExperimentId, u64, TrialResult)> {
-    let (id, trial, result) = match event {
+/// An answer to a request: whose, and what came back.
+struct Answer {
+    experiment_id: ExperimentId,
+    trial: i64,
+    trial_id: TrialId,
+    result: TrialResult,
+}
+
+/// A trial's result in any of its three forms. A number that is not finite is an undefined one, whoever wrote it.
+fn result(event: &Event) -> Option<Answer> {
+    let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
+    let (experiment_id, trial, trial_id, result) = match event {
         Event::TrialCompleted(e) => (
             e.experiment_id,
             e.trial,
+            e.trial_id,
             TrialResult {
                 parameters: e.parameters.clone(),
                 state: TrialState::Completed,
-                value: e.value,
-                fold_values: e.fold_values.clone(),
-                sharpe: e.metrics.get("sharpe").copied().flatten(),
+                value: finite(e.value),
+                fold_values: e.fold_values.iter().copied().map(finite).collect(),
+                sharpe: finite(e.metrics.get("sharpe").copied().flatten()),
             },
         ),
         Event::TrialPruned(e) => (
             e.experiment_id,
             e.trial,
+            e.trial_id,
             TrialResult {
                 parameters: e.parameters.clone(),
                 state: TrialState::Pruned,
                 value: None,
-                fold_values: e.fold_values.clone(),
+                fold_values: e.fold_values.iter().copied().map(finite).collect(),
                 sharpe: None,
             },
         ),
         Event::TrialFailed(e) => (
             e.experiment_id,
             e.trial,
+            e.trial_id,
             TrialResult {
                 parameters: e.parameters.clone(),
                 state: TrialState::Failed,
@@ -182,7 +208,7 @@ fn result(event: &Event) -> Option<(ExperimentId, u64, TrialResult)> {
         ),
         _ => return None,
     };
-    Some((id, u64::try_from(trial).ok()?, result))
+    Some(Answer { experiment_id, trial, trial_id, result })
 }
 
 #[cfg(test)]

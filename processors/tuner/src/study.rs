@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::spec::{Direction as SpecDirection, ExperimentSpec, TuningSpec};
-use gauntlet_domain::{ExperimentId, ModelId, TrialId};
+use gauntlet_domain::{ExperimentId, ModelId, TrialId, external};
 use gauntlet_search::{
     Direction, FoldHistory, FoldState, Observation, Outcome, PrunerKind, Sampler, SamplerKind, Space, Value,
     finalists, observable_trials,
@@ -95,14 +95,38 @@ impl Study {
         self.begun = Some((plan, holdout));
     }
 
+    /// Why an answer is not one to a trial that was asked for, by whom it was asked of.
+    pub(crate) fn objection(&self, trial: i64, id: TrialId, source: &str) -> Option<String> {
+        let Some((plan, _)) = &self.begun else {
+            return Some(format!("experiment {} has not begun: no trial was asked for", self.experiment_id));
+        };
+        let writer = external::writer("trainer", &plan.strategy);
+        if source != writer {
+            let strategy = &plan.strategy;
+            return Some(format!(
+                "written by {source}: trials of strategy {strategy} are answered by {writer}"
+            ));
+        }
+        match u64::try_from(trial) {
+            Ok(number) if number < self.requested => {
+                let asked = trial_id(self.experiment_id, number);
+                (asked != id).then(|| format!("trial {trial} of {} is {asked}, not {id}", self.experiment_id))
+            }
+            _ => Some(format!("trial {trial} of experiment {} was not asked for", self.experiment_id)),
+        }
+    }
+
     /// Takes a result in, and every early one that now follows without a hole. True when there is something new without
     /// a hole.
-    pub(crate) fn take(&mut self, trial: u64, result: TrialResult) -> bool {
+    pub(crate) fn take(&mut self, trial: u64, mut result: TrialResult) -> bool {
         let before = self.results.len() as u64;
-        if trial < before {
+        if trial < before || self.early.contains_key(&trial) {
             return false;
         }
-        self.early.entry(trial).or_insert(result);
+        if let Some(parameters) = self.asked_outside(trial) {
+            result.parameters = parameters;
+        }
+        self.early.insert(trial, result);
         while let Some(next) = self.early.remove(&(self.results.len() as u64)) {
             if let Some(tools) = &mut self.tools {
                 tools.observe(self.results.len() as u64, &next);
@@ -110,6 +134,14 @@ impl Study {
             self.results.push(next);
         }
         self.results.len() as u64 > before
+    }
+
+    /// What a trainer outside was asked to try: what it says that it tried must not lead the search astray. A trainer of
+    /// our own repeats what it was asked.
+    fn asked_outside(&mut self, trial: u64) -> Option<Parameters> {
+        let (plan, _) = self.begun.as_ref()?;
+        external::trainer(&plan.strategy)?;
+        self.tools()?.propose(trial)
     }
 
     /// Results without a hole, in the order of the trials.
@@ -146,9 +178,10 @@ impl Study {
         let mut exhausted = false;
         while trial < budget {
             let seen = observable_trials(trial, lag) as usize;
-            let Some(history) = tools.observations.get(..seen) else { break };
-            let seed = u64::from(tools.tuning.seed);
-            let Some(params) = tools.sampler.propose(&tools.space, seed, trial, history) else {
+            if tools.observations.len() < seen {
+                break;
+            }
+            let Some(parameters) = tools.propose(trial) else {
                 exhausted = true;
                 break;
             };
@@ -156,7 +189,7 @@ impl Study {
                 experiment_id,
                 trial: trial as i64,
                 trial_id: trial_id(experiment_id, trial),
-                parameters: params.into_iter().map(|(name, value)| (name, parameter(value))).collect(),
+                parameters,
                 plan: plan.clone(),
                 pruning_thresholds: tools.thresholds.of(&tools.folds[..seen]),
             });
@@ -218,6 +251,15 @@ impl Tools {
             observations: Vec::new(),
             folds: Vec::new(),
         })
+    }
+
+    /// What trial number so and so tries; `None` when the space has nothing more to offer, or results that the lag shows are
+    /// missing.
+    fn propose(&self, trial: u64) -> Option<Parameters> {
+        let seen = observable_trials(trial, u64::from(self.tuning.parallelism)) as usize;
+        let history = self.observations.get(..seen)?;
+        let params = self.sampler.propose(&self.space, u64::from(self.tuning.seed), trial, history)?;
+        Some(params.into_iter().map(|(name, value)| (name, parameter(value))).collect())
     }
 
     fn observe(&mut self, trial: u64, result: &TrialResult) {

@@ -6,9 +6,9 @@ mod common;
 use common::*;
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::spec::ExperimentSpec;
-use gauntlet_domain::{Event, ModelId, TrialId};
-use gauntlet_processor::harness::{check_properties, given, run};
-use gauntlet_processor::machine::Machine;
+use gauntlet_domain::{Event, ModelId, Recorded, TrialId};
+use gauntlet_processor::harness::{check_properties, given, recorded, run};
+use gauntlet_processor::machine::{Machine, Output};
 use gauntlet_search::{Direction, FoldHistory, FoldState, PrunerKind, observable_trials};
 use gauntlet_tuner::Tuner;
 use proptest::prelude::*;
@@ -384,7 +384,8 @@ fn experiments_in_one_partition_do_not_disturb_each_other() {
     let longest = plays.iter().map(|played| played.history.len()).max().unwrap();
     for step in 0..longest {
         for event in plays.iter().filter_map(|played| played.history.get(step)) {
-            outputs.extend(machine.step(event).into_iter().map(|output| output.event));
+            outputs
+                .extend(machine.step(recorded(event.clone()).input()).into_iter().map(|output| output.event));
         }
     }
     for (name, played) in ["first", "second"].iter().zip(plays) {
@@ -398,4 +399,126 @@ fn experiments_in_one_partition_do_not_disturb_each_other() {
         let own: Vec<Event> = outputs.iter().filter(own).cloned().collect();
         assert_eq!(own, run::<Tuner>(&played.history));
     }
+}
+
+// Trainers outside.
+
+/// The same search, left to a program outside.
+fn outside(name: &str) -> ExperimentSpec {
+    let mut spec = spec("outside", json!({ "sampler": "tpe", "trials": 24, "parallelism": 4, "seed": 3 }));
+    spec.model.strategy = format!("external:{name}");
+    spec
+}
+
+/// A tuner whose search has begun, and its first requests.
+fn begun(spec: &ExperimentSpec) -> (Tuner, Vec<TrainingRequested>) {
+    let mut tuner = Tuner::default();
+    tuner.step(recorded(submitted(spec)).input());
+    let outputs = tuner.step(recorded(Event::from(started(spec))).input());
+    (tuner, outputs.into_iter().map(|output| asked(&output)).collect())
+}
+
+fn asked(output: &Output) -> TrainingRequested {
+    match &output.event {
+        Event::TrainingRequested(request) => request.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// It is refused with these words, and changes nothing.
+#[track_caller]
+fn refused(tuner: &mut Tuner, answer: &Recorded, words: &str) {
+    let before = tuner.save().unwrap();
+    let why = tuner.refuses(answer.input()).unwrap_or_else(|| panic!("taken in: {answer:?}"));
+    assert!(why.contains(words), "{why}");
+    assert_eq!(tuner.step(answer.input()), []);
+    assert_eq!(tuner.save().unwrap(), before);
+}
+
+#[test]
+fn a_trainer_outside_is_asked_what_one_of_our_own_is_asked() {
+    let ours = spec("outside", json!({ "sampler": "tpe", "trials": 24, "parallelism": 4, "seed": 3 }));
+    let (mut tuner, mut waiting) = begun(&outside("sklearn"));
+    let mut asked_outside = waiting.clone();
+    while !waiting.is_empty() {
+        let request = waiting.remove(0);
+        let answer = from_outside("sklearn", answer(&request));
+        assert_eq!(tuner.refuses(answer.input()), None);
+        let outputs = tuner.step(answer.input());
+        let new =
+            outputs.iter().filter(|output| matches!(output.event, Event::TrainingRequested(_))).map(asked);
+        waiting.extend(new.clone());
+        asked_outside.extend(new);
+    }
+    let parameters = |requests: &[TrainingRequested]| -> Vec<Parameters> {
+        requests.iter().map(|request| request.parameters.clone()).collect()
+    };
+    assert_eq!(parameters(&asked_outside), parameters(&play(&ours, in_order).requests));
+    assert_eq!(asked_outside.len(), 24);
+}
+
+#[test]
+fn an_answer_by_anybody_else_than_the_trainer_that_was_asked_is_refused() {
+    let (mut tuner, requests) = begun(&outside("sklearn"));
+    refused(&mut tuner, &recorded(answer(&requests[0])), "written by trainer: ");
+    refused(&mut tuner, &from_outside("torch", answer(&requests[0])), "answered by trainer.sklearn");
+    let (mut tuner, requests) = begun(&sampled("random", 30, 4));
+    refused(&mut tuner, &from_outside("sklearn", answer(&requests[0])), "answered by trainer");
+    assert_eq!(tuner.refuses(recorded(answer(&requests[0])).input()), None);
+}
+
+#[test]
+fn an_answer_to_what_nobody_asked_is_refused() {
+    let (mut tuner, requests) = begun(&outside("sklearn"));
+    let other = |change: &dyn Fn(&mut TrainingRequested)| {
+        let mut request = requests[0].clone();
+        change(&mut request);
+        from_outside("sklearn", answer(&request))
+    };
+    refused(&mut tuner, &other(&|r| r.trial = 4), "trial 4 of experiment");
+    refused(&mut tuner, &other(&|r| r.trial = -1), "was not asked for");
+    refused(&mut tuner, &other(&|r| r.trial_id = requests[1].trial_id), ", not ");
+    let elsewhere = outside("elsewhere").experiment_id();
+    refused(&mut tuner, &other(&|r| r.experiment_id = elsewhere), "there is no experiment");
+    let mut waiting = Tuner::default();
+    waiting.step(recorded(submitted(&outside("sklearn"))).input());
+    refused(&mut waiting, &other(&|_| {}), "has not begun");
+}
+
+#[test]
+fn a_second_answer_to_a_trial_changes_nothing_whatever_it_says() {
+    let (mut tuner, requests) = begun(&outside("sklearn"));
+    for first in [&requests[1], &requests[0]] {
+        tuner.step(from_outside("sklearn", answer(first)).input());
+        let before = tuner.save().unwrap();
+        let TrainingRequested { experiment_id, trial, trial_id, parameters, .. } = first.clone();
+        let (reason, detail) = ("panicked".to_owned(), String::new());
+        let other = TrialFailed { experiment_id, trial, trial_id, parameters, reason, detail };
+        for second in [answer(first), other.into()] {
+            let second = from_outside("sklearn", second);
+            assert_eq!(tuner.refuses(second.input()), None, "a repetition is no fault");
+            assert_eq!(tuner.step(second.input()), []);
+            assert_eq!(tuner.save().unwrap(), before);
+        }
+    }
+}
+
+#[test]
+fn what_is_no_number_is_undefined_and_what_was_asked_was_tried() {
+    let spec = outside("sklearn");
+    let (mut honest, requests) = begun(&spec);
+    let (mut misled, _) = begun(&spec);
+    for request in &requests {
+        let TrainingRequested { experiment_id, trial, trial_id, parameters, .. } = request.clone();
+        let completed = |value, parameters| {
+            let metrics = Metrics::from([("sharpe".to_owned(), value)]);
+            let fold_values = vec![value; FOLDS];
+            TrialCompleted { experiment_id, trial, trial_id, parameters, value, fold_values, metrics }
+        };
+        honest.step(from_outside("sklearn", completed(None, parameters).into()).input());
+        let wild = Parameters::from([("fast".to_owned(), ParameterValue::Flag(true))]);
+        let value = [f64::NAN, f64::INFINITY][trial as usize % 2];
+        misled.step(from_outside("sklearn", completed(Some(value), wild).into()).input());
+    }
+    assert_eq!(honest.save().unwrap(), misled.save().unwrap());
 }

@@ -81,7 +81,9 @@ impl Cluster {
             vec![plan.topic.clone(), plan.partitions.to_string(), retention(plan), change(&plan.change)]
         });
         let text = table(&["topic", "partitions", "cleanup", "to do"], rows);
-        let json = json!({ "topics": json, "access": access_rights(topics) });
+        let json = json!({
+            "topics": json, "access": access_rights(topics), "external_trainer": external_trainer_rights(),
+        });
         Ok(if is_possible { Report::done(json, text) } else { Report::no(json, text) })
     }
 
@@ -143,6 +145,18 @@ fn access_rights(topics: &[TopicConfig]) -> BTreeMap<&'static str, Json> {
         );
     }
     rights
+}
+
+/// The rights that the program behind `external:NAME` needs: the requests of trainer and evaluator, and their answers.
+fn external_trainer_rights() -> Json {
+    use gauntlet_wire::catalogue::{
+        EVALUATION_OUTCOMES, EVALUATION_REQUESTS, TRAINING_REQUESTS, TRIAL_RESULTS,
+    };
+    json!({
+        "read": [TRAINING_REQUESTS.name, EVALUATION_REQUESTS.name],
+        "write": [TRIAL_RESULTS.name, EVALUATION_OUTCOMES.name],
+        "group": "trainer.NAME", "transactional_id_prefix": "trainer.NAME.",
+    })
 }
 
 /// The views of the configured nodes.

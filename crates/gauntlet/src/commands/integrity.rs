@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use gauntlet_domain::{ContentHash, Event};
+use gauntlet_domain::{ContentHash, Event, ExperimentId};
 use gauntlet_lake::{verify_file, verify_snapshot};
 use gauntlet_log::TopicPartition;
 use gauntlet_runtime::replay::{Divergence, Replay};
@@ -15,6 +15,7 @@ use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
 use super::browse::find;
+use super::outside::Outside;
 use crate::node::{Node, definitions, workers};
 use crate::progress::Step;
 use crate::projecting::Projecting;
@@ -68,7 +69,7 @@ pub fn replay(node: &Node, id: Option<&str>, threads: Option<usize>, quiet: bool
     };
     let wanted = |event: &Event| match &experiment {
         None => true,
-        Some(id) => experiment_of(event).is_some_and(|of| of == *id),
+        Some(id) => experiment_of(event).is_some_and(|of| of.to_string() == *id),
     };
     let definitions = definitions();
     let workers = workers();
@@ -90,19 +91,25 @@ pub fn replay(node: &Node, id: Option<&str>, threads: Option<usize>, quiet: bool
         let message = "nothing was compared: the log has no derived event to replay; run something first";
         return Ok(Report::no(json!({ "identical": false, "compared": 0 }), message));
     }
+    let (compared, foreign) = (outcome.compared, outcome.foreign);
     match outcome.divergence {
-        None => Ok(Report::done(
-            json!({ "identical": true, "compared": outcome.compared }),
-            format!("identical: {} events", outcome.compared),
-        )),
+        None => {
+            let taken = match foreign {
+                0 => String::new(),
+                _ => format!(", with {foreign} answers of trainers outside as they are recorded"),
+            };
+            let json = json!({ "identical": true, "compared": compared, "foreign": foreign });
+            Ok(Report::done(json, format!("identical: {compared} events{taken}")))
+        }
         Some(divergence) => {
-            let json = json!({ "identical": false, "compared": outcome.compared, "divergence": diverging(&divergence) });
+            let json = json!({
+                "identical": false, "compared": compared, "foreign": foreign, "divergence": diverging(&divergence),
+            });
             let side = |event: &Option<Event>| {
                 event.as_ref().map_or("(nothing)".into(), |event| format!("{event:#?}"))
             };
             let text = format!(
-                "differs after {} events: {} of {} on {}\nrecorded:\n{}\nre-executed:\n{}",
-                outcome.compared,
+                "differs after {compared} events: {} of {} on {}\nrecorded:\n{}\nre-executed:\n{}",
                 divergence.event_id,
                 divergence.key,
                 divergence.topic,
@@ -135,7 +142,7 @@ fn diverging(divergence: &Divergence) -> Json {
 }
 
 /// The experiment that an event belongs to.
-fn experiment_of(event: &Event) -> Option<String> {
+pub(super) fn experiment_of(event: &Event) -> Option<ExperimentId> {
     let id = match event {
         Event::ExperimentSubmitted(e) => e.experiment_id,
         Event::ExperimentStarted(e) => e.experiment_id,
@@ -154,7 +161,7 @@ fn experiment_of(event: &Event) -> Option<String> {
         Event::LedgerEntered(e) => e.experiment_id,
         _ => return None,
     };
-    Some(id.to_string())
+    Some(id)
 }
 
 /// Checks everything that can be checked without executing anything.
@@ -186,6 +193,13 @@ pub fn verify(node: &Node, heads: Option<&Path>) -> Result<Report, Refusal> {
 /// Every record readable, in its topic, by its writer, under its own id and key, without holes.
 fn verify_log(node: &Node, problems: &mut Vec<String>) -> u64 {
     let mut count = 0;
+    let mut outside = match Outside::read(node) {
+        Ok(outside) => outside,
+        Err(error) => {
+            problems.push(error.to_string());
+            Outside::default()
+        }
+    };
     for topic in CATALOGUE {
         let Ok(partitions) = node.log.partitions(topic.name) else { continue };
         for partition in 0..partitions {
@@ -210,13 +224,14 @@ fn verify_log(node: &Node, problems: &mut Vec<String>) -> u64 {
                                     event.kind().name()
                                 ));
                             }
-                            if !topic.is_input() && recorded.envelope.source != topic.writer {
-                                let writer = &recorded.envelope.source;
-                                problems.push(format!(
-                                    "{at}: written by {writer}, the topic belongs to {}",
-                                    topic.writer
-                                ));
+                            let writer = outside.writer(topic.writer, event);
+                            if !topic.is_input() && recorded.envelope.source != writer {
+                                let found = &recorded.envelope.source;
+                                problems
+                                    .push(format!("{at}: written by {found}, it is {writer} who writes it"));
                             }
+                            problems
+                                .extend(outside.answer(&recorded).map(|problem| format!("{at}: {problem}")));
                         }
                     }
                     Ok(())

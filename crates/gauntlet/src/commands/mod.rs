@@ -7,6 +7,7 @@ pub mod coverage;
 pub mod demo;
 pub mod feed;
 pub mod integrity;
+mod outside;
 pub mod research;
 pub mod snapshot;
 pub mod submit;

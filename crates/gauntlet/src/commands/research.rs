@@ -7,7 +7,7 @@ use gauntlet_backtest::{Bars, ExitReason, Target};
 use gauntlet_config::read_experiment;
 use gauntlet_domain::market::{Bar, FeedCompleted, InstrumentDefined, PriceBasis};
 use gauntlet_domain::spec::ExperimentSpec;
-use gauntlet_domain::{BarSpec, ContentHash, Event, InstrumentId, SnapshotId, Timestamp};
+use gauntlet_domain::{BarSpec, ContentHash, Event, Input, InstrumentId, SnapshotId, Timestamp};
 use gauntlet_experiments::{
     plan,
     validate::{self, validate},
@@ -102,7 +102,7 @@ fn read_ticks(args: &BarsArgs, spec: BarSpec) -> Result<Read, Refusal> {
     let mut machine = MarketData::default();
     let (mut bars, mut cleaned) = (Vec::new(), None);
     let mut step = |event: Event| {
-        for output in machine.step(&event) {
+        for output in machine.step(Input { event: &event, writer: "local" }) {
             match output.event {
                 Event::Bar(bar) if bar.spec == spec => bars.push(bar),
                 Event::SourceCleaned(counts) => cleaned = Some(counts),
@@ -293,13 +293,13 @@ fn bars_of(spec: &ExperimentSpec, file: &Path) -> Result<Vec<Bar>, Refusal> {
         if !std::mem::replace(&mut defined, true) {
             let name = instrument.as_str();
             let definition = InstrumentDefined::new(name, vec![spec.data.bars], price_basis(&block));
-            machine.step(&definition.into());
+            machine.step(Input { event: &definition.into(), writer: "local" });
         }
         let event = match block {
             Block::Ticks(block) => Event::TickBlock(block),
             Block::Bars(block) => Event::BarBlock(block),
         };
-        for output in machine.step(&event) {
+        for output in machine.step(Input { event: &event, writer: "local" }) {
             if let Event::Bar(bar) = output.event {
                 bars.push(bar);
             }

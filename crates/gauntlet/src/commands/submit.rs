@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use gauntlet_config::read_experiment;
 use gauntlet_domain::experiment::{CancelExperiment, ConfigRegistered, SubmitExperiment};
 use gauntlet_domain::spec::ExperimentSpec;
-use gauntlet_domain::{Event, ExperimentId};
+use gauntlet_domain::{Event, ExperimentId, external};
 use gauntlet_experiments::validate;
 use gauntlet_runtime::Running;
 use gauntlet_views::{Row, schema};
@@ -46,6 +46,15 @@ pub fn check(text: &str, name: &str, overrides: &[(String, String)]) -> Result<E
 /// Publishes an experiment. Sections that no stage reads yet are named.
 pub fn submit(node: &Node, submission: &Submission) -> Result<(ExperimentId, String), Refusal> {
     let spec = check(&submission.text, &submission.name, &submission.overrides)?;
+    if let Some(trainer) = external::trainer(&spec.model.strategy)
+        && !Node::is_cluster(&node.config)
+    {
+        return Err(Refusal::BadInput(format!(
+            "{}: model.strategy: a trainer outside ({trainer}) is reached over Kafka and this log is embedded: \
+             set kafka.bootstrap_servers, or use a strategy that is built in",
+            submission.name
+        )));
+    }
     let instrument = spec.instrument().map_err(Refusal::input)?;
     let (tuning, holdout) = spec.snapshots().map_err(Refusal::input)?;
     require_bars(node, &instrument, tuning.spec)?;
@@ -76,10 +85,11 @@ pub fn submit(node: &Node, submission: &Submission) -> Result<(ExperimentId, Str
 /// Waits for an experiment's end and answers with its leaderboard.
 pub fn wait(node: &Node, running: &Running, id: ExperimentId, quiet: bool) -> Result<Report, Refusal> {
     let key = [id.to_string().as_str().into()];
-    let budget = trials_of(node, id)?;
+    let budget = spec_of(node, id)?.map_or(0, |spec| u64::from(spec.tuning.trials));
     let step = Step::begin("trials", budget, "trials", quiet);
     let mut shown = Instant::now();
     let mut ends = None;
+    let mut waits_outside = false;
     let row = node.wait_for(running, || {
         // Counting reads every trial: now and then is enough for the eye.
         if !quiet && shown.elapsed() > Duration::from_millis(250) {
@@ -90,7 +100,21 @@ pub fn wait(node: &Node, running: &Running, id: ExperimentId, quiet: bool) -> Re
         let quiet = running.is_quiet()?;
         let row = node.views.row(&schema::EXPERIMENTS, &key)?;
         if !row.as_ref().is_some_and(is_ended) {
-            return Ok(quiet.then_some(row));
+            if !quiet || !row.as_ref().is_some_and(is_running) {
+                return Ok(quiet.then_some(row));
+            }
+            // Nothing is on its way here, but a program outside may be at work, for as long as it takes.
+            if !waits_outside {
+                let spec = spec_of(node, id)?;
+                let Some(trainer) = spec.as_ref().and_then(|spec| external::trainer(&spec.model.strategy))
+                else {
+                    return Ok(Some(row));
+                };
+                step.waits(&format!("trainer {trainer}"));
+                waits_outside = true;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+            return Ok(None);
         }
         // Ended: what came before the ending on other topics may still be on its way into the views.
         let ends = match &ends {
@@ -113,12 +137,19 @@ pub fn wait(node: &Node, running: &Running, id: ExperimentId, quiet: bool) -> Re
 }
 
 fn is_ended(row: &Row) -> bool {
-    let status = row.get("status").and_then(|status| status.as_text());
-    matches!(status, Some("completed" | "cancelled" | "failed"))
+    matches!(status(row), Some("completed" | "cancelled" | "failed"))
 }
 
-/// The budget in the experiment's document.
-fn trials_of(node: &Node, id: ExperimentId) -> Result<u64, Refusal> {
+fn is_running(row: &Row) -> bool {
+    status(row) == Some("running")
+}
+
+fn status(row: &Row) -> Option<&str> {
+    row.get("status").and_then(|status| status.as_text())
+}
+
+/// The experiment's document.
+fn spec_of(node: &Node, id: ExperimentId) -> Result<Option<ExperimentSpec>, Refusal> {
     let key = [id.to_string().as_str().into()];
     let document = |row: Row| -> Result<Option<ExperimentSpec>, Refusal> {
         let Some(config) = row.get("config_id").and_then(|value| value.as_text()) else { return Ok(None) };
@@ -127,8 +158,7 @@ fn trials_of(node: &Node, id: ExperimentId) -> Result<u64, Refusal> {
         Ok(text.and_then(|text| serde_json::from_str(text).ok()))
     };
     let row = node.views.row(&schema::EXPERIMENTS, &key)?;
-    let spec = row.map(document).transpose()?.flatten();
-    Ok(spec.map_or(0, |spec| u64::from(spec.tuning.trials)))
+    Ok(row.map(document).transpose()?.flatten())
 }
 
 /// Publishes a cancellation.

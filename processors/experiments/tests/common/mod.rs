@@ -135,6 +135,11 @@ pub fn not_evaluated(document: &Value, trial: i64) -> Event {
 
 /// Every order of some events.
 pub fn orders(events: &[Event]) -> Vec<Vec<Event>> {
+    orders_of(events)
+}
+
+/// Every order of some things.
+pub fn orders_of<E: Clone>(events: &[E]) -> Vec<Vec<E>> {
     if events.is_empty() {
         return vec![vec![]];
     }
@@ -142,7 +147,7 @@ pub fn orders(events: &[Event]) -> Vec<Vec<Event>> {
     for first in 0..events.len() {
         let mut rest = events.to_vec();
         let event = rest.remove(first);
-        all.extend(orders(&rest).into_iter().map(|order| [vec![event.clone()], order].concat()));
+        all.extend(orders_of(&rest).into_iter().map(|order| [vec![event.clone()], order].concat()));
     }
     all
 }

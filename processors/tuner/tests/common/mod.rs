@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::spec::ExperimentSpec;
-use gauntlet_domain::{ContentHash, Event};
+use gauntlet_domain::{ContentHash, Event, Recorded};
+use gauntlet_processor::harness::recorded;
 use gauntlet_processor::machine::{Machine, Output};
 use gauntlet_search::{Decision, Direction, pruner};
 use gauntlet_tuner::Tuner;
@@ -142,7 +143,7 @@ pub fn play(spec: &ExperimentSpec, mut choose: impl FnMut(usize) -> usize) -> Pl
     let mut waiting = Vec::new();
     let mut answered = BTreeSet::new();
     let mut take = |event: Event, played: &mut Played, waiting: &mut Vec<TrainingRequested>| {
-        for output in machine.step(&event) {
+        for output in machine.step(recorded(event.clone()).input()) {
             match output.event {
                 Event::TrainingRequested(request) => {
                     assert!(!output.raced);
@@ -167,4 +168,11 @@ pub fn play(spec: &ExperimentSpec, mut choose: impl FnMut(usize) -> usize) -> Pl
         take(answer(&request), &mut played, &mut waiting);
     }
     played
+}
+
+/// The answer as the program behind `external:NAME` writes it.
+pub fn from_outside(name: &str, event: Event) -> Recorded {
+    let mut recorded = recorded(event);
+    recorded.envelope.source = format!("trainer.{name}");
+    recorded
 }

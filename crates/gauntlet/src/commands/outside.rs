@@ -1,0 +1,148 @@
+//! What `verify` holds answers of programs outside to. Nobody can give them again, so what can be checked is what they
+//! hang from: who may write them, which request they answer, and that a request has one answer.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use gauntlet_domain::{Event, EventId, ExperimentId, Recorded, external};
+use gauntlet_log::{LogError, TopicPartition};
+use gauntlet_runtime::{events, restore};
+use gauntlet_wire::catalogue::EXPERIMENTS;
+
+use super::integrity::experiment_of;
+use crate::node::Node;
+
+/// Experiments whose trials are left to programs outside, and the first answer to each of their requests.
+#[derive(Default)]
+pub struct Outside {
+    strategies: BTreeMap<ExperimentId, String>,
+    answers: BTreeMap<EventId, Event>,
+}
+
+impl Outside {
+    /// Reads which experiments these are.
+    pub fn read(node: &Node) -> Result<Outside, LogError> {
+        let mut outside = Outside::default();
+        for partition in 0..node.log.partitions(EXPERIMENTS.name)? {
+            let place = TopicPartition::new(EXPERIMENTS.name, partition);
+            let (start, end) = node.log.bounds(&place)?;
+            restore::for_each(&*node.log, &place, start, end, |record| {
+                if let Some(Recorded { event, .. }) = events::readable(&node.codec, &record)? {
+                    outside.learn(&event);
+                }
+                Ok(())
+            })?;
+        }
+        Ok(outside)
+    }
+
+    fn learn(&mut self, event: &Event) {
+        if let Event::ExperimentStarted(started) = event
+            && external::trainer(&started.plan.strategy).is_some()
+        {
+            self.strategies.insert(started.experiment_id, started.plan.strategy.clone());
+        }
+    }
+
+    /// Who writes an event of a topic that belongs to `processor`.
+    pub fn writer<'a>(&self, processor: &'a str, event: &Event) -> Cow<'a, str> {
+        match self.strategy(event) {
+            Some(strategy) if matches!(processor, "trainer" | "evaluator") => {
+                external::writer(processor, strategy)
+            }
+            _ => processor.into(),
+        }
+    }
+
+    /// What is wrong with an answer of a program outside.
+    pub fn answer(&mut self, recorded: &Recorded) -> Option<String> {
+        let event = &recorded.event;
+        self.strategy(event)?;
+        let request = event.answers()?;
+        let kind = event.kind().name();
+        if recorded.envelope.causation != request {
+            return Some(format!("this {kind} answers request {request}, its header names another cause"));
+        }
+        let first = self.answers.entry(request).or_insert_with(|| event.clone());
+        (first != event).then(|| {
+            format!("this {kind} is a second, other answer to request {request}: the first one counts")
+        })
+    }
+
+    fn strategy(&self, event: &Event) -> Option<&str> {
+        self.strategies.get(&experiment_of(event)?).map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use gauntlet_domain::experiment::{TrialFailed, TrialPruned};
+    use gauntlet_domain::{Envelope, Timestamp, TrialId};
+
+    use super::*;
+
+    fn outside() -> (Outside, ExperimentId) {
+        let id = ExperimentId::derive(&[b"e"]);
+        let mut outside = Outside::default();
+        outside.strategies.insert(id, "external:sklearn".into());
+        (outside, id)
+    }
+
+    fn failed(experiment_id: ExperimentId, detail: &str) -> Recorded {
+        let trial_id = TrialId::derive(&[b"0"]);
+        let (reason, detail) = ("training_failed".to_owned(), detail.to_owned());
+        let parameters = Default::default();
+        from_trainer(TrialFailed { experiment_id, trial: 0, trial_id, parameters, reason, detail }.into())
+    }
+
+    fn from_trainer(event: Event) -> Recorded {
+        let (id, cause) = (event.id(), event.answers().unwrap());
+        let envelope = Envelope {
+            id,
+            causation: cause,
+            correlation: cause,
+            source: "trainer.sklearn".into(),
+            recorded_at: Timestamp(0),
+            took_micros: None,
+            decided_at: None,
+        };
+        Recorded { event, envelope }
+    }
+
+    #[test]
+    fn the_writer_of_an_answer_is_the_trainer_that_the_experiment_names() {
+        let (outside, id) = outside();
+        assert_eq!(outside.writer("trainer", &failed(id, "").event), "trainer.sklearn");
+        let other = ExperimentId::derive(&[b"other"]);
+        assert_eq!(outside.writer("trainer", &failed(other, "").event), "trainer");
+    }
+
+    #[test]
+    fn the_same_answer_again_is_nothing_and_another_one_is_said() {
+        let (mut outside, id) = outside();
+        assert_eq!(outside.answer(&failed(id, "a")), None);
+        assert_eq!(outside.answer(&failed(id, "a")), None);
+        assert!(outside.answer(&failed(id, "b")).unwrap().contains("second, other answer"));
+        let trial_id = TrialId::derive(&[b"0"]);
+        let parameters = Default::default();
+        let pruned = TrialPruned {
+            experiment_id: id,
+            trial: 0,
+            trial_id,
+            parameters,
+            fold: 0,
+            threshold: 0.0,
+            fold_values: vec![],
+        };
+        assert!(outside.answer(&from_trainer(pruned.into())).unwrap().contains("second, other answer"));
+    }
+
+    #[test]
+    fn an_answer_hangs_on_its_request() {
+        let (mut outside, id) = outside();
+        let mut wrong = failed(id, "a");
+        wrong.envelope.causation = wrong.envelope.id;
+        assert!(outside.answer(&wrong).unwrap().contains("names another cause"));
+    }
+}
