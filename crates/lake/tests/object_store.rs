@@ -381,3 +381,24 @@ fn a_wrong_place_is_refused_when_the_lake_is_opened() {
         assert!(!error.to_string().contains("not checked"), "a secret is shown: {error}");
     }
 }
+
+#[test]
+fn credentials_that_are_refused_are_waited_for_and_say_nothing_about_the_data() {
+    let server = S3::start();
+    let writer = process(server.port(), "refused");
+    let hash = writer.lake.put_artifact(b"accepted").unwrap();
+    server.refuse_everybody();
+    let cache = tempfile::tempdir().unwrap();
+    let at_start = Lake::connect(&settings(server.port(), "refused", cache.path())).unwrap_err();
+    let reading = writer.lake.without_copies().get_artifact(hash).unwrap_err();
+    let writing = writer.lake.put_artifact(b"not accepted").unwrap_err();
+    for error in [at_start, reading, writing] {
+        assert!(matches!(error, LakeError::Refused { .. }) && error.retry_helps(), "{error}");
+        assert!(error.to_string().contains("the credentials in lake.properties"), "{error}");
+        assert!(!error.to_string().contains("not checked"), "a secret is shown: {error}");
+    }
+    assert!(!writer.lake.locate(&artifact_path(ContentHash::of(b"not accepted"))).exists());
+    server.take_everybody();
+    assert_eq!(writer.lake.without_copies().get_artifact(hash).unwrap(), b"accepted");
+    writer.lake.put_artifact(b"not accepted").unwrap();
+}

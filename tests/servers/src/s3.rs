@@ -1,5 +1,5 @@
 //! An S3 server: moto. It keeps everything in memory, so what it holds is gone when it is killed; for an outage there is
-//! a [`Door`](crate::Door). It asks for credentials and checks no signature.
+//! a [`Door`](crate::Door). It takes any credentials, until it is told to refuse them.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -75,6 +75,16 @@ impl S3 {
     /// Deletes an object.
     pub fn delete(&self, key: &str) {
         self.ask("DELETE", &format!("/lake/{key}"), &[]);
+    }
+
+    /// From now on refuses every user: it knows none.
+    pub fn refuse_everybody(&self) {
+        self.ask("POST", "/moto-api/reset-auth", b"0");
+    }
+
+    /// Takes everybody again.
+    pub fn take_everybody(&self) {
+        self.ask("POST", "/moto-api/reset-auth", b"inf");
     }
 
     fn ask(&self, method: &str, path: &str, body: &[u8]) -> Vec<u8> {
