@@ -1,6 +1,6 @@
 //! The lake's files as objects in S3, Google Cloud Storage or Azure. The only user of `object_store`.
 //!
-//! Every call blocks and ends: a request has a time limit, carries at most [`PART_BYTES`] of a large object, and is
+//! Every call blocks and ends: a request has a time limit, carries at most `PART_BYTES` of a large object, and is
 //! tried again only for as long as it may take. What fails for other reasons than the object itself is worth trying
 //! again, and who asks decides when. Never to be called from async code.
 
@@ -153,7 +153,7 @@ pub fn usual_options(url: &str) -> Vec<&'static str> {
             "azure_storage_sas_key",
             "azure_storage_endpoint",
             "azure_federated_token_file",
-            "azure_use_emulator",
+            "azure_storage_use_emulator",
             "azure_skip_signature",
         ],
         Err(_) => &[],

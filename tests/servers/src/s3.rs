@@ -1,5 +1,5 @@
 //! An S3 server: moto. It keeps everything in memory, so what it holds is gone when it is killed; for an outage there is
-//! a [`Door`](crate::Door). It takes any credentials, until it is told to refuse them.
+//! a `Door`. It takes any credentials, until it is told to refuse them.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
