@@ -454,3 +454,31 @@ fn a_backtest_takes_values_and_a_period_with_bars() {
     backtest(&fixed.replace("ma-cross", "ma-crss")).refused(2, &["did you mean 'ma-cross'?"]);
     gauntlet(["backtest", "absent.yaml"]).refused(2, &["absent.yaml", "No such file", "check the path"]);
 }
+
+#[test]
+fn a_lake_that_cannot_be_used_is_refused_before_anything_is_done_and_no_secret_is_shown() {
+    let dir = Dir::new();
+    let demo = |url: &str, properties: &str| {
+        let command = gauntlet(["demo", "--no-serve"]).on(&dir);
+        command.env("GAUNTLET_LAKE__URL", url).env("GAUNTLET_LAKE__PROPERTIES", properties)
+    };
+    let run = demo("s3://bucket/x", "{aws_secret_acess_key: hush}").refused(
+        2,
+        &[
+            "unknown option 'aws_secret_acess_key' in lake.properties",
+            "did you mean 'aws_secret_access_key'?",
+        ],
+    );
+    assert!(!run.stderr.contains("hush"), "{run}");
+    // Nobody listens on a port that has just been given back.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let nobody = format!(
+        "{{aws_endpoint: 'http://127.0.0.1:{free}', aws_allow_http: 'true', aws_region: here, \
+         aws_access_key_id: me, aws_secret_access_key: hush}}"
+    );
+    let run = demo("s3://bucket/x", &nobody).refused(3, &["s3://bucket/x does not answer"]);
+    assert!(!run.stderr.contains("hush"), "{run}");
+    demo("s3://bucket/x", "{aws_session_token: '${file:/nowhere}'}")
+        .refused(2, &["'lake.properties.aws_session_token'", "/nowhere"]);
+    demo("s4://bucket", "{}").refused(2, &["'lake.url'", "write file:///path, s3://bucket/prefix"]);
+}

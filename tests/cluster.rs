@@ -1,5 +1,6 @@
-//! The same pipeline on real Kafka, a real schema registry and real Cassandra: what it comes to is the digest recorded
-//! from one machine's embedded log, however many partitions and processes share the work.
+//! The same pipeline on real Kafka, a real schema registry, real Cassandra and an S3 server: what it comes to is the
+//! digest recorded from one machine's embedded log, however many partitions and processes share the work. Processes
+//! have nothing in common but the services: each has a directory of its own.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::sync::OnceLock;
@@ -7,14 +8,17 @@ use std::time::Duration;
 
 use gauntlet_kafka_log::{KafkaLog, KafkaSettings};
 use gauntlet_log::{EventLog, NewRecord, Positions, Record, TopicPartition};
-use gauntlet_servers::{Cassandra, Kafka, RegistryStorage, SchemaRegistry};
+use gauntlet_servers::{Cassandra, Door, Kafka, RegistryStorage, S3, SchemaRegistry};
 use gauntlet_tests::{Digest, Dir, Random, Started, binary, bundled, gauntlet, recorded, repository};
 
-/// The three servers, started once for all tests of this file; they end with the process.
+/// The servers, started once for all tests of this file; they end with the process.
 struct Servers {
     kafka: Kafka,
     registry: SchemaRegistry,
     cassandra: Cassandra,
+    s3: S3,
+    /// In front of S3, which would lose what it holds if it were killed.
+    door: Door,
 }
 
 fn servers() -> &'static Servers {
@@ -35,7 +39,9 @@ impl Servers {
             let cassandra = scope.spawn(move || Cassandra::start_with(durable));
             let kafka = Kafka::start();
             let registry = SchemaRegistry::start(RegistryStorage::Kafka(kafka.bootstrap()));
-            Servers { kafka, registry, cassandra: cassandra.join().unwrap() }
+            let s3 = S3::start();
+            let door = Door::to(s3.port());
+            Servers { kafka, registry, cassandra: cassandra.join().unwrap(), s3, door }
         })
     }
 
@@ -50,10 +56,13 @@ impl Servers {
     }
 }
 
-/// An installation of its own on the servers: a prefix and a keyspace.
+/// An installation of its own on the servers: a prefix, a keyspace and a part of the bucket.
 struct Installation {
     environment: Vec<(String, String)>,
+    /// Of commands.
     dir: Dir,
+    /// Of processes that share the work, by their number.
+    own: [Dir; 3],
 }
 
 impl Installation {
@@ -64,7 +73,13 @@ impl Installation {
         put("GAUNTLET_CQL__KEYSPACE", name.to_owned());
         put("GAUNTLET_TOPICS__PREFIX", format!("{name}."));
         put("GAUNTLET_TOPICS__PARTITIONS", partitions.to_string());
-        let installation = Installation { environment, dir: Dir::new() };
+        let options: Vec<String> = S3::options(servers.door.port())
+            .iter()
+            .map(|(name, value)| format!("{name}: '{value}'"))
+            .collect();
+        put("GAUNTLET_LAKE__URL", format!("s3://lake/{name}"));
+        put("GAUNTLET_LAKE__PROPERTIES", format!("{{{}}}", options.join(", ")));
+        let installation = Installation { environment, dir: Dir::new(), own: [(); 3].map(|()| Dir::new()) };
         for set_up in [["topics", "apply"], ["schemas", "register"], ["views", "migrate"]] {
             installation.command(&set_up).ok();
         }
@@ -72,7 +87,11 @@ impl Installation {
     }
 
     fn command(&self, args: &[&str]) -> gauntlet_tests::Command {
-        let command = gauntlet(["--profile", "cluster"].iter().chain(args)).on(&self.dir);
+        self.command_in(&self.dir, args)
+    }
+
+    fn command_in(&self, dir: &Dir, args: &[&str]) -> gauntlet_tests::Command {
+        let command = gauntlet(["--profile", "cluster"].iter().chain(args)).on(dir);
         self.environment.iter().fold(command, |command, (name, value)| command.env(name, value))
     }
 
@@ -86,14 +105,17 @@ impl Installation {
     }
 
     fn run_one(&self, instance: usize) -> Started {
-        let instance = instance.to_string();
-        self.command(&["run", "all", "--listen", "127.0.0.1:0", "--instance", &instance]).start()
+        let number = instance.to_string();
+        let run = ["run", "all", "--listen", "127.0.0.1:0", "--instance", &number];
+        self.command_in(&self.own[instance], &run).start()
     }
 }
 
 #[test]
 fn the_demo_on_a_cluster_comes_to_the_recorded_digest() {
-    let one = Installation::new(servers(), "one", 1);
+    let mut one = Installation::new(servers(), "one", 1);
+    // A process that is alone can keep the lake in its directory.
+    one.environment.retain(|(name, _)| !name.starts_with("GAUNTLET_LAKE__"));
     one.command(&["demo", "--no-serve"]).ok();
     one.digest().assert_equals(&recorded(), "one process, one partition");
     assert_eq!(one.command(&["replay", "--all"]).ok()["identical"], true);
@@ -106,6 +128,24 @@ fn three_processes_share_four_partitions_and_come_to_the_recorded_digest() {
     let mut processes = four.run_all(3);
     four.command(&["demo", "--no-serve"]).ok();
     four.digest().assert_equals(&recorded(), "three processes, four partitions");
+    assert_eq!(four.command(&["replay", "--all"]).ok()["identical"], true);
+    let verified = four.command(&["verify"]).ok();
+    assert_eq!((&verified["ok"], &verified["checked"]["snapshots"]), (&true.into(), &2.into()));
+    // Everything is in the store, and nothing but copies in a directory.
+    assert_eq!(servers().s3.keys("four/snapshots/").len(), 2);
+    assert!(!servers().s3.keys("four/artifacts/").is_empty());
+    for dir in four.own.iter().chain([&four.dir]) {
+        assert!(!dir.node().join("lake").exists() && dir.node().join("lake-cache").exists());
+    }
+    // An object that somebody has overwritten is found, whatever copies say.
+    let (key, other) = (servers().s3.keys("four/snapshots/").remove(0), b"not Parquet");
+    let good = servers().s3.get(&key);
+    servers().s3.put(&key, other);
+    let problems = four.command(&["verify"]).run();
+    assert_eq!(problems.code, Some(1), "{problems}");
+    assert!(problems.stdout.contains(key.trim_start_matches("four/")), "{problems}");
+    servers().s3.put(&key, &good);
+    assert_eq!(four.command(&["verify"]).ok()["ok"], true);
     for process in &mut processes {
         assert!(!process.has_ended(), "a process has ended by itself");
     }
@@ -220,8 +260,8 @@ fn read(log: &KafkaLog, topic: &str) -> Vec<Record> {
     records
 }
 
-/// Everything fails while the demo runs: processes are killed and started again, brokers, registry and store go away
-/// and come back, one process stands still for longer than its session. What it comes to is the recorded digest.
+/// Everything fails while the demo runs: processes are killed and started again, brokers, registry, views and lake go
+/// away and come back, one process stands still for longer than its session. What it comes to is the recorded digest.
 ///
 /// `GAUNTLET_FAULTS=full` does it as often as a release asks for.
 #[test]
@@ -241,6 +281,7 @@ fn kills_and_outages_cost_time_and_nothing_else() {
         .chain(std::iter::repeat_n("broker", broker))
         .chain(std::iter::repeat_n("registry", others))
         .chain(std::iter::repeat_n("store", others))
+        .chain(std::iter::repeat_n("lake", others))
         .chain(["standstill"])
         .collect();
     for last in (1..plan.len()).rev() {
@@ -271,6 +312,11 @@ fn kills_and_outages_cost_time_and_nothing_else() {
                 servers.cassandra.kill();
                 std::thread::sleep(outage);
                 servers.cassandra.start_again();
+            }
+            "lake" => {
+                servers.door.close();
+                std::thread::sleep(outage);
+                servers.door.open();
             }
             _ => {
                 let pid = processes[victim].pid().to_string();

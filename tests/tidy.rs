@@ -129,7 +129,7 @@ fn dependencies_point_one_way() {
 /// A library that is costly or dangerous in two places has one.
 #[test]
 fn some_libraries_have_one_home() {
-    let homes: [(&str, &[&str]); 13] = [
+    let homes: [(&str, &[&str]); 14] = [
         ("apache-avro", &["gauntlet-wire"]),
         ("arrow-avro", &["gauntlet-wire"]),
         ("rdkafka", &["gauntlet-kafka-log"]),
@@ -140,7 +140,8 @@ fn some_libraries_have_one_home() {
         ("zip", &["gauntlet-feed"]),
         ("axum", &["gauntlet"]),
         ("scylla", &["gauntlet-scylla-views"]),
-        ("tokio", &["gauntlet", "gauntlet-scylla-views"]),
+        ("object_store", &["gauntlet-lake"]),
+        ("tokio", &["gauntlet", "gauntlet-lake", "gauntlet-scylla-views"]),
         ("clap", &["gauntlet"]),
         ("forust-ml", &["gauntlet-backtest"]),
     ];

@@ -18,7 +18,11 @@ KUBERNETES = INFRA / "kubernetes"
 NOT_KEYS = {"GAUNTLET_PROFILE", "GAUNTLET_CONFIG"}
 # Secrets that the installation makes; README.md says what is in them.
 SECRETS = {"gauntlet-setup", "gauntlet-core", "gauntlet-workers", "gauntlet-scaler"}
-SECRET_FILES = {"ca.crt", "kafka-user", "kafka-password", "registry-password", "cql-password"}
+SECRET_FILES = {
+    "ca.crt", "kafka-user", "kafka-password", "registry-password", "cql-password", "lake-key-id", "lake-secret-key",
+}
+# Keys whose values name the services that pods speak to.
+ADDRESSES = ("KAFKA__BOOTSTRAP_SERVERS", "REGISTRY__URL", "CQL__NODES", "LAKE__PROPERTIES")
 
 problems = []
 compared = 0
@@ -168,6 +172,9 @@ def manifests(version, plan):
     config = by_kind["ConfigMap"][0]["data"]
     keys(config, "configuration.yaml")
     found = properties(config["GAUNTLET_KAFKA__PROPERTIES"], "configuration.yaml")
+    lake = yaml.safe_load(config["GAUNTLET_LAKE__PROPERTIES"])
+    must(lake["aws_endpoint"].startswith("https://"), "configuration.yaml: the lake is not encrypted")
+    must(lake["aws_secret_access_key"].startswith("${file:"), "configuration.yaml: the lake's key is not in a file")
     for value in [*found.values(), *config.values()]:
         for name in re.findall(r"/run/secrets/gauntlet/([\w.-]+)", str(value)):
             must(name in SECRET_FILES, f"configuration.yaml: README.md names no file {name} in the secrets")
@@ -209,7 +216,7 @@ def manifests(version, plan):
     must(policy["spec"]["ingress"] == [] and "Ingress" in policy["spec"]["policyTypes"], "network.yaml lets somebody in")
     out = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
     must(all("to" in rule for rule in policy["spec"]["egress"]), "network.yaml lets traffic out to anywhere")
-    addresses = " ".join(config[f"GAUNTLET_{key}"] for key in ("KAFKA__BOOTSTRAP_SERVERS", "REGISTRY__URL", "CQL__NODES"))
+    addresses = " ".join(config[f"GAUNTLET_{key}"] for key in ADDRESSES)
     wanted = {int(port) for port in re.findall(r":(\d+)", addresses)}
     must(out == wanted | {53}, f"network.yaml lets out to {sorted(out)}, configuration.yaml names {sorted(wanted)}")
     return config, numbers

@@ -123,9 +123,11 @@ pub fn load(sources: Sources) -> Result<Resolved, ConfigError> {
     Ok(Resolved { config, profile: profile.to_owned(), origins })
 }
 
-/// Whether a key holds what nobody else may know, by the names that librdkafka and everybody uses.
+/// Whether a key holds what nobody else may know, by the names that librdkafka, object stores and everybody use.
 fn is_secret(key: &str) -> bool {
-    ["password", "secret", "token", "key.pem", "jaas"].iter().any(|word| key.contains(word))
+    let key = key.to_ascii_lowercase();
+    let words = ["password", "secret", "token", "key.pem", "jaas", "sse_customer_key", "proxy_url"];
+    words.iter().any(|word| key.contains(word)) || key.ends_with("_key")
 }
 
 /// What a value that names a file or a variable stands for: `${file:PATH}`, `${env:NAME}`, or itself. The error names
@@ -293,7 +295,7 @@ mod tests {
         let resolved = load(sources).unwrap();
         assert_eq!(resolved.config, Config::default());
         assert_eq!(resolved.profile, "local");
-        assert_eq!(resolved.origins.len(), 30);
+        assert_eq!(resolved.origins.len(), 34);
         assert_eq!(resolved.origins["runtime.batch_records"], Origin::Default);
     }
 
@@ -396,6 +398,11 @@ mod tests {
             ("GAUNTLET_CQL__NODES", "cql:9042"),
             ("GAUNTLET_CQL__PASSWORD", "hush"),
             ("GAUNTLET_REGISTRY__PASSWORD", "${file:/run/secrets/registry}"),
+            ("GAUNTLET_LAKE__URL", "s3://bucket/lake"),
+            (
+                "GAUNTLET_LAKE__PROPERTIES",
+                "{aws_region: here, aws_secret_access_key: hush, AWS_SESSION_TOKEN: hush, azure_storage_account_key: hush}",
+            ),
         ]);
         sources.profile = Some("cluster".to_owned());
         let resolved = load(sources).unwrap();
@@ -405,10 +412,12 @@ mod tests {
             ("kafka:9092", "cql:9042")
         );
         assert_eq!(config.kafka.properties["security.protocol"], "sasl_ssl");
+        assert_eq!(config.lake.properties["aws_secret_access_key"], "hush");
         // Secrets are used and never shown; where they come from is.
         let shown = format!("{:?}", resolved.entries());
         assert!(!shown.contains("hush") && shown.contains("(set)"), "{shown}");
         assert!(shown.contains("${file:/run/secrets/registry}"), "{shown}");
+        assert!(shown.contains("\"here\""), "{shown}");
     }
 
     #[test]
@@ -491,6 +500,17 @@ mod tests {
         );
         assert!(message.contains("no authentication yet: write 127.0.0.1:8686"), "{message}");
         assert!(load(set(&["listen=[::1]:80"])).is_ok());
+    }
+
+    #[test]
+    fn the_lake_is_where_a_known_scheme_says() {
+        for url in ["", "file:///mnt/lake", "s3://bucket", "gs://bucket/x", "az://container/x/y"] {
+            assert_eq!(load(set(&[&format!("lake.url={url}")])).unwrap().config.lake.url, url);
+        }
+        for url in ["s3:/bucket", "http://host/x", "file://relative", "lake"] {
+            let message = refused(load(set(&[&format!("lake.url={url}")])));
+            assert!(message.contains("'lake.url'") && message.contains("s3://bucket/prefix"), "{message}");
+        }
     }
 
     #[test]

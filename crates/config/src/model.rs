@@ -31,6 +31,8 @@ pub struct Config {
     pub registry: RegistryConfig,
     /// Views on a cluster.
     pub cql: CqlConfig,
+    /// Where snapshots and models are kept.
+    pub lake: LakeConfig,
     /// What the process says about itself on stderr.
     pub logging: LoggingConfig,
 }
@@ -104,6 +106,24 @@ pub struct CqlConfig {
     /// How long an answer may take, in milliseconds.
     #[schemars(range(min = 10, max = 600_000))]
     pub timeout_ms: u32,
+}
+
+/// Where snapshots and models are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LakeConfig {
+    /// `file:///path`, `s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`; empty for a folder of `dir`.
+    pub url: String,
+    /// Options of the object store by their names in the library object_store, such as aws_endpoint; a value may be ${file:PATH} or ${env:NAME}.
+    pub properties: BTreeMap<String, String>,
+    /// File with a certificate authority for the object store, besides the usual ones.
+    pub ca_file: String,
+    /// How long an answer of the object store may take, in milliseconds.
+    #[schemars(range(min = 10, max = 600_000))]
+    pub timeout_ms: u32,
+    /// Copies from the object store that are kept in `dir`, in megabytes.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub cache_mb: u32,
 }
 
 /// How processors consume and commit.
@@ -190,6 +210,7 @@ impl Default for Config {
             kafka: KafkaConfig::default(),
             registry: RegistryConfig::default(),
             cql: CqlConfig::default(),
+            lake: LakeConfig::default(),
             logging: LoggingConfig::default(),
         }
     }
@@ -231,6 +252,18 @@ impl Default for CqlConfig {
             ca_file: String::new(),
             in_flight: 256,
             timeout_ms: 10_000,
+        }
+    }
+}
+
+impl Default for LakeConfig {
+    fn default() -> Self {
+        LakeConfig {
+            url: String::new(),
+            properties: BTreeMap::new(),
+            ca_file: String::new(),
+            timeout_ms: 10_000,
+            cache_mb: 1024,
         }
     }
 }
@@ -277,6 +310,15 @@ impl Config {
                 self.topics.prefix
             );
             return Err(("topics.prefix", what));
+        }
+        let schemes = ["file:///", "s3://", "gs://", "az://"];
+        if !self.lake.url.is_empty() && !schemes.iter().any(|scheme| self.lake.url.starts_with(scheme)) {
+            let what = format!(
+                "'{}' is no place for a lake: write file:///path, s3://bucket/prefix, gs://bucket/prefix or \
+                 az://container/prefix, or leave it empty for a folder of dir",
+                self.lake.url
+            );
+            return Err(("lake.url", what));
         }
         Ok(())
     }

@@ -97,7 +97,7 @@ impl Data for LakeData {
     }
 }
 
-/// A full disk is waited for; damage and loss are answers.
+/// A full disk and a store that is silent or refuses are waited for; damage and loss are answers.
 fn from_lake(error: &LakeError) -> DataError {
     if error.retry_helps() {
         DataError::Retry(error.to_string())

@@ -94,12 +94,18 @@ impl Node {
             cluster::views(config)?
         };
         let codec = if config.registry.url.is_empty() { Codec::default() } else { cluster::codec(config)? };
-        let lake = Arc::new(Lake::open(dir.join("lake"))?);
+        let lake = Arc::new(match config.lake.url.as_str() {
+            "" => Lake::open(dir.join("lake"))?,
+            url if url.starts_with("file:") => Lake::open_url(url)?,
+            _ => cluster::lake(config)?,
+        });
         let topics = gauntlet_runtime::topics(config.topics.partitions);
         match &cluster {
             None => {
-                // Files that nobody has finished; on a cluster somebody may be about to.
-                lake.remove_leftovers()?;
+                // Files that nobody has finished; in a folder of others, as on a cluster, somebody may be about to.
+                if !config.lake.url.starts_with("file:") {
+                    lake.remove_leftovers()?;
+                }
                 log.create_topics(&topics)?;
             }
             Some(cluster) => cluster.check_topics(&topics)?,

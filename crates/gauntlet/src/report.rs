@@ -117,7 +117,8 @@ impl From<ViewError> for Refusal {
 impl From<LakeError> for Refusal {
     fn from(error: LakeError) -> Refusal {
         match error {
-            LakeError::DiskFull { .. } | LakeError::Io { .. } => Refusal::Outside(error.to_string()),
+            LakeError::Settings { .. } => Refusal::BadInput(error.to_string()),
+            _ if error.retry_helps() => Refusal::Outside(error.to_string()),
             _ => Refusal::Broken(error.to_string()),
         }
     }

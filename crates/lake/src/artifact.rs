@@ -12,12 +12,12 @@ impl Lake {
     /// that name is replaced.
     pub fn put_artifact(&self, bytes: &[u8]) -> Result<ContentHash, LakeError> {
         let hash = ContentHash::of(bytes);
+        let path = artifact_path(hash);
         match self.get_artifact(hash) {
-            Ok(_) => return Ok(hash),
-            Err(LakeError::Missing { .. } | LakeError::HashMismatch { .. }) => {}
+            Ok(_) if self.is_kept(&path, hash)? => return Ok(hash),
+            Ok(_) | Err(LakeError::Missing { .. } | LakeError::HashMismatch { .. }) => {}
             Err(error) => return Err(error),
         }
-        let path = artifact_path(hash);
         let mut staged = self.stage()?;
         staged.write_all(bytes).map_err(|error| LakeError::io(&path, error))?;
         staged.publish(self, &path)?;
@@ -28,11 +28,10 @@ impl Lake {
     /// has other content.
     pub fn get_artifact(&self, hash: ContentHash) -> Result<Vec<u8>, LakeError> {
         let path = artifact_path(hash);
-        let bytes = self.get(&path)?;
-        match ContentHash::of(&bytes) {
-            found if found == hash => Ok(bytes),
-            found => Err(LakeError::HashMismatch { path, expected: hash, found }),
-        }
+        self.get(&path, |bytes| match ContentHash::of(bytes) {
+            found if found == hash => Ok(()),
+            found => Err(LakeError::HashMismatch { path: path.clone(), expected: hash, found }),
+        })
     }
 }
 

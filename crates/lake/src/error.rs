@@ -1,4 +1,5 @@
-//! Why the lake cannot answer. `path` is relative to the lake's directory, as in events.
+//! Why the lake cannot answer. `path` is relative to the lake, as in events: what a missing or damaged file is called
+//! becomes part of answers that are recorded, and must be the same wherever the lake is.
 
 use std::io;
 
@@ -79,6 +80,39 @@ pub enum LakeError {
         /// Which bar.
         open_time: Timestamp,
     },
+    /// The object store does not answer, or has no time. Trying again helps once it does; nothing half-written is
+    /// visible.
+    #[error(
+        "{path}: {store} does not answer ({what}): check that it runs and can be reached; nothing was changed"
+    )]
+    Unreachable {
+        /// What was being read or written.
+        path: String,
+        /// The store.
+        store: String,
+        /// What was said.
+        what: String,
+    },
+    /// The object store answers that it may not or cannot. That says nothing about the data: trying again helps once
+    /// somebody has put it right.
+    #[error(
+        "{path}: {store} refuses ({what}): check that the bucket exists, the credentials in lake.properties or around \
+         the process, and their rights to get, put and list objects"
+    )]
+    Refused {
+        /// What was being read or written.
+        path: String,
+        /// The store.
+        store: String,
+        /// What was said.
+        what: String,
+    },
+    /// The object store cannot be set up as it is configured. Trying again does not help.
+    #[error("the lake cannot be opened: {what}")]
+    Settings {
+        /// What is wrong, and what to write.
+        what: String,
+    },
     /// The operating system refused. Trying again may help.
     #[error("{path}: {source}: check the permissions of the data directory and its disk")]
     Io {
@@ -92,7 +126,31 @@ pub enum LakeError {
 impl LakeError {
     /// Whether the same call can succeed later without anything else being done to the lake or the input.
     pub fn retry_helps(&self) -> bool {
-        matches!(self, LakeError::DiskFull { .. } | LakeError::Io { .. })
+        match self {
+            LakeError::DiskFull { .. }
+            | LakeError::Io { .. }
+            | LakeError::Unreachable { .. }
+            | LakeError::Refused { .. } => true,
+            LakeError::Missing { .. }
+            | LakeError::HashMismatch { .. }
+            | LakeError::NotParquet { .. }
+            | LakeError::OutOfOrder { .. }
+            | LakeError::Duplicate { .. }
+            | LakeError::OtherSeries { .. }
+            | LakeError::Settings { .. } => false,
+        }
+    }
+
+    /// Whether the file is not there or not what its name says: another copy may be.
+    pub(crate) fn is_of_the_content(&self) -> bool {
+        matches!(
+            self,
+            LakeError::Missing { .. } | LakeError::HashMismatch { .. } | LakeError::NotParquet { .. }
+        )
+    }
+
+    pub(crate) fn settings(what: String) -> LakeError {
+        LakeError::Settings { what }
     }
 
     pub(crate) fn io(path: &str, source: io::Error) -> LakeError {

@@ -1,7 +1,7 @@
 //! The lake: files that are named by what is in them and never change.
 //!
-//! Consumes bars and bytes, emits Parquet files under `snapshots/` and plain files under `artifacts/`. Never lists a
-//! directory on the way to a file, never overwrites content with other content, never trusts what it reads: every
+//! Consumes bars and bytes, emits Parquet files under `snapshots/` and plain files under `artifacts/`, in a directory or
+//! in an object store. Never lists a directory on the way to a file, never overwrites content with other content, never trusts what it reads: every
 //! read hashes what it found and refuses a mismatch.
 
 /// Model artifacts and other bytes.
@@ -10,12 +10,20 @@ pub mod artifact;
 pub mod canonical;
 /// Why the lake cannot answer.
 pub mod error;
+/// Object stores: S3, Google Cloud Storage, Azure.
+#[cfg(feature = "object-store")]
+pub mod objects;
 /// Sealed bars.
 pub mod snapshot;
 /// Files by path, written at once or not at all.
 pub mod store;
 
+/// The copies in front of an object store.
+mod cache;
+
 pub use canonical::BarHasher;
 pub use error::LakeError;
+#[cfg(feature = "object-store")]
+pub use objects::ObjectStoreSettings;
 pub use snapshot::{Sealed, read_snapshot, verify_file, verify_snapshot, write_snapshot};
 pub use store::Lake;

@@ -86,12 +86,14 @@ pub fn write_snapshot(
     let staged = writer.finish(instrument, spec, content_hash)?;
 
     let path = snapshot_path(content_hash);
-    let sha256 = match verify_snapshot(lake, content_hash) {
-        Ok(_) => lake.file_hash(&path)?,
-        Err(LakeError::Missing { .. } | LakeError::HashMismatch { .. } | LakeError::NotParquet { .. }) => {
-            staged.publish(lake, &path)?
-        }
+    let found = match verify_snapshot(lake, content_hash) {
+        Ok(_) => Some(lake.file_hash(&path, |_| Ok(()))?),
+        Err(error) if error.is_of_the_content() => None,
         Err(error) => return Err(error),
+    };
+    let sha256 = match found {
+        Some(sha256) if lake.is_kept(&path, sha256)? => sha256,
+        _ => staged.publish(lake, &path)?,
     };
     Ok(Sealed { content_hash, rows, files: vec![SnapshotFile { path, sha256, rows }] })
 }
@@ -101,26 +103,33 @@ pub fn write_snapshot(
 /// [`LakeError::Missing`] when there is no such file, [`LakeError::NotParquet`] when it cannot be decoded (cut off),
 /// [`LakeError::HashMismatch`] when it can but holds other bars.
 pub fn read_snapshot(lake: &Lake, content_hash: ContentHash) -> Result<Vec<Bar>, LakeError> {
-    let mut bars = Vec::new();
-    scan(lake, content_hash, |bar| bars.push(bar))?;
-    Ok(bars)
+    let path = snapshot_path(content_hash);
+    lake.read(&path, |file| {
+        let mut bars = Vec::new();
+        scan(file, &path, content_hash, |bar| bars.push(bar))?;
+        Ok(bars)
+    })
 }
 
 /// Reads a snapshot as [`read_snapshot`] does without keeping its bars, and returns how many there are.
 pub fn verify_snapshot(lake: &Lake, content_hash: ContentHash) -> Result<i64, LakeError> {
-    let mut rows = 0;
-    scan(lake, content_hash, |_| rows += 1)?;
-    Ok(rows)
+    let path = snapshot_path(content_hash);
+    lake.read(&path, |file| {
+        let mut rows = 0;
+        scan(file, &path, content_hash, |_| rows += 1)?;
+        Ok(rows)
+    })
 }
 
 /// Compares a file's bytes with the SHA-256 that was recorded when the snapshot was sealed. Beyond the bars this covers
 /// the statistics by which a query engine skips row groups. A file made again by another version of the Parquet library
 /// fails it although its bars are right: [`verify_snapshot`] decides about the data.
 pub fn verify_file(lake: &Lake, file: &SnapshotFile) -> Result<(), LakeError> {
-    match lake.file_hash(&file.path)? {
+    let as_recorded = |found| match found {
         found if found == file.sha256 => Ok(()),
         found => Err(LakeError::HashMismatch { path: file.path.clone(), expected: file.sha256, found }),
-    }
+    };
+    lake.file_hash(&file.path, as_recorded).map(drop)
 }
 
 /// Where a snapshot lies in the lake.
@@ -274,19 +283,17 @@ fn writing(error: ParquetError) -> LakeError {
 }
 
 /// Hands every bar of a snapshot to `each`, then compares the hash: what `each` collected counts only after `Ok`.
-fn scan(lake: &Lake, content_hash: ContentHash, each: impl FnMut(Bar)) -> Result<(), LakeError> {
-    let path = snapshot_path(content_hash);
-    let file = lake.reader(&path)?;
+fn scan(file: File, path: &str, content_hash: ContentHash, each: impl FnMut(Bar)) -> Result<(), LakeError> {
     // The Parquet library panics on some damaged pages instead of answering with an error; the test that changes every
     // byte finds them. Nothing that the panic could leave half-done outlives this call.
-    let decoded = catch_unwind(AssertUnwindSafe(|| decode(file, &path, each)));
+    let decoded = catch_unwind(AssertUnwindSafe(|| decode(file, path, each)));
     let found = decoded.unwrap_or_else(|_| {
-        Err(LakeError::NotParquet { path: path.clone(), what: "its pages are damaged".to_owned() })
+        Err(LakeError::NotParquet { path: path.to_owned(), what: "its pages are damaged".to_owned() })
     })?;
     if found == content_hash {
         Ok(())
     } else {
-        Err(LakeError::HashMismatch { path, expected: content_hash, found })
+        Err(LakeError::HashMismatch { path: path.to_owned(), expected: content_hash, found })
     }
 }
 

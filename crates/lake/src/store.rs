@@ -1,17 +1,21 @@
-//! Files by path in one directory, each written at once or not at all.
+//! Files by path, each written at once or not at all: in a directory, or in an object store with a directory in front.
 //!
 //! A file is written under `tmp/`, flushed to the disk and then renamed to its path, so that a reader sees either
-//! nothing or all of it and a crash leaves only a file in `tmp/`. Put and get by path is all there is: an object store
-//! can stand in for the directory.
+//! nothing or all of it and a crash leaves only a file in `tmp/`. With an object store it is put there before the
+//! rename, and the directory is a cache: what is in it is a copy that can be thrown away, a file that is not there is
+//! fetched, and one that proves damaged is fetched again. Put and get by path is all that is asked of either.
 
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use gauntlet_domain::ContentHash;
 use sha2::{Digest, Sha256};
 
+use crate::cache;
 use crate::error::LakeError;
 
 const TEMPORARY: &str = "tmp";
@@ -20,10 +24,28 @@ const FOLDERS: [&str; 3] = ["snapshots", "artifacts", TEMPORARY];
 /// Tells apart the temporary files of one process.
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
-/// The lake in a directory. Several threads and processes may share it.
+/// The lake. Several threads and processes may share its directory, and any number its object store.
 #[derive(Debug, Clone)]
 pub struct Lake {
+    /// The files, or copies of them.
     root: PathBuf,
+    objects: Option<Arc<dyn Objects>>,
+    /// Bytes of copies that are kept.
+    room: u64,
+    /// Whether a copy will do for reading.
+    trusts_copies: bool,
+}
+
+/// Whole objects by path, as an object store keeps them. Each is there entirely or not at all.
+pub(crate) trait Objects: fmt::Debug + Send + Sync {
+    /// Whether an object of this size is there which says that it has this SHA-256.
+    fn holds(&self, path: &str, size: u64, sha256: ContentHash) -> Result<bool, LakeError>;
+
+    /// Writes all of an object into `into`; [`LakeError::Missing`] when there is none.
+    fn fetch(&self, path: &str, into: &mut dyn Write) -> Result<(), LakeError>;
+
+    /// Keeps the content of a file; returns when it can be fetched by everybody.
+    fn put(&self, path: &str, file: &Path, sha256: ContentHash) -> Result<(), LakeError>;
 }
 
 impl Lake {
@@ -34,7 +56,27 @@ impl Lake {
             let path = root.join(folder);
             fs::create_dir_all(&path).map_err(|error| LakeError::io(&path.display().to_string(), error))?;
         }
-        Ok(Lake { root })
+        Ok(Lake { root, objects: None, room: 0, trusts_copies: true })
+    }
+
+    /// Opens the lake in the directory that `file:///path` names; the path is taken as it is written.
+    pub fn open_url(url: &str) -> Result<Lake, LakeError> {
+        match url.strip_prefix("file://") {
+            Some(path) if path.starts_with('/') => Lake::open(path),
+            _ => Err(LakeError::settings(format!("'{url}' names no directory: write file:///path"))),
+        }
+    }
+
+    /// Puts the directory in front of an object store, for at most `room` bytes of copies.
+    #[cfg(feature = "object-store")]
+    pub(crate) fn in_front_of(self, objects: Arc<dyn Objects>, room: u64) -> Lake {
+        Lake { objects: Some(objects), room, ..self }
+    }
+
+    /// The same lake, of which every file is read where it is kept, and not from a copy.
+    #[must_use]
+    pub fn without_copies(&self) -> Lake {
+        Lake { trusts_copies: false, ..self.clone() }
     }
 
     /// Removes what crashed writers left in `tmp/`, and says how many files that were. Only for the one process that
@@ -49,26 +91,72 @@ impl Lake {
         Ok(removed)
     }
 
-    /// Where a path of the lake lies on this machine, for engines that open files themselves.
+    /// Where a path of the lake lies on this machine, for engines that open files themselves. With an object store it
+    /// is there once it has been read or written, until the cache needs its room.
     pub fn locate(&self, path: &str) -> PathBuf {
         self.root.join(path)
     }
 
-    pub(crate) fn reader(&self, path: &str) -> Result<File, LakeError> {
-        File::open(self.locate(path)).map_err(|error| LakeError::io(path, error))
+    /// Hands a file to `read`, which says whether it is what its name says. A copy that is not is fetched again, so
+    /// that `read` may be called twice; what it says about the file as it is kept is the answer.
+    pub(crate) fn read<T>(
+        &self,
+        path: &str,
+        mut read: impl FnMut(File) -> Result<T, LakeError>,
+    ) -> Result<T, LakeError> {
+        let mut open =
+            |at: &Path| File::open(at).map_err(|error| LakeError::io(path, error)).and_then(&mut read);
+        let Some(objects) = &self.objects else { return open(&self.locate(path)) };
+        if self.trusts_copies {
+            match open(&self.locate(path)) {
+                Err(error) if error.is_of_the_content() => {}
+                answer => return answer,
+            }
+        }
+        let mut staged = self.stage()?;
+        objects.fetch(path, &mut staged)?;
+        let (temporary, ..) = staged.finish(path)?;
+        let answer = open(&temporary.0)?;
+        if self.trusts_copies {
+            self.keep_copy(&temporary, path)?;
+        }
+        Ok(answer)
     }
 
-    pub(crate) fn get(&self, path: &str) -> Result<Vec<u8>, LakeError> {
-        let mut bytes = Vec::new();
-        self.reader(path)?.read_to_end(&mut bytes).map_err(|error| LakeError::io(path, error))?;
-        Ok(bytes)
+    pub(crate) fn get(
+        &self,
+        path: &str,
+        mut check: impl FnMut(&[u8]) -> Result<(), LakeError>,
+    ) -> Result<Vec<u8>, LakeError> {
+        self.read(path, |mut file| {
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).map_err(|error| LakeError::io(path, error))?;
+            check(&bytes).map(|()| bytes)
+        })
     }
 
-    /// SHA-256 of a file's bytes, without holding them.
-    pub(crate) fn file_hash(&self, path: &str) -> Result<ContentHash, LakeError> {
-        let mut hasher = HashingWriter { inner: io::sink(), hasher: Sha256::new() };
-        io::copy(&mut self.reader(path)?, &mut hasher).map_err(|error| LakeError::io(path, error))?;
-        Ok(ContentHash(hasher.hasher.finalize().into()))
+    /// SHA-256 of a file's bytes, without holding them; `check` is what [`Lake::read`] wants to know.
+    pub(crate) fn file_hash(
+        &self,
+        path: &str,
+        mut check: impl FnMut(ContentHash) -> Result<(), LakeError>,
+    ) -> Result<ContentHash, LakeError> {
+        self.read(path, |mut file| {
+            let mut hasher = HashingWriter { inner: io::sink(), hasher: Sha256::new() };
+            io::copy(&mut file, &mut hasher).map_err(|error| LakeError::io(path, error))?;
+            let hash = ContentHash(hasher.hasher.finalize().into());
+            check(hash).map(|()| hash)
+        })
+    }
+
+    /// Whether what has just been read is also kept: a copy says nothing about the object store.
+    pub(crate) fn is_kept(&self, path: &str, sha256: ContentHash) -> Result<bool, LakeError> {
+        let Some(objects) = &self.objects else { return Ok(true) };
+        match fs::metadata(self.locate(path)) {
+            Ok(copy) => objects.holds(path, copy.len(), sha256),
+            // Another process has just made room.
+            Err(_) => Ok(false),
+        }
     }
 
     /// Begins a file whose path is known only when it is complete.
@@ -87,6 +175,14 @@ impl Lake {
             }
         }
     }
+
+    /// Moves a file into the cache.
+    fn keep_copy(&self, temporary: &Temporary, path: &str) -> Result<(), LakeError> {
+        let target = self.locate(path);
+        fs::rename(&temporary.0, &target).map_err(|error| LakeError::io(path, error))?;
+        cache::make_room(&FOLDERS.map(|folder| self.root.join(folder)), self.room, &target);
+        Ok(())
+    }
 }
 
 /// A file that is being written; dropped before [`Staged::publish`], it is gone.
@@ -99,16 +195,29 @@ pub(crate) struct Staged {
 impl Staged {
     /// Makes the file visible at `path`, in place of whatever was there, and returns the SHA-256 of its bytes.
     pub fn publish(self, lake: &Lake, path: &str) -> Result<ContentHash, LakeError> {
+        let (temporary, file, sha256) = self.finish(path)?;
+        let failed = |error| LakeError::io(path, error);
+        if let Some(objects) = &lake.objects {
+            let size = file.metadata().map_err(failed)?.len();
+            if !objects.holds(path, size, sha256)? {
+                objects.put(path, &temporary.0, sha256)?;
+            }
+            lake.keep_copy(&temporary, path)?;
+        } else {
+            let target = lake.locate(path);
+            file.sync_all()
+                .and_then(|()| fs::rename(&temporary.0, &target))
+                .and_then(|()| sync_folder(&target))
+                .map_err(failed)?;
+        }
+        Ok(sha256)
+    }
+
+    /// Everything written, and its SHA-256.
+    fn finish(self, path: &str) -> Result<(Temporary, File, ContentHash), LakeError> {
         let Staged { writer: HashingWriter { inner, hasher }, temporary } = self;
-        let target = lake.locate(path);
-        inner
-            .into_inner()
-            .map_err(io::IntoInnerError::into_error)
-            .and_then(|file| file.sync_all())
-            .and_then(|()| fs::rename(&temporary.0, &target))
-            .and_then(|()| sync_folder(&target))
-            .map_err(|error| LakeError::io(path, error))?;
-        Ok(ContentHash(hasher.finalize().into()))
+        let file = inner.into_inner().map_err(|error| LakeError::io(path, error.into_error()))?;
+        Ok((temporary, file, ContentHash(hasher.finalize().into())))
     }
 }
 
@@ -185,7 +294,18 @@ mod tests {
         staged.write_all(b"abc").unwrap();
         let hash = staged.publish(&Lake::open(dir.path()).unwrap(), "artifacts/x").unwrap();
         let lake = Lake::open(dir.path()).unwrap();
-        assert_eq!(lake.get("artifacts/x").unwrap(), b"abc");
-        assert_eq!((hash, lake.file_hash("artifacts/x").unwrap()), (ContentHash::of(b"abc"), hash));
+        assert_eq!(lake.get("artifacts/x", |_| Ok(())).unwrap(), b"abc");
+        let found = lake.file_hash("artifacts/x", |_| Ok(())).unwrap();
+        assert_eq!((hash, found), (ContentHash::of(b"abc"), hash));
+    }
+    #[test]
+    fn a_url_names_a_directory_or_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let lake = Lake::open_url(&format!("file://{}", dir.path().display())).unwrap();
+        assert_eq!(lake.locate("artifacts/x"), dir.path().join("artifacts/x"));
+        for url in ["file://relative", "file:/x", "s3://bucket"] {
+            let error = Lake::open_url(url).unwrap_err();
+            assert!(error.to_string().contains("write file:///path"), "{error}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The services of a cluster behind the ports: Kafka, a schema registry, ScyllaDB or Cassandra.
+//! The services of a cluster behind the ports: Kafka, a schema registry, ScyllaDB or Cassandra, an object store.
 //!
 //! A build without the feature `cluster` has none of their clients and says so.
 
@@ -8,6 +8,6 @@ mod services;
 mod without;
 
 #[cfg(feature = "cluster")]
-pub use services::{Cluster, codec, migrate_views, rebuild_views, register_schemas, views};
+pub use services::{Cluster, codec, lake, migrate_views, rebuild_views, register_schemas, views};
 #[cfg(not(feature = "cluster"))]
-pub use without::{Cluster, codec, migrate_views, rebuild_views, register_schemas, views};
+pub use without::{Cluster, codec, lake, migrate_views, rebuild_views, register_schemas, views};

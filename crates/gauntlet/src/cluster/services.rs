@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gauntlet_config::{Config, resolve_secret};
+use gauntlet_config::{Config, nearest, resolve_secret};
 use gauntlet_kafka_log::{KafkaLog, KafkaSettings, Membership, TopicChange, TopicPlan};
+use gauntlet_lake::objects::{is_option, usual_options};
+use gauntlet_lake::{Lake, ObjectStoreSettings};
 use gauntlet_log::{EventLog, TopicConfig};
 use gauntlet_schema_registry::{Password, RemoteRegistry, Settings, State};
 use gauntlet_scylla_views::{CqlOptions, CqlStore, Secret};
@@ -250,4 +252,31 @@ fn registry_settings(config: &Config) -> Result<Settings, Refusal> {
 
 fn from_registry(error: gauntlet_schema_registry::RegistryError) -> Refusal {
     Refusal::Outside(error.to_string())
+}
+
+/// The lake in the configured object store, with copies in a folder of the directory.
+pub fn lake(config: &Config) -> Result<Lake, Refusal> {
+    let lake = &config.lake;
+    let mut options = BTreeMap::new();
+    for (option, value) in &lake.properties {
+        if !is_option(&lake.url, option) {
+            let usual = usual_options(&lake.url);
+            let instead = match nearest(option, usual.iter().copied()) {
+                Some(name) => format!("did you mean '{name}'?"),
+                None => format!("mostly used are {}", usual.join(", ")),
+            };
+            let what = format!("unknown option '{option}' in lake.properties for {}: {instead}", lake.url);
+            return Err(Refusal::BadInput(what));
+        }
+        options.insert(option.clone(), resolve_secret(&format!("lake.properties.{option}"), value)?);
+    }
+    let settings = ObjectStoreSettings {
+        url: lake.url.clone(),
+        options,
+        ca_file: (!lake.ca_file.is_empty()).then(|| PathBuf::from(&lake.ca_file)),
+        timeout: Duration::from_millis(lake.timeout_ms.into()),
+        cache: config.dir.join("lake-cache"),
+        room: u64::from(lake.cache_mb) << 20,
+    };
+    Ok(Lake::connect(&settings)?)
 }

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use gauntlet_config::Config;
+use gauntlet_lake::Lake;
 use gauntlet_log::{EventLog, TopicConfig};
 use gauntlet_views::ViewStore;
 use gauntlet_wire::Codec;
@@ -64,6 +65,11 @@ pub fn migrate_views(_: &Config) -> Result<Report, Refusal> {
 /// Refuses.
 pub fn codec(_: &Config) -> Result<Codec, Refusal> {
     refused("registry.url")
+}
+
+/// Refuses.
+pub fn lake(_: &Config) -> Result<Lake, Refusal> {
+    refused("lake.url")
 }
 
 /// Refuses.

@@ -95,11 +95,12 @@ pub fn verify(node: &Node, id: &str) -> Result<Report, Refusal> {
             "the snapshot is not sealed yet",
         ));
     };
-    match verify_snapshot(&node.lake, hash) {
+    match verify_snapshot(&node.lake.without_copies(), hash) {
         Ok(rows) => Ok(Report::done(
             json!({ "ok": true, "content_hash": hash, "rows": rows }),
             format!("{rows} bars, hash {hash} holds"),
         )),
+        Err(error) if error.retry_helps() => Err(error.into()),
         Err(error) => Ok(Report::no(json!({ "ok": false, "problem": error.to_string() }), error.to_string())),
     }
 }
