@@ -4,7 +4,7 @@
 //! partitions is committed. Only while a task's state is being restored does the whole slot wait for the registry.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gauntlet_log::{
     Assignment, Commit, CommitOutcome, EventLog, LogError, Member, Polled, Positions, Record, StateSnapshot,
@@ -17,6 +17,7 @@ use crate::clock;
 use crate::dead_letter::dead_letter;
 use crate::events::{self, Cause};
 use crate::held::{Held, Pauses};
+use crate::observer::{Observer, Seen};
 use crate::restore::{FeedError, Race, committed_of, restore};
 use crate::running::{Options, SlotError, Stop};
 
@@ -35,10 +36,11 @@ pub(crate) fn run(
     log: &dyn EventLog,
     codec: &Codec,
     definition: &Definition,
-    slot: u32,
     options: &Options,
     stop: &Stop,
+    mut observer: Observer,
 ) -> Result<(), SlotError> {
+    let slot = options.slot;
     let assignment = match definition.inputs {
         Inputs::CoPartitioned => Assignment::CoPartitioned,
         Inputs::Single => Assignment::Single,
@@ -60,12 +62,16 @@ pub(crate) fn run(
             match polled {
                 Polled::Idle => {}
                 Polled::Assigned(new) => {
+                    observer.starts(true);
                     for task in new {
+                        let began = Instant::now();
                         let Some(machine) = restored(log, codec, definition, &task, stop)? else { break };
                         let positions = committed_of(&log.committed(definition.name)?, &task);
+                        observer.restored(began.elapsed());
                         tracing::info!(processor = definition.name, slot, task = task.id, "task assigned");
                         tasks.insert(task.id, Live { task, machine, positions, since_snapshot: 0 });
                     }
+                    observer.tasks(tasks.keys().copied());
                 }
                 Polled::Revoked(old) => {
                     for task in old {
@@ -73,27 +79,41 @@ pub(crate) fn run(
                         held.forget(&task.partitions);
                         tasks.remove(&task.id);
                     }
+                    observer.tasks(tasks.keys().copied());
                 }
                 Polled::Records(records) => {
-                    let commit = step(codec, definition, &mut tasks, &mut held, &records, options)?;
+                    let mut batch = Batch {
+                        codec,
+                        definition,
+                        held: &mut held,
+                        observer: &observer,
+                        seen: Seen::default(),
+                    };
+                    let commit = batch.step(&mut tasks, &records, options)?;
+                    let seen = batch.seen;
+                    observer.held.set(held.len() as f64);
                     if commit == Commit::default() {
                         continue;
                     }
-                    match port.commit(commit)? {
+                    match observer.commit(&mut *port, commit, seen)? {
                         CommitOutcome::Committed => {}
                         CommitOutcome::Fenced => {
                             return Err(LogError::Fenced { processor: definition.name.into(), slot }.into());
                         }
                         // What happened is learned from the committed positions when the tasks are restored.
-                        CommitOutcome::Unknown => continue 'joined,
+                        CommitOutcome::Unknown => {
+                            observer.rejoins.increment(1);
+                            continue 'joined;
+                        }
                     }
                 }
             }
+            observer.starts(false);
         }
         let snapshots = snapshots(definition, tasks.values_mut(), 1)?;
         if !snapshots.is_empty() {
             // Fenced at the very end: the new owner has its own state.
-            port.commit(Commit { snapshots, ..Commit::default() })?;
+            observer.commit(&mut *port, Commit { snapshots, ..Commit::default() }, Seen::default())?;
         }
         return Ok(());
     }
@@ -122,46 +142,70 @@ fn restored(
     Ok(None)
 }
 
-/// Steps through a batch; everything that follows from it in one commit.
-fn step(
-    codec: &Codec,
-    definition: &Definition,
-    tasks: &mut BTreeMap<u32, Live>,
-    held: &mut Held,
-    records: &[Record],
-    options: &Options,
-) -> Result<Commit, SlotError> {
-    let recorded_at = clock::now();
-    let mut commit = Commit::default();
-    for record in records {
-        let Some(live) = owner(definition, tasks, &record.partition) else { continue };
-        let Some(read) = held.read(codec, record) else { continue };
-        match read {
-            Err(error) => commit.outputs.push(dead_letter(record, definition.name, &error)),
-            Ok(input) => {
-                for output in live.machine.step(&input) {
-                    let race = || {
-                        let mut positions = live.positions.clone();
-                        positions.insert(record.partition.clone(), record.offset);
-                        Race { input: record.partition.clone(), positions }
-                    };
-                    let cause = Cause {
-                        input: Some(&input.envelope),
-                        source: definition.name,
-                        recorded_at,
-                        took_micros: None,
-                        decided_at: output.raced.then(|| race().to_text()),
-                    };
-                    commit.outputs.push(events::record(codec, &output.event, cause)?);
+/// A batch at work.
+struct Batch<'a> {
+    codec: &'a Codec,
+    definition: &'a Definition,
+    held: &'a mut Held,
+    observer: &'a Observer,
+    seen: Seen,
+}
+
+impl Batch<'_> {
+    /// Steps through a batch; everything that follows from it in one commit.
+    fn step(
+        &mut self,
+        tasks: &mut BTreeMap<u32, Live>,
+        records: &[Record],
+        options: &Options,
+    ) -> Result<Commit, SlotError> {
+        let (codec, definition) = (self.codec, self.definition);
+        let recorded_at = clock::now();
+        let mut commit = Commit::default();
+        for record in records {
+            let Some(live) = owner(definition, tasks, &record.partition) else { continue };
+            let Some(read) = self.held.read(codec, record) else { continue };
+            match read {
+                Err(error) => {
+                    self.seen.letter(error.name());
+                    commit.outputs.push(dead_letter(record, definition.name, &error));
+                }
+                Ok(input) => {
+                    let began = self.observer.began();
+                    let outputs = live.machine.step(&input);
+                    for output in &outputs {
+                        let race = || {
+                            let mut positions = live.positions.clone();
+                            positions.insert(record.partition.clone(), record.offset);
+                            Race { input: record.partition.clone(), positions }
+                        };
+                        let cause = Cause {
+                            input: Some(&input),
+                            source: definition.name,
+                            recorded_at,
+                            took_micros: None,
+                            decided_at: output.raced.then(|| race().to_text()),
+                        };
+                        commit.outputs.push(events::record(codec, &output.event, cause)?);
+                    }
+                    let outputs = outputs.iter().map(|output| &output.event);
+                    self.observer.handled(
+                        &mut self.seen,
+                        &input,
+                        (&record.partition, record.offset),
+                        outputs,
+                        began,
+                    );
                 }
             }
+            live.positions.insert(record.partition.clone(), record.offset + 1);
+            live.since_snapshot += 1;
+            commit.positions.insert(record.partition.clone(), record.offset + 1);
+            self.seen.record(&record.partition);
         }
-        live.positions.insert(record.partition.clone(), record.offset + 1);
-        live.since_snapshot += 1;
-        commit.positions.insert(record.partition.clone(), record.offset + 1);
+        commit.snapshots = snapshots(definition, tasks.values_mut(), options.snapshot_every_records)?;
+        Ok(commit)
     }
-    commit.snapshots = snapshots(definition, tasks.values_mut(), options.snapshot_every_records)?;
-    Ok(commit)
 }
 
 fn owner<'a>(
