@@ -58,7 +58,9 @@ fn commands_go_to_the_up_that_holds_the_directory() {
 #[test]
 fn only_who_can_read_the_directory_may_command() {
     let dir = Dir::copy_of(mini());
-    let up = Up::on(&dir);
+    let mut up = Up::on(&dir);
+    let address = up.address.clone();
+    up.process.until("readiness", || request(&address, "GET", "/readyz", &[], b"").0 == 200);
     let mode = std::fs::metadata(dir.node().join("up.json")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600, "{mode:o}");
     assert_eq!(up.token.len(), 64, "256 bits");
