@@ -7,45 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use gauntlet_log::LocalLog;
 use gauntlet_tests::golden::MINI;
 use gauntlet_tests::http::request;
-use gauntlet_tests::{Digest, Dir, Json, Started, digest_of, gauntlet, mini, number};
-
-/// An `up` on a free port.
-struct Up {
-    process: Started,
-    address: String,
-    token: String,
-}
-
-impl Up {
-    fn on(dir: &Dir) -> Up {
-        let file = dir.node().join("up.json");
-        // That of an up which was killed is none of ours.
-        let stale = std::fs::read_to_string(&file).unwrap_or_default();
-        let mut process = gauntlet(["up", "--listen", "127.0.0.1:0"]).on(dir).start();
-        let mut found = Json::Null;
-        process.until("address", || {
-            let text = std::fs::read_to_string(&file).unwrap_or_default();
-            found = serde_json::from_str(&text).unwrap_or(Json::Null);
-            text != stale && !found.is_null()
-        });
-        let field = |name: &str| found[name].as_str().unwrap().to_owned();
-        Up { process, address: field("listen"), token: field("token") }
-    }
-
-    /// Posts a command with a token.
-    fn post(&self, token: Option<&str>, body: &[u8]) -> (u16, String) {
-        let bearer = token.map(|token| format!("Bearer {token}"));
-        let mut headers = vec![("content-type", "application/json")];
-        headers.extend(bearer.as_deref().map(|bearer| ("authorization", bearer)));
-        request(&self.address, "POST", "/api/v1/commands", &headers, body)
-    }
-
-    fn stop(self) {
-        self.process.signal("INT");
-        let run = self.process.wait();
-        assert_eq!(run.code, Some(0), "{run}");
-    }
-}
+use gauntlet_tests::{Digest, Dir, Up, digest_of, gauntlet, mini, number};
 
 #[test]
 fn commands_go_to_the_up_that_holds_the_directory() {
@@ -96,7 +58,9 @@ fn commands_go_to_the_up_that_holds_the_directory() {
 #[test]
 fn only_who_can_read_the_directory_may_command() {
     let dir = Dir::copy_of(mini());
-    let up = Up::on(&dir);
+    let mut up = Up::on(&dir);
+    let address = up.address.clone();
+    up.process.until("readiness", || request(&address, "GET", "/readyz", &[], b"").0 == 200);
     let mode = std::fs::metadata(dir.node().join("up.json")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600, "{mode:o}");
     assert_eq!(up.token.len(), 64, "256 bits");

@@ -14,6 +14,8 @@ import yaml
 INFRA = pathlib.Path(__file__).resolve().parent.parent
 REPOSITORY = INFRA.parent
 KUBERNETES = INFRA / "kubernetes"
+# Where metrics and health, and no commands, are served to others.
+METRICS_PORT = 9464
 # Variables with Gauntlet's prefix that are no keys of the configuration.
 NOT_KEYS = {"GAUNTLET_PROFILE", "GAUNTLET_CONFIG"}
 # Secrets that the installation makes; README.md says what is in them.
@@ -99,6 +101,8 @@ def composes(version):
             must(re.fullmatch(r"[\w/.-]+:[\w.-]*\d[\w.-]*", service["image"]), f"{where}: image without a version")
             is_ours = service["image"].startswith("gauntlet:")
             must(is_ours or "healthcheck" in service, f"{where}: no health check")
+            for config in service.get("configs", []):
+                must((INFRA / model["configs"][config["source"]]["file"]).is_file(), f"{where}: no file of {config}")
             for volume in service.get("volumes", []):
                 must(volume.split(":")[0] in model["volumes"], f"{where}: volume {volume} is not declared")
             if is_ours:
@@ -112,7 +116,9 @@ def composes(version):
                     for secret in re.findall(r"/run/secrets/(\w+)", str(value)):
                         must(secret in service["secrets"] and secret in model["secrets"], f"{where}: no secret {secret}")
     services = documents(INFRA / "compose.yaml")[0]["services"]
-    published = {port.split(":")[1] for service in services.values() for port in service.get("ports", [])}
+    watching = {name for name, service in services.items() if "observability" in service.get("profiles", [])}
+    used = [service for name, service in services.items() if name not in watching]
+    published = {port.split(":")[1] for service in used for port in service.get("ports", [])}
     local = re.findall(r"localhost:(\d+)", text("configs/cluster.yaml"))
     must(len(local) == 3 and set(local) == published, f"configs/cluster.yaml names {local}, compose.yaml {published}")
     images = {name: service["image"] for name, service in services.items()}
@@ -145,7 +151,9 @@ def pod(where, spec, config, names):
         must(rights.get("readOnlyRootFilesystem") is True, f"{here}: the root file system can be written")
         must(rights.get("allowPrivilegeEscalation") is False, f"{here}: may gain rights")
         must(rights.get("capabilities") == {"drop": ["ALL"]}, f"{here}: keeps capabilities")
-        must("ports" not in container, f"{here}: declares a port")
+        # Which takes no commands; whoever serves has it.
+        ports = [{"name": "metrics", "containerPort": METRICS_PORT}] if "livenessProbe" in container else []
+        must(container.get("ports", []) == ports, f"{here}: its port is not the one for metrics alone")
         for kind in ("requests", "limits"):
             must({"cpu", "memory"} <= set(container["resources"][kind]), f"{here}: no {kind} of cpu and memory")
         mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
@@ -216,6 +224,7 @@ def manifests(version, plan):
     must(policy["spec"]["ingress"] == [] and "Ingress" in policy["spec"]["policyTypes"], "network.yaml lets somebody in")
     out = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
     must(all("to" in rule for rule in policy["spec"]["egress"]), "network.yaml lets traffic out to anywhere")
+    must(config["GAUNTLET_TELEMETRY__LISTEN"] == f"0.0.0.0:{METRICS_PORT}", "configuration.yaml: metrics lie elsewhere")
     addresses = " ".join(config[f"GAUNTLET_{key}"] for key in ADDRESSES)
     wanted = {int(port) for port in re.findall(r":(\d+)", addresses)}
     must(out == wanted | {53}, f"network.yaml lets out to {sorted(out)}, configuration.yaml names {sorted(wanted)}")
@@ -248,6 +257,28 @@ def autoscaling(config, numbers, plan):
         must(secret["name"] in SECRETS and secret["key"] in SECRET_FILES, f"autoscaling: no secret {secret}")
 
 
+def monitoring():
+    """Who may scrape, and what: the operator's object is checked here for the few fields that it has."""
+    folder = KUBERNETES / "monitoring"
+    pods, = documents(folder / "pods.yaml")
+    spec = pods["spec"]
+    must((pods["kind"], pods["apiVersion"]) == ("PodMonitor", "monitoring.coreos.com/v1"), "monitoring: no PodMonitor")
+    must(set(spec) == {"selector", "jobLabel", "podMetricsEndpoints"}, f"monitoring: unknown fields in {sorted(spec)}")
+    endpoint, = spec["podMetricsEndpoints"]
+    must((endpoint["port"], endpoint["path"]) == ("metrics", "/metrics"), "monitoring: asks elsewhere")
+    label = spec["jobLabel"]
+    must(spec["selector"]["matchLabels"].get(label) == "gauntlet", "monitoring: the alerts look for the job gauntlet")
+    policy, = documents(folder / "network.yaml")
+    must(policy["spec"]["podSelector"] == spec["selector"], "monitoring: other pods are scraped than may be")
+    rule, = policy["spec"]["ingress"]
+    must([port["port"] for port in rule["ports"]] == [METRICS_PORT] and "from" in rule, "monitoring: lets in too much")
+    listed = documents(folder / "kustomization.yaml")[0]["resources"]
+    must(set(listed) == {"pods.yaml", "network.yaml"}, "monitoring: kustomization.yaml does not list the files beside it")
+    compose = documents(INFRA / "compose.yaml")[0]["x-gauntlet"]["environment"]["GAUNTLET_TELEMETRY__LISTEN"]
+    target = documents(INFRA / "observability" / "prometheus.yaml")[0]["scrape_configs"][0]["static_configs"][0]["targets"]
+    must(compose == f"0.0.0.0:{METRICS_PORT}" and target == [f"gauntlet:{METRICS_PORT}"], "compose: scraped elsewhere")
+
+
 def main():
     """All of it."""
     version = first(r'^version = "([^"]+)"', "Cargo.toml")
@@ -268,6 +299,7 @@ def main():
     composes(version)
     config, numbers = manifests(version, plan)
     autoscaling(config, numbers, plan)
+    monitoring()
     readme = text("infra/README.md")
     for name in sorted(SECRETS | SECRET_FILES):
         must(f"`{name}`" in readme, f"README.md does not name {name}")

@@ -13,11 +13,14 @@ pub mod http;
 pub mod process;
 /// Small seeded random numbers.
 pub mod random;
+/// Serving processes.
+pub mod up;
 
 pub use files::{Dir, binary, bundled, copy, repository, shared};
 pub use golden::{Digest, demo, digest_of, mini, recorded};
 pub use process::{Command, Run, Started, gauntlet};
 pub use random::Random;
+pub use up::Up;
 
 /// `serde_json::Value` under the name that reads best in tests.
 pub type Json = serde_json::Value;

@@ -100,6 +100,7 @@ fn over_the_log(codec: &Codec) {
         data: Arc::new(NoData),
         only: None,
         projection: None,
+        spans: None,
     };
     log.create_topics(&gauntlet_runtime::topics(1)).expect("topics");
     let running = gauntlet_runtime::start(parts, RuntimeOptions::default()).expect("it starts");

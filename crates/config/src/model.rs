@@ -35,6 +35,8 @@ pub struct Config {
     pub lake: LakeConfig,
     /// What the process says about itself on stderr.
     pub logging: LoggingConfig,
+    /// What the process tells those who watch it.
+    pub telemetry: TelemetryConfig,
 }
 
 /// Names and sizes of topics.
@@ -160,6 +162,16 @@ pub struct LoggingConfig {
     pub format: LogFormat,
 }
 
+/// What the process tells those who watch it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TelemetryConfig {
+    /// Address at which health and metrics, and nothing else, are served to other machines too; empty for none.
+    pub listen: String,
+    /// Base address of an OpenTelemetry collector that takes spans over OTLP/HTTP, such as http://localhost:4318; empty for no spans.
+    pub otlp_endpoint: String,
+}
+
 /// Importance of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -212,6 +224,7 @@ impl Default for Config {
             cql: CqlConfig::default(),
             lake: LakeConfig::default(),
             logging: LoggingConfig::default(),
+            telemetry: TelemetryConfig::default(),
         }
     }
 }
@@ -301,6 +314,19 @@ impl Config {
                 self.listen.port()
             );
             return Err(("listen", what));
+        }
+        let TelemetryConfig { listen, otlp_endpoint } = &self.telemetry;
+        if !listen.is_empty() && listen.parse::<SocketAddr>().is_err() {
+            let what =
+                format!("'{listen}' is not an address: write an IP address and a port, such as 0.0.0.0:9464");
+            return Err(("telemetry.listen", what));
+        }
+        if !otlp_endpoint.is_empty() && !otlp_endpoint.starts_with("http://") {
+            let what = format!(
+                "'{otlp_endpoint}' does not begin with http://: write a collector's address, such as \
+                 http://localhost:4318; one beside the process can pass spans on over TLS"
+            );
+            return Err(("telemetry.otlp_endpoint", what));
         }
         // Topic names have at most 249 characters, of which the catalogue and `.dlq` need some.
         let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');

@@ -7,6 +7,7 @@ use crate::experiment::*;
 use crate::ids::{EventId, ModelId, TrialId};
 use crate::market::*;
 use crate::time::Timestamp;
+use crate::trace::TraceContext;
 
 /// Declares [`Event`] and [`RecordKind`] together, so that a record cannot be in one and not in the other.
 macro_rules! events {
@@ -198,7 +199,7 @@ pub struct Envelope {
     pub id: EventId,
     /// The event that made this one happen; its own id for a command from outside.
     pub causation: EventId,
-    /// The first event of the chain.
+    /// The command that begins the chain of which it is part; without one, what its cause says.
     pub correlation: EventId,
     /// Who wrote it: a processor's name, `gateway` or `feed`.
     pub source: String,
@@ -209,6 +210,8 @@ pub struct Envelope {
     /// For a decision that raced with other inputs: how far each had been read, `topic/partition=offset` joined by
     /// `;`. Replay feeds the inputs in this order; the digest leaves it out.
     pub decided_at: Option<String>,
+    /// Its place in a trace, which no decision, id or digest knows; control events have one.
+    pub trace: Option<TraceContext>,
 }
 
 /// An event with its envelope.

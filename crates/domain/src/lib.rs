@@ -20,9 +20,12 @@ pub mod market;
 pub mod spec;
 /// Event time.
 pub mod time;
+/// What an event belongs to, and its place in a trace.
+pub mod trace;
 
 pub use bar_spec::BarSpec;
 pub use decimal::{Price, Quantity};
 pub use event::{Envelope, Event, Input, RecordKind, Recorded};
 pub use ids::{ContentHash, EventId, ExperimentId, InstrumentId, ModelId, SnapshotId, TrialId};
 pub use time::Timestamp;
+pub use trace::{Subject, TraceContext};

@@ -21,6 +21,8 @@ mod publish;
 mod remote;
 /// Answers and refusals.
 mod report;
+/// What others scrape.
+mod scrape;
 /// Tables for people.
 mod table;
 
@@ -86,6 +88,10 @@ fn run(cli: Cli) -> Result<Report, Refusal> {
         _ => {}
     }
     start_logging(&resolved);
+    if matches!(cli.command, Command::Up { .. } | Command::Run { .. } | Command::Demo { no_serve: false, .. })
+    {
+        scrape::start()?;
+    }
     let interrupted = on_signals()?;
     let config = &resolved.config;
     match cli.command {

@@ -10,6 +10,7 @@ use gauntlet_lake::Lake;
 use gauntlet_log::{EventLog, LocalLog, Positions, TopicPartition};
 use gauntlet_processor::machine::Definition;
 use gauntlet_processor::worker::Worker;
+use gauntlet_runtime::spans::Spans;
 use gauntlet_runtime::{Options, PROJECTOR, Parts, Running};
 use gauntlet_views::{EmbeddedStore, ViewStore};
 use gauntlet_wire::Codec;
@@ -66,6 +67,8 @@ pub struct Node {
     /// The cluster's log, when it is one.
     cluster: Option<Cluster>,
     role: Role,
+    /// Where finished spans go, if the configuration names a collector.
+    pub spans: Option<Arc<dyn Spans>>,
 }
 
 impl Node {
@@ -110,7 +113,9 @@ impl Node {
             }
             Some(cluster) => cluster.check_topics(&topics)?,
         }
-        Ok(Node { log, codec, views, lake, config: config.clone(), interrupted, cluster, role })
+        let has_collector = !config.telemetry.otlp_endpoint.is_empty();
+        let spans = has_collector.then(|| cluster::spans(config)).transpose()?;
+        Ok(Node { log, codec, views, lake, config: config.clone(), interrupted, cluster, role, spans })
     }
 
     /// Whether several processes may work at once.
@@ -164,6 +169,7 @@ impl Node {
             worker_queue: runtime.worker_queue as usize,
             projector_batch: runtime.projector_batch as usize,
             slot: self.cluster.as_ref().map_or(0, |cluster| cluster.slot()),
+            watch_every: Duration::from_secs(if self.cluster.is_some() { 10 } else { 1 }),
         };
         let progress = {
             let views = self.views.clone();
@@ -177,6 +183,7 @@ impl Node {
             data: self.data(),
             only: Some(here),
             projection: Some((Box::new(Projecting::new(self.views.clone())), Box::new(progress))),
+            spans: self.spans.clone(),
         };
         Ok(gauntlet_runtime::start(parts, options)?)
     }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use gauntlet_domain::{Event, EventId};
 use gauntlet_log::{NewRecord, TopicPartition, partition_for};
 use gauntlet_runtime::events::{self, Cause};
-use gauntlet_runtime::{clock, restore};
+use gauntlet_runtime::{clock, restore, spans};
 use gauntlet_wire::{headers, topic_of};
 
 use crate::node::Node;
@@ -31,16 +31,23 @@ pub fn record(node: &Node, event: &Event, source: &str) -> Result<NewRecord, Ref
 }
 
 /// Appends the events that are not there yet, as one. True when anything was appended.
-pub fn publish_once(node: &Node, source: &str, wanted: &[Event]) -> Result<bool, Refusal> {
-    let mut records = Vec::new();
+pub fn publish_once(node: &Node, source: &'static str, wanted: &[Event]) -> Result<bool, Refusal> {
+    let (mut records, mut spans) = (Vec::new(), Vec::new());
+    let began = clock::now();
     for event in wanted {
         if !published(node, event)?.contains(&event.id()) {
             records.push(record(node, event, source)?);
+            spans.push(event);
         }
     }
     let any = !records.is_empty();
     if any {
         node.log.append(records)?;
+    }
+    if let Some(port) = &node.spans {
+        let ended = clock::now();
+        let spans = spans.into_iter().filter_map(|event| spans::published(source, event, began, ended));
+        spans.for_each(|span| port.finished(span));
     }
     Ok(any)
 }

@@ -180,6 +180,7 @@ impl Filled {
             data: Arc::new(NoData),
             only: None,
             projection: None,
+            spans: None,
         };
         let running = gauntlet_runtime::start(parts, Options::default()).unwrap();
         let rate = self.rate(|| {

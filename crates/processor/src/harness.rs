@@ -23,6 +23,7 @@ pub fn recorded(event: impl Into<Event>) -> Recorded {
         recorded_at: Timestamp(0),
         took_micros: None,
         decided_at: None,
+        trace: None,
     };
     Recorded { event, envelope }
 }

@@ -1,18 +1,20 @@
 //! Events to records and back: the envelope around a body, the topic and key that follow from it.
 
-use gauntlet_domain::{Envelope, Event, Recorded, Timestamp};
+use gauntlet_domain::{Envelope, Event, EventId, Recorded, Timestamp};
 use gauntlet_log::{LogError, NewRecord, Record};
 use gauntlet_wire::{
     Codec, WireError, catalogue, envelope_from_headers, headers, headers_from_envelope, topic_of,
 };
+
+use crate::spans;
 
 /// The writer of a record that does not say who wrote it.
 const OUTSIDE: &str = "outside";
 
 /// What an output hangs from and what was observed about it.
 pub struct Cause<'a> {
-    /// Envelope of the input; `None` for what comes from outside.
-    pub input: Option<&'a Envelope>,
+    /// The input; `None` for what comes from outside.
+    pub input: Option<&'a Recorded>,
     /// Who writes.
     pub source: &'a str,
     /// When, by the wall clock.
@@ -35,12 +37,13 @@ pub fn record(codec: &Codec, event: &Event, cause: Cause<'_>) -> Result<NewRecor
     let id = event.id();
     let envelope = Envelope {
         id,
-        causation: cause.input.map_or(id, |input| input.id),
-        correlation: cause.input.map_or(id, |input| input.correlation),
+        causation: cause.input.map_or(id, |input| input.envelope.id),
+        correlation: correlation(event, id, cause.input),
         source: cause.source.to_owned(),
         recorded_at: cause.recorded_at,
         took_micros: cause.took_micros,
         decided_at: cause.decided_at,
+        trace: spans::place(event, id, cause.input, cause.source),
     };
     let kind = event.kind();
     Ok(NewRecord {
@@ -50,6 +53,12 @@ pub fn record(codec: &Codec, event: &Event, cause: Cause<'_>) -> Result<NewRecor
         value: Some(codec.encode(event)?),
         timestamp_micros: cause.recorded_at.0 / 1000,
     })
+}
+
+/// The command that begins the chain: what an event belongs to says it. Without that, what the cause says.
+fn correlation(event: &Event, id: EventId, input: Option<&Recorded>) -> EventId {
+    let inherited = || input.map_or(id, |input| input.envelope.correlation);
+    event.subject().map_or_else(inherited, |subject| subject.first)
 }
 
 /// The event in a record, for readers who pass over what can never be read (it lies in the dead letters of who needs it).
@@ -105,6 +114,7 @@ pub fn envelope(record: &Record, event: &Event) -> Envelope {
             recorded_at: Timestamp(record.timestamp_micros.saturating_mul(1000)),
             took_micros: None,
             decided_at: None,
+            trace: headers::trace(&record.headers),
         }
     })
 }

@@ -23,6 +23,10 @@ pub mod events;
 mod held;
 /// A machine's slot.
 mod machine_slot;
+/// Every metric there is.
+pub mod metrics;
+/// What a slot tells about itself.
+mod observer;
 /// A projection's thread.
 mod projection;
 /// Re-execution and comparison.
@@ -33,6 +37,10 @@ pub mod restore;
 pub mod retention;
 /// Starting, waiting, stopping.
 mod running;
+/// What traces are made of.
+pub mod spans;
+/// How far readers are behind, and whether log and views answer.
+mod watch;
 /// A worker's slot and the pool.
 mod worker_slot;
 

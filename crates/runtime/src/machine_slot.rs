@@ -4,9 +4,9 @@
 //! partitions is committed. Only while a task's state is being restored does the whole slot wait for the registry.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use gauntlet_domain::Input;
+use gauntlet_domain::{Input, Recorded};
 use gauntlet_log::{
     Assignment, Commit, CommitOutcome, EventLog, LogError, Member, NewRecord, Polled, Positions, Record,
     StateSnapshot, Task, TopicPartition,
@@ -18,6 +18,7 @@ use crate::clock;
 use crate::dead_letter::{dead_letter, refused};
 use crate::events::{self, Cause};
 use crate::held::{Held, Pauses};
+use crate::observer::{Observer, Seen};
 use crate::restore::{FeedError, Race, committed_of, restore};
 use crate::running::{Options, SlotError, Stop};
 
@@ -36,6 +37,7 @@ struct Live {
 #[derive(Default)]
 struct Pending {
     commit: Commit,
+    seen: Seen,
     /// Records stepped through.
     records: usize,
     /// Bytes of outputs.
@@ -45,6 +47,72 @@ struct Pending {
 impl Pending {
     fn has_room(&self, options: &Options) -> bool {
         self.records < options.batch_records && self.bytes < PENDING_BYTES
+    }
+
+    /// Steps through records.
+    fn step(
+        &mut self,
+        codec: &Codec,
+        definition: &Definition,
+        observer: &Observer,
+        tasks: &mut BTreeMap<u32, Live>,
+        held: &mut Held,
+        records: &[Record],
+    ) -> Result<(), SlotError> {
+        let recorded_at = clock::now();
+        for record in records {
+            let Some(live) = owner(definition, tasks, &record.partition) else { continue };
+            let Some(read) = held.read(codec, record) else { continue };
+            match read {
+                Err(error) => {
+                    self.seen.letter(error.name());
+                    self.push(dead_letter(record, definition.name, &error));
+                }
+                Ok(event) => {
+                    let began = observer.began();
+                    let input = Input { event: &event, writer: events::writer(record) };
+                    if let Some(why) = live.machine.refuses(input) {
+                        let (partition, offset) = (&record.partition, record.offset);
+                        tracing::warn!(processor = definition.name, %partition, offset, %why, "event refused");
+                        self.seen.letter("Refused");
+                        self.push(refused(record, definition.name, &why));
+                    }
+                    let outputs = live.machine.step(input);
+                    // Most ticks put nothing out and are in no trace: their envelope is not made.
+                    if !outputs.is_empty() || began.is_some() {
+                        let input = Recorded { envelope: events::envelope(record, &event), event };
+                        for output in &outputs {
+                            let race = || {
+                                let mut positions = live.positions.clone();
+                                positions.insert(record.partition.clone(), record.offset);
+                                Race { input: record.partition.clone(), positions }
+                            };
+                            let cause = Cause {
+                                input: Some(&input),
+                                source: definition.name,
+                                recorded_at,
+                                took_micros: None,
+                                decided_at: output.raced.then(|| race().to_text()),
+                            };
+                            self.push(events::record(codec, &output.event, cause)?);
+                        }
+                        let outputs = outputs.iter().map(|output| &output.event);
+                        let place = (&record.partition, record.offset);
+                        observer.handled(&mut self.seen, &input, place, outputs, began);
+                    }
+                }
+            }
+            live.since_snapshot += 1;
+            self.records += 1;
+            for positions in [&mut live.positions, &mut self.commit.positions] {
+                match positions.get_mut(&record.partition) {
+                    Some(next) => *next = record.offset + 1,
+                    None => drop(positions.insert(record.partition.clone(), record.offset + 1)),
+                }
+            }
+            self.seen.record(&record.partition);
+        }
+        Ok(())
     }
 
     fn push(&mut self, output: NewRecord) {
@@ -63,10 +131,11 @@ pub(crate) fn run(
     log: &dyn EventLog,
     codec: &Codec,
     definition: &Definition,
-    slot: u32,
     options: &Options,
     stop: &Stop,
+    mut observer: Observer,
 ) -> Result<(), SlotError> {
+    let slot = options.slot;
     let assignment = match definition.inputs {
         Inputs::CoPartitioned => Assignment::CoPartitioned,
         Inputs::Single => Assignment::Single,
@@ -90,30 +159,39 @@ pub(crate) fn run(
             };
             let mut is_more_ready = false;
             if let Polled::Records(records) = &polled {
-                step(codec, definition, &mut tasks, &mut held, records, &mut pending)?;
+                pending.step(codec, definition, &observer, &mut tasks, &mut held, records)?;
+                observer.held.set(held.len() as f64);
                 is_more_ready = records.len() >= chunk && pending.has_room(options);
             }
             // Tasks that are taken away are still this slot's until the next poll.
             if !is_more_ready && !pending.commit.positions.is_empty() {
                 let snapshots = snapshots(definition, tasks.values_mut(), options.snapshot_every_records)?;
-                match port.commit(Commit { snapshots, ..std::mem::take(&mut pending).commit })? {
+                let Pending { commit, seen, .. } = std::mem::take(&mut pending);
+                match observer.commit(&mut *port, Commit { snapshots, ..commit }, seen)? {
                     CommitOutcome::Committed => {}
                     CommitOutcome::Fenced => {
                         return Err(LogError::Fenced { processor: definition.name.into(), slot }.into());
                     }
                     // What happened is learned from the committed positions when the tasks are restored.
-                    CommitOutcome::Unknown => continue 'joined,
+                    CommitOutcome::Unknown => {
+                        observer.rejoins.increment(1);
+                        continue 'joined;
+                    }
                 }
             }
             match polled {
                 Polled::Idle | Polled::Records(_) => {}
                 Polled::Assigned(new) => {
+                    observer.starts(true);
                     for task in new {
+                        let began = Instant::now();
                         let Some(machine) = restored(log, codec, definition, &task, stop)? else { break };
                         let positions = committed_of(&log.committed(definition.name)?, &task);
+                        observer.restored(began.elapsed());
                         tracing::info!(processor = definition.name, slot, task = task.id, "task assigned");
                         tasks.insert(task.id, Live { task, machine, positions, since_snapshot: 0 });
                     }
+                    observer.tasks(tasks.keys().copied());
                 }
                 Polled::Revoked(old) => {
                     for task in old {
@@ -121,13 +199,15 @@ pub(crate) fn run(
                         held.forget(&task.partitions);
                         tasks.remove(&task.id);
                     }
+                    observer.tasks(tasks.keys().copied());
                 }
             }
+            observer.starts(false);
         }
         let commit = Commit { snapshots: snapshots(definition, tasks.values_mut(), 1)?, ..pending.commit };
         if commit != Commit::default() {
             // Fenced at the very end: the new owner has its own state.
-            port.commit(commit)?;
+            observer.commit(&mut *port, commit, pending.seen)?;
         }
         return Ok(());
     }
@@ -154,60 +234,6 @@ fn restored(
         }
     }
     Ok(None)
-}
-
-/// Steps through records; everything that follows from them is pending then.
-fn step(
-    codec: &Codec,
-    definition: &Definition,
-    tasks: &mut BTreeMap<u32, Live>,
-    held: &mut Held,
-    records: &[Record],
-    pending: &mut Pending,
-) -> Result<(), SlotError> {
-    let recorded_at = clock::now();
-    for record in records {
-        let Some(live) = owner(definition, tasks, &record.partition) else { continue };
-        let Some(read) = held.read(codec, record) else { continue };
-        match read {
-            Err(error) => pending.push(dead_letter(record, definition.name, &error)),
-            Ok(event) => {
-                let input = Input { event: &event, writer: events::writer(record) };
-                if let Some(why) = live.machine.refuses(input) {
-                    let (partition, offset) = (&record.partition, record.offset);
-                    tracing::warn!(processor = definition.name, %partition, offset, %why, "event refused");
-                    pending.push(refused(record, definition.name, &why));
-                }
-                let outputs = live.machine.step(input);
-                // Most ticks put nothing out: their envelope is not made.
-                let envelope = (!outputs.is_empty()).then(|| events::envelope(record, &event));
-                for output in outputs {
-                    let race = || {
-                        let mut positions = live.positions.clone();
-                        positions.insert(record.partition.clone(), record.offset);
-                        Race { input: record.partition.clone(), positions }
-                    };
-                    let cause = Cause {
-                        input: envelope.as_ref(),
-                        source: definition.name,
-                        recorded_at,
-                        took_micros: None,
-                        decided_at: output.raced.then(|| race().to_text()),
-                    };
-                    pending.push(events::record(codec, &output.event, cause)?);
-                }
-            }
-        }
-        live.since_snapshot += 1;
-        pending.records += 1;
-        for positions in [&mut live.positions, &mut pending.commit.positions] {
-            match positions.get_mut(&record.partition) {
-                Some(next) => *next = record.offset + 1,
-                None => drop(positions.insert(record.partition.clone(), record.offset + 1)),
-            }
-        }
-    }
-    Ok(())
 }
 
 fn owner<'a>(

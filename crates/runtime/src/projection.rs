@@ -1,5 +1,7 @@
 //! A projection's thread: reads behind everything and writes rows with its own progress beside them.
 
+use std::time::Instant;
+
 use gauntlet_domain::Recorded;
 use gauntlet_log::{EventLog, Positions, TopicPartition};
 use gauntlet_wire::Codec;
@@ -7,6 +9,7 @@ use gauntlet_wire::catalogue::{self, Retention};
 
 use crate::events;
 use crate::held::Held;
+use crate::observer::{Observer, Seen};
 use crate::restore::for_each;
 use crate::running::{Options, SlotError, Stop};
 
@@ -36,6 +39,7 @@ pub(crate) fn run(
     projection: &mut dyn Projection,
     options: &Options,
     stop: &Stop,
+    mut observer: Observer,
 ) -> Result<(), SlotError> {
     let mut from = projection.progress()?;
     for topic in projection.topics() {
@@ -61,16 +65,28 @@ pub(crate) fn run(
         };
         let mut progress = Positions::new();
         let mut readable = Vec::with_capacity(records.len());
+        let mut places = Vec::with_capacity(records.len());
+        let mut seen = Seen::default();
         for record in &records {
             let Some(read) = held.read(codec, record) else { continue };
-            readable.extend(
-                read.ok().map(|event| Recorded { envelope: events::envelope(record, &event), event }),
-            );
+            seen.record(&record.partition);
+            if let Ok(event) = read {
+                places.push((observer.began(), &record.partition, record.offset));
+                readable.push(Recorded { envelope: events::envelope(record, &event), event });
+            }
             progress.insert(record.partition.clone(), record.offset + 1);
         }
         if !progress.is_empty() {
+            let began = Instant::now();
             projection.write(&readable, &progress)?;
+            let took = began.elapsed();
+            for (event, (began, partition, offset)) in readable.iter().zip(places) {
+                observer.handled(&mut seen, event, (partition, offset), std::iter::empty(), began);
+            }
+            observer.written(took, seen);
         }
+        observer.held.set(held.len() as f64);
+        observer.starts(false);
     }
     Ok(())
 }
@@ -82,23 +98,6 @@ fn first_offset(log: &dyn EventLog, place: &TopicPartition) -> Result<u64, gaunt
         Some(Retention::Days(_)) => Ok(log.bounds(place)?.0),
         _ => Ok(0),
     }
-}
-
-/// Whether a projection has read everything that is committed.
-pub(crate) fn is_caught_up(
-    log: &dyn EventLog,
-    topics: &[&'static str],
-    progress: &Positions,
-) -> Result<bool, gauntlet_log::LogError> {
-    for topic in topics {
-        for partition in 0..log.partitions(topic)? {
-            let place = TopicPartition::new(*topic, partition);
-            if progress.get(&place).copied().unwrap_or(0) < log.bounds(&place)?.1 {
-                return Ok(false);
-            }
-        }
-    }
-    Ok(true)
 }
 
 /// Brings a projection up to the end of the log and returns.

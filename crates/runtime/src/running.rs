@@ -7,14 +7,18 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gauntlet_domain::EventId;
-use gauntlet_log::{Cleanup, EventLog, LogError, TopicConfig, TopicPartition};
+use gauntlet_log::{Cleanup, EventLog, LogError, TopicConfig};
 use gauntlet_processor::machine::{Definition, StateError};
 use gauntlet_processor::worker::{Data, Worker};
 use gauntlet_wire::catalogue::Retention;
 use gauntlet_wire::{CATALOGUE, Codec, WireError};
 
 use crate::machine_slot;
+use crate::metrics::WORK_SECONDS;
+use crate::observer::{Observer, Starting};
 use crate::projection::{self, Projection, ProjectionError};
+use crate::spans::Spans;
+use crate::watch::{Readers, Watch};
 use crate::worker_slot::{Pool, WorkerSlot, panic_message};
 
 /// Sizes and times; none of them changes a result.
@@ -34,6 +38,8 @@ pub struct Options {
     pub projector_batch: usize,
     /// Number of this process among those that share the work: the slot that it takes in every group.
     pub slot: u32,
+    /// Between two looks at how far readers are behind.
+    pub watch_every: Duration,
 }
 
 impl Default for Options {
@@ -46,6 +52,7 @@ impl Default for Options {
             worker_queue: 1024,
             projector_batch: 4096,
             slot: 0,
+            watch_every: Duration::from_secs(1),
         }
     }
 }
@@ -103,11 +110,10 @@ pub struct Failure {
 
 /// Everything at work.
 pub struct Running {
-    log: Arc<dyn EventLog>,
-    definitions: Vec<Definition>,
-    workers: Vec<Arc<dyn Worker>>,
-    projected: Vec<&'static str>,
-    progress: Option<Box<dyn Fn() -> Result<gauntlet_log::Positions, ProjectionError> + Send + Sync>>,
+    readers: Readers,
+    starting: Starting,
+    watch: Watch,
+    watching: Option<JoinHandle<()>>,
     stop: Stop,
     failure: Arc<Mutex<Option<Failure>>>,
     threads: Vec<JoinHandle<()>>,
@@ -133,7 +139,12 @@ pub struct Parts {
         Box<dyn Projection>,
         Box<dyn Fn() -> Result<gauntlet_log::Positions, ProjectionError> + Send + Sync>,
     )>,
+    /// Where finished spans go, if anybody wants them.
+    pub spans: Option<Arc<dyn Spans>>,
 }
+
+/// How long the end waits for a look at the log that is under way.
+const WATCH_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Dead letters stay for so long.
 const DEAD_LETTER_DAYS: u32 = 30;
@@ -167,42 +178,56 @@ pub const PROJECTOR: &str = "projector";
 pub fn start(parts: Parts, options: Options) -> Result<Running, LogError> {
     let cannot = |error: std::io::Error| LogError::Store(format!("cannot start a thread: {error}"));
     let pool = Arc::new(Pool::new(options.workers.max(1), options.worker_queue.max(1)).map_err(cannot)?);
+    let machines = parts.definitions.iter().map(|definition| (definition.name, definition.topics.to_vec()));
+    let processors = machines.chain(parts.workers.iter().map(|worker| (worker.name(), vec![worker.topic()])));
+    let mut readers = Readers { log: parts.log.clone(), processors: processors.collect(), projection: None };
+    let projection = parts.projection.map(|(projection, progress)| {
+        readers.projection = Some((PROJECTOR, projection.topics(), Arc::from(progress)));
+        projection
+    });
     let mut running = Running {
-        log: parts.log.clone(),
-        definitions: parts.definitions.clone(),
-        workers: parts.workers.clone(),
-        projected: Vec::new(),
-        progress: None,
+        readers,
+        starting: Starting::default(),
+        watch: Watch::new(options.watch_every),
+        watching: None,
         stop: Stop::default(),
         failure: Arc::default(),
         threads: Vec::new(),
         pool: Some(pool.clone()),
     };
     let is_here = |name: &str| parts.only.as_ref().is_none_or(|only| only.contains(&name));
+    let (spans, starting) = (parts.spans, running.starting.clone());
+    let observer = |name| Observer::new(name, spans.clone(), starting.clone());
     for definition in parts.definitions.into_iter().filter(|definition| is_here(definition.name)) {
         let (log, codec) = (parts.log.clone(), parts.codec.clone());
+        let observer = observer(definition.name);
         running.spawn(definition.name, move |stop| {
-            machine_slot::run(&*log, &codec, &definition, options.slot, &options, stop)
+            machine_slot::run(&*log, &codec, &definition, &options, stop, observer)
         })?;
     }
     for worker in parts.workers.into_iter().filter(|worker| is_here(worker.name())) {
         let (log, codec, data, pool) =
             (parts.log.clone(), parts.codec.clone(), parts.data.clone(), pool.clone());
+        let (observer, work_seconds) = (observer(worker.name()), WORK_SECONDS.histogram(&[worker.name()]));
         running.spawn(worker.name(), move |stop| {
             let (log, codec) = (&*log, &codec);
-            WorkerSlot { log, codec, worker, data, pool: &pool, options: &options, stop }.run(options.slot)
+            WorkerSlot { log, codec, worker, data, pool: &pool, options: &options, stop, work_seconds }
+                .run(observer)
         })?;
     }
-    if let Some((mut projection, progress)) = parts.projection {
-        running.projected = projection.topics();
-        running.progress = Some(progress);
-        let (log, codec) = (parts.log.clone(), parts.codec);
-        if is_here(PROJECTOR) {
-            running.spawn(PROJECTOR, move |stop| {
-                projection::run(&*log, &codec, &mut *projection, &options, stop)
-            })?;
-        }
+    if let Some(mut projection) = projection.filter(|_| is_here(PROJECTOR)) {
+        let (log, codec, observer) = (parts.log.clone(), parts.codec, observer(PROJECTOR));
+        running.spawn(PROJECTOR, move |stop| {
+            projection::run(&*log, &codec, &mut *projection, &options, stop, observer)
+        })?;
     }
+    // What others read elsewhere is theirs to watch.
+    let mut watched = running.readers.clone();
+    watched.processors.retain(|(name, _)| is_here(name));
+    watched.projection = watched.projection.filter(|(name, ..)| is_here(name));
+    let (watch, stop) = (running.watch.clone(), running.stop.clone());
+    let thread = std::thread::Builder::new().name("watch".into());
+    running.watching = Some(thread.spawn(move || watch.run(&watched, &stop)).map_err(cannot)?);
     Ok(running)
 }
 
@@ -243,28 +268,22 @@ impl Running {
     /// Positions and outputs are committed together, so when all positions are at the ends of their topics nothing is
     /// on its way; the ends are read last, so nothing can slip in between.
     pub fn is_quiet(&self) -> Result<bool, LogError> {
-        let readers = self.definitions.iter().map(|d| (d.name, d.topics.to_vec()));
-        let readers: Vec<_> =
-            readers.chain(self.workers.iter().map(|w| (w.name(), vec![w.topic()]))).collect();
-        let mut read = Vec::new();
-        for (name, topics) in &readers {
-            read.push((self.log.committed(name)?, topics));
+        self.readers.all(|_, _, behind| behind == 0)
+    }
+
+    /// Whether every processor here is at work, and log and views answer; or what is missing.
+    pub fn readiness(&self) -> Result<(), String> {
+        if let Some(failure) = self.failure() {
+            return Err(failure.to_string());
         }
-        let projected = match &self.progress {
-            Some(progress) => progress().map_err(|error| LogError::Store(error.to_string()))?,
-            None => gauntlet_log::Positions::new(),
-        };
-        for (committed, topics) in read {
-            for topic in topics {
-                for partition in 0..self.log.partitions(topic)? {
-                    let place = TopicPartition::new(*topic, partition);
-                    if committed.get(&place).copied().unwrap_or(0) < self.log.bounds(&place)?.1 {
-                        return Ok(false);
-                    }
-                }
-            }
+        if self.stop.is_raised() {
+            return Err("stopping".into());
         }
-        projection::is_caught_up(&*self.log, &self.projected, &projected)
+        let starting = self.starting.names();
+        if !starting.is_empty() {
+            return Err(format!("starting or restoring: {}", starting.join(", ")));
+        }
+        self.watch.answers()
     }
 
     /// Waits until all is quiet; `tick` is called now and then and ends the waiting by answering false.
@@ -303,6 +322,13 @@ impl Running {
         for thread in self.threads.drain(..) {
             // A thread's panic has been caught and reported by itself.
             let _ = thread.join();
+        }
+        // It may wait for a broker that is gone; nothing is lost with it.
+        let until = Instant::now() + WATCH_PATIENCE;
+        if let Some(thread) = self.watching.take() {
+            while !thread.is_finished() && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(5));
+            }
         }
         self.pool.take();
     }

@@ -11,17 +11,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use gauntlet_domain::{Event, Recorded};
+use gauntlet_domain::{Event, Recorded, Timestamp};
 use gauntlet_log::{
     Assignment, Commit, CommitOutcome, EventLog, LogError, Member, NewRecord, Polled, Record, TopicPartition,
 };
 use gauntlet_processor::worker::{Data, DataError, Worker};
 use gauntlet_wire::Codec;
+use metrics::Histogram;
 
 use crate::clock;
 use crate::dead_letter::dead_letter;
 use crate::events::{self, Cause};
 use crate::held::Held;
+use crate::metrics::PoolMetrics;
+use crate::observer::{Observer, Seen};
 use crate::running::{Options, SlotError, Stop};
 
 /// How long a request that could not be answered yet rests.
@@ -33,6 +36,7 @@ type Job = Box<dyn FnOnce() + Send>;
 /// Threads that do the work of all workers.
 pub(crate) struct Pool {
     jobs: Option<Sender<Job>>,
+    metrics: PoolMetrics,
     threads: Vec<std::thread::JoinHandle<()>>,
 }
 
@@ -40,14 +44,21 @@ impl Pool {
     /// A pool of `threads` threads behind a bounded queue.
     pub(crate) fn new(threads: usize, queue: usize) -> std::io::Result<Pool> {
         let (sender, receiver) = bounded::<Job>(queue);
+        let metrics = PoolMetrics::new(threads);
         let spawn = |i: usize| {
-            let receiver: Receiver<Job> = receiver.clone();
+            let (receiver, metrics): (Receiver<Job>, _) = (receiver.clone(), metrics.clone());
+            let work = move |job: Job| {
+                metrics.waiting.decrement(1);
+                metrics.busy.increment(1);
+                job();
+                metrics.busy.decrement(1);
+            };
             std::thread::Builder::new()
                 .name(format!("worker-{i}"))
-                .spawn(move || receiver.iter().for_each(|job| job()))
+                .spawn(move || receiver.iter().for_each(work))
         };
         let threads = (0..threads).map(spawn).collect::<Result<Vec<_>, _>>()?;
-        Ok(Pool { jobs: Some(sender), threads })
+        Ok(Pool { jobs: Some(sender), metrics, threads })
     }
 
     fn sender(&self) -> Option<Sender<Job>> {
@@ -67,7 +78,7 @@ impl Drop for Pool {
 
 /// The answer to one request.
 enum Answered {
-    Outcome { events: Vec<Event>, took: Duration },
+    Outcome { events: Vec<Event>, took: Duration, began: Timestamp },
     Retry(String),
     Unanswerable(String),
 }
@@ -99,6 +110,7 @@ pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
 struct InFlight {
     offset: u64,
     outputs: Option<Vec<NewRecord>>,
+    seen: Seen,
 }
 
 /// What runs a worker.
@@ -110,6 +122,7 @@ pub(crate) struct WorkerSlot<'a> {
     pub(crate) pool: &'a Pool,
     pub(crate) options: &'a Options,
     pub(crate) stop: &'a Stop,
+    pub(crate) work_seconds: Histogram,
 }
 
 /// An answer on its way back: partition, offset, request, answer.
@@ -117,7 +130,8 @@ type Returned = (TopicPartition, u64, Arc<Recorded>, Answered);
 
 impl WorkerSlot<'_> {
     /// Runs one slot until it is stopped.
-    pub(crate) fn run(&self, slot: u32) -> Result<(), SlotError> {
+    pub(crate) fn run(&self, mut observer: Observer) -> Result<(), SlotError> {
+        let slot = self.options.slot;
         let name = self.worker.name();
         let topics = vec![self.worker.topic().to_owned()];
         let member = Member { processor: name.into(), slot, topics, assignment: Assignment::CoPartitioned };
@@ -128,15 +142,19 @@ impl WorkerSlot<'_> {
             let mut in_flight: BTreeMap<TopicPartition, VecDeque<InFlight>> = BTreeMap::new();
             let mut resting: Vec<(Instant, TopicPartition, u64, Arc<Recorded>)> = Vec::new();
             let mut held = Held::new(name);
+            let mut assigned: Vec<u32> = Vec::new();
             while !self.stop.is_raised() {
-                self.gather(&returned, &mut in_flight, &mut resting)?;
-                if let Some(commit) = finished_prefix(&mut in_flight) {
-                    match port.commit(commit)? {
+                self.gather(&observer, &returned, &mut in_flight, &mut resting)?;
+                if let Some((commit, seen)) = finished_prefix(&mut in_flight) {
+                    match observer.commit(&mut *port, commit, seen)? {
                         CommitOutcome::Committed => {}
                         CommitOutcome::Fenced => {
                             return Err(LogError::Fenced { processor: name.into(), slot }.into());
                         }
-                        CommitOutcome::Unknown => continue 'joined,
+                        CommitOutcome::Unknown => {
+                            observer.rejoins.increment(1);
+                            continue 'joined;
+                        }
                     }
                 }
                 for (_, partition, offset, request) in take_rested(&mut resting) {
@@ -147,20 +165,27 @@ impl WorkerSlot<'_> {
                 }
                 let busy: usize = in_flight.values().map(VecDeque::len).sum();
                 let room = self.options.worker_queue.saturating_sub(busy + held.len());
+                observer.held.set(held.len() as f64);
                 if room == 0 && busy > 0 {
-                    self.wait(&returned, &mut in_flight, &mut resting)?;
+                    self.wait(&observer, &returned, &mut in_flight, &mut resting)?;
                     continue;
                 }
                 let timeout = if busy == 0 { self.options.poll_timeout } else { Duration::ZERO };
                 match held.poll(&mut *port, room.min(self.options.batch_records), timeout)? {
-                    Polled::Idle if busy > 0 => self.wait(&returned, &mut in_flight, &mut resting)?,
+                    Polled::Idle if busy > 0 => {
+                        self.wait(&observer, &returned, &mut in_flight, &mut resting)?
+                    }
                     Polled::Idle => {}
                     Polled::Assigned(tasks) => {
+                        assigned.extend(tasks.iter().map(|task| task.id));
+                        observer.tasks(assigned.iter().copied());
                         for task in &tasks {
                             tracing::info!(processor = name, slot, task = task.id, "task assigned");
                         }
                     }
                     Polled::Revoked(tasks) => {
+                        tasks.iter().for_each(|task| assigned.retain(|id| *id != task.id));
+                        observer.tasks(assigned.iter().copied());
                         // Answers that come back later find no place any more and are dropped.
                         for partition in tasks.iter().flat_map(|task| &task.partitions) {
                             in_flight.remove(partition);
@@ -174,6 +199,7 @@ impl WorkerSlot<'_> {
                         }
                     }
                 }
+                observer.starts(false);
             }
             return Ok(());
         }
@@ -189,16 +215,19 @@ impl WorkerSlot<'_> {
     ) {
         let Some(read) = held.read(self.codec, record) else { return };
         let queue = in_flight.entry(record.partition.clone()).or_default();
+        let mut seen = Seen::default();
+        seen.record(&record.partition);
         match read {
             Err(error) => {
                 let outputs = Some(vec![dead_letter(record, self.worker.name(), &error)]);
-                queue.push_back(InFlight { offset: record.offset, outputs });
+                seen.letter(error.name());
+                queue.push_back(InFlight { offset: record.offset, outputs, seen });
             }
             Ok(event) if !self.worker.is_mine(&event) => {
-                queue.push_back(InFlight { offset: record.offset, outputs: Some(Vec::new()) });
+                queue.push_back(InFlight { offset: record.offset, outputs: Some(Vec::new()), seen });
             }
             Ok(event) => {
-                queue.push_back(InFlight { offset: record.offset, outputs: None });
+                queue.push_back(InFlight { offset: record.offset, outputs: None, seen });
                 let request = Recorded { envelope: events::envelope(record, &event), event };
                 self.submit(jobs, returns, record.partition.clone(), record.offset, Arc::new(request));
             }
@@ -214,16 +243,19 @@ impl WorkerSlot<'_> {
         request: Arc<Recorded>,
     ) {
         let (worker, data, returns) = (self.worker.clone(), self.data.clone(), returns.clone());
+        let work_seconds = self.work_seconds.clone();
         let job = move || {
-            let began = Instant::now();
+            let (began, at) = (Instant::now(), clock::now());
             let answered = match answer(&*worker, &request.event, &*data) {
-                Ok(events) => Answered::Outcome { events, took: began.elapsed() },
+                Ok(events) => Answered::Outcome { events, took: began.elapsed(), began: at },
                 Err(DataError::Retry(why)) => Answered::Retry(why),
                 Err(DataError::Unavailable(why)) => Answered::Unanswerable(why),
             };
+            work_seconds.record(began.elapsed());
             // The slot has left: nobody waits for the answer, the request will be read again.
             let _ = returns.send((partition, offset, request, answered));
         };
+        self.pool.metrics.waiting.increment(1);
         // The pool outlives its slots.
         let _ = jobs.send(Box::new(job));
     }
@@ -231,12 +263,13 @@ impl WorkerSlot<'_> {
     /// Takes in every answer that has come back.
     fn gather(
         &self,
+        observer: &Observer,
         returned: &Receiver<Returned>,
         in_flight: &mut BTreeMap<TopicPartition, VecDeque<InFlight>>,
         resting: &mut Vec<(Instant, TopicPartition, u64, Arc<Recorded>)>,
     ) -> Result<(), SlotError> {
         while let Ok(answer) = returned.try_recv() {
-            self.place(answer, in_flight, resting)?;
+            self.place(observer, answer, in_flight, resting)?;
         }
         Ok(())
     }
@@ -244,18 +277,20 @@ impl WorkerSlot<'_> {
     /// Waits a little for an answer.
     fn wait(
         &self,
+        observer: &Observer,
         returned: &Receiver<Returned>,
         in_flight: &mut BTreeMap<TopicPartition, VecDeque<InFlight>>,
         resting: &mut Vec<(Instant, TopicPartition, u64, Arc<Recorded>)>,
     ) -> Result<(), SlotError> {
         if let Ok(answer) = returned.recv_timeout(Duration::from_millis(5)) {
-            self.place(answer, in_flight, resting)?;
+            self.place(observer, answer, in_flight, resting)?;
         }
         Ok(())
     }
 
     fn place(
         &self,
+        observer: &Observer,
         (partition, offset, request, answered): Returned,
         in_flight: &mut BTreeMap<TopicPartition, VecDeque<InFlight>>,
         resting: &mut Vec<(Instant, TopicPartition, u64, Arc<Recorded>)>,
@@ -267,13 +302,14 @@ impl WorkerSlot<'_> {
             Answered::Unanswerable(why) => return Err(SlotError::Unanswerable(request.event.id(), why)),
             Answered::Retry(why) => {
                 tracing::warn!(processor = self.worker.name(), %partition, offset, %why, "request will be tried again");
+                observer.retries.increment(1);
                 resting.push((Instant::now() + RETRY_AFTER, partition, offset, request));
             }
-            Answered::Outcome { events, took } => {
+            Answered::Outcome { events, took, began } => {
                 let recorded_at = clock::now();
                 let took_micros = Some(i64::try_from(took.as_micros()).unwrap_or(i64::MAX));
                 let cause = || Cause {
-                    input: Some(&request.envelope),
+                    input: Some(&request),
                     source: self.worker.name(),
                     recorded_at,
                     took_micros,
@@ -281,6 +317,8 @@ impl WorkerSlot<'_> {
                 };
                 let records = events.iter().map(|event| events::record(self.codec, event, cause()));
                 entry.outputs = Some(records.collect::<Result<_, _>>()?);
+                let began = observer.began().map(|_| began);
+                observer.handled(&mut entry.seen, &request, (&partition, offset), events.iter(), began);
             }
         }
         Ok(())
@@ -298,15 +336,16 @@ fn take_rested(
 }
 
 /// The answers at the front of each partition, in order, as one commit; `None` when no front is finished.
-fn finished_prefix(in_flight: &mut BTreeMap<TopicPartition, VecDeque<InFlight>>) -> Option<Commit> {
-    let mut commit = Commit::default();
+fn finished_prefix(in_flight: &mut BTreeMap<TopicPartition, VecDeque<InFlight>>) -> Option<(Commit, Seen)> {
+    let (mut commit, mut all) = (Commit::default(), Seen::default());
     for (partition, queue) in in_flight {
         while queue.front().is_some_and(|front| front.outputs.is_some()) {
-            if let Some(InFlight { offset, outputs: Some(outputs) }) = queue.pop_front() {
+            if let Some(InFlight { offset, outputs: Some(outputs), seen }) = queue.pop_front() {
+                all.merge(seen);
                 commit.outputs.extend(outputs);
                 commit.positions.insert(partition.clone(), offset + 1);
             }
         }
     }
-    (!commit.positions.is_empty()).then_some(commit)
+    (!commit.positions.is_empty()).then_some((commit, all))
 }

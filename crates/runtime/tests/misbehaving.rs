@@ -2,195 +2,21 @@
 //! cannot be done yet is done later. Over the in-memory log, with processors made for it.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "common/bench.rs"]
+mod bench;
 mod common;
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use common::{Nothing, quiet, within};
-use gauntlet_domain::market::{CreateSnapshot, SnapshotDue, SnapshotSealed};
-use gauntlet_domain::{ContentHash, Event, Input, InstrumentId, Recorded, Timestamp};
-use gauntlet_log::{EventLog, LocalLog, NewRecord, Record, TopicPartition};
-use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
-use gauntlet_processor::worker::{Answer, Data, DataError, Worker};
-use gauntlet_runtime::events::{self, Cause};
-use gauntlet_runtime::replay::{Outcome, Replay};
-use gauntlet_runtime::{Failure, Options, Parts, Running, restore};
-use gauntlet_wire::Codec;
+use bench::{Bench, PANICKED, sealed};
+use common::{quiet, within};
+use gauntlet_domain::market::SnapshotSealed;
+use gauntlet_domain::{ContentHash, Event, Timestamp};
+use gauntlet_log::{EventLog, NewRecord, Record, TopicPartition};
+use gauntlet_runtime::events::Cause;
+use gauntlet_runtime::{Failure, Options, events};
 use gauntlet_wire::catalogue::{DATA_COMMANDS, DATA_REQUESTS, DATA_SNAPSHOTS};
-
-/// Answers every command with its request, once; panics on an instrument of the venue PANIC, refuses the venue REFUSED.
-#[derive(Default)]
-struct Echo {
-    seen: BTreeSet<String>,
-}
-
-impl Machine for Echo {
-    fn step(&mut self, input: Input<'_>) -> Vec<Output> {
-        let Event::CreateSnapshot(command) = input.event else { return Vec::new() };
-        assert!(!command.instrument.ends_with(".PANIC"), "the echo cannot bear {}", command.instrument);
-        if self.refuses(input).is_some() || !self.seen.insert(command.instrument.clone()) {
-            return Vec::new();
-        }
-        let CreateSnapshot { snapshot_id, instrument, spec, from, to } = command.clone();
-        vec![Output::new(SnapshotDue { snapshot_id, instrument, spec, from, to })]
-    }
-
-    fn refuses(&self, input: Input<'_>) -> Option<String> {
-        let Event::CreateSnapshot(command) = input.event else { return None };
-        command.instrument.ends_with(".REFUSED").then(|| format!("nobody trades {}", command.instrument))
-    }
-
-    fn save(&self) -> Result<Vec<u8>, StateError> {
-        Ok(serde_json::to_vec(&self.seen)?)
-    }
-
-    fn restore(&mut self, bytes: &[u8]) -> Result<(), StateError> {
-        self.seen = serde_json::from_slice(bytes)?;
-        Ok(())
-    }
-}
-
-const ECHO: Definition = Definition {
-    name: "market-data",
-    version: "1",
-    topics: &["data.commands.v1"],
-    inputs: Inputs::CoPartitioned,
-    races_on: &[],
-    create: || Box::<Echo>::default(),
-};
-
-/// Answers requests; panics on the venue FALLS, cannot answer the venue LATER the first three times, leaves the venue
-/// OUTSIDE to somebody else.
-#[derive(Default)]
-struct Sealer {
-    refused: AtomicU32,
-    asked: AtomicU32,
-}
-
-/// Rows in the answer of a worker that panicked.
-const PANICKED: i64 = -1;
-
-fn sealed(due: &SnapshotDue, rows: i64, why: &str) -> Vec<Event> {
-    let SnapshotDue { snapshot_id, instrument, spec, from, to } = due.clone();
-    let content_hash = ContentHash::of(why.as_bytes());
-    vec![SnapshotSealed { snapshot_id, instrument, spec, from, to, content_hash, rows, files: vec![] }.into()]
-}
-
-impl Worker for Sealer {
-    fn name(&self) -> &'static str {
-        "snapshots"
-    }
-
-    fn topic(&self) -> &'static str {
-        "data.requests.v1"
-    }
-
-    fn is_mine(&self, request: &Event) -> bool {
-        !matches!(request, Event::SnapshotDue(due) if due.instrument.ends_with(".OUTSIDE"))
-    }
-
-    fn run(&self, request: &Event, _: &dyn Data) -> Answer {
-        let Event::SnapshotDue(due) = request else { return Ok(Vec::new()) };
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        assert!(!due.instrument.ends_with(".FALLS"), "over a cliff");
-        if due.instrument.ends_with(".LATER") && self.refused.fetch_add(1, Ordering::Relaxed) < 3 {
-            return Err(DataError::Retry("the place is closed".into()));
-        }
-        Ok(sealed(due, 7, ""))
-    }
-
-    fn panicked(&self, request: &Event, message: &str) -> Vec<Event> {
-        let Event::SnapshotDue(due) = request else { return Vec::new() };
-        sealed(due, PANICKED, message)
-    }
-}
-
-struct Bench {
-    log: Arc<LocalLog>,
-    codec: Codec,
-    sealer: Arc<Sealer>,
-}
-
-impl Bench {
-    fn new() -> Bench {
-        let bench = Bench {
-            log: Arc::new(LocalLog::in_memory().unwrap()),
-            codec: Codec::default(),
-            sealer: Arc::default(),
-        };
-        bench.log.create_topics(&gauntlet_runtime::topics(1)).unwrap();
-        bench
-    }
-
-    fn start(&self, options: Options) -> Running {
-        let parts = Parts {
-            log: self.log.clone(),
-            codec: self.codec.clone(),
-            definitions: vec![ECHO],
-            workers: vec![self.sealer.clone()],
-            data: Arc::new(Nothing),
-            only: None,
-            projection: None,
-        };
-        gauntlet_runtime::start(parts, Options { poll_timeout: Duration::from_millis(20), ..options })
-            .unwrap()
-    }
-
-    fn command(&self, name: &str) -> NewRecord {
-        let (symbol, venue) = name.split_once('.').unwrap();
-        let instrument = InstrumentId::new(symbol, venue).unwrap();
-        let event = CreateSnapshot::new(&instrument, "time:1h".parse().unwrap(), Timestamp(0), Timestamp(1));
-        let cause = Cause::outside("gateway", Timestamp(0));
-        events::record(&self.codec, &event.into(), cause).unwrap()
-    }
-
-    fn ask(&self, names: &[&str]) {
-        self.log.append(names.iter().map(|name| self.command(name)).collect()).unwrap();
-    }
-
-    fn records(&self, topic: &str) -> Vec<Record> {
-        let place = TopicPartition::new(topic, 0);
-        let (start, end) = self.log.bounds(&place).unwrap();
-        let mut records = Vec::new();
-        restore::for_each(&*self.log, &place, start, end, |record| {
-            records.push(record);
-            Ok(())
-        })
-        .unwrap();
-        records
-    }
-
-    /// Executes everything again.
-    fn replay(&self) -> Outcome {
-        let workers: [Arc<dyn Worker>; 1] = [self.sealer.clone()];
-        let (log, codec) = (&*self.log, &self.codec);
-        let (filter, progress) = (&|_: &Event| true, &|_| ());
-        Replay {
-            log,
-            codec,
-            definitions: &[ECHO],
-            workers: &workers,
-            data: &Nothing,
-            threads: 2,
-            filter,
-            progress,
-        }
-        .run()
-        .unwrap()
-    }
-
-    /// Instruments and rows of the answers, in order.
-    fn answers(&self) -> Vec<(String, i64)> {
-        let of = |record: &Record| match events::read(&self.codec, record).unwrap().event {
-            Event::SnapshotSealed(sealed) => (sealed.instrument, sealed.rows),
-            other => panic!("{other:?} among the answers"),
-        };
-        self.records(DATA_SNAPSHOTS.name).iter().map(of).collect()
-    }
-}
 
 #[test]
 fn a_panic_in_a_machine_is_a_failure_that_names_it() {
@@ -259,10 +85,10 @@ fn a_request_that_is_not_the_workers_own_is_passed_over_and_its_answer_taken_as_
 
     let requests = bench.records(DATA_REQUESTS.name);
     let answer = |request: &Record, why: &str| {
-        let Recorded { event, envelope } = events::read(&bench.codec, request).unwrap();
-        let Event::SnapshotDue(due) = event else { panic!("{event:?} among the requests") };
-        let cause = Cause { input: Some(&envelope), ..Cause::outside("snapshots.elsewhere", Timestamp(0)) };
-        events::record(&bench.codec, &sealed(&due, 9, why)[0], cause).unwrap()
+        let input = events::read(&bench.codec, request).unwrap();
+        let Event::SnapshotDue(due) = &input.event else { panic!("{:?} among the requests", input.event) };
+        let cause = Cause { input: Some(&input), ..Cause::outside("snapshots.elsewhere", Timestamp(0)) };
+        events::record(&bench.codec, &sealed(due, 9, why)[0], cause).unwrap()
     };
     // Twice: a repetition is one answer.
     bench.log.append(vec![answer(&requests[1], "outside"), answer(&requests[1], "outside")]).unwrap();

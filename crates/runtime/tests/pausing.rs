@@ -171,6 +171,7 @@ impl Bench {
             data: Arc::new(Nothing),
             only: None,
             projection: Some((Box::new(self.rows.clone()), Box::new(move || rows.progress()))),
+            spans: None,
         };
         let poll_timeout = Duration::from_millis(20);
         gauntlet_runtime::start(parts, Options { poll_timeout, ..options }).unwrap()

@@ -1,9 +1,9 @@
 //! Envelopes as headers: CloudEvents 1.0 Kafka binding, binary mode, with the extensions `causationid`,
-//! `correlationid`, `tookmicros` and `decidedat`.
+//! `correlationid`, `tookmicros` and `decidedat`; and W3C's `traceparent` on control events.
 
 use std::borrow::Cow;
 
-use gauntlet_domain::{Envelope, EventId, RecordKind, Timestamp};
+use gauntlet_domain::{Envelope, EventId, RecordKind, Timestamp, TraceContext};
 
 /// A header's name and bytes.
 pub type Header = (Cow<'static, str>, Vec<u8>);
@@ -16,10 +16,11 @@ const CAUSATION: &str = "ce_causationid";
 const CORRELATION: &str = "ce_correlationid";
 const TOOK: &str = "ce_tookmicros";
 const DECIDED_AT: &str = "ce_decidedat";
+const TRACE_PARENT: &str = "traceparent";
 
 /// Writes the headers of an event.
 pub fn headers_from_envelope(kind: RecordKind, envelope: &Envelope) -> Vec<Header> {
-    let mut headers: Vec<Header> = Vec::with_capacity(10);
+    let mut headers: Vec<Header> = Vec::with_capacity(11);
     let mut put = |name: &'static str, value: String| headers.push((Cow::Borrowed(name), value.into_bytes()));
     put("ce_specversion", "1.0".into());
     put(ID, envelope.id.to_string());
@@ -33,6 +34,9 @@ pub fn headers_from_envelope(kind: RecordKind, envelope: &Envelope) -> Vec<Heade
     }
     if let Some(positions) = &envelope.decided_at {
         put(DECIDED_AT, positions.clone());
+    }
+    if let Some(trace) = &envelope.trace {
+        put(TRACE_PARENT, trace.to_string());
     }
     put("content-type", "application/avro".into());
     headers
@@ -49,6 +53,7 @@ pub fn envelope_from_headers(headers: &[Header]) -> Option<Envelope> {
         recorded_at: text(headers, TIME).and_then(|t| t.parse().ok()).unwrap_or(Timestamp(0)),
         took_micros: text(headers, TOOK).and_then(|t| t.parse().ok()),
         decided_at: text(headers, DECIDED_AT).map(str::to_owned),
+        trace: trace(headers),
     })
 }
 
@@ -75,6 +80,11 @@ pub fn kind(headers: &[Header]) -> Option<RecordKind> {
 /// The positions that a racing decision was made at, if it raced.
 pub fn decided_at(headers: &[Header]) -> Option<&str> {
     text(headers, DECIDED_AT)
+}
+
+/// The place in a trace, if the writer gave one that can be read.
+pub fn trace(headers: &[Header]) -> Option<TraceContext> {
+    text(headers, TRACE_PARENT)?.parse().ok()
 }
 
 fn text<'a>(headers: &'a [Header], name: &str) -> Option<&'a str> {

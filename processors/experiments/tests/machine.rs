@@ -376,10 +376,8 @@ fn a_finalist_is_evaluated_by_whom_the_strategy_names_whoever_else_says_somethin
             let rest =
                 [tuning_sealed(&document, 1200), holdout_sealed(&document, 300), ledger(&document, &[4])];
             let all = order.into_iter().chain(rest.map(recorded));
-            let outputs: Vec<Event> = all
-                .flat_map(|event| machine.step(event.input()))
-                .map(|output| output.event)
-                .collect();
+            let outputs: Vec<Event> =
+                all.flat_map(|event| machine.step(event.input())).map(|output| output.event).collect();
             let Some(Event::ExperimentCompleted(completed)) = outputs.last() else { panic!("{outputs:?}") };
             assert_eq!(completed.ranking[0].walk_forward, Some(1.0));
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use gauntlet_config::Config;
 use gauntlet_lake::Lake;
 use gauntlet_log::{EventLog, TopicConfig};
+use gauntlet_runtime::spans::Spans;
 use gauntlet_views::ViewStore;
 use gauntlet_wire::Codec;
 
@@ -55,6 +56,11 @@ impl Cluster {
 /// Refuses.
 pub fn views(_: &Config) -> Result<Arc<dyn ViewStore>, Refusal> {
     refused("cql.nodes")
+}
+
+/// Refuses.
+pub fn spans(_: &Config) -> Result<Arc<dyn Spans>, Refusal> {
+    refused("telemetry.otlp_endpoint")
 }
 
 /// Refuses.

@@ -106,6 +106,7 @@ mod tests {
             recorded_at: Timestamp(0),
             took_micros: None,
             decided_at: None,
+            trace: None,
         };
         Recorded { event, envelope }
     }

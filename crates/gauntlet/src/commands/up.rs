@@ -1,4 +1,5 @@
-//! `up` and `run`: processors in one process, with health and commands over HTTP on the loopback interface.
+//! `up` and `run`: processors in one process, with health, metrics and commands over HTTP on the loopback interface. Health
+//! and metrics alone are also served where `telemetry.listen` says.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,12 +14,19 @@ use gauntlet_runtime::Running;
 use crate::node::Node;
 use crate::remote::{Address, Request};
 use crate::report::{Refusal, Report};
+use crate::scrape;
+
+/// Prometheus's text format.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Bytes of a request at most.
 const BODY_LIMIT: usize = 1 << 20;
 
 /// How often expired records are removed.
 const RETENTION_EVERY: Duration = Duration::from_secs(3600);
+
+/// How often counted things are folded.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -79,12 +87,20 @@ pub fn serve(
     listener.set_nonblocking(true).map_err(outside)?;
     let listen = address.listen.clone();
     let shared = Shared { node: node.clone(), running: running.clone(), token: address.token.into() };
-    let app = Router::new()
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
+    let watching = || {
+        Router::new()
+            .route("/healthz", get(healthz))
+            .route("/readyz", get(readyz))
+            .route("/metrics", get(async || ([("content-type", METRICS_TYPE)], scrape::render())))
+    };
+    let app = watching()
         .route("/api/v1/commands", post(command))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .with_state(shared);
+        .with_state(shared.clone());
+    let watchers = match node.config.telemetry.listen.parse() {
+        Ok(address) => Some((bind(address)?, watching().with_state(shared))),
+        Err(_) => None,
+    };
     let served = runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         ready(&listen);
@@ -92,15 +108,26 @@ pub fn serve(
             let (node, running) = (node.clone(), running.clone());
             async move {
                 let mut kept_since: Option<Instant> = None;
+                let mut folded = Instant::now();
                 while !node.is_interrupted() && running.failure().is_none() {
                     if kept_since.is_none_or(|since| since.elapsed() > RETENTION_EVERY) {
                         kept_since = Some(Instant::now());
                         node.enforce_retention();
                     }
+                    if folded.elapsed() > UPKEEP_EVERY {
+                        folded = Instant::now();
+                        scrape::upkeep();
+                    }
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             }
         };
+        if let Some((listener, app)) = watchers {
+            listener.set_nonblocking(true)?;
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            // Ends with the runtime.
+            tokio::spawn(async move { axum::serve(listener, app).await });
+        }
         axum::serve(listener, app).with_graceful_shutdown(ended).await
     });
     // Requests under way hold the shared parts; they end with the runtime.
@@ -142,11 +169,15 @@ async fn healthz() -> &'static str {
     "ok"
 }
 
-/// The processors run.
+/// The processors are at work, and log and views answer.
 async fn readyz(State(shared): State<Shared>) -> (StatusCode, String) {
-    match shared.running.failure() {
-        None => (StatusCode::OK, "ready".into()),
-        Some(failure) => (StatusCode::SERVICE_UNAVAILABLE, failure.to_string()),
+    let readiness = match shared.node.is_interrupted() {
+        true => Err("stopping".to_owned()),
+        false => shared.running.readiness(),
+    };
+    match readiness {
+        Ok(()) => (StatusCode::OK, "ready".into()),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, why),
     }
 }
 

@@ -20,6 +20,7 @@ pub fn recorded(event: impl Into<Event>) -> Recorded {
         recorded_at: NOW,
         took_micros: Some(2_500_000),
         decided_at: None,
+        trace: None,
     };
     Recorded { event, envelope }
 }

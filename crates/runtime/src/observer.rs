@@ -1,0 +1,258 @@
+//! What a slot tells about itself: its metrics, the spans of what it handles, and whether it has started.
+//!
+//! Decides nothing, and what it counts is read by nobody here.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use gauntlet_domain::{Event, Recorded, Timestamp};
+use gauntlet_log::{Commit, CommitOutcome, LogError, Slot, TopicPartition};
+use metrics::{Counter, Gauge, Histogram};
+
+use crate::clock;
+use crate::metrics::{self as names, Metric};
+use crate::spans::{self, Act, Span, Spans, Times};
+
+/// Processors that have not started yet, or are restoring state.
+#[derive(Clone, Default)]
+pub(crate) struct Starting(Arc<Mutex<BTreeSet<&'static str>>>);
+
+impl Starting {
+    fn change(&self, change: impl FnOnce(&mut BTreeSet<&'static str>)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
+    }
+}
+
+/// What came along with a commit, counted when it has succeeded.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// Records by topic.
+    records: Vec<(String, u64)>,
+    /// Reasons of dead letters.
+    letters: Vec<&'static str>,
+    /// Spans of what was handled.
+    spans: Vec<Span>,
+}
+
+impl Seen {
+    pub(crate) fn record(&mut self, partition: &TopicPartition) {
+        self.add(&partition.topic, 1);
+    }
+
+    /// Everything of another, behind what is here.
+    pub(crate) fn merge(&mut self, other: Seen) {
+        for (topic, count) in other.records {
+            self.add(&topic, count);
+        }
+        self.letters.extend(other.letters);
+        self.spans.extend(other.spans);
+    }
+
+    fn add(&mut self, topic: &str, count: u64) {
+        match self.records.iter_mut().find(|(known, _)| known == topic) {
+            Some((_, sum)) => *sum += count,
+            None => self.records.push((topic.to_owned(), count)),
+        }
+    }
+
+    pub(crate) fn letter(&mut self, reason: &'static str) {
+        self.letters.push(reason);
+    }
+
+    pub(crate) fn spans(&mut self, spans: Vec<Span>) {
+        self.spans.extend(spans);
+    }
+}
+
+/// Counters of one kind, one for each value of the second label, made when the first thing is counted.
+struct Counters(&'static str, &'static Metric, BTreeMap<Cow<'static, str>, Counter>);
+
+impl Counters {
+    fn new(processor: &'static str, metric: &'static Metric) -> Counters {
+        Counters(processor, metric, BTreeMap::new())
+    }
+
+    fn add(&mut self, label: &str, count: u64) {
+        if !self.2.contains_key(label) {
+            self.2.insert(label.to_owned().into(), self.1.counter(&[self.0, label]));
+        }
+        if let Some(counter) = self.2.get(label) {
+            counter.increment(count);
+        }
+    }
+}
+
+/// Of one slot.
+pub(crate) struct Observer {
+    processor: &'static str,
+    spans: Option<Arc<dyn Spans>>,
+    starting: Starting,
+    is_starting: bool,
+    consumed: Counters,
+    written: Counters,
+    letters: Counters,
+    outcomes: [Counter; 3],
+    commit_seconds: Histogram,
+    pub(crate) held: Gauge,
+    pub(crate) retries: Counter,
+    pub(crate) rejoins: Counter,
+    tasks: Gauge,
+    state_bytes: Gauge,
+    states: BTreeMap<u32, usize>,
+}
+
+impl Observer {
+    pub(crate) fn new(
+        processor: &'static str,
+        spans: Option<Arc<dyn Spans>>,
+        starting: Starting,
+    ) -> Observer {
+        starting.change(|names| {
+            names.insert(processor);
+        });
+        let own = [processor];
+        Observer {
+            processor,
+            spans,
+            starting,
+            is_starting: true,
+            consumed: Counters::new(processor, &names::RECORDS_CONSUMED),
+            written: Counters::new(processor, &names::EVENTS_WRITTEN),
+            letters: Counters::new(processor, &names::DEAD_LETTERS),
+            outcomes: ["committed", "fenced", "unknown"]
+                .map(|outcome| names::COMMITS.counter(&[processor, outcome])),
+            commit_seconds: names::COMMIT_SECONDS.histogram(&own),
+            held: names::HELD.gauge(&own),
+            retries: names::RETRIES.counter(&own),
+            rejoins: names::REJOINS.counter(&own),
+            tasks: names::TASKS.gauge(&own),
+            state_bytes: names::STATE_BYTES.gauge(&own),
+            states: BTreeMap::new(),
+        }
+    }
+
+    /// The slot is at work, or restores state again.
+    pub(crate) fn starts(&mut self, is_starting: bool) {
+        if self.is_starting != is_starting {
+            self.is_starting = is_starting;
+            let name = self.processor;
+            self.starting.change(|names| {
+                if is_starting {
+                    names.insert(name);
+                } else {
+                    names.remove(name);
+                }
+            });
+        }
+    }
+
+    /// How long it takes to restore a task's state.
+    pub(crate) fn restored(&self, took: Duration) {
+        names::RESTORE_SECONDS.histogram(&[self.processor]).record(took);
+    }
+
+    /// Tasks at work now.
+    pub(crate) fn tasks(&mut self, tasks: impl Iterator<Item = u32>) {
+        let tasks: BTreeSet<u32> = tasks.collect();
+        self.states.retain(|task, _| tasks.contains(task));
+        self.tasks.set(tasks.len() as f64);
+        self.state_bytes.set(self.states.values().sum::<usize>() as f64);
+    }
+
+    /// Now, if somebody wants to know for a span.
+    pub(crate) fn began(&self) -> Option<Timestamp> {
+        self.spans.is_some().then(clock::now)
+    }
+
+    /// Spans of an input that was handled since `began`.
+    pub(crate) fn handled<'e>(
+        &self,
+        seen: &mut Seen,
+        input: &Recorded,
+        place: (&TopicPartition, u64),
+        outputs: impl Iterator<Item = &'e Event>,
+        began: Option<Timestamp>,
+    ) {
+        let Some(began) = began else { return };
+        let outputs: Vec<&Event> = outputs.filter(|output| output.subject().is_some()).collect();
+        if input.event.subject().is_some() || !outputs.is_empty() {
+            let ended = clock::now();
+            seen.spans(spans::handled(self.processor, input, place, &outputs, Times { began, ended }));
+        }
+    }
+
+    /// Commits, and tells about it.
+    pub(crate) fn commit(
+        &mut self,
+        port: &mut dyn Slot,
+        commit: Commit,
+        seen: Seen,
+    ) -> Result<CommitOutcome, LogError> {
+        let mut written: Vec<(Cow<'static, str>, u64)> = Vec::new();
+        for output in &commit.outputs {
+            match written.iter_mut().find(|(topic, _)| *topic == output.topic) {
+                Some((_, sum)) => *sum += 1,
+                None => written.push((output.topic.clone(), 1)),
+            }
+        }
+        let sizes: Vec<(u32, usize)> =
+            commit.snapshots.iter().map(|(task, state)| (*task, state.bytes.len())).collect();
+        let is_followed = self.spans.is_some() && !seen.spans.is_empty();
+        let positions = if is_followed { commit.positions.clone() } else { Default::default() };
+        let began = (Instant::now(), clock::now());
+        let outcome = port.commit(commit)?;
+        self.commit_seconds.record(began.0.elapsed());
+        let [committed, fenced, unknown] = &self.outcomes;
+        match outcome {
+            CommitOutcome::Committed => committed.increment(1),
+            CommitOutcome::Fenced => fenced.increment(1),
+            CommitOutcome::Unknown => unknown.increment(1),
+        }
+        if let Some(spans) = self.spans.as_ref().filter(|_| is_followed) {
+            let act = Act::Committed {
+                outcome: outcome.clone(),
+                records: seen.records.iter().map(|(_, count)| count).sum(),
+                written: written.iter().map(|(_, count)| count).sum(),
+            };
+            let times = Times { began: began.1, ended: clock::now() };
+            spans.finished(spans::committed(self.processor, &positions, &seen.spans, act, times));
+        }
+        if outcome == CommitOutcome::Committed {
+            for (topic, count) in written.iter().filter(|(topic, _)| !topic.ends_with(".dlq")) {
+                self.written.add(topic, *count);
+            }
+            self.states.extend(sizes.iter().copied());
+            if !sizes.is_empty() {
+                self.state_bytes.set(self.states.values().sum::<usize>() as f64);
+            }
+            self.count(seen);
+        }
+        Ok(outcome)
+    }
+
+    /// Rows and progress were written.
+    pub(crate) fn written(&mut self, took: Duration, seen: Seen) {
+        self.commit_seconds.record(took);
+        self.outcomes[0].increment(1);
+        self.count(seen);
+    }
+
+    /// What was taken in for good.
+    fn count(&mut self, seen: Seen) {
+        for (topic, count) in &seen.records {
+            self.consumed.add(topic, *count);
+        }
+        for reason in &seen.letters {
+            self.letters.add(reason, 1);
+        }
+        if let Some(spans) = &self.spans {
+            seen.spans.into_iter().for_each(|span| spans.finished(span));
+        }
+    }
+}
