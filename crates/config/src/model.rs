@@ -132,7 +132,7 @@ pub struct LakeConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RuntimeConfig {
-    /// Records handed to a processor at a time, at most.
+    /// Records that a processor takes in between two commits, at most.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub batch_records: u32,
     /// How long a poll waits for records, in milliseconds.
