@@ -293,7 +293,7 @@ mod tests {
         let resolved = load(sources).unwrap();
         assert_eq!(resolved.config, Config::default());
         assert_eq!(resolved.profile, "local");
-        assert_eq!(resolved.origins.len(), 30);
+        assert_eq!(resolved.origins.len(), 32);
         assert_eq!(resolved.origins["runtime.batch_records"], Origin::Default);
     }
 

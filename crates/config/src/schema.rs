@@ -286,7 +286,7 @@ mod tests {
             assert!(part["description"].is_string(), "{key} has no description");
             described += 1;
         }
-        assert_eq!(described, 9 + 2 + 6 + 4 + 5 + 9 + 2);
+        assert_eq!(described, 10 + 2 + 6 + 4 + 5 + 9 + 2 + 2);
     }
 
     #[test]
