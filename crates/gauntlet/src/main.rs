@@ -41,6 +41,10 @@ use node::{Node, Role};
 use remote::Request;
 use report::{Refusal, Report};
 
+/// Events come and go by the million in small pieces, on one thread here and on another there.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[allow(clippy::print_stderr)]
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {

@@ -25,6 +25,10 @@ use gauntlet_wire::Codec;
 use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
+/// As the binary has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const INSTRUMENT: &str = "XAUUSD.OANDA";
 const TICKS: &str = "market.ticks.v1";
 const WEEK_NANOS: i64 = 7 * 86_400 * 1_000_000_000;

@@ -76,7 +76,7 @@ fn copy_until(log: &dyn EventLog, count: usize) -> usize {
     'joined: loop {
         let mut slot = log.join(member()).unwrap();
         loop {
-            assert!(began.elapsed() < Duration::from_secs(120), "{} of {count}", all(log, "out").len());
+            assert!(began.elapsed() < Duration::from_secs(300), "{} of {count}", all(log, "out").len());
             match slot.poll(10, Duration::from_millis(100)).unwrap() {
                 Polled::Records(records) => {
                     let outputs = values(&records).iter().map(|value| record("out", value)).collect();

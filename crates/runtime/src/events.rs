@@ -85,6 +85,7 @@ pub fn read(codec: &Codec, record: &Record) -> Result<Recorded, WireError> {
 }
 
 /// The event in a record.
+#[inline]
 pub fn decode(codec: &Codec, record: &Record) -> Result<Event, WireError> {
     let event = codec.decode(record.value.as_deref())?;
     let topic = record.partition.topic.as_str();

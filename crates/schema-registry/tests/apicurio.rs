@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 
 use gauntlet_domain::market::{Bar, CreateSnapshot};
 use gauntlet_domain::{Event, InstrumentId, Price, Quantity, RecordKind, Timestamp};
-use gauntlet_schema_registry::{RegistryError, RemoteRegistry, Settings, State, check, register, subjects};
-use gauntlet_servers::{Kafka, RegistryStorage, SchemaRegistry};
+use gauntlet_schema_registry::{
+    Password, RegistryError, RemoteRegistry, Settings, State, check, register, subjects,
+};
+use gauntlet_servers::{Guard, Kafka, RegistryStorage, SchemaRegistry};
 use gauntlet_wire::registry::{VERSIONS, newest};
 use gauntlet_wire::{Codec, Registry, WireError};
 use serde_json::{Value, json};
@@ -357,6 +359,34 @@ fn a_registry_that_is_down_at_the_start_is_a_clear_error() {
     both.urls.insert(0, "http://127.0.0.1:9/".into());
     register(&both).unwrap();
     RemoteRegistry::connect(&both).map(|_| ()).unwrap();
+}
+
+#[test]
+fn a_guarded_registry_is_used_by_who_trusts_its_certificate_and_has_the_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let [certificate, key] = ["certificate.pem", "key.pem"].map(|name| folder.path().join(name));
+    std::fs::write(&certificate, cert.pem()).unwrap();
+    std::fs::write(&key, signing_key.serialize_pem()).unwrap();
+    let guard =
+        Guard { certificate: certificate.clone(), key, user: "gauntlet", password: "hunter2-hunter2" };
+    let server = SchemaRegistry::start_guarded(RegistryStorage::Memory, &guard);
+    let user = |password: &str| Some((guard.user.to_owned(), Password::new(password)));
+    let stranger =
+        Settings { urls: vec![server.tls_url()], basic_auth: user(guard.password), ..settings(&server, "") };
+    let error = register(&stranger).unwrap_err();
+    assert!(matches!(error, RegistryError::Unreachable { .. }), "{error}");
+    assert!(error.to_string().contains("certificate"), "{error}");
+    let trusting = Settings { ca_file: Some(certificate), ..stranger };
+    for basic_auth in [None, user("hunter3-hunter3")] {
+        let error = register(&Settings { basic_auth, ..trusting.clone() }).unwrap_err();
+        assert!(matches!(error, RegistryError::Denied { status: 401, .. }), "{error}");
+        assert!(!error.to_string().contains("hunter"), "{error}");
+    }
+    assert_eq!(register(&trusting).unwrap().added(), VERSIONS.len());
+    let codec = Codec::new(Arc::new(RemoteRegistry::connect(&trusting).unwrap()));
+    assert_eq!(codec.decode(Some(&codec.encode(&command("A")).unwrap())).unwrap(), command("A"));
 }
 
 #[test]

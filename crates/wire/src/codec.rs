@@ -185,6 +185,7 @@ impl Codec {
     }
 
     /// The event in a frame.
+    #[inline]
     pub fn decode(&self, frame: Option<&[u8]>) -> Result<Event, WireError> {
         let (kind, number, body) = self.open(frame)?;
         decode_body(kind, number, &body)
@@ -271,6 +272,7 @@ fn encode_body(event: &Event, out: &mut Vec<u8>) -> Result<(), WireError> {
 }
 
 /// Decodes the body of a record version; the whole slice must be used up.
+#[inline]
 fn decode_body(kind: RecordKind, number: u32, body: &[u8]) -> Result<Event, WireError> {
     flat::decode(number, body).unwrap_or_else(|| decode_generally(kind, number, body))
 }

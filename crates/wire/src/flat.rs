@@ -15,6 +15,7 @@ const QUOTE: u32 = 4;
 const TRADE: u32 = 5;
 
 /// The event in the body of a live tick; `None` for any other version.
+#[inline]
 pub(crate) fn decode(number: u32, body: &[u8]) -> Option<Result<Event, WireError>> {
     let (kind, read): (_, fn(&mut Fields<'_>) -> Result<Event, &'static str>) = match number {
         QUOTE => (RecordKind::Quote, |fields| quote(fields).map(Event::from)),

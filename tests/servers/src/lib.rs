@@ -20,5 +20,5 @@ pub use cassandra::Cassandra;
 pub use door::Door;
 pub use kafka::Kafka;
 pub use process::Server;
-pub use registry::{RegistryStorage, SchemaRegistry};
+pub use registry::{Guard, RegistryStorage, SchemaRegistry};
 pub use s3::S3;
