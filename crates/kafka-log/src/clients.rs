@@ -28,6 +28,8 @@ pub(crate) const HEARTBEAT_MS: u32 = 1_000;
 pub(crate) const RECORD_BYTES: u32 = 64 << 20;
 /// Records that a client keeps ahead of its reader, in KiB.
 const AHEAD_KIB: u32 = 16 << 10;
+/// The group in whose name partitions are read without membership.
+pub const READERS: &str = "readers";
 /// Complaints of the client library that an error message may quote.
 const COMPLAINTS: usize = 4;
 
@@ -196,14 +198,14 @@ pub(crate) fn outsider(settings: &KafkaSettings, group: &str) -> Result<Consumer
 
 /// A reader that is shown how far partitions reach, uncommitted records included; it never reads any.
 pub(crate) fn surveyor(settings: &KafkaSettings) -> Result<Consumer, KafkaError> {
-    let mut config = reader(settings, "readers");
+    let mut config = reader(settings, READERS);
     config.set("isolation.level", "read_uncommitted");
     over(config, settings).create_with_context(Context::default())
 }
 
 /// A reader that is told when a partition's end is reached, and soon.
 pub(crate) fn prober(settings: &KafkaSettings) -> Result<Consumer, KafkaError> {
-    let mut config = reader(settings, "readers");
+    let mut config = reader(settings, READERS);
     config.set("enable.partition.eof", "true").set("fetch.wait.max.ms", "5");
     over(config, settings).create_with_context(Context::default())
 }

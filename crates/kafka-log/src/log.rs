@@ -60,7 +60,7 @@ impl KafkaLog {
     /// is the replication factor of topics that are created.
     pub fn connect(settings: KafkaSettings, replication: u16) -> Result<KafkaLog, LogError> {
         settings.check().map_err(|error| LogError::Store(error.to_string()))?;
-        let opened = clients::outsider(&settings, "readers");
+        let opened = clients::outsider(&settings, clients::READERS);
         let asker = opened.map_err(|error| LogError::Store(format!("kafka.properties: {error}")))?;
         let hasty = KafkaSettings { patience: FIRST_CONTACT, ..settings.clone() };
         patiently(&hasty, asker.context().complaints(), "first contact", |time| {

@@ -12,7 +12,7 @@ use crate::log::Cluster;
 use crate::tail::KafkaTail;
 
 /// The topic.
-pub(crate) const TOPIC: &str = "processor.state.v1";
+pub const TOPIC: &str = "processor.state.v1";
 
 /// A snapshot as a record; the version of the logic and the inputs covered are headers.
 pub(crate) fn record(processor: &str, task: u32, snapshot: &StateSnapshot) -> NewRecord {

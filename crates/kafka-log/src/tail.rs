@@ -31,7 +31,7 @@ impl KafkaTail {
             cluster.partitions(&place.topic)?;
         }
         let failed = |error| refused(&cluster.settings, "reading", &error);
-        let consumer = clients::outsider(&cluster.settings, "readers").map_err(failed)?;
+        let consumer = clients::outsider(&cluster.settings, clients::READERS).map_err(failed)?;
         assign_known(&cluster.settings, &consumer, &offsets_of(&cluster, from)?)?;
         Ok(KafkaTail { next: from.clone(), consumer, cluster })
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gauntlet_config::{Config, nearest, resolve_secret};
-use gauntlet_kafka_log::{KafkaLog, KafkaSettings, Membership, TopicChange, TopicPlan};
+use gauntlet_kafka_log::{KafkaLog, KafkaSettings, Membership, READERS, STATE, TopicChange, TopicPlan};
 use gauntlet_lake::objects::{is_option, usual_options};
 use gauntlet_lake::{Lake, ObjectStoreSettings};
 use gauntlet_log::{EventLog, TopicConfig};
@@ -84,7 +84,7 @@ impl Cluster {
         });
         let text = table(&["topic", "partitions", "cleanup", "to do"], rows);
         let json = json!({
-            "topics": json, "access": access_rights(topics), "external_trainer": external_trainer_rights(),
+            "topics": json, "access": access_rights(), "external_trainer": external_trainer_rights(),
         });
         Ok(if is_possible { Report::done(json, text) } else { Report::no(json, text) })
     }
@@ -126,23 +126,32 @@ fn change(change: &TopicChange) -> String {
     }
 }
 
-/// The rights that each processor needs and no more: topic, group and transactional id, as Kafka's ACLs name them.
-fn access_rights(topics: &[TopicConfig]) -> BTreeMap<&'static str, Json> {
+/// The rights that each processor needs and no more: topic, group and transactional id, as Kafka's ACLs name them. What is
+/// read through a slot has dead letters; what is only read along, as by the projector, has none, and nothing is written.
+fn access_rights() -> BTreeMap<&'static str, Json> {
     use gauntlet_wire::CATALOGUE;
-    let known = |name: &str| topics.iter().any(|topic| topic.name == name);
+    let (definitions, workers) = (crate::node::definitions(), crate::node::workers());
     let mut rights = BTreeMap::new();
     for processor in crate::node::processors() {
-        let reads: Vec<&str> =
+        let machine = definitions.iter().find(|definition| definition.name == processor);
+        let worker = workers.iter().find(|worker| worker.name() == processor).map(|worker| worker.topic());
+        let inputs: Vec<&str> =
+            machine.map_or(worker.into_iter().collect(), |definition| definition.topics.to_vec());
+        let mut reads: Vec<&str> =
             CATALOGUE.iter().filter(|t| t.readers.contains(&processor)).map(|t| t.name).collect();
+        // Where state is restored from, besides inputs.
+        reads.extend(machine.into_iter().flat_map(|definition| definition.races_on).copied());
+        reads.extend(machine.map(|_| STATE));
         let mut writes: Vec<String> =
             CATALOGUE.iter().filter(|t| t.writer == processor).map(|t| t.name.to_owned()).collect();
-        writes.extend(reads.iter().map(|name| format!("{name}.dlq")).filter(|name| known(name)));
-        writes.push("processor.state.v1".into());
+        writes.extend(inputs.iter().map(|name| format!("{name}.dlq")));
+        writes.extend(machine.map(|_| STATE.to_owned()));
+        let is_member = !inputs.is_empty();
         rights.insert(
             processor,
             json!({
-                "read": reads, "write": writes, "group": processor,
-                "transactional_id_prefix": format!("{processor}."),
+                "read": reads, "write": writes, "group": if is_member { processor } else { READERS },
+                "transactional_id_prefix": is_member.then(|| format!("{processor}.")),
             }),
         );
     }
