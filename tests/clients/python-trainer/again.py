@@ -8,20 +8,19 @@ import json
 import os
 import sys
 import uuid
-from pathlib import Path
 
 for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[threads] = "1"
 
 import protocol
 from answers import answer
-from bars import Lake
+from bars import opened
 
 REQUESTS = {"TrainingRequested": protocol.TRAINING_REQUESTS, "EvaluationRequested": protocol.EVALUATION_REQUESTS}
 
 
 def main():
-    lake = Lake(Path(os.environ["GAUNTLET_DIR"], "lake").resolve().as_uri())
+    lake = opened(os.environ)
     for line in sys.stdin:
         event = json.loads(line)
         request = event["fields"]

@@ -1,13 +1,24 @@
 """Bars of a sealed snapshot, which the lake keeps under the hash of their content."""
 
 import hashlib
+import sys
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy
 import pyarrow
 import pyarrow.parquet
+import yaml
 from pyarrow import fs
 
+# Options of lake.properties, and pyarrow's names for them.
+S3_OPTIONS = {
+    "aws_access_key_id": "access_key",
+    "aws_secret_access_key": "secret_key",
+    "aws_session_token": "session_token",
+    "aws_region": "region",
+    "aws_endpoint": "endpoint_override",
+}
 PRICES = ("open", "high", "low", "close", "open_spread", "close_spread")
 # One bar in the bytes that are hashed: see crates/lake/src/canonical.rs.
 ROW = numpy.dtype(
@@ -39,11 +50,30 @@ class Bars:
         return Bars(*(getattr(self, field.name) + getattr(later, field.name) for field in fields(Bars)))
 
 
-class Lake:
-    """A folder, or whatever else pyarrow reads from by its address."""
+def opened(environment):
+    """The lake that Gauntlet's own settings name, in its directory without them. Options of S3 are translated, any other
+    store is opened as pyarrow opens it."""
+    address = environment.get("GAUNTLET_LAKE__URL")
+    if not address:
+        if not environment.get("GAUNTLET_DIR"):
+            sys.exit("set GAUNTLET_LAKE__URL to the lake's address, or GAUNTLET_DIR to the directory that it is in")
+        address = Path(environment["GAUNTLET_DIR"], "lake").resolve().as_uri()
+    properties = environment.get("GAUNTLET_LAKE__PROPERTIES", "")
+    if not address.startswith("s3://"):
+        return Lake(*fs.FileSystem.from_uri(address))
+    options = {name.lower(): str(value) for name, value in (yaml.safe_load(properties) or {}).items()}
+    given = {ours: options[theirs] for theirs, ours in S3_OPTIONS.items() if theirs in options}
+    endpoint = given.get("endpoint_override", "")
+    if "://" in endpoint:
+        given["scheme"], given["endpoint_override"] = endpoint.split("://", 1)
+    return Lake(fs.S3FileSystem(**given), address.removeprefix("s3://").rstrip("/"))
 
-    def __init__(self, address):
-        self.files, self.root = fs.FileSystem.from_uri(address)
+
+class Lake:
+    """Files under a root, in a folder or a store."""
+
+    def __init__(self, files, root):
+        self.files, self.root = files, root
         self.latest = {}
 
     def bars(self, data):

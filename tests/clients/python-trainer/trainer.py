@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 import time
-from pathlib import Path
 
 # One thread for sums, whatever the machine: the same request gives the same bits.
 for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -23,7 +22,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 
 import protocol
 from answers import answer
-from bars import Lake
+from bars import opened
 
 PATIENCE_SECONDS = 30
 # An answer may take so long before the group takes the trainer for dead.
@@ -47,7 +46,7 @@ def main():
 class Trainer:
     def __init__(self, name, instance):
         self.name, self.prefix = name, setting("GAUNTLET_TOPICS__PREFIX", "gauntlet.")
-        self.lake = Lake(os.environ.get("GAUNTLET_LAKE__URL") or Path(setting("GAUNTLET_DIR"), "lake").resolve().as_uri())
+        self.lake = opened(os.environ)
         self.registry = SchemaRegistryClient({"url": setting("GAUNTLET_REGISTRY__URL")})
         subject = {"subject.name.strategy": topic_record_subject_name_strategy}
         self.decode = AvroDeserializer(self.registry, conf=subject)
