@@ -32,9 +32,11 @@ import org.apache.kafka.streams.state.Stores;
  * write it. A bar is written once, when event time has passed its end.
  *
  * <p>Arguments: bootstrap servers, application id, input topic, output topic, processing guarantee, schema file, state
- * folder. Runs until it is killed.
+ * folder, and where windows are kept: disk, which is the default of Kafka Streams, or memory. Runs until it is killed.
  */
 public final class MinuteBars {
+  private static final Duration MINUTE = Duration.ofMinutes(1);
+
   /** Open, high, low, close and count of a window; the first tick makes it. */
   record Bar(long open, long high, long low, long close, long ticks) {
     static final Bar EMPTY = new Bar(0, 0, 0, 0, 0);
@@ -92,16 +94,18 @@ public final class MinuteBars {
                 .withTimestampExtractor((ConsumerRecord<Object, Object> record, long partitionTime) ->
                     (Long) forTime.read((byte[]) record.value()).get("time") / 1_000_000))
         .groupByKey(Grouped.with(Serdes.String(), Serdes.ByteArray()))
-        .windowedBy(TimeWindows.ofSizeWithNoGrace(Duration.ofMinutes(1)))
+        .windowedBy(TimeWindows.ofSizeWithNoGrace(MINUTE))
         .aggregate(
             () -> Bar.EMPTY,
             (key, frame, bar) -> {
               GenericRecord quote = forPrice.read(frame);
               return bar.with(((Long) quote.get("bid") + (Long) quote.get("ask")) / 2);
             },
-            // In memory: with a store on disk the peer mostly makes and deletes files of expired minutes.
             Materialized.<String, Bar>as(
-                    Stores.inMemoryWindowStore("bars", Duration.ofHours(1), Duration.ofMinutes(1), false))
+                    args[7].equals("memory")
+                        ? Stores.inMemoryWindowStore("bars", Duration.ofHours(1), MINUTE, false)
+                        // Kept for a day: for a minute, the peer would mostly make and delete files.
+                        : Stores.persistentTimestampedWindowStore("bars", Duration.ofDays(1), MINUTE, false))
                 .withKeySerde(Serdes.String())
                 .withValueSerde(Bar.serde()))
         .suppress(Suppressed.untilWindowCloses(Suppressed.BufferConfig.unbounded()))
