@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use gauntlet_benches::{hardware, rate};
+use gauntlet_benches::{NoData, hardware, rate};
 use gauntlet_domain::market::{FeedCompleted, InstrumentDefined, PriceBasis};
 use gauntlet_domain::{BarSpec, Event, Input, InstrumentId};
 use gauntlet_feed::{Block, Options};
@@ -16,31 +16,9 @@ use gauntlet_log::{EventLog, LocalLog};
 use gauntlet_market_data::MarketData;
 use gauntlet_processor::harness::recorded;
 use gauntlet_processor::machine::Machine;
-use gauntlet_processor::worker::{Data, DataError};
 use gauntlet_runtime::events::{self, Cause};
 use gauntlet_runtime::{Options as RuntimeOptions, Parts, clock};
 use gauntlet_wire::Codec;
-
-/// Workers are not part of this.
-struct NoData;
-
-impl Data for NoData {
-    fn bars(
-        &self,
-        _: &gauntlet_domain::ContentHash,
-    ) -> Result<Arc<Vec<gauntlet_domain::market::Bar>>, DataError> {
-        Err(DataError::Unavailable("none".into()))
-    }
-    fn seal(
-        &self,
-        _: &gauntlet_domain::market::SnapshotDue,
-    ) -> Result<gauntlet_domain::market::SnapshotSealed, DataError> {
-        Err(DataError::Unavailable("none".into()))
-    }
-    fn put_artifact(&self, _: &[u8]) -> Result<gauntlet_domain::ContentHash, DataError> {
-        Err(DataError::Unavailable("none".into()))
-    }
-}
 
 fn files() -> Vec<PathBuf> {
     let given: Vec<PathBuf> = std::env::args().skip(1).map(PathBuf::from).collect();

@@ -12,12 +12,12 @@ use std::process::{Child, Command};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use gauntlet_benches::NoData;
 use gauntlet_domain::market::{Quote, TickBlock, TickKind};
 use gauntlet_domain::{Event, InstrumentId, Price, Timestamp};
 use gauntlet_feed::Block;
 use gauntlet_kafka_log::{KafkaLog, KafkaSettings};
 use gauntlet_log::{Cleanup, EventLog, NewRecord, TopicConfig, TopicPartition};
-use gauntlet_processor::worker::{Data, DataError};
 use gauntlet_runtime::events::{self, Cause};
 use gauntlet_runtime::{Options, Parts, clock};
 use gauntlet_servers::Kafka;
@@ -237,27 +237,6 @@ impl Drop for Ended {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
-    }
-}
-
-/// Workers are not part of this.
-struct NoData;
-
-impl Data for NoData {
-    fn bars(
-        &self,
-        _: &gauntlet_domain::ContentHash,
-    ) -> Result<Arc<Vec<gauntlet_domain::market::Bar>>, DataError> {
-        Err(DataError::Unavailable("none".into()))
-    }
-    fn seal(
-        &self,
-        _: &gauntlet_domain::market::SnapshotDue,
-    ) -> Result<gauntlet_domain::market::SnapshotSealed, DataError> {
-        Err(DataError::Unavailable("none".into()))
-    }
-    fn put_artifact(&self, _: &[u8]) -> Result<gauntlet_domain::ContentHash, DataError> {
-        Err(DataError::Unavailable("none".into()))
     }
 }
 

@@ -41,8 +41,10 @@ pub(crate) struct KafkaSlot {
     is_fenced: bool,
     /// Which joining of the slot in this process it is.
     joining: u64,
-    /// Tasks that were lost without notice.
+    /// Tasks that were lost without notice and not told of yet.
     lost: Vec<Task>,
+    /// Their partitions, until something is assigned again: its user may still come with steps that it took for them.
+    lost_partitions: BTreeSet<TopicPartition>,
     /// Asked for no records, the slot is a member that reads nothing.
     is_resting: bool,
     watched: Arc<Watched>,
@@ -68,6 +70,7 @@ impl KafkaSlot {
             is_fenced: false,
             joining,
             lost: Vec::new(),
+            lost_partitions: BTreeSet::new(),
             is_resting: false,
             watched,
             cluster,
@@ -91,7 +94,7 @@ impl KafkaSlot {
         let old = std::mem::replace(&mut self.consumer, subscribed(&self.cluster, &self.member)?);
         leave(&old);
         self.lost.append(&mut self.tasks);
-        self.owned.clear();
+        self.lost_partitions.append(&mut self.owned);
         self.next.clear();
         self.is_giving_up = false;
         self.producer = None;
@@ -125,6 +128,7 @@ impl KafkaSlot {
         let list = offsets_of(&self.cluster, &next)?;
         assign_known(settings, &self.consumer, &list)?;
         (self.owned, self.tasks, self.next) = (owned, tasks.clone(), next);
+        self.lost_partitions.clear();
         self.is_resting = false;
         Ok(tasks)
     }
@@ -240,8 +244,8 @@ impl Slot for KafkaSlot {
     }
 
     fn commit(&mut self, commit: Commit) -> Result<CommitOutcome, LogError> {
-        if !self.lost.is_empty() {
-            // Its user does not know yet that the tasks are lost.
+        if !self.lost_partitions.is_empty() {
+            // Its user does not know yet that the tasks are lost, or has steps from before it knew.
             return Ok(CommitOutcome::Unknown);
         }
         if self.is_fenced || commit.positions.keys().any(|place| !self.owned.contains(place)) {

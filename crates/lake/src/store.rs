@@ -298,6 +298,7 @@ mod tests {
         let found = lake.file_hash("artifacts/x", |_| Ok(())).unwrap();
         assert_eq!((hash, found), (ContentHash::of(b"abc"), hash));
     }
+
     #[test]
     fn a_url_names_a_directory_or_is_refused() {
         let dir = tempfile::tempdir().unwrap();

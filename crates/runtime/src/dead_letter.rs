@@ -1,6 +1,6 @@
-//! A record that cannot be read, or that a machine refuses, goes to its topic's dead letters, with its bytes untouched and the reason in headers under
-//! the names that Kafka Connect writes, so that its tools find them, in the same commit as its position. Its neighbours
-//! are not disturbed.
+//! A record that cannot be read, or that a machine refuses, goes to its topic's dead letters, with its bytes untouched
+//! and the reason in headers under the names that Kafka Connect writes, so that its tools find them, in the same commit
+//! as its position. Its neighbours are not disturbed.
 
 use gauntlet_log::{NewRecord, Record};
 use gauntlet_wire::WireError;

@@ -79,7 +79,8 @@ impl Pending {
                     }
                     let outputs = live.machine.step(input);
                     // Most ticks put nothing out and are in no trace: their envelope is not made.
-                    if !outputs.is_empty() || began.is_some() {
+                    let is_followed = began.is_some() && event.subject().is_some();
+                    if is_followed || !outputs.is_empty() {
                         let input = Recorded { envelope: events::envelope(record, &event), event };
                         for output in &outputs {
                             let race = || {

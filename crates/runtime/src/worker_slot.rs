@@ -1,8 +1,8 @@
 //! A worker's slot: hand requests to the pool, gather answers, commit the contiguous prefix of what is finished.
 //!
 //! The work itself happens outside any commit. Answers may come in any order; positions move only over requests that
-//! have been answered or are not this worker's, so a crash repeats work and loses none. A request that cannot be read yet makes its partition
-//! pause (`held.rs`).
+//! have been answered or are not this worker's, so a crash repeats work and loses none. A request that cannot be read
+//! yet makes its partition pause (`held.rs`).
 
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
