@@ -31,7 +31,8 @@ fn header(record: &Record, name: &str) -> Option<String> {
     Some(String::from_utf8(value.clone()).unwrap())
 }
 
-/// The bench with its spans, after these commands.
+/// The bench with its spans, after these commands: one processor's after another's, since what one has committed
+/// another may handle before the first one's spans have ended.
 fn traced(commands: Vec<NewRecord>) -> (Bench, Vec<Span>) {
     let kept = Arc::<Kept>::default();
     let bench = Bench { spans: Some(kept.clone()), ..Bench::new() };
@@ -39,7 +40,8 @@ fn traced(commands: Vec<NewRecord>) -> (Bench, Vec<Span>) {
     let running = bench.start(Options::default());
     quiet(&running);
     running.stop().unwrap();
-    let spans = kept.0.lock().unwrap().clone();
+    let mut spans = kept.0.lock().unwrap().clone();
+    spans.sort_by_key(|span| span.processor);
     (bench, spans)
 }
 
