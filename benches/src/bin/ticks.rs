@@ -45,7 +45,7 @@ fn in_memory(codec: &Codec) {
         let mut source = gauntlet_feed::open(&path, &options()).expect("the file opens");
         while let Some(Block::Ticks(block)) = source.next_block().expect("the file reads") {
             ticks += block.len() as u64;
-            frames.push(codec.encode(&Event::TickBlock(block)).expect("a block encodes"));
+            frames.push(codec.encode(&block.into()).expect("a block encodes"));
         }
     }
     let mut best = None;
@@ -96,7 +96,7 @@ fn over_the_log(codec: &Codec) {
         let (mut waiting, mut rows) = (Vec::new(), 0);
         while let Some(Block::Ticks(block)) = source.next_block().expect("the file reads") {
             rows += block.len() as u64;
-            waiting.push(Event::TickBlock(block));
+            waiting.push(block.into());
             if waiting.len() == 16 {
                 append(std::mem::take(&mut waiting));
             }

@@ -284,7 +284,7 @@ impl Default for LakeConfig {
 impl Default for RuntimeConfig {
     fn default() -> Self {
         RuntimeConfig {
-            batch_records: 32_768,
+            batch_records: 131_072,
             poll_timeout_ms: 100,
             snapshot_every_records: 20_000,
             worker_queue: 1024,

@@ -9,13 +9,20 @@ use crate::market::*;
 use crate::time::Timestamp;
 use crate::trace::TraceContext;
 
-/// Declares [`Event`] and [`RecordKind`] together, so that a record cannot be in one and not in the other.
+/// A body, or where it lies.
+macro_rules! body {
+    ($name:ident) => { $name };
+    ($name:ident boxed) => { Box<$name> };
+}
+
+/// Declares [`Event`] and [`RecordKind`] together, so that a record cannot be in one and not in the other. Large bodies
+/// lie apart: an event is moved a few times on its way, a million ticks a second are.
 macro_rules! events {
-    ($($name:ident),+ $(,)?) => {
+    ($($name:ident $($place:ident)?),+ $(,)?) => {
         /// Any event; the names are those of the Avro records.
         #[derive(Debug, Clone, PartialEq)]
         #[allow(missing_docs)]
-        pub enum Event { $($name($name)),+ }
+        pub enum Event { $($name(body!($name $($place)?))),+ }
 
         /// The name of a record without its body.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,20 +52,20 @@ macro_rules! events {
         }
 
         $(impl From<$name> for Event {
-            fn from(body: $name) -> Event { Event::$name(body) }
+            fn from(body: $name) -> Event { Event::$name(body.into()) }
         })+
     };
 }
 
 events! {
-    InstrumentDefined, TickBlock, BarBlock, Quote, Trade, FeedCompleted,
+    InstrumentDefined, TickBlock boxed, BarBlock boxed, Quote, Trade, FeedCompleted,
     Bar, TickRejected, TickCorrected, GapDetected, SourceCleaned,
     CreateSnapshot, SnapshotDue, SnapshotSealed,
     ConfigRegistered, SubmitExperiment, CancelExperiment,
-    ExperimentSubmitted, ExperimentStarted, ExperimentCompleted, ExperimentCancelled, ExperimentFailed,
-    TrainingRequested, TrialCompleted, TrialPruned, TrialFailed,
-    EvaluationRequested, EvaluationCompleted, EvaluationFailed,
-    TradeLogChunk, EquityCurveChunk, LedgerEntered,
+    ExperimentSubmitted boxed, ExperimentStarted boxed, ExperimentCompleted, ExperimentCancelled, ExperimentFailed,
+    TrainingRequested boxed, TrialCompleted, TrialPruned, TrialFailed,
+    EvaluationRequested boxed, EvaluationCompleted boxed, EvaluationFailed,
+    TradeLogChunk boxed, EquityCurveChunk, LedgerEntered boxed,
 }
 
 /// Constant key of topics whose whole point is one order.

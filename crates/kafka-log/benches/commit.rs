@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use gauntlet_kafka_log::{KafkaLog, KafkaSettings};
 use gauntlet_log::{
     Assignment, Cleanup, Commit, CommitOutcome, EventLog, Member, NewRecord, Polled, TopicConfig,
+    TopicPartition,
 };
 use gauntlet_servers::Kafka;
 
@@ -42,7 +43,7 @@ fn main() {
         let Polled::Records(records) = slot.poll(RESULTS, Duration::from_millis(500)).unwrap() else {
             continue;
         };
-        let positions = records.iter().map(|r| (r.partition.clone(), r.offset + 1)).collect();
+        let positions = records.iter().map(|r| (TopicPartition::clone(&r.partition), r.offset + 1)).collect();
         let outputs = (0..RESULTS).map(|i| record("out", i)).collect();
         let began = Instant::now();
         let outcome = slot.commit(Commit { outputs, positions, snapshots: Vec::new() }).unwrap();

@@ -64,13 +64,14 @@ pub(crate) fn read_batch(
     timeout: Duration,
 ) -> (Vec<Record>, Option<KafkaError>) {
     let (mut records, mut bytes, mut wait) = (Vec::with_capacity(max_records.min(1024)), 0, timeout);
+    let mut places = Places { settings, latest: None };
     loop {
         match consumer.poll(wait) {
             None => return (records, None),
             Some(Err(error)) => return (records, Some(error)),
             Some(Ok(message)) => {
                 bytes += message.payload_len();
-                records.push(record_of(settings, &message));
+                records.push(record_of(&message, places.of(&message)));
             }
         }
         if records.len() >= max_records || bytes >= POLL_BYTES {
@@ -84,14 +85,31 @@ pub(crate) fn read_batch(
 pub(crate) fn advance(next: &mut Positions, records: &[Record]) {
     for run in records.chunk_by(|a, b| a.partition == b.partition) {
         if let Some(last) = run.last() {
-            next.insert(last.partition.clone(), last.offset + 1);
+            next.insert(TopicPartition::clone(&last.partition), last.offset + 1);
+        }
+    }
+}
+
+/// Where messages lie. They come in runs of one partition, which share its name.
+struct Places<'a> {
+    settings: &'a KafkaSettings,
+    latest: Option<Arc<TopicPartition>>,
+}
+
+impl Places<'_> {
+    fn of(&mut self, message: &BorrowedMessage<'_>) -> Arc<TopicPartition> {
+        let topic = message.topic();
+        let topic = topic.strip_prefix(&self.settings.prefix).unwrap_or(topic);
+        let partition = u32::try_from(message.partition()).unwrap_or(0);
+        match &self.latest {
+            Some(latest) if latest.partition == partition && latest.topic == topic => latest.clone(),
+            _ => self.latest.insert(Arc::new(TopicPartition::new(topic, partition))).clone(),
         }
     }
 }
 
 /// A record as the port has it.
-pub(crate) fn record_of(settings: &KafkaSettings, message: &BorrowedMessage<'_>) -> Record {
-    let topic = message.topic();
+fn record_of(message: &BorrowedMessage<'_>, partition: Arc<TopicPartition>) -> Record {
     let headers = message.headers().map_or_else(Vec::new, |headers| {
         let owned = |header: rdkafka::message::Header<'_, &[u8]>| {
             (Cow::Owned(header.key.to_owned()), header.value.unwrap_or_default().to_vec())
@@ -99,10 +117,7 @@ pub(crate) fn record_of(settings: &KafkaSettings, message: &BorrowedMessage<'_>)
         headers.iter().map(owned).collect()
     });
     Record {
-        partition: TopicPartition::new(
-            topic.strip_prefix(&settings.prefix).unwrap_or(topic),
-            u32::try_from(message.partition()).unwrap_or(0),
-        ),
+        partition,
         offset: u64::try_from(message.offset()).unwrap_or(0),
         key: message.key().unwrap_or_default().to_vec(),
         headers,

@@ -98,7 +98,7 @@ fn copy_until(log: &dyn EventLog, count: usize) -> usize {
 }
 
 fn next(records: &[Record]) -> Positions {
-    records.iter().map(|r| (r.partition.clone(), r.offset + 1)).collect()
+    records.iter().map(|r| (TopicPartition::clone(&r.partition), r.offset + 1)).collect()
 }
 
 #[test]

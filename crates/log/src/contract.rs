@@ -88,7 +88,7 @@ fn read_all(log: &dyn EventLog, topic: &str) -> Vec<Record> {
 }
 
 fn next(records: &[Record]) -> Positions {
-    records.iter().map(|r| (r.partition.clone(), r.offset + 1)).collect()
+    records.iter().map(|r| (TopicPartition::clone(&r.partition), r.offset + 1)).collect()
 }
 
 pub fn records_of_a_key_keep_their_order(log: &dyn EventLog) {

@@ -1,6 +1,7 @@
 //! A stored record as bytes: a checksum over everything behind it, then timestamp, key, headers, value.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::port::{Header, NewRecord, Record, TopicPartition};
 
@@ -29,7 +30,11 @@ pub(crate) fn encode(record: &NewRecord) -> Vec<u8> {
 }
 
 /// Reads a record; the error says what is wrong with the bytes.
-pub(crate) fn decode(partition: &TopicPartition, offset: u64, bytes: &[u8]) -> Result<Record, &'static str> {
+pub(crate) fn decode(
+    partition: &Arc<TopicPartition>,
+    offset: u64,
+    bytes: &[u8],
+) -> Result<Record, &'static str> {
     let (checksum, body) = bytes.split_first_chunk::<4>().ok_or("it is shorter than its checksum")?;
     if crc32fast::hash(body) != u32::from_le_bytes(*checksum) {
         return Err("its checksum does not match");
@@ -85,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_record_reads_back_and_any_flipped_bit_is_found() {
-        let partition = TopicPartition::new("t", 0);
+        let partition = Arc::new(TopicPartition::new("t", 0));
         let bytes = encode(&record());
         let read = decode(&partition, 3, &bytes).unwrap();
         assert_eq!((read.key, read.headers, read.value), (record().key, record().headers, record().value));
@@ -99,6 +104,6 @@ mod tests {
     #[test]
     fn a_tombstone_stays_one() {
         let tombstone = NewRecord { value: None, ..record() };
-        assert_eq!(decode(&TopicPartition::new("t", 0), 0, &encode(&tombstone)).unwrap().value, None);
+        assert_eq!(decode(&TopicPartition::new("t", 0).into(), 0, &encode(&tombstone)).unwrap().value, None);
     }
 }

@@ -13,6 +13,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A header's name and bytes.
@@ -100,8 +101,8 @@ pub struct NewRecord {
 /// A record as it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Where it lies.
-    pub partition: TopicPartition,
+    /// Where it lies; records that are read together share it.
+    pub partition: Arc<TopicPartition>,
     /// Its place there.
     pub offset: u64,
     /// The key.

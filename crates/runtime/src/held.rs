@@ -6,6 +6,7 @@
 //! keeps its membership and its ear for reassignments.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gauntlet_domain::Event;
@@ -40,7 +41,7 @@ pub(crate) struct Held {
     processor: &'static str,
     /// In the order in which they were read.
     records: Vec<Record>,
-    partitions: BTreeSet<TopicPartition>,
+    partitions: BTreeSet<Arc<TopicPartition>>,
     pauses: Pauses,
     /// When they are tried again; `None` while they are, and when there are none.
     retry_at: Option<Instant>,

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use gauntlet_domain::{Input, Recorded};
+use gauntlet_domain::{Event, Input, Recorded, Timestamp};
 use gauntlet_log::{
     Assignment, Commit, CommitOutcome, EventLog, LogError, Member, NewRecord, Polled, Positions, Record,
     StateSnapshot, Task, TopicPartition,
@@ -38,6 +38,8 @@ struct Live {
 struct Pending {
     commit: Commit,
     seen: Seen,
+    /// When the first step was taken.
+    began: Option<Instant>,
     /// Records stepped through.
     records: usize,
     /// Bytes of outputs.
@@ -46,7 +48,9 @@ struct Pending {
 
 impl Pending {
     fn has_room(&self, options: &Options) -> bool {
-        self.records < options.batch_records && self.bytes < PENDING_BYTES
+        self.records < options.batch_records
+            && self.bytes < PENDING_BYTES
+            && self.began.is_none_or(|began| began.elapsed() < COMMIT_INTERVAL)
     }
 
     /// Steps through records.
@@ -60,59 +64,78 @@ impl Pending {
         records: &[Record],
     ) -> Result<(), SlotError> {
         let recorded_at = clock::now();
-        for record in records {
-            let Some(live) = owner(definition, tasks, &record.partition) else { continue };
-            let Some(read) = held.read(codec, record) else { continue };
-            match read {
-                Err(error) => {
-                    self.seen.letter(error.name());
-                    self.push(dead_letter(record, definition.name, &error));
-                }
-                Ok(event) => {
-                    let began = observer.began();
-                    let input = Input { event: &event, writer: events::writer(record) };
-                    if let Some(why) = live.machine.refuses(input) {
-                        let (partition, offset) = (&record.partition, record.offset);
-                        tracing::warn!(processor = definition.name, %partition, offset, %why, "event refused");
-                        self.seen.letter("Refused");
-                        self.push(refused(record, definition.name, &why));
+        self.began.get_or_insert_with(Instant::now);
+        for run in records.chunk_by(|a, b| a.partition == b.partition) {
+            let partition = &run[0].partition;
+            let Some(live) = owner(definition, tasks, partition) else { continue };
+            let (mut taken, mut next) = (0, None);
+            for record in run {
+                let Some(read) = held.read(codec, record) else { continue };
+                match read {
+                    Err(error) => {
+                        self.seen.letter(error.name());
+                        self.push(dead_letter(record, definition.name, &error));
                     }
-                    let outputs = live.machine.step(input);
-                    // Most ticks put nothing out and are in no trace: their envelope is not made.
-                    let is_followed = began.is_some() && event.subject().is_some();
-                    if is_followed || !outputs.is_empty() {
-                        let input = Recorded { envelope: events::envelope(record, &event), event };
-                        for output in &outputs {
-                            let race = || {
-                                let mut positions = live.positions.clone();
-                                positions.insert(record.partition.clone(), record.offset);
-                                Race { input: record.partition.clone(), positions }
-                            };
-                            let cause = Cause {
-                                input: Some(&input),
-                                source: definition.name,
-                                recorded_at,
-                                took_micros: None,
-                                decided_at: output.raced.then(|| race().to_text()),
-                            };
-                            self.push(events::record(codec, &output.event, cause)?);
-                        }
-                        let outputs = outputs.iter().map(|output| &output.event);
-                        let place = (&record.partition, record.offset);
-                        observer.handled(&mut self.seen, &input, place, outputs, began);
-                    }
+                    Ok(event) => self.one(codec, definition, observer, live, (record, event, recorded_at))?,
                 }
+                taken += 1;
+                next = Some(record.offset + 1);
             }
-            live.since_snapshot += 1;
-            self.records += 1;
+            let Some(next) = next else { continue };
+            live.since_snapshot += taken;
+            self.records += taken;
             for positions in [&mut live.positions, &mut self.commit.positions] {
-                match positions.get_mut(&record.partition) {
-                    Some(next) => *next = record.offset + 1,
-                    None => drop(positions.insert(record.partition.clone(), record.offset + 1)),
+                match positions.get_mut(&**partition) {
+                    Some(position) => *position = next,
+                    None => drop(positions.insert(TopicPartition::clone(partition), next)),
                 }
             }
-            self.seen.record(&record.partition);
+            self.seen.records(partition, taken as u64);
         }
+        Ok(())
+    }
+
+    /// Steps through one event.
+    fn one(
+        &mut self,
+        codec: &Codec,
+        definition: &Definition,
+        observer: &Observer,
+        live: &mut Live,
+        (record, event, recorded_at): (&Record, Event, Timestamp),
+    ) -> Result<(), SlotError> {
+        let (partition, offset) = (&record.partition, record.offset);
+        let began = observer.began();
+        let input = Input { event: &event, writer: events::writer(record) };
+        if let Some(why) = live.machine.refuses(input) {
+            tracing::warn!(processor = definition.name, %partition, offset, %why, "event refused");
+            self.seen.letter("Refused");
+            self.push(refused(record, definition.name, &why));
+        }
+        let outputs = live.machine.step(input);
+        // Most ticks put nothing out and are in no trace: their envelope is not made.
+        let is_followed = began.is_some() && event.subject().is_some();
+        if outputs.is_empty() && !is_followed {
+            return Ok(());
+        }
+        let input = Recorded { envelope: events::envelope(record, &event), event };
+        for output in &outputs {
+            let race = || {
+                let mut positions = live.positions.clone();
+                positions.insert(TopicPartition::clone(partition), offset);
+                Race { input: TopicPartition::clone(partition), positions }
+            };
+            let cause = Cause {
+                input: Some(&input),
+                source: definition.name,
+                recorded_at,
+                took_micros: None,
+                decided_at: output.raced.then(|| race().to_text()),
+            };
+            self.push(events::record(codec, &output.event, cause)?);
+        }
+        let outputs = outputs.iter().map(|output| &output.event);
+        observer.handled(&mut self.seen, &input, (partition, offset), outputs, began);
         Ok(())
     }
 
@@ -124,6 +147,8 @@ impl Pending {
 
 /// Records that are read and stepped through at a time: few enough to stay in the processor's cache.
 const CHUNK: usize = 1024;
+/// For how long steps are gathered at most: what they put out is seen no later.
+const COMMIT_INTERVAL: Duration = Duration::from_millis(100);
 /// Bytes of outputs that are gathered at most, give or take a chunk.
 const PENDING_BYTES: usize = 8 << 20;
 

@@ -41,8 +41,8 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    pub(crate) fn record(&mut self, partition: &TopicPartition) {
-        self.add(&partition.topic, 1);
+    pub(crate) fn records(&mut self, of: &TopicPartition, count: u64) {
+        self.add(&of.topic, count);
     }
 
     /// Everything of another, behind what is here.

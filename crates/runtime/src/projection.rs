@@ -69,12 +69,12 @@ pub(crate) fn run(
         let mut seen = Seen::default();
         for record in &records {
             let Some(read) = held.read(codec, record) else { continue };
-            seen.record(&record.partition);
+            seen.records(&record.partition, 1);
             if let Ok(event) = read {
                 places.push((observer.began(), &record.partition, record.offset));
                 readable.push(Recorded { envelope: events::envelope(record, &event), event });
             }
-            progress.insert(record.partition.clone(), record.offset + 1);
+            progress.insert(TopicPartition::clone(&record.partition), record.offset + 1);
         }
         if !progress.is_empty() {
             let began = Instant::now();

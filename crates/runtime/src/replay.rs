@@ -3,8 +3,8 @@
 //! that are not a worker's own.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use gauntlet_domain::{ContentHash, Event, EventId, Recorded};
 use gauntlet_log::{EventLog, LogError, Positions, Record, Task, TopicPartition};
@@ -52,7 +52,7 @@ pub struct Replay<'a> {
     /// Machines, in pipeline order.
     pub definitions: &'a [Definition],
     /// Workers.
-    pub workers: &'a [std::sync::Arc<dyn Worker>],
+    pub workers: &'a [Arc<dyn Worker>],
     /// What workers read.
     pub data: &'a dyn Data,
     /// Threads for the workers.
@@ -278,7 +278,7 @@ impl Replay<'_> {
         let value = self.codec.encode(event).map_err(|error| LogError::Store(error.to_string()))?;
         let place = TopicPartition::new(topic_of(event.kind()).name, 0);
         let record = Record {
-            partition: place,
+            partition: Arc::new(place),
             offset: 0,
             key: vec![],
             headers: vec![],

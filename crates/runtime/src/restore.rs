@@ -6,6 +6,7 @@
 //! same rule.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use gauntlet_domain::Recorded;
@@ -175,6 +176,7 @@ impl Feeder<'_> {
                     }
                     Err(error) if error.is_transient() => {
                         let Record { partition, offset, .. } = record;
+                        let partition = Arc::unwrap_or_clone(partition);
                         return Err(FeedError::Undecided { partition, offset, error });
                     }
                     Err(_) => {}

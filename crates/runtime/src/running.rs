@@ -26,7 +26,7 @@ use crate::worker_slot::{Pool, WorkerSlot, panic_message};
 pub struct Options {
     /// Threads that do the work of workers.
     pub workers: usize,
-    /// Records that a slot takes in at once.
+    /// Records between two commits, at most.
     pub batch_records: usize,
     /// How long a slot waits for records.
     pub poll_timeout: Duration,
@@ -46,7 +46,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             workers: 2,
-            batch_records: 32_768,
+            batch_records: 131_072,
             poll_timeout: machine_slot::POLL_TIMEOUT,
             snapshot_every_records: 20_000,
             worker_queue: 1024,

@@ -126,7 +126,7 @@ pub(crate) struct WorkerSlot<'a> {
 }
 
 /// An answer on its way back: partition, offset, request, answer.
-type Returned = (TopicPartition, u64, Arc<Recorded>, Answered);
+type Returned = (Arc<TopicPartition>, u64, Arc<Recorded>, Answered);
 
 impl WorkerSlot<'_> {
     /// Runs one slot until it is stopped.
@@ -139,8 +139,8 @@ impl WorkerSlot<'_> {
         'joined: loop {
             let mut port = self.log.join(member.clone())?;
             let (returns, returned) = unbounded::<Returned>();
-            let mut in_flight: BTreeMap<TopicPartition, VecDeque<InFlight>> = BTreeMap::new();
-            let mut resting: Vec<(Instant, TopicPartition, u64, Arc<Recorded>)> = Vec::new();
+            let mut in_flight: BTreeMap<Arc<TopicPartition>, VecDeque<InFlight>> = BTreeMap::new();
+            let mut resting: Vec<(Instant, Arc<TopicPartition>, u64, Arc<Recorded>)> = Vec::new();
             let mut held = Held::new(name);
             let mut assigned: Vec<u32> = Vec::new();
             while !self.stop.is_raised() {
@@ -190,7 +190,7 @@ impl WorkerSlot<'_> {
                         for partition in tasks.iter().flat_map(|task| &task.partitions) {
                             in_flight.remove(partition);
                             held.forget(std::slice::from_ref(partition));
-                            resting.retain(|(_, of, ..)| of != partition);
+                            resting.retain(|(_, of, ..)| **of != *partition);
                         }
                     }
                     Polled::Records(records) => {
@@ -209,14 +209,14 @@ impl WorkerSlot<'_> {
         &self,
         jobs: &Sender<Job>,
         returns: &Sender<Returned>,
-        in_flight: &mut BTreeMap<TopicPartition, VecDeque<InFlight>>,
+        in_flight: &mut BTreeMap<Arc<TopicPartition>, VecDeque<InFlight>>,
         held: &mut Held,
         record: &Record,
     ) {
         let Some(read) = held.read(self.codec, record) else { return };
         let queue = in_flight.entry(record.partition.clone()).or_default();
         let mut seen = Seen::default();
-        seen.record(&record.partition);
+        seen.records(&record.partition, 1);
         match read {
             Err(error) => {
                 let outputs = Some(vec![dead_letter(record, self.worker.name(), &error)]);
@@ -238,7 +238,7 @@ impl WorkerSlot<'_> {
         &self,
         jobs: &Sender<Job>,
         returns: &Sender<Returned>,
-        partition: TopicPartition,
+        partition: Arc<TopicPartition>,
         offset: u64,
         request: Arc<Recorded>,
     ) {
@@ -265,8 +265,8 @@ impl WorkerSlot<'_> {
         &self,
         observer: &Observer,
         returned: &Receiver<Returned>,
-        in_flight: &mut BTreeMap<TopicPartition, VecDeque<InFlight>>,
-        resting: &mut Vec<(Instant, TopicPartition, u64, Arc<Recorded>)>,
+        in_flight: &mut BTreeMap<Arc<TopicPartition>, VecDeque<InFlight>>,
+        resting: &mut Vec<(Instant, Arc<TopicPartition>, u64, Arc<Recorded>)>,
     ) -> Result<(), SlotError> {
         while let Ok(answer) = returned.try_recv() {
             self.place(observer, answer, in_flight, resting)?;
@@ -279,8 +279,8 @@ impl WorkerSlot<'_> {
         &self,
         observer: &Observer,
         returned: &Receiver<Returned>,
-        in_flight: &mut BTreeMap<TopicPartition, VecDeque<InFlight>>,
-        resting: &mut Vec<(Instant, TopicPartition, u64, Arc<Recorded>)>,
+        in_flight: &mut BTreeMap<Arc<TopicPartition>, VecDeque<InFlight>>,
+        resting: &mut Vec<(Instant, Arc<TopicPartition>, u64, Arc<Recorded>)>,
     ) -> Result<(), SlotError> {
         if let Ok(answer) = returned.recv_timeout(Duration::from_millis(5)) {
             self.place(observer, answer, in_flight, resting)?;
@@ -292,8 +292,8 @@ impl WorkerSlot<'_> {
         &self,
         observer: &Observer,
         (partition, offset, request, answered): Returned,
-        in_flight: &mut BTreeMap<TopicPartition, VecDeque<InFlight>>,
-        resting: &mut Vec<(Instant, TopicPartition, u64, Arc<Recorded>)>,
+        in_flight: &mut BTreeMap<Arc<TopicPartition>, VecDeque<InFlight>>,
+        resting: &mut Vec<(Instant, Arc<TopicPartition>, u64, Arc<Recorded>)>,
     ) -> Result<(), SlotError> {
         let entry =
             in_flight.get_mut(&partition).and_then(|queue| queue.iter_mut().find(|job| job.offset == offset));
@@ -326,8 +326,8 @@ impl WorkerSlot<'_> {
 }
 
 fn take_rested(
-    resting: &mut Vec<(Instant, TopicPartition, u64, Arc<Recorded>)>,
-) -> Vec<(Instant, TopicPartition, u64, Arc<Recorded>)> {
+    resting: &mut Vec<(Instant, Arc<TopicPartition>, u64, Arc<Recorded>)>,
+) -> Vec<(Instant, Arc<TopicPartition>, u64, Arc<Recorded>)> {
     if resting.is_empty() {
         return Vec::new();
     }
@@ -336,14 +336,16 @@ fn take_rested(
 }
 
 /// The answers at the front of each partition, in order, as one commit; `None` when no front is finished.
-fn finished_prefix(in_flight: &mut BTreeMap<TopicPartition, VecDeque<InFlight>>) -> Option<(Commit, Seen)> {
+fn finished_prefix(
+    in_flight: &mut BTreeMap<Arc<TopicPartition>, VecDeque<InFlight>>,
+) -> Option<(Commit, Seen)> {
     let (mut commit, mut all) = (Commit::default(), Seen::default());
     for (partition, queue) in in_flight {
         while queue.front().is_some_and(|front| front.outputs.is_some()) {
             if let Some(InFlight { offset, outputs: Some(outputs), seen }) = queue.pop_front() {
                 all.merge(seen);
                 commit.outputs.extend(outputs);
-                commit.positions.insert(partition.clone(), offset + 1);
+                commit.positions.insert(TopicPartition::clone(partition), offset + 1);
             }
         }
     }

@@ -285,7 +285,7 @@ fn only_the_partition_of_the_record_pauses_and_what_came_before_it_is_committed(
     let running = bench.start(Options { batch_records: 7, ..Options::default() });
     let expected: Positions = (0..PARTITIONS)
         .map(|p| (TopicPartition::new(DATA_COMMANDS.name, p), ends[p as usize]))
-        .chain([(place.clone(), offset)])
+        .chain([(TopicPartition::clone(&place), offset)])
         .collect();
     within("all but the rest of one partition", || {
         (bench.log.committed("market-data").unwrap() == expected).then_some(())

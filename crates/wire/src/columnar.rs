@@ -301,9 +301,9 @@ impl Row<'_> {
 fn event_from_batch(kind: RecordKind, batch: &RecordBatch) -> Result<Event, WireError> {
     let row = Row(batch);
     let event = match kind {
-        RecordKind::TickBlock => read_tick_block(&row).map(Event::TickBlock),
-        RecordKind::BarBlock => read_bar_block(&row).map(Event::BarBlock),
-        _ => read_bar(&row).map(Event::Bar),
+        RecordKind::TickBlock => read_tick_block(&row).map(Event::from),
+        RecordKind::BarBlock => read_bar_block(&row).map(Event::from),
+        _ => read_bar(&row).map(Event::from),
     };
     event.map_err(|detail| malformed(kind, detail))
 }

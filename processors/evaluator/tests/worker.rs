@@ -97,9 +97,9 @@ fn answer(request: &EvaluationRequested, lake: &Lake) -> Answer {
     for event in Evaluator.run(&request.clone().into(), lake).unwrap() {
         assert!(completed.is_none(), "the outcome comes last");
         match event {
-            Event::TradeLogChunk(chunk) => trades.push(chunk),
+            Event::TradeLogChunk(chunk) => trades.push(*chunk),
             Event::EquityCurveChunk(chunk) => equity.push(chunk),
-            Event::EvaluationCompleted(outcome) => completed = Some(outcome),
+            Event::EvaluationCompleted(outcome) => completed = Some(*outcome),
             other => panic!("{other:?}"),
         }
     }

@@ -85,20 +85,17 @@ impl Decider for Experiments {
             Event::SubmitExperiment(command) => submit(state, command),
             Event::CancelExperiment(command) => cancel(state, command),
             Event::SnapshotSealed(sealed) => data_arrived(state, sealed),
-            Event::LedgerEntered(e) => result_arrived(state, e.experiment_id, input),
-            Event::EvaluationCompleted(e) => result_arrived(state, e.experiment_id, input),
-            Event::EvaluationFailed(e) => result_arrived(state, e.experiment_id, input),
-            _ => Vec::new(),
+            event => result_of(event).map_or_else(Vec::new, |id| result_arrived(state, id, input)),
         }
     }
 
     fn refuses(state: &State, input: Input<'_>) -> Option<String> {
-        let (Event::EvaluationCompleted(EvaluationCompleted { experiment_id: id, .. })
-        | Event::EvaluationFailed(EvaluationFailed { experiment_id: id, .. })) = &input.event
-        else {
-            return None;
+        let id = match input.event {
+            Event::EvaluationCompleted(e) => e.experiment_id,
+            Event::EvaluationFailed(e) => e.experiment_id,
+            _ => return None,
         };
-        let experiment = state.experiments.get(id)?;
+        let experiment = state.experiments.get(&id)?;
         let is_known = matches!(experiment.stage, Stage::Submitted | Stage::Running);
         let (source, writer) = (input.writer, experiment.evaluator());
         (is_known && *source != writer)
@@ -112,12 +109,11 @@ impl Decider for Experiments {
                 Event::SnapshotSealed(sealed) => {
                     state.snapshots.entry(sealed.snapshot_id).or_insert_with(|| sealed.clone());
                 }
-                Event::LedgerEntered(LedgerEntered { experiment_id, .. })
-                | Event::EvaluationCompleted(EvaluationCompleted { experiment_id, .. })
-                | Event::EvaluationFailed(EvaluationFailed { experiment_id, .. }) => {
-                    experiments.entry(*experiment_id).or_default().learn(input);
+                event => {
+                    if let Some(id) = result_of(event) {
+                        experiments.entry(id).or_default().learn(input);
+                    }
                 }
-                _ => {}
             },
             Fact::Emitted(Event::ExperimentSubmitted(submitted)) => {
                 if let Ok(spec) = serde_json::from_str(&submitted.document) {
@@ -214,6 +210,16 @@ fn data_arrived(state: &State, sealed: &SnapshotSealed) -> Vec<Output> {
 }
 
 /// The end of an experiment whose last missing result this is.
+/// The experiment that a result is about; `None` for what is no result.
+fn result_of(event: &Event) -> Option<ExperimentId> {
+    match event {
+        Event::LedgerEntered(e) => Some(e.experiment_id),
+        Event::EvaluationCompleted(e) => Some(e.experiment_id),
+        Event::EvaluationFailed(e) => Some(e.experiment_id),
+        _ => None,
+    }
+}
+
 fn result_arrived(state: &State, id: ExperimentId, result: Input<'_>) -> Vec<Output> {
     let Some(experiment) = state.experiments.get(&id).filter(|experiment| experiment.stage == Stage::Running)
     else {
@@ -248,10 +254,10 @@ impl Experiment {
         let (model, evaluation) = match result.event {
             Event::LedgerEntered(ledger) => {
                 let new = self.ledger.is_none();
-                self.ledger.get_or_insert_with(|| ledger.clone());
+                self.ledger.get_or_insert_with(|| (**ledger).clone());
                 return new;
             }
-            Event::EvaluationCompleted(e) => (e.model_id, Evaluation::Completed(e.clone())),
+            Event::EvaluationCompleted(e) => (e.model_id, Evaluation::Completed((**e).clone())),
             Event::EvaluationFailed(e) => (e.model_id, Evaluation::Failed(e.clone())),
             _ => return false,
         };

@@ -236,6 +236,9 @@ impl Instrument {
 
     /// Snapshots whose end event time has passed: their bars are final.
     fn due(&mut self) -> Vec<Event> {
+        if self.snapshots.is_empty() {
+            return Vec::new();
+        }
         let ready: Vec<SnapshotId> = self
             .snapshots
             .values()

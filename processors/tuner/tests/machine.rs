@@ -43,7 +43,7 @@ fn ledger(played: &Played) -> &LedgerEntered {
 
 fn evaluations(played: &Played) -> Vec<&EvaluationRequested> {
     let evaluations = played.rest.iter().filter_map(|output| match &output.event {
-        Event::EvaluationRequested(e) => Some(e),
+        Event::EvaluationRequested(e) => Some(&**e),
         _ => None,
     });
     evaluations.collect()
@@ -73,7 +73,7 @@ fn completed(request: &TrainingRequested, value: Option<f64>) -> Event {
 fn first_requests(spec: &ExperimentSpec) -> Vec<TrainingRequested> {
     let requests =
         run::<Tuner>(&[submitted(spec), started(spec).into()]).into_iter().map(|event| match event {
-            Event::TrainingRequested(request) => request,
+            Event::TrainingRequested(request) => *request,
             other => panic!("{other:?}"),
         });
     requests.collect()
@@ -420,7 +420,7 @@ fn begun(spec: &ExperimentSpec) -> (Tuner, Vec<TrainingRequested>) {
 
 fn asked(output: &Output) -> TrainingRequested {
     match &output.event {
-        Event::TrainingRequested(request) => request.clone(),
+        Event::TrainingRequested(request) => *request.clone(),
         other => panic!("{other:?}"),
     }
 }

@@ -275,7 +275,7 @@ fn publish(
                     present = Some(define(node, request, source.format(), &ticks)?);
                 }
                 let (count, time) = (block.len() as i64, block.times.first().copied());
-                (Event::TickBlock(block), count, time)
+                (Event::from(block), count, time)
             }
             Block::Bars(block) => {
                 if present.is_none() {
@@ -283,7 +283,7 @@ fn publish(
                     present = Some(define(node, request, source.format(), &bars)?);
                 }
                 let (count, time) = (block.open_times.len() as i64, block.open_times.first().copied());
-                (Event::BarBlock(block), count, time)
+                (Event::from(block), count, time)
             }
         };
         if let (Some(factor), Some(time)) = (request.speed, time) {

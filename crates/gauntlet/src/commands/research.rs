@@ -119,7 +119,7 @@ fn read_ticks(args: &BarsArgs, spec: BarSpec) -> Result<Read, Refusal> {
         match block {
             Block::Ticks(block) => {
                 rows += block.len() as i64;
-                step(Event::TickBlock(block));
+                step(block.into());
             }
             Block::Bars(_) => {
                 let path = args.path.display();
@@ -296,8 +296,8 @@ fn bars_of(spec: &ExperimentSpec, file: &Path) -> Result<Vec<Bar>, Refusal> {
             machine.step(Input { event: &definition.into(), writer: "local" });
         }
         let event = match block {
-            Block::Ticks(block) => Event::TickBlock(block),
-            Block::Bars(block) => Event::BarBlock(block),
+            Block::Ticks(block) => Event::from(block),
+            Block::Bars(block) => Event::from(block),
         };
         for output in machine.step(Input { event: &event, writer: "local" }) {
             if let Event::Bar(bar) = output.event {

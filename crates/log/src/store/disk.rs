@@ -3,6 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
 
@@ -189,8 +190,8 @@ impl Store for DiskStore {
             let table = database.begin_read()?.open_table(RECORDS)?;
             let range =
                 table.range((topic, partition.partition, from)..=(topic, partition.partition, u64::MAX))?;
-            let mut records = Vec::new();
-            let mut bytes = 0;
+            let (mut records, mut bytes) = (Vec::new(), 0);
+            let place = Arc::new(partition.clone());
             for (row, expected) in range.zip(from..) {
                 if records.len() >= max_records || bytes >= max_bytes {
                     break;
@@ -202,7 +203,7 @@ impl Store for DiskStore {
                     break;
                 }
                 bytes += value.value().len();
-                match frame::decode(partition, offset, value.value()) {
+                match frame::decode(&place, offset, value.value()) {
                     Ok(record) => records.push(record),
                     Err(detail) => {
                         damage = Some((offset, detail));

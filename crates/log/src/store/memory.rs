@@ -1,7 +1,7 @@
 //! A store in memory, for tests and for what need not last.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::{Batch, StateSnapshotParts, Store, StoredTopic};
 use crate::frame;
@@ -71,14 +71,14 @@ impl Store for MemoryStore {
         let Some((start, records)) = state.partitions.get(&(topic, partition.partition)) else {
             return Ok(Vec::new());
         };
-        let mut read = Vec::new();
-        let mut bytes = 0;
+        let (mut read, mut bytes) = (Vec::new(), 0);
+        let place = Arc::new(partition.clone());
         for (stored, offset) in records.iter().skip((from - start) as usize).zip(from..) {
             if read.len() >= max_records || bytes >= max_bytes {
                 break;
             }
             bytes += stored.len();
-            read.push(frame::decode(partition, offset, stored).map_err(|detail| LogError::Corrupt {
+            read.push(frame::decode(&place, offset, stored).map_err(|detail| LogError::Corrupt {
                 partition: partition.clone(),
                 offset,
                 detail: detail.into(),

@@ -127,8 +127,13 @@ impl Bench {
     }
 
     pub fn start(&self, options: Options) -> Running {
+        self.start_over(self.log.clone(), options)
+    }
+
+    /// Over a log that stands before the bench's own.
+    pub fn start_over(&self, log: Arc<dyn EventLog>, options: Options) -> Running {
         let parts = Parts {
-            log: self.log.clone(),
+            log,
             codec: self.codec.clone(),
             definitions: vec![ECHO],
             workers: vec![self.sealer.clone()],

@@ -103,7 +103,7 @@ pub fn submitted(name: &str, place: i64) -> ExperimentSubmitted {
 pub fn started(name: &str) -> ExperimentStarted {
     let frame = include_bytes!("../../../../schemas/fixtures/019-ExperimentStarted.v1.bin");
     match gauntlet_wire::codec::Codec::default().decode(Some(frame)).unwrap() {
-        Event::ExperimentStarted(event) => ExperimentStarted { experiment_id: experiment(name), ..event },
+        Event::ExperimentStarted(event) => ExperimentStarted { experiment_id: experiment(name), ..*event },
         other => panic!("the fixture holds {other:?}"),
     }
 }

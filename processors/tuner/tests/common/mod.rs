@@ -147,8 +147,8 @@ pub fn play(spec: &ExperimentSpec, mut choose: impl FnMut(usize) -> usize) -> Pl
             match output.event {
                 Event::TrainingRequested(request) => {
                     assert!(!output.raced);
-                    waiting.push(request.clone());
-                    played.requests.push(request);
+                    waiting.push(*request.clone());
+                    played.requests.push(*request);
                 }
                 _ => played.rest.push(output),
             }

@@ -16,6 +16,7 @@ import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
+import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.StreamsConfig;
@@ -26,13 +27,15 @@ import org.apache.kafka.streams.kstream.Produced;
 import org.apache.kafka.streams.kstream.Suppressed;
 import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.state.Stores;
+import org.apache.kafka.streams.state.WindowStore;
 
 /**
  * The peer of the tick benchmark: the same ticks from the same topic to minute bars, as a user of Kafka Streams would
  * write it. A bar is written once, when event time has passed its end.
  *
  * <p>Arguments: bootstrap servers, application id, input topic, output topic, processing guarantee, schema file, state
- * folder, and where windows are kept: disk, which is the default of Kafka Streams, or memory. Runs until it is killed.
+ * folder, and how windows are kept: "default", as the library does unasked (on disk, a file set for each minute); on
+ * "disk" for a day; or in "memory". Runs until it is killed.
  */
 public final class MinuteBars {
   private static final Duration MINUTE = Duration.ofMinutes(1);
@@ -82,6 +85,16 @@ public final class MinuteBars {
     }
   }
 
+  private static Materialized<String, Bar, WindowStore<Bytes, byte[]>> windows(String kept) {
+    return switch (kept) {
+      case "default" -> Materialized.as("bars");
+      case "disk" -> Materialized.as(
+          Stores.persistentTimestampedWindowStore("bars", Duration.ofDays(1), MINUTE, false));
+      case "memory" -> Materialized.as(Stores.inMemoryWindowStore("bars", Duration.ofHours(1), MINUTE, false));
+      default -> throw new IllegalArgumentException("windows are kept by default, on disk or in memory: " + kept);
+    };
+  }
+
   public static void main(String[] args) throws Exception {
     Schema schema = new Schema.Parser().parse(Path.of(args[5]).toFile());
     Quotes forTime = new Quotes(schema);
@@ -101,13 +114,7 @@ public final class MinuteBars {
               GenericRecord quote = forPrice.read(frame);
               return bar.with(((Long) quote.get("bid") + (Long) quote.get("ask")) / 2);
             },
-            Materialized.<String, Bar>as(
-                    args[7].equals("memory")
-                        ? Stores.inMemoryWindowStore("bars", Duration.ofHours(1), MINUTE, false)
-                        // Kept for a day: for a minute, the peer would mostly make and delete files.
-                        : Stores.persistentTimestampedWindowStore("bars", Duration.ofDays(1), MINUTE, false))
-                .withKeySerde(Serdes.String())
-                .withValueSerde(Bar.serde()))
+            windows(args[7]).withKeySerde(Serdes.String()).withValueSerde(Bar.serde()))
         .suppress(Suppressed.untilWindowCloses(Suppressed.BufferConfig.unbounded()))
         .toStream((window, bar) -> window.key() + "@" + window.window().start())
         .to(args[3], Produced.with(Serdes.String(), Bar.serde()));
