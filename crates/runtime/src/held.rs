@@ -2,8 +2,8 @@
 //!
 //! The partition of such a record pauses: it and what follows it wait here, in order, and are tried again after 200 ms,
 //! then after ever longer up to 5 s; positions do not move over them and nothing becomes a dead letter. Other partitions
-//! go on. What waits is bounded by a batch: beyond that the whole slot pauses, and polls with room for no record, which
-//! keeps its membership and its ear for reassignments.
+//! go on. What waits is bounded, in records and in bytes: beyond that the whole slot pauses, and polls with room for no
+//! record, which keeps its membership and its ear for reassignments.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,6 +17,8 @@ use crate::events;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Bytes of values that wait at most, give or take a poll.
+const MOST_BYTES: usize = 64 << 20;
 /// Between two polls with room for no record.
 const HEARING: Duration = Duration::from_secs(1);
 
@@ -41,6 +43,8 @@ pub(crate) struct Held {
     processor: &'static str,
     /// In the order in which they were read.
     records: Vec<Record>,
+    /// Of their values.
+    bytes: usize,
     partitions: BTreeSet<Arc<TopicPartition>>,
     pauses: Pauses,
     /// When they are tried again; `None` while they are, and when there are none.
@@ -52,13 +56,14 @@ pub(crate) struct Held {
 impl Held {
     pub(crate) fn new(processor: &'static str) -> Held {
         let (records, partitions) = (Vec::new(), BTreeSet::new());
-        Held { processor, records, partitions, pauses: Pauses::new(), retry_at: None, heard_at: None }
+        let pauses = Pauses::new();
+        Held { processor, records, bytes: 0, partitions, pauses, retry_at: None, heard_at: None }
     }
 
     /// The event in a record, or why it will never be one; `None` when the record waits here now.
     pub(crate) fn read(&mut self, codec: &Codec, record: &Record) -> Option<Result<Event, WireError>> {
         if self.partitions.contains(&record.partition) {
-            self.records.push(record.clone());
+            self.push(record);
             return None;
         }
         match events::decode(codec, record) {
@@ -80,10 +85,15 @@ impl Held {
         let processor = self.processor;
         tracing::warn!(processor, %partition, offset, %error, "partition pauses, the record will be tried again");
         self.partitions.insert(partition.clone());
-        self.records.push(record.clone());
+        self.push(record);
         if self.retry_at.is_none() {
             self.retry_at = Some(Instant::now() + self.pauses.next());
         }
+    }
+
+    fn push(&mut self, record: &Record) {
+        self.bytes += size(record);
+        self.records.push(record.clone());
     }
 
     /// Everything that waits, when it is time to try it again.
@@ -93,6 +103,7 @@ impl Held {
         }
         self.retry_at = None;
         self.partitions.clear();
+        self.bytes = 0;
         Some(std::mem::take(&mut self.records))
     }
 
@@ -101,9 +112,15 @@ impl Held {
         self.records.len()
     }
 
+    /// Whether more may be read when about so many records may wait.
+    pub(crate) fn has_room(&self, records: usize) -> bool {
+        self.len() < records && self.bytes < MOST_BYTES
+    }
+
     /// Partitions that belong to somebody else now.
     pub(crate) fn forget(&mut self, partitions: &[TopicPartition]) {
         self.records.retain(|record| !partitions.contains(&record.partition));
+        self.bytes = self.records.iter().map(size).sum();
         self.partitions.retain(|partition| !partitions.contains(partition));
     }
 
@@ -131,5 +148,36 @@ impl Held {
         }
         self.heard_at = Some(Instant::now());
         port.poll(0, Duration::ZERO)
+    }
+}
+
+fn size(record: &Record) -> usize {
+    record.value.as_ref().map_or(0, Vec::len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_large_records_leave_no_room_until_they_go() {
+        let place = Arc::new(TopicPartition::new("t", 0));
+        let large = Record {
+            partition: place.clone(),
+            offset: 0,
+            key: vec![],
+            headers: vec![],
+            value: Some(vec![0; 8 << 20]),
+            timestamp_micros: 0,
+        };
+        let mut held = Held::new("p");
+        (0..7).for_each(|_| held.push(&large));
+        assert!(held.has_room(8) && !held.has_room(7));
+        held.push(&large);
+        assert!(!held.has_room(1_000));
+        held.forget(&[TopicPartition::new("t", 1)]);
+        assert!(!held.has_room(1_000), "those of another partition stay");
+        held.forget(&[TopicPartition::clone(&place)]);
+        assert!(held.has_room(1));
     }
 }

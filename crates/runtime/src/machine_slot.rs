@@ -178,7 +178,7 @@ pub(crate) fn run(
             let polled = match held.take_due() {
                 Some(records) => Polled::Records(records),
                 None => {
-                    let room = if held.len() < options.batch_records { chunk } else { 0 };
+                    let room = if held.has_room(options.batch_records) { chunk } else { 0 };
                     let timeout = if pending.records == 0 { options.poll_timeout } else { Duration::ZERO };
                     held.poll(&mut *port, room, timeout)?
                 }

@@ -55,7 +55,7 @@ pub(crate) fn run(
     while !stop.is_raised() {
         let records = match held.take_due() {
             Some(records) => records,
-            None if held.len() < options.projector_batch => {
+            None if held.has_room(options.projector_batch) => {
                 tail.poll(options.projector_batch, held.wait(options.poll_timeout))?
             }
             None => {
