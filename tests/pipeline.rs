@@ -12,8 +12,12 @@ use gauntlet_tests::{Digest, Dir, Json, copy, demo, digest_of, gauntlet, number,
 #[test]
 fn the_demo_comes_to_the_recorded_digest() {
     let made = &demo().digest;
-    let json = gauntlet(["digest"]).at(&demo().node).ok();
+    let mut json = gauntlet(["digest"]).at(&demo().node).ok();
     if std::env::var_os("WRITE_GOLDEN").is_some() {
+        // How often something was written is no promise.
+        for topic in json["topics"].as_object_mut().unwrap().values_mut() {
+            topic.as_object_mut().unwrap().remove("duplicates");
+        }
         std::fs::write(golden_file(), serde_json::to_string_pretty(&json).unwrap() + "\n").unwrap();
     }
     let recorded = recorded();

@@ -142,7 +142,7 @@ impl Event {
         let number = |n: i64| n.to_be_bytes();
         match self {
             // A definition is what it says: another definition is another event.
-            InstrumentDefined(e) => EventId::derive(&[kind, format!("{e:?}").as_bytes()]),
+            InstrumentDefined(e) => EventId::derive(&[kind, e.to_json().as_bytes()]),
             TickBlock(e) => block_id(kind, &e.instrument, &e.source, e.block),
             BarBlock(e) => block_id(kind, &e.instrument, &e.source, e.block),
             Quote(e) => block_id(kind, &e.instrument, &e.source, e.sequence),
@@ -257,6 +257,20 @@ mod tests {
             assert_eq!(RecordKind::from_name(kind.name()), Some(*kind));
         }
         assert_eq!(RecordKind::from_name("Bars"), None);
+    }
+
+    #[test]
+    fn a_definition_is_about_all_that_it_says() {
+        let specs = vec!["time:60s".parse().unwrap(), "time:1h".parse().unwrap()];
+        let definition = InstrumentDefined {
+            session: Some(Session { open_second: 0, close_second: 3600 }),
+            ..InstrumentDefined::new("A.Ö", specs, PriceBasis::Trades)
+        };
+        // What a feed in another language has to write.
+        let json = r#"{"instrument":"A.Ö","currency":"USD","bars":["time:1m","time:1h"],"price":"trades","stamp":"close","empty_bars":"skip","session":{"open_second":0,"close_second":3600},"cleaning":{"lateness_nanos":0,"outlier_centi_bps":400,"absurd_factor":10,"gap_nanos":900000000000,"stale_nanos":600000000000}}"#;
+        assert_eq!(definition.to_json(), json);
+        let id = EventId::derive(&[b"InstrumentDefined", json.as_bytes()]);
+        assert_eq!(Event::from(definition).id(), id);
     }
 
     #[test]

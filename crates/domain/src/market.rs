@@ -299,6 +299,11 @@ impl InstrumentDefined {
             cleaning: CleaningRules::default(),
         }
     }
+
+    /// All that it says, as JSON without spaces, fields in the order of the schema: what its id is made of.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("invariant: texts, whole numbers and lists of them become JSON")
+    }
 }
 
 impl Default for CleaningRules {

@@ -4,6 +4,7 @@ Prices are whole billionths and times whole nanoseconds since 1970: nothing here
 """
 
 import hashlib
+import json
 import re
 import uuid
 from dataclasses import dataclass
@@ -73,22 +74,9 @@ def instrument_defined(instrument, bars, currency="USD"):
         "instrument": instrument, "currency": currency, "bars": bars, "price": "quotes", "stamp": "close",
         "empty_bars": "skip", "session": None, "cleaning": cleaning,
     }
-    # A definition is about all that it says, in the words in which Gauntlet's own code prints it.
-    specs = ", ".join(f"Time {{ seconds: {seconds(spec)} }}" for spec in bars)
-    rules = ", ".join(f"{name}: {value}" for name, value in cleaning.items())
-    text = (
-        f'InstrumentDefined {{ instrument: "{instrument}", currency: "{currency}", bars: [{specs}], price: Quotes, '
-        f"stamp: Close, empty_bars: Skip, session: None, cleaning: CleaningRules {{ {rules} }} }}"
-    )
+    # A definition is about all that it says.
+    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
     return Event("gauntlet.market.InstrumentDefined", fields, [text.encode()])
-
-
-def seconds(spec):
-    """Length of bars such as time:1m."""
-    found = re.fullmatch(r"time:(\d+)([smhd])", spec)
-    if not found:
-        raise ValueError(f"{spec!r} is not a bar spec: write time:1m")
-    return int(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[found[2]]
 
 
 def billionths(text):
