@@ -229,6 +229,8 @@ fn poison_on_a_topic_goes_to_the_dead_letters_and_its_neighbours_go_on() {
     log.append(poisons.iter().map(record).collect()).unwrap();
     // A neighbour behind them is answered.
     assert_eq!(create("2013-01-01")["status"], "sealed");
+    let listed = poisoned.command(&["dlq", "ls", "data.commands.v1"]).ok();
+    assert_eq!(listed.as_array().unwrap().len(), poisons.len(), "{listed}");
     let letters = read(&log, "data.commands.v1.dlq");
     let values: Vec<_> = letters.iter().map(|letter| letter.value.clone()).collect();
     assert!(

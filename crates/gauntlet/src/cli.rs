@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use serde::{Deserialize, Serialize};
 
 use crate::commands::browse::LsArgs;
+use crate::commands::dead_letters::{ListArgs, ReplayArgs};
 use crate::commands::feed::FeedArgs;
 use crate::commands::research::{BarsArgs, MetricsArgs};
 use crate::commands::snapshot::CreateArgs;
@@ -123,6 +125,9 @@ pub enum Command {
     /// The views.
     #[command(subcommand)]
     Views(ViewsCommand),
+    /// Records that were set aside because they can never be read, or were refused.
+    #[command(subcommand)]
+    Dlq(DlqCommand),
     /// The cluster's topics.
     #[command(subcommand)]
     Topics(TopicsCommand),
@@ -188,6 +193,20 @@ pub enum ViewsCommand {
     Rebuild,
     /// Compares the views with what the log makes of them.
     Verify,
+}
+
+/// `gauntlet dlq`
+#[derive(Debug, Clone, Serialize, Deserialize, Subcommand)]
+pub enum DlqCommand {
+    /// Lists dead letters with their reasons.
+    Ls(ListArgs),
+    /// Shows one: headers, bytes, and what it says if it can be read now.
+    Show {
+        /// Its name, as dlq ls prints it.
+        id: String,
+    },
+    /// Puts those back on their topics that can be read now; each once.
+    Replay(ReplayArgs),
 }
 
 /// `gauntlet topics`

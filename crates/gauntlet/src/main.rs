@@ -220,6 +220,7 @@ fn request(command: Command) -> Result<Request, Refusal> {
             Request::Verify { heads: heads.map(|path| std::path::absolute(&path).unwrap_or(path)) }
         }
         Command::Digest => Request::Digest,
+        Command::Dlq(command) => Request::Dlq(command),
         Command::Views(ViewsCommand::Rebuild) => Request::ViewsRebuild,
         Command::Views(ViewsCommand::Verify) => Request::ViewsVerify,
         _ => return Err(Refusal::Broken("this command needs no node".into())),

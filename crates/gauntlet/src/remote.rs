@@ -6,11 +6,12 @@ use std::path::Path;
 use gauntlet_runtime::Running;
 use serde::{Deserialize, Serialize};
 
+use crate::cli::DlqCommand;
 use crate::commands::browse::LsArgs;
 use crate::commands::feed::FeedArgs;
 use crate::commands::snapshot::CreateArgs;
 use crate::commands::submit::Submission;
-use crate::commands::{browse, feed, integrity, snapshot, submit};
+use crate::commands::{browse, dead_letters, feed, integrity, snapshot, submit};
 use crate::node::Node;
 use crate::report::{Refusal, Report};
 
@@ -52,6 +53,8 @@ pub enum Request {
         /// Heads kept earlier.
         heads: Option<std::path::PathBuf>,
     },
+    /// `dlq`
+    Dlq(DlqCommand),
     /// `views rebuild`
     ViewsRebuild,
     /// `views verify`
@@ -70,7 +73,8 @@ impl Request {
 
     /// Answers on a node.
     pub fn answer(&self, node: &Node, running: Option<&Running>, quiet: bool) -> Result<Report, Refusal> {
-        if running.is_none() {
+        // What was set aside is in no view.
+        if running.is_none() && !matches!(self, Request::Dlq(_)) {
             node.catch_up()?;
         }
         let needed = || running.ok_or_else(|| Refusal::Broken("the processors do not run".into()));
@@ -93,6 +97,9 @@ impl Request {
             Request::Show(id) => browse::show(node, id),
             Request::Compare(ids) => browse::compare(node, ids),
             Request::Digest => integrity::digest(node),
+            Request::Dlq(DlqCommand::Ls(args)) => dead_letters::ls(node, args),
+            Request::Dlq(DlqCommand::Show { id }) => dead_letters::show(node, id),
+            Request::Dlq(DlqCommand::Replay(args)) => dead_letters::replay(node, args),
             Request::Replay { id, workers } => integrity::replay(node, id.as_deref(), *workers, quiet),
             Request::Verify { heads } => integrity::verify(node, heads.as_deref()),
             Request::ViewsVerify => integrity::verify_views_alone(node),

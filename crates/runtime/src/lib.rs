@@ -14,7 +14,7 @@
 /// The wall clock, for what is only shown to people.
 pub mod clock;
 /// Records that cannot be read.
-mod dead_letter;
+pub mod dead_letter;
 /// Digest of a whole log.
 pub mod digest;
 /// Events to records and back.

@@ -4,6 +4,7 @@
 pub mod browse;
 pub mod config;
 pub mod coverage;
+pub mod dead_letters;
 pub mod demo;
 pub mod feed;
 pub mod integrity;

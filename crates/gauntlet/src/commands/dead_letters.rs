@@ -1,0 +1,331 @@
+//! `dlq`: the records that were set aside, why, and putting those back that can be read after all.
+
+use std::collections::{HashMap, HashSet};
+
+use gauntlet_domain::{Event, Timestamp};
+use gauntlet_log::{Header, LogError, NewRecord, Record, TopicPartition};
+use gauntlet_runtime::dead_letter::{Letter, place, was_letter};
+use gauntlet_runtime::{events, restore};
+use gauntlet_wire::{CATALOGUE, Topic, WireError};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json, json};
+
+use crate::node::Node;
+use crate::report::{Refusal, Report};
+use crate::table::table;
+
+/// Bytes of a value that are shown.
+const SHOWN: usize = 256;
+/// Bytes that are appended at once, give or take a record.
+const BATCH_BYTES: usize = 4 << 20;
+
+/// What to list.
+#[derive(Debug, Clone, Serialize, Deserialize, clap::Args)]
+pub struct ListArgs {
+    /// Those of one topic, such as data.commands.v1.
+    pub topic: Option<String>,
+    /// Those that one processor set aside.
+    #[arg(long)]
+    pub processor: Option<String>,
+    /// Those with one reason, such as Malformed.
+    #[arg(long)]
+    pub reason: Option<String>,
+    /// At most so many.
+    #[arg(long)]
+    pub limit: Option<usize>,
+}
+
+/// What to put back.
+#[derive(Debug, Clone, Serialize, Deserialize, clap::Args)]
+pub struct ReplayArgs {
+    /// Names, as dlq ls prints them.
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub ids: Vec<String>,
+    /// All that can be read.
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// Lists letters in the order of their places.
+pub fn ls(node: &Node, args: &ListArgs) -> Result<Report, Refusal> {
+    let topics = match &args.topic {
+        Some(name) => vec![topic_named(name)?],
+        None => CATALOGUE.iter().collect(),
+    };
+    let most = args.limit.unwrap_or(usize::MAX);
+    let is_wanted =
+        |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
+    let mut rows = Vec::new();
+    for topic in topics {
+        each(node, topic, |record, letter| {
+            let wanted =
+                is_wanted(&args.processor, &letter.processor) && is_wanted(&args.reason, &letter.reason);
+            if wanted && rows.len() < most {
+                rows.push(row(node, &record, &letter));
+            }
+            Ok(())
+        })?;
+    }
+    let header = ["id", "time", "processor", "reason", "bytes", "readable", "message"];
+    let text = match rows.as_slice() {
+        [] => "no dead letters".to_owned(),
+        rows => table(&header, rows.iter().map(|row| header.map(|name| plain(&row[name])).to_vec())),
+    };
+    Ok(Report::done(Json::Array(rows), text))
+}
+
+/// One letter with its headers, the beginning of its bytes, and what it says if it can be read.
+pub fn show(node: &Node, id: &str) -> Result<Report, Refusal> {
+    let (record, letter) = named(node, id)?;
+    let mut json = row(node, &record, &letter);
+    let hex =
+        |value: &Vec<u8>| value.iter().take(SHOWN).map(|byte| format!("{byte:02x}")).collect::<String>();
+    json["key"] = json!(String::from_utf8_lossy(&record.key));
+    json["value_hex"] = json!(record.value.as_ref().map(hex));
+    let mut lines: Vec<String> = json.as_object().into_iter().flatten().map(line).collect();
+    let text = |(name, value): &Header| (name.to_string(), json!(String::from_utf8_lossy(value)));
+    let headers: Map<String, Json> = record.headers.iter().map(text).collect();
+    let says = match readable(node, &record, &letter) {
+        Ok(event) => format!("{event:#?}"),
+        Err(error) => format!("cannot be read: {error}"),
+    };
+    lines.extend(headers.iter().map(|header| format!("  {}", line(header))));
+    lines.push(says.clone());
+    json["headers"] = Json::Object(headers);
+    json["says"] = json!(says);
+    Ok(Report::done(json, lines.join("\n")))
+}
+
+/// Puts letters back on their topics, once each, in the order of their places; what cannot be read or would not be taken
+/// stays where it is, and is named with the reason.
+pub fn replay(node: &Node, args: &ReplayArgs) -> Result<Report, Refusal> {
+    let mut chosen: HashMap<&'static str, Option<HashSet<String>>> = HashMap::new();
+    if args.all {
+        chosen.extend(CATALOGUE.iter().map(|topic| (topic.name, None)));
+    }
+    for id in &args.ids {
+        let (record, letter) = named(node, id)?;
+        chosen.entry(letter.topic.name).or_insert_with(|| Some(HashSet::new()));
+        if let Some(Some(places)) = chosen.get_mut(letter.topic.name) {
+            places.insert(place(&record));
+        }
+    }
+    let mut done = Replayed::default();
+    for topic in CATALOGUE.iter().filter(|topic| chosen.contains_key(topic.name)) {
+        let places = chosen[topic.name].as_ref();
+        let is_chosen = |id: &String| places.is_none_or(|places| places.contains(id));
+        replay_topic(node, topic, is_chosen, &mut done)?;
+    }
+    let Replayed { replayed, already, left } = done;
+    let why: Vec<Json> = left.iter().map(|(id, why)| json!({ "id": id, "why": why })).collect();
+    let json = json!({ "replayed": replayed, "already": already, "left": why });
+    let mut text =
+        format!("{} put back, {} were already, {} left", replayed.len(), already.len(), left.len());
+    for (id, why) in &left {
+        text.push_str(&format!("\n{id}: {why}"));
+    }
+    Ok(if left.is_empty() { Report::done(json, text) } else { Report::no(json, text) })
+}
+
+/// What came of it, by the letters' names.
+#[derive(Default)]
+struct Replayed {
+    replayed: Vec<String>,
+    already: Vec<String>,
+    left: Vec<(String, String)>,
+}
+
+fn replay_topic(
+    node: &Node,
+    topic: &'static Topic,
+    is_chosen: impl Fn(&String) -> bool,
+    done: &mut Replayed,
+) -> Result<(), Refusal> {
+    let mut lying: Option<Lying> = None;
+    let (mut batch, mut bytes): (Vec<NewRecord>, usize) = (Vec::new(), 0);
+    each(node, topic, |record, letter| {
+        let id = place(&record);
+        if !is_chosen(&id) {
+            return Ok(());
+        }
+        if letter.is_refused() {
+            let why = format!("{} refused it and would again: {}", letter.processor, letter.message);
+            done.left.push((id, why));
+            return Ok(());
+        }
+        let event = match readable(node, &record, &letter) {
+            Ok(event) => event,
+            Err(error) => {
+                done.left.push((id, error.to_string()));
+                return Ok(());
+            }
+        };
+        let lying = match &mut lying {
+            Some(lying) => lying,
+            none => none.insert(Lying::on(node, topic)?),
+        };
+        if lying.put_back.contains(&id) {
+            done.already.push(id);
+        } else if let Some(why) = lying.goes_on_after(&event) {
+            done.left.push((id, why));
+        } else {
+            lying.comes(&event);
+            bytes += record.value.as_ref().map_or(0, Vec::len);
+            batch.push(letter.put_back(&record));
+            done.replayed.push(id);
+            if bytes >= BATCH_BYTES {
+                bytes = 0;
+                node.log.append(std::mem::take(&mut batch))?;
+            }
+        }
+        Ok(())
+    })?;
+    if !batch.is_empty() {
+        node.log.append(batch)?;
+    }
+    Ok(())
+}
+
+/// What lies on a topic.
+#[derive(Default)]
+struct Lying {
+    /// Letters that were put back.
+    put_back: HashSet<String>,
+    /// How far each source of an instrument has come.
+    sources: HashMap<(String, String), i64>,
+}
+
+impl Lying {
+    fn on(node: &Node, topic: &Topic) -> Result<Lying, LogError> {
+        let mut lying = Lying::default();
+        for partition in 0..node.log.partitions(topic.name)? {
+            let at = TopicPartition::new(topic.name, partition);
+            let (start, end) = node.log.bounds(&at)?;
+            restore::for_each(&*node.log, &at, start, end, |record| {
+                lying.put_back.extend(was_letter(&record).map(str::to_owned));
+                if topic.name == gauntlet_wire::catalogue::MARKET_TICKS.name
+                    && let Ok(event) = events::decode(&node.codec, &record)
+                {
+                    lying.comes(&event);
+                }
+                Ok(())
+            })?;
+        }
+        Ok(lying)
+    }
+
+    fn comes(&mut self, event: &Event) {
+        if let Some((source, number)) = numbered(event) {
+            let latest = self.sources.entry(source).or_insert(number);
+            *latest = number.max(*latest);
+        }
+    }
+
+    /// Why a record would not be taken in any more: a source's rows are taken in by its own numbers, upwards.
+    fn goes_on_after(&self, event: &Event) -> Option<String> {
+        let (source, number) = numbered(event)?;
+        let latest = *self.sources.get(&source).filter(|latest| **latest >= number)?;
+        let gone =
+            if latest == i64::MAX { "is completed".to_owned() } else { format!("has gone on to {latest}") };
+        Some(format!(
+            "its source {gone} and what comes behind is not taken in: feed it again as another source"
+        ))
+    }
+}
+
+/// The instrument and source of ticks or bars, and their number in it.
+fn numbered(event: &Event) -> Option<((String, String), i64)> {
+    let of = |instrument: &String, source: &String, number: i64| {
+        Some(((instrument.clone(), source.clone()), number))
+    };
+    match event {
+        Event::TickBlock(e) => of(&e.instrument, &e.source, e.block),
+        Event::BarBlock(e) => of(&e.instrument, &e.source, e.block),
+        Event::Quote(e) => of(&e.instrument, &e.source, e.sequence),
+        Event::Trade(e) => of(&e.instrument, &e.source, e.sequence),
+        Event::FeedCompleted(e) => of(&e.instrument, &e.source, i64::MAX),
+        _ => None,
+    }
+}
+
+/// Visits the letters of a topic.
+fn each(
+    node: &Node,
+    topic: &'static Topic,
+    mut visit: impl FnMut(Record, Letter) -> Result<(), LogError>,
+) -> Result<(), Refusal> {
+    let name = topic.dead_letters();
+    for partition in 0..node.log.partitions(&name)? {
+        let at = TopicPartition::new(name.clone(), partition);
+        let (start, end) = node.log.bounds(&at)?;
+        restore::for_each(&*node.log, &at, start, end, |record| match Letter::of(&record) {
+            Some(letter) => visit(record, letter),
+            None => Ok(()),
+        })?;
+    }
+    Ok(())
+}
+
+/// The event of a letter, as its topic's readers would have it.
+fn readable(node: &Node, record: &Record, letter: &Letter) -> Result<Event, WireError> {
+    events::decode(&node.codec, &letter.original(record))
+}
+
+/// A value without quotes.
+fn plain(value: &Json) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn line((name, value): (&String, &Json)) -> String {
+    format!("{name}: {}", plain(value))
+}
+
+fn row(node: &Node, record: &Record, letter: &Letter) -> Json {
+    let (partition, offset) = letter.lay_at.unzip();
+    json!({
+        "id": place(record), "topic": letter.topic.name, "partition": partition, "offset": offset,
+        "time": Timestamp(record.timestamp_micros.saturating_mul(1_000)), "processor": letter.processor,
+        "reason": letter.reason, "message": letter.message, "bytes": record.value.as_ref().map(Vec::len),
+        "readable": readable(node, record, letter).is_ok(),
+    })
+}
+
+/// The letter of a name, `topic.dlq/partition=offset`.
+fn named(node: &Node, id: &str) -> Result<(Record, Letter), Refusal> {
+    let bad = || {
+        Refusal::BadInput(format!(
+            "'{id}' names no dead letter: write it as gauntlet dlq ls does, such as data.commands.v1.dlq/0=3"
+        ))
+    };
+    let (at, offset) = id.rsplit_once('=').ok_or_else(bad)?;
+    let (name, partition) = at.rsplit_once('/').ok_or_else(bad)?;
+    let (partition, offset): (u32, u64) = partition.parse().ok().zip(offset.parse().ok()).ok_or_else(bad)?;
+    let name = topic_named(name)?.dead_letters();
+    let gone = || {
+        Refusal::BadInput(format!("there is no dead letter {id}: gauntlet dlq ls lists those that are kept"))
+    };
+    if partition >= node.log.partitions(&name)? {
+        return Err(gone());
+    }
+    let at = TopicPartition::new(name, partition);
+    let (start, end) = node.log.bounds(&at)?;
+    if !(start..end).contains(&offset) {
+        return Err(gone());
+    }
+    let mut found = None;
+    restore::any(&*node.log, &at, offset, offset + 1, |record| {
+        found = Letter::of(&record).map(|letter| (record, letter));
+        Ok(true)
+    })?;
+    found.ok_or_else(gone)
+}
+
+/// The topic of that name, with or without `.dlq`.
+fn topic_named(name: &str) -> Result<&'static Topic, Refusal> {
+    let stem = name.strip_suffix(".dlq").unwrap_or(name);
+    CATALOGUE.iter().find(|topic| topic.name == stem).ok_or_else(|| {
+        let near = gauntlet_config::nearest(stem, CATALOGUE.iter().map(|topic| topic.name));
+        let hint = near.map(|near| format!(": did you mean {near}?")).unwrap_or_default();
+        Refusal::BadInput(format!("there is no topic '{name}'{hint}"))
+    })
+}
