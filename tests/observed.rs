@@ -102,6 +102,11 @@ fn what_others_may_reach_takes_no_commands() {
     assert_eq!(request(&free, "POST", "/api/v1/commands", &headers, br#""Digest""#).0, 404);
     assert_eq!(up.post(Some(&up.token), br#""Digest""#).0, 200);
     up.stop();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let command = gauntlet(["up", "--listen", "127.0.0.1:0"]).env("GAUNTLET_TELEMETRY__LISTEN", &address);
+    command.on(&dir).refused(3, &[&address, "choose another address in telemetry.listen"]);
+    assert!(!dir.node().join("up.json").exists(), "nobody can be reached there");
     for (key, value, words) in [
         ("GAUNTLET_TELEMETRY__LISTEN", "everywhere", "'everywhere' is not an address"),
         ("GAUNTLET_TELEMETRY__OTLP_ENDPOINT", "https://collector", "does not begin with http://"),

@@ -402,3 +402,27 @@ fn credentials_that_are_refused_are_waited_for_and_say_nothing_about_the_data() 
     assert_eq!(writer.lake.without_copies().get_artifact(hash).unwrap(), b"accepted");
     writer.lake.put_artifact(b"not accepted").unwrap();
 }
+
+#[test]
+fn a_wrong_secret_of_a_known_user_is_refused_and_the_right_one_taken() {
+    let server = S3::start();
+    let (key, secret) = server.user();
+    server.refuse_everybody();
+    let cache = tempfile::tempdir().unwrap();
+    let connect = |secret: &str| {
+        let mut settings = settings(server.port(), "signed", cache.path());
+        settings.options.insert("aws_access_key_id".into(), key.clone());
+        settings.options.insert("aws_secret_access_key".into(), secret.into());
+        Lake::connect(&settings)
+    };
+    let wrong = connect("somebody else's").unwrap_err();
+    assert!(matches!(wrong, LakeError::Refused { .. }), "{wrong}");
+    assert!(wrong.to_string().contains("the credentials in lake.properties"), "{wrong}");
+    assert!(
+        !wrong.to_string().contains("somebody else's") && !wrong.to_string().contains(&secret),
+        "{wrong}"
+    );
+    let lake = connect(&secret).unwrap();
+    let hash = lake.put_artifact(b"signed").unwrap();
+    assert_eq!(lake.without_copies().get_artifact(hash).unwrap(), b"signed");
+}

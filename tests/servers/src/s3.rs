@@ -28,7 +28,8 @@ impl S3 {
         let port_text = port.to_string();
         let rest = ["-m", "moto.server", "-H", "127.0.0.1", "-p", &port_text];
         command.extend(rest.map(str::to_owned));
-        let is_ready = move |_: &str| request(port, "GET", "/", &[]).is_some_and(|(status, _)| status < 500);
+        let is_ready =
+            move |_: &str| request(port, "s3", "GET", "/", &[]).is_some_and(|(status, _)| status < 500);
         let log = folder.path().join("server.log");
         let server = Server::start("the S3 server", command, Vec::new(), log, is_ready);
         let s3 = S3 { server, _folder: folder, port };
@@ -87,8 +88,29 @@ impl S3 {
         self.ask("POST", "/moto-api/reset-auth", b"inf");
     }
 
+    /// Key and secret of a new user who may do everything, and whose signatures are checked when not everybody is taken.
+    pub fn user(&self) -> (String, String) {
+        const EVERYTHING: &str = "%7B%22Version%22:%222012-10-17%22,%22Statement%22:[%7B%22Effect%22:%22Allow%22,\
+                                  %22Action%22:%22*%22,%22Resource%22:%22*%22%7D]%7D";
+        let iam = |action: &str| {
+            let form = format!("Version=2010-05-08&UserName=lake&Action={action}");
+            let (status, answer) = request(self.port, "iam", "POST", "/", form.as_bytes()).unwrap();
+            let answer = String::from_utf8(answer).unwrap();
+            assert!(status < 300, "{action}: {status} {answer}");
+            answer
+        };
+        iam("CreateUser");
+        iam(&format!("PutUserPolicy&PolicyName=all&PolicyDocument={EVERYTHING}"));
+        let made = iam("CreateAccessKey");
+        let said = |name: &str| {
+            let (_, rest) = made.split_once(&format!("<{name}>")).unwrap();
+            rest.split_once('<').unwrap().0.to_owned()
+        };
+        (said("AccessKeyId"), said("SecretAccessKey"))
+    }
+
     fn ask(&self, method: &str, path: &str, body: &[u8]) -> Vec<u8> {
-        let (status, answer) = request(self.port, method, path, body).unwrap();
+        let (status, answer) = request(self.port, "s3", method, path, body).unwrap();
         assert!(status < 300, "{method} {path}: {status} {}", String::from_utf8_lossy(&answer));
         answer
     }
@@ -108,15 +130,17 @@ impl DerefMut for S3 {
     }
 }
 
-/// Status and body of an answer; `None` when there is none.
-fn request(port: u16, method: &str, path: &str, body: &[u8]) -> Option<(u16, Vec<u8>)> {
+/// Status and body of a service's answer; `None` when there is none.
+fn request(port: u16, service: &str, method: &str, path: &str, body: &[u8]) -> Option<(u16, Vec<u8>)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
-    // Nobody checks it, but it has to be there.
-    let signed = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
+    // Nobody checks it, but it has to be there: it names the service.
+    let scope = format!("20260101/us-east-1/{service}/aws4_request");
+    let signed = format!("AWS4-HMAC-SHA256 Credential=test/{scope}, SignedHeaders=host, Signature=0");
+    let kind = if service == "s3" { "octet-stream" } else { "x-www-form-urlencoded" };
     let head = format!(
         "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nAuthorization: {signed}\r\n\
-         Content-Type: application/octet-stream\r\nContent-Length: {}\r\n\r\n",
+         Content-Type: application/{kind}\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes()).ok()?;

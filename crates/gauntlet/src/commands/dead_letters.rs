@@ -6,7 +6,7 @@ use gauntlet_domain::{Event, Timestamp};
 use gauntlet_log::{Header, LogError, NewRecord, Record, TopicPartition};
 use gauntlet_runtime::dead_letter::{Letter, place, was_letter};
 use gauntlet_runtime::{events, restore};
-use gauntlet_wire::{CATALOGUE, Topic, WireError};
+use gauntlet_wire::{CATALOGUE, Topic, WireError, catalogue};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
@@ -49,7 +49,7 @@ pub struct ReplayArgs {
 /// Lists letters in the order of their places.
 pub fn ls(node: &Node, args: &ListArgs) -> Result<Report, Refusal> {
     let topics = match &args.topic {
-        Some(name) => vec![topic_named(name)?],
+        Some(name) => vec![known_topic(name)?],
         None => CATALOGUE.iter().collect(),
     };
     let most = args.limit.unwrap_or(usize::MAX);
@@ -203,7 +203,7 @@ impl Lying {
             let (start, end) = node.log.bounds(&at)?;
             restore::for_each(&*node.log, &at, start, end, |record| {
                 lying.put_back.extend(was_letter(&record).map(str::to_owned));
-                if topic.name == gauntlet_wire::catalogue::MARKET_TICKS.name
+                if topic.name == catalogue::MARKET_TICKS.name
                     && let Ok(event) = events::decode(&node.codec, &record)
                 {
                     lying.comes(&event);
@@ -300,7 +300,7 @@ fn named(node: &Node, id: &str) -> Result<(Record, Letter), Refusal> {
     let (at, offset) = id.rsplit_once('=').ok_or_else(bad)?;
     let (name, partition) = at.rsplit_once('/').ok_or_else(bad)?;
     let (partition, offset): (u32, u64) = partition.parse().ok().zip(offset.parse().ok()).ok_or_else(bad)?;
-    let name = topic_named(name)?.dead_letters();
+    let name = known_topic(name)?.dead_letters();
     let gone = || {
         Refusal::BadInput(format!("there is no dead letter {id}: gauntlet dlq ls lists those that are kept"))
     };
@@ -321,9 +321,9 @@ fn named(node: &Node, id: &str) -> Result<(Record, Letter), Refusal> {
 }
 
 /// The topic of that name, with or without `.dlq`.
-fn topic_named(name: &str) -> Result<&'static Topic, Refusal> {
+fn known_topic(name: &str) -> Result<&'static Topic, Refusal> {
     let stem = name.strip_suffix(".dlq").unwrap_or(name);
-    CATALOGUE.iter().find(|topic| topic.name == stem).ok_or_else(|| {
+    catalogue::topic_named(stem).ok_or_else(|| {
         let near = gauntlet_config::nearest(stem, CATALOGUE.iter().map(|topic| topic.name));
         let hint = near.map(|near| format!(": did you mean {near}?")).unwrap_or_default();
         Refusal::BadInput(format!("there is no topic '{name}'{hint}"))

@@ -47,12 +47,12 @@ const EXPERIMENTS: [(&str, &str); 2] = [
 #[allow(clippy::print_stderr)]
 pub fn demo(node: Node, no_serve: bool, json: bool) -> Result<Report, Refusal> {
     let node = Arc::new(node);
-    let listener = if no_serve { None } else { Some(up::bind(node.config.listen)?) };
+    let listeners = if no_serve { None } else { Some(up::Listeners::bind(&node.config)?) };
     let running = Arc::new(node.start()?);
     let report = run(&node, &running, json)?;
-    if let Some(listener) = listener {
+    if let Some(listeners) = listeners {
         crate::report::print(&report, json);
-        up::serve(&node, &running, listener, |address| {
+        up::serve(&node, &running, listeners, |address| {
             eprintln!("serving http://{address} (Ctrl-C stops)");
         })?;
     }

@@ -1,7 +1,7 @@
 //! `up` and `run`: processors in one process, with health, metrics and commands over HTTP on the loopback interface. Health
 //! and metrics alone are also served where `telemetry.listen` says.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use gauntlet_config::Config;
 use gauntlet_runtime::Running;
 
 use crate::node::Node;
@@ -40,9 +41,9 @@ struct Shared {
 #[allow(clippy::print_stderr)]
 pub fn up(node: Node, processors: Vec<&'static str>, quiet: bool) -> Result<Report, Refusal> {
     let node = Arc::new(node);
-    let listener = bind(node.config.listen)?;
+    let listeners = Listeners::bind(&node.config)?;
     let running = Arc::new(node.start_only(processors)?);
-    serve(&node, &running, listener, |address| {
+    serve(&node, &running, listeners, |address| {
         if !quiet {
             eprintln!("up: http://{address} (Ctrl-C stops)");
         }
@@ -57,25 +58,48 @@ pub fn up(node: Node, processors: Vec<&'static str>, quiet: bool) -> Result<Repo
     }
 }
 
-/// Takes the address before anything starts, so that a port in use is said at once.
-pub fn bind(address: SocketAddr) -> Result<std::net::TcpListener, Refusal> {
-    std::net::TcpListener::bind(address).map_err(|error| {
-        Refusal::Outside(format!("cannot listen on {address}: {error}; choose another address with --listen"))
-    })
+/// The addresses to serve on, taken before anything starts, so that a port in use is said at once.
+pub struct Listeners {
+    /// Everything, commands too.
+    all: TcpListener,
+    /// Health and metrics, for other machines.
+    watching: Option<TcpListener>,
+}
+
+impl Listeners {
+    /// Takes them.
+    pub fn bind(config: &Config) -> Result<Listeners, Refusal> {
+        let bind = |address: SocketAddr, remedy: &str| {
+            let bound = TcpListener::bind(address).and_then(|listener| {
+                listener.set_nonblocking(true)?;
+                Ok(listener)
+            });
+            bound.map_err(|error| {
+                Refusal::Outside(format!(
+                    "cannot listen on {address}: {error}; choose another address {remedy}"
+                ))
+            })
+        };
+        let watching = config.telemetry.listen.parse().ok();
+        Ok(Listeners {
+            all: bind(config.listen, "with --listen")?,
+            watching: watching.map(|address| bind(address, "in telemetry.listen")).transpose()?,
+        })
+    }
 }
 
 /// Serves until a signal comes or a processor fails.
 pub fn serve(
     node: &Arc<Node>,
     running: &Arc<Running>,
-    listener: std::net::TcpListener,
+    listeners: Listeners,
     ready: impl FnOnce(&str),
 ) -> Result<(), Refusal> {
     let outside = |error: std::io::Error| Refusal::Outside(format!("cannot serve: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(outside)?;
     let address_file = Node::address_file(&node.config.dir);
     let address = Address {
-        listen: listener.local_addr().map_err(outside)?.to_string(),
+        listen: listeners.all.local_addr().map_err(outside)?.to_string(),
         token: token().map_err(outside)?,
     };
     // On a cluster commands go to the cluster, and several processes may share the directory.
@@ -84,7 +108,6 @@ pub fn serve(
         write_private(&address_file, &serde_json::to_string(&address).unwrap_or_default())
             .map_err(outside)?;
     }
-    listener.set_nonblocking(true).map_err(outside)?;
     let listen = address.listen.clone();
     let shared = Shared { node: node.clone(), running: running.clone(), token: address.token.into() };
     let watching = || {
@@ -97,12 +120,9 @@ pub fn serve(
         .route("/api/v1/commands", post(command))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(shared.clone());
-    let watchers = match node.config.telemetry.listen.parse() {
-        Ok(address) => Some((bind(address)?, watching().with_state(shared))),
-        Err(_) => None,
-    };
+    let watching = watching().with_state(shared);
     let served = runtime.block_on(async {
-        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let listener = tokio::net::TcpListener::from_std(listeners.all)?;
         ready(&listen);
         let ended = {
             let (node, running) = (node.clone(), running.clone());
@@ -122,11 +142,10 @@ pub fn serve(
                 }
             }
         };
-        if let Some((listener, app)) = watchers {
-            listener.set_nonblocking(true)?;
+        if let Some(listener) = listeners.watching {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             // Ends with the runtime.
-            tokio::spawn(async move { axum::serve(listener, app).await });
+            tokio::spawn(async move { axum::serve(listener, watching).await });
         }
         axum::serve(listener, app).with_graceful_shutdown(ended).await
     });
