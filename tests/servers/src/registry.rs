@@ -66,8 +66,12 @@ impl SchemaRegistry {
             command.splice(at..at, guard.properties(tls_port));
         }
         command.push(jar.display().to_string());
-        let is_ready =
-            move |_: &str| status(port, "/apis/ccompat/v7/subjects").is_some_and(|status| status < 500);
+        // The port for TLS opens after the other.
+        let has_tls = guard.is_some();
+        let is_ready = move |_: &str| {
+            status(port, "/apis/ccompat/v7/subjects").is_some_and(|status| status < 500)
+                && (!has_tls || TcpStream::connect(("127.0.0.1", tls_port)).is_ok())
+        };
         let log = folder.path().join("server.log");
         let server = Server::start("the registry", command, environment, log, is_ready);
         SchemaRegistry { server, _folder: folder, port, tls_port }
