@@ -64,7 +64,6 @@ impl Pending {
         records: &[Record],
     ) -> Result<(), SlotError> {
         let recorded_at = clock::now();
-        self.began.get_or_insert_with(Instant::now);
         for run in records.chunk_by(|a, b| a.partition == b.partition) {
             let partition = &run[0].partition;
             let Some(live) = owner(definition, tasks, partition) else { continue };
@@ -82,6 +81,7 @@ impl Pending {
                 next = Some(record.offset + 1);
             }
             let Some(next) = next else { continue };
+            self.began.get_or_insert_with(Instant::now);
             live.since_snapshot += taken;
             self.records += taken;
             for positions in [&mut live.positions, &mut self.commit.positions] {

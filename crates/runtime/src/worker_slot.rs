@@ -164,11 +164,8 @@ impl WorkerSlot<'_> {
                     self.take_in(&jobs, &returns, &mut in_flight, &mut held, &record);
                 }
                 let busy: usize = in_flight.values().map(VecDeque::len).sum();
-                let room = if held.has_room(self.options.worker_queue) {
-                    self.options.worker_queue.saturating_sub(busy + held.len())
-                } else {
-                    0
-                };
+                let queue = self.options.worker_queue;
+                let room = if held.has_room(queue) { queue.saturating_sub(busy + held.len()) } else { 0 };
                 observer.held.set(held.len() as f64);
                 if room == 0 && busy > 0 {
                     self.wait(&observer, &returned, &mut in_flight, &mut resting)?;

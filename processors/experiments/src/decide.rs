@@ -209,7 +209,6 @@ fn data_arrived(state: &State, sealed: &SnapshotSealed) -> Vec<Output> {
     state.experiments.iter().filter_map(start).flatten().collect()
 }
 
-/// The end of an experiment whose last missing result this is.
 /// The experiment that a result is about; `None` for what is no result.
 fn result_of(event: &Event) -> Option<ExperimentId> {
     match event {
@@ -220,6 +219,7 @@ fn result_of(event: &Event) -> Option<ExperimentId> {
     }
 }
 
+/// The end of an experiment whose last missing result this is.
 fn result_arrived(state: &State, id: ExperimentId, result: Input<'_>) -> Vec<Output> {
     let Some(experiment) = state.experiments.get(&id).filter(|experiment| experiment.stage == Stage::Running)
     else {
