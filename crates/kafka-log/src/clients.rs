@@ -3,10 +3,11 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use gauntlet_log::LogError;
 use rdkafka::admin::AdminClient;
-use rdkafka::client::{ClientContext, DefaultClientContext};
+use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaError;
@@ -14,14 +15,15 @@ use rdkafka::producer::{NoCustomPartitioner, ProducerContext, ThreadedProducer};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::errors::{patiently, refused};
+use crate::errors::refused;
+use crate::renewal::renewing;
 use crate::settings::{KafkaSettings, Membership};
 
 /// The broker ends a transaction that is open for longer: shorter than the session, so that what a dead member left
 /// open is gone before somebody else takes its partitions over.
 pub(crate) const TRANSACTION_TIMEOUT_MS: u32 = 10_000;
 /// A member that has not been heard of for so long is out of its group.
-const SESSION_TIMEOUT_MS: u32 = 15_000;
+pub(crate) const SESSION_TIMEOUT_MS: u32 = 15_000;
 /// How often a member is heard of; a fenced one learns of it within this time.
 pub(crate) const HEARTBEAT_MS: u32 = 1_000;
 /// Largest record: a state snapshot or a block of ticks.
@@ -254,22 +256,28 @@ pub(crate) fn producer(settings: &KafkaSettings, transactional_id: &str) -> Resu
     over(config, settings).create_with_context(Context::default())
 }
 
-/// Begins to read partitions, with their topics made known first: of a topic that it does not know, a client finds the
-/// leaders when it next looks at all its topics, which it does once a second.
-pub(crate) fn assign_known(
+/// Begins to read partitions with a client that `open` makes.
+pub(crate) fn reading(
     settings: &KafkaSettings,
+    open: impl FnMut() -> Result<Consumer, KafkaError>,
+    partitions: &TopicPartitionList,
+) -> Result<Consumer, LogError> {
+    let know = |consumer: &Consumer, time| learn_topics(consumer, partitions, time);
+    let (consumer, ()) = renewing(settings, "asking for a topic", open, know)?;
+    consumer.assign(partitions).map_err(|error| refused(settings, "starting to read", &error))?;
+    Ok(consumer)
+}
+
+/// Makes topics known to a client that is about to read them: of one that it does not know, it finds the leaders when it
+/// next looks at all its topics, which it does once a second.
+pub(crate) fn learn_topics(
     consumer: &Consumer,
     partitions: &TopicPartitionList,
-) -> Result<(), LogError> {
+    time: Duration,
+) -> Result<(), KafkaError> {
     let names: BTreeSet<String> =
         partitions.elements().iter().map(|element| element.topic().to_owned()).collect();
-    let context = consumer.context().clone();
-    for name in &names {
-        patiently(settings, context.complaints(), "asking for a topic", |time| {
-            consumer.fetch_metadata(Some(name), time)
-        })?;
-    }
-    consumer.assign(partitions).map_err(|error| refused(settings, "starting to read", &error))
+    names.iter().try_for_each(|name| consumer.fetch_metadata(Some(name), time).map(|_| ()))
 }
 
 /// A list of partitions, each at an offset.
@@ -285,6 +293,6 @@ pub(crate) fn at_offsets<'a>(
 }
 
 /// A client for administration.
-pub(crate) fn admin(settings: &KafkaSettings) -> Result<AdminClient<DefaultClientContext>, KafkaError> {
-    over(base(settings), settings).create()
+pub(crate) fn admin(settings: &KafkaSettings) -> Result<AdminClient<Context>, KafkaError> {
+    over(base(settings), settings).create_with_context(Context::default())
 }

@@ -10,25 +10,31 @@ use std::time::{Duration, Instant};
 
 use gauntlet_log::{LogError, TopicPartition};
 use rdkafka::consumer::Consumer as _;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 
-use crate::clients::{self, Consumer, assign_known, at_offsets};
-use crate::errors::{is_transient, refused, unavailable};
+use crate::clients::{self, Consumer, at_offsets, learn_topics};
+use crate::errors::is_transient;
+use crate::renewal::Asker;
 use crate::settings::KafkaSettings;
 
 /// How far back the first look goes: a commit's marker and the record before it.
 const FIRST: u64 = 2;
 
 /// Ends that are known.
-#[derive(Default)]
 pub(crate) struct Ends {
     /// By partition: the broker's end and ours.
     known: Mutex<HashMap<TopicPartition, (u64, u64)>>,
-    prober: Mutex<Option<Consumer>>,
+    /// Reads one partition at a time.
+    prober: Mutex<Asker>,
 }
 
 impl Ends {
+    /// None known yet.
+    pub(crate) fn new() -> Ends {
+        Ends { known: Mutex::default(), prober: Mutex::new(Asker::new(clients::prober)) }
+    }
+
     /// The offset after the last committed record of a partition that begins at `low` and that the broker ends at
     /// `high`.
     pub(crate) fn end(
@@ -49,22 +55,21 @@ impl Ends {
         {
             return Ok(end);
         }
-        let mut prober = self.prober.lock().unwrap_or_else(PoisonError::into_inner);
-        let consumer = match prober.take() {
-            Some(consumer) => consumer,
-            None => clients::prober(settings).map_err(|error| refused(settings, "reading", &error))?,
-        };
+        let prober = self.prober.lock().unwrap_or_else(PoisonError::into_inner);
+        let topic = settings.prefixed(&place.topic);
         let mut back = FIRST;
         let end = loop {
             let from = high.saturating_sub(back).max(low);
-            match last_record(settings, &consumer, place, from, high)? {
+            let last = prober.ask(settings, "looking for a partition's end", |consumer, time| {
+                last_record(consumer, (&topic, place.partition), (from, high), time)
+            })?;
+            match last {
                 Some(offset) => break offset + 1,
                 // Markers all the way: there is no record left.
                 None if from == low => break low,
                 None => back = back.saturating_mul(8),
             }
         };
-        *prober = Some(consumer);
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(place.clone(), (high, end));
         Ok(end)
     }
@@ -72,17 +77,15 @@ impl Ends {
 
 /// The last record from an offset on and before `high`, if there is one.
 fn last_record(
-    settings: &KafkaSettings,
     consumer: &Consumer,
-    place: &TopicPartition,
-    from: u64,
-    high: u64,
-) -> Result<Option<u64>, LogError> {
-    let failed = |error: KafkaError| refused(settings, "looking for a partition's end", &error);
-    let topic = settings.prefixed(&place.topic);
-    let list = at_offsets([(topic.as_str(), place.partition, from)]).map_err(failed)?;
-    assign_known(settings, consumer, &list)?;
-    let until = Instant::now() + settings.patience;
+    (topic, partition): (&str, u32),
+    (from, high): (u64, u64),
+    time: Duration,
+) -> Result<Option<u64>, KafkaError> {
+    let until = Instant::now() + time;
+    let list = at_offsets([(topic, partition, from)])?;
+    learn_topics(consumer, &list, time)?;
+    consumer.assign(&list)?;
     let mut last = None;
     loop {
         match consumer.poll(Duration::from_millis(100)) {
@@ -97,10 +100,9 @@ fn last_record(
                 }
             }
             Some(Err(KafkaError::PartitionEOF(_))) => return Ok(last),
-            Some(Err(error)) if !is_transient(&error) => return Err(failed(error)),
+            Some(Err(error)) if !is_transient(&error) => return Err(error),
             _ if Instant::now() >= until => {
-                let complaints = consumer.context().complaints();
-                return Err(unavailable(settings, "looking for a partition's end", complaints));
+                return Err(KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut));
             }
             _ => {}
         }

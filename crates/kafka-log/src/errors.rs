@@ -72,7 +72,7 @@ pub(crate) fn refused(settings: &KafkaSettings, what: &str, error: &KafkaError) 
 }
 
 /// Nobody answered for as long as the installation is patient.
-pub(crate) fn unavailable(settings: &KafkaSettings, what: &str, complaints: &Complaints) -> LogError {
+fn unavailable(settings: &KafkaSettings, what: &str, complaints: &Complaints) -> LogError {
     let said = complaints.best().unwrap_or_else(|| "no answer".into());
     let lower = said.to_lowercase();
     let remedy = if lower.contains("authentication") {

@@ -17,6 +17,8 @@ mod ends;
 mod errors;
 /// The adapter.
 mod log;
+/// Clients that fresh ones take the place of when nobody answers them.
+mod renewal;
 /// What an installation sets.
 mod settings;
 /// A member of a consumer group with its producer.

@@ -14,9 +14,10 @@ use rdkafka::error::RDKafkaErrorCode::{LeaderNotAvailable, UnknownPartition};
 
 use crate::clients::{self, Consumer, Producer};
 use crate::ends::Ends;
-use crate::errors::{patiently, refused};
+use crate::errors::refused;
+use crate::renewal::Asker;
 use crate::settings::KafkaSettings;
-use crate::slot::{KafkaSlot, committed_in};
+use crate::slot::{KafkaSlot, committed_in, places_of};
 use crate::state;
 use crate::tail::KafkaTail;
 use crate::topics::{self, TopicPlan};
@@ -38,15 +39,15 @@ pub struct KafkaLog {
 pub(crate) struct Cluster {
     pub(crate) settings: KafkaSettings,
     pub(crate) watchdog: Arc<Watchdog>,
-    /// For metadata and watermarks of what is committed; never assigned anything.
-    asker: Consumer,
-    /// For watermarks of everything that is written; never assigned anything.
-    surveyor: Consumer,
+    /// For metadata and watermarks of what is committed.
+    asker: Asker,
+    /// For watermarks of everything that is written.
+    surveyor: Asker,
     /// Partitions of topics, by name with prefix.
     partitions: Mutex<HashMap<String, u32>>,
     ends: Ends,
-    /// Consumers that ask for committed offsets, by group.
-    groups: Mutex<HashMap<String, Arc<Consumer>>>,
+    /// For committed offsets, by group.
+    groups: Mutex<HashMap<String, Arc<Asker>>>,
     /// For appends from outside any processor, with its transactional id.
     gateway: Mutex<Option<Producer>>,
     /// This process and nobody else, for what must not be mistaken for another's.
@@ -60,23 +61,23 @@ impl KafkaLog {
     /// is the replication factor of topics that are created.
     pub fn connect(settings: KafkaSettings, replication: u16) -> Result<KafkaLog, LogError> {
         settings.check().map_err(|error| LogError::Store(error.to_string()))?;
-        let opened = clients::outsider(&settings, clients::READERS);
-        let asker = opened.map_err(|error| LogError::Store(format!("kafka.properties: {error}")))?;
+        // Which says what is wrong with the properties.
+        clients::surveyor(&settings)
+            .map_err(|error| LogError::Store(format!("kafka.properties: {error}")))?;
+        let asker = Asker::new(|settings| clients::outsider(settings, clients::READERS));
         let hasty = KafkaSettings { patience: FIRST_CONTACT, ..settings.clone() };
-        patiently(&hasty, asker.context().complaints(), "first contact", |time| {
+        asker.ask(&hasty, "first contact", |asker, time| {
             // Polled, or complaints are not heard.
             let _ = asker.poll(Duration::ZERO);
             asker.fetch_metadata(None, time.min(Duration::from_secs(2))).map(|_| ())
         })?;
-        let surveyor = clients::surveyor(&settings)
-            .map_err(|error| LogError::Store(format!("kafka.properties: {error}")))?;
         let cluster = Cluster {
-            surveyor,
+            surveyor: Asker::new(clients::surveyor),
             settings,
             watchdog: Watchdog::start(STUCK),
             asker,
             partitions: Mutex::default(),
-            ends: Ends::default(),
+            ends: Ends::new(),
             groups: Mutex::default(),
             gateway: Mutex::new(None),
             token: format!("{:016x}", RandomState::new().hash_one(std::process::id())),
@@ -117,7 +118,7 @@ impl Cluster {
 
     /// Partitions of every topic with our prefix, fresh from the broker.
     pub(crate) fn all_partitions(&self) -> Result<BTreeMap<String, u32>, LogError> {
-        let metadata = self.ask("asking for topics", |time| self.asker.fetch_metadata(None, time))?;
+        let metadata = self.ask("asking for topics", |asker, time| asker.fetch_metadata(None, time))?;
         let ours = metadata.topics().iter().filter(|topic| topic.name().starts_with(&self.settings.prefix));
         let all: BTreeMap<String, u32> = ours
             .filter(|topic| topic.error().is_none() && !topic.partitions().is_empty())
@@ -131,7 +132,8 @@ impl Cluster {
     /// The clients that a processor's group has as members.
     pub(crate) fn clients_in(&self, processor: &str) -> Result<Vec<String>, LogError> {
         let group = self.settings.prefixed(processor);
-        let list = self.ask("asking for a group", |time| self.asker.fetch_group_list(Some(&group), time))?;
+        let list =
+            self.ask("asking for a group", |asker, time| asker.fetch_group_list(Some(&group), time))?;
         let ours = list.groups().iter().filter(|found| found.name() == group);
         Ok(ours.flat_map(|found| found.members()).map(|member| member.client_id().to_owned()).collect())
     }
@@ -154,9 +156,9 @@ impl Cluster {
     pub(crate) fn ask<T>(
         &self,
         what: &str,
-        call: impl FnMut(Duration) -> Result<T, KafkaError>,
+        call: impl Fn(&Consumer, Duration) -> Result<T, KafkaError>,
     ) -> Result<T, LogError> {
-        patiently(&self.settings, self.asker.context().complaints(), what, call)
+        self.asker.ask(&self.settings, what, call)
     }
 
     /// All partitions that a member reads as one task, if the first one is its own; none if it stands by.
@@ -183,7 +185,7 @@ impl Cluster {
     pub(crate) fn wait_for_topics(&self, names: &[&str]) -> Result<(), LogError> {
         let until = Instant::now() + Duration::from_secs(30);
         loop {
-            let metadata = self.ask("asking for topics", |time| self.asker.fetch_metadata(None, time))?;
+            let metadata = self.ask("asking for topics", |asker, time| asker.fetch_metadata(None, time))?;
             let is_led = |name: &str| {
                 metadata.topics().iter().any(|topic| {
                     topic.name() == name
@@ -208,11 +210,10 @@ impl Cluster {
         self.watermarks_of(&self.asker, place)
     }
 
-    fn watermarks_of(&self, asker: &Consumer, place: &TopicPartition) -> Result<(u64, u64), LogError> {
+    fn watermarks_of(&self, asker: &Asker, place: &TopicPartition) -> Result<(u64, u64), LogError> {
         let (topic, partition) =
             (self.settings.prefixed(&place.topic), i32::try_from(place.partition).unwrap_or(0));
-        let complaints = asker.context().complaints();
-        let (low, high) = patiently(&self.settings, complaints, "asking for offsets", |time| {
+        let (low, high) = asker.ask(&self.settings, "asking for offsets", |asker, time| {
             match asker.fetch_watermarks(&topic, partition, time) {
                 // The client forgets partitions while a broker is away; what the broker says is asked for anew.
                 Err(KafkaError::MetadataFetch(UnknownPartition))
@@ -282,16 +283,13 @@ impl Cluster {
         }
     }
 
-    fn asker_of(&self, group: &str) -> Result<Arc<Consumer>, LogError> {
+    fn asker_of(&self, group: &str) -> Arc<Asker> {
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(consumer) = groups.get(group) {
-            return Ok(consumer.clone());
-        }
-        let opened = clients::outsider(&self.settings, group);
-        let consumer =
-            Arc::new(opened.map_err(|error| refused(&self.settings, "reading committed offsets", &error))?);
-        groups.insert(group.to_owned(), consumer.clone());
-        Ok(consumer)
+        let open = || {
+            let group = group.to_owned();
+            Arc::new(Asker::new(move |settings| clients::outsider(settings, &group)))
+        };
+        groups.entry(group.to_owned()).or_insert_with(open).clone()
     }
 }
 
@@ -345,7 +343,7 @@ impl EventLog for KafkaLog {
     }
 
     fn committed(&self, processor: &str) -> Result<Positions, LogError> {
-        let consumer = self.cluster.asker_of(processor)?;
+        let settings = &self.cluster.settings;
         let mut known = self.cluster.partitions.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if known.is_empty() {
             known = self.cluster.all_partitions()?.into_iter().collect();
@@ -353,12 +351,15 @@ impl EventLog for KafkaLog {
         let places: Vec<TopicPartition> = known
             .iter()
             .filter_map(|(name, partitions)| {
-                let topic = name.strip_prefix(&self.cluster.settings.prefix)?;
+                let topic = name.strip_prefix(&settings.prefix)?;
                 Some((0..*partitions).map(move |partition| TopicPartition::new(topic, partition)))
             })
             .flatten()
             .collect();
-        committed_in(&self.cluster, &consumer, &places)
+        let places = places_of(settings, &places);
+        self.cluster.asker_of(processor).ask(settings, "reading committed offsets", |consumer, time| {
+            committed_in(settings, consumer, &places, time)
+        })
     }
 
     fn snapshot(&self, processor: &str, task: u32) -> Result<Option<StateSnapshot>, LogError> {

@@ -12,13 +12,15 @@ use gauntlet_log::{
     Assignment, Commit, CommitOutcome, LogError, Member, Polled, Positions, Record, Slot, Task,
     TopicPartition,
 };
-use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
 
-use crate::clients::{self, Change, Consumer, HEARTBEAT_MS, Producer, assign_known, at_offsets};
+use crate::clients::{self, Change, Consumer, HEARTBEAT_MS, Producer, at_offsets, learn_topics};
 use crate::errors::{code, patiently, refused};
 use crate::log::Cluster;
+use crate::renewal::{Client as _, RENEWAL};
+use crate::settings::KafkaSettings;
 use crate::state;
 use crate::tail::{advance, failure_of, read_batch};
 use crate::transaction::{self, Ended};
@@ -39,6 +41,9 @@ pub(crate) struct KafkaSlot {
     /// What is taken away has been told; the next poll gives it up.
     is_giving_up: bool,
     is_fenced: bool,
+    /// Since when it has asked for its share of the partitions and not been told, be it none. The library would wait as
+    /// long as a member may take between two polls; a broker can owe the answer for ever (KAFKA-20938).
+    asking_since: Option<Instant>,
     /// Which joining of the slot in this process it is.
     joining: u64,
     /// Tasks that were lost without notice and not told of yet.
@@ -68,6 +73,7 @@ impl KafkaSlot {
             next: Positions::new(),
             is_giving_up: false,
             is_fenced: false,
+            asking_since: Some(Instant::now()),
             joining,
             lost: Vec::new(),
             lost_partitions: BTreeSet::new(),
@@ -87,9 +93,9 @@ impl KafkaSlot {
     }
 
     /// Joins with a new client; what it had is lost.
-    fn join_again(&mut self) -> Result<(), LogError> {
+    fn join_again(&mut self, why: &str) -> Result<(), LogError> {
         let Member { processor, slot, .. } = &self.member;
-        tracing::warn!(processor, slot, "a member fenced itself and joins again");
+        tracing::warn!(processor, slot, why, "a member joins again");
         std::thread::sleep(Duration::from_millis(200));
         let old = std::mem::replace(&mut self.consumer, subscribed(&self.cluster, &self.member)?);
         leave(&old);
@@ -98,6 +104,7 @@ impl KafkaSlot {
         self.next.clear();
         self.is_giving_up = false;
         self.producer = None;
+        self.asking_since = Some(Instant::now());
         Ok(())
     }
 
@@ -122,12 +129,19 @@ impl KafkaSlot {
             let Member { processor, slot, .. } = &self.member;
             self.producer = Some(transaction::take_over(settings, &format!("{processor}.{slot}"))?);
         }
-        let committed = committed_in(&self.cluster, &self.consumer, &owned)?;
+        let (consumer, complaints) = (&self.consumer, self.consumer.complaints());
+        let brief = KafkaSettings { patience: RENEWAL.min(settings.patience), ..settings.clone() };
+        let places = places_of(settings, &owned);
+        let committed = patiently(&brief, complaints, "reading committed offsets", |time| {
+            committed_in(settings, consumer, &places, time)
+        })?;
         let next: Positions =
             owned.iter().map(|place| (place.clone(), committed.get(place).copied().unwrap_or(0))).collect();
         let list = offsets_of(&self.cluster, &next)?;
-        assign_known(settings, &self.consumer, &list)?;
+        patiently(&brief, complaints, "asking for a topic", |time| learn_topics(consumer, &list, time))?;
+        consumer.assign(&list).map_err(|error| refused(settings, "starting to read", &error))?;
         (self.owned, self.tasks, self.next) = (owned, tasks.clone(), next);
+        self.asking_since = None;
         self.lost_partitions.clear();
         self.is_resting = false;
         Ok(tasks)
@@ -135,6 +149,7 @@ impl KafkaSlot {
 
     fn give_up(&mut self) -> Result<(), LogError> {
         self.is_giving_up = false;
+        self.asking_since = Some(Instant::now());
         self.owned.clear();
         self.next.clear();
         self.consumer
@@ -154,10 +169,14 @@ impl KafkaSlot {
                 self.is_giving_up = true;
                 Ok(Some(Polled::Revoked(std::mem::take(&mut self.tasks))))
             }
-            Some(Change::Assign(partitions)) => {
-                let tasks = self.take_over(&partitions)?;
-                Ok((!tasks.is_empty()).then_some(Polled::Assigned(tasks)))
-            }
+            Some(Change::Assign(partitions)) => match self.take_over(&partitions) {
+                Ok(tasks) => Ok((!tasks.is_empty()).then_some(Polled::Assigned(tasks))),
+                Err(error @ LogError::Unavailable { .. }) => {
+                    self.join_again(&error.to_string())?;
+                    Ok(None)
+                }
+                Err(error) => Err(error),
+            },
         }
     }
 
@@ -175,7 +194,9 @@ impl KafkaSlot {
     /// What an error of the client's poll means to a member.
     fn answer(&mut self, error: &KafkaError) -> Result<(), LogError> {
         match code(error) {
-            Some(RDKafkaErrorCode::FencedInstanceId) if self.has_fenced_itself()? => self.join_again(),
+            Some(RDKafkaErrorCode::FencedInstanceId) if self.has_fenced_itself()? => {
+                self.join_again("it fenced itself")
+            }
             Some(RDKafkaErrorCode::FencedInstanceId) => Err(self.fenced()),
             // The library goes on by itself; polling too rarely or a lost session end in a new assignment.
             Some(
@@ -230,6 +251,9 @@ impl Slot for KafkaSlot {
         loop {
             if let Some(change) = self.change()? {
                 return Ok(change);
+            }
+            if self.asking_since.is_some_and(|since| since.elapsed() >= RENEWAL) {
+                self.join_again("the group does not answer")?;
             }
             self.rest(max_records == 0)?;
             let left = until.saturating_duration_since(Instant::now());
@@ -372,31 +396,35 @@ pub(crate) fn offsets_of(cluster: &Cluster, positions: &Positions) -> Result<Top
         .map_err(|error| refused(settings, "naming offsets", &error))
 }
 
-/// Committed offsets of a group, as a consumer of that group sees them: offsets of a transaction that is still open are
-/// waited for.
-pub(crate) fn committed_in<'a>(
-    cluster: &Cluster,
-    consumer: &Consumer,
+/// Partitions whose committed offsets are asked for.
+pub(crate) fn places_of<'a>(
+    settings: &KafkaSettings,
     places: impl IntoIterator<Item = &'a TopicPartition>,
-) -> Result<Positions, LogError> {
-    let settings = &cluster.settings;
+) -> TopicPartitionList {
     let mut list = TopicPartitionList::new();
     for place in places {
         let partition = i32::try_from(place.partition).unwrap_or(i32::MAX);
         list.add_partition(&settings.prefixed(&place.topic), partition);
     }
-    if list.count() == 0 {
+    list
+}
+
+/// Committed offsets of a group, as a consumer of that group sees them: offsets of a transaction that is still open are
+/// a transient error.
+pub(crate) fn committed_in(
+    settings: &KafkaSettings,
+    consumer: &Consumer,
+    places: &TopicPartitionList,
+    time: Duration,
+) -> Result<Positions, KafkaError> {
+    if places.count() == 0 {
         return Ok(Positions::new());
     }
-    let complaints = consumer.context().clone();
-    let answer = patiently(settings, complaints.complaints(), "reading committed offsets", |time| {
-        let answer = consumer.committed_offsets(list.clone(), time)?;
-        answer.elements().iter().try_for_each(|element| element.error())?;
-        Ok(answer)
-    })?;
+    let answer = consumer.committed_offsets(places.clone(), time)?;
     let mut positions = BTreeMap::new();
     for element in answer.elements() {
-        let (rdkafka::Offset::Offset(next), Some(topic)) =
+        element.error()?;
+        let (Offset::Offset(next), Some(topic)) =
             (element.offset(), element.topic().strip_prefix(&settings.prefix))
         else {
             continue;

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gauntlet_log::{LogError, Positions, Record, Tail, TopicPartition};
+use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 
-use crate::clients::{self, Consumer, assign_known};
+use crate::clients::{self, Consumer, learn_topics, reading};
 use crate::errors::{code, is_transient, refused};
 use crate::log::Cluster;
+use crate::renewal::RENEWAL;
 use crate::settings::KafkaSettings;
 use crate::slot::offsets_of;
 
@@ -22,6 +24,8 @@ pub(crate) struct KafkaTail {
     cluster: Arc<Cluster>,
     consumer: Consumer,
     next: Positions,
+    /// When anything was heard last.
+    heard: Instant,
 }
 
 impl KafkaTail {
@@ -30,10 +34,28 @@ impl KafkaTail {
         for place in from.keys() {
             cluster.partitions(&place.topic)?;
         }
-        let failed = |error| refused(&cluster.settings, "reading", &error);
-        let consumer = clients::outsider(&cluster.settings, clients::READERS).map_err(failed)?;
-        assign_known(&cluster.settings, &consumer, &offsets_of(&cluster, from)?)?;
-        Ok(KafkaTail { next: from.clone(), consumer, cluster })
+        let list = offsets_of(&cluster, from)?;
+        let open = || clients::outsider(&cluster.settings, clients::READERS);
+        let consumer = reading(&cluster.settings, open, &list)?;
+        Ok(KafkaTail { next: from.clone(), consumer, heard: Instant::now(), cluster })
+    }
+
+    /// After a long silence, whether anybody answers this client at all; if not, a fresh one goes on in its place.
+    fn look_after_silence(&mut self) -> Result<(), LogError> {
+        if self.heard.elapsed() < RENEWAL {
+            return Ok(());
+        }
+        self.heard = Instant::now();
+        let settings = &self.cluster.settings;
+        let list = offsets_of(&self.cluster, &self.next)?;
+        if learn_topics(&self.consumer, &list, Duration::from_secs(1)).is_err() {
+            tracing::debug!("nobody answers: read on with a fresh client");
+            let failed = |error| refused(settings, "reading", &error);
+            let fresh = clients::outsider(settings, clients::READERS).map_err(failed)?;
+            fresh.assign(&list).map_err(failed)?;
+            self.consumer = fresh;
+        }
+        Ok(())
     }
 }
 
@@ -49,7 +71,12 @@ impl Tail for KafkaTail {
             {
                 return Err(failure);
             }
-            if !records.is_empty() || left.is_zero() {
+            if !records.is_empty() {
+                self.heard = Instant::now();
+                return Ok(records);
+            }
+            self.look_after_silence()?;
+            if left.is_zero() {
                 return Ok(records);
             }
         }

@@ -6,12 +6,12 @@ use std::time::Duration;
 use futures_executor::block_on;
 use gauntlet_log::{Cleanup, LogError, TopicConfig};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use crate::clients::RECORD_BYTES;
+use crate::clients::{self, Context, RECORD_BYTES};
 use crate::errors::refused;
 use crate::log::Cluster;
+use crate::renewal::renewing;
 use crate::state;
 
 /// Topics that one question to the broker is about.
@@ -98,12 +98,11 @@ pub(crate) fn plan(cluster: &Cluster, topics: &[TopicConfig]) -> Result<Vec<Topi
             TopicPlan { topic: name, partitions: topic.partitions, settings: settings(topic.cleanup), change }
         })
         .collect();
-    let admin = admin(cluster)?;
     let present: Vec<usize> = (0..plans.len()).filter(|i| plans[*i].change == TopicChange::None).collect();
     for some in present.chunks(AT_ONCE) {
         let names: Vec<ResourceSpecifier<'_>> =
             some.iter().map(|i| ResourceSpecifier::Topic(&plans[*i].topic)).collect();
-        let answers = cluster.ask("reading settings of topics", |time| {
+        let answers = administer(cluster, "reading settings of topics", |admin, time| {
             let answers = block_on(admin.describe_configs(&names, &options(time)))?;
             answers
                 .into_iter()
@@ -146,9 +145,9 @@ pub(crate) fn apply(
             plan.settings.iter().fold(topic, |topic, (name, value)| topic.set(name, value))
         })
         .collect();
-    let admin = admin(cluster)?;
-    let answers =
-        cluster.ask("creating topics", |time| block_on(admin.create_topics(&new, &options(time))))?;
+    let answers = administer(cluster, "creating topics", |admin, time| {
+        block_on(admin.create_topics(&new, &options(time)))
+    })?;
     for answer in answers {
         match answer {
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
@@ -200,17 +199,20 @@ pub(crate) fn delete_records(
     before: u64,
 ) -> Result<(), LogError> {
     let failed = |error: KafkaError| refused(&cluster.settings, "removing records", &error);
-    let list = crate::clients::at_offsets([(topic, partition, before)]).map_err(failed)?;
-    let admin = admin(cluster)?;
-    cluster.ask("removing records", |time| {
+    let list = clients::at_offsets([(topic, partition, before)]).map_err(failed)?;
+    administer(cluster, "removing records", |admin, time| {
         let answer = block_on(admin.delete_records(&list, &options(time)))?;
         answer.elements().iter().try_for_each(|element| element.error())
     })
 }
 
-fn admin(cluster: &Cluster) -> Result<AdminClient<DefaultClientContext>, LogError> {
-    crate::clients::admin(&cluster.settings)
-        .map_err(|error| refused(&cluster.settings, "opening an admin client", &error))
+fn administer<T>(
+    cluster: &Cluster,
+    what: &str,
+    call: impl FnMut(&AdminClient<Context>, Duration) -> Result<T, KafkaError>,
+) -> Result<T, LogError> {
+    let settings = &cluster.settings;
+    Ok(renewing(settings, what, || clients::admin(settings), call)?.1)
 }
 
 fn options(time: Duration) -> AdminOptions {

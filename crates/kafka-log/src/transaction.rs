@@ -13,7 +13,8 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _};
 
 use crate::clients::{Consumer, Producer, TRANSACTION_TIMEOUT_MS, producer};
-use crate::errors::{code, patiently};
+use crate::errors::code;
+use crate::renewal::renewing;
 use crate::settings::KafkaSettings;
 
 /// How long one call may take before it is made again.
@@ -34,13 +35,11 @@ pub(crate) enum Ended {
 
 /// Takes a transactional id over: ends what its last holder left open and fences that holder.
 pub(crate) fn take_over(settings: &KafkaSettings, id: &str) -> Result<Producer, LogError> {
-    let cannot = |error: &KafkaError| LogError::Store(format!("kafka.properties: {error}"));
-    let producer = producer(settings, id).map_err(|error| cannot(&error))?;
-    let context = producer.context().clone();
-    patiently(settings, context.complaints(), "taking over a transactional id", |time| {
+    let open = || producer(settings, id);
+    let taken = renewing(settings, "taking over a transactional id", open, |producer, time| {
         producer.init_transactions(time)
-    })?;
-    Ok(producer)
+    });
+    Ok(taken?.0)
 }
 
 /// Why a step of a transaction did not succeed.

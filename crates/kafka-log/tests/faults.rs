@@ -28,7 +28,11 @@ fn topic(name: &str, partitions: u32, cleanup: Cleanup) -> TopicConfig {
 }
 
 fn open(broker: &Kafka, prefix: &str) -> KafkaLog {
-    let log = KafkaLog::connect(settings(broker, prefix), 1).unwrap();
+    open_with(settings(broker, prefix))
+}
+
+fn open_with(settings: KafkaSettings) -> KafkaLog {
+    let log = KafkaLog::connect(settings, 1).unwrap();
     log.create_topics(&[topic("in", 1, Cleanup::Keep), topic("out", 1, Cleanup::Keep)]).unwrap();
     log
 }
@@ -234,6 +238,52 @@ fn a_broker_that_hangs_for_longer_than_a_transaction_leaves_no_doubt_behind() {
     // Whatever became of that transaction, each record is copied once.
     copy(&log);
     assert_eq!(values(&all(&log, "out")), ["0", "1", "2", "3", "4"]);
+}
+
+#[test]
+fn a_request_to_join_that_is_never_answered_is_made_again() {
+    const JOIN_GROUP: i16 = 11;
+    let (broker, door) = Kafka::start_behind_a_door();
+    let log = open(&broker, "unanswered");
+    log.append(vec![record("in", "1")]).unwrap();
+    door.lose_next(JOIN_GROUP);
+    let began = Instant::now();
+    copy(&log);
+    assert!(door.has_lost());
+    // The client library would wait for ten minutes.
+    assert!(began.elapsed() < Duration::from_secs(120), "{:?}", began.elapsed());
+    assert_eq!(values(&all(&log, "out")), ["1"]);
+}
+
+/// What a broker says that its controller has fenced and not taken back yet, as it does when it has hung. The client
+/// library takes its word, forgets all brokers, the configured ones included, and may then ask nobody ever again.
+#[test]
+fn a_broker_that_says_there_are_no_brokers_is_not_believed_for_long() {
+    let (broker, door) = Kafka::start_behind_a_door();
+    let mut settings = settings(&broker, "fenced");
+    settings.properties.insert("topic.metadata.refresh.interval.ms".into(), "300".into());
+    let log = open_with(settings);
+    log.append(vec![record("in", "1")]).unwrap();
+    let place = TopicPartition::new("out", 0);
+    let mut tail = log.tail(&Positions::from([(place, 0)])).unwrap();
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let copier = scope.spawn(|| copy_behind(&log, &is_over));
+        while values(&tail.poll(10, Duration::from_secs(1)).unwrap()) != ["1"] {}
+        door.hide_brokers(true);
+        std::thread::sleep(Duration::from_secs(2));
+        door.hide_brokers(false);
+        log.append(vec![record("in", "2")]).unwrap();
+        is_over.store(true, Ordering::Release);
+        let began = Instant::now();
+        let mut read = Vec::new();
+        while read.is_empty() && began.elapsed() < Duration::from_secs(120) {
+            read = values(&tail.poll(10, Duration::from_secs(1)).unwrap());
+        }
+        copier.join().unwrap();
+        assert_eq!(read, ["2"]);
+    });
+    assert_eq!(values(&all(&log, "out")), ["1", "2"]);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::door::Door;
 use crate::jars::jars;
 use crate::process::{Folder, Server, answers, free_port, words};
 
@@ -82,6 +83,19 @@ impl Kafka {
     pub fn start_with(more: &str) -> Kafka {
         let folder = Folder::new("kafka");
         Kafka::start_in(folder, |_, _| more.to_owned(), &[])
+    }
+
+    /// Starts a broker that is reached through a door.
+    pub fn start_behind_a_door() -> (Kafka, Door) {
+        let mut door = None;
+        let more = |port: u16, _: u16| {
+            let through = door.insert(Door::to_kafka(port));
+            format!("advertised.listeners=PLAINTEXT://127.0.0.1:{}", through.port())
+        };
+        let mut kafka = Kafka::start_in(Folder::new("kafka"), more, &[]);
+        let door = door.unwrap();
+        kafka.port = door.port();
+        (kafka, door)
     }
 
     /// Properties come last, so that they win; they are given the ports. Formatting is given more arguments.
