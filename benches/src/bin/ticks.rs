@@ -77,6 +77,7 @@ fn over_the_log(codec: &Codec) {
         workers: vec![],
         data: Arc::new(NoData),
         only: None,
+        elsewhere: None,
         projection: None,
         spans: None,
     };

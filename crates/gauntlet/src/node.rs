@@ -141,21 +141,9 @@ impl Node {
         Arc::new(LakeData::new(self.lake.clone(), self.log.clone(), self.codec.clone()))
     }
 
-    /// Starts all processors. A visitor of a cluster starts those that nobody else runs.
+    /// Starts all processors; a visitor of a cluster only those that nobody else runs.
     pub fn start(&self) -> Result<Running, Refusal> {
-        let mut here = processors();
-        if let (Some(cluster), Role::Visitor) = (&self.cluster, self.role) {
-            let mut missing = Vec::new();
-            for name in here.iter().filter(|name| **name != PROJECTOR) {
-                if !cluster.is_served(name)? {
-                    missing.push(*name);
-                }
-            }
-            // The projector is in no group; it runs wherever the first processor does.
-            missing.extend(missing.contains(&here[0]).then_some(PROJECTOR));
-            here = missing;
-        }
-        self.start_only(here)
+        self.start_only(processors())
     }
 
     /// Starts some processors.
@@ -182,6 +170,10 @@ impl Node {
             workers: workers(),
             data: self.data(),
             only: Some(here),
+            elsewhere: match (&self.cluster, self.role) {
+                (Some(cluster), Role::Visitor) => Some(cluster.elsewhere()),
+                _ => None,
+            },
             projection: Some((Box::new(Projecting::new(self.views.clone())), Box::new(progress))),
             spans: self.spans.clone(),
         };

@@ -187,6 +187,7 @@ impl Filled {
             workers: vec![],
             data: Arc::new(NoData),
             only: None,
+            elsewhere: None,
             projection: None,
             spans: None,
         };

@@ -23,7 +23,7 @@ use crate::settings::{KafkaSettings, Membership};
 /// open is gone before somebody else takes its partitions over.
 pub(crate) const TRANSACTION_TIMEOUT_MS: u32 = 10_000;
 /// A member that has not been heard of for so long is out of its group.
-pub(crate) const SESSION_TIMEOUT_MS: u32 = 15_000;
+pub const SESSION: Duration = Duration::from_secs(15);
 /// How often a member is heard of; a fenced one learns of it within this time.
 pub(crate) const HEARTBEAT_MS: u32 = 1_000;
 /// Largest record: a state snapshot or a block of ticks.
@@ -31,7 +31,7 @@ pub(crate) const RECORD_BYTES: u32 = 64 << 20;
 /// Records that a client keeps ahead of its reader, in KiB.
 const AHEAD_KIB: u32 = 16 << 10;
 /// The group in whose name partitions are read without membership.
-pub const READERS: &str = "readers";
+pub(crate) const READERS: &str = "readers";
 /// Complaints of the client library that an error message may quote.
 const COMPLAINTS: usize = 4;
 
@@ -228,7 +228,7 @@ pub(crate) fn member(
     }
     config
         .set("partition.assignment.strategy", "range")
-        .set("session.timeout.ms", SESSION_TIMEOUT_MS.to_string())
+        .set("session.timeout.ms", SESSION.as_millis().to_string())
         .set("heartbeat.interval.ms", HEARTBEAT_MS.to_string())
         .set("max.poll.interval.ms", "600000");
     over(config, settings).create_with_context(Context::default())

@@ -34,7 +34,7 @@ mod transaction;
 /// Ends the process when a call into the client library does not come back.
 mod watchdog;
 
-pub use clients::READERS;
+pub use clients::SESSION;
 pub use log::KafkaLog;
 pub use settings::{KafkaSettings, Membership, SettingsError};
 pub use state::TOPIC as STATE;

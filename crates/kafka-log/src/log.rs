@@ -21,7 +21,7 @@ use crate::slot::{KafkaSlot, committed_in, places_of};
 use crate::state;
 use crate::tail::KafkaTail;
 use crate::topics::{self, TopicPlan};
-use crate::transaction::{self, Ended};
+use crate::transaction::{self, Ended, Transaction};
 use crate::watchdog::Watchdog;
 
 /// How long the first contact may take.
@@ -161,16 +161,10 @@ impl Cluster {
         self.asker.ask(&self.settings, what, call)
     }
 
-    /// All partitions that a member reads as one task, if the first one is its own; none if it stands by.
-    pub(crate) fn everything(
-        &self,
-        member: &Member,
-        assigned: &BTreeSet<TopicPartition>,
-    ) -> Result<BTreeSet<TopicPartition>, LogError> {
-        let leads =
-            member.topics.first().is_some_and(|topic| assigned.contains(&TopicPartition::new(topic, 0)));
+    /// All partitions of a member's topics.
+    pub(crate) fn everything(&self, member: &Member) -> Result<BTreeSet<TopicPartition>, LogError> {
         let mut all = BTreeSet::new();
-        for topic in member.topics.iter().filter(|_| leads) {
+        for topic in &member.topics {
             let partitions = 0..self.partitions(topic)?;
             all.extend(partitions.map(|partition| TopicPartition::new(topic, partition)));
         }
@@ -254,13 +248,14 @@ impl Cluster {
 
     /// Appends records as one transaction of the gateway. A transaction whose outcome is unknown is ended by taking the
     /// id over, and the records are written again: they may then be there twice, under the same event ids.
-    pub(crate) fn append(&self, records: &[NewRecord]) -> Result<(), LogError> {
+    pub(crate) fn append(&self, records: Vec<NewRecord>) -> Result<(), LogError> {
         for topic in records.iter().map(|record| &*record.topic).collect::<BTreeSet<_>>() {
             self.partitions(topic)?;
         }
         if records.is_empty() {
             return Ok(());
         }
+        let records = Arc::new(records);
         let mut gateway = self.gateway.lock().unwrap_or_else(PoisonError::into_inner);
         let until = Instant::now() + self.settings.patience;
         loop {
@@ -268,11 +263,12 @@ impl Cluster {
                 Some(producer) => producer,
                 None => transaction::take_over(&self.settings, &format!("gateway.{}", self.token))?,
             };
-            match transaction::run(&producer, records, |topic| self.settings.prefixed(topic), None) {
-                Ended::Committed => {
-                    *gateway = Some(producer);
-                    return Ok(());
-                }
+            let prefix = self.settings.prefix.clone();
+            let transaction = Transaction { records: records.clone(), prefix, offsets: None };
+            let (producer, ended) = transaction::run(producer, transaction);
+            *gateway = producer;
+            match ended {
+                Ended::Committed => return Ok(()),
                 Ended::Fenced(error) | Ended::Unknown(error) => {
                     if is_hopeless(&error) || Instant::now() >= until {
                         return Err(refused(&self.settings, "appending", &error));
@@ -331,7 +327,7 @@ impl EventLog for KafkaLog {
     }
 
     fn append(&self, records: Vec<NewRecord>) -> Result<(), LogError> {
-        self.cluster.append(&records)
+        self.cluster.append(records)
     }
 
     fn tail(&self, from: &Positions) -> Result<Box<dyn Tail>, LogError> {

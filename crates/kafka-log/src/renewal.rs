@@ -14,13 +14,16 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::Producer as _;
 
-use crate::clients::{Complaints, Consumer, Context, Producer, SESSION_TIMEOUT_MS};
+use crate::clients::{Complaints, Consumer, Context, Producer, SESSION};
 use crate::errors::{patiently, refused};
 use crate::settings::KafkaSettings;
 
 /// How long a client is asked in vain before a fresh one takes its place. What takes long on the broker's side, above all
 /// the end of a transaction that was left open, takes less.
-pub(crate) const RENEWAL: Duration = Duration::from_millis(2 * SESSION_TIMEOUT_MS as u64);
+pub(crate) const RENEWAL: Duration = SESSION.saturating_mul(2);
+
+/// After how long a silence a reader asks whether anybody is there.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// A client that tells what it has complained of.
 pub(crate) trait Client {
@@ -107,5 +110,43 @@ impl Asker {
         )?;
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(client);
         Ok(answer)
+    }
+}
+
+/// The silence of a reader: nothing to read, or nobody to read from? A member that has forgotten its brokers may still
+/// speak to its group's coordinator, and would keep its tasks and stand still.
+pub(crate) struct Silence {
+    /// A topic that it reads.
+    topic: String,
+    answered: Instant,
+    looked: Instant,
+}
+
+impl Silence {
+    /// Of a reader of this topic, among others.
+    pub(crate) fn of(topic: String) -> Silence {
+        Silence { topic, answered: Instant::now(), looked: Instant::now() }
+    }
+
+    /// As if it began now.
+    pub(crate) fn begin_again(&mut self) {
+        (self.answered, self.looked) = (Instant::now(), Instant::now());
+    }
+
+    /// Something was read.
+    pub(crate) fn is_broken(&mut self) {
+        self.answered = Instant::now();
+    }
+
+    /// Whether nobody has answered this client for [`RENEWAL`]. It is asked now and then; a look takes a second at most.
+    pub(crate) fn is_forsaken(&mut self, consumer: &Consumer) -> bool {
+        if self.answered.elapsed().min(self.looked.elapsed()) < LOOK {
+            return false;
+        }
+        self.looked = Instant::now();
+        if consumer.fetch_metadata(Some(&self.topic), Duration::from_secs(1)).is_ok() {
+            self.answered = Instant::now();
+        }
+        self.answered.elapsed() >= RENEWAL
     }
 }

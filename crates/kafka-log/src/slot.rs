@@ -19,11 +19,11 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::clients::{self, Change, Consumer, HEARTBEAT_MS, Producer, at_offsets, learn_topics};
 use crate::errors::{code, patiently, refused};
 use crate::log::Cluster;
-use crate::renewal::{Client as _, RENEWAL};
+use crate::renewal::{Client as _, RENEWAL, Silence};
 use crate::settings::KafkaSettings;
 use crate::state;
 use crate::tail::{advance, failure_of, read_batch};
-use crate::transaction::{self, Ended};
+use crate::transaction::{self, Ended, Transaction};
 use crate::watchdog::Watched;
 
 /// A member.
@@ -44,6 +44,7 @@ pub(crate) struct KafkaSlot {
     /// Since when it has asked for its share of the partitions and not been told, be it none. The library would wait as
     /// long as a member may take between two polls; a broker can owe the answer for ever (KAFKA-20938).
     asking_since: Option<Instant>,
+    silence: Silence,
     /// Which joining of the slot in this process it is.
     joining: u64,
     /// Tasks that were lost without notice and not told of yet.
@@ -63,6 +64,8 @@ impl KafkaSlot {
         }
         let joining = cluster.count_joining(&member.processor, member.slot);
         let consumer = subscribed(&cluster, &member)?;
+        let topic = member.topics.first().map_or("", String::as_str);
+        let silence = Silence::of(cluster.settings.prefixed(topic));
         let watched = cluster.watchdog.watch(format!("{} slot {}", member.processor, member.slot));
         Ok(KafkaSlot {
             member,
@@ -74,6 +77,7 @@ impl KafkaSlot {
             is_giving_up: false,
             is_fenced: false,
             asking_since: Some(Instant::now()),
+            silence,
             joining,
             lost: Vec::new(),
             lost_partitions: BTreeSet::new(),
@@ -105,6 +109,7 @@ impl KafkaSlot {
         self.is_giving_up = false;
         self.producer = None;
         self.asking_since = Some(Instant::now());
+        self.silence.begin_again();
         Ok(())
     }
 
@@ -120,11 +125,18 @@ impl KafkaSlot {
             let topic = topic.strip_prefix(&settings.prefix)?;
             Some(TopicPartition::new(topic, u32::try_from(*partition).ok()?))
         });
-        let mut owned: BTreeSet<TopicPartition> = places.collect();
-        if self.member.assignment == Assignment::Single {
-            owned = self.cluster.everything(&self.member, &owned)?;
-        }
-        let tasks = tasks_of(&self.member, &owned)?;
+        let assigned: BTreeSet<TopicPartition> = places.collect();
+        let topics = &self.member.topics;
+        let leads = topics.first().is_some_and(|topic| assigned.contains(&TopicPartition::new(topic, 0)));
+        let owned = match self.member.assignment {
+            Assignment::CoPartitioned => assigned,
+            Assignment::Single if leads => self.cluster.everything(&self.member)?,
+            Assignment::Single | Assignment::Leader => BTreeSet::new(),
+        };
+        let tasks = match self.member.assignment {
+            Assignment::Leader if leads => vec![Task { id: 0, partitions: Vec::new() }],
+            _ => tasks_of(&self.member, &owned)?,
+        };
         if self.producer.is_none() && !owned.is_empty() {
             let Member { processor, slot, .. } = &self.member;
             self.producer = Some(transaction::take_over(settings, &format!("{processor}.{slot}"))?);
@@ -259,7 +271,11 @@ impl Slot for KafkaSlot {
             let left = until.saturating_duration_since(Instant::now());
             let records = self.poll_batch(max_records, left)?;
             if !records.is_empty() {
+                self.silence.is_broken();
                 return Ok(Polled::Records(records));
+            }
+            if self.silence.is_forsaken(&self.consumer) {
+                self.join_again("nobody answers")?;
             }
             if left.is_zero() {
                 return Ok(self.change()?.unwrap_or(Polled::Idle));
@@ -282,23 +298,24 @@ impl Slot for KafkaSlot {
         for (task, snapshot) in &snapshots {
             records.push(state::record(&self.member.processor, *task, snapshot));
         }
-        let Some(producer) = &self.producer else {
+        let Some(producer) = self.producer.take() else {
             // Nothing is assigned, so nothing can have been read.
             return Ok(if records.is_empty() { CommitOutcome::Committed } else { CommitOutcome::Fenced });
         };
-        let offsets = offsets_of(&self.cluster, &positions)?;
-        let offsets = (!positions.is_empty()).then_some((&offsets, &self.consumer));
-        let settings = &self.cluster.settings;
-        let ended = self
-            .watched
-            .call(|| transaction::run(producer, &records, |topic| settings.prefixed(topic), offsets));
+        let offsets = match self.consumer.group_metadata() {
+            _ if positions.is_empty() => None,
+            Some(group) => Some((offsets_of(&self.cluster, &positions)?, group)),
+            None => return Ok(CommitOutcome::Unknown),
+        };
+        let prefix = self.cluster.settings.prefix.clone();
+        let transaction = Transaction { records: Arc::new(records), prefix, offsets };
+        let (producer, ended) = self.watched.call(|| transaction::run(producer, transaction));
+        self.producer = producer;
         let (why, is_fence) = match ended {
             Ended::Committed => return Ok(CommitOutcome::Committed),
             Ended::Fenced(why) => (why, true),
             Ended::Unknown(why) => (why, false),
         };
-        // Of no use any more, whatever it was: the next one learns what happened.
-        self.producer = None;
         let Member { processor, slot, .. } = &self.member;
         tracing::warn!(processor, slot, %why, is_fence, "transaction did not succeed");
         let is_about_membership = matches!(
@@ -345,8 +362,8 @@ fn subscribed(cluster: &Cluster, member: &Member) -> Result<Consumer, LogError> 
         clients::member(settings, &client_id(cluster), &member.processor, member.slot).map_err(failed)?;
     let subscribed = match member.assignment {
         Assignment::CoPartitioned => &member.topics[..],
-        // Whoever is given the first partition of the first topic reads everything; the others stand by.
-        Assignment::Single => &member.topics[..1],
+        // Whoever is given the first partition of the first topic leads; the others stand by.
+        Assignment::Single | Assignment::Leader => &member.topics[..1],
     };
     let topics: Vec<String> = subscribed.iter().map(|topic| settings.prefixed(topic)).collect();
     let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
@@ -360,8 +377,8 @@ fn tasks_of(member: &Member, owned: &BTreeSet<TopicPartition>) -> Result<Vec<Tas
     let in_order =
         |partition: u32| member.topics.iter().map(move |topic| TopicPartition::new(topic.clone(), partition));
     match member.assignment {
-        Assignment::Single if owned.is_empty() => Ok(Vec::new()),
-        Assignment::Single => {
+        Assignment::Single | Assignment::Leader if owned.is_empty() => Ok(Vec::new()),
+        Assignment::Single | Assignment::Leader => {
             let by_topic =
                 member.topics.iter().flat_map(|topic| owned.iter().filter(move |p| p.topic == *topic));
             Ok(vec![Task { id: 0, partitions: by_topic.cloned().collect() }])

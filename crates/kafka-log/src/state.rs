@@ -56,7 +56,7 @@ pub(crate) fn delete_all(cluster: &Arc<Cluster>) -> Result<(), LogError> {
     }
     let tombstone =
         |key| NewRecord { topic: TOPIC.into(), key, headers: Vec::new(), value: None, timestamp_micros: 0 };
-    cluster.append(&keys.into_iter().map(tombstone).collect::<Vec<_>>())
+    cluster.append(keys.into_iter().map(tombstone).collect())
 }
 
 fn key(processor: &str, task: u32) -> Vec<u8> {

@@ -9,10 +9,10 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 
-use crate::clients::{self, Consumer, learn_topics, reading};
+use crate::clients::{self, Consumer, reading};
 use crate::errors::{code, is_transient, refused};
 use crate::log::Cluster;
-use crate::renewal::RENEWAL;
+use crate::renewal::Silence;
 use crate::settings::KafkaSettings;
 use crate::slot::offsets_of;
 
@@ -24,8 +24,7 @@ pub(crate) struct KafkaTail {
     cluster: Arc<Cluster>,
     consumer: Consumer,
     next: Positions,
-    /// When anything was heard last.
-    heard: Instant,
+    silence: Silence,
 }
 
 impl KafkaTail {
@@ -37,23 +36,21 @@ impl KafkaTail {
         let list = offsets_of(&cluster, from)?;
         let open = || clients::outsider(&cluster.settings, clients::READERS);
         let consumer = reading(&cluster.settings, open, &list)?;
-        Ok(KafkaTail { next: from.clone(), consumer, heard: Instant::now(), cluster })
+        let topic = from.keys().next().map_or("", |place| &place.topic);
+        let silence = Silence::of(cluster.settings.prefixed(topic));
+        Ok(KafkaTail { next: from.clone(), consumer, silence, cluster })
     }
 
-    /// After a long silence, whether anybody answers this client at all; if not, a fresh one goes on in its place.
-    fn look_after_silence(&mut self) -> Result<(), LogError> {
-        if self.heard.elapsed() < RENEWAL {
-            return Ok(());
-        }
-        self.heard = Instant::now();
+    /// When nobody answers any more, a fresh client goes on in this one's place.
+    fn renew_if_forsaken(&mut self) -> Result<(), LogError> {
         let settings = &self.cluster.settings;
-        let list = offsets_of(&self.cluster, &self.next)?;
-        if learn_topics(&self.consumer, &list, Duration::from_secs(1)).is_err() {
+        if self.silence.is_forsaken(&self.consumer) {
             tracing::debug!("nobody answers: read on with a fresh client");
             let failed = |error| refused(settings, "reading", &error);
             let fresh = clients::outsider(settings, clients::READERS).map_err(failed)?;
-            fresh.assign(&list).map_err(failed)?;
+            fresh.assign(&offsets_of(&self.cluster, &self.next)?).map_err(failed)?;
             self.consumer = fresh;
+            self.silence.begin_again();
         }
         Ok(())
     }
@@ -72,10 +69,10 @@ impl Tail for KafkaTail {
                 return Err(failure);
             }
             if !records.is_empty() {
-                self.heard = Instant::now();
+                self.silence.is_broken();
                 return Ok(records);
             }
-            self.look_after_silence()?;
+            self.renew_if_forsaken()?;
             if left.is_zero() {
                 return Ok(records);
             }

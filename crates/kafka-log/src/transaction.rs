@@ -3,16 +3,17 @@
 //! After anything but a success the producer is of no use: what the broker made of the transaction is learned from the
 //! committed offsets, by a successor that has taken the transactional id over.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gauntlet_log::{LogError, NewRecord};
 use rdkafka::TopicPartitionList;
-use rdkafka::consumer::{Consumer as _, ConsumerGroupMetadata};
+use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _};
 
-use crate::clients::{Consumer, Producer, TRANSACTION_TIMEOUT_MS, producer};
+use crate::clients::{Producer, TRANSACTION_TIMEOUT_MS, producer};
 use crate::errors::code;
 use crate::renewal::renewing;
 use crate::settings::KafkaSettings;
@@ -49,24 +50,49 @@ enum Failed {
     Lost(KafkaError),
 }
 
-/// Writes records and offsets as one. `offsets` are the next offsets of a group's inputs; the group's metadata are
-/// asked for at the last moment, since they change with every rebalance.
-pub(crate) fn run(
-    producer: &Producer,
-    records: &[NewRecord],
-    topic: impl Fn(&str) -> String,
-    offsets: Option<(&TopicPartitionList, &Consumer)>,
-) -> Ended {
+/// What is written as one.
+pub(crate) struct Transaction {
+    /// Records.
+    pub(crate) records: Arc<Vec<NewRecord>>,
+    /// What stands before the names of their topics.
+    pub(crate) prefix: String,
+    /// The next offsets of a group's inputs, and the group as its member knows it now: that changes with every rebalance.
+    pub(crate) offsets: Option<(TopicPartitionList, ConsumerGroupMetadata)>,
+}
+
+/// Writes a transaction. The producer comes back after a success and is of no use after anything else.
+///
+/// The library does not keep every time-out that it is given: sending offsets waits for ever when all brokers are
+/// forgotten. So a transaction has a thread of its own, which is left behind when it takes too long, with its producer; a
+/// successor fences that.
+pub(crate) fn run(producer: Producer, transaction: Transaction) -> (Option<Producer>, Ended) {
+    let (send, receive) = std::sync::mpsc::sync_channel(1);
+    let body = move || {
+        let ended = run_here(&producer, &transaction);
+        if matches!(ended, Ended::Committed) {
+            let _ = send.send((Some(producer), ended));
+        } else {
+            // Closing it can take long as well, and nobody needs to wait for that.
+            let _ = send.send((None, ended));
+            drop(producer);
+        }
+    };
+    let lost = || Ended::Unknown(KafkaError::MessageProduction(RDKafkaErrorCode::OperationTimedOut));
+    if std::thread::Builder::new().name("transaction".into()).spawn(body).is_err() {
+        return (None, lost());
+    }
+    receive.recv_timeout(WHOLE + CALL).unwrap_or_else(|_| (None, lost()))
+}
+
+fn run_here(producer: &Producer, transaction: &Transaction) -> Ended {
     let until = Instant::now() + WHOLE;
     let steps = || -> Result<(), Failed> {
         step(until, |_| producer.begin_transaction())?;
-        for record in records {
-            send(producer, record, &topic(&record.topic), until)?;
+        for record in transaction.records.iter() {
+            send(producer, record, &format!("{}{}", transaction.prefix, record.topic), until)?;
         }
-        if let Some((offsets, consumer)) = offsets {
-            let group: ConsumerGroupMetadata =
-                consumer.group_metadata().ok_or_else(|| Failed::Abort(KafkaError::Canceled))?;
-            step(until, |time| producer.send_offsets_to_transaction(offsets, &group, time))?;
+        if let Some((offsets, group)) = &transaction.offsets {
+            step(until, |time| producer.send_offsets_to_transaction(offsets, group, time))?;
         }
         flush(producer, until);
         step(until, |time| producer.commit_transaction(time))

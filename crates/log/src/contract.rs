@@ -260,6 +260,37 @@ pub fn one_task_can_read_everything(log: &dyn EventLog) {
     assert_eq!(got, ["1", "2"], "nothing was committed");
 }
 
+pub fn one_member_leads_and_reads_nothing(log: &dyn EventLog) {
+    create(log);
+    log.append(vec![record("in", "a", "1")]).unwrap();
+    let leader = |slot| Member { assignment: Assignment::Leader, ..member(slot) };
+    let mut first = log.join(leader(0)).unwrap();
+    until(|| match first.poll(1, SHORT).unwrap() {
+        Polled::Assigned(tasks) => {
+            assert_eq!(tasks, [Task { id: 0, partitions: vec![] }]);
+            true
+        }
+        _ => false,
+    });
+    let mut second = log.join(leader(1)).unwrap();
+    let (mut leads, mut rounds) = ([true, false], 0);
+    until(|| {
+        for (slot, leads) in [&mut first, &mut second].into_iter().zip(&mut leads) {
+            match slot.poll(1, Duration::from_millis(20)).unwrap() {
+                Polled::Assigned(_) => *leads = true,
+                Polled::Revoked(_) => *leads = false,
+                Polled::Records(records) => panic!("read {records:?}"),
+                Polled::Idle => {}
+            }
+        }
+        assert_ne!(leads, [true, true], "two lead");
+        rounds += 1;
+        rounds > 50 && leads == [true, false]
+    });
+    drop(first);
+    assert_eq!(assigned(&mut *second), [0]);
+}
+
 pub fn a_slot_without_room_stays_a_member_and_reads_nothing(log: &dyn EventLog) {
     create(log);
     log.append(vec![record("in", "a", "1"), record("in", "a", "2")]).unwrap();
@@ -343,6 +374,7 @@ pub const CHECKS: &[(&str, fn(&dyn EventLog))] = &[
     ("positions_of_somebody_elses_task_are_fenced", positions_of_somebody_elses_task_are_fenced),
     ("tasks_are_shared_out_co_partitioned", tasks_are_shared_out_co_partitioned),
     ("one_task_can_read_everything", one_task_can_read_everything),
+    ("one_member_leads_and_reads_nothing", one_member_leads_and_reads_nothing),
     (
         "a_slot_without_room_stays_a_member_and_reads_nothing",
         a_slot_without_room_stays_a_member_and_reads_nothing,

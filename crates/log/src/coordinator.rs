@@ -154,6 +154,7 @@ fn tasks_of(member: &Member, partitions: &BTreeMap<String, u32>) -> Vec<Task> {
         Assignment::Single => {
             vec![Task { id: 0, partitions: member.topics.iter().flat_map(|topic| all(topic)).collect() }]
         }
+        Assignment::Leader => vec![Task { id: 0, partitions: Vec::new() }],
         Assignment::CoPartitioned => {
             let count =
                 member.topics.iter().filter_map(|topic| partitions.get(topic)).max().copied().unwrap_or(0);

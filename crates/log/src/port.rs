@@ -135,6 +135,8 @@ pub enum Assignment {
     CoPartitioned,
     /// One task reads everything.
     Single,
+    /// One task reads nothing here: whoever has it does what only one may do, and keeps its positions elsewhere.
+    Leader,
 }
 
 /// A unit of state: what is folded together and moves together.

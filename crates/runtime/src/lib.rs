@@ -45,4 +45,4 @@ mod watch;
 mod worker_slot;
 
 pub use projection::{ProjectAllError, Projection, ProjectionError, project_all};
-pub use running::{Failure, Options, PROJECTOR, Parts, Running, start, topics};
+pub use running::{Elsewhere, Failure, Options, PROJECTOR, Parts, Running, start, topics};

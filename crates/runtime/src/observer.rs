@@ -20,7 +20,7 @@ use crate::spans::{self, Act, Span, Spans, Times};
 pub(crate) struct Starting(Arc<Mutex<BTreeSet<&'static str>>>);
 
 impl Starting {
-    fn change(&self, change: impl FnOnce(&mut BTreeSet<&'static str>)) {
+    pub(crate) fn change(&self, change: impl FnOnce(&mut BTreeSet<&'static str>)) {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 

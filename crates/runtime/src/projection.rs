@@ -1,9 +1,10 @@
-//! A projection's thread: reads behind everything and writes rows with its own progress beside them.
+//! A projection's thread: reads behind everything and writes rows with its own progress beside them. Of several
+//! processes one does, the others stand by.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use gauntlet_domain::Recorded;
-use gauntlet_log::{EventLog, Positions, TopicPartition};
+use gauntlet_log::{Assignment, EventLog, Member, Polled, Positions, Slot, TopicPartition};
 use gauntlet_wire::Codec;
 use gauntlet_wire::catalogue::{self, Retention};
 
@@ -11,7 +12,7 @@ use crate::events;
 use crate::held::Held;
 use crate::observer::{Observer, Seen};
 use crate::restore::for_each;
-use crate::running::{Options, SlotError, Stop};
+use crate::running::{Options, PROJECTOR, SlotError, Stop};
 
 /// Why rows could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -31,8 +32,7 @@ pub trait Projection: Send {
     fn write(&mut self, events: &[Recorded], progress: &Positions) -> Result<(), ProjectionError>;
 }
 
-/// Runs a projection until it is stopped. Records that cannot be read are dead letters of the processors that read
-/// them; here they are passed over. What cannot be read yet makes its partition pause.
+/// Runs a projection until it is stopped, whenever this process leads.
 pub(crate) fn run(
     log: &dyn EventLog,
     codec: &Codec,
@@ -40,6 +40,36 @@ pub(crate) fn run(
     options: &Options,
     stop: &Stop,
     mut observer: Observer,
+) -> Result<(), SlotError> {
+    let member = Member {
+        processor: PROJECTOR.into(),
+        slot: options.slot,
+        topics: projection.topics().into_iter().map(str::to_owned).collect(),
+        assignment: Assignment::Leader,
+    };
+    let mut seat = log.join(member)?;
+    while !stop.is_raised() {
+        if let Polled::Assigned(_) = seat.poll(0, options.poll_timeout)? {
+            observer.tasks(std::iter::once(0));
+            project(log, codec, projection, options, stop, &mut observer, &mut *seat)?;
+            observer.tasks(std::iter::empty());
+        }
+        observer.starts(false);
+    }
+    Ok(())
+}
+
+/// Projects until the lead is lost. Records that cannot be read are dead letters of the processors that read them; here
+/// they are passed over. What cannot be read yet makes its partition pause. Who leads after this process goes on from the
+/// progress: a batch that both write is written twice, which changes nothing.
+fn project(
+    log: &dyn EventLog,
+    codec: &Codec,
+    projection: &mut dyn Projection,
+    options: &Options,
+    stop: &Stop,
+    observer: &mut Observer,
+    seat: &mut dyn Slot,
 ) -> Result<(), SlotError> {
     let mut from = projection.progress()?;
     for topic in projection.topics() {
@@ -51,8 +81,11 @@ pub(crate) fn run(
         }
     }
     let mut tail = log.tail(&from)?;
-    let mut held = Held::new("projector");
+    let mut held = Held::new(PROJECTOR);
     while !stop.is_raised() {
+        if let Polled::Revoked(_) = seat.poll(0, Duration::ZERO)? {
+            return Ok(());
+        }
         let records = match held.take_due() {
             Some(records) => records,
             None if held.has_room(options.projector_batch) => {

@@ -120,6 +120,15 @@ pub struct Running {
     pool: Option<Arc<Pool>>,
 }
 
+/// What others run.
+#[derive(Clone)]
+pub struct Elsewhere {
+    /// Whether somebody runs a processor, by its name.
+    pub is_served: Arc<dyn Fn(&str) -> Result<bool, LogError> + Send + Sync>,
+    /// For how long who has died counts.
+    pub session: Duration,
+}
+
 /// What to run.
 pub struct Parts {
     /// The log.
@@ -134,6 +143,8 @@ pub struct Parts {
     pub data: Arc<dyn Data>,
     /// Names of the processors that run here, when the others run elsewhere; all are waited for.
     pub only: Option<Vec<&'static str>>,
+    /// When those here run only what nobody else does.
+    pub elsewhere: Option<Elsewhere>,
     /// The projection, and a way to ask how far it has come.
     pub projection: Option<(
         Box<dyn Projection>,
@@ -142,6 +153,9 @@ pub struct Parts {
     /// Where finished spans go, if anybody wants them.
     pub spans: Option<Arc<dyn Spans>>,
 }
+
+/// Between two looks at whether a processor is still run elsewhere.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How long the end waits for a look at the log that is under way.
 const WATCH_PATIENCE: Duration = Duration::from_secs(5);
@@ -196,12 +210,13 @@ pub fn start(parts: Parts, options: Options) -> Result<Running, LogError> {
         pool: Some(pool.clone()),
     };
     let is_here = |name: &str| parts.only.as_ref().is_none_or(|only| only.contains(&name));
-    let (spans, starting) = (parts.spans, running.starting.clone());
+    let (spans, starting, elsewhere) = (parts.spans, running.starting.clone(), parts.elsewhere);
+    let turn = |name| Turn { name, elsewhere: elsewhere.clone(), starting: starting.clone() };
     let observer = |name| Observer::new(name, spans.clone(), starting.clone());
     for definition in parts.definitions.into_iter().filter(|definition| is_here(definition.name)) {
         let (log, codec) = (parts.log.clone(), parts.codec.clone());
         let observer = observer(definition.name);
-        running.spawn(definition.name, move |stop| {
+        running.spawn(turn(definition.name), move |stop| {
             machine_slot::run(&*log, &codec, &definition, &options, stop, observer)
         })?;
     }
@@ -209,7 +224,7 @@ pub fn start(parts: Parts, options: Options) -> Result<Running, LogError> {
         let (log, codec, data, pool) =
             (parts.log.clone(), parts.codec.clone(), parts.data.clone(), pool.clone());
         let (observer, work_seconds) = (observer(worker.name()), WORK_SECONDS.histogram(&[worker.name()]));
-        running.spawn(worker.name(), move |stop| {
+        running.spawn(turn(worker.name()), move |stop| {
             let (log, codec) = (&*log, &codec);
             WorkerSlot { log, codec, worker, data, pool: &pool, options: &options, stop, work_seconds }
                 .run(observer)
@@ -217,7 +232,7 @@ pub fn start(parts: Parts, options: Options) -> Result<Running, LogError> {
     }
     if let Some(mut projection) = projection.filter(|_| is_here(PROJECTOR)) {
         let (log, codec, observer) = (parts.log.clone(), parts.codec, observer(PROJECTOR));
-        running.spawn(PROJECTOR, move |stop| {
+        running.spawn(turn(PROJECTOR), move |stop| {
             projection::run(&*log, &codec, &mut *projection, &options, stop, observer)
         })?;
     }
@@ -231,16 +246,43 @@ pub fn start(parts: Parts, options: Options) -> Result<Running, LogError> {
     Ok(running)
 }
 
+/// Whether a processor has to run here.
+struct Turn {
+    name: &'static str,
+    elsewhere: Option<Elsewhere>,
+    starting: Starting,
+}
+
+impl Turn {
+    /// Comes at once, unless somebody elsewhere runs the processor, who may have died: that shows within a session.
+    fn has_come(&self, stop: &Stop) -> Result<bool, SlotError> {
+        let Some(elsewhere) = &self.elsewhere else { return Ok(true) };
+        let until = Instant::now() + elsewhere.session + 2 * LOOK_AGAIN;
+        while (elsewhere.is_served)(self.name)? {
+            // Nothing here has to start for anything.
+            self.starting.change(|names| {
+                names.remove(self.name);
+            });
+            if stop.is_raised() || Instant::now() >= until {
+                return Ok(false);
+            }
+            stop.sleep(LOOK_AGAIN);
+        }
+        Ok(true)
+    }
+}
+
 impl Running {
-    /// Runs a slot on a thread of its own; whatever ends it early is reported and ends the others.
+    /// Runs a slot on a thread of its own if it is its turn; whatever ends it early is reported and ends the others.
     fn spawn(
         &mut self,
-        name: &'static str,
+        turn: Turn,
         body: impl FnOnce(&Stop) -> Result<(), SlotError> + Send + 'static,
     ) -> Result<(), LogError> {
-        let (stop, failure) = (self.stop.clone(), self.failure.clone());
+        let (name, stop, failure) = (turn.name, self.stop.clone(), self.failure.clone());
         let thread = std::thread::Builder::new().name(name.into()).spawn(move || {
-            let ended = catch_unwind(AssertUnwindSafe(|| body(&stop)));
+            let ended =
+                catch_unwind(AssertUnwindSafe(|| if turn.has_come(&stop)? { body(&stop) } else { Ok(()) }));
             let (message, outside) = match ended {
                 Ok(Ok(())) => return,
                 Ok(Err(error)) => {

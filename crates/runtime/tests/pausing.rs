@@ -170,6 +170,7 @@ impl Bench {
             workers: vec![Arc::new(Sealer)],
             data: Arc::new(Nothing),
             only: None,
+            elsewhere: None,
             projection: Some((Box::new(self.rows.clone()), Box::new(move || rows.progress()))),
             spans: None,
         };

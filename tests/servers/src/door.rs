@@ -6,30 +6,21 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI16, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI16, AtomicU8, AtomicUsize, Ordering};
 
 const OPEN: u8 = 0;
 const CLOSED: u8 = 1;
 const ONE_WAY: u8 = 2;
 /// No kind of request of Kafka's has this key.
 const NONE: i16 = -1;
-/// The key of requests for metadata.
-const METADATA: i16 = 3;
 
 /// A door on a port of its own. It stays until the process ends.
 pub struct Door {
     port: u16,
     state: Arc<AtomicU8>,
     passed: Arc<AtomicUsize>,
-    tricks: Arc<Tricks>,
-}
-
-/// What a door does to Kafka's requests.
-struct Tricks {
-    /// API key of a request that is lost on the way.
-    lost: AtomicI16,
-    /// Requests for metadata are answered here: there are no brokers.
-    hides_brokers: AtomicBool,
+    /// API key of a request of Kafka's that is lost on the way.
+    lost: Arc<AtomicI16>,
 }
 
 impl Door {
@@ -38,21 +29,20 @@ impl Door {
         Door::opened(server, |_| some_bytes)
     }
 
-    /// An open door to a Kafka broker, which can play tricks on requests.
+    /// An open door to a Kafka broker, which can lose requests.
     pub fn to_kafka(server: u16) -> Door {
-        Door::opened(server, |tricks| move |from, bytes| request(from, bytes, &tricks))
+        Door::opened(server, |lost| move |from, bytes| request(from, bytes, &lost))
     }
 
     fn opened<R: Fn(&mut TcpStream, &mut Vec<u8>) -> io::Result<()> + Send + 'static>(
         server: u16,
-        reader: impl Fn(Arc<Tricks>) -> R + Send + 'static,
+        reader: impl Fn(Arc<AtomicI16>) -> R + Send + 'static,
     ) -> Door {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (state, passed) = (Arc::new(AtomicU8::new(OPEN)), Arc::new(AtomicUsize::new(0)));
-        let tricks = Tricks { lost: AtomicI16::new(NONE), hides_brokers: AtomicBool::new(false) };
-        let tricks = Arc::new(tricks);
-        let door = Door { port, state: state.clone(), passed: passed.clone(), tricks: tricks.clone() };
+        let lost = Arc::new(AtomicI16::new(NONE));
+        let door = Door { port, state: state.clone(), passed: passed.clone(), lost: lost.clone() };
         std::thread::spawn(move || {
             for inside in listener.incoming().flatten() {
                 if state.load(Ordering::SeqCst) == CLOSED {
@@ -61,7 +51,7 @@ impl Door {
                 let Ok(outside) = TcpStream::connect(("127.0.0.1", server)) else { continue };
                 let (back_in, back_out) = (inside.try_clone().unwrap(), outside.try_clone().unwrap());
                 let (there, back) = (state.clone(), state.clone());
-                let (passed, read) = (passed.clone(), reader(tricks.clone()));
+                let (passed, read) = (passed.clone(), reader(lost.clone()));
                 std::thread::spawn(move || {
                     carry(inside, outside, read, &|| there.load(Ordering::SeqCst) != CLOSED, &passed);
                 });
@@ -96,18 +86,12 @@ impl Door {
 
     /// Loses the next request of a kind without a word: the connection stays, and no answer ever comes.
     pub fn lose_next(&self, api_key: i16) {
-        self.tricks.lost.store(api_key, Ordering::SeqCst);
+        self.lost.store(api_key, Ordering::SeqCst);
     }
 
     /// Whether what was to be lost has been.
     pub fn has_lost(&self) -> bool {
-        self.tricks.lost.load(Ordering::SeqCst) == NONE
-    }
-
-    /// Whether to answer every request for metadata as a broker does that its controller has just fenced: there are no
-    /// brokers.
-    pub fn hide_brokers(&self, hides: bool) {
-        self.tricks.hides_brokers.store(hides, Ordering::SeqCst);
+        self.lost.load(Ordering::SeqCst) == NONE
     }
 
     /// Bytes that have gone to the server.
@@ -140,46 +124,17 @@ fn some_bytes(from: &mut TcpStream, bytes: &mut Vec<u8>) -> io::Result<()> {
     if count == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
 }
 
-/// One request of Kafka's: its length, then the key of its kind, its version, the number that its answer bears, and the
-/// rest. One that is to be lost, or that is answered here, is passed over.
-fn request(from: &mut TcpStream, bytes: &mut Vec<u8>, tricks: &Tricks) -> io::Result<()> {
+/// One request of Kafka's: its length, the key of its kind, the rest. One that is to be lost is passed over.
+fn request(from: &mut TcpStream, bytes: &mut Vec<u8>, lost: &AtomicI16) -> io::Result<()> {
     loop {
         bytes.resize(4, 0);
         from.read_exact(bytes)?;
-        let length = u32::from_be_bytes(bytes[..4].try_into().unwrap()) as usize;
+        let length = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) as usize;
         bytes.resize(4 + length, 0);
         from.read_exact(&mut bytes[4..])?;
-        let number = |at: usize| i16::from_be_bytes(bytes[at..at + 2].try_into().unwrap());
-        let key = number(4);
-        if key == METADATA && tricks.hides_brokers.load(Ordering::SeqCst) {
-            from.write_all(&no_brokers(number(6), &bytes[8..12]))?;
-        } else if tricks.lost.compare_exchange(key, NONE, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+        let key = i16::from_be_bytes([bytes[4], bytes[5]]);
+        if lost.compare_exchange(key, NONE, Ordering::SeqCst, Ordering::SeqCst).is_err() {
             return Ok(());
         }
     }
-}
-
-/// The answer to a request for metadata, of versions 9 to 13: no broker, and one topic that has no leader.
-fn no_brokers(version: i16, correlation: &[u8]) -> Vec<u8> {
-    const LEADER_NOT_AVAILABLE: i16 = 5;
-    const NOTHING_ASKED: i32 = i32::MIN;
-    assert!((9..=13).contains(&version), "metadata of version {version}");
-    // Lengths of what may be null are one more than they are.
-    let (none, empty, one) = ([0_u8], [1_u8], [2_u8]);
-    let mut body =
-        [correlation, &none, &0_i32.to_be_bytes(), &empty, &none, &(-1_i32).to_be_bytes(), &one].concat();
-    body.extend(LEADER_NOT_AVAILABLE.to_be_bytes());
-    body.extend(b"\x05none");
-    body.extend([0; 16].iter().take(if version >= 10 { 16 } else { 0 }));
-    body.extend([0, empty[0]]);
-    body.extend(NOTHING_ASKED.to_be_bytes());
-    body.extend(none);
-    if version <= 10 {
-        body.extend(NOTHING_ASKED.to_be_bytes());
-    }
-    if version >= 13 {
-        body.extend(0_i16.to_be_bytes());
-    }
-    body.extend(none);
-    [&(body.len() as u32).to_be_bytes()[..], &body].concat()
 }

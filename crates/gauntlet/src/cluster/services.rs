@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gauntlet_config::{Config, nearest, resolve_secret};
-use gauntlet_kafka_log::{KafkaLog, KafkaSettings, Membership, READERS, STATE, TopicChange, TopicPlan};
+use gauntlet_kafka_log::{KafkaLog, KafkaSettings, Membership, STATE, TopicChange, TopicPlan};
 use gauntlet_lake::objects::{is_option, usual_options};
 use gauntlet_lake::{Lake, ObjectStoreSettings};
 use gauntlet_log::{EventLog, TopicConfig};
+use gauntlet_runtime::Elsewhere;
 use gauntlet_schema_registry::{Password, RemoteRegistry, Settings, State};
 use gauntlet_scylla_views::{CqlOptions, CqlStore, Secret};
 use gauntlet_views::ViewStore;
@@ -63,9 +64,13 @@ impl Cluster {
         self.slot
     }
 
-    /// Whether somebody runs this processor.
-    pub fn is_served(&self, processor: &str) -> Result<bool, Refusal> {
-        Ok(self.log.has_members(processor)?)
+    /// What others run.
+    pub fn elsewhere(&self) -> Elsewhere {
+        let log = self.log.clone();
+        Elsewhere {
+            is_served: Arc::new(move |processor| log.has_members(processor)),
+            session: gauntlet_kafka_log::SESSION,
+        }
     }
 
     /// Refuses topics that are missing or differ.
@@ -146,12 +151,12 @@ fn access_rights() -> BTreeMap<&'static str, Json> {
             CATALOGUE.iter().filter(|t| t.writer == processor).map(|t| t.name.to_owned()).collect();
         writes.extend(inputs.iter().map(|name| format!("{name}.dlq")));
         writes.extend(machine.map(|_| STATE.to_owned()));
-        let is_member = !inputs.is_empty();
+        let writes_events = !inputs.is_empty();
         rights.insert(
             processor,
             json!({
-                "read": reads, "write": writes, "group": if is_member { processor } else { READERS },
-                "transactional_id_prefix": is_member.then(|| format!("{processor}.")),
+                "read": reads, "write": writes, "group": processor,
+                "transactional_id_prefix": writes_events.then(|| format!("{processor}.")),
             }),
         );
     }

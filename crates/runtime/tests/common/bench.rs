@@ -139,6 +139,7 @@ impl Bench {
             workers: vec![self.sealer.clone()],
             data: Arc::new(Nothing),
             only: None,
+            elsewhere: None,
             projection: None,
             spans: self.spans.clone(),
         };
