@@ -254,10 +254,11 @@ struct Turn {
 }
 
 impl Turn {
-    /// Comes at once, unless somebody elsewhere runs the processor, who may have died: that shows within a session.
+    /// Comes at once, unless somebody elsewhere runs the processor. Who has died shows after a session, or somewhat later
+    /// where brokers are slow.
     fn has_come(&self, stop: &Stop) -> Result<bool, SlotError> {
         let Some(elsewhere) = &self.elsewhere else { return Ok(true) };
-        let until = Instant::now() + elsewhere.session + 2 * LOOK_AGAIN;
+        let until = Instant::now() + 2 * elsewhere.session;
         while (elsewhere.is_served)(self.name)? {
             // Nothing here has to start for anything.
             self.starting.change(|names| {
