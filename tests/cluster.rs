@@ -118,9 +118,12 @@ fn the_demo_on_a_cluster_comes_to_the_recorded_digest() {
     one.environment.retain(|(name, _)| !name.starts_with("GAUNTLET_LAKE__"));
     // Killed in the middle, its members stay in their groups until their sessions are over. Whoever comes next finds
     // every processor served, by nobody: it stands by until that shows.
-    let first = one.command(&["demo", "--no-serve"]).start();
-    std::thread::sleep(Duration::from_secs(10));
+    let log = KafkaLog::connect(KafkaSettings::new(servers().kafka.bootstrap(), "one."), 1).unwrap();
+    let mut first = one.command(&["demo", "--no-serve"]).start();
+    first.until("it is a member", || log.has_members("trainer").unwrap());
+    std::thread::sleep(Duration::from_secs(3));
     first.kill();
+    assert!(log.has_members("trainer").unwrap());
     one.command(&["demo", "--no-serve"]).ok();
     one.digest().assert_equals(&recorded(), "one process, one partition");
     assert_eq!(one.command(&["replay", "--all"]).ok()["identical"], true);

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use gauntlet_log::LogError;
 use rdkafka::admin::AdminClient;
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
@@ -15,8 +14,6 @@ use rdkafka::producer::{NoCustomPartitioner, ProducerContext, ThreadedProducer};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::errors::refused;
-use crate::renewal::renewing;
 use crate::settings::{KafkaSettings, Membership};
 
 /// The broker ends a transaction that is open for longer: shorter than the session, so that what a dead member left
@@ -254,18 +251,6 @@ pub(crate) fn producer(settings: &KafkaSettings, transactional_id: &str) -> Resu
         .set("message.max.bytes", RECORD_BYTES.to_string())
         .set("queue.buffering.max.kbytes", (4 * AHEAD_KIB).to_string());
     over(config, settings).create_with_context(Context::default())
-}
-
-/// Begins to read partitions with a client that `open` makes.
-pub(crate) fn reading(
-    settings: &KafkaSettings,
-    open: impl FnMut() -> Result<Consumer, KafkaError>,
-    partitions: &TopicPartitionList,
-) -> Result<Consumer, LogError> {
-    let know = |consumer: &Consumer, time| learn_topics(consumer, partitions, time);
-    let (consumer, ()) = renewing(settings, "asking for a topic", open, know)?;
-    consumer.assign(partitions).map_err(|error| refused(settings, "starting to read", &error))?;
-    Ok(consumer)
 }
 
 /// Makes topics known to a client that is about to read them: of one that it does not know, it finds the leaders when it

@@ -88,14 +88,15 @@ fn unavailable(settings: &KafkaSettings, what: &str, complaints: &Complaints) ->
     }
 }
 
-/// Calls until it succeeds, fails for good, or the time is over.
+/// Calls until it succeeds, fails for good, or patience is over.
 pub(crate) fn patiently<T>(
     settings: &KafkaSettings,
+    patience: Duration,
     complaints: &Complaints,
     what: &str,
     mut call: impl FnMut(Duration) -> Result<T, KafkaError>,
 ) -> Result<T, LogError> {
-    let until = Instant::now() + settings.patience;
+    let until = Instant::now() + patience;
     let mut pause = Duration::from_millis(20);
     loop {
         let left = until.saturating_duration_since(Instant::now());

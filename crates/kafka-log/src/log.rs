@@ -61,10 +61,9 @@ impl KafkaLog {
     /// is the replication factor of topics that are created.
     pub fn connect(settings: KafkaSettings, replication: u16) -> Result<KafkaLog, LogError> {
         settings.check().map_err(|error| LogError::Store(error.to_string()))?;
-        // Which says what is wrong with the properties.
-        clients::surveyor(&settings)
-            .map_err(|error| LogError::Store(format!("kafka.properties: {error}")))?;
         let asker = Asker::new(|settings| clients::outsider(settings, clients::READERS));
+        let asker =
+            asker.opened(&settings).map_err(|error| LogError::Store(format!("kafka.properties: {error}")))?;
         let hasty = KafkaSettings { patience: FIRST_CONTACT, ..settings.clone() };
         asker.ask(&hasty, "first contact", |asker, time| {
             // Polled, or complaints are not heard.

@@ -67,8 +67,7 @@ pub(crate) fn renewing<C: Client, T>(
     loop {
         let client = open().map_err(|error| refused(settings, what, &error))?;
         let patience = RENEWAL.min(until.saturating_duration_since(Instant::now()));
-        let brief = KafkaSettings { patience, ..settings.clone() };
-        match patiently(&brief, client.complaints(), what, |time| call(&client, time)) {
+        match patiently(settings, patience, client.complaints(), what, |time| call(&client, time)) {
             Err(LogError::Unavailable { .. }) if Instant::now() < until => {
                 tracing::debug!(what, "nobody answers: asked again with a fresh client");
             }
@@ -92,6 +91,12 @@ impl Asker {
         open: impl Fn(&KafkaSettings) -> Result<Consumer, KafkaError> + Send + Sync + 'static,
     ) -> Asker {
         Asker { open: Box::new(open), kept: Mutex::new(None) }
+    }
+
+    /// Opens a client now, which says what is wrong with the settings.
+    pub(crate) fn opened(self, settings: &KafkaSettings) -> Result<Asker, KafkaError> {
+        let client = Arc::new((self.open)(settings)?);
+        Ok(Asker { kept: Mutex::new(Some(client)), ..self })
     }
 
     /// Asks until there is an answer, a refusal, or no patience left.

@@ -133,24 +133,22 @@ impl KafkaSlot {
             Assignment::Single if leads => self.cluster.everything(&self.member)?,
             Assignment::Single | Assignment::Leader => BTreeSet::new(),
         };
-        let tasks = match self.member.assignment {
-            Assignment::Leader if leads => vec![Task { id: 0, partitions: Vec::new() }],
-            _ => tasks_of(&self.member, &owned)?,
-        };
+        let tasks = tasks_of(&self.member, leads, &owned)?;
         if self.producer.is_none() && !owned.is_empty() {
             let Member { processor, slot, .. } = &self.member;
             self.producer = Some(transaction::take_over(settings, &format!("{processor}.{slot}"))?);
         }
         let (consumer, complaints) = (&self.consumer, self.consumer.complaints());
-        let brief = KafkaSettings { patience: RENEWAL.min(settings.patience), ..settings.clone() };
         let places = places_of(settings, &owned);
-        let committed = patiently(&brief, complaints, "reading committed offsets", |time| {
+        let committed = patiently(settings, RENEWAL, complaints, "reading committed offsets", |time| {
             committed_in(settings, consumer, &places, time)
         })?;
         let next: Positions =
             owned.iter().map(|place| (place.clone(), committed.get(place).copied().unwrap_or(0))).collect();
         let list = offsets_of(&self.cluster, &next)?;
-        patiently(&brief, complaints, "asking for a topic", |time| learn_topics(consumer, &list, time))?;
+        patiently(settings, RENEWAL, complaints, "asking for a topic", |time| {
+            learn_topics(consumer, &list, time)
+        })?;
         consumer.assign(&list).map_err(|error| refused(settings, "starting to read", &error))?;
         (self.owned, self.tasks, self.next) = (owned, tasks.clone(), next);
         self.asking_since = None;
@@ -298,14 +296,14 @@ impl Slot for KafkaSlot {
         for (task, snapshot) in &snapshots {
             records.push(state::record(&self.member.processor, *task, snapshot));
         }
-        let Some(producer) = self.producer.take() else {
-            // Nothing is assigned, so nothing can have been read.
-            return Ok(if records.is_empty() { CommitOutcome::Committed } else { CommitOutcome::Fenced });
-        };
         let offsets = match self.consumer.group_metadata() {
             _ if positions.is_empty() => None,
             Some(group) => Some((offsets_of(&self.cluster, &positions)?, group)),
             None => return Ok(CommitOutcome::Unknown),
+        };
+        let Some(producer) = self.producer.take() else {
+            // Nothing is assigned, so nothing can have been read.
+            return Ok(if records.is_empty() { CommitOutcome::Committed } else { CommitOutcome::Fenced });
         };
         let prefix = self.cluster.settings.prefix.clone();
         let transaction = Transaction { records: Arc::new(records), prefix, offsets };
@@ -373,11 +371,11 @@ fn subscribed(cluster: &Cluster, member: &Member) -> Result<Consumer, LogError> 
 
 /// Tasks that the partitions make up. Topics that are read together are assigned together by the range strategy when
 /// they have equally many partitions and every member reads the same ones; anything else is said and not worked with.
-fn tasks_of(member: &Member, owned: &BTreeSet<TopicPartition>) -> Result<Vec<Task>, LogError> {
+fn tasks_of(member: &Member, leads: bool, owned: &BTreeSet<TopicPartition>) -> Result<Vec<Task>, LogError> {
     let in_order =
         |partition: u32| member.topics.iter().map(move |topic| TopicPartition::new(topic.clone(), partition));
     match member.assignment {
-        Assignment::Single | Assignment::Leader if owned.is_empty() => Ok(Vec::new()),
+        Assignment::Single | Assignment::Leader if !leads => Ok(Vec::new()),
         Assignment::Single | Assignment::Leader => {
             let by_topic =
                 member.topics.iter().flat_map(|topic| owned.iter().filter(move |p| p.topic == *topic));

@@ -9,10 +9,10 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 
-use crate::clients::{self, Consumer, reading};
+use crate::clients::{self, Consumer, learn_topics};
 use crate::errors::{code, is_transient, refused};
 use crate::log::Cluster;
-use crate::renewal::Silence;
+use crate::renewal::{Silence, renewing};
 use crate::settings::KafkaSettings;
 use crate::slot::offsets_of;
 
@@ -33,11 +33,14 @@ impl KafkaTail {
         for place in from.keys() {
             cluster.partitions(&place.topic)?;
         }
+        let settings = &cluster.settings;
         let list = offsets_of(&cluster, from)?;
-        let open = || clients::outsider(&cluster.settings, clients::READERS);
-        let consumer = reading(&cluster.settings, open, &list)?;
+        let open = || clients::outsider(settings, clients::READERS);
+        let know = |consumer: &Consumer, time| learn_topics(consumer, &list, time);
+        let (consumer, ()) = renewing(settings, "asking for a topic", open, know)?;
+        consumer.assign(&list).map_err(|error| refused(settings, "reading", &error))?;
         let topic = from.keys().next().map_or("", |place| &place.topic);
-        let silence = Silence::of(cluster.settings.prefixed(topic));
+        let silence = Silence::of(settings.prefixed(topic));
         Ok(KafkaTail { next: from.clone(), consumer, silence, cluster })
     }
 
