@@ -142,7 +142,8 @@ impl Filled {
                 _ => {}
             }
             assert!(Instant::now() < until, "{at} of {end} after {PATIENCE:?}");
-            std::thread::sleep(Duration::from_millis(5));
+            // Not more often: the question costs the broker something too.
+            std::thread::sleep(Duration::from_millis(50));
         }
     }
 

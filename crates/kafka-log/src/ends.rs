@@ -61,7 +61,10 @@ impl Ends {
         let end = loop {
             let from = high.saturating_sub(back).max(low);
             let last = prober.ask(settings, "looking for a partition's end", |consumer, time| {
-                last_record(consumer, (&topic, place.partition), (from, high), time)
+                let last = last_record(consumer, (&topic, place.partition), (from, high), time);
+                // It would go on asking for more, two hundred times a second.
+                consumer.unassign()?;
+                last
             })?;
             match last {
                 Some(offset) => break offset + 1,

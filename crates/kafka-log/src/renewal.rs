@@ -79,7 +79,7 @@ pub(crate) fn renewing<C: Client, T>(
 /// Makes a client.
 type Open = Box<dyn Fn(&KafkaSettings) -> Result<Consumer, KafkaError> + Send + Sync>;
 
-/// A client that is kept for questions; never assigned anything.
+/// A client that is kept for questions; between them it is assigned nothing.
 pub(crate) struct Asker {
     open: Open,
     kept: Mutex<Option<Arc<Consumer>>>,

@@ -255,6 +255,21 @@ fn a_request_to_join_that_is_never_answered_is_made_again() {
     assert_eq!(values(&all(&log, "out")), ["1"]);
 }
 
+/// A client that stayed at a partition's end would ask for more two hundred times a second.
+#[test]
+fn nothing_goes_on_asking_once_a_partitions_end_is_known() {
+    let (broker, door) = Kafka::start_behind_a_door();
+    let log = open(&broker, "quiet");
+    log.append(vec![record("in", "1")]).unwrap();
+    assert_eq!(log.bounds(&TopicPartition::new("in", 0)).unwrap(), (0, 1));
+    // What is under way arrives.
+    std::thread::sleep(Duration::from_secs(1));
+    let before = door.bytes_sent();
+    std::thread::sleep(Duration::from_secs(2));
+    let asked = door.bytes_sent() - before;
+    assert!(asked < 1_000, "{asked} bytes of requests in two seconds");
+}
+
 /// A broker that hung is fenced by its controller. Until it is taken back it answers that there are no brokers, and the
 /// client library, which takes its word, may then ask nobody ever again. Clients that look at metadata all the time are
 /// sure to hear it.

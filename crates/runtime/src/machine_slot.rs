@@ -147,6 +147,8 @@ impl Pending {
 
 /// Records that are read and stepped through at a time: few enough to stay in the processor's cache.
 const CHUNK: usize = 1024;
+/// A poll that brought so many bytes of values has left more behind, most likely.
+const CHUNK_BYTES: usize = 1 << 20;
 /// For how long steps are gathered at most: what they put out is seen no later.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(100);
 /// Bytes of outputs that are gathered at most, give or take a chunk.
@@ -187,7 +189,7 @@ pub(crate) fn run(
             if let Polled::Records(records) = &polled {
                 pending.step(codec, definition, &observer, &mut tasks, &mut held, records)?;
                 observer.held.set(held.len() as f64);
-                is_more_ready = records.len() >= chunk && pending.has_room(options);
+                is_more_ready = is_much(records, chunk) && pending.has_room(options);
             }
             // Tasks that are taken away are still this slot's until the next poll.
             if !is_more_ready && !pending.commit.positions.is_empty() {
@@ -260,6 +262,12 @@ fn restored(
         }
     }
     Ok(None)
+}
+
+/// Whether a poll brought so much that more is likely to be ready.
+fn is_much(records: &[Record], chunk: usize) -> bool {
+    let values = records.iter().map(|record| record.value.as_ref().map_or(0, Vec::len));
+    records.len() >= chunk || values.sum::<usize>() >= CHUNK_BYTES
 }
 
 fn owner<'a>(

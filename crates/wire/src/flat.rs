@@ -17,19 +17,31 @@ const TRADE: u32 = 5;
 /// The event in the body of a live tick; `None` for any other version.
 #[inline]
 pub(crate) fn decode(number: u32, body: &[u8]) -> Option<Result<Event, WireError>> {
-    let (kind, read): (_, fn(&mut Fields<'_>) -> Result<Event, &'static str>) = match number {
-        QUOTE => (RecordKind::Quote, |fields| quote(fields).map(Event::from)),
-        TRADE => (RecordKind::Trade, |fields| trade(fields).map(Event::from)),
-        _ => return None,
-    };
-    let mut fields = Fields { rest: body };
-    let event = read(&mut fields).map_err(|detail| malformed(kind, detail));
-    Some(event.and_then(|event| match fields.rest.len() {
-        0 => Ok(event),
-        extra => Err(WireError::TrailingBytes { record: kind.name(), extra }),
-    }))
+    match number {
+        QUOTE => Some(whole(RecordKind::Quote, body, quote)),
+        TRADE => Some(whole(RecordKind::Trade, body, trade)),
+        _ => None,
+    }
 }
 
+/// The event that is the whole of a body.
+#[inline]
+fn whole<T: Into<Event>>(
+    kind: RecordKind,
+    body: &[u8],
+    read: impl FnOnce(&mut Fields<'_>) -> Result<T, &'static str>,
+) -> Result<Event, WireError> {
+    let mut fields = Fields { rest: body };
+    match read(&mut fields) {
+        Err(detail) => Err(malformed(kind, detail)),
+        Ok(_) if !fields.rest.is_empty() => {
+            Err(WireError::TrailingBytes { record: kind.name(), extra: fields.rest.len() })
+        }
+        Ok(event) => Ok(event.into()),
+    }
+}
+
+#[inline]
 fn quote(fields: &mut Fields<'_>) -> Result<Quote, &'static str> {
     Ok(Quote {
         instrument: fields.string()?,
@@ -43,6 +55,7 @@ fn quote(fields: &mut Fields<'_>) -> Result<Quote, &'static str> {
     })
 }
 
+#[inline]
 fn trade(fields: &mut Fields<'_>) -> Result<Trade, &'static str> {
     Ok(Trade {
         instrument: fields.string()?,
@@ -62,20 +75,22 @@ struct Fields<'a> {
 
 impl Fields<'_> {
     /// A variable-length zig-zag integer of at most 64 bits.
+    #[inline]
     fn long(&mut self) -> Result<i64, &'static str> {
-        let mut bits = 0_u64;
-        for place in 0..10 {
-            let (byte, rest) = self.rest.split_first().ok_or("the body ends inside a number")?;
-            self.rest = rest;
-            bits |= u64::from(byte & 0x7f) << (7 * place);
+        let (mut bits, mut len) = (0_u64, 0);
+        for byte in self.rest.iter().take(10) {
+            bits |= u64::from(byte & 0x7f) << (7 * len);
+            len += 1;
             if byte & 0x80 == 0 {
+                self.rest = &self.rest[len..];
                 return Ok((bits >> 1) as i64 ^ -((bits & 1) as i64));
             }
         }
-        Err("a number has more than 64 bits")
+        Err(if len < 10 { "the body ends inside a number" } else { "a number has more than 64 bits" })
     }
 
     /// UTF-8 behind its length in bytes.
+    #[inline]
     fn string(&mut self) -> Result<String, &'static str> {
         let len = usize::try_from(self.long()?).map_err(|_| "a text has a negative length")?;
         let (bytes, rest) = self.rest.split_at_checked(len).ok_or("the body ends inside a text")?;
@@ -84,6 +99,7 @@ impl Fields<'_> {
     }
 
     /// A union of null and something, in this order.
+    #[inline]
     fn optional<T>(
         &mut self,
         read: impl Fn(&mut Self) -> Result<T, &'static str>,
