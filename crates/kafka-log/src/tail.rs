@@ -90,7 +90,8 @@ pub(crate) fn read_batch(
     max_records: usize,
     timeout: Duration,
 ) -> (Vec<Record>, Option<KafkaError>) {
-    let (mut records, mut bytes, mut wait) = (Vec::with_capacity(max_records.min(1024)), 0, timeout);
+    let (mut records, mut bytes) = (Vec::with_capacity(max_records.min(1024)), 0);
+    let mut wait = whole_millis(timeout);
     let mut places = Places { settings, latest: None };
     loop {
         match consumer.poll(wait) {
@@ -106,6 +107,11 @@ pub(crate) fn read_batch(
         }
         wait = Duration::ZERO;
     }
+}
+
+/// Rounded up: the client sleeps for whole milliseconds, and spins in what is left of one.
+fn whole_millis(time: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(time.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX))
 }
 
 /// Moves positions behind what was read.
