@@ -62,7 +62,7 @@ impl Ends {
             let from = high.saturating_sub(back).max(low);
             let last = prober.ask(settings, "looking for a partition's end", |consumer, time| {
                 let last = last_record(consumer, (&topic, place.partition), (from, high), time);
-                // It would go on asking for more, two hundred times a second.
+                // It would go on asking for more, every few milliseconds.
                 consumer.unassign()?;
                 last
             })?;

@@ -255,7 +255,7 @@ fn a_request_to_join_that_is_never_answered_is_made_again() {
     assert_eq!(values(&all(&log, "out")), ["1"]);
 }
 
-/// A client that stayed at a partition's end would ask for more two hundred times a second.
+/// A client that stayed at a partition's end would ask for more every few milliseconds.
 #[test]
 fn nothing_goes_on_asking_once_a_partitions_end_is_known() {
     let (broker, door) = Kafka::start_behind_a_door();

@@ -151,7 +151,8 @@ impl Held {
     }
 }
 
-fn size(record: &Record) -> usize {
+/// Bytes of a record's value.
+pub(crate) fn size(record: &Record) -> usize {
     record.value.as_ref().map_or(0, Vec::len)
 }
 

@@ -17,7 +17,7 @@ use gauntlet_wire::Codec;
 use crate::clock;
 use crate::dead_letter::{dead_letter, refused};
 use crate::events::{self, Cause};
-use crate::held::{Held, Pauses};
+use crate::held::{Held, Pauses, size};
 use crate::observer::{Observer, Seen};
 use crate::restore::{FeedError, Race, committed_of, restore};
 use crate::running::{Options, SlotError, Stop};
@@ -266,8 +266,7 @@ fn restored(
 
 /// Whether a poll brought so much that more is likely to be ready.
 fn is_much(records: &[Record], chunk: usize) -> bool {
-    let values = records.iter().map(|record| record.value.as_ref().map_or(0, Vec::len));
-    records.len() >= chunk || values.sum::<usize>() >= CHUNK_BYTES
+    records.len() >= chunk || records.iter().map(size).sum::<usize>() >= CHUNK_BYTES
 }
 
 fn owner<'a>(

@@ -32,16 +32,11 @@ impl Ledger {
         times.push(time);
     }
 
-    /// Whether there is nothing to report.
-    pub fn is_quiet(&self) -> bool {
-        self.rejected.is_empty() && self.corrected.is_empty() && self.gaps.is_empty()
-    }
-
     /// The reports of this step, one a reason.
     pub fn into_events(self, instrument: &str, source: &str, counts: &mut Counts) -> Vec<Event> {
         counts.accepted += self.accepted;
         counts.gaps += self.gaps.len() as i64;
-        if self.is_quiet() {
+        if self.rejected.is_empty() && self.corrected.is_empty() && self.gaps.is_empty() {
             return Vec::new();
         }
         let (instrument, source) = (instrument.to_owned(), source.to_owned());

@@ -159,10 +159,9 @@ impl Instrument {
         cleaner.rows(&definition.cleaning, rows.into_iter(), &mut ledger, |tick| {
             take_in(definition, building, latest, &tick, &mut bars)
         });
-        if bars.is_empty() && ledger.is_quiet() && self.snapshots.is_empty() {
-            // Nearly every live tick.
-            state.counts.accepted += ledger.accepted;
-            return Vec::new();
+        if bars.is_empty() && self.snapshots.is_empty() {
+            // Nearly every live tick: what the ledger says is all, and it says nothing.
+            return ledger.into_events(&definition.instrument, source, &mut state.counts);
         }
         let mut events: Vec<Event> = bars.into_iter().map(Event::from).collect();
         events.extend(ledger.into_events(&definition.instrument, source, &mut state.counts));
