@@ -10,11 +10,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use gauntlet_config::Config;
+use gauntlet_operations::services::address_file;
+use gauntlet_operations::{Answer, Node, Refusal, Request, Silent};
 use gauntlet_runtime::Running;
 
-use crate::node::Node;
-use crate::remote::{Address, Request};
-use crate::report::{Refusal, Report};
+use crate::remote::Address;
+use crate::report::Report;
 use crate::scrape;
 
 /// Prometheus's text format.
@@ -51,10 +52,32 @@ pub fn up(node: Node, processors: Vec<&'static str>, quiet: bool) -> Result<Repo
     let running = Arc::into_inner(running);
     match running.map(Running::stop) {
         Some(Err(failure)) => Err(failure.into()),
-        _ => Ok(Report::done(
-            serde_json::json!({ "stopped": true }),
-            "stopped; everything acknowledged is kept",
-        )),
+        _ => Ok(Report {
+            code: 0,
+            json: serde_json::json!({ "stopped": true }),
+            text: "stopped; everything acknowledged is kept".into(),
+        }),
+    }
+}
+
+/// Runs the demo; serves afterwards unless told not to.
+#[allow(clippy::print_stderr)]
+pub fn demo(node: Node, no_serve: bool, json: bool) -> Result<Report, Refusal> {
+    let node = Arc::new(node);
+    let listeners = if no_serve { None } else { Some(Listeners::bind(&node.config)?) };
+    let running = Arc::new(node.start()?);
+    let answer = gauntlet_operations::demo::demo(&node, &running, crate::watching(json))?;
+    let report = Report::of(&Answer::Demonstrated(answer))?;
+    if let Some(listeners) = listeners {
+        crate::report::print(&report, json);
+        serve(&node, &running, listeners, |address| {
+            eprintln!("serving http://{address} (Ctrl-C stops)");
+        })?;
+    }
+    match Arc::into_inner(running).map(Running::stop) {
+        Some(Err(failure)) => Err(failure.into()),
+        _ if no_serve => Ok(report),
+        _ => Ok(Report::silent()),
     }
 }
 
@@ -97,13 +120,13 @@ pub fn serve(
 ) -> Result<(), Refusal> {
     let outside = |error: std::io::Error| Refusal::Outside(format!("cannot serve: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(outside)?;
-    let address_file = Node::address_file(&node.config.dir);
+    let address_file = address_file(&node.config.dir);
     let address = Address {
         listen: listeners.all.local_addr().map_err(outside)?.to_string(),
         token: token().map_err(outside)?,
     };
-    // On a cluster commands go to the cluster, and several processes may share the directory.
-    let has_address_file = !Node::is_cluster(&node.config);
+    // What several processes reach they ask themselves, and several may share the directory.
+    let has_address_file = node.services.is_exclusive();
     if has_address_file {
         write_private(&address_file, &serde_json::to_string(&address).unwrap_or_default())
             .map_err(outside)?;
@@ -212,8 +235,10 @@ async fn command(
         let refusal = Refusal::BadInput("the token does not match the one in the directory's up.json".into());
         return (StatusCode::UNAUTHORIZED, Json(Err(refusal)));
     }
-    let answered =
-        tokio::task::spawn_blocking(move || request.answer(&shared.node, Some(&shared.running), true)).await;
+    let answered = tokio::task::spawn_blocking(move || {
+        Report::of(&request.answer(&shared.node, Some(&shared.running), &Silent)?)
+    })
+    .await;
     let answer =
         answered.unwrap_or_else(|error| Err(Refusal::Broken(format!("the command panicked: {error}"))));
     (StatusCode::OK, Json(answer))

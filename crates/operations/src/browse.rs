@@ -1,79 +1,175 @@
 //! `ls`, `show`, `compare`: what the views say.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
+use gauntlet_config::nearest;
 use gauntlet_search::condition::Condition;
 use gauntlet_search::{Params, Value as SearchValue};
 use gauntlet_views::{Kind, Row, Table, Value, joins, schema};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json, json};
+use serde_json::Value as Json;
 
 use crate::node::Node;
-use crate::report::{Refusal, Report};
-use crate::table::{number, table};
+use crate::refusal::Refusal;
+use crate::rows::{Document, ViewRow, text};
 
 /// What to list.
-#[derive(Debug, Clone, Serialize, Deserialize, clap::Args)]
-pub struct LsArgs {
-    /// experiments, runs, models, snapshots, trials, configs or quality.
-    pub what: String,
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListRequest {
+    /// Which list.
+    pub what: List,
     /// A condition over the columns, such as "status == 'completed' and rows > 100".
-    #[arg(long)]
     pub filter: Option<String>,
-    /// A column; a leading '-' turns the order round.
-    #[arg(long, allow_hyphen_values = true)]
-    pub sort: Option<String>,
+    /// In which order; by key when left out.
+    pub sort: Option<Sort>,
     /// At most so many.
-    #[arg(long)]
     pub limit: Option<usize>,
 }
 
+/// What can be listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum List {
+    Experiments,
+    Runs,
+    Models,
+    Snapshots,
+    Trials,
+    Configs,
+    Quality,
+}
+
 /// Lists that there are, and their tables.
-const LISTS: [(&str, &Table); 7] = [
-    ("experiments", &schema::EXPERIMENTS),
-    ("runs", &schema::RUNS),
-    ("models", &schema::MODELS),
-    ("snapshots", &schema::DATA_SNAPSHOTS),
-    ("trials", &schema::TUNING_RESULTS),
-    ("configs", &schema::CONFIGURATIONS),
-    ("quality", &schema::QUALITY),
+const LISTS: [(List, &str, &Table); 7] = [
+    (List::Experiments, "experiments", &schema::EXPERIMENTS),
+    (List::Runs, "runs", &schema::RUNS),
+    (List::Models, "models", &schema::MODELS),
+    (List::Snapshots, "snapshots", &schema::DATA_SNAPSHOTS),
+    (List::Trials, "trials", &schema::TUNING_RESULTS),
+    (List::Configs, "configs", &schema::CONFIGURATIONS),
+    (List::Quality, "quality", &schema::QUALITY),
 ];
 
-/// Lists rows of a view.
-pub fn ls(node: &Node, args: &LsArgs) -> Result<Report, Refusal> {
-    let names = LISTS.map(|(name, _)| name);
-    let Some((_, of)) = LISTS.iter().find(|(name, _)| *name == args.what) else {
-        let near = gauntlet_config::nearest(&args.what, names).map(|name| format!("did you mean {name}? "));
+impl List {
+    fn table(self) -> &'static Table {
+        let found = LISTS.into_iter().find(|(list, ..)| *list == self);
+        found.map_or(&schema::EXPERIMENTS, |(.., table)| table)
+    }
+}
+
+impl FromStr for List {
+    type Err = Refusal;
+
+    fn from_str(name: &str) -> Result<List, Refusal> {
+        if let Some((list, ..)) = LISTS.into_iter().find(|(_, known, _)| *known == name) {
+            return Ok(list);
+        }
+        let names = LISTS.map(|(_, name, _)| name);
+        let near = nearest(name, names).map(|name| format!("did you mean {name}? "));
         let known = names.join(", ");
-        let what = &args.what;
-        return Err(Refusal::BadInput(format!(
-            "there is no list '{what}': {}known are {known}",
+        Err(Refusal::BadInput(format!(
+            "there is no list '{name}': {}known are {known}",
             near.unwrap_or_default()
-        )));
-    };
+        )))
+    }
+}
+
+/// An order of rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sort {
+    /// The column that decides.
+    pub column: String,
+    /// The greatest first; what is undefined comes last either way.
+    pub descending: bool,
+}
+
+/// Rows of one view.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Listing {
+    /// Of which table.
+    #[serde(skip)]
+    pub of: &'static Table,
+    /// The rows.
+    pub rows: Vec<ViewRow>,
+}
+
+/// One thing.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Shown {
+    /// An experiment with its leaderboard.
+    Experiment(ExperimentReport),
+    /// Anything else.
+    Row(ViewRow),
+}
+
+/// An experiment with its leaderboard.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExperimentReport {
+    /// Its row.
+    #[serde(flatten)]
+    pub row: ViewRow,
+    /// The metric that it optimises.
+    pub objective: String,
+    /// Trials by state.
+    pub trials: BTreeMap<String, usize>,
+    /// Finalists, best first.
+    pub leaderboard: Vec<Finalist>,
+}
+
+impl ExperimentReport {
+    /// Whether it ended without a result.
+    pub fn is_failed(&self) -> bool {
+        self.row.text("status") == Some("failed")
+    }
+}
+
+/// A line of a leaderboard.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Finalist {
+    /// Its row.
+    #[serde(flatten)]
+    pub row: ViewRow,
+    /// Its place, from 1.
+    pub place: usize,
+    /// The model's parameters.
+    pub parameters: Document,
+    /// What the hold-out says.
+    pub verdict: String,
+}
+
+/// Several things of one kind side by side.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Comparison {
+    /// Of which table.
+    #[serde(skip)]
+    pub of: &'static Table,
+    /// The ids as they were given.
+    #[serde(skip)]
+    pub ids: Vec<String>,
+    /// For each its values by name; a dot leads into a document. The values are of whatever shape the documents have.
+    pub sides: Vec<BTreeMap<String, Json>>,
+}
+
+/// Lists rows of a view.
+pub fn list(node: &Node, request: &ListRequest) -> Result<Listing, Refusal> {
+    let of = request.what.table();
     let mut rows = node.views.scan(of, None)?;
-    if let Some(text) = &args.filter {
+    if let Some(text) = &request.filter {
         let condition = filter(of, text)?;
         rows.retain(|row| condition.holds(&params(row)));
     }
-    match args.sort.as_deref() {
+    match &request.sort {
         Some(sort) => sort_by(of, &mut rows, sort)?,
         None => rows.sort_by(|a, b| a.key.cmp(&b.key)),
     }
-    rows.truncate(args.limit.unwrap_or(usize::MAX));
-    let rows: Vec<Row> = rows.into_iter().map(|row| completed(node, row)).collect::<Result<_, _>>()?;
-    let header: Vec<&str> = of.key().chain(of.columns).map(|column| column.name).filter(shown).collect();
-    let cells = |row: &Row| header.iter().map(|name| cell(row, name)).collect();
-    let json = rows.iter().map(row_json).collect();
-    Ok(Report::done(Json::Array(json), table(&header, rows.iter().map(cells))))
-}
-
-/// Columns that make a list unreadable are left to `show`.
-fn shown(name: &&str) -> bool {
-    !matches!(
-        *name,
-        "description" | "parameters" | "files" | "detail" | "key_metrics" | "metrics" | "verdict"
-    )
+    rows.truncate(request.limit.unwrap_or(usize::MAX));
+    let rows = rows.into_iter().map(|row| completed(node, row).map(ViewRow));
+    Ok(Listing { of, rows: rows.collect::<Result<_, _>>()? })
 }
 
 fn filter(of: &Table, text: &str) -> Result<Condition, Refusal> {
@@ -90,7 +186,7 @@ fn require_column(of: &Table, option: &str, name: &str) -> Result<(), Refusal> {
     if known.contains(&name) {
         return Ok(());
     }
-    let near = gauntlet_config::nearest(name, known.iter().copied());
+    let near = nearest(name, known.iter().copied());
     let hint = near.map(|name| format!("did you mean {name}? ")).unwrap_or_default();
     Err(Refusal::BadInput(format!(
         "{option}: there is no column '{name}': {hint}columns are {}",
@@ -98,11 +194,8 @@ fn require_column(of: &Table, option: &str, name: &str) -> Result<(), Refusal> {
     )))
 }
 
-fn sort_by(of: &Table, rows: &mut [Row], sort: &str) -> Result<(), Refusal> {
-    let (name, descending) = match sort.strip_prefix('-') {
-        Some(name) => (name, true),
-        None => (sort, false),
-    };
+fn sort_by(of: &Table, rows: &mut [Row], sort: &Sort) -> Result<(), Refusal> {
+    let (name, descending) = (sort.column.as_str(), sort.descending);
     require_column(of, "--sort", name)?;
     rows.sort_by(|a, b| {
         let (left, right) = (a.get(name), b.get(name));
@@ -146,63 +239,6 @@ fn completed(node: &Node, row: Row) -> Result<Row, Refusal> {
     Ok(row)
 }
 
-/// A row as JSON: times as RFC 3339, embedded documents as documents.
-pub fn row_json(row: &Row) -> Json {
-    let mut object = Map::new();
-    for column in row.table.key().chain(row.table.columns) {
-        let value = match row.get(column.name) {
-            None | Some(Value::Null) => Json::Null,
-            Some(Value::Text(text)) if is_document(column.name) => {
-                serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.clone()))
-            }
-            Some(Value::Text(text)) => Json::String(text.clone()),
-            Some(Value::Long(long)) => json!(long),
-            Some(Value::Double(double)) => json!(double),
-            Some(Value::Bool(flag)) => json!(flag),
-            Some(Value::Timestamp(nanos)) => Json::String(gauntlet_domain::Timestamp(*nanos).to_string()),
-        };
-        object.insert(column.name.to_owned(), value);
-    }
-    Json::Object(object)
-}
-
-fn is_document(column: &str) -> bool {
-    matches!(
-        column,
-        "parameters"
-            | "hyperparameters"
-            | "metrics"
-            | "key_metrics"
-            | "files"
-            | "rejected"
-            | "corrected"
-            | "finalists"
-            | "sharpe"
-    )
-}
-
-fn cell(row: &Row, name: &str) -> String {
-    match row.get(name) {
-        None | Some(Value::Null) => "-".into(),
-        Some(Value::Text(text)) => text.clone(),
-        Some(Value::Long(long)) => long.to_string(),
-        Some(Value::Double(double)) => number(Some(*double)),
-        Some(Value::Bool(flag)) => if *flag { "yes" } else { "no" }.into(),
-        Some(Value::Timestamp(nanos)) => gauntlet_domain::Timestamp(*nanos).to_string(),
-    }
-}
-
-/// One row, a column a line.
-pub fn show_text(row: &Row) -> String {
-    let columns: Vec<_> = row.table.key().chain(row.table.columns).collect();
-    let rows = columns.iter().map(|column| vec![column.name.to_owned(), cell(row, column.name)]);
-    table(&[row.table.name, ""], rows)
-}
-
-fn text<'a>(row: &'a Row, column: &str) -> Option<&'a str> {
-    row.get(column).and_then(Value::as_text)
-}
-
 /// The row of a table whose key is this id or begins with it.
 pub fn find(node: &Node, of: &'static Table, id: &str) -> Result<Row, Refusal> {
     let mut found = matching(node, of, id)?;
@@ -231,14 +267,13 @@ fn singular(of: &Table) -> &str {
 const SHOWN: [&Table; 5] =
     [&schema::EXPERIMENTS, &schema::MODELS, &schema::DATA_SNAPSHOTS, &schema::CONFIGURATIONS, &schema::RUNS];
 
-/// Shows whatever has this id.
-pub fn show(node: &Node, id: &str) -> Result<Report, Refusal> {
+/// Shows whatever has this id, or an id that begins with it.
+pub fn show(node: &Node, id: &str) -> Result<Shown, Refusal> {
     let row = find_anywhere(node, id)?;
     if row.table.name == schema::EXPERIMENTS.name {
-        return experiment_report(node, &row);
+        return Ok(Shown::Experiment(experiment_report(node, row)?));
     }
-    let row = completed(node, row)?;
-    Ok(Report::done(row_json(&row), show_text(&row)))
+    Ok(Shown::Row(ViewRow(completed(node, row)?)))
 }
 
 fn find_anywhere(node: &Node, id: &str) -> Result<Row, Refusal> {
@@ -267,62 +302,28 @@ fn find_anywhere(node: &Node, id: &str) -> Result<Row, Refusal> {
     }
 }
 
-/// An experiment with its leaderboard, for people and scripts.
-pub fn experiment_report(node: &Node, row: &Row) -> Result<Report, Refusal> {
-    let id = text(row, "experiment_id").unwrap_or_default().to_owned();
-    let objective = objective(node, row)?;
+/// An experiment with its leaderboard.
+pub fn experiment_report(node: &Node, row: Row) -> Result<ExperimentReport, Refusal> {
+    let id = text(&row, "experiment_id").unwrap_or_default().to_owned();
+    let objective = objective(node, &row)?;
     let board = node.views.partition(
         &schema::LEADERBOARDS,
         &[id.as_str().into(), objective.as_str().into()],
         None,
     )?;
-    let trials = node.views.partition(&schema::TUNING_RESULTS, &[id.as_str().into()], None)?;
-    let mut states: BTreeMap<&str, usize> = BTreeMap::new();
-    for trial in &trials {
-        *states.entry(text(trial, "state").unwrap_or("unknown")).or_default() += 1;
+    let mut trials: BTreeMap<String, usize> = BTreeMap::new();
+    for trial in node.views.partition(&schema::TUNING_RESULTS, &[id.as_str().into()], None)? {
+        *trials.entry(text(&trial, "state").unwrap_or("unknown").to_owned()).or_default() += 1;
     }
     let mut leaderboard = Vec::new();
-    let mut lines = Vec::new();
-    for (place, entry) in (1..).zip(&board) {
-        let model_id = text(entry, "model_id").unwrap_or_default();
-        let model = joins::model(&*node.views, model_id)?;
-        let parameters = model.as_ref().and_then(|model| text(model, "parameters")).unwrap_or("{}");
-        let verdict = model.as_ref().and_then(|model| text(model, "verdict")).unwrap_or("");
-        lines.push(vec![
-            place.to_string(),
-            cell(entry, "trial"),
-            cell(entry, "walk_forward"),
-            cell(entry, "holdout"),
-            if entry.get("confirmed") == Some(&Value::Bool(true)) { "confirmed" } else { "REFUSED" }.into(),
-            parameters.to_owned(),
-        ]);
-        let mut line = row_json(entry);
-        line["place"] = json!(place);
-        line["parameters"] = serde_json::from_str(parameters).unwrap_or(Json::Null);
-        line["verdict"] = json!(verdict);
-        leaderboard.push(line);
+    for (place, entry) in (1..).zip(board) {
+        let model = joins::model(&*node.views, text(&entry, "model_id").unwrap_or_default())?;
+        let of_model = |column: &str| model.as_ref().and_then(|model| text(model, column));
+        let parameters = Document(of_model("parameters").unwrap_or("{}").to_owned());
+        let verdict = of_model("verdict").unwrap_or_default().to_owned();
+        leaderboard.push(Finalist { row: ViewRow(entry), place, parameters, verdict });
     }
-    let mut json = row_json(row);
-    json["objective"] = json!(objective);
-    json["trials"] = json!(states);
-    json["leaderboard"] = Json::Array(leaderboard);
-    let counted: Vec<String> = states.iter().map(|(state, count)| format!("{count} {state}")).collect();
-    let mut report = format!(
-        "{} ({}) {}\n{id}\ntrials: {}\n",
-        cell(row, "name"),
-        cell(row, "mandate"),
-        cell(row, "status"),
-        if counted.is_empty() { "none".into() } else { counted.join(", ") },
-    );
-    if let Some(detail) = text(row, "detail").filter(|detail| !detail.is_empty()) {
-        report.push_str(&format!("{detail}\n"));
-    }
-    if !lines.is_empty() {
-        let walk = format!("{objective}, walk-forward");
-        report.push_str(&table(&["#", "trial", &walk, "hold-out", "verdict", "parameters"], lines));
-    }
-    let failed = text(row, "status") == Some("failed");
-    Ok(if failed { Report::no(json, report) } else { Report::done(json, report) })
+    Ok(ExperimentReport { row: ViewRow(row), objective, trials, leaderboard })
 }
 
 /// The metric that an experiment optimises.
@@ -336,8 +337,8 @@ fn objective(node: &Node, row: &Row) -> Result<String, Refusal> {
         .unwrap_or_else(|| "sharpe".into()))
 }
 
-/// Puts several things of one kind side by side, a column a row.
-pub fn compare(node: &Node, ids: &[String]) -> Result<Report, Refusal> {
+/// Puts several things of one kind side by side.
+pub fn compare(node: &Node, ids: &[String]) -> Result<Comparison, Refusal> {
     let rows =
         ids.iter().map(|id| completed(node, find_anywhere(node, id)?)).collect::<Result<Vec<_>, _>>()?;
     let Some(of) = rows.first().map(|row| row.table) else {
@@ -349,51 +350,37 @@ pub fn compare(node: &Node, ids: &[String]) -> Result<Report, Refusal> {
             "a {one} and a {two} cannot be compared: give ids of one kind"
         )));
     }
-    let mut sides: Vec<BTreeMap<String, Json>> = rows.iter().map(|row| flat(&row_json(row))).collect();
-    for (side, row) in sides.iter_mut().zip(&rows) {
-        if row.table.name == schema::EXPERIMENTS.name {
-            let report = experiment_report(node, row)?.json;
-            if let Some(best) = report["leaderboard"].get(0) {
-                side.extend(flat(&json!({ "best": best })));
-            }
+    let mut sides = Vec::new();
+    for row in rows {
+        let mut side = flat("", &ViewRow(row.clone()))?;
+        if of.name == schema::EXPERIMENTS.name
+            && let Some(best) = experiment_report(node, row)?.leaderboard.first()
+        {
+            side.extend(flat("best", best)?);
         }
+        sides.push(side);
     }
-    let mut names: Vec<&String> = sides.iter().flat_map(BTreeMap::keys).collect();
-    names.sort();
-    names.dedup();
-    let plain = |value: Option<&Json>| match value {
-        None | Some(Json::Null) => "-".to_owned(),
-        Some(Json::String(text)) => text.clone(),
-        Some(Json::Number(n)) if n.is_f64() => number(n.as_f64()),
-        Some(other) => other.to_string(),
-    };
-    let lines = names.iter().map(|name| {
-        let values = sides.iter().map(|side| plain(side.get(*name)));
-        std::iter::once((*name).clone()).chain(values).collect()
-    });
-    let header: Vec<String> = std::iter::once(of.name.to_owned()).chain(ids.iter().cloned()).collect();
-    let header: Vec<&str> = header.iter().map(String::as_str).collect();
-    let text = table(&header, lines);
-    let json: Vec<Json> = sides.into_iter().map(|side| json!(side)).collect();
-    Ok(Report::done(Json::Array(json), text))
+    Ok(Comparison { of, ids: ids.to_vec(), sides })
 }
 
 /// Nested objects as dotted names.
-fn flat(value: &Json) -> BTreeMap<String, Json> {
-    fn walk(prefix: &str, value: &Json, out: &mut BTreeMap<String, Json>) {
+fn flat(prefix: &str, value: &impl Serialize) -> Result<BTreeMap<String, Json>, Refusal> {
+    fn walk(prefix: &str, value: Json, out: &mut BTreeMap<String, Json>) {
         match value {
             Json::Object(fields) => {
                 for (name, value) in fields {
-                    let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                    let path = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
                     walk(&path, value, out);
                 }
             }
             other => {
-                out.insert(prefix.to_owned(), other.clone());
+                out.insert(prefix.to_owned(), other);
             }
         }
     }
+    let value = serde_json::to_value(value)
+        .map_err(|error| Refusal::Broken(format!("a row is no document: {error}")))?;
     let mut out = BTreeMap::new();
-    walk("", value, &mut out);
-    out
+    walk(prefix, value, &mut out);
+    Ok(out)
 }

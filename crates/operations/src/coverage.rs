@@ -11,7 +11,7 @@ use gauntlet_views::schema;
 use gauntlet_wire::headers;
 
 use crate::node::Node;
-use crate::report::Refusal;
+use crate::refusal::Refusal;
 
 /// Refuses an instrument without data, naming those that have some.
 fn require_data(node: &Node, instrument: &InstrumentId) -> Result<(), Refusal> {

@@ -1,6 +1,6 @@
 //! `dlq`: the records that were set aside, why, and putting those back that can be read after all.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use gauntlet_domain::{Event, Timestamp};
 use gauntlet_log::{Header, LogError, NewRecord, Record, TopicPartition};
@@ -8,11 +8,9 @@ use gauntlet_runtime::dead_letter::{Letter, place, was_letter};
 use gauntlet_runtime::{events, restore};
 use gauntlet_wire::{CATALOGUE, Topic, WireError, catalogue};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json, json};
 
 use crate::node::Node;
-use crate::report::{Refusal, Report};
-use crate::table::table;
+use crate::refusal::Refusal;
 
 /// Bytes of a value that are shown.
 const SHOWN: usize = 256;
@@ -20,126 +18,160 @@ const SHOWN: usize = 256;
 const BATCH_BYTES: usize = 4 << 20;
 
 /// What to list.
-#[derive(Debug, Clone, Serialize, Deserialize, clap::Args)]
-pub struct ListArgs {
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListDeadLetters {
     /// Those of one topic, such as data.commands.v1.
     pub topic: Option<String>,
     /// Those that one processor set aside.
-    #[arg(long)]
     pub processor: Option<String>,
     /// Those with one reason, such as Malformed.
-    #[arg(long)]
     pub reason: Option<String>,
     /// At most so many.
-    #[arg(long)]
     pub limit: Option<usize>,
 }
 
 /// What to put back.
-#[derive(Debug, Clone, Serialize, Deserialize, clap::Args)]
-pub struct ReplayArgs {
-    /// Names, as dlq ls prints them.
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
-    pub ids: Vec<String>,
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReplayDeadLetters {
+    /// Those with these names, as a list has them.
+    Named(Vec<String>),
     /// All that can be read.
-    #[arg(long)]
-    pub all: bool,
+    All,
+}
+
+/// A record that was set aside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeadLetter {
+    /// Its name: where it lies.
+    pub id: String,
+    /// The topic on which it lay.
+    pub topic: &'static str,
+    /// The partition there, if the letter says so.
+    pub partition: Option<u32>,
+    /// The offset there, if the letter says so.
+    pub offset: Option<u64>,
+    /// The record's own time.
+    pub time: Timestamp,
+    /// Who set it aside.
+    pub processor: String,
+    /// Why, in one word.
+    pub reason: String,
+    /// Why, in a sentence.
+    pub message: String,
+    /// Size of its value; `None` when it has none.
+    pub bytes: Option<usize>,
+    /// Whether it can be read now.
+    pub readable: bool,
+}
+
+/// One dead letter with all that is known of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShownDeadLetter {
+    /// As a list has it.
+    #[serde(flatten)]
+    pub letter: DeadLetter,
+    /// The record's key.
+    pub key: String,
+    /// The beginning of its value, in hexadecimal digits.
+    pub value_hex: Option<String>,
+    /// Its headers.
+    pub headers: BTreeMap<String, String>,
+    /// The event that it is, or why it cannot be read.
+    pub says: String,
+}
+
+/// What came of putting letters back, by their names.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct PutBack {
+    /// Put back now.
+    pub replayed: Vec<String>,
+    /// Put back before.
+    pub already: Vec<String>,
+    /// Left where they are.
+    pub left: Vec<Left>,
+}
+
+/// A letter that was left where it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Left {
+    /// Its name.
+    pub id: String,
+    /// Why.
+    pub why: String,
 }
 
 /// Lists letters in the order of their places.
-pub fn ls(node: &Node, args: &ListArgs) -> Result<Report, Refusal> {
-    let topics = match &args.topic {
+pub fn list(node: &Node, request: &ListDeadLetters) -> Result<Vec<DeadLetter>, Refusal> {
+    let topics = match &request.topic {
         Some(name) => vec![known_topic(name)?],
         None => CATALOGUE.iter().collect(),
     };
-    let most = args.limit.unwrap_or(usize::MAX);
+    let most = request.limit.unwrap_or(usize::MAX);
     let is_wanted =
         |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
     let mut rows = Vec::new();
     for topic in topics {
         each(node, topic, |record, letter| {
-            let wanted =
-                is_wanted(&args.processor, &letter.processor) && is_wanted(&args.reason, &letter.reason);
+            let wanted = is_wanted(&request.processor, &letter.processor)
+                && is_wanted(&request.reason, &letter.reason);
             if wanted && rows.len() < most {
                 rows.push(row(node, &record, &letter));
             }
             Ok(())
         })?;
     }
-    let header = ["id", "time", "processor", "reason", "bytes", "readable", "message"];
-    let text = match rows.as_slice() {
-        [] => "no dead letters".to_owned(),
-        rows => table(&header, rows.iter().map(|row| header.map(|name| plain(&row[name])).to_vec())),
-    };
-    Ok(Report::done(Json::Array(rows), text))
+    Ok(rows)
 }
 
 /// One letter with its headers, the beginning of its bytes, and what it says if it can be read.
-pub fn show(node: &Node, id: &str) -> Result<Report, Refusal> {
+pub fn show(node: &Node, id: &str) -> Result<ShownDeadLetter, Refusal> {
     let (record, letter) = named(node, id)?;
-    let mut json = row(node, &record, &letter);
     let hex =
         |value: &Vec<u8>| value.iter().take(SHOWN).map(|byte| format!("{byte:02x}")).collect::<String>();
-    json["key"] = json!(String::from_utf8_lossy(&record.key));
-    json["value_hex"] = json!(record.value.as_ref().map(hex));
-    let mut lines: Vec<String> = json.as_object().into_iter().flatten().map(line).collect();
-    let text = |(name, value): &Header| (name.to_string(), json!(String::from_utf8_lossy(value)));
-    let headers: Map<String, Json> = record.headers.iter().map(text).collect();
+    let text = |(name, value): &Header| (name.to_string(), String::from_utf8_lossy(value).into_owned());
     let says = match readable(node, &record, &letter) {
         Ok(event) => format!("{event:#?}"),
         Err(error) => format!("cannot be read: {error}"),
     };
-    lines.extend(headers.iter().map(|header| format!("  {}", line(header))));
-    lines.push(says.clone());
-    json["headers"] = Json::Object(headers);
-    json["says"] = json!(says);
-    Ok(Report::done(json, lines.join("\n")))
+    Ok(ShownDeadLetter {
+        letter: row(node, &record, &letter),
+        key: String::from_utf8_lossy(&record.key).into_owned(),
+        value_hex: record.value.as_ref().map(hex),
+        headers: record.headers.iter().map(text).collect(),
+        says,
+    })
 }
 
 /// Puts letters back on their topics, once each, in the order of their places; what cannot be read or would not be taken
 /// stays where it is, and is named with the reason.
-pub fn replay(node: &Node, args: &ReplayArgs) -> Result<Report, Refusal> {
+pub fn replay(node: &Node, request: &ReplayDeadLetters) -> Result<PutBack, Refusal> {
     let mut chosen: HashMap<&'static str, Option<HashSet<String>>> = HashMap::new();
-    if args.all {
-        chosen.extend(CATALOGUE.iter().map(|topic| (topic.name, None)));
-    }
-    for id in &args.ids {
-        let (record, letter) = named(node, id)?;
-        chosen.entry(letter.topic.name).or_insert_with(|| Some(HashSet::new()));
-        if let Some(Some(places)) = chosen.get_mut(letter.topic.name) {
-            places.insert(place(&record));
+    match request {
+        ReplayDeadLetters::All => chosen.extend(CATALOGUE.iter().map(|topic| (topic.name, None))),
+        ReplayDeadLetters::Named(ids) => {
+            for id in ids {
+                let (record, letter) = named(node, id)?;
+                let places = chosen.entry(letter.topic.name).or_insert_with(|| Some(HashSet::new()));
+                places.iter_mut().for_each(|places| {
+                    places.insert(place(&record));
+                });
+            }
         }
     }
-    let mut done = Replayed::default();
+    let mut done = PutBack::default();
     for topic in CATALOGUE.iter().filter(|topic| chosen.contains_key(topic.name)) {
         let places = chosen[topic.name].as_ref();
         let is_chosen = |id: &String| places.is_none_or(|places| places.contains(id));
         replay_topic(node, topic, is_chosen, &mut done)?;
     }
-    let Replayed { replayed, already, left } = done;
-    let why: Vec<Json> = left.iter().map(|(id, why)| json!({ "id": id, "why": why })).collect();
-    let json = json!({ "replayed": replayed, "already": already, "left": why });
-    let mut text =
-        format!("{} put back, {} were already, {} left", replayed.len(), already.len(), left.len());
-    for (id, why) in &left {
-        text.push_str(&format!("\n{id}: {why}"));
-    }
-    Ok(if left.is_empty() { Report::done(json, text) } else { Report::no(json, text) })
-}
-
-/// What came of it, by the letters' names.
-#[derive(Default)]
-struct Replayed {
-    replayed: Vec<String>,
-    already: Vec<String>,
-    left: Vec<(String, String)>,
+    Ok(done)
 }
 
 fn replay_topic(
     node: &Node,
     topic: &'static Topic,
     is_chosen: impl Fn(&String) -> bool,
-    done: &mut Replayed,
+    done: &mut PutBack,
 ) -> Result<(), Refusal> {
     let mut lying: Option<Lying> = None;
     let (mut batch, mut bytes): (Vec<NewRecord>, usize) = (Vec::new(), 0);
@@ -150,13 +182,13 @@ fn replay_topic(
         }
         if letter.is_refused() {
             let why = format!("{} refused it and would again: {}", letter.processor, letter.message);
-            done.left.push((id, why));
+            done.left.push(Left { id, why });
             return Ok(());
         }
         let event = match readable(node, &record, &letter) {
             Ok(event) => event,
             Err(error) => {
-                done.left.push((id, error.to_string()));
+                done.left.push(Left { id, why: error.to_string() });
                 return Ok(());
             }
         };
@@ -167,7 +199,7 @@ fn replay_topic(
         if lying.put_back.contains(&id) {
             done.already.push(id);
         } else if let Some(why) = lying.goes_on_after(&event) {
-            done.left.push((id, why));
+            done.left.push(Left { id, why });
         } else {
             lying.comes(&event);
             bytes += record.value.as_ref().map_or(0, Vec::len);
@@ -271,23 +303,20 @@ fn readable(node: &Node, record: &Record, letter: &Letter) -> Result<Event, Wire
     events::decode(&node.codec, &letter.original(record))
 }
 
-/// A value without quotes.
-fn plain(value: &Json) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-fn line((name, value): (&String, &Json)) -> String {
-    format!("{name}: {}", plain(value))
-}
-
-fn row(node: &Node, record: &Record, letter: &Letter) -> Json {
+fn row(node: &Node, record: &Record, letter: &Letter) -> DeadLetter {
     let (partition, offset) = letter.lay_at.unzip();
-    json!({
-        "id": place(record), "topic": letter.topic.name, "partition": partition, "offset": offset,
-        "time": Timestamp(record.timestamp_micros.saturating_mul(1_000)), "processor": letter.processor,
-        "reason": letter.reason, "message": letter.message, "bytes": record.value.as_ref().map(Vec::len),
-        "readable": readable(node, record, letter).is_ok(),
-    })
+    DeadLetter {
+        id: place(record),
+        topic: letter.topic.name,
+        partition,
+        offset,
+        time: Timestamp(record.timestamp_micros.saturating_mul(1_000)),
+        processor: letter.processor.clone(),
+        reason: letter.reason.clone(),
+        message: letter.message.clone(),
+        bytes: record.value.as_ref().map(Vec::len),
+        readable: readable(node, record, letter).is_ok(),
+    }
 }
 
 /// The letter of a name, `topic.dlq/partition=offset`.

@@ -5,22 +5,22 @@
 //! the demo: it runs `feed` and `submit` as anybody would. A second run finds everything there.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use gauntlet_domain::ExperimentId;
+use gauntlet_feed::Format;
 use gauntlet_runtime::Running;
 use gauntlet_views::schema;
-use serde_json::{Value as Json, json};
+use serde::Serialize;
 
-use super::feed::FeedArgs;
-use super::submit::Submission;
-use super::{feed, submit, up};
+use crate::feed::{Fed, FeedRequest, feed};
 use crate::node::Node;
-use crate::report::{Refusal, Report};
+use crate::progress::Progress;
+use crate::refusal::Refusal;
+use crate::rows::ViewRow;
+use crate::submit::{SubmitRequest, Waited, submit, wait};
 
 macro_rules! bundled {
     ($name:literal) => {
-        ($name, include_bytes!(concat!("../../../../data/gold/", $name)) as &[u8])
+        ($name, include_bytes!(concat!("../../../data/gold/", $name)) as &[u8])
     };
 }
 
@@ -39,64 +39,59 @@ const QUOTES: [(&str, &[u8]); 6] = [
 
 /// The experiments.
 const EXPERIMENTS: [(&str, &str); 2] = [
-    ("gold-trend.yaml", include_str!("../../../../configs/experiments/gold-trend.yaml")),
-    ("gold-ml.yaml", include_str!("../../../../configs/experiments/gold-ml.yaml")),
+    ("gold-trend.yaml", include_str!("../../../configs/experiments/gold-trend.yaml")),
+    ("gold-ml.yaml", include_str!("../../../configs/experiments/gold-ml.yaml")),
 ];
 
-/// Runs the demo; serves afterwards unless told not to.
-#[allow(clippy::print_stderr)]
-pub fn demo(node: Node, no_serve: bool, json: bool) -> Result<Report, Refusal> {
-    let node = Arc::new(node);
-    let listeners = if no_serve { None } else { Some(up::Listeners::bind(&node.config)?) };
-    let running = Arc::new(node.start()?);
-    let report = run(&node, &running, json)?;
-    if let Some(listeners) = listeners {
-        crate::report::print(&report, json);
-        up::serve(&node, &running, listeners, |address| {
-            eprintln!("serving http://{address} (Ctrl-C stops)");
-        })?;
-    }
-    match Arc::into_inner(running).map(Running::stop) {
-        Some(Err(failure)) => Err(failure.into()),
-        _ if no_serve => Ok(report),
-        _ => Ok(Report { text: String::new(), json: Json::Null, ..report }),
-    }
+/// What the demo gave.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Demonstrated {
+    /// What was fed.
+    pub feed: DemoFeeds,
+    /// Snapshots there are.
+    pub snapshots: Vec<ViewRow>,
+    /// The experiments with their leaderboards.
+    pub experiments: Vec<Waited>,
 }
 
-fn run(node: &Node, running: &Running, quiet: bool) -> Result<Report, Refusal> {
-    let hours = feed::feed(node, running, &feed_args(write_out(node, &[HOURS])?, "lean-bar"), quiet)?;
-    let quotes = feed::feed(node, running, &feed_args(write_out(node, &QUOTES)?, "lean-quote"), quiet)?;
-    let mut ids: Vec<ExperimentId> = Vec::new();
+/// What the demo fed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DemoFeeds {
+    /// Hourly bars.
+    pub bars: Fed,
+    /// Quotes.
+    pub ticks: Fed,
+}
+
+/// Runs the demo.
+pub fn demo(node: &Node, running: &Running, progress: &dyn Progress) -> Result<Demonstrated, Refusal> {
+    let bars = feed(node, running, &feed_request(write_out(node, &[HOURS])?, Format::LeanBar)?, progress)?;
+    let ticks = feed(node, running, &feed_request(write_out(node, &QUOTES)?, Format::LeanQuote)?, progress)?;
+    let mut ids = Vec::new();
     for (name, text) in EXPERIMENTS {
-        let submission = Submission { text: text.into(), name: name.into(), overrides: vec![], wait: true };
-        ids.push(submit::submit(node, &submission)?.0);
+        let request = SubmitRequest { text: text.into(), name: name.into(), overrides: vec![], wait: true };
+        ids.push(submit(node, &request)?.experiment_id);
     }
-    let mut experiments = Vec::new();
-    let mut text = format!("hourly bars\n{}\n\nquotes\n{}\n", hours.text, quotes.text);
-    for id in ids {
-        let report = submit::wait(node, running, id, quiet)?;
-        text.push_str(&format!("\n{}\n", report.text));
-        experiments.push(report.json);
-    }
+    let experiments = ids.into_iter().map(|id| wait(node, running, id, progress));
+    let experiments = experiments.collect::<Result<_, _>>()?;
     let snapshots = node.views.scan(&schema::DATA_SNAPSHOTS, None)?;
-    let snapshots: Vec<Json> = snapshots.iter().map(super::browse::row_json).collect();
-    text.push_str("\nThe walk-forward ranks, the hold-out only says yes or no. gauntlet replay --all re-executes all of it.");
-    let json = json!({ "feed": { "bars": hours.json, "ticks": quotes.json }, "snapshots": snapshots, "experiments": experiments });
-    Ok(Report::done(json, text))
+    let snapshots = snapshots.into_iter().map(ViewRow).collect();
+    Ok(Demonstrated { feed: DemoFeeds { bars, ticks }, snapshots, experiments })
 }
 
-fn feed_args(paths: Vec<PathBuf>, format: &str) -> FeedArgs {
-    FeedArgs {
+fn feed_request(paths: Vec<PathBuf>, format: Format) -> Result<FeedRequest, Refusal> {
+    let bars = ["time:1m", "time:1h"].map(str::parse).into_iter().collect::<Result<_, _>>();
+    Ok(FeedRequest {
         paths,
         instrument: "XAUUSD".into(),
         venue: "OANDA".into(),
-        format: format.into(),
-        utc_offset: "+00:00".into(),
-        bars: "time:1m,time:1h".into(),
+        format: Some(format),
+        utc_offset_seconds: 0,
+        bars: bars.map_err(Refusal::input)?,
         spec: None,
         market: None,
-        speed: "max".into(),
-    }
+        speed: None,
+    })
 }
 
 /// Lays the bundled files where the importers can open them.

@@ -3,23 +3,21 @@
 //! Idempotent: a file is known by its hash, its blocks by their number, so feeding it again (also after an interrupted
 //! first time) adds only what is missing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use gauntlet_domain::market::{FeedCompleted, InstrumentDefined, PriceBasis, TickKind};
-use gauntlet_domain::{BarSpec, Event, InstrumentId};
+use gauntlet_domain::{BarSpec, Event, EventId, InstrumentId};
 use gauntlet_feed::{Block, Format, Options, Source};
 use gauntlet_runtime::Running;
 use gauntlet_views::{Row, schema};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::node::Node;
-use crate::progress::Step;
+use crate::progress::Progress;
 use crate::publish::{publish_once, published, record};
-use crate::report::{Refusal, Report};
-use crate::table::table;
+use crate::refusal::Refusal;
 
 /// Blocks that one append holds.
 const BLOCKS_PER_APPEND: usize = 16;
@@ -27,66 +25,104 @@ const BLOCKS_PER_APPEND: usize = 16;
 pub const RECORDING_LATENESS_NANOS: i64 = 1_000_000_000;
 
 /// What to feed.
-#[derive(Debug, Clone, Serialize, Deserialize, clap::Args)]
-pub struct FeedArgs {
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FeedRequest {
     /// Files, or folders whose files are taken in the order of their names.
-    #[arg(required = true)]
     pub paths: Vec<PathBuf>,
     /// Symbol, such as XAUUSD.
-    #[arg(long)]
     pub instrument: String,
     /// Venue, such as OANDA.
-    #[arg(long)]
     pub venue: String,
-    /// lean-quote, csv, parquet, binance-jsonl, bars-csv, lean-bar, or auto.
-    #[arg(long, default_value = "auto")]
-    pub format: String,
-    /// The file's clock against UTC, such as -05:00.
-    #[arg(long, default_value = "+00:00", allow_hyphen_values = true)]
-    pub utc_offset: String,
-    /// Bars to build from ticks, separated by commas.
-    #[arg(long, default_value = "time:1m,time:1h,time:1d")]
-    pub bars: String,
+    /// The files' format; told from each file when left out.
+    pub format: Option<Format>,
+    /// The files' clock against UTC.
+    pub utc_offset_seconds: i32,
+    /// Bars to build from ticks.
+    pub bars: Vec<BarSpec>,
     /// Spec of ready-made bars whose spacing cannot be told from the file.
-    #[arg(long)]
-    pub spec: Option<String>,
+    pub spec: Option<BarSpec>,
     /// Market of a file that holds several: spot, usdm, cm.
-    #[arg(long)]
     pub market: Option<String>,
-    /// max, or a multiple of real time such as 60x.
-    #[arg(long, default_value = "max")]
-    pub speed: String,
+    /// Event time over wall time; as fast as it goes when left out.
+    pub speed: Option<f64>,
+}
+
+/// What came of all files.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Fed {
+    /// Rows read.
+    pub read: i64,
+    /// Rows published; the others were there already.
+    pub published: i64,
+    /// Rows that went into bars.
+    pub accepted: i64,
+    /// Rows left out, by reason.
+    pub rejected: BTreeMap<String, i64>,
+    /// Rows put right, by reason.
+    pub corrected: BTreeMap<String, i64>,
+    /// Gaps found.
+    pub gaps: i64,
+    /// Each file.
+    pub sources: Vec<FedSource>,
+}
+
+/// What came of one file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FedSource {
+    /// Its name.
+    pub name: String,
+    /// Its hash.
+    pub source: String,
+    /// Rows read.
+    pub read: i64,
+    /// Rows published.
+    pub published: i64,
+    /// Rows that went into bars.
+    pub accepted: i64,
+    /// Rows left out, by reason.
+    pub rejected: BTreeMap<String, i64>,
+    /// Rows put right, by reason.
+    pub corrected: BTreeMap<String, i64>,
+    /// Gaps found.
+    pub gaps: i64,
+    /// Whether all of it was there before.
+    pub already_there: bool,
 }
 
 /// Feeds and waits until cleaning has caught up.
-pub fn feed(node: &Node, running: &Running, args: &FeedArgs, quiet: bool) -> Result<Report, Refusal> {
-    let request = Request::of(args)?;
-    let mut total = Totals::default();
-    for path in files(&args.paths)? {
+pub fn feed(
+    node: &Node,
+    running: &Running,
+    request: &FeedRequest,
+    progress: &dyn Progress,
+) -> Result<Fed, Refusal> {
+    let request = Understood::of(request)?;
+    let mut fed = Fed::default();
+    for path in files(&request.paths)? {
         let source = gauntlet_feed::open(&path, &request.options)?;
-        total.read_in(node, running, &request, source, quiet)?;
+        fed.add(feed_source(node, running, &request, source, progress)?);
     }
-    Ok(total.report())
+    Ok(fed)
 }
 
-/// A feed's arguments, understood.
-struct Request {
+/// A request, understood.
+struct Understood {
+    paths: Vec<PathBuf>,
     options: Options,
     bars: Vec<BarSpec>,
-    /// Event time over wall time; `None` is as fast as it goes.
     speed: Option<f64>,
 }
 
-impl Request {
-    fn of(args: &FeedArgs) -> Result<Request, Refusal> {
-        let instrument = InstrumentId::new(&args.instrument, &args.venue).map_err(Refusal::input)?;
+impl Understood {
+    fn of(request: &FeedRequest) -> Result<Understood, Refusal> {
+        let instrument = InstrumentId::new(&request.instrument, &request.venue).map_err(Refusal::input)?;
         let mut options = Options::new(instrument);
-        options.format = format(&args.format)?;
-        options.utc_offset_seconds = utc_offset(&args.utc_offset)?;
-        options.market = args.market.clone();
-        options.bar_spec = args.spec.as_deref().map(str::parse).transpose().map_err(Refusal::input)?;
-        let bars = args.bars.split(',').map(|spec| spec.trim().parse()).collect::<Result<Vec<_>, _>>();
-        Ok(Request { options, bars: bars.map_err(Refusal::input)?, speed: speed(&args.speed)? })
+        options.format = request.format;
+        options.utc_offset_seconds = request.utc_offset_seconds;
+        options.market = request.market.clone();
+        options.bar_spec = request.spec;
+        let (paths, bars) = (request.paths.clone(), request.bars.clone());
+        Ok(Understood { paths, options, bars, speed: request.speed })
     }
 
     /// The instrument as its first block shows it: prices of trades where there are any, else of quotes.
@@ -113,42 +149,6 @@ pub fn price_basis(first: &Block) -> PriceBasis {
     }
 }
 
-/// The format of that name; `None` is told from the file.
-pub fn format(name: &str) -> Result<Option<Format>, Refusal> {
-    if name == "auto" { Ok(None) } else { name.parse().map(Some).map_err(Refusal::input) }
-}
-
-/// `±HH:MM` in seconds.
-pub fn utc_offset(text: &str) -> Result<i32, Refusal> {
-    let bad =
-        || Refusal::BadInput(format!("--utc-offset '{text}' is not a clock offset: write it like -05:00"));
-    let (sign, rest) = match text.split_at_checked(1) {
-        Some(("-", rest)) => (-1, rest),
-        Some(("+", rest)) => (1, rest),
-        _ => return Err(bad()),
-    };
-    let (hours, minutes) = rest.split_once(':').ok_or_else(bad)?;
-    let (hours, minutes): (i32, i32) =
-        (hours.parse().map_err(|_| bad())?, minutes.parse().map_err(|_| bad())?);
-    if !(0..=18).contains(&hours) || !(0..60).contains(&minutes) {
-        return Err(bad());
-    }
-    Ok(sign * (hours * 3600 + minutes * 60))
-}
-
-fn speed(text: &str) -> Result<Option<f64>, Refusal> {
-    if text == "max" {
-        return Ok(None);
-    }
-    let factor = text.strip_suffix('x').and_then(|factor| factor.parse::<f64>().ok());
-    match factor {
-        Some(factor) if factor.is_finite() && factor > 0.0 => Ok(Some(factor)),
-        _ => Err(Refusal::BadInput(format!(
-            "--speed '{text}' is not known: use max, 1x, 60x or another multiple"
-        ))),
-    }
-}
-
 /// Files as given; the files of a folder in the order of their names.
 pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Refusal> {
     let mut files = Vec::new();
@@ -170,95 +170,63 @@ pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Refusal> {
     Ok(files)
 }
 
-/// What came of all files.
-#[derive(Default)]
-struct Totals {
-    read: i64,
-    published: i64,
-    accepted: i64,
-    rejected: BTreeMap<String, i64>,
-    corrected: BTreeMap<String, i64>,
-    gaps: i64,
-    sources: Vec<serde_json::Value>,
+/// Publishes one file and waits for what cleaning makes of it.
+fn feed_source(
+    node: &Node,
+    running: &Running,
+    request: &Understood,
+    source: Source,
+    progress: &dyn Progress,
+) -> Result<FedSource, Refusal> {
+    let instrument = request.options.instrument.as_str().to_owned();
+    let (name, hash) = (source.name().to_owned(), source.source_hash().to_string());
+    let known = cleaned(node, &instrument, &hash)?;
+    let (read, published) = match &known {
+        Some(row) => (long(row, "rows"), 0),
+        None => publish(node, request, source, &hash, progress)?,
+    };
+    let row = node.wait_for(running, || cleaned(node, &instrument, &hash))?;
+    Ok(FedSource {
+        name,
+        source: hash,
+        read,
+        published,
+        accepted: long(&row, "accepted"),
+        rejected: counts(&row, "rejected"),
+        corrected: counts(&row, "corrected"),
+        gaps: long(&row, "gaps"),
+        already_there: known.is_some(),
+    })
 }
 
-impl Totals {
-    /// Publishes one file and adds what cleaning made of it.
-    fn read_in(
-        &mut self,
-        node: &Node,
-        running: &Running,
-        request: &Request,
-        source: Source,
-        quiet: bool,
-    ) -> Result<(), Refusal> {
-        let instrument = request.options.instrument.as_str().to_owned();
-        let (name, hash) = (source.name().to_owned(), source.source_hash().to_string());
-        let known = cleaned(node, &instrument, &hash)?;
-        let (read, published) = match &known {
-            Some(row) => (long(row, "rows"), 0),
-            None => publish(node, request, source, &hash, quiet)?,
-        };
-        let row = node.wait_for(running, || cleaned(node, &instrument, &hash))?;
-        self.read += read;
-        self.published += published;
-        self.accepted += long(&row, "accepted");
-        self.gaps += long(&row, "gaps");
-        let rejected = counts(&row, "rejected");
-        let corrected = counts(&row, "corrected");
-        self.sources.push(json!({
-            "name": name, "source": hash, "read": read, "published": published, "accepted": long(&row, "accepted"),
-            "rejected": rejected, "corrected": corrected, "gaps": long(&row, "gaps"), "already_there": known.is_some(),
-        }));
-        add(&mut self.rejected, rejected);
-        add(&mut self.corrected, corrected);
-        Ok(())
-    }
-
-    fn report(self) -> Report {
-        let mut rows = vec![
-            vec!["read".to_owned(), self.read.to_string()],
-            vec!["published".to_owned(), self.published.to_string()],
-            vec!["accepted".to_owned(), self.accepted.to_string()],
-        ];
-        rows.extend(
-            self.rejected.iter().map(|(reason, n)| vec![format!("rejected: {reason}"), n.to_string()]),
-        );
-        rows.extend(
-            self.corrected.iter().map(|(reason, n)| vec![format!("corrected: {reason}"), n.to_string()]),
-        );
-        rows.push(vec!["gaps".to_owned(), self.gaps.to_string()]);
-        let mut text = table(&["rows", "count"], rows);
-        if self.accepted == 0 && self.rejected.get("out_of_order").is_some_and(|late| *late > 0) {
-            text.push_str(
-                "\nevery row lies before what this instrument has already: feed history before newer data, or into \
-                 another directory",
-            );
-        }
-        let json = json!({
-            "read": self.read, "published": self.published, "accepted": self.accepted, "rejected": self.rejected,
-            "corrected": self.corrected, "gaps": self.gaps, "sources": self.sources,
-        });
-        Report::done(json, text)
+impl Fed {
+    fn add(&mut self, source: FedSource) {
+        self.read += source.read;
+        self.published += source.published;
+        self.accepted += source.accepted;
+        self.gaps += source.gaps;
+        add(&mut self.rejected, &source.rejected);
+        add(&mut self.corrected, &source.corrected);
+        self.sources.push(source);
     }
 }
 
-fn add(total: &mut BTreeMap<String, i64>, counts: BTreeMap<String, i64>) {
+fn add(total: &mut BTreeMap<String, i64>, counts: &BTreeMap<String, i64>) {
     for (reason, count) in counts {
-        *total.entry(reason).or_default() += count;
+        *total.entry(reason.clone()).or_default() += count;
     }
 }
 
 /// Publishes a file's blocks that are not there yet; gives rows read and rows published.
 fn publish(
     node: &Node,
-    request: &Request,
+    request: &Understood,
     mut source: Source,
     hash: &str,
-    quiet: bool,
+    progress: &dyn Progress,
 ) -> Result<(i64, i64), Refusal> {
     let name = source.name().to_owned();
-    let step = Step::begin(&format!("feed {name}"), source.bytes_total(), "bytes", quiet);
+    let step = progress.begin(&format!("feed {name}"), source.bytes_total(), "bytes");
     let began = Instant::now();
     let (mut rows, mut blocks, mut published_rows) = (0_i64, 0_i64, 0_i64);
     let mut first_time = None;
@@ -292,7 +260,7 @@ fn publish(
         }
         rows += count;
         blocks += 1;
-        if !present.as_ref().is_some_and(|ids: &std::collections::HashSet<_>| ids.contains(&event.id())) {
+        if !present.as_ref().is_some_and(|ids: &HashSet<_>| ids.contains(&event.id())) {
             published_rows += count;
             waiting.push(record(node, &event, "feed")?);
         }
@@ -316,10 +284,10 @@ fn publish(
 /// Publishes the instrument's definition if it is new, and gives the ids that its partition holds.
 fn define(
     node: &Node,
-    request: &Request,
+    request: &Understood,
     format: Format,
     first: &Block,
-) -> Result<std::collections::HashSet<gauntlet_domain::EventId>, Refusal> {
+) -> Result<HashSet<EventId>, Refusal> {
     let definition = Event::from(request.definition(format, first));
     let present = published(node, &definition)?;
     publish_once(node, "feed", &[definition])?;

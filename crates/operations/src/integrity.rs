@@ -1,171 +1,130 @@
-//! `digest`, `replay`, `verify`, `views rebuild`: what makes the record worth something.
+//! `digest`, `verify`, `views rebuild`, `views verify`: what makes the record worth something.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::sync::Arc;
 
-use gauntlet_domain::{ContentHash, Event, ExperimentId};
+use gauntlet_domain::ContentHash;
 use gauntlet_lake::{LakeError, verify_file, verify_snapshot};
 use gauntlet_log::TopicPartition;
-use gauntlet_runtime::replay::{Divergence, Replay};
 use gauntlet_runtime::{digest, events, restore};
 use gauntlet_views::{EmbeddedStore, ViewStore, schema};
 use gauntlet_wire::catalogue::{Retention, topic_named};
 use gauntlet_wire::{CATALOGUE, headers};
-use serde_json::{Value as Json, json};
-use std::sync::Arc;
+use serde::{Deserialize, Serialize};
 
-use super::browse::find;
-use super::outside::Outside;
-use crate::node::{Node, definitions, workers};
-use crate::progress::Step;
-use crate::projecting::Projecting;
-use crate::report::{Refusal, Report};
-use crate::table::table;
+use crate::node::Node;
+use crate::outside::Outside;
+use crate::refusal::Refusal;
+
+/// Hashes of all topics and views, the same wherever the same happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Digests {
+    /// Of each topic.
+    pub topics: BTreeMap<String, TopicDigest>,
+    /// Of each view.
+    pub views: BTreeMap<&'static str, ViewDigest>,
+    /// Over all of it.
+    pub all: ContentHash,
+}
+
+/// The digest of a topic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TopicDigest {
+    /// Distinct events.
+    pub events: u64,
+    /// Records beyond the first with the same event id.
+    pub duplicates: u64,
+    /// Hash over the sorted events.
+    pub sha256: ContentHash,
+}
+
+/// The digest of a view.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ViewDigest {
+    /// Rows.
+    pub rows: u64,
+    /// Hash over them.
+    pub sha256: ContentHash,
+}
+
+/// Heads of chains, by the chains' names.
+pub type Heads = BTreeMap<String, String>;
+
+/// What to hold the log against.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifyRequest {
+    /// Heads that an earlier verification printed.
+    pub heads: Option<Heads>,
+}
+
+/// What a verification found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verified {
+    /// Whether all holds.
+    pub ok: bool,
+    /// How much was looked at.
+    pub checked: Checked,
+    /// The head of each chain.
+    pub heads: Heads,
+    /// What does not hold.
+    pub problems: Vec<String>,
+}
+
+/// How much a verification looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Checked {
+    /// Events.
+    pub events: u64,
+    /// Sealed snapshots.
+    pub snapshots: u64,
+    /// Stored models.
+    pub artifacts: u64,
+    /// Views.
+    pub views: u64,
+}
+
+/// What comparing the views with the log found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VerifiedViews {
+    /// Whether they are what the log makes of them.
+    pub ok: bool,
+    /// Views compared.
+    pub views: u64,
+    /// Those that differ.
+    pub problems: Vec<String>,
+}
+
+/// What making the views again gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct RebuiltViews {
+    /// Rows there are.
+    pub rows: u64,
+}
 
 /// Digest of every topic and view.
-pub fn digest(node: &Node) -> Result<Report, Refusal> {
+pub fn digest(node: &Node) -> Result<Digests, Refusal> {
     node.catch_up()?;
     let topics = digest::topics(&*node.log, &node.codec)?;
-    let views = node.views.digest()?;
-    let view_hash = |sha256: &[u8; 32]| ContentHash(*sha256);
-    let view_hashes: BTreeMap<&str, ContentHash> =
-        views.iter().map(|(name, digest)| (*name, view_hash(&digest.sha256))).collect();
+    let topics: BTreeMap<String, TopicDigest> = topics
+        .into_iter()
+        .map(|(name, of)| {
+            (name, TopicDigest { events: of.events, duplicates: of.duplicates, sha256: of.sha256 })
+        })
+        .collect();
+    let views = node.views.digest()?.into_iter();
+    let views: BTreeMap<&'static str, ViewDigest> = views
+        .map(|(name, of)| (name, ViewDigest { rows: of.rows, sha256: ContentHash(of.sha256) }))
+        .collect();
     // Requests are derived and expire by the clock: they are listed, but the hash over all of it does without them.
     let expires = |name: &str| topic_named(name).is_some_and(|t| matches!(t.retention, Retention::Days(_)));
     let lasting = topics.iter().filter(|(name, _)| !expires(name));
     let parts = lasting.map(|(name, digest)| (name.as_str(), &digest.sha256));
-    let all = digest::combine(parts.chain(view_hashes.iter().map(|(name, hash)| (*name, hash))));
-    let topics_json: BTreeMap<&str, Json> = topics
-        .iter()
-        .map(|(name, digest)| {
-            (
-                name.as_str(),
-                json!({ "events": digest.events, "duplicates": digest.duplicates, "sha256": digest.sha256 }),
-            )
-        })
-        .collect();
-    let views_json: BTreeMap<&str, Json> = views
-        .iter()
-        .map(|(name, digest)| (*name, json!({ "rows": digest.rows, "sha256": view_hash(&digest.sha256) })))
-        .collect();
-    let topic_lines = topics.iter().map(|(n, d)| vec![n.clone(), d.events.to_string(), d.sha256.to_string()]);
-    let view_lines = views
-        .iter()
-        .map(|(n, d)| vec![format!("view {n}"), d.rows.to_string(), view_hash(&d.sha256).to_string()]);
-    let text = table(&["", "count", "sha256"], topic_lines.chain(view_lines));
-    let json = json!({ "topics": topics_json, "views": views_json, "all": all });
-    Ok(Report::done(json, format!("{text}\nall {all}")))
-}
-
-/// Re-executes an experiment, or everything, and compares.
-pub fn replay(node: &Node, id: Option<&str>, threads: Option<usize>, quiet: bool) -> Result<Report, Refusal> {
-    let experiment = match id {
-        Some(id) => {
-            node.catch_up()?;
-            let row = find(node, &schema::EXPERIMENTS, id)?;
-            row.get("experiment_id").and_then(|value| value.as_text()).map(str::to_owned)
-        }
-        None => None,
-    };
-    let wanted = |event: &Event| match &experiment {
-        None => true,
-        Some(id) => experiment_of(event).is_some_and(|of| of.to_string() == *id),
-    };
-    let definitions = definitions();
-    let workers = workers();
-    let data = node.data();
-    let step = Step::begin("replay", derived_events(node)?, "events", quiet);
-    let outcome = Replay {
-        log: &*node.log,
-        codec: &node.codec,
-        definitions: &definitions,
-        workers: &workers,
-        data: &*data,
-        threads: threads.unwrap_or_else(|| node.workers()),
-        filter: &wanted,
-        progress: &|compared| step.at(compared),
-    }
-    .run()?;
-    step.end(&format!("{} events compared", outcome.compared));
-    if outcome.compared == 0 && outcome.divergence.is_none() {
-        let message = "nothing was compared: the log has no derived event to replay; run something first";
-        return Ok(Report::no(json!({ "identical": false, "compared": 0 }), message));
-    }
-    let (compared, foreign) = (outcome.compared, outcome.foreign);
-    match outcome.divergence {
-        None => {
-            let taken = match foreign {
-                0 => String::new(),
-                _ => format!(", with {foreign} answers of trainers outside as they are recorded"),
-            };
-            let json = json!({ "identical": true, "compared": compared, "foreign": foreign });
-            Ok(Report::done(json, format!("identical: {compared} events{taken}")))
-        }
-        Some(divergence) => {
-            let json = json!({
-                "identical": false, "compared": compared, "foreign": foreign, "divergence": diverging(&divergence),
-            });
-            let side = |event: &Option<Event>| {
-                event.as_ref().map_or("(nothing)".into(), |event| format!("{event:#?}"))
-            };
-            let text = format!(
-                "differs after {compared} events: {} of {} on {}\nrecorded:\n{}\nre-executed:\n{}",
-                divergence.event_id,
-                divergence.key,
-                divergence.topic,
-                side(&divergence.recorded),
-                side(&divergence.reexecuted),
-            );
-            Ok(Report::no(json, text))
-        }
-    }
-}
-
-/// Derived events on the log, for the progress bar.
-fn derived_events(node: &Node) -> Result<u64, Refusal> {
-    let mut events = 0;
-    for topic in CATALOGUE.iter().filter(|topic| !topic.is_input()) {
-        for partition in 0..node.log.partitions(topic.name)? {
-            let (start, end) = node.log.bounds(&TopicPartition::new(topic.name, partition))?;
-            events += end - start;
-        }
-    }
-    Ok(events)
-}
-
-fn diverging(divergence: &Divergence) -> Json {
-    let side = |event: &Option<Event>| event.as_ref().map(|event| format!("{event:?}"));
-    json!({
-        "topic": divergence.topic, "key": divergence.key, "event_id": divergence.event_id,
-        "recorded": side(&divergence.recorded), "reexecuted": side(&divergence.reexecuted),
-    })
-}
-
-/// The experiment that an event belongs to.
-pub(super) fn experiment_of(event: &Event) -> Option<ExperimentId> {
-    let id = match event {
-        Event::ExperimentSubmitted(e) => e.experiment_id,
-        Event::ExperimentStarted(e) => e.experiment_id,
-        Event::ExperimentCompleted(e) => e.experiment_id,
-        Event::ExperimentCancelled(e) => e.experiment_id,
-        Event::ExperimentFailed(e) => e.experiment_id,
-        Event::TrainingRequested(e) => e.experiment_id,
-        Event::TrialCompleted(e) => e.experiment_id,
-        Event::TrialPruned(e) => e.experiment_id,
-        Event::TrialFailed(e) => e.experiment_id,
-        Event::EvaluationRequested(e) => e.experiment_id,
-        Event::EvaluationCompleted(e) => e.experiment_id,
-        Event::EvaluationFailed(e) => e.experiment_id,
-        Event::TradeLogChunk(e) => e.experiment_id,
-        Event::EquityCurveChunk(e) => e.experiment_id,
-        Event::LedgerEntered(e) => e.experiment_id,
-        _ => return None,
-    };
-    Some(id)
+    let all = digest::combine(parts.chain(views.iter().map(|(name, digest)| (*name, &digest.sha256))));
+    Ok(Digests { topics, views, all })
 }
 
 /// Checks everything that can be checked without executing anything.
-pub fn verify(node: &Node, heads: Option<&Path>) -> Result<Report, Refusal> {
+pub fn verify(node: &Node, request: &VerifyRequest) -> Result<Verified, Refusal> {
     let mut problems: Vec<String> = Vec::new();
     problems.extend(node.log.check().err().map(|error| error.to_string()));
     let events = verify_log(node, &mut problems);
@@ -174,20 +133,14 @@ pub fn verify(node: &Node, heads: Option<&Path>) -> Result<Report, Refusal> {
     let (snapshots, artifacts) = verify_lake(node, &mut problems)?;
     let views = verify_views(node, &mut problems)?;
     // Chains of promotion events begin with the transition stage; until then there is no head to keep.
-    let known: BTreeMap<String, String> = BTreeMap::new();
-    if let Some(path) = heads {
-        compare_heads(path, &known, &mut problems)?;
+    let heads = Heads::new();
+    for (chain, kept) in request.heads.iter().flatten() {
+        if heads.get(chain) != Some(kept) {
+            problems.push(format!("chain {chain} does not reach the head {kept:?} that was kept"));
+        }
     }
-    let json = json!({
-        "ok": problems.is_empty(),
-        "checked": { "events": events, "snapshots": snapshots, "artifacts": artifacts, "views": views },
-        "heads": known, "problems": problems,
-    });
-    let counted = format!("{events} events, {snapshots} snapshots, {artifacts} artifacts, {views} views");
-    if problems.is_empty() {
-        return Ok(Report::done(json, format!("all holds: {counted}")));
-    }
-    Ok(Report::no(json, format!("{counted} checked\n{}", problems.join("\n"))))
+    let checked = Checked { events, snapshots, artifacts, views };
+    Ok(Verified { ok: problems.is_empty(), checked, heads, problems })
 }
 
 /// Every record readable, in its topic, by its writer, under its own id and key, without holes.
@@ -247,9 +200,7 @@ fn verify_log(node: &Node, problems: &mut Vec<String>) -> u64 {
 
 /// Every processor's position lies within what there is to read.
 fn verify_positions(node: &Node, problems: &mut Vec<String>) {
-    let machines = definitions().into_iter().map(|definition| definition.name);
-    let names: Vec<&str> = machines.chain(workers().iter().map(|worker| worker.name())).collect();
-    for name in names {
+    for name in node.processors.writers() {
         let beyond = node.log.committed(name).and_then(|positions| {
             for (place, next) in positions {
                 let (_, end) = node.log.bounds(&place)?;
@@ -302,7 +253,7 @@ fn verify_lake(node: &Node, problems: &mut Vec<String>) -> Result<(u64, u64), Re
 /// The views are what the log makes of them.
 fn verify_views(node: &Node, problems: &mut Vec<String>) -> Result<u64, Refusal> {
     let fresh = Arc::new(EmbeddedStore::memory()?);
-    let mut projection = Projecting::new(fresh.clone());
+    let mut projection = node.projecting(fresh.clone());
     if let Err(error) = gauntlet_runtime::project_all(&*node.log, &node.codec, &mut projection) {
         problems.push(error.to_string());
         return Ok(0);
@@ -318,50 +269,16 @@ fn verify_views(node: &Node, problems: &mut Vec<String>) -> Result<u64, Refusal>
     Ok(made.len() as u64)
 }
 
-fn compare_heads(
-    path: &Path,
-    known: &BTreeMap<String, String>,
-    problems: &mut Vec<String>,
-) -> Result<(), Refusal> {
-    let unreadable = |error: &dyn std::fmt::Display| {
-        Refusal::BadInput(format!(
-            "--heads {}: {error}; give the output of verify --json kept earlier",
-            path.display()
-        ))
-    };
-    let text = std::fs::read_to_string(path).map_err(|error| unreadable(&error))?;
-    let document: Json = serde_json::from_str(&text).map_err(|error| unreadable(&error))?;
-    let heads = document.get("heads").unwrap_or(&document);
-    let Some(heads) = heads.as_object() else { return Err(unreadable(&"there is no object of heads in it")) };
-    for (chain, head) in heads {
-        if known.get(chain).map(String::as_str) != head.as_str() {
-            problems.push(format!("chain {chain} does not reach the head {head} that was kept"));
-        }
-    }
-    Ok(())
-}
-
 /// The views alone against the log.
-pub fn verify_views_alone(node: &Node) -> Result<Report, Refusal> {
+pub fn verify_views_alone(node: &Node) -> Result<VerifiedViews, Refusal> {
     node.catch_up()?;
     let mut problems = Vec::new();
     let views = verify_views(node, &mut problems)?;
-    let json = json!({ "ok": problems.is_empty(), "views": views, "problems": problems });
-    if problems.is_empty() {
-        return Ok(Report::done(json, format!("{views} views are what the log makes of them")));
-    }
-    Ok(Report::no(json, problems.join("\n")))
+    Ok(VerifiedViews { ok: problems.is_empty(), views, problems })
 }
 
-/// Makes the views again from the log. Embedded ones are dropped first; on a cluster new tables are filled beside the
-/// old ones and take their place when they have caught up.
-pub fn rebuild_views(node: &Node) -> Result<Report, Refusal> {
-    if node.config.cql.nodes.is_empty() {
-        node.views.clear()?;
-        node.catch_up()?;
-    } else {
-        crate::cluster::rebuild_views(&node.config, |fresh| node.project_into(fresh))?;
-    }
-    let rows: u64 = node.views.digest()?.values().map(|digest| digest.rows).sum();
-    Ok(Report::done(json!({ "rows": rows }), format!("views made again from the log: {rows} rows")))
+/// Makes the views again from the log.
+pub fn rebuild_views(node: &Node) -> Result<RebuiltViews, Refusal> {
+    node.services.rebuild_views(&|fresh| node.project_into(fresh))?;
+    Ok(RebuiltViews { rows: node.views.digest()?.values().map(|digest| digest.rows).sum() })
 }

@@ -1,54 +1,22 @@
 //! A Gauntlet: log, views and lake, and the processors over them; a directory of one machine, or a cluster's services.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gauntlet_config::Config;
 use gauntlet_lake::Lake;
-use gauntlet_log::{EventLog, LocalLog, Positions, TopicPartition};
-use gauntlet_processor::machine::Definition;
-use gauntlet_processor::worker::Worker;
+use gauntlet_log::{EventLog, Positions, TopicPartition};
 use gauntlet_runtime::spans::Spans;
-use gauntlet_runtime::{Options, PROJECTOR, Parts, Running};
-use gauntlet_views::{EmbeddedStore, ViewStore};
+use gauntlet_runtime::{Options, Parts, Running};
+use gauntlet_views::ViewStore;
 use gauntlet_wire::Codec;
 
-use crate::cluster::{self, Cluster};
 use crate::data::LakeData;
-use crate::projecting::Projecting;
-use crate::report::Refusal;
-
-/// Machines, in pipeline order.
-pub fn definitions() -> Vec<Definition> {
-    vec![gauntlet_market_data::DEFINITION, gauntlet_experiments::DEFINITION, gauntlet_tuner::DEFINITION]
-}
-
-/// Workers, in pipeline order.
-pub fn workers() -> Vec<Arc<dyn Worker>> {
-    vec![
-        Arc::new(gauntlet_market_data::Snapshots),
-        Arc::new(gauntlet_trainer::Trainer::default()),
-        Arc::new(gauntlet_evaluator::Evaluator),
-    ]
-}
-
-/// What a process is to the others of a cluster. On one machine there are no others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// It stays, with a number of its own: `up`, `run`.
-    Resident,
-    /// It comes for one command, and works only where nobody else does.
-    Visitor,
-}
-
-/// Names of all processors, in pipeline order.
-pub fn processors() -> Vec<&'static str> {
-    let machines = definitions().into_iter().map(|definition| definition.name);
-    let workers: Vec<&'static str> = workers().iter().map(|worker| worker.name()).collect();
-    machines.chain(workers).chain([PROJECTOR]).collect()
-}
+use crate::processors::Processors;
+use crate::projecting::{self, Projecting};
+use crate::refusal::Refusal;
+use crate::services::{self, Role, Services};
 
 /// An open directory, or a connected cluster.
 pub struct Node {
@@ -64,68 +32,36 @@ pub struct Node {
     pub config: Config,
     /// Raised by a signal.
     pub interrupted: Arc<AtomicBool>,
-    /// The cluster's log, when it is one.
-    cluster: Option<Cluster>,
-    role: Role,
     /// Where finished spans go, if the configuration names a collector.
     pub spans: Option<Arc<dyn Spans>>,
+    /// The processors.
+    pub processors: Processors,
+    /// What is done differently on a directory and on a cluster.
+    pub services: Box<dyn Services>,
 }
 
 impl Node {
     /// Opens the directory, one process at a time; or connects to what the configuration names.
-    pub fn open(config: &Config, role: Role, interrupted: Arc<AtomicBool>) -> Result<Node, Refusal> {
-        let dir = &config.dir;
-        std::fs::create_dir_all(dir).map_err(|error| {
-            Refusal::Outside(format!(
-                "cannot create {}: {error}; choose another directory with --dir",
-                dir.display()
-            ))
-        })?;
-        let (log, cluster): (Arc<dyn EventLog>, _) = if config.kafka.bootstrap_servers.is_empty() {
-            let log = LocalLog::open(&dir.join("log.redb"))?;
-            // Whoever holds the log is alone here, so an address is that of an `up` that was killed: its port may be
-            // somebody else's by now. Mostly there is none.
-            let _ = std::fs::remove_file(Node::address_file(dir));
-            (Arc::new(log), None)
-        } else {
-            let cluster = Cluster::connect(config, role)?;
-            (cluster.log(), Some(cluster))
-        };
-        let views: Arc<dyn ViewStore> = if config.cql.nodes.is_empty() {
-            Arc::new(EmbeddedStore::open(&dir.join("views.redb"))?)
-        } else {
-            cluster::views(config)?
-        };
-        let codec = if config.registry.url.is_empty() { Codec::default() } else { cluster::codec(config)? };
-        let lake = Arc::new(match config.lake.url.as_str() {
-            "" => Lake::open(dir.join("lake"))?,
-            url if url.starts_with("file:") => Lake::open_url(url)?,
-            _ => cluster::lake(config)?,
-        });
-        let topics = gauntlet_runtime::topics(config.topics.partitions);
-        match &cluster {
-            None => {
-                // Files that nobody has finished; in a folder of others, as on a cluster, somebody may be about to.
-                if !config.lake.url.starts_with("file:") {
-                    lake.remove_leftovers()?;
-                }
-                log.create_topics(&topics)?;
-            }
-            Some(cluster) => cluster.check_topics(&topics)?,
-        }
-        let has_collector = !config.telemetry.otlp_endpoint.is_empty();
-        let spans = has_collector.then(|| cluster::spans(config)).transpose()?;
-        Ok(Node { log, codec, views, lake, config: config.clone(), interrupted, cluster, role, spans })
+    pub fn open(
+        config: &Config,
+        role: Role,
+        processors: Processors,
+        interrupted: Arc<AtomicBool>,
+    ) -> Result<Node, Refusal> {
+        let services = services::open(config, role)?;
+        Ok(Node::over(services, config, processors, interrupted))
     }
 
-    /// Whether several processes may work at once.
-    pub fn is_cluster(config: &Config) -> bool {
-        !config.kafka.bootstrap_servers.is_empty()
-    }
-
-    /// Whether a directory has been used before.
-    pub fn exists(dir: &Path) -> bool {
-        dir.join("log.redb").exists()
+    /// Over services that are open already.
+    pub fn over(
+        services: Box<dyn Services>,
+        config: &Config,
+        processors: Processors,
+        interrupted: Arc<AtomicBool>,
+    ) -> Node {
+        let (log, codec, views) = (services.log(), services.codec(), services.views());
+        let (lake, spans) = (services.lake(), services.spans());
+        Node { log, codec, views, lake, config: config.clone(), interrupted, spans, processors, services }
     }
 
     /// Threads for expensive work.
@@ -137,13 +73,13 @@ impl Node {
     }
 
     /// What workers read and store.
-    pub fn data(&self) -> Arc<LakeData> {
+    pub(crate) fn data(&self) -> Arc<LakeData> {
         Arc::new(LakeData::new(self.lake.clone(), self.log.clone(), self.codec.clone()))
     }
 
     /// Starts all processors; a visitor of a cluster only those that nobody else runs.
     pub fn start(&self) -> Result<Running, Refusal> {
-        self.start_only(processors())
+        self.start_only(self.processors.names())
     }
 
     /// Starts some processors.
@@ -156,25 +92,22 @@ impl Node {
             snapshot_every_records: runtime.snapshot_every_records as usize,
             worker_queue: runtime.worker_queue as usize,
             projector_batch: runtime.projector_batch as usize,
-            slot: self.cluster.as_ref().map_or(0, |cluster| cluster.slot()),
-            watch_every: Duration::from_secs(if self.cluster.is_some() { 10 } else { 1 }),
+            slot: self.services.slot(),
+            watch_every: self.services.watch_every(),
         };
         let progress = {
             let views = self.views.clone();
-            move || crate::projecting::progress(&*views)
+            move || projecting::progress(&*views)
         };
         let parts = Parts {
             log: self.log.clone(),
             codec: self.codec.clone(),
-            definitions: definitions(),
-            workers: workers(),
+            definitions: self.processors.machines.clone(),
+            workers: self.processors.workers.clone(),
             data: self.data(),
             only: Some(here),
-            elsewhere: match (&self.cluster, self.role) {
-                (Some(cluster), Role::Visitor) => Some(cluster.elsewhere()),
-                _ => None,
-            },
-            projection: Some((Box::new(Projecting::new(self.views.clone())), Box::new(progress))),
+            elsewhere: self.services.elsewhere(),
+            projection: Some((Box::new(self.projecting(self.views.clone())), Box::new(progress))),
             spans: self.spans.clone(),
         };
         Ok(gauntlet_runtime::start(parts, options)?)
@@ -187,15 +120,19 @@ impl Node {
 
     /// Brings a store of views up to the end of the log.
     pub fn project_into(&self, views: Arc<dyn ViewStore>) -> Result<(), Refusal> {
-        let mut projection = Projecting::new(views);
-        gauntlet_runtime::project_all(&*self.log, &self.codec, &mut projection)
+        gauntlet_runtime::project_all(&*self.log, &self.codec, &mut self.projecting(views))
             .map_err(|error| Refusal::Outside(error.to_string()))
+    }
+
+    /// The projection into a store of views.
+    pub(crate) fn projecting(&self, views: Arc<dyn ViewStore>) -> Projecting {
+        Projecting::new(self.processors.projection, views)
     }
 
     /// The ends of all topics that are projected, as of now.
     pub fn projected_ends(&self) -> Result<Positions, Refusal> {
         let mut ends = Positions::new();
-        for topic in gauntlet_projector::TOPICS {
+        for topic in self.processors.projection.topics {
             for partition in 0..self.log.partitions(topic)? {
                 let place = TopicPartition::new(*topic, partition);
                 let (_, end) = self.log.bounds(&place)?;
@@ -208,23 +145,13 @@ impl Node {
     /// Whether the views have come as far as this.
     pub fn is_projected(&self, ends: &Positions) -> Result<bool, Refusal> {
         let progress =
-            crate::projecting::progress(&*self.views).map_err(|error| Refusal::Outside(error.to_string()))?;
+            projecting::progress(&*self.views).map_err(|error| Refusal::Outside(error.to_string()))?;
         Ok(ends.iter().all(|(place, end)| progress.get(place).copied().unwrap_or(0) >= *end))
     }
 
     /// Removes records whose time is over. Trouble with it is said and waits for the next time: nothing depends on it.
     pub fn enforce_retention(&self) {
-        if self.cluster.is_some() {
-            // Brokers see to it.
-            return;
-        }
-        let projected = crate::projecting::progress(&*self.views);
-        let removed = projected.map_err(|error| error.to_string()).and_then(|projected| {
-            let now = gauntlet_runtime::clock::now();
-            gauntlet_runtime::retention::enforce(&*self.log, &projected, now)
-                .map_err(|error| error.to_string())
-        });
-        match removed {
+        match self.services.remove_expired() {
             Ok(0) => {}
             Ok(records) => tracing::info!(records, "expired records removed"),
             Err(why) => tracing::warn!(%why, "expired records could not be removed"),
@@ -254,10 +181,5 @@ impl Node {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-    }
-
-    /// Where a running `up` says how to reach it.
-    pub fn address_file(dir: &Path) -> PathBuf {
-        dir.join("up.json")
     }
 }

@@ -9,8 +9,8 @@ use gauntlet_log::{LogError, TopicPartition};
 use gauntlet_runtime::{events, restore};
 use gauntlet_wire::catalogue::EXPERIMENTS;
 
-use super::integrity::experiment_of;
 use crate::node::Node;
+use crate::replay::experiment_of;
 
 /// Experiments whose trials are left to programs outside, and the first answer to each of their requests.
 #[derive(Default)]

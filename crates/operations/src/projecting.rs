@@ -1,4 +1,4 @@
-//! The projector over a store of views: rows of `gauntlet_projector`, progress beside them.
+//! A projection into a store of views: rows from events, progress beside them.
 
 use std::sync::Arc;
 
@@ -7,21 +7,24 @@ use gauntlet_log::{Positions, TopicPartition};
 use gauntlet_runtime::{Projection, ProjectionError};
 use gauntlet_views::{Progress, ViewError, ViewStore};
 
+use crate::processors::ViewRows;
+
 /// The projection.
 pub struct Projecting {
+    of: ViewRows,
     views: Arc<dyn ViewStore>,
 }
 
 impl Projecting {
-    /// Into these views.
-    pub fn new(views: Arc<dyn ViewStore>) -> Projecting {
-        Projecting { views }
+    /// These rows into these views.
+    pub fn new(of: ViewRows, views: Arc<dyn ViewStore>) -> Projecting {
+        Projecting { of, views }
     }
 }
 
 impl Projection for Projecting {
     fn topics(&self) -> Vec<&'static str> {
-        gauntlet_projector::TOPICS.to_vec()
+        self.of.topics.to_vec()
     }
 
     fn progress(&self) -> Result<Positions, ProjectionError> {
@@ -29,7 +32,7 @@ impl Projection for Projecting {
     }
 
     fn write(&mut self, events: &[Recorded], positions: &Positions) -> Result<(), ProjectionError> {
-        let rows: Vec<_> = events.iter().flat_map(gauntlet_projector::rows).collect();
+        let rows: Vec<_> = events.iter().flat_map(self.of.rows).collect();
         let progress: Vec<Progress> = positions
             .iter()
             .map(|(place, next)| Progress {

@@ -9,7 +9,7 @@ use gauntlet_runtime::{clock, restore, spans};
 use gauntlet_wire::{headers, topic_of};
 
 use crate::node::Node;
-use crate::report::Refusal;
+use crate::refusal::Refusal;
 
 /// Ids of the events that a key's partition of the event's topic holds already.
 pub fn published(node: &Node, event: &Event) -> Result<HashSet<EventId>, Refusal> {

@@ -1,4 +1,6 @@
-//! What a command answers: one JSON document for scripts, a text for people, an exit code; or why it could not.
+//! Why an operation could not answer. "No" is an answer, with a document of its own; see [`Answer::is_no`].
+//!
+//! [`Answer::is_no`]: crate::Answer::is_no
 
 use std::path::Path;
 
@@ -11,75 +13,31 @@ use gauntlet_views::ViewError;
 use gauntlet_wire::WireError;
 use serde::{Deserialize, Serialize};
 
-/// An answer.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Report {
-    /// 0 done, 1 the answer is no.
-    pub code: u8,
-    /// For scripts.
-    pub json: serde_json::Value,
-    /// For people.
-    pub text: String,
-}
-
-impl Report {
-    /// Done.
-    pub fn done(json: serde_json::Value, text: impl Into<String>) -> Report {
-        Report { code: 0, json, text: text.into() }
-    }
-
-    /// The answer is no.
-    pub fn no(json: serde_json::Value, text: impl Into<String>) -> Report {
-        Report { code: 1, json, text: text.into() }
-    }
-}
-
-/// Prints an answer on stdout; an empty one prints nothing. A reader that has gone away has seen what it wanted.
-pub fn print(report: &Report, json: bool) {
-    use std::io::Write;
-    let mut stdout = std::io::stdout().lock();
-    let _ = match json {
-        true if !report.json.is_null() => writeln!(stdout, "{}", report.json),
-        false if !report.text.is_empty() => writeln!(stdout, "{}", report.text),
-        _ => Ok(()),
-    };
-}
-
-/// Why a command could not answer.
-#[derive(Debug, Clone, thiserror::Error, Serialize, Deserialize)]
+/// Why there is no answer, by what a caller would do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum Refusal {
-    /// Bad usage or bad input; exit code 2.
+    /// Bad usage or bad input: ask for something else.
     #[error("{0}")]
     BadInput(String),
-    /// Something outside is missing, in use or full; exit code 3.
+    /// Something outside is missing, in use or full: mend it and ask again.
     #[error("{0}")]
     Outside(String),
-    /// Something that was kept is damaged or broken; exit code 1.
+    /// Something that was kept is damaged, or an invariant is broken: asking again does not help.
     #[error("{0}")]
     Broken(String),
-    /// Interrupted, state safe; exit code 130.
+    /// Interrupted, state safe: ask again to go on.
     #[error("interrupted; everything acknowledged is kept, the same command goes on from here")]
     Interrupted,
 }
 
 impl Refusal {
-    /// The process's exit code.
-    pub fn code(&self) -> u8 {
-        match self {
-            Refusal::Broken(_) => 1,
-            Refusal::BadInput(_) => 2,
-            Refusal::Outside(_) => 3,
-            Refusal::Interrupted => 130,
-        }
-    }
-
     /// Bad input.
     pub fn input(message: impl std::fmt::Display) -> Refusal {
         Refusal::BadInput(message.to_string())
     }
 }
 
-/// A file named on the command line that cannot be read.
+/// A file that was named and cannot be read.
 pub fn unreadable(path: &Path, error: &std::io::Error) -> Refusal {
     Refusal::BadInput(format!("{}: {error}: check the path and its permissions", path.display()))
 }

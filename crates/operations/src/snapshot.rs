@@ -1,53 +1,123 @@
 //! `snapshot create|ls|show|verify`: content-addressed data.
 
 use gauntlet_domain::market::CreateSnapshot;
-use gauntlet_domain::{ContentHash, Event, InstrumentId, Timestamp};
+use gauntlet_domain::{BarSpec, ContentHash, Event, InstrumentId, SnapshotId, Timestamp};
 use gauntlet_lake::verify_snapshot;
 use gauntlet_runtime::Running;
-use gauntlet_views::{Row, schema};
-use serde::{Deserialize, Serialize};
-use serde_json::json;
+use gauntlet_views::schema;
+use serde::{Deserialize, Serialize, Serializer};
 
-use super::browse::{find, row_json, show_text};
-use super::coverage::require_bars;
+use crate::answer::Standing;
+use crate::browse::find;
+use crate::coverage::require_bars;
 use crate::node::Node;
 use crate::publish::publish_once;
-use crate::report::{Refusal, Report};
+use crate::refusal::Refusal;
+use crate::rows::{ViewRow, text};
 
 /// What to seal.
-#[derive(Debug, Clone, Serialize, Deserialize, clap::Args)]
-pub struct CreateArgs {
-    /// Symbol, such as XAUUSD.
-    #[arg(long)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotRequest {
+    /// Symbol, such as XAUUSD, or `SYMBOL.VENUE`.
     pub instrument: String,
-    /// Venue, such as OANDA.
-    #[arg(long)]
+    /// Venue, such as OANDA; the only one that has the symbol when left out.
     pub venue: Option<String>,
     /// Which bars, such as time:1h.
-    #[arg(long)]
-    pub bars: String,
+    pub bars: BarSpec,
     /// First moment; the beginning of the data when left out.
-    #[arg(long)]
-    pub from: Option<String>,
+    pub from: Option<Timestamp>,
     /// Last moment.
-    #[arg(long)]
-    pub to: Option<String>,
+    pub to: Option<Timestamp>,
     /// Only bars that were known at this moment of event time.
-    #[arg(long)]
-    pub as_of: Option<String>,
+    pub as_of: Option<Timestamp>,
+}
+
+/// A snapshot that was asked for. As a document the snapshot's row once it is sealed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Requested {
+    /// What was asked for.
+    pub command: CreateSnapshot,
+    /// The sealed snapshot; `None` while event time has not passed its end.
+    pub sealed: Option<ViewRow>,
+}
+
+impl Requested {
+    /// Whether there are bars in it.
+    pub fn has_bars(&self) -> bool {
+        self.sealed.as_ref().is_some_and(|row| row.long("rows") != Some(0))
+    }
+}
+
+impl Serialize for Requested {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Pending<'a> {
+            snapshot_id: &'a SnapshotId,
+            status: Standing,
+        }
+        match &self.sealed {
+            Some(row) => row.serialize(serializer),
+            None => {
+                let snapshot_id = &self.command.snapshot_id;
+                Pending { snapshot_id, status: Standing::Pending }.serialize(serializer)
+            }
+        }
+    }
+}
+
+/// Whether the bars of a snapshot are what its hash says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VerifiedSnapshot {
+    /// They are.
+    Holds {
+        /// The hash.
+        content_hash: ContentHash,
+        /// Bars hashed.
+        rows: i64,
+    },
+    /// It has no hash yet.
+    NotSealed,
+    /// They are not.
+    Differs {
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl VerifiedSnapshot {
+    /// Whether the hash holds.
+    pub fn holds(&self) -> bool {
+        matches!(self, VerifiedSnapshot::Holds { .. })
+    }
+}
+
+impl Serialize for VerifiedSnapshot {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(untagged)]
+        enum Document<'a> {
+            Holds { ok: bool, content_hash: &'a ContentHash, rows: i64 },
+            Fails { ok: bool, problem: &'a str },
+        }
+        let document = match self {
+            VerifiedSnapshot::Holds { content_hash, rows } => {
+                Document::Holds { ok: true, content_hash, rows: *rows }
+            }
+            VerifiedSnapshot::NotSealed => Document::Fails { ok: false, problem: "not sealed" },
+            VerifiedSnapshot::Differs { problem } => Document::Fails { ok: false, problem },
+        };
+        document.serialize(serializer)
+    }
 }
 
 /// Asks for a snapshot and waits until it is sealed, or until all is quiet and it is still pending.
-pub fn create(node: &Node, running: &Running, args: &CreateArgs) -> Result<Report, Refusal> {
-    let instrument = instrument(node, args)?;
-    let spec = args.bars.parse().map_err(Refusal::input)?;
+pub fn create(node: &Node, running: &Running, request: &SnapshotRequest) -> Result<Requested, Refusal> {
+    let instrument = instrument(node, request)?;
+    let spec = request.bars;
     require_bars(node, &instrument, spec)?;
-    let time = |text: &Option<String>| {
-        text.as_deref().map(str::parse::<Timestamp>).transpose().map_err(Refusal::input)
-    };
-    let from = time(&args.from)?.unwrap_or(Timestamp(0));
+    let from = request.from.unwrap_or(Timestamp(0));
     // A bar is known when it closes, so what was known at a moment is what had closed by then.
-    let to = match (time(&args.to)?, time(&args.as_of)?) {
+    let to = match (request.to, request.as_of) {
         (Some(to), Some(as_of)) => to.min(as_of),
         (Some(to), None) | (None, Some(to)) => to,
         (None, None) => {
@@ -59,62 +129,40 @@ pub fn create(node: &Node, running: &Running, args: &CreateArgs) -> Result<Repor
     }
     let command = CreateSnapshot::new(&instrument, spec, from, to);
     let id = command.snapshot_id.to_string();
-    publish_once(node, "gateway", &[Event::from(command)])?;
-    let row = node.wait_for(running, || {
+    publish_once(node, "gateway", &[Event::from(command.clone())])?;
+    let sealed = node.wait_for(running, || {
         // Quiet first: what is read after that is the last word.
         let quiet = running.is_quiet()?;
         let row = node.views.row(&schema::DATA_SNAPSHOTS, &[id.as_str().into()])?;
         let sealed = row.filter(|row| text(row, "status") == Some("sealed"));
         Ok(if sealed.is_some() || quiet { Some(sealed) } else { None })
     })?;
-    match row {
-        Some(row) if row.get("rows").and_then(|rows| rows.as_long()) == Some(0) => {
-            let message = format!(
-                "snapshot {id} is sealed without a bar: {instrument} has no {spec} bar between {from} and {to}; choose a \
-                 period with data"
-            );
-            Ok(Report::no(row_json(&row), message))
-        }
-        Some(row) => Ok(Report::done(row_json(&row), show_text(&row))),
-        None => {
-            let message = format!(
-                "snapshot {id} is pending: event time of {instrument} has not passed {to} yet; feed more data, it is \
-                 sealed by itself"
-            );
-            Ok(Report::no(json!({ "snapshot_id": id, "status": "pending" }), message))
-        }
-    }
+    Ok(Requested { command, sealed: sealed.map(ViewRow) })
 }
 
 /// Re-hashes the bars of a sealed snapshot.
-pub fn verify(node: &Node, id: &str) -> Result<Report, Refusal> {
+pub fn verify(node: &Node, id: &str) -> Result<VerifiedSnapshot, Refusal> {
     let row = find(node, &schema::DATA_SNAPSHOTS, id)?;
-    let Some(hash) = text(&row, "hash").and_then(|hash| hash.parse::<ContentHash>().ok()) else {
-        return Ok(Report::no(
-            json!({ "ok": false, "problem": "not sealed" }),
-            "the snapshot is not sealed yet",
-        ));
+    let Some(content_hash) = text(&row, "hash").and_then(|hash| hash.parse::<ContentHash>().ok()) else {
+        return Ok(VerifiedSnapshot::NotSealed);
     };
-    match verify_snapshot(&node.lake.without_copies(), hash) {
-        Ok(rows) => Ok(Report::done(
-            json!({ "ok": true, "content_hash": hash, "rows": rows }),
-            format!("{rows} bars, hash {hash} holds"),
-        )),
+    match verify_snapshot(&node.lake.without_copies(), content_hash) {
+        Ok(rows) => Ok(VerifiedSnapshot::Holds { content_hash, rows }),
         Err(error) if error.retry_helps() => Err(error.into()),
-        Err(error) => Ok(Report::no(json!({ "ok": false, "problem": error.to_string() }), error.to_string())),
+        Err(error) => Ok(VerifiedSnapshot::Differs { problem: error.to_string() }),
     }
 }
 
 /// The instrument; without a venue the only one that has the symbol.
-fn instrument(node: &Node, args: &CreateArgs) -> Result<InstrumentId, Refusal> {
-    if let Some(venue) = &args.venue {
-        return InstrumentId::new(&args.instrument, venue).map_err(Refusal::input);
+fn instrument(node: &Node, request: &SnapshotRequest) -> Result<InstrumentId, Refusal> {
+    if let Some(venue) = &request.venue {
+        return InstrumentId::new(&request.instrument, venue).map_err(Refusal::input);
     }
-    if let Some((symbol, venue)) = args.instrument.split_once('.') {
+    if let Some((symbol, venue)) = request.instrument.split_once('.') {
         return InstrumentId::new(symbol, venue).map_err(Refusal::input);
     }
     let rows = node.views.scan(&schema::SOURCES, None)?;
-    let symbol = args.instrument.to_ascii_uppercase();
+    let symbol = request.instrument.to_ascii_uppercase();
     let mut venues: Vec<String> = rows
         .iter()
         .filter_map(|row| row.get("instrument")?.as_text()?.split_once('.'))
@@ -131,8 +179,4 @@ fn instrument(node: &Node, args: &CreateArgs) -> Result<InstrumentId, Refusal> {
             several.join(", ")
         ))),
     }
-}
-
-fn text<'a>(row: &'a Row, column: &str) -> Option<&'a str> {
-    row.get(column).and_then(|value| value.as_text())
 }

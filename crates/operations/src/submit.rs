@@ -10,18 +10,19 @@ use gauntlet_experiments::validate;
 use gauntlet_runtime::Running;
 use gauntlet_views::{Row, schema};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
-use super::browse::{experiment_report, find};
-use super::coverage::require_bars;
+use crate::answer::Standing;
+use crate::browse::{ExperimentReport, experiment_report, find};
+use crate::coverage::require_bars;
 use crate::node::Node;
-use crate::progress::Step;
+use crate::progress::Progress;
 use crate::publish::publish_once;
-use crate::report::{Refusal, Report};
+use crate::refusal::Refusal;
+use crate::rows::text;
 
 /// A document as it was read, for the node that takes it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Submission {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubmitRequest {
     /// The document's text.
     pub text: String,
     /// Its file's name.
@@ -30,6 +31,58 @@ pub struct Submission {
     pub overrides: Vec<(String, String)>,
     /// Whether to wait for the end.
     pub wait: bool,
+}
+
+/// An experiment that was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Submitted {
+    /// Its id.
+    pub experiment_id: ExperimentId,
+    /// It lies on the log.
+    pub status: Standing,
+    /// Whether it was not there before.
+    #[serde(skip)]
+    pub is_new: bool,
+    /// Sections of the document that no stage reads yet.
+    #[serde(skip)]
+    pub unread: Vec<&'static str>,
+}
+
+/// What waiting for an experiment gave.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Waited {
+    /// It has ended.
+    Ended(ExperimentReport),
+    /// All is quiet, and event time has not passed the end of its period.
+    Pending(Pending),
+}
+
+/// An experiment that waits for data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Pending {
+    /// Its id.
+    pub experiment_id: ExperimentId,
+    /// It waits.
+    pub status: Standing,
+}
+
+/// Which experiment to cancel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CancelRequest {
+    /// The experiment, by the beginning of its id.
+    pub id: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A cancellation that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Cancelling {
+    /// The experiment.
+    pub experiment_id: ExperimentId,
+    /// It lies on the log.
+    pub cancel: Standing,
 }
 
 /// Reads and checks a document.
@@ -43,16 +96,16 @@ pub fn check(text: &str, name: &str, overrides: &[(String, String)]) -> Result<E
     Err(Refusal::BadInput(lines.join("\n")))
 }
 
-/// Publishes an experiment. Sections that no stage reads yet are named.
-pub fn submit(node: &Node, submission: &Submission) -> Result<(ExperimentId, String), Refusal> {
-    let spec = check(&submission.text, &submission.name, &submission.overrides)?;
+/// Publishes an experiment.
+pub fn submit(node: &Node, request: &SubmitRequest) -> Result<Submitted, Refusal> {
+    let spec = check(&request.text, &request.name, &request.overrides)?;
     if let Some(trainer) = external::trainer(&spec.model.strategy)
-        && !Node::is_cluster(&node.config)
+        && node.services.is_exclusive()
     {
         return Err(Refusal::BadInput(format!(
             "{}: model.strategy: a trainer outside ({trainer}) is reached over Kafka and this log is embedded: \
              set kafka.bootstrap_servers, or use a strategy that is built in",
-            submission.name
+            request.name
         )));
     }
     let instrument = spec.instrument().map_err(Refusal::input)?;
@@ -66,33 +119,33 @@ pub fn submit(node: &Node, submission: &Submission) -> Result<(ExperimentId, Str
         holdout.into(),
         SubmitExperiment { experiment_id, config_hash, document }.into(),
     ];
-    let new = publish_once(node, "gateway", &events)?;
-    let mut note =
-        format!("experiment {experiment_id} {}", if new { "submitted" } else { "was there already" });
+    let is_new = publish_once(node, "gateway", &events)?;
     let unread = [
         ("sensitivity", spec.sensitivity.is_some()),
         ("gates", spec.gates.is_some()),
         ("paper", spec.paper.is_some()),
         ("live", spec.live.is_some()),
     ];
-    let unread: Vec<&str> = unread.into_iter().filter(|(_, there)| *there).map(|(name, _)| name).collect();
-    if !unread.is_empty() {
-        note.push_str(&format!("; recorded but read by no stage yet: {}", unread.join(", ")));
-    }
-    Ok((experiment_id, note))
+    let unread = unread.into_iter().filter(|(_, there)| *there).map(|(name, _)| name).collect();
+    Ok(Submitted { experiment_id, status: Standing::Submitted, is_new, unread })
 }
 
 /// Waits for an experiment's end and answers with its leaderboard.
-pub fn wait(node: &Node, running: &Running, id: ExperimentId, quiet: bool) -> Result<Report, Refusal> {
+pub fn wait(
+    node: &Node,
+    running: &Running,
+    id: ExperimentId,
+    progress: &dyn Progress,
+) -> Result<Waited, Refusal> {
     let key = [id.to_string().as_str().into()];
     let budget = spec_of(node, id)?.map_or(0, |spec| u64::from(spec.tuning.trials));
-    let step = Step::begin("trials", budget, "trials", quiet);
+    let step = progress.begin("trials", budget, "trials");
     let mut shown = Instant::now();
     let mut ends = None;
     let mut waits_outside = false;
     let row = node.wait_for(running, || {
         // Counting reads every trial: now and then is enough for the eye.
-        if !quiet && shown.elapsed() > Duration::from_millis(250) {
+        if step.is_watched() && shown.elapsed() > Duration::from_millis(250) {
             step.at(node.views.partition(&schema::TUNING_RESULTS, &key, None)?.len() as u64);
             shown = Instant::now();
         }
@@ -125,15 +178,10 @@ pub fn wait(node: &Node, running: &Running, id: ExperimentId, quiet: bool) -> Re
     })?;
     let done = node.views.partition(&schema::TUNING_RESULTS, &key, None)?.len();
     step.end(&format!("{done} trials"));
-    match row {
-        Some(row) if is_ended(&row) => experiment_report(node, &row),
-        _ => {
-            let message = format!(
-                "experiment {id} waits for data: event time has not passed the end of its period yet; feed more data"
-            );
-            Ok(Report::no(json!({ "experiment_id": id, "status": "pending" }), message))
-        }
-    }
+    Ok(match row {
+        Some(row) if is_ended(&row) => Waited::Ended(experiment_report(node, row)?),
+        _ => Waited::Pending(Pending { experiment_id: id, status: Standing::Pending }),
+    })
 }
 
 fn is_ended(row: &Row) -> bool {
@@ -145,7 +193,7 @@ fn is_running(row: &Row) -> bool {
 }
 
 fn status(row: &Row) -> Option<&str> {
-    row.get("status").and_then(|status| status.as_text())
+    text(row, "status")
 }
 
 /// The experiment's document.
@@ -162,12 +210,12 @@ fn spec_of(node: &Node, id: ExperimentId) -> Result<Option<ExperimentSpec>, Refu
 }
 
 /// Publishes a cancellation.
-pub fn cancel(node: &Node, id: &str, reason: &str) -> Result<Report, Refusal> {
-    let row = find(node, &schema::EXPERIMENTS, id)?;
-    let id = row.get("experiment_id").and_then(|value| value.as_text()).unwrap_or_default().to_owned();
+pub fn cancel(node: &Node, request: &CancelRequest) -> Result<Cancelling, Refusal> {
+    let row = find(node, &schema::EXPERIMENTS, &request.id)?;
+    let id = text(&row, "experiment_id").unwrap_or_default();
     let experiment_id: ExperimentId =
         id.parse().map_err(|_| Refusal::Broken(format!("'{id}' in the views is no experiment id")))?;
-    let command = CancelExperiment { experiment_id, reason: reason.to_owned() };
+    let command = CancelExperiment { experiment_id, reason: request.reason.clone() };
     publish_once(node, "gateway", &[command.into()])?;
-    Ok(Report::done(json!({ "experiment_id": id, "cancel": "requested" }), format!("cancelling {id}")))
+    Ok(Cancelling { experiment_id, cancel: Standing::Requested })
 }

@@ -20,7 +20,7 @@ use opentelemetry_otlp::{WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanExporter, SpanLinks};
 
-use crate::report::Refusal;
+use crate::refusal::Refusal;
 
 /// Spans that wait at most.
 const QUEUE: usize = 16_384;
@@ -191,7 +191,7 @@ fn time(at: Timestamp) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_nanos(u64::try_from(at.0).unwrap_or(0))
 }
 
-/// The binary's own HTTP client, for the exporter. It blocks, on a thread that has nothing else to do.
+/// An HTTP client for the exporter. It blocks, on a thread that has nothing else to do.
 #[derive(Debug)]
 struct Client(ureq::Agent);
 

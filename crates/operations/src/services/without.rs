@@ -1,20 +1,17 @@
 //! What a build without the clients answers.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use gauntlet_config::Config;
 use gauntlet_lake::Lake;
-use gauntlet_log::{EventLog, TopicConfig};
 use gauntlet_runtime::spans::Spans;
 use gauntlet_views::ViewStore;
 use gauntlet_wire::Codec;
 
-use crate::node::Role;
-use crate::report::{Refusal, Report};
-
-/// There is none.
-pub struct Cluster(Infallible);
+use super::{Fill, Role, Services};
+use crate::processors::Processors;
+use crate::refusal::Refusal;
+use crate::setup::{AppliedTopics, MigratedViews, RegisteredSchemas, TopicsPlan};
 
 fn refused<T>(key: &str) -> Result<T, Refusal> {
     Err(Refusal::Outside(format!(
@@ -22,35 +19,19 @@ fn refused<T>(key: &str) -> Result<T, Refusal> {
     )))
 }
 
-#[allow(missing_docs)]
-impl Cluster {
-    pub fn connect(_: &Config, _: Role) -> Result<Cluster, Refusal> {
-        refused("kafka.bootstrap_servers")
-    }
+/// Refuses.
+pub fn open(_: &Config, _: Role) -> Result<Box<dyn Services>, Refusal> {
+    refused("kafka.bootstrap_servers")
+}
 
-    pub fn log(&self) -> Arc<dyn EventLog> {
-        match self.0 {}
-    }
+/// Refuses.
+pub fn plan_topics(_: &Config, _: &Processors) -> Result<TopicsPlan, Refusal> {
+    refused("kafka.bootstrap_servers")
+}
 
-    pub fn slot(&self) -> u32 {
-        match self.0 {}
-    }
-
-    pub fn elsewhere(&self) -> gauntlet_runtime::Elsewhere {
-        match self.0 {}
-    }
-
-    pub fn check_topics(&self, _: &[TopicConfig]) -> Result<(), Refusal> {
-        match self.0 {}
-    }
-
-    pub fn plan_topics(&self, _: &[TopicConfig]) -> Result<Report, Refusal> {
-        match self.0 {}
-    }
-
-    pub fn apply_topics(&self, _: &[TopicConfig]) -> Result<Report, Refusal> {
-        match self.0 {}
-    }
+/// Refuses.
+pub fn apply_topics(_: &Config) -> Result<AppliedTopics, Refusal> {
+    refused("kafka.bootstrap_servers")
 }
 
 /// Refuses.
@@ -59,12 +40,12 @@ pub fn views(_: &Config) -> Result<Arc<dyn ViewStore>, Refusal> {
 }
 
 /// Refuses.
-pub fn spans(_: &Config) -> Result<Arc<dyn Spans>, Refusal> {
-    refused("telemetry.otlp_endpoint")
+pub fn rebuild_views(_: &Config, _: Fill<'_>) -> Result<(), Refusal> {
+    refused("cql.nodes")
 }
 
 /// Refuses.
-pub fn migrate_views(_: &Config) -> Result<Report, Refusal> {
+pub fn migrate_views(_: &Config) -> Result<MigratedViews, Refusal> {
     refused("cql.nodes")
 }
 
@@ -74,19 +55,16 @@ pub fn codec(_: &Config) -> Result<Codec, Refusal> {
 }
 
 /// Refuses.
+pub fn register_schemas(_: &Config, _: bool) -> Result<RegisteredSchemas, Refusal> {
+    refused("registry.url")
+}
+
+/// Refuses.
 pub fn lake(_: &Config) -> Result<Lake, Refusal> {
     refused("lake.url")
 }
 
 /// Refuses.
-pub fn register_schemas(_: &Config, _: bool) -> Result<Report, Refusal> {
-    refused("registry.url")
-}
-
-/// Refuses.
-pub fn rebuild_views(
-    _: &Config,
-    _: impl Fn(Arc<dyn ViewStore>) -> Result<(), Refusal>,
-) -> Result<(), Refusal> {
-    refused("cql.nodes")
+pub fn spans(_: &Config) -> Result<Arc<dyn Spans>, Refusal> {
+    refused("telemetry.otlp_endpoint")
 }
