@@ -1,6 +1,5 @@
 //! Ends that nobody chose the moment of: `kill -9`, Ctrl-C, SIGTERM, a second process, a full disk. Whatever happened,
 //! the same command goes on and comes to the same digest.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeMap;
 use std::path::Path;
