@@ -144,27 +144,10 @@ pub fn serve(
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(shared.clone());
     let watching = watching().with_state(shared);
+    let ended = look_after(node.clone(), running.clone());
     let served = runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listeners.all)?;
         ready(&listen);
-        let ended = {
-            let (node, running) = (node.clone(), running.clone());
-            async move {
-                let mut kept_since: Option<Instant> = None;
-                let mut folded = Instant::now();
-                while !node.is_interrupted() && running.failure().is_none() {
-                    if kept_since.is_none_or(|since| since.elapsed() > RETENTION_EVERY) {
-                        kept_since = Some(Instant::now());
-                        node.enforce_retention();
-                    }
-                    if folded.elapsed() > UPKEEP_EVERY {
-                        folded = Instant::now();
-                        scrape::upkeep();
-                    }
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
-            }
-        };
         if let Some(listener) = listeners.watching {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             // Ends with the runtime.
@@ -179,6 +162,23 @@ pub fn serve(
         let _ = std::fs::remove_file(&address_file);
     }
     served.map_err(outside)
+}
+
+/// Removes what has expired and folds what is counted, until a signal comes or a processor fails.
+async fn look_after(node: Arc<Node>, running: Arc<Running>) {
+    let mut kept_since: Option<Instant> = None;
+    let mut folded = Instant::now();
+    while !node.is_interrupted() && running.failure().is_none() {
+        if kept_since.is_none_or(|since| since.elapsed() > RETENTION_EVERY) {
+            kept_since = Some(Instant::now());
+            node.enforce_retention();
+        }
+        if folded.elapsed() > UPKEEP_EVERY {
+            folded = Instant::now();
+            scrape::upkeep();
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// 256 bits from the system's generator, in hexadecimal digits.
