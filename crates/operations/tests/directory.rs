@@ -166,7 +166,8 @@ fn an_experiment_is_submitted_waited_for_listed_shown_replayed_and_verified() {
         panic!("not verified")
     };
     assert!(verified.ok, "{:?}", verified.problems);
-    assert_eq!((verified.checked.snapshots, verified.checked.artifacts), (2, 1));
+    // A rule has no model to store.
+    assert_eq!((verified.checked.snapshots, verified.checked.artifacts), (2, 0));
 
     let Answer::Digests(before) = answer(&node, &Request::Digest) else { panic!("no digest") };
     let Answer::RebuiltViews(rebuilt) = answer(&node, &Request::RebuildViews) else { panic!("not rebuilt") };
