@@ -188,7 +188,10 @@ impl<'a> Rules<'a> {
             Value::Scalar(Json::String(word)) => nearest(word, self.words()),
             _ => None,
         };
-        near.map_or(expected.clone(), |word| format!("{expected} (did you mean '{word}'?)"))
+        match near {
+            Some(word) => format!("{expected} (did you mean '{word}'?)"),
+            None => expected,
+        }
     }
 
     /// What can stand here, in words.

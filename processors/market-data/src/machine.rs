@@ -6,7 +6,7 @@ use gauntlet_domain::market::{
     Bar, BarBlock, CreateSnapshot, FeedCompleted, InstrumentDefined, PriceBasis, Quote, SnapshotDue,
     SourceCleaned, TickKind, Trade,
 };
-use gauntlet_domain::{BarSpec, ContentHash, Event, Input, SnapshotId};
+use gauntlet_domain::{BarSpec, Event, EventId, Input, SnapshotId};
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ use crate::ready::ReadyBars;
 /// Market data for the runtime.
 pub const DEFINITION: Definition = Definition {
     name: "market-data",
-    version: "1",
+    version: "2",
     topics: &["market.ticks.v1", "data.commands.v1"],
     inputs: Inputs::CoPartitioned,
     races_on: &[],
@@ -35,9 +35,9 @@ pub struct MarketData {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Instrument {
     definition: InstrumentDefined,
-    /// Hashes of the definitions taken in: one that comes again is a repetition, not a return to the old rules.
+    /// Every definition that was taken in: one that comes again must not undo the one after it.
     #[serde(default)]
-    defined: BTreeSet<ContentHash>,
+    defined: BTreeSet<EventId>,
     /// How far event time had come for a spec when a definition was replaced. It never goes back: what is final stays so
     /// when a spec is dropped or ticks may be later than before.
     #[serde(default)]
@@ -143,9 +143,9 @@ impl Instrument {
         }
     }
 
-    /// A definition governs what comes after it; bars under construction of a spec that stays go on.
+    /// A definition governs what comes after it, once; bars under construction of a spec that stays go on.
     fn define(&mut self, definition: &InstrumentDefined) -> Vec<Event> {
-        if !self.defined.insert(ContentHash::of(definition.to_json().as_bytes())) {
+        if !self.defined.insert(Event::from(definition.clone()).id()) {
             return Vec::new();
         }
         if self.definition != *definition {
