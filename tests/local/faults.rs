@@ -90,6 +90,10 @@ fn interrupted(signal: &str, moments: &[u64]) {
         if run.code == Some(0) {
             break;
         }
+        if run.was_killed() {
+            // It had not begun to listen for signals, and had done nothing. A shell says 130 of it all the same.
+            continue;
+        }
         is_interrupted(&run, &format!("{signal} after {moment} ms"));
         hits += 1;
     }

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use gauntlet_config::parse_override;
-use gauntlet_domain::BarSpec;
-use gauntlet_domain::Timestamp;
-use gauntlet_domain::market::{BarStamp, EmptyBars, Session};
+use gauntlet_domain::market::Session;
+use gauntlet_domain::{BarSpec, Timestamp};
 use gauntlet_feed::Format;
+use gauntlet_feed::definition::{empty_bars, stamp};
 use gauntlet_operations::Refusal;
 use gauntlet_operations::bars::BarsRequest;
 use gauntlet_operations::browse::{ListRequest, Sort};
@@ -302,9 +302,6 @@ impl TryFrom<BarsArgs> for BarsRequest {
     type Error = Refusal;
 
     fn try_from(args: BarsArgs) -> Result<BarsRequest, Refusal> {
-        let unknown = |option: &str, value: &str, known: &str| {
-            Refusal::BadInput(format!("--{option} '{value}' is not known: use {known}"))
-        };
         Ok(BarsRequest {
             path: args.path,
             spec: args.spec.parse().map_err(Refusal::input)?,
@@ -312,16 +309,8 @@ impl TryFrom<BarsArgs> for BarsRequest {
             utc_offset_seconds: utc_offset(&args.utc_offset)?,
             instrument: args.instrument,
             market: args.market,
-            stamp: match args.stamp.as_str() {
-                "close" => BarStamp::Close,
-                "open" => BarStamp::Open,
-                other => return Err(unknown("stamp", other, "close or open")),
-            },
-            empty: match args.empty.as_str() {
-                "skip" => EmptyBars::Skip,
-                "fill" => EmptyBars::Fill,
-                other => return Err(unknown("empty", other, "skip or fill")),
-            },
+            stamp: stamp(&args.stamp).map_err(Refusal::input)?,
+            empty: empty_bars(&args.empty).map_err(Refusal::input)?,
             session: args.session.as_deref().map(session).transpose()?,
             out: args.out,
         })

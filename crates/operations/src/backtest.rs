@@ -4,21 +4,21 @@ use std::path::{Path, PathBuf};
 
 use gauntlet_backtest::{Bars, ExitReason, Target, Trade};
 use gauntlet_config::read_experiment;
-use gauntlet_domain::experiment::{DataRef, Metrics, ParameterValue, Parameters};
-use gauntlet_domain::market::{Bar, InstrumentDefined};
+use gauntlet_domain::experiment::{DataRef, Metrics, Parameters};
+use gauntlet_domain::market::{Bar, FeedCompleted};
 use gauntlet_domain::spec::ExperimentSpec;
 use gauntlet_domain::{ContentHash, Event, Input, SnapshotId, Timestamp};
 use gauntlet_experiments::plan;
 use gauntlet_experiments::validate::{self, validate};
-use gauntlet_feed::{Block, Options};
+use gauntlet_feed::{BarRules, Block, Options};
 use gauntlet_market_data::MarketData;
 use gauntlet_processor::machine::Machine;
-use gauntlet_search::{Domain, Space, Value};
+use gauntlet_search::{Domain, Space};
 use gauntlet_walkforward::{Model, Segments, model};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value as Json;
 
-use crate::feed::{file_name, price_basis};
+use crate::feed::file_name;
 use crate::refusal::{Refusal, unreadable};
 
 /// What to run.
@@ -145,23 +145,27 @@ fn bars_of(spec: &ExperimentSpec, file: &Path) -> Result<Vec<Bar>, Refusal> {
     let mut source = gauntlet_feed::open(file, &options)?;
     let mut machine = MarketData::default();
     let mut bars = Vec::new();
-    let mut defined = false;
+    let mut step = |event: Event| {
+        let outputs = machine.step(Input { event: &event, writer: "local" });
+        bars.extend(outputs.into_iter().filter_map(|output| match output.event {
+            Event::Bar(bar) => Some(bar),
+            _ => None,
+        }));
+    };
+    let rules = BarRules::new(vec![spec.data.bars]);
+    let mut blocks = 0;
     while let Some(block) = source.next_block()? {
-        if !std::mem::replace(&mut defined, true) {
-            let name = instrument.as_str();
-            let definition = InstrumentDefined::new(name, vec![spec.data.bars], price_basis(&block));
-            machine.step(Input { event: &definition.into(), writer: "local" });
+        if blocks == 0 {
+            step(gauntlet_feed::definition(&instrument, source.format(), &block, &rules).into());
         }
-        let event = match block {
-            Block::Ticks(block) => Event::from(block),
-            Block::Bars(block) => Event::from(block),
-        };
-        for output in machine.step(Input { event: &event, writer: "local" }) {
-            if let Event::Bar(bar) = output.event {
-                bars.push(bar);
-            }
-        }
+        blocks += 1;
+        step(match block {
+            Block::Ticks(block) => block.into(),
+            Block::Bars(block) => block.into(),
+        });
     }
+    let (instrument, source) = (instrument.as_str().to_owned(), source.source_hash().to_string());
+    step(FeedCompleted { instrument, source, name: String::new(), rows: 0, blocks }.into());
     bars.extend(machine.finish());
     let (from, to) = (spec.data.from.0, spec.data.to.0);
     bars.retain(|bar| bar.spec == spec.data.bars && bar.open_time >= from && bar.close_time <= to);
@@ -192,7 +196,7 @@ fn run(spec: &ExperimentSpec, rows: &[Bar], name: &str) -> Result<Backtested, Re
     let held = gauntlet_walkforward::hold_out(&whole, &parameters, &bars, begin).map_err(bad)?;
     let mut segments = Segments::default();
     segments.push(&bars, held.range.clone(), &held.outcome);
-    let metrics = segments.all_metrics(whole.periods_per_year, whole.account.benchmark != "none");
+    let metrics = segments.all_metrics(whole.periods_per_year, whole.account.has_benchmark());
     let times = held.range.clone().map(|bar| Timestamp(bars.close_time[bar]));
     Ok(Backtested {
         trades: held.outcome.trades.iter().map(TradeLine::from).collect(),
@@ -213,13 +217,7 @@ fn fixed(space: &Space) -> Result<Parameters, Refusal> {
                 "model.parameters.{name} is a range: a backtest takes one value, write {name}: 20"
             )));
         };
-        let value = match value.clone() {
-            Value::Bool(flag) => ParameterValue::Flag(flag),
-            Value::Int(int) => ParameterValue::Int(int),
-            Value::Float(float) => ParameterValue::Float(float),
-            Value::Text(text) => ParameterValue::Text(text),
-        };
-        parameters.insert(parameter.name.clone(), value);
+        parameters.insert(parameter.name.clone(), value.clone());
     }
     Ok(parameters)
 }

@@ -4,16 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use gauntlet_domain::market::{
-    Bar, BarStamp, EmptyBars, FeedCompleted, InstrumentDefined, PriceBasis, ReasonCount, Session,
-};
+use gauntlet_domain::market::{Bar, BarStamp, EmptyBars, FeedCompleted, ReasonCount, Session};
 use gauntlet_domain::{BarSpec, Event, Input, InstrumentId};
-use gauntlet_feed::{Block, Format, Options};
+use gauntlet_feed::{BarRules, Block, Format, Options};
 use gauntlet_market_data::MarketData;
 use gauntlet_processor::machine::Machine;
 use serde::{Deserialize, Serialize};
 
-use crate::feed::{RECORDING_LATENESS_NANOS, price_basis};
 use crate::refusal::Refusal;
 
 /// What to aggregate.
@@ -78,6 +75,12 @@ fn read_ticks(request: &BarsRequest) -> Result<MadeBars, Refusal> {
     options.format = request.format;
     options.utc_offset_seconds = request.utc_offset_seconds;
     options.market = request.market.clone();
+    let rules = BarRules {
+        specs: vec![spec],
+        stamp: request.stamp,
+        empty_bars: request.empty,
+        session: request.session,
+    };
     let mut source = gauntlet_feed::open(&request.path, &options)?;
     let hash = source.source_hash().to_string();
     let mut machine = MarketData::default();
@@ -94,7 +97,7 @@ fn read_ticks(request: &BarsRequest) -> Result<MadeBars, Refusal> {
     let (mut rows, mut blocks) = (0, 0);
     while let Some(block) = source.next_block()? {
         if blocks == 0 {
-            step(definition(request, &instrument, &block).into());
+            step(gauntlet_feed::definition(&instrument, source.format(), &block, &rules).into());
         }
         blocks += 1;
         match block {
@@ -128,17 +131,6 @@ fn read_ticks(request: &BarsRequest) -> Result<MadeBars, Refusal> {
         corrected: counts(cleaned.corrected),
         gaps: cleaned.gaps,
     })
-}
-
-fn definition(request: &BarsRequest, instrument: &InstrumentId, first: &Block) -> InstrumentDefined {
-    let basis = price_basis(first);
-    let mut definition = InstrumentDefined::new(instrument.as_str(), vec![request.spec], basis);
-    definition.cleaning.lateness_nanos =
-        if basis == PriceBasis::Trades { RECORDING_LATENESS_NANOS } else { 0 };
-    definition.stamp = request.stamp;
-    definition.empty_bars = request.empty;
-    definition.session = request.session;
-    definition
 }
 
 /// Bars as documents have them: times as text, prices and volumes as numbers.

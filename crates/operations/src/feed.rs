@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use gauntlet_domain::market::{FeedCompleted, InstrumentDefined, PriceBasis, TickKind};
+use gauntlet_domain::market::FeedCompleted;
 use gauntlet_domain::{BarSpec, Event, EventId, InstrumentId};
-use gauntlet_feed::{Block, Format, Options, Source};
+use gauntlet_feed::{BarRules, Block, Format, Options, Source};
 use gauntlet_runtime::Running;
 use gauntlet_views::{Row, schema};
 use serde::{Deserialize, Serialize};
@@ -21,8 +21,6 @@ use crate::refusal::Refusal;
 
 /// Blocks that one append holds.
 const BLOCKS_PER_APPEND: usize = 16;
-/// How far a tick of a recording may lie behind the latest one and still be put in its place.
-pub const RECORDING_LATENESS_NANOS: i64 = 1_000_000_000;
 
 /// What to feed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -96,20 +94,19 @@ pub fn feed(
     request: &FeedRequest,
     progress: &dyn Progress,
 ) -> Result<Fed, Refusal> {
-    let request = Understood::of(request)?;
+    let understood = Understood::of(request)?;
     let mut fed = Fed::default();
     for path in files(&request.paths)? {
-        let source = gauntlet_feed::open(&path, &request.options)?;
-        fed.add(feed_source(node, running, &request, source, progress)?);
+        let source = gauntlet_feed::open(&path, &understood.options)?;
+        fed.add(feed_source(node, running, &understood, source, progress)?);
     }
     Ok(fed)
 }
 
 /// A request, understood.
 struct Understood {
-    paths: Vec<PathBuf>,
     options: Options,
-    bars: Vec<BarSpec>,
+    bars: BarRules,
     speed: Option<f64>,
 }
 
@@ -121,31 +118,7 @@ impl Understood {
         options.utc_offset_seconds = request.utc_offset_seconds;
         options.market = request.market.clone();
         options.bar_spec = request.spec;
-        let (paths, bars) = (request.paths.clone(), request.bars.clone());
-        Ok(Understood { paths, options, bars, speed: request.speed })
-    }
-
-    /// The instrument as its first block shows it: prices of trades where there are any, else of quotes.
-    fn definition(&self, format: Format, first: &Block) -> InstrumentDefined {
-        let name = self.options.instrument.as_str();
-        let mut definition = InstrumentDefined::new(name, self.bars.clone(), price_basis(first));
-        if matches!(format, Format::Csv | Format::Parquet | Format::BinanceJsonl) {
-            definition.cleaning.lateness_nanos = RECORDING_LATENESS_NANOS;
-        }
-        definition
-    }
-}
-
-/// Prices of trades where a block has any, else of quotes.
-pub fn price_basis(first: &Block) -> PriceBasis {
-    let is_trade = |code: &u8| {
-        use TickKind::{Buy, Last, Sell, Trade};
-        TickKind::from_code(*code).is_some_and(|kind| matches!(kind, Trade | Buy | Sell | Last))
-    };
-    match first {
-        Block::Ticks(block) if block.kinds.iter().any(is_trade) => PriceBasis::Trades,
-        Block::Bars(block) if block.open_spreads.is_empty() => PriceBasis::Trades,
-        _ => PriceBasis::Quotes,
+        Ok(Understood { options, bars: BarRules::new(request.bars.clone()), speed: request.speed })
     }
 }
 
@@ -288,7 +261,8 @@ fn define(
     format: Format,
     first: &Block,
 ) -> Result<HashSet<EventId>, Refusal> {
-    let definition = Event::from(request.definition(format, first));
+    let instrument = &request.options.instrument;
+    let definition = Event::from(gauntlet_feed::definition(instrument, format, first, &request.bars));
     let present = published(node, &definition)?;
     publish_once(node, "feed", &[definition])?;
     Ok(present)
