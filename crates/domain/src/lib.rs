@@ -6,9 +6,11 @@
 pub mod bar_spec;
 /// Exact prices and quantities.
 pub mod decimal;
+/// Finalists: requests, outcomes, series.
+pub mod evaluation;
 /// The closed list of events, their keys, ids and envelope.
 pub mod event;
-/// Experiments, trials, evaluations.
+/// Experiments, trials, and by re-export evaluations.
 pub mod experiment;
 /// Strategies that a program outside answers for.
 pub mod external;
@@ -22,6 +24,12 @@ pub mod spec;
 pub mod time;
 /// What an event belongs to, and its place in a trace.
 pub mod trace;
+/// What a gate says of a model.
+pub mod verdict;
+/// Records that changed, as they are written and read.
+mod versions;
+/// Phases, reasons, endings: words from short lists.
+pub mod words;
 
 pub use bar_spec::BarSpec;
 pub use decimal::{Price, Quantity};
@@ -29,3 +37,4 @@ pub use event::{Envelope, Event, Input, RecordKind, Recorded};
 pub use ids::{ContentHash, EventId, ExperimentId, InstrumentId, ModelId, SnapshotId, TrialId};
 pub use time::Timestamp;
 pub use trace::{Subject, TraceContext};
+pub use verdict::Verdict;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gauntlet_domain::experiment::*;
-use gauntlet_domain::{Event, ExperimentId, Input, TrialId};
+use gauntlet_domain::{Event, ExperimentId, Input, TrialId, external};
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
 use gauntlet_quant::metrics::{self, OnlineMoments};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use crate::study::{Study, TrialResult, TrialState, model_id};
 /// The tuner for the runtime.
 pub const DEFINITION: Definition = Definition {
     name: "tuner",
-    version: "1",
+    version: "2",
     topics: &["experiments.v1", "trial.results.v1"],
     inputs: Inputs::CoPartitioned,
     races_on: &["trial.ledger.v1"],
@@ -92,14 +92,14 @@ impl Tuner {
 fn go_on(study: &mut Study) -> Vec<Output> {
     let mut outputs: Vec<Output> = study.next_requests().into_iter().map(Output::new).collect();
     if study.is_over() {
-        let ended = if study.is_exhausted() { "space_exhausted" } else { "budget_spent" };
+        let ended = if study.is_exhausted() { TuningEnd::SpaceExhausted } else { TuningEnd::BudgetSpent };
         outputs.extend(conclude(study, ended));
     }
     outputs
 }
 
 /// The ledger and the finalists' evaluations. Ending races with a cancellation.
-fn conclude(study: &mut Study, ended: &str) -> Vec<Output> {
+fn conclude(study: &mut Study, ended: TuningEnd) -> Vec<Output> {
     let finalists = study.finalists();
     let holdout_keeps = study.holdout_keeps();
     let Some((plan, holdout)) = study.begun().cloned() else { return Vec::new() };
@@ -114,6 +114,7 @@ fn conclude(study: &mut Study, ended: &str) -> Vec<Output> {
             plan: plan.clone(),
             holdout: holdout.clone(),
             holdout_keeps,
+            addressee: external::addressee("evaluator", &plan.strategy),
         }));
     }
     study.end();
@@ -121,20 +122,22 @@ fn conclude(study: &mut Study, ended: &str) -> Vec<Output> {
 }
 
 fn cancel(study: &mut Study) -> Vec<Output> {
-    let entry =
-        study.begun().map(|(plan, _)| plan.data.clone()).map(|data| ledger(study, &data, "cancelled", &[]));
+    let entry = study
+        .begun()
+        .map(|(plan, _)| plan.data.clone())
+        .map(|data| ledger(study, &data, TuningEnd::Cancelled, &[]));
     study.end();
     entry.into_iter().map(Output::raced).collect()
 }
 
-fn ledger(study: &Study, data: &DataRef, ended: &str, finalists: &[u64]) -> LedgerEntered {
+fn ledger(study: &Study, data: &DataRef, ended: TuningEnd, finalists: &[u64]) -> LedgerEntered {
     let count = |state| study.all_results().filter(|result| result.state == state).count() as i64;
     LedgerEntered {
         mandate: study.mandate.clone(),
         experiment_id: study.experiment_id,
         place: study.place,
         data: data.clone(),
-        ended: ended.into(),
+        ended,
         requested: study.requested() as i64,
         completed: count(TrialState::Completed),
         pruned: count(TrialState::Pruned),

@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::thresholds::Thresholds;
 
+/// Our own trainer, whom requests are addressed to unless the strategy is left to a program outside.
+const TRAINER: &str = "trainer";
+
 /// A search under way.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Study {
@@ -100,7 +103,7 @@ impl Study {
         let Some((plan, _)) = &self.begun else {
             return Some(format!("experiment {} has not begun: no trial was asked for", self.experiment_id));
         };
-        let writer = external::writer("trainer", &plan.strategy);
+        let writer = external::addressee(TRAINER, &plan.strategy);
         if source != writer {
             let strategy = &plan.strategy;
             return Some(format!(
@@ -140,7 +143,9 @@ impl Study {
     /// our own repeats what it was asked.
     fn asked_outside(&mut self, trial: u64) -> Option<Parameters> {
         let (plan, _) = self.begun.as_ref()?;
-        external::trainer(&plan.strategy)?;
+        if external::addressee(TRAINER, &plan.strategy) == TRAINER {
+            return None;
+        }
         self.tools()?.propose(trial)
     }
 
@@ -172,6 +177,7 @@ impl Study {
     pub(crate) fn next_requests(&mut self) -> Vec<TrainingRequested> {
         let Some((plan, _)) = self.begun.clone().filter(|_| !self.exhausted) else { return Vec::new() };
         let (experiment_id, mut trial) = (self.experiment_id, self.requested);
+        let addressee = external::addressee(TRAINER, &plan.strategy);
         let Some(tools) = self.tools() else { return Vec::new() };
         let (budget, lag) = (u64::from(tools.tuning.trials), u64::from(tools.tuning.parallelism));
         let mut requests = Vec::new();
@@ -192,6 +198,7 @@ impl Study {
                 parameters,
                 plan: plan.clone(),
                 pruning_thresholds: tools.thresholds.of(&tools.folds[..seen]),
+                addressee: addressee.clone(),
             });
             trial += 1;
         }
