@@ -1,15 +1,12 @@
 //! Servers that die, hang or are not there: what was acknowledged stays, what was not may be written again.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use crate::support::{Numbers, assert_same, options, store};
 use gauntlet_scylla_views::{CqlOptions, CqlStore};
 use gauntlet_servers::Cassandra;
 use gauntlet_views::{EmbeddedStore, Progress, ViewError, ViewStore};
-use support::{Numbers, assert_same, options, store};
 
 fn at(next_offset: u64) -> [Progress; 1] {
     [Progress { topic: "t".into(), partition: 0, next_offset }]

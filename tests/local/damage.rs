@@ -1,5 +1,4 @@
 //! A damaged log is detected and named; nothing is skipped in silence and nothing crashes.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;

@@ -1,26 +1,17 @@
 //! The contract suite on a real server, and the same rows as the embedded store for any upserts.
-#![allow(clippy::unwrap_used)]
 
-mod support;
-
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use crate::support::{Numbers, assert_same, options, store};
 use gauntlet_scylla_views::CqlOptions;
-use gauntlet_servers::Cassandra;
+use gauntlet_servers::shared;
 use gauntlet_views::contract::CHECKS;
 use gauntlet_views::schema::{EQUITY_CURVES, EXPERIMENTS};
 use gauntlet_views::{EmbeddedStore, Progress, Upsert, Value, ViewStore};
-use support::{Numbers, assert_same, options, store};
-
-fn server() -> &'static Cassandra {
-    static SERVER: OnceLock<Cassandra> = OnceLock::new();
-    SERVER.get_or_init(Cassandra::start)
-}
 
 #[test]
 fn the_store_on_a_server_keeps_the_contract() {
-    let store = store(options(server(), "contract"));
+    let store = store(options(shared::cassandra(), "contract"));
     for (name, check) in CHECKS {
         eprintln!("{name}");
         store.clear().unwrap();
@@ -32,7 +23,7 @@ fn the_store_on_a_server_keeps_the_contract() {
 /// With pages of three rows and two writes at a time nothing may get lost between them.
 #[test]
 fn small_pages_and_few_writes_at_a_time_keep_the_contract() {
-    let store = store(CqlOptions { page_size: 3, in_flight: 2, ..options(server(), "small") });
+    let store = store(CqlOptions { page_size: 3, in_flight: 2, ..options(shared::cassandra(), "small") });
     for (name, check) in CHECKS {
         eprintln!("{name}");
         store.clear().unwrap();
@@ -42,7 +33,7 @@ fn small_pages_and_few_writes_at_a_time_keep_the_contract() {
 
 #[test]
 fn any_upserts_end_in_the_same_rows_as_in_the_embedded_store() {
-    let store = store(options(server(), "same"));
+    let store = store(options(shared::cassandra(), "same"));
     let mut compared = 0;
     for seed in 1..=6 {
         let mut numbers = Numbers::new(seed);
@@ -65,7 +56,7 @@ fn any_upserts_end_in_the_same_rows_as_in_the_embedded_store() {
 /// Far more rows than a page, a batch or the writes under way hold, and texts that are too large for a batch.
 #[test]
 fn many_rows_and_large_ones_come_back() {
-    let store = store(options(server(), "many"));
+    let store = store(options(shared::cassandra(), "many"));
     let embedded = EmbeddedStore::memory().unwrap();
     let mut upserts = Vec::new();
     for i in 0..20_000 {
@@ -91,7 +82,7 @@ fn many_rows_and_large_ones_come_back() {
 /// What no server takes is an error at once, not something to be tried until it works.
 #[test]
 fn a_row_that_is_too_large_is_refused() {
-    let store = store(options(server(), "large"));
+    let store = store(options(shared::cassandra(), "large"));
     let row = Upsert::new(&EXPERIMENTS, vec!["e".into()], 1).with("detail", "x".repeat(6 << 20));
     let began = Instant::now();
     let error = store.write(&[row], &[]).unwrap_err();

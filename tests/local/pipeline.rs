@@ -1,6 +1,5 @@
 //! The main job as a whole: its recorded result, and that neither workers, batch sizes, partitions, lost snapshots nor
 //! lost views change it.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::path::Path;
 

@@ -1,5 +1,4 @@
 //! Bad input: what was wrong, where, what to do; exit code 2; and nothing of it reaches the log.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -1,22 +1,14 @@
 //! Views are made again beside live traffic: nobody stops, nothing is missing, and progress is never ahead of rows.
-#![allow(clippy::unwrap_used)]
 
-mod support;
-
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use crate::support::{assert_same, cql, options, store};
 use gauntlet_scylla_views::{CqlOptions, CqlStore};
-use gauntlet_servers::Cassandra;
+use gauntlet_servers::shared;
 use gauntlet_views::schema::{EQUITY_CURVES, EXPERIMENTS};
 use gauntlet_views::{EmbeddedStore, Progress, Upsert, Value, ViewError, ViewStore};
-use support::{assert_same, cql, options, store};
-
-fn server() -> &'static Cassandra {
-    static SERVER: OnceLock<Cassandra> = OnceLock::new();
-    SERVER.get_or_init(Cassandra::start)
-}
 
 fn point(i: u64) -> Upsert {
     let key = vec!["r".into(), Value::Timestamp(i as i64)];
@@ -37,7 +29,7 @@ fn rows(store: &CqlStore) -> u64 {
 
 #[test]
 fn a_rebuild_beside_live_traffic_lacks_nothing() {
-    let options = options(server(), "beside");
+    let options = options(shared::cassandra(), "beside");
     let live = store(options.clone());
     let operator = CqlStore::connect(options.clone()).unwrap();
     let gateway = CqlStore::connect(options.clone()).unwrap();
@@ -94,13 +86,16 @@ fn a_rebuild_beside_live_traffic_lacks_nothing() {
         assert_eq!(assert_same(store, &embedded), log.len());
         assert_eq!(offset(store), log.len() as u64);
     }
-    let kept = cql(server(), &["SELECT table_name FROM system_schema.tables WHERE keyspace_name = 'beside'"]);
+    let kept = cql(
+        shared::cassandra(),
+        &["SELECT table_name FROM system_schema.tables WHERE keyspace_name = 'beside'"],
+    );
     assert_eq!(kept, gauntlet_views::schema::tables().count() + 3, "old tables are dropped");
 }
 
 #[test]
 fn a_rebuild_that_is_not_complete_is_not_read() {
-    let store = store(options(server(), "incomplete"));
+    let store = store(options(shared::cassandra(), "incomplete"));
     store.write(&[point(0), point(1)], &at(2)).unwrap();
     let rebuilt = store.begin_rebuild().unwrap();
     rebuilt.write(&[point(0)], &at(1)).unwrap();
@@ -120,7 +115,7 @@ fn a_rebuild_that_is_not_complete_is_not_read() {
 
 #[test]
 fn a_rebuild_that_another_has_replaced_is_refused() {
-    let options = options(server(), "replaced");
+    let options = options(shared::cassandra(), "replaced");
     let (one, other) = (store(options.clone()), CqlStore::connect(options).unwrap());
     let first = one.begin_rebuild().unwrap();
     let second = other.begin_rebuild().unwrap();
@@ -135,7 +130,7 @@ fn a_rebuild_that_another_has_replaced_is_refused() {
 /// A process that slept through the switch goes on with tables that are gone.
 #[test]
 fn who_has_missed_the_switch_finds_the_new_tables() {
-    let options = options(server(), "missed");
+    let options = options(shared::cassandra(), "missed");
     let (operator, sleeper) = (store(options.clone()), CqlStore::connect(options).unwrap());
     sleeper.write(&[Upsert::new(&EXPERIMENTS, vec!["old".into()], 1)], &[]).unwrap();
     let rebuilt = operator.begin_rebuild().unwrap();
@@ -146,7 +141,7 @@ fn who_has_missed_the_switch_finds_the_new_tables() {
     sleeper.scan(&EXPERIMENTS, None).unwrap();
     let began = Instant::now();
     cql(
-        server(),
+        shared::cassandra(),
         &[
             "INSERT INTO missed.generations (name, version, current, building) \
              VALUES ('views', 100, 2, null) USING TIMESTAMP 100",
@@ -163,9 +158,9 @@ fn who_has_missed_the_switch_finds_the_new_tables() {
 /// Tables that are gone although the pointer names them are an error and not an endless search.
 #[test]
 fn a_table_that_is_lost_is_told() {
-    let options = CqlOptions { retry_ms: 2_000, ..options(server(), "lost") };
+    let options = CqlOptions { retry_ms: 2_000, ..options(shared::cassandra(), "lost") };
     let store = store(options.clone());
-    cql(server(), &["DROP TABLE lost.experiments"]);
+    cql(shared::cassandra(), &["DROP TABLE lost.experiments"]);
     for error in [store.scan(&EXPERIMENTS, None).unwrap_err(), CqlStore::connect(options).err().unwrap()] {
         assert!(error.to_string().contains("has lost tables") && !error.retry(), "{error}");
     }

@@ -1,20 +1,11 @@
 //! The contract suite of the log port, against a real broker.
-#![allow(clippy::unwrap_used)]
-
-use std::sync::OnceLock;
 
 use gauntlet_kafka_log::{KafkaLog, KafkaSettings};
 use gauntlet_log::contract::CHECKS;
-use gauntlet_servers::Kafka;
-
-/// One broker for all tests of this file; it ends with the process.
-fn broker() -> &'static Kafka {
-    static BROKER: OnceLock<Kafka> = OnceLock::new();
-    BROKER.get_or_init(Kafka::start)
-}
+use gauntlet_servers::shared;
 
 fn log(prefix: &str) -> KafkaLog {
-    let mut settings = KafkaSettings::new(broker().bootstrap(), format!("{prefix}."));
+    let mut settings = KafkaSettings::new(shared::kafka().bootstrap(), format!("{prefix}."));
     // As short as the broker allows, so that a member that left is missed soon.
     settings.properties.insert("session.timeout.ms".into(), "6000".into());
     KafkaLog::connect(settings, 1).unwrap()

@@ -1,6 +1,5 @@
 //! Real data through `feed`: every fault that the data's README lists is found, counted and shown, and bars are what an
 //! independent tool makes of the same quotes.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::path::Path;
 

@@ -8,52 +8,43 @@ use std::time::Duration;
 
 use gauntlet_kafka_log::{KafkaLog, KafkaSettings};
 use gauntlet_log::{EventLog, NewRecord, Positions, Record, TopicPartition};
+use gauntlet_servers::shared;
 use gauntlet_servers::{Cassandra, Door, Kafka, RegistryStorage, S3, SchemaRegistry};
 use gauntlet_tests::{Digest, Dir, Random, Started, binary, bundled, gauntlet, recorded, repository};
 
-/// The servers, started once for all tests of this file; they end with the process.
-struct Servers {
-    kafka: Kafka,
-    registry: SchemaRegistry,
-    cassandra: Cassandra,
+/// What the processes of an installation have in common.
+struct Services {
+    /// How the configuration names broker, registry and node.
+    addresses: [(&'static str, String); 3],
     s3: S3,
     /// In front of S3, which would lose what it holds if it were killed.
     door: Door,
 }
 
-fn servers() -> &'static Servers {
-    static SERVERS: OnceLock<Servers> = OnceLock::new();
-    SERVERS.get_or_init(Servers::start)
+impl Services {
+    fn new(kafka: &Kafka, registry: &SchemaRegistry, cassandra: &Cassandra) -> Services {
+        let s3 = S3::start();
+        let door = Door::to(s3.port());
+        let addresses = [
+            ("GAUNTLET_KAFKA__BOOTSTRAP_SERVERS", kafka.bootstrap()),
+            ("GAUNTLET_REGISTRY__URL", registry.url()),
+            ("GAUNTLET_CQL__NODES", cassandra.contact_point()),
+        ];
+        Services { addresses, s3, door }
+    }
 }
 
-impl Servers {
-    fn start() -> Servers {
-        std::thread::scope(|scope| {
-            // What one node has acknowledged must survive its being killed.
-            let durable = |config: String| {
-                config.replace(
-                    "commitlog_sync: periodic\ncommitlog_sync_period: 10000ms",
-                    "commitlog_sync: batch",
-                )
-            };
-            let cassandra = scope.spawn(move || Cassandra::start_with(durable));
-            let kafka = Kafka::start();
-            let registry = SchemaRegistry::start(RegistryStorage::Kafka(kafka.bootstrap()));
-            let s3 = S3::start();
-            let door = Door::to(s3.port());
-            Servers { kafka, registry, cassandra: cassandra.join().unwrap(), s3, door }
-        })
-    }
+/// Those that the tests share which harm none.
+fn services() -> &'static Services {
+    static SERVICES: OnceLock<Services> = OnceLock::new();
+    SERVICES.get_or_init(|| Services::new(shared::kafka(), shared::registry(), shared::cassandra()))
+}
 
-    /// How the configuration names them.
-    fn environment(&self) -> Vec<(String, String)> {
-        let pair = |name: &str, value: String| (name.to_owned(), value);
-        vec![
-            pair("GAUNTLET_KAFKA__BOOTSTRAP_SERVERS", self.kafka.bootstrap()),
-            pair("GAUNTLET_REGISTRY__URL", self.registry.url()),
-            pair("GAUNTLET_CQL__NODES", self.cassandra.contact_point()),
-        ]
-    }
+/// A node that has written to disk what it has acknowledged, since there is no other copy when it is killed.
+fn durable_cassandra() -> Cassandra {
+    Cassandra::start_with(|config| {
+        config.replace("commitlog_sync: periodic\ncommitlog_sync_period: 10000ms", "commitlog_sync: batch")
+    })
 }
 
 /// An installation of its own on the servers: a prefix, a keyspace and a part of the bucket.
@@ -67,13 +58,15 @@ struct Installation {
 
 impl Installation {
     /// With topics, schemas and tables made by the commands that an operator uses.
-    fn new(servers: &Servers, name: &str, partitions: u32) -> Installation {
-        let mut environment = servers.environment();
+    fn new(services: &Services, name: &str, partitions: u32) -> Installation {
+        let addresses = services.addresses.iter();
+        let mut environment: Vec<_> =
+            addresses.map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         let mut put = |name: &str, value: String| environment.push((name.to_owned(), value));
         put("GAUNTLET_CQL__KEYSPACE", name.to_owned());
         put("GAUNTLET_TOPICS__PREFIX", format!("{name}."));
         put("GAUNTLET_TOPICS__PARTITIONS", partitions.to_string());
-        let options: Vec<String> = S3::options(servers.door.port())
+        let options: Vec<String> = S3::options(services.door.port())
             .iter()
             .map(|(name, value)| format!("{name}: '{value}'"))
             .collect();
@@ -113,12 +106,12 @@ impl Installation {
 
 #[test]
 fn the_demo_on_a_cluster_comes_to_the_recorded_digest() {
-    let mut one = Installation::new(servers(), "one", 1);
+    let mut one = Installation::new(services(), "one", 1);
     // A process that is alone can keep the lake in its directory.
     one.environment.retain(|(name, _)| !name.starts_with("GAUNTLET_LAKE__"));
     // Killed in the middle, its members stay in their groups until their sessions are over. Whoever comes next finds
     // every processor served, by nobody: it stands by until that shows.
-    let log = KafkaLog::connect(KafkaSettings::new(servers().kafka.bootstrap(), "one."), 1).unwrap();
+    let log = KafkaLog::connect(KafkaSettings::new(shared::kafka().bootstrap(), "one."), 1).unwrap();
     let mut first = one.command(&["demo", "--no-serve"]).start();
     first.until("it is a member", || log.has_members("trainer").unwrap());
     std::thread::sleep(Duration::from_secs(3));
@@ -132,7 +125,7 @@ fn the_demo_on_a_cluster_comes_to_the_recorded_digest() {
 
 #[test]
 fn three_processes_share_four_partitions_and_come_to_the_recorded_digest() {
-    let four = Installation::new(servers(), "four", 4);
+    let four = Installation::new(services(), "four", 4);
     let mut processes = four.run_all(3);
     four.command(&["demo", "--no-serve"]).ok();
     four.digest().assert_equals(&recorded(), "three processes, four partitions");
@@ -140,19 +133,19 @@ fn three_processes_share_four_partitions_and_come_to_the_recorded_digest() {
     let verified = four.command(&["verify"]).ok();
     assert_eq!((&verified["ok"], &verified["checked"]["snapshots"]), (&true.into(), &2.into()));
     // Everything is in the store, and nothing but copies in a directory.
-    assert_eq!(servers().s3.keys("four/snapshots/").len(), 2);
-    assert!(!servers().s3.keys("four/artifacts/").is_empty());
+    assert_eq!(services().s3.keys("four/snapshots/").len(), 2);
+    assert!(!services().s3.keys("four/artifacts/").is_empty());
     for dir in four.own.iter().chain([&four.dir]) {
         assert!(!dir.node().join("lake").exists() && dir.node().join("lake-cache").exists());
     }
     // An object that somebody has overwritten is found, whatever copies say.
-    let (key, other) = (servers().s3.keys("four/snapshots/").remove(0), b"not Parquet");
-    let good = servers().s3.get(&key);
-    servers().s3.put(&key, other);
+    let (key, other) = (services().s3.keys("four/snapshots/").remove(0), b"not Parquet");
+    let good = services().s3.get(&key);
+    services().s3.put(&key, other);
     let problems = four.command(&["verify"]).run();
     assert_eq!(problems.code, Some(1), "{problems}");
     assert!(problems.stdout.contains(key.trim_start_matches("four/")), "{problems}");
-    servers().s3.put(&key, &good);
+    services().s3.put(&key, &good);
     assert_eq!(four.command(&["verify"]).ok()["ok"], true);
     for process in &mut processes {
         assert!(!process.has_ended(), "a process has ended by itself");
@@ -169,7 +162,7 @@ fn three_processes_share_four_partitions_and_come_to_the_recorded_digest() {
 
 #[test]
 fn of_two_processes_with_one_number_exactly_one_goes_on() {
-    let twice = Installation::new(servers(), "twice", 1);
+    let twice = Installation::new(services(), "twice", 1);
     let run = || twice.command(&["run", "market-data", "--listen", "127.0.0.1:0", "--instance", "7"]).start();
     let mut old = run();
     std::thread::sleep(Duration::from_secs(4));
@@ -197,7 +190,7 @@ fn of_two_processes_with_one_number_exactly_one_goes_on() {
 /// Records that no client of ours writes go to the dead letters, with the reason, and disturb no neighbour.
 #[test]
 fn poison_on_a_topic_goes_to_the_dead_letters_and_its_neighbours_go_on() {
-    let poisoned = Installation::new(servers(), "poisoned", 1);
+    let poisoned = Installation::new(services(), "poisoned", 1);
     let hours = bundled("xauusd_oanda_hour_20060320_20140501.zip");
     let feed = ["feed", hours.to_str().unwrap(), "--instrument", "XAUUSD", "--venue", "OANDA"];
     poisoned.command(&feed).ok();
@@ -206,7 +199,7 @@ fn poison_on_a_topic_goes_to_the_dead_letters_and_its_neighbours_go_on() {
         poisoned.command(&[&["snapshot", "create", "--instrument", "XAUUSD"][..], &from_to].concat()).ok()
     };
     create("2012-01-01");
-    let log = KafkaLog::connect(KafkaSettings::new(servers().kafka.bootstrap(), "poisoned."), 1).unwrap();
+    let log = KafkaLog::connect(KafkaSettings::new(shared::kafka().bootstrap(), "poisoned."), 1).unwrap();
     let good = read(&log, "data.commands.v1").remove(0);
     let foreign = read(&log, "market.ticks.v1").remove(0).value;
     let frame = good.value.clone().unwrap();
@@ -278,8 +271,12 @@ fn read(log: &KafkaLog, topic: &str) -> Vec<Record> {
 fn kills_and_outages_cost_time_and_nothing_else() {
     let full = std::env::var_os("GAUNTLET_FAULTS").is_some_and(|wanted| wanted == "full");
     let (kills, broker, others) = if full { (50, 5, 3) } else { (8, 1, 1) };
-    let mut servers = Servers::start();
-    let mut faulty = Installation::new(&servers, "faulty", 4);
+    let starting = std::thread::spawn(durable_cassandra);
+    let mut kafka = Kafka::start();
+    let mut registry = SchemaRegistry::start(RegistryStorage::Kafka(kafka.bootstrap()));
+    let mut cassandra = starting.join().unwrap();
+    let services = Services::new(&kafka, &registry, &cassandra);
+    let mut faulty = Installation::new(&services, "faulty", 4);
     // Many small transactions: there is always one to break.
     for (name, size) in [("BATCH_RECORDS", "10"), ("WORKER_QUEUE", "8"), ("PROJECTOR_BATCH", "200")] {
         faulty.environment.push((format!("GAUNTLET_RUNTIME__{name}"), size.to_owned()));
@@ -309,24 +306,24 @@ fn kills_and_outages_cost_time_and_nothing_else() {
                 old.kill();
             }
             "broker" => {
-                servers.kafka.kill();
+                kafka.kill();
                 std::thread::sleep(Duration::from_secs(5));
-                servers.kafka.start_again();
+                kafka.start_again();
             }
             "registry" => {
-                servers.registry.kill();
+                registry.kill();
                 std::thread::sleep(outage);
-                servers.registry.start_again();
+                registry.start_again();
             }
             "store" => {
-                servers.cassandra.kill();
+                cassandra.kill();
                 std::thread::sleep(outage);
-                servers.cassandra.start_again();
+                cassandra.start_again();
             }
             "lake" => {
-                servers.door.close();
+                services.door.close();
                 std::thread::sleep(outage);
-                servers.door.open();
+                services.door.open();
             }
             _ => {
                 let pid = processes[victim].pid().to_string();
@@ -370,7 +367,7 @@ fn kills_and_outages_cost_time_and_nothing_else() {
 
 #[test]
 fn clients_in_python_and_java_see_what_gauntlet_says_and_feed_it() {
-    let outside = Installation::new(servers(), "outside", 3);
+    let outside = Installation::new(services(), "outside", 3);
     let mut check = std::process::Command::new(repository().join("tests/clients/check"));
     // The binary takes every variable of that name for configuration.
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("GAUNTLET_")) {

@@ -1,7 +1,5 @@
 //! What goes wrong with a broker, and what the port says and does about it.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -10,14 +8,9 @@ use gauntlet_log::{
     Assignment, Cleanup, Commit, CommitOutcome, EventLog, LogError, Member, NewRecord, Polled, Positions,
     Record, StateSnapshot, TopicConfig, TopicPartition,
 };
-use gauntlet_servers::Kafka;
+use gauntlet_servers::{Kafka, shared};
 
 const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
-
-fn broker() -> &'static Kafka {
-    static BROKER: OnceLock<Kafka> = OnceLock::new();
-    BROKER.get_or_init(Kafka::start)
-}
 
 fn settings(broker: &Kafka, prefix: &str) -> KafkaSettings {
     KafkaSettings::new(broker.bootstrap(), format!("{prefix}."))
@@ -123,10 +116,10 @@ fn no_broker_is_said_soon_and_names_the_setting() {
 
 #[test]
 fn topics_that_differ_are_named_with_what_they_should_be() {
-    let log = KafkaLog::connect(settings(broker(), "differ"), 1).unwrap();
-    let at = broker().bootstrap();
+    let log = KafkaLog::connect(settings(shared::kafka(), "differ"), 1).unwrap();
+    let at = shared::kafka().bootstrap();
     let make = |name: &str, partitions: &str, config: &str| {
-        broker().tool(
+        shared::kafka().tool(
             TOPICS,
             &[
                 "--bootstrap-server",
@@ -160,7 +153,7 @@ fn topics_that_differ_are_named_with_what_they_should_be() {
 
 #[test]
 fn history_stays_and_requests_expire_by_the_brokers_clock() {
-    let log = KafkaLog::connect(settings(broker(), "kept"), 1).unwrap();
+    let log = KafkaLog::connect(settings(shared::kafka(), "kept"), 1).unwrap();
     let week = Cleanup::DeleteAfter(Duration::from_secs(7 * 86_400));
     let topics = [
         topic("history", 1, Cleanup::Keep),
@@ -168,7 +161,8 @@ fn history_stays_and_requests_expire_by_the_brokers_clock() {
         topic("requests", 1, week),
     ];
     log.create_topics(&topics).unwrap();
-    let described = broker().tool(TOPICS, &["--bootstrap-server", &broker().bootstrap(), "--describe"]);
+    let described =
+        shared::kafka().tool(TOPICS, &["--bootstrap-server", &shared::kafka().bootstrap(), "--describe"]);
     let of = |name: &str| described.lines().find(|line| line.contains(&format!("Topic: {name}\t"))).unwrap();
     assert!(of("kept.history").contains("retention.ms=-1"), "{}", of("kept.history"));
     assert!(of("kept.config").contains("cleanup.policy=compact"), "{}", of("kept.config"));
@@ -313,7 +307,7 @@ fn a_broker_that_was_fenced_is_found_again_by_every_client() {
 
 #[test]
 fn what_a_transaction_wrote_and_did_not_commit_is_shown_to_nobody() {
-    let log = open(broker(), "torn");
+    let log = open(shared::kafka(), "torn");
     log.append(vec![record("in", "1")]).unwrap();
     let mut slot = log.join(member()).unwrap();
     let records = loop {
@@ -336,7 +330,7 @@ fn what_a_transaction_wrote_and_did_not_commit_is_shown_to_nobody() {
 
 #[test]
 fn input_that_retention_removed_stops_a_slot_loudly() {
-    let log = open(broker(), "retained");
+    let log = open(shared::kafka(), "retained");
     log.append((0..10).map(|i| record("in", &i.to_string())).collect()).unwrap();
     log.trim(&TopicPartition::new("in", 0), 4).unwrap();
     let mut slot = log.join(member()).unwrap();
@@ -352,7 +346,7 @@ fn input_that_retention_removed_stops_a_slot_loudly() {
 
 #[test]
 fn a_snapshot_of_state_survives_and_can_be_deleted() {
-    let log = open(broker(), "state");
+    let log = open(shared::kafka(), "state");
     log.append(vec![record("in", "1")]).unwrap();
     let mut slot = log.join(member()).unwrap();
     let records = loop {
@@ -365,7 +359,7 @@ fn a_snapshot_of_state_survives_and_can_be_deleted() {
         let commit = Commit { snapshots: vec![(0, snapshot(vec![1; size]))], ..Commit::default() };
         assert_eq!(slot.commit(commit).unwrap(), CommitOutcome::Committed);
         // From the beginning, by somebody who has seen nothing yet.
-        let fresh = KafkaLog::connect(settings(broker(), "state"), 1).unwrap();
+        let fresh = KafkaLog::connect(settings(shared::kafka(), "state"), 1).unwrap();
         assert_eq!(fresh.snapshot("p", 0).unwrap(), Some(snapshot(vec![1; size])));
         assert_eq!(fresh.snapshot("p", 1).unwrap(), None);
     }
@@ -376,7 +370,7 @@ fn a_snapshot_of_state_survives_and_can_be_deleted() {
 /// As our consumers see records of people who write with other clients.
 #[test]
 fn a_foreign_record_without_key_headers_or_value_is_a_record() {
-    let log = open(broker(), "foreign");
+    let log = open(shared::kafka(), "foreign");
     let foreign = NewRecord { key: Vec::new(), value: None, ..record("in", "") };
     log.append(vec![foreign]).unwrap();
     let read = all(&log, "in");

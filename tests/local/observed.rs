@@ -1,6 +1,5 @@
 //! What a serving process tells who watches it: metrics that agree with the log, health that tells the truth, spans that
 //! a collector takes.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};

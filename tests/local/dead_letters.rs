@@ -1,5 +1,4 @@
 //! Records that were set aside: listed with their reasons, shown, and put back once when they can be read after all.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
 use gauntlet_domain::market::{CreateSnapshot, Quote};
 use gauntlet_domain::{Event, InstrumentId, Price, Timestamp};

@@ -1,5 +1,4 @@
 //! Snapshots of data and cancelled experiments: what is sealed never changes, what raced is replayed as it was.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::os::unix::fs::FileExt;
 

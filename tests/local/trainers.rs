@@ -1,5 +1,4 @@
 //! Trainers outside, as far as no cluster is needed: the page that describes the protocol, and what an embedded log says.
-#![allow(clippy::unwrap_used)]
 
 use gauntlet_domain::experiment::{
     EvaluationFailed, EvaluationFailure, Parameters, TrialFailed, TrialFailure,

@@ -1,5 +1,4 @@
 //! What the tests share: options, plain CQL, and upserts that meet each other in every way.
-#![allow(dead_code, clippy::unwrap_used)]
 
 use gauntlet_scylla_views::{CqlOptions, CqlStore};
 use gauntlet_servers::Cassandra;

@@ -1,5 +1,4 @@
 //! Commands while `up` holds the directory: answered by it over HTTP, for those who can read the directory only.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;

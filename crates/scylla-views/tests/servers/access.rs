@@ -1,17 +1,14 @@
 //! Servers that ask for a user and speak TLS: what is refused names the setting, and never shows the password.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::support::options;
 use gauntlet_scylla_views::{CqlOptions, CqlStore, Secret};
 use gauntlet_servers::Cassandra;
 use gauntlet_views::schema::EXPERIMENTS;
 use gauntlet_views::{Upsert, ViewStore};
-use support::options;
 
 fn keytool(args: &[&str]) {
     let run = Command::new("keytool").args(args).output().unwrap();
