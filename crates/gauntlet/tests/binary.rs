@@ -13,6 +13,9 @@ fn the_binary_says_what_it_is_and_what_it_can_do() {
     assert_eq!(run("--version").trim(), concat!("gauntlet ", env!("CARGO_PKG_VERSION")));
     let help = run("--help");
     for command in ["demo", "up", "feed", "submit", "ls", "show", "replay", "verify", "digest"] {
-        assert!(help.lines().any(|line| line.trim_start().starts_with(command)), "{command} is not in: {help}");
+        assert!(
+            help.lines().any(|line| line.trim_start().starts_with(command)),
+            "{command} is not in: {help}"
+        );
     }
 }

@@ -208,11 +208,9 @@ fn an_evaluation_is_a_model_two_runs_and_its_places() {
                  verdict=not evaluated: panicked"
             ),
             format!(
-                "verdicts @1 [{model}, holdout] experiment_id={id} | comparison=unknown | outcome=undefined | evidence={}",
-                format!(
-                    r#"{{"data":null,"metric":"","model_id":"{model}","numbers":{{}},"phase":null,"remark":null}}"#
-                )
-            ),
+                "verdicts @1 [{model}, holdout] experiment_id={id} | comparison=unknown | outcome=undefined | "
+            ) + &format!(r#"evidence={{"data":null,"metric":"","model_id":"{model}","#)
+                + r#""numbers":{},"phase":null,"remark":null}"#,
             run("walk_forward", "failed", ""),
             run("holdout", "failed", ""),
         ],
