@@ -8,6 +8,7 @@ mod cleaning;
 mod damage;
 mod dead_letters;
 mod dependencies;
+mod documents;
 mod faults;
 mod observed;
 mod pipeline;
