@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use gauntlet_domain::market::{Bar, SnapshotDue, SnapshotSealed};
-use gauntlet_domain::{ContentHash, Event, external};
+use gauntlet_domain::{ContentHash, Event};
 
 /// What a worker may read and store besides its request. Everything is named by its content, or final by construction,
 /// so the outcome stays a function of the request.
@@ -39,7 +39,7 @@ pub trait Worker: Send + Sync {
     fn topic(&self) -> &'static str;
     /// Whether a request is this worker's to answer. One that is not is passed over: a program outside answers it.
     fn is_mine(&self, request: &Event) -> bool {
-        request.requested_strategy().is_none_or(|strategy| external::trainer(strategy).is_none())
+        request.addressee().is_none_or(|addressee| addressee == self.name())
     }
     /// Answers a request. [`DataError::Retry`] asks to be called again later; [`DataError::Unavailable`] says that there
     /// is no answer, not even a failure, and stops the processor with a report.

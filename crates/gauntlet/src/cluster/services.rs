@@ -163,7 +163,7 @@ fn access_rights() -> BTreeMap<&'static str, Json> {
     rights
 }
 
-/// The rights that the program behind `external:NAME` needs: the requests of trainer and evaluator, and their answers.
+/// The rights that a program outside called NAME needs: the requests of trainer and evaluator, and their answers.
 fn external_trainer_rights() -> Json {
     use gauntlet_wire::catalogue::{
         EVALUATION_OUTCOMES, EVALUATION_REQUESTS, TRAINING_REQUESTS, TRIAL_RESULTS,

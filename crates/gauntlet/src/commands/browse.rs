@@ -178,6 +178,8 @@ fn is_document(column: &str) -> bool {
             | "corrected"
             | "finalists"
             | "sharpe"
+            | "evidence"
+            | "waiver"
     )
 }
 
@@ -238,7 +240,27 @@ pub fn show(node: &Node, id: &str) -> Result<Report, Refusal> {
         return experiment_report(node, &row);
     }
     let row = completed(node, row)?;
-    Ok(Report::done(row_json(&row), show_text(&row)))
+    let mut json = row_json(&row);
+    if row.table.name == schema::MODELS.name {
+        json["verdicts"] = verdicts(node, text(&row, "model_id").unwrap_or_default())?;
+    }
+    Ok(Report::done(json, show_text(&row)))
+}
+
+/// What the gates say of a model, each with what it was judged on.
+fn verdicts(node: &Node, model_id: &str) -> Result<Json, Refusal> {
+    if model_id.is_empty() {
+        return Ok(json!([]));
+    }
+    let rows = node.views.partition(&schema::VERDICTS, &[model_id.into()], None)?;
+    let of_gate = |row: &Row| {
+        let mut json = row_json(row);
+        if let Some(fields) = json.as_object_mut() {
+            fields.retain(|name, _| name != "model_id" && name != "experiment_id");
+        }
+        json
+    };
+    Ok(rows.iter().map(of_gate).collect())
 }
 
 fn find_anywhere(node: &Node, id: &str) -> Result<Row, Refusal> {
@@ -300,6 +322,7 @@ pub fn experiment_report(node: &Node, row: &Row) -> Result<Report, Refusal> {
         line["place"] = json!(place);
         line["parameters"] = serde_json::from_str(parameters).unwrap_or(Json::Null);
         line["verdict"] = json!(verdict);
+        line["verdicts"] = verdicts(node, model_id)?;
         leaderboard.push(line);
     }
     let mut json = row_json(row);
@@ -352,8 +375,10 @@ pub fn compare(node: &Node, ids: &[String]) -> Result<Report, Refusal> {
     let mut sides: Vec<BTreeMap<String, Json>> = rows.iter().map(|row| flat(&row_json(row))).collect();
     for (side, row) in sides.iter_mut().zip(&rows) {
         if row.table.name == schema::EXPERIMENTS.name {
-            let report = experiment_report(node, row)?.json;
-            if let Some(best) = report["leaderboard"].get(0) {
+            let mut report = experiment_report(node, row)?.json;
+            if let Some(best) = report["leaderboard"].get_mut(0) {
+                // A list of documents has no place in a line; `show` has it.
+                best.as_object_mut().map(|best| best.remove("verdicts"));
                 side.extend(flat(&json!({ "best": best })));
             }
         }

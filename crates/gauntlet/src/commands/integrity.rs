@@ -230,8 +230,11 @@ fn verify_log(node: &Node, problems: &mut Vec<String>) -> u64 {
                                 problems
                                     .push(format!("{at}: written by {found}, it is {writer} who writes it"));
                             }
-                            problems
-                                .extend(outside.answer(&recorded).map(|problem| format!("{at}: {problem}")));
+                            problems.extend(
+                                outside
+                                    .answer(topic.writer, &recorded)
+                                    .map(|problem| format!("{at}: {problem}")),
+                            );
                         }
                     }
                     Ok(())
