@@ -159,7 +159,7 @@ fn a_kept_document_that_cannot_be_read_fails_by_name_when_its_data_are_there() {
     let outputs = machine.step(recorded(holdout_sealed(&document, 300)).input());
     let [output] = outputs.as_slice() else { panic!("{outputs:?}") };
     let Event::ExperimentFailed(failed) = &output.event else { panic!("{outputs:?}") };
-    assert_eq!((failed.reason.as_str(), output.raced), ("invalid_document", true));
+    assert_eq!((failed.reason.word(), output.raced), ("invalid_document", true));
     assert!(failed.detail.contains("'half' is not a share"), "{}", failed.detail);
     assert_eq!(machine.step(recorded(ledger(&document, &[])).input()), []);
 }

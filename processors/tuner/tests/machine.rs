@@ -250,7 +250,7 @@ fn a_document_that_cannot_be_read_ends_the_search_by_name() {
         let [output] = outputs.as_slice() else { panic!("{to}: {outputs:?}") };
         let Event::LedgerEntered(ledger) = &output.event else { panic!("{to}: {outputs:?}") };
         assert!(output.raced);
-        assert_eq!((ledger.ended.as_str(), ledger.requested), ("invalid_document", 0), "{to}");
+        assert_eq!((ledger.ended.word(), ledger.requested), ("invalid_document", 0), "{to}");
         assert!(ledger.finalists.is_empty());
         let history = [history.to_vec(), vec![started(&spec).into()]].concat();
         for event in [started(&spec).into(), cancelled(&spec)] {
