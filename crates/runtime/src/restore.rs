@@ -139,7 +139,9 @@ impl From<FeedError> for LogError {
     fn from(error: FeedError) -> LogError {
         match error {
             FeedError::Log(error) => error,
-            FeedError::Undecided { .. } => LogError::Store(error.to_string()),
+            FeedError::Undecided { partition, offset, error } => {
+                LogError::Undecided { partition, offset, detail: error.to_string() }
+            }
         }
     }
 }
