@@ -1,12 +1,12 @@
 //! The machine: one instrument's definition, cleaner, bars and waiting snapshots, for every instrument of a partition.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gauntlet_domain::market::{
     Bar, BarBlock, CreateSnapshot, FeedCompleted, InstrumentDefined, PriceBasis, Quote, SnapshotDue,
     SourceCleaned, TickKind, Trade,
 };
-use gauntlet_domain::{BarSpec, Event, Input, SnapshotId};
+use gauntlet_domain::{BarSpec, Event, EventId, Input, SnapshotId};
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ use crate::ready::ReadyBars;
 /// Market data for the runtime.
 pub const DEFINITION: Definition = Definition {
     name: "market-data",
-    version: "1",
+    version: "2",
     topics: &["market.ticks.v1", "data.commands.v1"],
     inputs: Inputs::CoPartitioned,
     races_on: &[],
@@ -35,6 +35,9 @@ pub struct MarketData {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Instrument {
     definition: InstrumentDefined,
+    /// Every definition that was taken in: one that comes again must not undo the one after it.
+    #[serde(default)]
+    defined: BTreeSet<EventId>,
     cleaner: Cleaner,
     /// Latest event time among the ticks that passed. A tick that is held back has not moved it, so no bar closes and
     /// no snapshot falls due ahead of it.
@@ -121,6 +124,7 @@ impl Instrument {
         Instrument {
             building: specs.iter().copied().map(TimeBars::new).collect(),
             definition: InstrumentDefined::new(name, specs, PriceBasis::Quotes),
+            defined: BTreeSet::new(),
             cleaner: Cleaner::default(),
             latest: i64::MIN,
             ready: BTreeMap::new(),
@@ -129,9 +133,10 @@ impl Instrument {
         }
     }
 
-    /// A definition governs what comes after it; bars under construction of a spec that stays go on.
+    /// A definition governs what comes after it, once; bars under construction of a spec that stays go on.
     fn define(&mut self, definition: &InstrumentDefined) -> Vec<Event> {
-        if self.definition != *definition {
+        let is_new = self.defined.insert(Event::from(definition.clone()).id());
+        if is_new && self.definition != *definition {
             self.building.retain(|bars| definition.bars.contains(&bars.spec()));
             for spec in &definition.bars {
                 if !self.building.iter().any(|bars| bars.spec() == *spec) {
