@@ -140,7 +140,7 @@ fn index_is_a_full_scan(log: Arc<dyn EventLog>, steps: &[Step]) -> Result<(), Te
     let partitions = log.partitions(BARS).unwrap();
     let mut next = [[0_i64; SPECS.len()]; INSTRUMENTS.len()];
     let mut price = 0;
-    let mut ask = |index: &BarIndex, due: &SnapshotDue| -> Result<(), TestCaseError> {
+    let ask = |index: &BarIndex, due: &SnapshotDue| -> Result<(), TestCaseError> {
         prop_assert_eq!(index.bars(due).unwrap(), by_reading_everything(&*log, due));
         Ok(())
     };

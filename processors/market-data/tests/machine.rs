@@ -85,6 +85,25 @@ fn a_source_taken_in_already_adds_nothing() {
 }
 
 #[test]
+fn a_definition_that_comes_again_does_not_undo_the_one_after_it() {
+    let define = |spec: &str| -> Event {
+        InstrumentDefined::new(INSTRUMENT, vec![spec.parse().unwrap()], PriceBasis::Quotes).into()
+    };
+    let ticks = block(0, &[(0, 100_000), (61, 100_001), (3601, 100_002)]);
+    let once = run::<MarketData>(&[define("time:1m"), define("time:1h"), ticks.clone()]);
+    let again = run::<MarketData>(&[define("time:1m"), define("time:1h"), define("time:1m"), ticks]);
+    let specs = |outputs: &[Event]| -> Vec<String> {
+        let bars = outputs.iter().filter_map(|event| match event {
+            Event::Bar(bar) => Some(bar.spec.to_string()),
+            _ => None,
+        });
+        bars.collect()
+    };
+    assert_eq!(specs(&once), ["time:1h"]);
+    assert_eq!(once, again);
+}
+
+#[test]
 fn a_completed_source_is_answered_with_its_counts() {
     let outputs = run::<MarketData>(&history());
     let Some(Event::SourceCleaned(cleaned)) = outputs.iter().find(|e| matches!(e, Event::SourceCleaned(_)))
