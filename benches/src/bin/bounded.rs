@@ -131,7 +131,7 @@ impl Up {
             std::thread::sleep(Duration::from_millis(20));
         }
         // Whatever it has to restore is behind it.
-        gauntlet(dir, &["ls"]);
+        gauntlet(dir, &["ls", "experiments"]);
         std::thread::sleep(Duration::from_secs(2));
         up
     }
@@ -169,7 +169,7 @@ fn submissions(dir: &Path, commands: u64) {
     }
     drop(log);
     // The views take the history in, once.
-    gauntlet(dir, &["ls"]);
+    gauntlet(dir, &["ls", "experiments"]);
     let document = dir.join("bounded.yaml");
     std::fs::write(&document, EXPERIMENT).expect("it is written");
     let document = document.to_str().expect("a text path");

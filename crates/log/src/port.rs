@@ -1,12 +1,15 @@
 //! The port. An adapter promises exactly this, and nothing here is beyond Kafka:
 //!
-//! 1. **Order** within a partition; none between partitions, no global one, no conditional append.
+//! 1. **Order** within a partition; none between partitions, no global one, no conditional append. Offsets rise and may
+//!    have holes.
 //! 2. **Committed only**: `poll` and `tail` show no record whose commit has not succeeded.
 //! 3. **Atomic commit** of outputs, input positions and state snapshots: all or none.
 //! 4. **One writer**: of two members with one slot id one is fenced, the older where the adapter can tell; a task has one owner at a time, and a commit
 //!    of positions by anyone else is fenced.
 //! 5. **Co-partitioning**: task *t* is partition *t* of every topic that a processor reads, assigned as one.
 //! 6. **Nothing skipped**: positions that retention has removed, or records that fail their checksum, are errors.
+//! 7. **No look-up** by key, by event id or by a time inside an event. Who needs one keeps an index or a view of his own,
+//!    made from the records and disposable.
 //!
 //! Everything blocks; a slot is used by one thread.
 

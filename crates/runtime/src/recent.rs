@@ -18,8 +18,8 @@ struct Reach {
     bytes: usize,
 }
 
-/// A thousand commands, or the last sixteen megabytes where records are large: more than sixty blocks of ticks.
-const REACH: Reach = Reach { offsets: 1024, bytes: 16 << 20 };
+/// A thousand commands, or the last four megabytes where records are large: more blocks of ticks than one append holds.
+const REACH: Reach = Reach { offsets: 1024, bytes: 4 << 20 };
 /// Offsets read at first; four times as many each time after that.
 const FIRST: u64 = 16;
 

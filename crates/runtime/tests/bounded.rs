@@ -14,7 +14,7 @@ use gauntlet_log::{EventLog, LocalLog, NewRecord, TopicPartition, partition_for}
 use gauntlet_runtime::bar_index::{BarIndex, Limits};
 use gauntlet_runtime::events::{self, Cause};
 use gauntlet_runtime::recent::{self, SourceProgress};
-use gauntlet_runtime::restore;
+use gauntlet_runtime::{digest, restore};
 use gauntlet_wire::{Codec, topic_of};
 use proptest::prelude::*;
 
@@ -363,4 +363,25 @@ fn how_far_a_source_is_published_shows_among_the_newest_records() {
     };
     publish(&log, std::iter::once(end.into()));
     assert!(progress("file").completed);
+}
+
+#[test]
+fn what_is_published_twice_changes_no_digest() {
+    let digest = |times: usize| {
+        let log = log(2);
+        for _ in 0..times {
+            publish(
+                &log,
+                INSTRUMENTS
+                    .iter()
+                    .map(|name| Event::from(InstrumentDefined::new(name, vec![MINUTE], PriceBasis::Quotes))),
+            );
+        }
+        let mut topics = digest::topics(&log, &Codec::default()).unwrap();
+        let ticks = topics.remove("market.ticks.v1").unwrap();
+        (ticks.events, ticks.sha256, ticks.duplicates)
+    };
+    let (once, twice) = (digest(1), digest(2));
+    assert_eq!((once.0, once.1, once.2), (5, twice.1, 0));
+    assert_eq!((twice.0, twice.2), (5, 5));
 }

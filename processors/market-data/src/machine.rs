@@ -18,7 +18,7 @@ use crate::ready::ReadyBars;
 /// Market data for the runtime.
 pub const DEFINITION: Definition = Definition {
     name: "market-data",
-    version: "2",
+    version: "1",
     topics: &["market.ticks.v1", "data.commands.v1"],
     inputs: Inputs::CoPartitioned,
     races_on: &[],
@@ -36,7 +36,6 @@ pub struct MarketData {
 struct Instrument {
     definition: InstrumentDefined,
     /// Every definition that was taken in: one that comes again must not undo the one after it.
-    #[serde(default)]
     defined: BTreeSet<EventId>,
     cleaner: Cleaner,
     /// Latest event time among the ticks that passed. A tick that is held back has not moved it, so no bar closes and
