@@ -10,6 +10,7 @@ use gauntlet_lake::Lake;
 use gauntlet_log::{EventLog, LocalLog, Positions, TopicPartition};
 use gauntlet_processor::machine::Definition;
 use gauntlet_processor::worker::Worker;
+use gauntlet_runtime::bar_index::BarIndex;
 use gauntlet_runtime::spans::Spans;
 use gauntlet_runtime::{Options, PROJECTOR, Parts, Running};
 use gauntlet_views::{EmbeddedStore, ViewStore};
@@ -60,6 +61,8 @@ pub struct Node {
     pub views: Arc<dyn ViewStore>,
     /// The lake.
     pub lake: Arc<Lake>,
+    /// Where bars lie on the log.
+    pub bars: Arc<BarIndex>,
     /// The configuration.
     pub config: Config,
     /// Raised by a signal.
@@ -115,7 +118,8 @@ impl Node {
         }
         let has_collector = !config.telemetry.otlp_endpoint.is_empty();
         let spans = has_collector.then(|| cluster::spans(config)).transpose()?;
-        Ok(Node { log, codec, views, lake, config: config.clone(), interrupted, cluster, role, spans })
+        let bars = Arc::new(BarIndex::kept_in(dir.join("index"), log.clone(), codec.clone()));
+        Ok(Node { log, codec, views, lake, bars, config: config.clone(), interrupted, cluster, role, spans })
     }
 
     /// Whether several processes may work at once.
@@ -136,9 +140,18 @@ impl Node {
         }
     }
 
-    /// What workers read and store.
+    /// What workers read and store, for doing work again: bars are found by an index that is made for the purpose, so
+    /// that nothing that was kept beside the log is believed.
     pub fn data(&self) -> Arc<LakeData> {
-        Arc::new(LakeData::new(self.lake.clone(), self.log.clone(), self.codec.clone()))
+        let bars = BarIndex::in_memory(self.log.clone(), self.codec.clone());
+        Arc::new(LakeData::new(self.lake.clone(), Arc::new(bars)))
+    }
+
+    /// What workers read and store, for doing work.
+    fn working_data(&self, here: &[&str]) -> Result<Arc<LakeData>, Refusal> {
+        let (lake, bars) = (self.lake.clone(), self.bars.clone());
+        let seals = here.contains(&gauntlet_market_data::Snapshots.name());
+        Ok(Arc::new(if seals { LakeData::sealing(lake, bars)? } else { LakeData::new(lake, bars) }))
     }
 
     /// Starts all processors; a visitor of a cluster only those that nobody else runs.
@@ -168,7 +181,7 @@ impl Node {
             codec: self.codec.clone(),
             definitions: definitions(),
             workers: workers(),
-            data: self.data(),
+            data: self.working_data(&here)?,
             only: Some(here),
             elsewhere: match (&self.cluster, self.role) {
                 (Some(cluster), Role::Visitor) => Some(cluster.elsewhere()),

@@ -60,10 +60,11 @@ impl KafkaLog {
     /// Connects; refuses settings that are not open, and says within ten seconds when no broker answers. `replication`
     /// is the replication factor of topics that are created.
     pub fn connect(settings: KafkaSettings, replication: u16) -> Result<KafkaLog, LogError> {
-        settings.check().map_err(|error| LogError::Store(error.to_string()))?;
+        settings.check().map_err(|error| LogError::Settings { detail: error.to_string() })?;
         let asker = Asker::new(|settings| clients::outsider(settings, clients::READERS));
-        let asker =
-            asker.opened(&settings).map_err(|error| LogError::Store(format!("kafka.properties: {error}")))?;
+        let asker = asker
+            .opened(&settings)
+            .map_err(|error| LogError::Settings { detail: format!("kafka.properties: {error}") })?;
         let hasty = KafkaSettings { patience: FIRST_CONTACT, ..settings.clone() };
         asker.ask(&hasty, "first contact", |asker, time| {
             // Polled, or complaints are not heard.
@@ -189,9 +190,10 @@ impl Cluster {
             match names.iter().find(|name| !is_led(name)) {
                 None => return Ok(()),
                 Some(name) if Instant::now() >= until => {
-                    return Err(LogError::Store(format!(
-                        "topic {name} was created and has no leader after 30 s"
-                    )));
+                    return Err(LogError::Unavailable {
+                        at: format!("the leader of topic {name}"),
+                        detail: "it was created 30 s ago; check the brokers".into(),
+                    });
                 }
                 Some(_) => std::thread::sleep(Duration::from_millis(50)),
             }
@@ -236,9 +238,12 @@ impl Cluster {
                 return Ok((low, self.ends.end(&self.settings, place, low, high)?));
             }
             if Instant::now() >= until {
-                return Err(LogError::Store(format!(
-                    "{place}: a transaction stays open at offset {high}; see kafka-transactions.sh find-hanging"
-                )));
+                return Err(LogError::Unavailable {
+                    at: format!("the end of {place}"),
+                    detail: format!(
+                        "a transaction stays open at offset {high}; see kafka-transactions.sh find-hanging"
+                    ),
+                });
             }
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(50));

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gauntlet_domain::EventId;
-use gauntlet_log::{Cleanup, EventLog, LogError, TopicConfig};
+use gauntlet_log::{Cleanup, EventLog, LogError, Remedy, TopicConfig};
 use gauntlet_processor::machine::{Definition, StateError};
 use gauntlet_processor::worker::{Data, Worker};
 use gauntlet_wire::catalogue::Retention;
@@ -94,6 +94,17 @@ pub(crate) enum SlotError {
     Unanswerable(EventId, String),
     #[error("views: {0}")]
     Projection(#[from] ProjectionError),
+}
+
+impl SlotError {
+    /// Whether somebody outside the program can put it right.
+    fn is_outside(&self) -> bool {
+        match self {
+            SlotError::Log(error) => error.remedy() != Remedy::Report,
+            SlotError::Projection(_) => true,
+            SlotError::Wire(_) | SlotError::State(_) | SlotError::Unanswerable(..) => false,
+        }
+    }
 }
 
 /// What went wrong, where.
@@ -190,7 +201,7 @@ pub const PROJECTOR: &str = "projector";
 
 /// Starts the processors that run here. The topics are there.
 pub fn start(parts: Parts, options: Options) -> Result<Running, LogError> {
-    let cannot = |error: std::io::Error| LogError::Store(format!("cannot start a thread: {error}"));
+    let cannot = |error: std::io::Error| LogError::no_thread(&error);
     let pool = Arc::new(Pool::new(options.workers.max(1), options.worker_queue.max(1)).map_err(cannot)?);
     let machines = parts.definitions.iter().map(|definition| (definition.name, definition.topics.to_vec()));
     let processors = machines.chain(parts.workers.iter().map(|worker| (worker.name(), vec![worker.topic()])));
@@ -286,9 +297,7 @@ impl Running {
                 catch_unwind(AssertUnwindSafe(|| if turn.has_come(&stop)? { body(&stop) } else { Ok(()) }));
             let (message, outside) = match ended {
                 Ok(Ok(())) => return,
-                Ok(Err(error)) => {
-                    (error.to_string(), matches!(error, SlotError::Log(_) | SlotError::Projection(_)))
-                }
+                Ok(Err(error)) => (error.to_string(), error.is_outside()),
                 Err(panic) => (format!("panicked: {}", panic_message(&*panic)), false),
             };
             tracing::error!(processor = name, %message, "processor failed");
@@ -296,7 +305,7 @@ impl Running {
             first.get_or_insert(Failure { processor: name.into(), message, outside });
             stop.raise();
         });
-        let thread = thread.map_err(|error| LogError::Store(format!("cannot start a thread: {error}")))?;
+        let thread = thread.map_err(|error| LogError::no_thread(&error))?;
         self.threads.push(thread);
         Ok(())
     }

@@ -40,7 +40,11 @@ impl Readers {
             read.push((*name, topics, self.log.committed(name)?));
         }
         if let Some((name, topics, progress)) = &self.projection {
-            read.push((*name, topics, progress().map_err(|error| LogError::Store(error.to_string()))?));
+            let progress = progress().map_err(|error| LogError::Unavailable {
+                at: "the view store".into(),
+                detail: error.to_string(),
+            })?;
+            read.push((*name, topics, progress));
         }
         for (name, topics, positions) in read {
             for topic in topics {

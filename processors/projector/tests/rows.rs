@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::market::*;
 use gauntlet_domain::*;
-use gauntlet_projector::{TOPICS, rows};
+use gauntlet_projector::{TOPICS, row_that_shows, rows};
 use gauntlet_views::{Upsert, Value};
 use gauntlet_wire::catalogue::{CATALOGUE, topic_named, topic_of};
 use gauntlet_wire::codec::Codec;
@@ -308,6 +308,37 @@ fn the_topics_are_those_that_the_catalogue_gives_it() {
         let besides = ["data.commands.v1", "data.requests.v1"].contains(name);
         assert!(besides || topic.readers.contains(&"projector"), "{name}");
     }
+}
+
+#[test]
+fn an_event_from_outside_shows_in_a_row_that_it_or_its_answer_makes() {
+    let config_hash = hash("c");
+    let submitted = submitted("e", 1);
+    let experiment_id = submitted.experiment_id;
+    let document = String::new();
+    let cases: [(Event, Event); 4] = [
+        (
+            ConfigRegistered { config_hash, document: document.clone() }.into(),
+            ConfigRegistered { config_hash, document: document.clone() }.into(),
+        ),
+        (tuning().into(), tuning().into()),
+        (
+            SubmitExperiment { experiment_id, config_hash, document: document.clone() }.into(),
+            submitted.into(),
+        ),
+        (
+            SubmitExperiment { experiment_id, config_hash, document }.into(),
+            ExperimentFailed { experiment_id, reason: "invalid_document".into(), detail: String::new() }
+                .into(),
+        ),
+    ];
+    for (event, answer) in cases {
+        let (table, key) = row_that_shows(&event).unwrap();
+        let made = rows(&recorded(answer));
+        assert!(made.iter().any(|row| row.table == table && row.key == key), "{} {key:?}", table.name);
+    }
+    let cancel = CancelExperiment { experiment_id, reason: String::new() };
+    assert!(row_that_shows(&cancel.into()).is_none());
 }
 
 /// Every record version that was ever published.
