@@ -7,7 +7,7 @@ use gauntlet_domain::market::{Bar, SnapshotDue, SnapshotSealed};
 use gauntlet_domain::{ContentHash, Event};
 use gauntlet_lake::{Lake, LakeError, read_snapshot, write_snapshot};
 use gauntlet_log::{EventLog, LogError, TopicPartition, partition_for};
-use gauntlet_processor::worker::{Data, DataError};
+use gauntlet_processor::data::{ArtifactStore, BarReader, DataError, SnapshotSealer};
 use gauntlet_runtime::{events, restore};
 use gauntlet_wire::{Codec, catalogue::MARKET_BARS};
 
@@ -17,7 +17,7 @@ const CACHED: usize = 4;
 /// A snapshot in memory, under its hash.
 type Cached = (ContentHash, Arc<Vec<Bar>>);
 
-/// The lake and the log behind the workers' port.
+/// The lake and the log behind the workers' ports.
 pub struct LakeData {
     lake: Arc<Lake>,
     log: Arc<dyn EventLog>,
@@ -58,7 +58,7 @@ impl LakeData {
     }
 }
 
-impl Data for LakeData {
+impl BarReader for LakeData {
     fn bars(&self, content_hash: &ContentHash) -> Result<Arc<Vec<Bar>>, DataError> {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = cache.iter().position(|(hash, _)| hash == content_hash)
@@ -75,7 +75,9 @@ impl Data for LakeData {
         }
         Ok(bars)
     }
+}
 
+impl SnapshotSealer for LakeData {
     fn seal(&self, due: &SnapshotDue) -> Result<SnapshotSealed, DataError> {
         let bars = self.bars_on_log(due).map_err(|error| DataError::Unavailable(error.to_string()))?;
         let sealed = write_snapshot(&self.lake, &due.instrument, due.spec, bars.into_iter())
@@ -91,7 +93,9 @@ impl Data for LakeData {
             files: sealed.files,
         })
     }
+}
 
+impl ArtifactStore for LakeData {
     fn put_artifact(&self, bytes: &[u8]) -> Result<ContentHash, DataError> {
         self.lake.put_artifact(bytes).map_err(|error| from_lake(&error))
     }
