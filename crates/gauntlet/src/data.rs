@@ -7,7 +7,7 @@ use gauntlet_domain::ContentHash;
 use gauntlet_domain::market::{Bar, SnapshotDue, SnapshotSealed};
 use gauntlet_lake::{Lake, LakeError, read_snapshot, write_snapshot};
 use gauntlet_log::LogError;
-use gauntlet_processor::worker::{Data, DataError};
+use gauntlet_processor::data::{ArtifactStore, BarReader, DataError, SnapshotSealer};
 use gauntlet_runtime::bar_index::{BarIndex, Follower};
 
 /// Snapshots kept in memory.
@@ -16,7 +16,7 @@ const CACHED: usize = 4;
 /// A snapshot in memory, under its hash.
 type Cached = (ContentHash, Arc<Vec<Bar>>);
 
-/// The lake and the bars on the log behind the workers' port.
+/// The lake and the bars on the log behind the workers' ports.
 pub struct LakeData {
     lake: Arc<Lake>,
     bars: Arc<BarIndex>,
@@ -39,7 +39,7 @@ impl LakeData {
     }
 }
 
-impl Data for LakeData {
+impl BarReader for LakeData {
     fn bars(&self, content_hash: &ContentHash) -> Result<Arc<Vec<Bar>>, DataError> {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = cache.iter().position(|(hash, _)| hash == content_hash)
@@ -56,7 +56,9 @@ impl Data for LakeData {
         }
         Ok(bars)
     }
+}
 
+impl SnapshotSealer for LakeData {
     fn seal(&self, due: &SnapshotDue) -> Result<SnapshotSealed, DataError> {
         let bars = self.bars.bars(due).map_err(|error| from_log(&error))?;
         let sealed = write_snapshot(&self.lake, &due.instrument, due.spec, bars.into_iter())
@@ -72,7 +74,9 @@ impl Data for LakeData {
             files: sealed.files,
         })
     }
+}
 
+impl ArtifactStore for LakeData {
     fn put_artifact(&self, bytes: &[u8]) -> Result<ContentHash, DataError> {
         self.lake.put_artifact(bytes).map_err(|error| from_lake(&error))
     }

@@ -1,5 +1,6 @@
 //! A Gauntlet: log, views and lake, and the processors over them; a directory of one machine, or a cluster's services.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,11 +9,12 @@ use std::time::Duration;
 use gauntlet_config::Config;
 use gauntlet_lake::Lake;
 use gauntlet_log::{EventLog, LocalLog, Positions, TopicPartition};
+use gauntlet_processor::data::Ports;
 use gauntlet_processor::machine::Definition;
-use gauntlet_processor::worker::Worker;
+use gauntlet_processor::worker::{AnyWorker, Worker};
 use gauntlet_runtime::bar_index::BarIndex;
 use gauntlet_runtime::spans::Spans;
-use gauntlet_runtime::{Options, PROJECTOR, Parts, Running};
+use gauntlet_runtime::{Options, Parts, Running};
 use gauntlet_views::{EmbeddedStore, ViewStore};
 use gauntlet_wire::Codec;
 
@@ -27,7 +29,7 @@ pub fn definitions() -> Vec<Definition> {
 }
 
 /// Workers, in pipeline order.
-pub fn workers() -> Vec<Arc<dyn Worker>> {
+pub fn workers() -> Vec<Arc<dyn AnyWorker>> {
     vec![
         Arc::new(gauntlet_market_data::Snapshots),
         Arc::new(gauntlet_trainer::Trainer::default()),
@@ -48,7 +50,7 @@ pub enum Role {
 pub fn processors() -> Vec<&'static str> {
     let machines = definitions().into_iter().map(|definition| definition.name);
     let workers: Vec<&'static str> = workers().iter().map(|worker| worker.name()).collect();
-    machines.chain(workers).chain([PROJECTOR]).collect()
+    machines.chain(workers).chain([gauntlet_projector::NAME]).collect()
 }
 
 /// An open directory, or a connected cluster.
@@ -142,16 +144,17 @@ impl Node {
 
     /// What workers read and store, for doing work again: bars are found by an index that is made for the purpose, so
     /// that nothing that was kept beside the log is believed.
-    pub fn data(&self) -> Arc<LakeData> {
+    pub fn data(&self) -> Ports {
         let bars = BarIndex::in_memory(self.log.clone(), self.codec.clone());
-        Arc::new(LakeData::new(self.lake.clone(), Arc::new(bars)))
+        Ports::new(Arc::new(LakeData::new(self.lake.clone(), Arc::new(bars))))
     }
 
     /// What workers read and store, for doing work.
-    fn working_data(&self, here: &[&str]) -> Result<Arc<LakeData>, Refusal> {
+    fn working_data(&self, here: &[&str]) -> Result<Ports, Refusal> {
         let (lake, bars) = (self.lake.clone(), self.bars.clone());
         let seals = here.contains(&gauntlet_market_data::Snapshots.name());
-        Ok(Arc::new(if seals { LakeData::sealing(lake, bars)? } else { LakeData::new(lake, bars) }))
+        let data = if seals { LakeData::sealing(lake, bars)? } else { LakeData::new(lake, bars) };
+        Ok(Ports::new(Arc::new(data)))
     }
 
     /// Starts all processors; a visitor of a cluster only those that nobody else runs.
@@ -172,10 +175,6 @@ impl Node {
             slot: self.cluster.as_ref().map_or(0, |cluster| cluster.slot()),
             watch_every: Duration::from_secs(if self.cluster.is_some() { 10 } else { 1 }),
         };
-        let progress = {
-            let views = self.views.clone();
-            move || crate::projecting::progress(&*views)
-        };
         let parts = Parts {
             log: self.log.clone(),
             codec: self.codec.clone(),
@@ -187,7 +186,7 @@ impl Node {
                 (Some(cluster), Role::Visitor) => Some(cluster.elsewhere()),
                 _ => None,
             },
-            projection: Some((Box::new(Projecting::new(self.views.clone())), Box::new(progress))),
+            projections: vec![Arc::new(Projecting::new(self.views.clone()))],
             spans: self.spans.clone(),
         };
         Ok(gauntlet_runtime::start(parts, options)?)
@@ -200,8 +199,7 @@ impl Node {
 
     /// Brings a store of views up to the end of the log.
     pub fn project_into(&self, views: Arc<dyn ViewStore>) -> Result<(), Refusal> {
-        let mut projection = Projecting::new(views);
-        gauntlet_runtime::project_all(&*self.log, &self.codec, &mut projection)
+        gauntlet_runtime::project_all(&*self.log, &self.codec, &Projecting::new(views))
             .map_err(|error| Refusal::Outside(error.to_string()))
     }
 
@@ -234,6 +232,7 @@ impl Node {
         let projected = crate::projecting::progress(&*self.views);
         let removed = projected.map_err(|error| error.to_string()).and_then(|projected| {
             let now = gauntlet_runtime::clock::now();
+            let projected = BTreeMap::from([(gauntlet_projector::NAME, projected)]);
             gauntlet_runtime::retention::enforce(&*self.log, &projected, now)
                 .map_err(|error| error.to_string())
         });

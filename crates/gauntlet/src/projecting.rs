@@ -20,6 +20,10 @@ impl Projecting {
 }
 
 impl Projection for Projecting {
+    fn name(&self) -> &'static str {
+        gauntlet_projector::NAME
+    }
+
     fn topics(&self) -> Vec<&'static str> {
         gauntlet_projector::TOPICS.to_vec()
     }
@@ -28,7 +32,7 @@ impl Projection for Projecting {
         progress(&*self.views)
     }
 
-    fn write(&mut self, events: &[Recorded], positions: &Positions) -> Result<(), ProjectionError> {
+    fn write(&self, events: &[Recorded], positions: &Positions) -> Result<(), ProjectionError> {
         let rows: Vec<_> = events.iter().flat_map(gauntlet_projector::rows).collect();
         let progress: Vec<Progress> = positions
             .iter()
@@ -49,5 +53,5 @@ pub fn progress(views: &dyn ViewStore) -> Result<Positions, ProjectionError> {
 }
 
 fn from_views(error: ViewError) -> ProjectionError {
-    ProjectionError { message: error.to_string() }
+    ProjectionError::Failed(error.to_string())
 }

@@ -8,14 +8,15 @@ use std::sync::{Arc, Mutex};
 
 use gauntlet_domain::{ContentHash, Event, EventId, Recorded};
 use gauntlet_log::{EventLog, LogError, Positions, Record, Task, TopicPartition};
+use gauntlet_processor::data::{DataError, Ports};
 use gauntlet_processor::machine::{Definition, Inputs};
-use gauntlet_processor::worker::{Data, DataError, Worker};
+use gauntlet_processor::worker::AnyWorker;
 use gauntlet_wire::{Codec, headers, topic_of};
 
 use crate::digest::event_hash;
 use crate::events;
+use crate::pool::answer;
 use crate::restore::{Feeder, committed_of, for_each, races};
-use crate::worker_slot::answer;
 
 /// An event that differs.
 #[derive(Debug, Clone)]
@@ -52,9 +53,9 @@ pub struct Replay<'a> {
     /// Machines, in pipeline order.
     pub definitions: &'a [Definition],
     /// Workers.
-    pub workers: &'a [Arc<dyn Worker>],
+    pub workers: &'a [Arc<dyn AnyWorker>],
     /// What workers read.
-    pub data: &'a dyn Data,
+    pub data: &'a Ports,
     /// Threads for the workers.
     pub threads: usize,
     /// Which events matter; the others are neither made again by workers nor compared.
@@ -122,7 +123,12 @@ impl Replay<'_> {
         self.left_over(expected, outcome)
     }
 
-    fn worker(&self, worker: &dyn Worker, outcome: &mut Outcome, expired: &[Event]) -> Result<(), LogError> {
+    fn worker(
+        &self,
+        worker: &dyn AnyWorker,
+        outcome: &mut Outcome,
+        expired: &[Event],
+    ) -> Result<(), LogError> {
         let committed = self.log.committed(worker.name())?;
         let of_worker = expired.iter().filter(|request| topic_of(request.kind()).name == worker.topic());
         let (mut requests, foreign): (Vec<Event>, Vec<Event>) =
@@ -163,7 +169,7 @@ impl Replay<'_> {
     }
 
     /// Answers requests on several threads; the answers come back in the requests' order.
-    fn answer_all(&self, worker: &dyn Worker, requests: &[Event]) -> Vec<Result<Vec<Event>, DataError>> {
+    fn answer_all(&self, worker: &dyn AnyWorker, requests: &[Event]) -> Vec<Result<Vec<Event>, DataError>> {
         let next = AtomicUsize::new(0);
         let done = AtomicU64::new(0);
         let answers: Mutex<Vec<Option<Result<Vec<Event>, DataError>>>> =

@@ -22,6 +22,9 @@ use gauntlet_domain::{Envelope, Event, Recorded};
 use gauntlet_views::{Table, Upsert, Value, schema};
 use serde::Serialize;
 
+/// Name among processors.
+pub const NAME: &str = "projector";
+
 /// What is read, in pipeline order.
 pub const TOPICS: &[&str] = &[
     "market.quality.v1",

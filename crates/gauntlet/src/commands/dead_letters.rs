@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use gauntlet_domain::{Event, Timestamp};
 use gauntlet_log::{Header, LogError, NewRecord, Record, TopicPartition};
-use gauntlet_runtime::dead_letter::{Letter, place, was_letter};
+use gauntlet_runtime::dead_letter::{DeadLetter, place, was_letter};
 use gauntlet_runtime::{events, restore};
 use gauntlet_wire::{CATALOGUE, Topic, WireError, catalogue};
 use serde::{Deserialize, Serialize};
@@ -252,13 +252,13 @@ fn numbered(event: &Event) -> Option<((String, String), i64)> {
 fn each(
     node: &Node,
     topic: &'static Topic,
-    mut visit: impl FnMut(Record, Letter) -> Result<(), LogError>,
+    mut visit: impl FnMut(Record, DeadLetter) -> Result<(), LogError>,
 ) -> Result<(), Refusal> {
     let name = topic.dead_letters();
     for partition in 0..node.log.partitions(&name)? {
         let at = TopicPartition::new(name.clone(), partition);
         let (start, end) = node.log.bounds(&at)?;
-        restore::for_each(&*node.log, &at, start, end, |record| match Letter::of(&record) {
+        restore::for_each(&*node.log, &at, start, end, |record| match DeadLetter::of(&record) {
             Some(letter) => visit(record, letter),
             None => Ok(()),
         })?;
@@ -267,7 +267,7 @@ fn each(
 }
 
 /// The event of a letter, as its topic's readers would have it.
-fn readable(node: &Node, record: &Record, letter: &Letter) -> Result<Event, WireError> {
+fn readable(node: &Node, record: &Record, letter: &DeadLetter) -> Result<Event, WireError> {
     events::decode(&node.codec, &letter.original(record))
 }
 
@@ -280,7 +280,7 @@ fn line((name, value): (&String, &Json)) -> String {
     format!("{name}: {}", plain(value))
 }
 
-fn row(node: &Node, record: &Record, letter: &Letter) -> Json {
+fn row(node: &Node, record: &Record, letter: &DeadLetter) -> Json {
     let (partition, offset) = letter.lay_at.unzip();
     json!({
         "id": place(record), "topic": letter.topic.name, "partition": partition, "offset": offset,
@@ -291,7 +291,7 @@ fn row(node: &Node, record: &Record, letter: &Letter) -> Json {
 }
 
 /// The letter of a name, `topic.dlq/partition=offset`.
-fn named(node: &Node, id: &str) -> Result<(Record, Letter), Refusal> {
+fn named(node: &Node, id: &str) -> Result<(Record, DeadLetter), Refusal> {
     let bad = || {
         Refusal::BadInput(format!(
             "'{id}' names no dead letter: write it as gauntlet dlq ls does, such as data.commands.v1.dlq/0=3"
@@ -314,7 +314,7 @@ fn named(node: &Node, id: &str) -> Result<(Record, Letter), Refusal> {
     }
     let mut found = None;
     restore::any(&*node.log, &at, offset, offset + 1, |record| {
-        found = Letter::of(&record).map(|letter| (record, letter));
+        found = DeadLetter::of(&record).map(|letter| (record, letter));
         Ok(true)
     })?;
     found.ok_or_else(gone)

@@ -80,7 +80,7 @@ pub fn replay(node: &Node, id: Option<&str>, threads: Option<usize>, quiet: bool
         codec: &node.codec,
         definitions: &definitions,
         workers: &workers,
-        data: &*data,
+        data: &data,
         threads: threads.unwrap_or_else(|| node.workers()),
         filter: &wanted,
         progress: &|compared| step.at(compared),
@@ -305,8 +305,8 @@ fn verify_lake(node: &Node, problems: &mut Vec<String>) -> Result<(u64, u64), Re
 /// The views are what the log makes of them.
 fn verify_views(node: &Node, problems: &mut Vec<String>) -> Result<u64, Refusal> {
     let fresh = Arc::new(EmbeddedStore::memory()?);
-    let mut projection = Projecting::new(fresh.clone());
-    if let Err(error) = gauntlet_runtime::project_all(&*node.log, &node.codec, &mut projection) {
+    let projection = Projecting::new(fresh.clone());
+    if let Err(error) = gauntlet_runtime::project_all(&*node.log, &node.codec, &projection) {
         problems.push(error.to_string());
         return Ok(0);
     }
