@@ -8,9 +8,11 @@ pub mod bar_spec;
 pub mod decimal;
 /// Whether more or less is better.
 pub mod direction;
+/// Finalists: requests, outcomes, series.
+pub mod evaluation;
 /// The closed list of events, their keys, ids and envelope.
 pub mod event;
-/// Experiments, trials, evaluations.
+/// Experiments, trials, and by re-export evaluations.
 pub mod experiment;
 /// Strategies that a program outside answers for.
 pub mod external;
@@ -28,6 +30,12 @@ pub mod spec;
 pub mod time;
 /// What an event belongs to, and its place in a trace.
 pub mod trace;
+/// What a gate says of a model.
+pub mod verdict;
+/// Records that changed, as they are written and read.
+mod versions;
+/// Phases, reasons, endings: words from short lists.
+pub mod words;
 
 pub use bar_spec::BarSpec;
 pub use decimal::{Price, Quantity};
@@ -36,3 +44,4 @@ pub use event::{Envelope, Event, Input, RecordKind, Recorded};
 pub use ids::{ContentHash, EventId, ExperimentId, InstrumentId, ModelId, SnapshotId, TrialId};
 pub use time::Timestamp;
 pub use trace::{Subject, TraceContext};
+pub use verdict::Verdict;

@@ -18,6 +18,11 @@ pub fn processors() -> Processors {
             Arc::new(gauntlet_trainer::Trainer::default()),
             Arc::new(gauntlet_evaluator::Evaluator),
         ],
-        projection: ViewRows { topics: gauntlet_projector::TOPICS, rows: gauntlet_projector::rows },
+        projection: ViewRows {
+            name: gauntlet_projector::NAME,
+            topics: gauntlet_projector::TOPICS,
+            rows: gauntlet_projector::rows,
+            row_that_shows: gauntlet_projector::row_that_shows,
+        },
     }
 }

@@ -6,7 +6,7 @@ use crate::backtest::Backtested;
 use crate::bars::MadeBars;
 use crate::browse::{Comparison, Listing, Shown};
 use crate::configuration::{Changed, Key, Valid};
-use crate::dead_letters::{DeadLetter, PutBack, ShownDeadLetter};
+use crate::dead_letters::{ListedDeadLetter, PutBack, ShownDeadLetter};
 use crate::demo::Demonstrated;
 use crate::feed::Fed;
 use crate::integrity::{Digests, RebuiltViews, Verified, VerifiedViews};
@@ -33,7 +33,7 @@ pub enum Answer {
     Digests(Digests),
     Replayed(Replayed),
     Verified(Verified),
-    DeadLetters(Vec<DeadLetter>),
+    DeadLetters(Vec<ListedDeadLetter>),
     DeadLetter(ShownDeadLetter),
     PutBack(PutBack),
     RebuiltViews(RebuiltViews),

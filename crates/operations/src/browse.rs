@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 
 use crate::node::Node;
 use crate::refusal::Refusal;
-use crate::rows::{Document, ViewRow, text};
+use crate::rows::{Document, GateVerdict, ViewRow, text};
 
 /// What to list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,8 +102,20 @@ pub struct Listing {
 pub enum Shown {
     /// An experiment with its leaderboard.
     Experiment(ExperimentReport),
+    /// A model with what the gates say of it.
+    Model(ModelReport),
     /// Anything else.
     Row(ViewRow),
+}
+
+/// A model with what the gates say of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ModelReport {
+    /// Its row.
+    #[serde(flatten)]
+    pub row: ViewRow,
+    /// Each gate, with what it was judged on.
+    pub verdicts: Vec<GateVerdict>,
 }
 
 /// An experiment with its leaderboard.
@@ -139,6 +151,8 @@ pub struct Finalist {
     pub parameters: Document,
     /// What the hold-out says.
     pub verdict: String,
+    /// Each gate, with what it was judged on.
+    pub verdicts: Vec<GateVerdict>,
 }
 
 /// Several things of one kind side by side.
@@ -273,7 +287,21 @@ pub fn show(node: &Node, id: &str) -> Result<Shown, Refusal> {
     if row.table.name == schema::EXPERIMENTS.name {
         return Ok(Shown::Experiment(experiment_report(node, row)?));
     }
-    Ok(Shown::Row(ViewRow(completed(node, row)?)))
+    let row = ViewRow(completed(node, row)?);
+    if row.0.table.name == schema::MODELS.name {
+        let verdicts = verdicts(node, row.text("model_id").unwrap_or_default())?;
+        return Ok(Shown::Model(ModelReport { row, verdicts }));
+    }
+    Ok(Shown::Row(row))
+}
+
+/// What the gates say of a model, each with what it was judged on.
+fn verdicts(node: &Node, model_id: &str) -> Result<Vec<GateVerdict>, Refusal> {
+    if model_id.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = node.views.partition(&schema::VERDICTS, &[model_id.into()], None)?;
+    Ok(rows.into_iter().map(GateVerdict).collect())
 }
 
 fn find_anywhere(node: &Node, id: &str) -> Result<Row, Refusal> {
@@ -317,11 +345,13 @@ pub fn experiment_report(node: &Node, row: Row) -> Result<ExperimentReport, Refu
     }
     let mut leaderboard = Vec::new();
     for (place, entry) in (1..).zip(board) {
-        let model = joins::model(&*node.views, text(&entry, "model_id").unwrap_or_default())?;
+        let model_id = text(&entry, "model_id").unwrap_or_default();
+        let model = joins::model(&*node.views, model_id)?;
+        let verdicts = verdicts(node, model_id)?;
         let of_model = |column: &str| model.as_ref().and_then(|model| text(model, column));
         let parameters = Document(of_model("parameters").unwrap_or("{}").to_owned());
         let verdict = of_model("verdict").unwrap_or_default().to_owned();
-        leaderboard.push(Finalist { row: ViewRow(entry), place, parameters, verdict });
+        leaderboard.push(Finalist { row: ViewRow(entry), place, parameters, verdict, verdicts });
     }
     Ok(ExperimentReport { row: ViewRow(row), objective, trials, leaderboard })
 }
@@ -357,6 +387,8 @@ pub fn compare(node: &Node, ids: &[String]) -> Result<Comparison, Refusal> {
             && let Some(best) = experiment_report(node, row)?.leaderboard.first()
         {
             side.extend(flat("best", best)?);
+            // A list of documents has no place in a line; `show` has it.
+            side.remove("best.verdicts");
         }
         sides.push(side);
     }

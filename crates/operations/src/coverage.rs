@@ -8,6 +8,7 @@ use gauntlet_domain::{BarSpec, Event, InstrumentId, RecordKind};
 use gauntlet_log::{LogError, Record, TopicPartition, partition_for};
 use gauntlet_runtime::{events, restore};
 use gauntlet_views::schema;
+use gauntlet_wire::catalogue::MARKET_TICKS;
 use gauntlet_wire::headers;
 
 use crate::node::Node;
@@ -32,19 +33,13 @@ fn require_data(node: &Node, instrument: &InstrumentId) -> Result<(), Refusal> {
 
 /// Refuses bars that the instrument has not and that are not made from its ticks either.
 pub fn require_bars(node: &Node, instrument: &InstrumentId, spec: BarSpec) -> Result<(), Refusal> {
-    let mut closed = BTreeSet::new();
-    let found = walk(node, "market.bars.v1", instrument, |record| {
-        if let Some(Event::Bar(bar)) = event(node, record)? {
-            closed.insert(bar.spec);
-        }
-        Ok(closed.contains(&spec))
-    })?;
-    if found {
+    if node.bars.has_bars(instrument.as_str(), spec)? {
         return Ok(());
     }
+    let closed = node.bars.specs(instrument.as_str())?;
     // None has closed yet; the first one will if ticks come and the definition names it.
     let (mut defined, mut has_ticks) = (Vec::new(), false);
-    walk(node, "market.ticks.v1", instrument, |record| {
+    walk(node, MARKET_TICKS.name, instrument, |record| {
         match headers::kind(&record.headers) {
             Some(RecordKind::TickBlock | RecordKind::Quote | RecordKind::Trade) => has_ticks = true,
             Some(RecordKind::InstrumentDefined) => {
@@ -54,7 +49,7 @@ pub fn require_bars(node: &Node, instrument: &InstrumentId, spec: BarSpec) -> Re
             }
             _ => {}
         }
-        Ok(false)
+        Ok(())
     })?;
     if has_ticks && defined.contains(&spec) {
         return Ok(());
@@ -75,20 +70,19 @@ pub fn require_bars(node: &Node, instrument: &InstrumentId, spec: BarSpec) -> Re
     )))
 }
 
-/// Visits an instrument's records of a topic until one is enough.
+/// Visits all of an instrument's records of a topic.
 fn walk(
     node: &Node,
     topic: &'static str,
     instrument: &InstrumentId,
-    mut is_enough: impl FnMut(&Record) -> Result<bool, LogError>,
-) -> Result<bool, Refusal> {
+    mut visit: impl FnMut(&Record) -> Result<(), LogError>,
+) -> Result<(), Refusal> {
     let key = instrument.as_str().as_bytes();
     let place = TopicPartition::new(topic, partition_for(key, node.log.partitions(topic)?));
     let (start, end) = node.log.bounds(&place)?;
-    let found = restore::any(&*node.log, &place, start, end, |record| {
-        if record.key == key { is_enough(&record) } else { Ok(false) }
-    })?;
-    Ok(found)
+    Ok(restore::for_each(&*node.log, &place, start, end, |record| {
+        if record.key == key { visit(&record) } else { Ok(()) }
+    })?)
 }
 
 /// What a record says; a dead letter says nothing.

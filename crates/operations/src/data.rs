@@ -3,13 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use gauntlet_domain::ContentHash;
 use gauntlet_domain::market::{Bar, SnapshotDue, SnapshotSealed};
-use gauntlet_domain::{ContentHash, Event};
 use gauntlet_lake::{Lake, LakeError, read_snapshot, write_snapshot};
-use gauntlet_log::{EventLog, LogError, TopicPartition, partition_for};
-use gauntlet_processor::worker::{Data, DataError};
-use gauntlet_runtime::{events, restore};
-use gauntlet_wire::{Codec, catalogue::MARKET_BARS};
+use gauntlet_log::LogError;
+use gauntlet_processor::data::{ArtifactStore, BarReader, DataError, SnapshotSealer};
+use gauntlet_runtime::bar_index::{BarIndex, Follower};
 
 /// Snapshots kept in memory.
 const CACHED: usize = 4;
@@ -17,48 +16,30 @@ const CACHED: usize = 4;
 /// A snapshot in memory, under its hash.
 type Cached = (ContentHash, Arc<Vec<Bar>>);
 
-/// The lake and the log behind the workers' port.
+/// The lake and the bars on the log behind the workers' ports.
 pub struct LakeData {
     lake: Arc<Lake>,
-    log: Arc<dyn EventLog>,
-    codec: Codec,
+    bars: Arc<BarIndex>,
+    /// Takes in bars as they come, for as long as work may be asked for.
+    _follower: Option<Follower>,
     /// Latest used last.
     cache: Mutex<VecDeque<Cached>>,
 }
 
 impl LakeData {
-    /// Over this lake and log.
-    pub fn new(lake: Arc<Lake>, log: Arc<dyn EventLog>, codec: Codec) -> LakeData {
-        LakeData { lake, log, codec, cache: Mutex::default() }
+    /// Over this lake and these bars.
+    pub fn new(lake: Arc<Lake>, bars: Arc<BarIndex>) -> LakeData {
+        LakeData { lake, bars, _follower: None, cache: Mutex::default() }
     }
 
-    /// Bars of an instrument and spec in a range, in order of their open times.
-    fn bars_on_log(&self, due: &SnapshotDue) -> Result<Vec<Bar>, LogError> {
-        let partitions = self.log.partitions(MARKET_BARS.name)?;
-        let place =
-            TopicPartition::new(MARKET_BARS.name, partition_for(due.instrument.as_bytes(), partitions));
-        let (start, end) = self.log.bounds(&place)?;
-        let mut bars = Vec::new();
-        restore::for_each(&*self.log, &place, start, end, |record| {
-            if record.key == due.instrument.as_bytes()
-                && let Some(recorded) = events::readable(&self.codec, &record)?
-                && let Event::Bar(bar) = recorded.event
-                && bar.spec == due.spec
-                && bar.open_time >= due.from
-                && bar.close_time <= due.to
-            {
-                bars.push(bar);
-            }
-            Ok(())
-        })?;
-        bars.sort_by_key(|bar| bar.open_time);
-        // A repeated record is the same bar.
-        bars.dedup_by_key(|bar| bar.open_time);
-        Ok(bars)
+    /// The same, for a process that seals: its index keeps up with the bars as they come.
+    pub fn sealing(lake: Arc<Lake>, bars: Arc<BarIndex>) -> Result<LakeData, LogError> {
+        let follower = bars.follow()?;
+        Ok(LakeData { _follower: Some(follower), ..LakeData::new(lake, bars) })
     }
 }
 
-impl Data for LakeData {
+impl BarReader for LakeData {
     fn bars(&self, content_hash: &ContentHash) -> Result<Arc<Vec<Bar>>, DataError> {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = cache.iter().position(|(hash, _)| hash == content_hash)
@@ -75,9 +56,11 @@ impl Data for LakeData {
         }
         Ok(bars)
     }
+}
 
+impl SnapshotSealer for LakeData {
     fn seal(&self, due: &SnapshotDue) -> Result<SnapshotSealed, DataError> {
-        let bars = self.bars_on_log(due).map_err(|error| DataError::Unavailable(error.to_string()))?;
+        let bars = self.bars.bars(due).map_err(|error| from_log(&error))?;
         let sealed = write_snapshot(&self.lake, &due.instrument, due.spec, bars.into_iter())
             .map_err(|error| from_lake(&error))?;
         Ok(SnapshotSealed {
@@ -91,7 +74,9 @@ impl Data for LakeData {
             files: sealed.files,
         })
     }
+}
 
+impl ArtifactStore for LakeData {
     fn put_artifact(&self, bytes: &[u8]) -> Result<ContentHash, DataError> {
         self.lake.put_artifact(bytes).map_err(|error| from_lake(&error))
     }
@@ -99,6 +84,15 @@ impl Data for LakeData {
 
 /// A full disk and a store that is silent or refuses are waited for; damage and loss are answers.
 fn from_lake(error: &LakeError) -> DataError {
+    if error.retry_helps() {
+        DataError::Retry(error.to_string())
+    } else {
+        DataError::Unavailable(error.to_string())
+    }
+}
+
+/// A log that is silent is waited for; anything else is an answer.
+fn from_log(error: &LogError) -> DataError {
     if error.retry_helps() {
         DataError::Retry(error.to_string())
     } else {

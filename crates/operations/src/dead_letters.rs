@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use gauntlet_domain::{Event, Timestamp};
 use gauntlet_log::{Header, LogError, NewRecord, Record, TopicPartition};
-use gauntlet_runtime::dead_letter::{Letter, place, was_letter};
+use gauntlet_runtime::dead_letter::{DeadLetter, place, was_letter};
 use gauntlet_runtime::{events, restore};
 use gauntlet_wire::{CATALOGUE, Topic, WireError, catalogue};
 use serde::{Deserialize, Serialize};
@@ -41,7 +41,7 @@ pub enum ReplayDeadLetters {
 
 /// A record that was set aside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DeadLetter {
+pub struct ListedDeadLetter {
     /// Its name: where it lies.
     pub id: String,
     /// The topic on which it lay.
@@ -69,7 +69,7 @@ pub struct DeadLetter {
 pub struct ShownDeadLetter {
     /// As a list has it.
     #[serde(flatten)]
-    pub letter: DeadLetter,
+    pub letter: ListedDeadLetter,
     /// The record's key.
     pub key: String,
     /// The beginning of its value, in hexadecimal digits.
@@ -101,7 +101,7 @@ pub struct Left {
 }
 
 /// Lists letters in the order of their places.
-pub fn list(node: &Node, request: &ListDeadLetters) -> Result<Vec<DeadLetter>, Refusal> {
+pub fn list(node: &Node, request: &ListDeadLetters) -> Result<Vec<ListedDeadLetter>, Refusal> {
     let topics = match &request.topic {
         Some(name) => vec![known_topic(name)?],
         None => CATALOGUE.iter().collect(),
@@ -284,13 +284,13 @@ fn numbered(event: &Event) -> Option<((String, String), i64)> {
 fn each(
     node: &Node,
     topic: &'static Topic,
-    mut visit: impl FnMut(Record, Letter) -> Result<(), LogError>,
+    mut visit: impl FnMut(Record, DeadLetter) -> Result<(), LogError>,
 ) -> Result<(), Refusal> {
     let name = topic.dead_letters();
     for partition in 0..node.log.partitions(&name)? {
         let at = TopicPartition::new(name.clone(), partition);
         let (start, end) = node.log.bounds(&at)?;
-        restore::for_each(&*node.log, &at, start, end, |record| match Letter::of(&record) {
+        restore::for_each(&*node.log, &at, start, end, |record| match DeadLetter::of(&record) {
             Some(letter) => visit(record, letter),
             None => Ok(()),
         })?;
@@ -299,13 +299,13 @@ fn each(
 }
 
 /// The event of a letter, as its topic's readers would have it.
-fn readable(node: &Node, record: &Record, letter: &Letter) -> Result<Event, WireError> {
+fn readable(node: &Node, record: &Record, letter: &DeadLetter) -> Result<Event, WireError> {
     events::decode(&node.codec, &letter.original(record))
 }
 
-fn row(node: &Node, record: &Record, letter: &Letter) -> DeadLetter {
+fn row(node: &Node, record: &Record, letter: &DeadLetter) -> ListedDeadLetter {
     let (partition, offset) = letter.lay_at.unzip();
-    DeadLetter {
+    ListedDeadLetter {
         id: place(record),
         topic: letter.topic.name,
         partition,
@@ -320,7 +320,7 @@ fn row(node: &Node, record: &Record, letter: &Letter) -> DeadLetter {
 }
 
 /// The letter of a name, `topic.dlq/partition=offset`.
-fn named(node: &Node, id: &str) -> Result<(Record, Letter), Refusal> {
+fn named(node: &Node, id: &str) -> Result<(Record, DeadLetter), Refusal> {
     let bad = || {
         Refusal::BadInput(format!(
             "'{id}' names no dead letter: write it as gauntlet dlq ls does, such as data.commands.v1.dlq/0=3"
@@ -343,7 +343,7 @@ fn named(node: &Node, id: &str) -> Result<(Record, Letter), Refusal> {
     }
     let mut found = None;
     restore::any(&*node.log, &at, offset, offset + 1, |record| {
-        found = Letter::of(&record).map(|letter| (record, letter));
+        found = DeadLetter::of(&record).map(|letter| (record, letter));
         Ok(true)
     })?;
     found.ok_or_else(gone)

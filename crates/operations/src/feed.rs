@@ -1,22 +1,23 @@
 //! `feed`: publishes files of ticks or bars and answers with what cleaning made of them.
 //!
 //! Idempotent: a file is known by its hash, its blocks by their number, so feeding it again (also after an interrupted
-//! first time) adds only what is missing.
+//! first time) adds only what is missing, or, when much was published in between, what is dropped as a duplicate.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use gauntlet_domain::market::FeedCompleted;
-use gauntlet_domain::{BarSpec, Event, EventId, InstrumentId};
+use gauntlet_domain::{BarSpec, Event, InstrumentId};
 use gauntlet_feed::{BarRules, Block, Format, Options, Source};
 use gauntlet_runtime::Running;
+use gauntlet_runtime::recent::{self, SourceProgress};
 use gauntlet_views::{Row, schema};
 use serde::{Deserialize, Serialize};
 
 use crate::node::Node;
 use crate::progress::Progress;
-use crate::publish::{publish_once, published, record};
+use crate::publish::{place_of, publish_once, record};
 use crate::refusal::Refusal;
 
 /// Blocks that one append holds.
@@ -202,6 +203,7 @@ fn publish(
     let step = progress.begin(&format!("feed {name}"), source.bytes_total(), "bytes");
     let began = Instant::now();
     let (mut rows, mut blocks, mut published_rows) = (0_i64, 0_i64, 0_i64);
+    let instrument = request.options.instrument.as_str().to_owned();
     let mut first_time = None;
     let mut waiting = Vec::new();
     let mut present = None;
@@ -209,22 +211,20 @@ fn publish(
         if node.is_interrupted() {
             return Err(Refusal::Interrupted);
         }
-        let (event, count, time) = match block {
+        let there: SourceProgress = match present {
+            Some(there) => there,
+            None => *present.insert(define(node, request, source.format(), &block, hash)?),
+        };
+        let (event, number, count, time) = match block {
             Block::Ticks(block) => {
-                if present.is_none() {
-                    let ticks = Block::Ticks(block.clone());
-                    present = Some(define(node, request, source.format(), &ticks)?);
-                }
-                let (count, time) = (block.len() as i64, block.times.first().copied());
-                (Event::from(block), count, time)
+                let (number, count) = (block.block, block.len());
+                let time = block.times.first().copied();
+                (Event::from(block), number, count as i64, time)
             }
             Block::Bars(block) => {
-                if present.is_none() {
-                    let bars = Block::Bars(block.clone());
-                    present = Some(define(node, request, source.format(), &bars)?);
-                }
-                let (count, time) = (block.open_times.len() as i64, block.open_times.first().copied());
-                (Event::from(block), count, time)
+                let (number, count) = (block.block, block.open_times.len());
+                let time = block.open_times.first().copied();
+                (Event::from(block), number, count as i64, time)
             }
         };
         if let (Some(factor), Some(time)) = (request.speed, time) {
@@ -233,7 +233,7 @@ fn publish(
         }
         rows += count;
         blocks += 1;
-        if !present.as_ref().is_some_and(|ids: &HashSet<_>| ids.contains(&event.id())) {
+        if number >= there.next {
             published_rows += count;
             waiting.push(record(node, &event, "feed")?);
         }
@@ -242,11 +242,9 @@ fn publish(
         }
         step.at(source.bytes_read());
     }
-    let instrument = request.options.instrument.as_str().to_owned();
-    let end = FeedCompleted { instrument, source: hash.to_owned(), name, rows, blocks };
-    let end = Event::from(end);
-    if !present.is_some_and(|ids| ids.contains(&end.id())) {
-        waiting.push(record(node, &end, "feed")?);
+    if !present.is_some_and(|there| there.completed) {
+        let end = FeedCompleted { instrument, source: hash.to_owned(), name, rows, blocks };
+        waiting.push(record(node, &end.into(), "feed")?);
     }
     node.log.append(waiting)?;
     let read = i64::try_from(source.rows_read()).unwrap_or(i64::MAX);
@@ -254,18 +252,20 @@ fn publish(
     Ok((read, published_rows))
 }
 
-/// Publishes the instrument's definition if it is new, and gives the ids that its partition holds.
+/// Publishes the instrument's definition if it is new, and says how far the source has been published before.
 fn define(
     node: &Node,
     request: &Understood,
     format: Format,
     first: &Block,
-) -> Result<HashSet<EventId>, Refusal> {
+    source: &str,
+) -> Result<SourceProgress, Refusal> {
     let instrument = &request.options.instrument;
     let definition = Event::from(gauntlet_feed::definition(instrument, format, first, &request.bars));
-    let present = published(node, &definition)?;
+    let place = place_of(node, &definition)?;
+    let there = recent::source_progress(&*node.log, &node.codec, &place, instrument.as_str(), source)?;
     publish_once(node, "feed", &[definition])?;
-    Ok(present)
+    Ok(there)
 }
 
 /// Sleeps until wall time has come as far as event time allows.

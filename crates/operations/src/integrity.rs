@@ -183,8 +183,11 @@ fn verify_log(node: &Node, problems: &mut Vec<String>) -> u64 {
                                 problems
                                     .push(format!("{at}: written by {found}, it is {writer} who writes it"));
                             }
-                            problems
-                                .extend(outside.answer(&recorded).map(|problem| format!("{at}: {problem}")));
+                            problems.extend(
+                                outside
+                                    .answer(topic.writer, &recorded)
+                                    .map(|problem| format!("{at}: {problem}")),
+                            );
                         }
                     }
                     Ok(())
@@ -253,8 +256,8 @@ fn verify_lake(node: &Node, problems: &mut Vec<String>) -> Result<(u64, u64), Re
 /// The views are what the log makes of them.
 fn verify_views(node: &Node, problems: &mut Vec<String>) -> Result<u64, Refusal> {
     let fresh = Arc::new(EmbeddedStore::memory()?);
-    let mut projection = node.projecting(fresh.clone());
-    if let Err(error) = gauntlet_runtime::project_all(&*node.log, &node.codec, &mut projection) {
+    let projection = node.projecting(fresh.clone());
+    if let Err(error) = gauntlet_runtime::project_all(&*node.log, &node.codec, &projection) {
         problems.push(error.to_string());
         return Ok(0);
     }

@@ -1,5 +1,6 @@
 //! A Gauntlet: log, views and lake, and the processors over them; a directory of one machine, or a cluster's services.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -7,8 +8,11 @@ use std::time::Duration;
 use gauntlet_config::Config;
 use gauntlet_lake::Lake;
 use gauntlet_log::{EventLog, Positions, TopicPartition};
+use gauntlet_processor::data::Ports;
+use gauntlet_processor::worker::Worker;
+use gauntlet_runtime::bar_index::BarIndex;
 use gauntlet_runtime::spans::Spans;
-use gauntlet_runtime::{Options, Parts, Running};
+use gauntlet_runtime::{Options, Parts, Running, clock, retention};
 use gauntlet_views::ViewStore;
 use gauntlet_wire::Codec;
 
@@ -28,6 +32,8 @@ pub struct Node {
     pub views: Arc<dyn ViewStore>,
     /// The lake.
     pub lake: Arc<Lake>,
+    /// Where bars lie on the log.
+    pub bars: Arc<BarIndex>,
     /// The configuration.
     pub config: Config,
     /// Raised by a signal.
@@ -61,7 +67,9 @@ impl Node {
     ) -> Node {
         let (log, codec, views) = (services.log(), services.codec(), services.views());
         let (lake, spans) = (services.lake(), services.spans());
-        Node { log, codec, views, lake, config: config.clone(), interrupted, spans, processors, services }
+        let bars = Arc::new(BarIndex::kept_in(config.dir.join("index"), log.clone(), codec.clone()));
+        let config = config.clone();
+        Node { log, codec, views, lake, bars, config, interrupted, spans, processors, services }
     }
 
     /// Threads for expensive work.
@@ -72,9 +80,19 @@ impl Node {
         }
     }
 
-    /// What workers read and store.
-    pub(crate) fn data(&self) -> Arc<LakeData> {
-        Arc::new(LakeData::new(self.lake.clone(), self.log.clone(), self.codec.clone()))
+    /// What workers read and store, for doing work again: bars are found by an index that is made for the purpose, so
+    /// that nothing that was kept beside the log is believed.
+    pub(crate) fn data(&self) -> Ports {
+        let bars = BarIndex::in_memory(self.log.clone(), self.codec.clone());
+        Ports::new(Arc::new(LakeData::new(self.lake.clone(), Arc::new(bars))))
+    }
+
+    /// What workers read and store, for doing work.
+    fn working_data(&self, here: &[&str]) -> Result<Ports, Refusal> {
+        let (lake, bars) = (self.lake.clone(), self.bars.clone());
+        let seals = here.contains(&gauntlet_market_data::Snapshots.name());
+        let data = if seals { LakeData::sealing(lake, bars)? } else { LakeData::new(lake, bars) };
+        Ok(Ports::new(Arc::new(data)))
     }
 
     /// Starts all processors; a visitor of a cluster only those that nobody else runs.
@@ -95,19 +113,15 @@ impl Node {
             slot: self.services.slot(),
             watch_every: self.services.watch_every(),
         };
-        let progress = {
-            let views = self.views.clone();
-            move || projecting::progress(&*views)
-        };
         let parts = Parts {
             log: self.log.clone(),
             codec: self.codec.clone(),
             definitions: self.processors.machines.clone(),
             workers: self.processors.workers.clone(),
-            data: self.data(),
+            data: self.working_data(&here)?,
             only: Some(here),
             elsewhere: self.services.elsewhere(),
-            projection: Some((Box::new(self.projecting(self.views.clone())), Box::new(progress))),
+            projections: vec![Arc::new(self.projecting(self.views.clone()))],
             spans: self.spans.clone(),
         };
         Ok(gauntlet_runtime::start(parts, options)?)
@@ -120,7 +134,7 @@ impl Node {
 
     /// Brings a store of views up to the end of the log.
     pub fn project_into(&self, views: Arc<dyn ViewStore>) -> Result<(), Refusal> {
-        gauntlet_runtime::project_all(&*self.log, &self.codec, &mut self.projecting(views))
+        gauntlet_runtime::project_all(&*self.log, &self.codec, &self.projecting(views))
             .map_err(|error| Refusal::Outside(error.to_string()))
     }
 
@@ -151,7 +165,15 @@ impl Node {
 
     /// Removes records whose time is over. Trouble with it is said and waits for the next time: nothing depends on it.
     pub fn enforce_retention(&self) {
-        match self.services.remove_expired() {
+        if !self.services.keeps_expired() {
+            return;
+        }
+        let removed =
+            projecting::progress(&*self.views).map_err(|error| error.to_string()).and_then(|projected| {
+                let projected = BTreeMap::from([(self.processors.projection.name, projected)]);
+                retention::enforce(&*self.log, &projected, clock::now()).map_err(|error| error.to_string())
+            });
+        match removed {
             Ok(0) => {}
             Ok(records) => tracing::info!(records, "expired records removed"),
             Err(why) => tracing::warn!(%why, "expired records could not be removed"),

@@ -1,7 +1,6 @@
 //! What `verify` holds answers of programs outside to. Nobody can give them again, so what can be checked is what they
 //! hang from: who may write them, which request they answer, and that a request has one answer.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use gauntlet_domain::{Event, EventId, ExperimentId, Recorded, external};
@@ -12,7 +11,7 @@ use gauntlet_wire::catalogue::EXPERIMENTS;
 use crate::node::Node;
 use crate::replay::experiment_of;
 
-/// Experiments whose trials are left to programs outside, and the first answer to each of their requests.
+/// The strategy of each experiment, and the first answer to each request that is left to a program outside.
 #[derive(Default)]
 pub struct Outside {
     strategies: BTreeMap<ExperimentId, String>,
@@ -20,7 +19,7 @@ pub struct Outside {
 }
 
 impl Outside {
-    /// Reads which experiments these are.
+    /// Reads the experiments.
     pub fn read(node: &Node) -> Result<Outside, LogError> {
         let mut outside = Outside::default();
         for partition in 0..node.log.partitions(EXPERIMENTS.name)? {
@@ -37,28 +36,28 @@ impl Outside {
     }
 
     fn learn(&mut self, event: &Event) {
-        if let Event::ExperimentStarted(started) = event
-            && external::trainer(&started.plan.strategy).is_some()
-        {
+        if let Event::ExperimentStarted(started) = event {
             self.strategies.insert(started.experiment_id, started.plan.strategy.clone());
         }
     }
 
     /// Who writes an event of a topic that belongs to `processor`.
-    pub fn writer<'a>(&self, processor: &'a str, event: &Event) -> Cow<'a, str> {
+    pub fn writer(&self, processor: &str, event: &Event) -> String {
         match self.strategy(event) {
             Some(strategy) if matches!(processor, "trainer" | "evaluator") => {
-                external::writer(processor, strategy)
+                external::addressee(processor, strategy)
             }
-            _ => processor.into(),
+            _ => processor.to_owned(),
         }
     }
 
-    /// What is wrong with an answer of a program outside.
-    pub fn answer(&mut self, recorded: &Recorded) -> Option<String> {
+    /// What is wrong with an answer of a program outside; `processor` is who answers where nobody outside is asked.
+    pub fn answer(&mut self, processor: &str, recorded: &Recorded) -> Option<String> {
         let event = &recorded.event;
-        self.strategy(event)?;
         let request = event.answers()?;
+        if self.writer(processor, event) == processor {
+            return None;
+        }
         let kind = event.kind().name();
         if recorded.envelope.causation != request {
             return Some(format!("this {kind} answers request {request}, its header names another cause"));
@@ -77,7 +76,7 @@ impl Outside {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use gauntlet_domain::experiment::{TrialFailed, TrialPruned};
+    use gauntlet_domain::experiment::{TrialFailed, TrialFailure, TrialPruned};
     use gauntlet_domain::{Envelope, Timestamp, TrialId};
 
     use super::*;
@@ -91,7 +90,7 @@ mod tests {
 
     fn failed(experiment_id: ExperimentId, detail: &str) -> Recorded {
         let trial_id = TrialId::derive(&[b"0"]);
-        let (reason, detail) = ("training_failed".to_owned(), detail.to_owned());
+        let (reason, detail) = (TrialFailure::TrainingFailed, detail.to_owned());
         let parameters = Default::default();
         from_trainer(TrialFailed { experiment_id, trial: 0, trial_id, parameters, reason, detail }.into())
     }
@@ -122,9 +121,9 @@ mod tests {
     #[test]
     fn the_same_answer_again_is_nothing_and_another_one_is_said() {
         let (mut outside, id) = outside();
-        assert_eq!(outside.answer(&failed(id, "a")), None);
-        assert_eq!(outside.answer(&failed(id, "a")), None);
-        assert!(outside.answer(&failed(id, "b")).unwrap().contains("second, other answer"));
+        assert_eq!(outside.answer("trainer", &failed(id, "a")), None);
+        assert_eq!(outside.answer("trainer", &failed(id, "a")), None);
+        assert!(outside.answer("trainer", &failed(id, "b")).unwrap().contains("second, other answer"));
         let trial_id = TrialId::derive(&[b"0"]);
         let parameters = Default::default();
         let pruned = TrialPruned {
@@ -136,7 +135,9 @@ mod tests {
             threshold: 0.0,
             fold_values: vec![],
         };
-        assert!(outside.answer(&from_trainer(pruned.into())).unwrap().contains("second, other answer"));
+        assert!(
+            outside.answer("trainer", &from_trainer(pruned.into())).unwrap().contains("second, other answer")
+        );
     }
 
     #[test]
@@ -144,6 +145,6 @@ mod tests {
         let (mut outside, id) = outside();
         let mut wrong = failed(id, "a");
         wrong.envelope.causation = wrong.envelope.id;
-        assert!(outside.answer(&wrong).unwrap().contains("names another cause"));
+        assert!(outside.answer("trainer", &wrong).unwrap().contains("names another cause"));
     }
 }

@@ -4,11 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use gauntlet_config::nearest;
-use gauntlet_domain::Recorded;
+use gauntlet_domain::{Event, Recorded};
 use gauntlet_processor::machine::Definition;
-use gauntlet_processor::worker::Worker;
-use gauntlet_runtime::PROJECTOR;
-use gauntlet_views::Upsert;
+use gauntlet_processor::worker::AnyWorker;
+use gauntlet_views::{Table, Upsert, Value};
 
 use crate::refusal::Refusal;
 
@@ -18,7 +17,7 @@ pub struct Processors {
     /// Machines.
     pub machines: Vec<Definition>,
     /// Workers.
-    pub workers: Vec<Arc<dyn Worker>>,
+    pub workers: Vec<Arc<dyn AnyWorker>>,
     /// What fills the views.
     pub projection: ViewRows,
 }
@@ -26,16 +25,20 @@ pub struct Processors {
 /// A projection into the views: rows from events.
 #[derive(Clone, Copy)]
 pub struct ViewRows {
+    /// Its name among processors.
+    pub name: &'static str,
     /// Topics that it reads.
     pub topics: &'static [&'static str],
     /// The rows that an event makes.
     pub rows: fn(&Recorded) -> Vec<Upsert>,
+    /// The row that is there once an event from outside has been taken in; `None` for one that no view shows.
+    pub row_that_shows: fn(&Event) -> Option<(&'static Table, Vec<Value>)>,
 }
 
 impl Processors {
     /// Names, in pipeline order.
     pub fn names(&self) -> Vec<&'static str> {
-        self.writers().into_iter().chain([PROJECTOR]).collect()
+        self.writers().into_iter().chain([self.projection.name]).collect()
     }
 
     /// Names of those that write events.

@@ -23,6 +23,10 @@ impl Projecting {
 }
 
 impl Projection for Projecting {
+    fn name(&self) -> &'static str {
+        self.of.name
+    }
+
     fn topics(&self) -> Vec<&'static str> {
         self.of.topics.to_vec()
     }
@@ -31,7 +35,7 @@ impl Projection for Projecting {
         progress(&*self.views)
     }
 
-    fn write(&mut self, events: &[Recorded], positions: &Positions) -> Result<(), ProjectionError> {
+    fn write(&self, events: &[Recorded], positions: &Positions) -> Result<(), ProjectionError> {
         let rows: Vec<_> = events.iter().flat_map(self.of.rows).collect();
         let progress: Vec<Progress> = positions
             .iter()
@@ -52,5 +56,5 @@ pub fn progress(views: &dyn ViewStore) -> Result<Positions, ProjectionError> {
 }
 
 fn from_views(error: ViewError) -> ProjectionError {
-    ProjectionError { message: error.to_string() }
+    ProjectionError::Failed(error.to_string())
 }

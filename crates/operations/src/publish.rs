@@ -1,28 +1,34 @@
-//! Publishing from outside: nothing that lies on the log already is appended again.
+//! Publishing from outside: what lies on the log already is not appended again, and finding that out costs the same
+//! whatever lies there.
+//!
+//! What was taken in shows in the views; what has not been yet lies among the newest records. What escapes both, such as
+//! two who publish the same at once, is appended again and dropped by its id by who reads it: ids are derived, every
+//! reader takes an event in once, and the digest is over distinct events.
 
-use std::collections::HashSet;
-
-use gauntlet_domain::{Event, EventId};
+use gauntlet_domain::Event;
 use gauntlet_log::{NewRecord, TopicPartition, partition_for};
 use gauntlet_runtime::events::{self, Cause};
-use gauntlet_runtime::{clock, restore, spans};
-use gauntlet_wire::{headers, topic_of};
+use gauntlet_runtime::{clock, recent, spans};
+use gauntlet_wire::topic_of;
 
 use crate::node::Node;
 use crate::refusal::Refusal;
 
-/// Ids of the events that a key's partition of the event's topic holds already.
-pub fn published(node: &Node, event: &Event) -> Result<HashSet<EventId>, Refusal> {
+/// Where an event lies once it is published.
+pub fn place_of(node: &Node, event: &Event) -> Result<TopicPartition, Refusal> {
     let topic = topic_of(event.kind()).name;
     let partitions = node.log.partitions(topic)?;
-    let place = TopicPartition::new(topic, partition_for(event.key().as_bytes(), partitions));
-    let (start, end) = node.log.bounds(&place)?;
-    let mut ids = HashSet::new();
-    restore::for_each(&*node.log, &place, start, end, |record| {
-        ids.extend(headers::event_id(&record.headers));
-        Ok(())
-    })?;
-    Ok(ids)
+    Ok(TopicPartition::new(topic, partition_for(event.key().as_bytes(), partitions)))
+}
+
+/// Whether an event is known to be published. A no may be wrong, and then costs a duplicate.
+fn is_published(node: &Node, event: &Event) -> Result<bool, Refusal> {
+    if let Some((table, key)) = (node.processors.projection.row_that_shows)(event)
+        && node.views.row(table, &key)?.is_some()
+    {
+        return Ok(true);
+    }
+    Ok(recent::has_event(&*node.log, &place_of(node, event)?, event.id())?)
 }
 
 /// The record of an event from outside.
@@ -35,7 +41,7 @@ pub fn publish_once(node: &Node, source: &'static str, wanted: &[Event]) -> Resu
     let (mut records, mut spans) = (Vec::new(), Vec::new());
     let began = clock::now();
     for event in wanted {
-        if !published(node, event)?.contains(&event.id()) {
+        if !is_published(node, event)? {
             records.push(record(node, event, source)?);
             spans.push(event);
         }

@@ -7,7 +7,7 @@ use std::path::Path;
 use gauntlet_config::ConfigError;
 use gauntlet_feed::FeedError;
 use gauntlet_lake::LakeError;
-use gauntlet_log::LogError;
+use gauntlet_log::{LogError, Remedy};
 use gauntlet_runtime::Failure;
 use gauntlet_views::ViewError;
 use gauntlet_wire::WireError;
@@ -45,17 +45,10 @@ pub fn unreadable(path: &Path, error: &std::io::Error) -> Refusal {
 impl From<LogError> for Refusal {
     fn from(error: LogError) -> Refusal {
         let text = error.to_string();
-        match error {
-            LogError::InUse { .. }
-            | LogError::DiskFull { .. }
-            | LogError::Fenced { .. }
-            | LogError::Unavailable { .. }
-            | LogError::UnknownTopic { .. }
-            | LogError::Store(_) => Refusal::Outside(text),
-            LogError::PartitionsDiffer { .. }
-            | LogError::SettingDiffers { .. }
-            | LogError::NewerFormat { .. } => Refusal::BadInput(text),
-            _ => Refusal::Broken(text),
+        match error.remedy() {
+            Remedy::Retry | Remedy::Environment | Remedy::Leave => Refusal::Outside(text),
+            Remedy::Configuration => Refusal::BadInput(text),
+            Remedy::Restore | Remedy::Report => Refusal::Broken(text),
         }
     }
 }

@@ -86,7 +86,7 @@ pub fn replay(node: &Node, request: &ReplayRequest, progress: &dyn Progress) -> 
         codec: &node.codec,
         definitions: &node.processors.machines,
         workers: &node.processors.workers,
-        data: &*data,
+        data: &data,
         threads: request.workers.unwrap_or_else(|| node.workers()),
         filter: &wanted,
         progress: &|compared| step.at(compared),

@@ -29,7 +29,7 @@ pub(crate) fn text<'a>(row: &'a Row, column: &str) -> Option<&'a str> {
 }
 
 /// Columns whose text is a JSON document.
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 11] = [
     "parameters",
     "hyperparameters",
     "metrics",
@@ -39,30 +39,46 @@ const DOCUMENTS: [&str; 9] = [
     "corrected",
     "finalists",
     "sharpe",
+    "evidence",
+    "waiver",
 ];
 
 impl Serialize for ViewRow {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let ViewRow(row) = self;
-        let mut object = serializer.serialize_map(None)?;
-        for column in row.table.key().chain(row.table.columns) {
-            let name = column.name;
-            match row.get(name) {
-                None | Some(Value::Null) => object.serialize_entry(name, &())?,
-                Some(Value::Text(text)) if DOCUMENTS.contains(&name) => {
-                    object.serialize_entry(name, &document(text))?;
-                }
-                Some(Value::Text(text)) => object.serialize_entry(name, text)?,
-                Some(Value::Long(long)) => object.serialize_entry(name, long)?,
-                Some(Value::Double(double)) => object.serialize_entry(name, double)?,
-                Some(Value::Bool(flag)) => object.serialize_entry(name, flag)?,
-                Some(Value::Timestamp(nanos)) => {
-                    object.serialize_entry(name, &Timestamp(*nanos).to_string())?;
-                }
+        serialize_without(&self.0, &[], serializer)
+    }
+}
+
+/// What a gate says of a model: its row without what the answer around it says already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GateVerdict(pub Row);
+
+impl Serialize for GateVerdict {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize_without(&self.0, &["model_id", "experiment_id"], serializer)
+    }
+}
+
+/// A row as an object, without some columns.
+fn serialize_without<S: Serializer>(row: &Row, left_out: &[&str], serializer: S) -> Result<S::Ok, S::Error> {
+    let mut object = serializer.serialize_map(None)?;
+    let names = row.table.key().chain(row.table.columns).map(|column| column.name);
+    for name in names.filter(|name| !left_out.contains(name)) {
+        match row.get(name) {
+            None | Some(Value::Null) => object.serialize_entry(name, &())?,
+            Some(Value::Text(text)) if DOCUMENTS.contains(&name) => {
+                object.serialize_entry(name, &document(text))?;
+            }
+            Some(Value::Text(text)) => object.serialize_entry(name, text)?,
+            Some(Value::Long(long)) => object.serialize_entry(name, long)?,
+            Some(Value::Double(double)) => object.serialize_entry(name, double)?,
+            Some(Value::Bool(flag)) => object.serialize_entry(name, flag)?,
+            Some(Value::Timestamp(nanos)) => {
+                object.serialize_entry(name, &Timestamp(*nanos).to_string())?;
             }
         }
-        object.end()
     }
+    object.end()
 }
 
 /// An embedded document, of whatever shape; what is no document is a text.
@@ -83,8 +99,7 @@ impl Serialize for Document {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use gauntlet_views::schema::LEADERBOARDS;
-    use gauntlet_views::schema::MODELS;
+    use gauntlet_views::schema::{EXPERIMENTS, LEADERBOARDS, MODELS};
     use serde_json::json;
 
     use super::*;
@@ -108,9 +123,13 @@ mod tests {
     }
 
     #[test]
-    fn no_column_of_a_leaderboard_is_said_twice_in_its_answer() {
-        for added in ["place", "parameters", "verdict"] {
+    fn no_column_of_a_row_is_said_twice_in_the_answer_around_it() {
+        for added in ["place", "parameters", "verdict", "verdicts"] {
             assert!(LEADERBOARDS.key().chain(LEADERBOARDS.columns).all(|column| column.name != added));
         }
+        for added in ["objective", "trials", "leaderboard"] {
+            assert!(EXPERIMENTS.key().chain(EXPERIMENTS.columns).all(|column| column.name != added));
+        }
+        assert!(MODELS.key().chain(MODELS.columns).all(|column| column.name != "verdicts"));
     }
 }

@@ -46,7 +46,7 @@ pub struct TopicsPlan {
     pub topics: Vec<PlannedTopic>,
     /// The rights that each processor needs.
     pub access: BTreeMap<&'static str, Rights>,
-    /// The rights that the program behind `external:NAME` needs.
+    /// The rights that a program outside called NAME needs.
     pub external_trainer: Rights,
 }
 

@@ -1,6 +1,6 @@
 //! Feeds, snapshots and dead letters as text.
 
-use gauntlet_operations::dead_letters::{DeadLetter, PutBack, ShownDeadLetter};
+use gauntlet_operations::dead_letters::{ListedDeadLetter, PutBack, ShownDeadLetter};
 use gauntlet_operations::feed::Fed;
 use gauntlet_operations::snapshot::{Requested, VerifiedSnapshot};
 use serde::Serialize;
@@ -59,7 +59,7 @@ pub fn verified_snapshot(answer: &VerifiedSnapshot) -> String {
 }
 
 /// A list of dead letters.
-pub fn dead_letters(letters: &[DeadLetter]) -> String {
+pub fn dead_letters(letters: &[ListedDeadLetter]) -> String {
     let header = ["id", "time", "processor", "reason", "bytes", "readable", "message"];
     match letters {
         [] => "no dead letters".to_owned(),

@@ -25,6 +25,7 @@ pub fn text(answer: &Answer) -> String {
         Answer::Cancelling(answer) => format!("cancelling {}", answer.experiment_id),
         Answer::Listing(answer) => browse::listing(answer),
         Answer::Shown(Shown::Experiment(answer)) => browse::experiment(answer),
+        Answer::Shown(Shown::Model(answer)) => browse::row(&answer.row),
         Answer::Shown(Shown::Row(answer)) => browse::row(answer),
         Answer::Comparison(answer) => browse::comparison(answer),
         Answer::Digests(answer) => integrity::digests(answer),

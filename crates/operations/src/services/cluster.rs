@@ -105,9 +105,9 @@ impl Services for Cluster {
         false
     }
 
-    fn remove_expired(&self) -> Result<u64, Refusal> {
-        // Brokers see to it.
-        Ok(0)
+    fn keeps_expired(&self) -> bool {
+        // Brokers remove them.
+        false
     }
 
     fn rebuild_views(&self, fill: Fill<'_>) -> Result<(), Refusal> {
@@ -176,7 +176,7 @@ fn access_rights(processors: &Processors) -> BTreeMap<&'static str, Rights> {
     rights
 }
 
-/// The rights that the program behind `external:NAME` needs: the requests of trainer and evaluator, and their answers.
+/// The rights that a program outside called NAME needs: the requests of trainer and evaluator, and their answers.
 fn external_trainer_rights() -> Rights {
     use gauntlet_wire::catalogue::{
         EVALUATION_OUTCOMES, EVALUATION_REQUESTS, TRAINING_REQUESTS, TRIAL_RESULTS,

@@ -7,14 +7,13 @@ use std::time::Duration;
 use gauntlet_config::Config;
 use gauntlet_lake::Lake;
 use gauntlet_log::{EventLog, LocalLog};
+use gauntlet_runtime::Elsewhere;
 use gauntlet_runtime::spans::Spans;
-use gauntlet_runtime::{Elsewhere, clock, retention};
 use gauntlet_views::ViewStore;
 use gauntlet_wire::Codec;
 
 use super::stores::Stores;
 use super::{Fill, Services};
-use crate::projecting;
 use crate::refusal::Refusal;
 
 /// How often lag and health are looked at: it costs nothing here.
@@ -86,10 +85,8 @@ impl Services for Embedded {
         true
     }
 
-    fn remove_expired(&self) -> Result<u64, Refusal> {
-        let projected =
-            projecting::progress(&*self.stores.views).map_err(|error| Refusal::Outside(error.to_string()))?;
-        Ok(retention::enforce(&*self.log, &projected, clock::now())?)
+    fn keeps_expired(&self) -> bool {
+        true
     }
 
     fn rebuild_views(&self, fill: Fill<'_>) -> Result<(), Refusal> {

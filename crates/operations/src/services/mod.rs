@@ -71,8 +71,8 @@ pub trait Services: Send + Sync {
     /// Whether this process alone reaches the log: other processes send it their requests, and programs outside cannot
     /// work with it.
     fn is_exclusive(&self) -> bool;
-    /// Removes records whose time is over, where the log does not do it by itself; gives their number.
-    fn remove_expired(&self) -> Result<u64, Refusal>;
+    /// Whether the log keeps records whose time is over until somebody removes them.
+    fn keeps_expired(&self) -> bool;
     /// Makes the views again: `fill` gets the store to fill.
     fn rebuild_views(&self, fill: Fill<'_>) -> Result<(), Refusal>;
 }

@@ -1,9 +1,9 @@
 //! Records that cannot be read yet: the registry cannot say now what their schema's number stands for.
 //!
-//! The partition of such a record pauses: it and what follows it wait here, in order, and are tried again after 200 ms,
-//! then after ever longer up to 5 s; positions do not move over them and nothing becomes a dead letter. Other partitions
-//! go on. What waits is bounded, in records and in bytes: beyond that the whole slot pauses, and polls with room for no
-//! record, which keeps its membership and its ear for reassignments.
+//! The partition of such a record pauses: the record and what follows it wait here, in order, and are tried again after
+//! 200 ms, then after ever longer pauses up to 5 s. Positions do not move over them and nothing becomes a dead letter.
+//! Other partitions go on. What waits is bounded, in records and in bytes: beyond that the whole slot pauses, and polls
+//! with room for no record, which keeps its membership and shows it changes of assignment.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use crate::events;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// Bytes of values that wait at most, give or take a poll.
+/// Bytes of values that wait at most; one poll may exceed it.
 const MOST_BYTES: usize = 64 << 20;
-/// Between two polls with room for no record.
-const HEARING: Duration = Duration::from_secs(1);
+/// Time between two polls with room for no record.
+const MEMBERSHIP_POLL: Duration = Duration::from_secs(1);
 
 /// Pauses that grow.
 pub(crate) struct Pauses(Duration);
@@ -38,26 +38,34 @@ impl Pauses {
     }
 }
 
-/// What waits in one slot.
-pub(crate) struct Held {
+/// The records that wait in one slot.
+pub(crate) struct PausedRecords {
     processor: &'static str,
     /// In the order in which they were read.
     records: Vec<Record>,
-    /// Of their values.
+    /// Bytes of their values.
     bytes: usize,
     partitions: BTreeSet<Arc<TopicPartition>>,
     pauses: Pauses,
     /// When they are tried again; `None` while they are, and when there are none.
     retry_at: Option<Instant>,
     /// When the last poll with room for no record was.
-    heard_at: Option<Instant>,
+    membership_polled_at: Option<Instant>,
 }
 
-impl Held {
-    pub(crate) fn new(processor: &'static str) -> Held {
+impl PausedRecords {
+    pub(crate) fn new(processor: &'static str) -> PausedRecords {
         let (records, partitions) = (Vec::new(), BTreeSet::new());
         let pauses = Pauses::new();
-        Held { processor, records, bytes: 0, partitions, pauses, retry_at: None, heard_at: None }
+        PausedRecords {
+            processor,
+            records,
+            bytes: 0,
+            partitions,
+            pauses,
+            retry_at: None,
+            membership_polled_at: None,
+        }
     }
 
     /// The event in a record, or why it will never be one; `None` when the record waits here now.
@@ -68,7 +76,7 @@ impl Held {
         }
         match events::decode(codec, record) {
             Err(error) if error.is_transient() => {
-                self.hold(record, &error);
+                self.pause(record, &error);
                 None
             }
             answer => {
@@ -80,7 +88,7 @@ impl Held {
         }
     }
 
-    fn hold(&mut self, record: &Record, error: &WireError) {
+    fn pause(&mut self, record: &Record, error: &WireError) {
         let (partition, offset) = (&record.partition, record.offset);
         let processor = self.processor;
         tracing::warn!(processor, %partition, offset, %error, "partition pauses, the record will be tried again");
@@ -112,12 +120,12 @@ impl Held {
         self.records.len()
     }
 
-    /// Whether more may be read when about so many records may wait.
+    /// Whether more may be read, when at most about so many records may wait.
     pub(crate) fn has_room(&self, records: usize) -> bool {
         self.len() < records && self.bytes < MOST_BYTES
     }
 
-    /// Partitions that belong to somebody else now.
+    /// Drops the records of partitions that belong to another slot now.
     pub(crate) fn forget(&mut self, partitions: &[TopicPartition]) {
         self.records.retain(|record| !partitions.contains(&record.partition));
         self.bytes = self.records.iter().map(size).sum();
@@ -130,8 +138,8 @@ impl Held {
         until.map_or(timeout, |until| until.min(timeout))
     }
 
-    /// Polls. With room for no record that is done once a second only, to stay a member and hear of reassignments: an
-    /// adapter may be unable to do it without taking a record in.
+    /// Polls. With room for no record it polls only once a second, to stay a member and to notice changes of assignment:
+    /// an adapter may be unable to poll without taking a record in.
     pub(crate) fn poll(
         &mut self,
         port: &mut dyn Slot,
@@ -143,10 +151,10 @@ impl Held {
             return port.poll(room, timeout);
         }
         std::thread::sleep(timeout);
-        if self.heard_at.is_some_and(|at| at.elapsed() < HEARING) {
+        if self.membership_polled_at.is_some_and(|at| at.elapsed() < MEMBERSHIP_POLL) {
             return Ok(Polled::Idle);
         }
-        self.heard_at = Some(Instant::now());
+        self.membership_polled_at = Some(Instant::now());
         port.poll(0, Duration::ZERO)
     }
 }
@@ -171,14 +179,14 @@ mod tests {
             value: Some(vec![0; 8 << 20]),
             timestamp_micros: 0,
         };
-        let mut held = Held::new("p");
-        (0..7).for_each(|_| held.push(&large));
-        assert!(held.has_room(8) && !held.has_room(7));
-        held.push(&large);
-        assert!(!held.has_room(1_000));
-        held.forget(&[TopicPartition::new("t", 1)]);
-        assert!(!held.has_room(1_000), "those of another partition stay");
-        held.forget(&[TopicPartition::clone(&place)]);
-        assert!(held.has_room(1));
+        let mut paused = PausedRecords::new("p");
+        (0..7).for_each(|_| paused.push(&large));
+        assert!(paused.has_room(8) && !paused.has_room(7));
+        paused.push(&large);
+        assert!(!paused.has_room(1_000));
+        paused.forget(&[TopicPartition::new("t", 1)]);
+        assert!(!paused.has_room(1_000), "those of another partition stay");
+        paused.forget(&[TopicPartition::clone(&place)]);
+        assert!(paused.has_room(1));
     }
 }

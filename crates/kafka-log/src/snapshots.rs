@@ -8,7 +8,7 @@ use gauntlet_log::{
 };
 use std::sync::Arc;
 
-use crate::log::Cluster;
+use crate::cluster::Cluster;
 use crate::tail::KafkaTail;
 
 /// The topic.
@@ -46,7 +46,7 @@ pub(crate) fn latest(
     Ok(latest)
 }
 
-/// Removes every snapshot: compacted topics know no other way than a tombstone for each key.
+/// Removes every snapshot: on a compacted topic that takes a tombstone for each key.
 pub(crate) fn delete_all(cluster: &Arc<Cluster>) -> Result<(), LogError> {
     let mut keys = std::collections::BTreeSet::new();
     for partition in 0..cluster.partitions(TOPIC)? {
