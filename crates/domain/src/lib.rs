@@ -6,7 +6,7 @@
 pub mod bar_spec;
 /// Exact prices and quantities.
 pub mod decimal;
-/// The closed list of events, their keys, ids and envelope.
+/// Envelopes.
 pub mod event;
 /// Experiments, trials, evaluations.
 pub mod experiment;
@@ -16,16 +16,22 @@ pub mod external;
 pub mod ids;
 /// Ticks, bars, quality reports, snapshots.
 pub mod market;
+/// The one table of records: events, their numbers, topics, keys, ids and subjects.
+pub mod record;
 /// The experiment document as people write it.
 pub mod spec;
 /// Event time.
 pub mod time;
+/// The one table of topics.
+pub mod topics;
 /// What an event belongs to, and its place in a trace.
 pub mod trace;
 
 pub use bar_spec::BarSpec;
 pub use decimal::{Price, Quantity};
-pub use event::{Envelope, Event, Input, RecordKind, Recorded};
+pub use event::{Envelope, Input, Recorded};
 pub use ids::{ContentHash, EventId, ExperimentId, InstrumentId, ModelId, SnapshotId, TrialId};
+pub use record::{Event, RecordKind};
 pub use time::Timestamp;
+pub use topics::Topic;
 pub use trace::{Subject, TraceContext};

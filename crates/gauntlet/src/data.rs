@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gauntlet_domain::market::{Bar, SnapshotDue, SnapshotSealed};
+use gauntlet_domain::topics::MARKET_BARS;
 use gauntlet_domain::{ContentHash, Event};
 use gauntlet_lake::{Lake, LakeError, read_snapshot, write_snapshot};
 use gauntlet_log::{EventLog, LogError, TopicPartition, partition_for};
 use gauntlet_processor::worker::{Data, DataError};
 use gauntlet_runtime::{events, restore};
-use gauntlet_wire::{Codec, catalogue::MARKET_BARS};
+use gauntlet_wire::Codec;
 
 /// Snapshots kept in memory.
 const CACHED: usize = 4;

@@ -9,6 +9,7 @@ use gauntlet_config::Config;
 use gauntlet_lake::Lake;
 use gauntlet_log::{EventLog, LocalLog, Positions, TopicPartition};
 use gauntlet_processor::machine::Definition;
+use gauntlet_processor::topology::{Access, Topology};
 use gauntlet_processor::worker::Worker;
 use gauntlet_runtime::spans::Spans;
 use gauntlet_runtime::{Options, PROJECTOR, Parts, Running};
@@ -43,11 +44,18 @@ pub enum Role {
     Visitor,
 }
 
+/// What all processors read and write, in pipeline order.
+pub fn topology() -> Topology {
+    let machines = definitions().into_iter().map(|definition| definition.access());
+    let workers = workers().into_iter().map(|worker| worker.access());
+    let reads = gauntlet_projector::TOPICS.to_vec();
+    let projector = Access { name: PROJECTOR, reads, looks_up: Vec::new(), writes: Vec::new() };
+    Topology::new(machines.chain(workers).chain([projector]))
+}
+
 /// Names of all processors, in pipeline order.
 pub fn processors() -> Vec<&'static str> {
-    let machines = definitions().into_iter().map(|definition| definition.name);
-    let workers: Vec<&'static str> = workers().iter().map(|worker| worker.name()).collect();
-    machines.chain(workers).chain([PROJECTOR]).collect()
+    topology().processors().iter().map(|access| access.name).collect()
 }
 
 /// An open directory, or a connected cluster.
@@ -196,8 +204,8 @@ impl Node {
     pub fn projected_ends(&self) -> Result<Positions, Refusal> {
         let mut ends = Positions::new();
         for topic in gauntlet_projector::TOPICS {
-            for partition in 0..self.log.partitions(topic)? {
-                let place = TopicPartition::new(*topic, partition);
+            for partition in 0..self.log.partitions(topic.name)? {
+                let place = TopicPartition::new(topic.name, partition);
                 let (_, end) = self.log.bounds(&place)?;
                 ends.insert(place, end);
             }
@@ -221,7 +229,7 @@ impl Node {
         let projected = crate::projecting::progress(&*self.views);
         let removed = projected.map_err(|error| error.to_string()).and_then(|projected| {
             let now = gauntlet_runtime::clock::now();
-            gauntlet_runtime::retention::enforce(&*self.log, &projected, now)
+            gauntlet_runtime::retention::enforce(&*self.log, &topology(), &projected, now)
                 .map_err(|error| error.to_string())
         });
         match removed {
@@ -259,5 +267,62 @@ impl Node {
     /// Where a running `up` says how to reach it.
     pub fn address_file(dir: &Path) -> PathBuf {
         dir.join("up.json")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gauntlet_domain::experiment::{CancelExperiment, ConfigRegistered};
+    use gauntlet_domain::market::CreateSnapshot;
+    use gauntlet_domain::{ContentHash, Event, ExperimentId, InstrumentId, RecordKind, Timestamp, topics};
+    use gauntlet_processor::topology::is_input;
+
+    use super::*;
+
+    #[test]
+    fn every_derived_topic_has_one_writer_and_every_input_none() {
+        let topology = topology();
+        assert_eq!(topology.problems(), Vec::<String>::new());
+        let (mut inputs, mut derived) = (0, 0);
+        for topic in topics::ALL {
+            let writers =
+                topology.processors().iter().filter(|access| access.writes.contains(&topic)).count();
+            assert_eq!(writers, usize::from(!is_input(topic)), "{}", topic.name);
+            if is_input(topic) { inputs += 1 } else { derived += 1 }
+        }
+        assert!(inputs >= 4 && derived >= 11, "{inputs} and {derived}");
+    }
+
+    #[test]
+    fn the_order_of_racing_decisions_is_looked_for_where_they_are_written() {
+        for definition in definitions() {
+            for topic in definition.races_on {
+                assert!(
+                    definition.writes.contains(topic),
+                    "{} does not write {}",
+                    definition.name,
+                    topic.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_owner_of_a_subject_takes_in_its_first_command() {
+        let instrument = InstrumentId::new("A", "B").unwrap();
+        let spec = "time:1h".parse().unwrap();
+        let snapshot = Event::from(CreateSnapshot::new(&instrument, spec, Timestamp(0), Timestamp(1)));
+        let experiment_id = ExperimentId::derive(&[b"x"]);
+        let cancel = Event::from(CancelExperiment { experiment_id, reason: String::new() });
+        let config_hash = ContentHash::of(b"");
+        let config = Event::from(ConfigRegistered { config_hash, document: String::new() });
+        for (event, command) in [
+            (snapshot, RecordKind::CreateSnapshot),
+            (cancel, RecordKind::SubmitExperiment),
+            (config, RecordKind::ConfigRegistered),
+        ] {
+            let owner = event.subject().unwrap().owner;
+            assert!(topology().readers_of(command.topic()).any(|reader| reader == owner), "{owner}");
+        }
     }
 }

@@ -21,7 +21,7 @@ impl Projecting {
 
 impl Projection for Projecting {
     fn topics(&self) -> Vec<&'static str> {
-        gauntlet_projector::TOPICS.to_vec()
+        gauntlet_projector::TOPICS.iter().map(|topic| topic.name).collect()
     }
 
     fn progress(&self) -> Result<Positions, ProjectionError> {

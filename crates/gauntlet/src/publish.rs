@@ -6,14 +6,14 @@ use gauntlet_domain::{Event, EventId};
 use gauntlet_log::{NewRecord, TopicPartition, partition_for};
 use gauntlet_runtime::events::{self, Cause};
 use gauntlet_runtime::{clock, restore, spans};
-use gauntlet_wire::{headers, topic_of};
+use gauntlet_wire::headers;
 
 use crate::node::Node;
 use crate::report::Refusal;
 
 /// Ids of the events that a key's partition of the event's topic holds already.
 pub fn published(node: &Node, event: &Event) -> Result<HashSet<EventId>, Refusal> {
-    let topic = topic_of(event.kind()).name;
+    let topic = event.kind().topic().name;
     let partitions = node.log.partitions(topic)?;
     let place = TopicPartition::new(topic, partition_for(event.key().as_bytes(), partitions));
     let (start, end) = node.log.bounds(&place)?;

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use gauntlet_domain::market::{Bar, SnapshotDue, SnapshotSealed};
-use gauntlet_domain::{ContentHash, Event, external};
+use gauntlet_domain::{ContentHash, Event, Topic, external};
+
+use crate::topology::Access;
 
 /// What a worker may read and store besides its request. Everything is named by its content, or final by construction,
 /// so the outcome stays a function of the request.
@@ -33,10 +35,21 @@ pub type Answer = Result<Vec<Event>, DataError>;
 
 /// A worker as the runtime knows it. One instance serves all threads.
 pub trait Worker: Send + Sync {
-    /// Name: consumer group, source of its events, writer in the catalogue.
+    /// Name: consumer group, source of its events.
     fn name(&self) -> &'static str;
     /// Topic of its requests.
-    fn topic(&self) -> &'static str;
+    fn topic(&self) -> &'static Topic;
+    /// Topics on which its data lie, beside the requests.
+    fn looks_up(&self) -> &'static [&'static Topic] {
+        &[]
+    }
+    /// Topics that it writes; the runtime refuses an answer on any other.
+    fn writes(&self) -> &'static [&'static Topic];
+    /// What it reads and writes.
+    fn access(&self) -> Access {
+        let (name, reads) = (self.name(), vec![self.topic()]);
+        Access { name, reads, looks_up: self.looks_up().to_vec(), writes: self.writes().to_vec() }
+    }
     /// Whether a request is this worker's to answer. One that is not is passed over: a program outside answers it.
     fn is_mine(&self, request: &Event) -> bool {
         request.requested_strategy().is_none_or(|strategy| external::trainer(strategy).is_none())

@@ -12,6 +12,7 @@ use gauntlet_log::{
     StateSnapshot, Task, TopicPartition,
 };
 use gauntlet_processor::machine::{Definition, Inputs, Machine};
+use gauntlet_processor::topology::check_output;
 use gauntlet_wire::Codec;
 
 use crate::clock;
@@ -120,6 +121,7 @@ impl Pending {
         }
         let input = Recorded { envelope: events::envelope(record, &event), event };
         for output in &outputs {
+            check_output(definition.name, definition.writes, &output.event)?;
             let race = || {
                 let mut positions = live.positions.clone();
                 positions.insert(TopicPartition::clone(partition), offset);
@@ -168,7 +170,7 @@ pub(crate) fn run(
         Inputs::CoPartitioned => Assignment::CoPartitioned,
         Inputs::Single => Assignment::Single,
     };
-    let topics = definition.topics.iter().map(|topic| (*topic).to_owned()).collect();
+    let topics = definition.reads.iter().map(|topic| topic.name.to_owned()).collect();
     let member = Member { processor: definition.name.into(), slot, topics, assignment };
     'joined: loop {
         let mut port = log.join(member.clone())?;

@@ -4,9 +4,9 @@
 use std::time::{Duration, Instant};
 
 use gauntlet_domain::Recorded;
+use gauntlet_domain::topics::{self, Retention};
 use gauntlet_log::{Assignment, EventLog, Member, Polled, Positions, Slot, TopicPartition};
 use gauntlet_wire::Codec;
-use gauntlet_wire::catalogue::{self, Retention};
 
 use crate::events;
 use crate::held::Held;
@@ -127,7 +127,7 @@ fn project(
 /// Where a projection begins: at the beginning, or where a topic that is kept for days begins now. What is kept for
 /// ever and has lost its beginning is an error when it is read.
 fn first_offset(log: &dyn EventLog, place: &TopicPartition) -> Result<u64, gauntlet_log::LogError> {
-    match catalogue::topic_named(&place.topic).map(|topic| topic.retention) {
+    match topics::named(&place.topic).map(|topic| topic.retention) {
         Some(Retention::Days(_)) => Ok(log.bounds(place)?.0),
         _ => Ok(0),
     }

@@ -7,11 +7,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gauntlet_domain::EventId;
+use gauntlet_domain::topics::{self, Retention};
 use gauntlet_log::{Cleanup, EventLog, LogError, TopicConfig};
 use gauntlet_processor::machine::{Definition, StateError};
+use gauntlet_processor::topology::Undeclared;
 use gauntlet_processor::worker::{Data, Worker};
-use gauntlet_wire::catalogue::Retention;
-use gauntlet_wire::{CATALOGUE, Codec, WireError};
+use gauntlet_wire::{Codec, WireError};
 
 use crate::machine_slot;
 use crate::metrics::WORK_SECONDS;
@@ -88,6 +89,8 @@ pub(crate) enum SlotError {
     Log(#[from] LogError),
     #[error("an output could not be written: {0}")]
     Wire(#[from] WireError),
+    #[error(transparent)]
+    Undeclared(#[from] Undeclared),
     #[error(transparent)]
     State(#[from] StateError),
     #[error("request {0} has no answer: {1}")]
@@ -167,9 +170,9 @@ fn days_of(days: u32) -> Duration {
     Duration::from_secs(u64::from(days) * 86_400)
 }
 
-/// The catalogue's topics and their dead letters, as an installation with so many partitions has them.
+/// All topics and their dead letters, as an installation with so many partitions has them.
 pub fn topics(partitions: u32) -> Vec<TopicConfig> {
-    let topics = CATALOGUE.iter().flat_map(|topic| {
+    let topics = topics::ALL.iter().flat_map(|topic| {
         let partitions = topic.partitions(partitions);
         let cleanup = match topic.retention {
             Retention::Forever => Cleanup::Keep,
@@ -192,8 +195,10 @@ pub const PROJECTOR: &str = "projector";
 pub fn start(parts: Parts, options: Options) -> Result<Running, LogError> {
     let cannot = |error: std::io::Error| LogError::Store(format!("cannot start a thread: {error}"));
     let pool = Arc::new(Pool::new(options.workers.max(1), options.worker_queue.max(1)).map_err(cannot)?);
-    let machines = parts.definitions.iter().map(|definition| (definition.name, definition.topics.to_vec()));
-    let processors = machines.chain(parts.workers.iter().map(|worker| (worker.name(), vec![worker.topic()])));
+    let machines = parts.definitions.iter().map(Definition::access);
+    let processors = machines.chain(parts.workers.iter().map(|worker| worker.access()));
+    let processors =
+        processors.map(|access| (access.name, access.reads.iter().map(|topic| topic.name).collect()));
     let mut readers = Readers { log: parts.log.clone(), processors: processors.collect(), projection: None };
     let projection = parts.projection.map(|(projection, progress)| {
         readers.projection = Some((PROJECTOR, projection.topics(), Arc::from(progress)));

@@ -15,6 +15,7 @@ use gauntlet_domain::{Event, Recorded, Timestamp};
 use gauntlet_log::{
     Assignment, Commit, CommitOutcome, EventLog, LogError, Member, NewRecord, Polled, Record, TopicPartition,
 };
+use gauntlet_processor::topology::check_output;
 use gauntlet_processor::worker::{Data, DataError, Worker};
 use gauntlet_wire::Codec;
 use metrics::Histogram;
@@ -133,7 +134,7 @@ impl WorkerSlot<'_> {
     pub(crate) fn run(&self, mut observer: Observer) -> Result<(), SlotError> {
         let slot = self.options.slot;
         let name = self.worker.name();
-        let topics = vec![self.worker.topic().to_owned()];
+        let topics = vec![self.worker.topic().name.to_owned()];
         let member = Member { processor: name.into(), slot, topics, assignment: Assignment::CoPartitioned };
         let Some(jobs) = self.pool.sender() else { return Ok(()) };
         'joined: loop {
@@ -316,7 +317,10 @@ impl WorkerSlot<'_> {
                     took_micros,
                     decided_at: None,
                 };
-                let records = events.iter().map(|event| events::record(self.codec, event, cause()));
+                let records = events.iter().map(|event| {
+                    check_output(self.worker.name(), self.worker.writes(), event)?;
+                    Ok::<_, SlotError>(events::record(self.codec, event, cause())?)
+                });
                 entry.outputs = Some(records.collect::<Result<_, _>>()?);
                 let began = observer.began().map(|_| began);
                 observer.handled(&mut entry.seen, &request, (&partition, offset), events.iter(), began);

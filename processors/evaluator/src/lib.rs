@@ -9,7 +9,8 @@ mod series;
 
 use gauntlet_backtest::{BacktestError, Bars};
 use gauntlet_domain::experiment::{EvaluationCompleted, EvaluationFailed, EvaluationRequested, FoldOutcome};
-use gauntlet_domain::{Event, Timestamp};
+use gauntlet_domain::topics::{EVALUATION_OUTCOMES, EVALUATION_REQUESTS, RESULTS_SERIES};
+use gauntlet_domain::{Event, Timestamp, Topic};
 use gauntlet_processor::worker::{Answer, Data, DataError, Worker};
 use gauntlet_walkforward::{Segments, Walk, hold_out, objective_of};
 
@@ -23,8 +24,12 @@ impl Worker for Evaluator {
         "evaluator"
     }
 
-    fn topic(&self) -> &'static str {
-        "evaluation.requests.v1"
+    fn topic(&self) -> &'static Topic {
+        &EVALUATION_REQUESTS
+    }
+
+    fn writes(&self) -> &'static [&'static Topic] {
+        &[&EVALUATION_OUTCOMES, &RESULTS_SERIES]
     }
 
     fn run(&self, request: &Event, data: &dyn Data) -> Answer {

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use gauntlet_backtest::Bars;
 use gauntlet_domain::experiment::{TrainingRequested, TrialCompleted, TrialFailed, TrialPruned};
-use gauntlet_domain::{ContentHash, Event};
+use gauntlet_domain::topics::{TRAINING_REQUESTS, TRIAL_RESULTS};
+use gauntlet_domain::{ContentHash, Event, Topic};
 use gauntlet_processor::worker::{Answer, Data, DataError, Worker};
 use gauntlet_search::{Decision, Direction, pruner};
 use gauntlet_walkforward::{Segments, Walk, objective_of};
@@ -24,8 +25,12 @@ impl Worker for Trainer {
         "trainer"
     }
 
-    fn topic(&self) -> &'static str {
-        "training.requests.v1"
+    fn topic(&self) -> &'static Topic {
+        &TRAINING_REQUESTS
+    }
+
+    fn writes(&self) -> &'static [&'static Topic] {
+        &[&TRIAL_RESULTS]
     }
 
     fn run(&self, request: &Event, data: &dyn Data) -> Answer {

@@ -11,6 +11,7 @@ use gauntlet_kafka_log::{KafkaLog, KafkaSettings, Membership, STATE, TopicChange
 use gauntlet_lake::objects::{is_option, usual_options};
 use gauntlet_lake::{Lake, ObjectStoreSettings};
 use gauntlet_log::{EventLog, TopicConfig};
+use gauntlet_processor::topology::Access;
 use gauntlet_runtime::Elsewhere;
 use gauntlet_schema_registry::{Password, RemoteRegistry, Settings, State};
 use gauntlet_scylla_views::{CqlOptions, CqlStore, Secret};
@@ -18,7 +19,7 @@ use gauntlet_views::ViewStore;
 use gauntlet_wire::Codec;
 use serde_json::{Value as Json, json};
 
-use crate::node::Role;
+use crate::node::{Role, definitions, topology};
 use crate::report::{Refusal, Report};
 use crate::table::table;
 
@@ -134,29 +135,25 @@ fn change(change: &TopicChange) -> String {
 /// The rights that each processor needs and no more: topic, group and transactional id, as Kafka's ACLs name them. What is
 /// read through a slot has dead letters; what is only read along, as by the projector, has none, and nothing is written.
 fn access_rights() -> BTreeMap<&'static str, Json> {
-    use gauntlet_wire::CATALOGUE;
-    let (definitions, workers) = (crate::node::definitions(), crate::node::workers());
+    let machines: Vec<&str> = definitions().iter().map(|definition| definition.name).collect();
     let mut rights = BTreeMap::new();
-    for processor in crate::node::processors() {
-        let machine = definitions.iter().find(|definition| definition.name == processor);
-        let worker = workers.iter().find(|worker| worker.name() == processor).map(|worker| worker.topic());
-        let inputs: Vec<&str> =
-            machine.map_or(worker.into_iter().collect(), |definition| definition.topics.to_vec());
-        let mut reads: Vec<&str> =
-            CATALOGUE.iter().filter(|t| t.readers.contains(&processor)).map(|t| t.name).collect();
-        // Where state is restored from, besides inputs.
-        reads.extend(machine.into_iter().flat_map(|definition| definition.races_on).copied());
-        reads.extend(machine.map(|_| STATE));
-        let mut writes: Vec<String> =
-            CATALOGUE.iter().filter(|t| t.writer == processor).map(|t| t.name.to_owned()).collect();
-        writes.extend(inputs.iter().map(|name| format!("{name}.dlq")));
-        writes.extend(machine.map(|_| STATE.to_owned()));
-        let writes_events = !inputs.is_empty();
+    for Access { name, reads, looks_up, writes } in topology().processors() {
+        let writes_events = !writes.is_empty();
+        let mut read: Vec<&str> = reads.iter().chain(looks_up).map(|topic| topic.name).collect();
+        let mut write: Vec<String> = writes.iter().map(|topic| topic.name.to_owned()).collect();
+        if writes_events {
+            write.extend(reads.iter().map(|topic| topic.dead_letters()));
+        }
+        if machines.contains(name) {
+            read.push(STATE);
+            write.push(STATE.to_owned());
+        }
+        let transactional_id_prefix = writes_events.then(|| format!("{name}."));
         rights.insert(
-            processor,
+            *name,
             json!({
-                "read": reads, "write": writes, "group": processor,
-                "transactional_id_prefix": writes_events.then(|| format!("{processor}.")),
+                "read": read, "write": write, "group": name,
+                "transactional_id_prefix": transactional_id_prefix,
             }),
         );
     }
@@ -165,7 +162,7 @@ fn access_rights() -> BTreeMap<&'static str, Json> {
 
 /// The rights that the program behind `external:NAME` needs: the requests of trainer and evaluator, and their answers.
 fn external_trainer_rights() -> Json {
-    use gauntlet_wire::catalogue::{
+    use gauntlet_domain::topics::{
         EVALUATION_OUTCOMES, EVALUATION_REQUESTS, TRAINING_REQUESTS, TRIAL_RESULTS,
     };
     json!({
@@ -293,4 +290,31 @@ pub fn lake(config: &Config) -> Result<Lake, Refusal> {
         room: u64::from(lake.cache_mb) << 20,
     };
     Ok(Lake::connect(&settings)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `infra/kafka/acls` makes its commands from the plan, and its own tests use the recorded one.
+    #[test]
+    fn the_recorded_plan_has_the_rights_that_processors_declare() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/checks/topics-plan.json");
+        let recorded: Json = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let sorted = |rights: &Json| {
+            let mut rights = rights.clone();
+            for right in ["read", "write"] {
+                rights[right].as_array_mut().unwrap().sort_by_key(Json::to_string);
+            }
+            rights
+        };
+        let declared = access_rights();
+        let of_plan = recorded["access"].as_object().unwrap();
+        assert!(declared.keys().eq(of_plan.keys()), "{:?} are declared", declared.keys());
+        for (processor, rights) in &declared {
+            let of_plan = sorted(&of_plan[*processor]);
+            assert_eq!(sorted(rights), of_plan, "{processor}: record infra/checks/topics-plan.json again");
+        }
+        assert_eq!(sorted(&external_trainer_rights()), sorted(&recorded["external_trainer"]));
+    }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use gauntlet_config::nearest;
+use gauntlet_domain::topics::{MARKET_BARS, MARKET_TICKS};
 use gauntlet_domain::{BarSpec, Event, InstrumentId, RecordKind};
 use gauntlet_log::{LogError, Record, TopicPartition, partition_for};
 use gauntlet_runtime::{events, restore};
@@ -33,7 +34,7 @@ fn require_data(node: &Node, instrument: &InstrumentId) -> Result<(), Refusal> {
 /// Refuses bars that the instrument has not and that are not made from its ticks either.
 pub fn require_bars(node: &Node, instrument: &InstrumentId, spec: BarSpec) -> Result<(), Refusal> {
     let mut closed = BTreeSet::new();
-    let found = walk(node, "market.bars.v1", instrument, |record| {
+    let found = walk(node, MARKET_BARS.name, instrument, |record| {
         if let Some(Event::Bar(bar)) = event(node, record)? {
             closed.insert(bar.spec);
         }
@@ -44,7 +45,7 @@ pub fn require_bars(node: &Node, instrument: &InstrumentId, spec: BarSpec) -> Re
     }
     // None has closed yet; the first one will if ticks come and the definition names it.
     let (mut defined, mut has_ticks) = (Vec::new(), false);
-    walk(node, "market.ticks.v1", instrument, |record| {
+    walk(node, MARKET_TICKS.name, instrument, |record| {
         match headers::kind(&record.headers) {
             Some(RecordKind::TickBlock | RecordKind::Quote | RecordKind::Trade) => has_ticks = true,
             Some(RecordKind::InstrumentDefined) => {

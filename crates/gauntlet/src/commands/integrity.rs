@@ -3,20 +3,21 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use gauntlet_domain::{ContentHash, Event, ExperimentId};
+use gauntlet_domain::topics::{self, Retention};
+use gauntlet_domain::{ContentHash, Event};
 use gauntlet_lake::{LakeError, verify_file, verify_snapshot};
 use gauntlet_log::TopicPartition;
+use gauntlet_processor::topology::is_input;
 use gauntlet_runtime::replay::{Divergence, Replay};
 use gauntlet_runtime::{digest, events, restore};
 use gauntlet_views::{EmbeddedStore, ViewStore, schema};
-use gauntlet_wire::catalogue::{Retention, topic_named};
-use gauntlet_wire::{CATALOGUE, headers};
+use gauntlet_wire::headers;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
 use super::browse::find;
 use super::outside::Outside;
-use crate::node::{Node, definitions, workers};
+use crate::node::{Node, definitions, topology, workers};
 use crate::progress::Step;
 use crate::projecting::Projecting;
 use crate::report::{Refusal, Report};
@@ -31,7 +32,7 @@ pub fn digest(node: &Node) -> Result<Report, Refusal> {
     let view_hashes: BTreeMap<&str, ContentHash> =
         views.iter().map(|(name, digest)| (*name, view_hash(&digest.sha256))).collect();
     // Requests are derived and expire by the clock: they are listed, but the hash over all of it does without them.
-    let expires = |name: &str| topic_named(name).is_some_and(|t| matches!(t.retention, Retention::Days(_)));
+    let expires = |name: &str| topics::named(name).is_some_and(|t| matches!(t.retention, Retention::Days(_)));
     let lasting = topics.iter().filter(|(name, _)| !expires(name));
     let parts = lasting.map(|(name, digest)| (name.as_str(), &digest.sha256));
     let all = digest::combine(parts.chain(view_hashes.iter().map(|(name, hash)| (*name, hash))));
@@ -69,7 +70,7 @@ pub fn replay(node: &Node, id: Option<&str>, threads: Option<usize>, quiet: bool
     };
     let wanted = |event: &Event| match &experiment {
         None => true,
-        Some(id) => experiment_of(event).is_some_and(|of| of.to_string() == *id),
+        Some(id) => event.experiment().is_some_and(|of| of.to_string() == *id),
     };
     let definitions = definitions();
     let workers = workers();
@@ -124,7 +125,7 @@ pub fn replay(node: &Node, id: Option<&str>, threads: Option<usize>, quiet: bool
 /// Derived events on the log, for the progress bar.
 fn derived_events(node: &Node) -> Result<u64, Refusal> {
     let mut events = 0;
-    for topic in CATALOGUE.iter().filter(|topic| !topic.is_input()) {
+    for topic in topics::ALL.iter().filter(|topic| !is_input(topic)) {
         for partition in 0..node.log.partitions(topic.name)? {
             let (start, end) = node.log.bounds(&TopicPartition::new(topic.name, partition))?;
             events += end - start;
@@ -139,29 +140,6 @@ fn diverging(divergence: &Divergence) -> Json {
         "topic": divergence.topic, "key": divergence.key, "event_id": divergence.event_id,
         "recorded": side(&divergence.recorded), "reexecuted": side(&divergence.reexecuted),
     })
-}
-
-/// The experiment that an event belongs to.
-pub(super) fn experiment_of(event: &Event) -> Option<ExperimentId> {
-    let id = match event {
-        Event::ExperimentSubmitted(e) => e.experiment_id,
-        Event::ExperimentStarted(e) => e.experiment_id,
-        Event::ExperimentCompleted(e) => e.experiment_id,
-        Event::ExperimentCancelled(e) => e.experiment_id,
-        Event::ExperimentFailed(e) => e.experiment_id,
-        Event::TrainingRequested(e) => e.experiment_id,
-        Event::TrialCompleted(e) => e.experiment_id,
-        Event::TrialPruned(e) => e.experiment_id,
-        Event::TrialFailed(e) => e.experiment_id,
-        Event::EvaluationRequested(e) => e.experiment_id,
-        Event::EvaluationCompleted(e) => e.experiment_id,
-        Event::EvaluationFailed(e) => e.experiment_id,
-        Event::TradeLogChunk(e) => e.experiment_id,
-        Event::EquityCurveChunk(e) => e.experiment_id,
-        Event::LedgerEntered(e) => e.experiment_id,
-        _ => return None,
-    };
-    Some(id)
 }
 
 /// Checks everything that can be checked without executing anything.
@@ -200,7 +178,8 @@ fn verify_log(node: &Node, problems: &mut Vec<String>) -> u64 {
             Outside::default()
         }
     };
-    for topic in CATALOGUE {
+    let topology = topology();
+    for topic in topics::ALL {
         let Ok(partitions) = node.log.partitions(topic.name) else { continue };
         for partition in 0..partitions {
             let place = TopicPartition::new(topic.name, partition);
@@ -224,8 +203,9 @@ fn verify_log(node: &Node, problems: &mut Vec<String>) -> u64 {
                                     event.kind().name()
                                 ));
                             }
-                            let writer = outside.writer(topic.writer, event);
-                            if !topic.is_input() && recorded.envelope.source != writer {
+                            let writer = topology.writer_of(topic).unwrap_or_default();
+                            let writer = outside.writer(writer, event);
+                            if !is_input(topic) && recorded.envelope.source != writer {
                                 let found = &recorded.envelope.source;
                                 problems
                                     .push(format!("{at}: written by {found}, it is {writer} who writes it"));

@@ -4,12 +4,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use gauntlet_domain::topics::EXPERIMENTS;
 use gauntlet_domain::{Event, EventId, ExperimentId, Recorded, external};
 use gauntlet_log::{LogError, TopicPartition};
 use gauntlet_runtime::{events, restore};
-use gauntlet_wire::catalogue::EXPERIMENTS;
 
-use super::integrity::experiment_of;
 use crate::node::Node;
 
 /// Experiments whose trials are left to programs outside, and the first answer to each of their requests.
@@ -70,7 +69,7 @@ impl Outside {
     }
 
     fn strategy(&self, event: &Event) -> Option<&str> {
-        self.strategies.get(&experiment_of(event)?).map(String::as_str)
+        self.strategies.get(&event.experiment()?).map(String::as_str)
     }
 }
 
