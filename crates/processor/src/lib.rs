@@ -17,10 +17,13 @@ pub mod decider;
 pub mod harness;
 /// What the runtime runs.
 pub mod machine;
+/// Who reads and writes which topic.
+pub mod topology;
 /// Expensive, pure answers to requests.
 pub mod worker;
 
 pub use data::{ArtifactStore, BarReader, DataError, Declared, Ports, SnapshotSealer};
 pub use decider::{Decider, Fact, Folded};
 pub use machine::{Definition, Inputs, Machine, Output, StateError};
+pub use topology::{Access, Topology};
 pub use worker::{Answer, Answering, AnyWorker, Worker};

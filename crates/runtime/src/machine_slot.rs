@@ -11,6 +11,7 @@ use gauntlet_log::{
     Assignment, Commit, LogError, Member, NewRecord, Positions, Record, StateSnapshot, Task, TopicPartition,
 };
 use gauntlet_processor::machine::{Definition, Inputs, Machine};
+use gauntlet_processor::topology::check_output;
 use gauntlet_wire::Codec;
 
 use crate::clock;
@@ -41,7 +42,7 @@ pub(crate) fn run(
     let member = Member {
         processor: definition.name.into(),
         slot: context.options.slot,
-        topics: definition.topics.iter().map(|topic| (*topic).to_owned()).collect(),
+        topics: definition.reads.iter().map(|topic| topic.name.to_owned()).collect(),
         assignment: match definition.inputs {
             Inputs::CoPartitioned => Assignment::CoPartitioned,
             Inputs::Single => Assignment::Single,
@@ -277,6 +278,7 @@ impl Pending {
         }
         let input = Recorded { envelope: events::envelope(record, &event), event };
         for output in &outputs {
+            check_output(definition.name, definition.writes, &output.event)?;
             let race = || {
                 let mut positions = task.positions.clone();
                 positions.insert(TopicPartition::clone(partition), offset);
