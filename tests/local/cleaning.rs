@@ -251,7 +251,7 @@ fn bars_are_what_pandas_makes_of_the_same_quotes() {
         let line = |bar: &Json| {
             let prices =
                 ["open", "high", "low", "close"].map(|name| billionths(bar, name).to_string()).join(",");
-            let open_time: gauntlet_domain::Timestamp = bar["open_time"].as_str().unwrap().parse().unwrap();
+            let open_time: Timestamp = bar["open_time"].as_str().unwrap().parse().unwrap();
             format!("{},{prices},{}", open_time.0, number(bar, "ticks"))
         };
         let lines: Vec<String> = made["bars"].as_array().unwrap().iter().map(line).collect();

@@ -8,9 +8,11 @@ pub mod bar_spec;
 pub mod decimal;
 /// Whether more or less is better.
 pub mod direction;
-/// The closed list of events, their keys, ids and envelope.
+/// Finalists: requests, outcomes, series.
+pub mod evaluation;
+/// Envelopes.
 pub mod event;
-/// Experiments, trials, evaluations.
+/// Experiments, trials, and by re-export evaluations.
 pub mod experiment;
 /// Strategies that a program outside answers for.
 pub mod external;
@@ -22,17 +24,30 @@ pub mod market;
 pub mod names;
 /// Hyperparameters and their values.
 pub mod parameter;
+/// The one table of records: events, their numbers, topics, keys, ids and subjects.
+pub mod record;
 /// The experiment document as people write it.
 pub mod spec;
 /// Event time.
 pub mod time;
+/// The one table of topics.
+pub mod topics;
 /// What an event belongs to, and its place in a trace.
 pub mod trace;
+/// What a gate says of a model.
+pub mod verdict;
+/// Records that changed, as they are written and read.
+mod versions;
+/// Phases, reasons, endings: words from short lists.
+pub mod words;
 
 pub use bar_spec::BarSpec;
 pub use decimal::{Price, Quantity};
 pub use direction::Direction;
-pub use event::{Envelope, Event, Input, RecordKind, Recorded};
+pub use event::{Envelope, Input, Recorded};
 pub use ids::{ContentHash, EventId, ExperimentId, InstrumentId, ModelId, SnapshotId, TrialId};
+pub use record::{Event, RecordKind};
 pub use time::Timestamp;
+pub use topics::Topic;
 pub use trace::{Subject, TraceContext};
+pub use verdict::Verdict;

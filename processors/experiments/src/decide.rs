@@ -1,12 +1,15 @@
 //! The decision and its fold.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::market::{CreateSnapshot, SnapshotSealed};
 use gauntlet_domain::spec::ExperimentSpec;
+use gauntlet_domain::topics::{
+    DATA_SNAPSHOTS, EVALUATION_OUTCOMES, EXPERIMENT_COMMANDS, EXPERIMENTS, TRIAL_LEDGER,
+};
+use gauntlet_domain::verdict::{Evidence, HOLDOUT, Verdict};
 use gauntlet_domain::{Direction, Event, ExperimentId, Input, ModelId, SnapshotId, external};
 use gauntlet_processor::decider::{Decider, Fact, Folded};
 use gauntlet_processor::machine::{Definition, Inputs, Output};
@@ -18,15 +21,13 @@ use crate::validate::validate;
 /// Experiments for the runtime.
 pub const DEFINITION: Definition = Definition {
     name: "experiments",
-    version: "2",
-    topics: &["experiment.commands.v1", "data.snapshots.v1", "trial.ledger.v1", "evaluation.outcomes.v1"],
+    version: "3",
+    reads: &[&EXPERIMENT_COMMANDS, &DATA_SNAPSHOTS, &TRIAL_LEDGER, &EVALUATION_OUTCOMES],
     inputs: Inputs::Single,
-    races_on: &["experiments.v1"],
+    writes: &[&EXPERIMENTS],
+    races_on: &[&EXPERIMENTS],
     create: || Box::new(Folded::<Experiments>::default()),
 };
-
-/// Why an experiment failed, and how a search ended, whose document cannot be read.
-const INVALID_DOCUMENT: &str = "invalid_document";
 
 /// The decider.
 #[derive(Default)]
@@ -46,8 +47,8 @@ struct Experiment {
     stage: Stage,
     objective: String,
     direction: Direction,
-    /// The strategy, which says who evaluates.
-    strategy: String,
+    /// Who evaluates its finalists.
+    evaluator: String,
     /// The document while the data are awaited; dropped once tuning has begun.
     waiting: Option<Waiting>,
     /// What tuning ended with.
@@ -99,8 +100,8 @@ impl Decider for Experiments {
         };
         let experiment = state.experiments.get(&id)?;
         let is_known = matches!(experiment.stage, Stage::Submitted | Stage::Running);
-        let (source, writer) = (input.writer, experiment.evaluator());
-        (is_known && *source != writer)
+        let (source, writer) = (input.writer, &experiment.evaluator);
+        (is_known && source != writer)
             .then(|| format!("written by {source}: finalists of experiment {id} are evaluated by {writer}"))
     }
 
@@ -148,7 +149,7 @@ fn submit(state: &State, command: &SubmitExperiment) -> Vec<Output> {
     }
     let (spec, tuning, holdout) = match read(&command.document) {
         Ok(read) => read,
-        Err(detail) => return vec![failed(experiment_id, INVALID_DOCUMENT, detail)],
+        Err(detail) => return vec![failed(experiment_id, ExperimentFailure::InvalidDocument, detail)],
     };
     let mandate = spec.mandate();
     let submitted = ExperimentSubmitted {
@@ -210,7 +211,7 @@ fn data_arrived(state: &State, sealed: &SnapshotSealed) -> Vec<Output> {
         let (tuning, holdout) = (get(&waiting.tuning)?, get(&waiting.holdout)?);
         Some(match read_shape(&waiting.document) {
             Ok(spec) => experiment.start(*id, &spec, tuning, holdout),
-            Err(detail) => vec![failed(*id, INVALID_DOCUMENT, detail)],
+            Err(detail) => vec![failed(*id, ExperimentFailure::InvalidDocument, detail)],
         })
     };
     state.experiments.iter().filter_map(start).flatten().collect()
@@ -247,7 +248,7 @@ impl Experiment {
             stage: Stage::Submitted,
             objective,
             direction,
-            strategy,
+            evaluator: external::addressee("evaluator", &strategy),
             waiting: Some(Waiting {
                 document: submitted.document.clone(),
                 tuning: submitted.tuning_snapshot,
@@ -278,11 +279,6 @@ impl Experiment {
         new
     }
 
-    /// Who evaluates its finalists.
-    fn evaluator(&self) -> Cow<'static, str> {
-        external::writer("evaluator", &self.strategy)
-    }
-
     /// Tuning begins, or the data do not suffice.
     fn start(
         &self,
@@ -297,7 +293,7 @@ impl Experiment {
                     "there is no {} bar of {} between {} and {}, which is what {part} needs: choose a period with data",
                     range.spec, range.instrument, range.from, range.to
                 );
-                return vec![failed(experiment_id, "no_data", detail)];
+                return vec![failed(experiment_id, ExperimentFailure::NoData, detail)];
             }
         }
         match trial_plan(spec, data_ref(tuning)) {
@@ -305,7 +301,7 @@ impl Experiment {
                 let started = ExperimentStarted { experiment_id, plan, holdout: data_ref(holdout) };
                 std::iter::once(Output::new(started)).chain(self.ending(experiment_id)).collect()
             }
-            Err(error) => vec![failed(experiment_id, "too_few_bars", error.to_string())],
+            Err(error) => vec![failed(experiment_id, ExperimentFailure::TooFewBars, error.to_string())],
         }
     }
 
@@ -313,24 +309,23 @@ impl Experiment {
     /// failed ones last, ties to the earlier trial.
     fn ending(&self, experiment_id: ExperimentId) -> Option<Output> {
         let ledger = self.ledger.as_ref()?;
-        if ledger.ended == INVALID_DOCUMENT {
+        if ledger.ended == TuningEnd::InvalidDocument {
             let detail = "the tuner could not read what was accepted here, so the two are of different versions: \
                           run one version everywhere and submit it again under another name";
-            return Some(failed(experiment_id, INVALID_DOCUMENT, detail.to_owned()));
+            return Some(failed(experiment_id, ExperimentFailure::InvalidDocument, detail.to_owned()));
         }
         if ledger.finalists.is_empty() {
             let detail = format!(
                 "none of {} trials has a defined {}: {} pruned, {} failed; see the trials' details",
                 ledger.requested, self.objective, ledger.pruned, ledger.failed
             );
-            return Some(failed(experiment_id, "no_completed_trial", detail));
+            return Some(failed(experiment_id, ExperimentFailure::NoCompletedTrial, detail));
         }
-        let evaluator = self.evaluator();
-        let finalists = ledger.finalists.iter().map(|id| self.evaluations.get(id)?.get(&*evaluator));
+        let finalists = ledger.finalists.iter().map(|id| self.evaluations.get(id)?.get(&self.evaluator));
         let evaluations: Vec<&Evaluation> = finalists.collect::<Option<_>>()?;
         if evaluations.iter().all(|evaluation| matches!(evaluation, Evaluation::Failed(_))) {
             let detail = "no finalist could be evaluated: see the evaluations' details".to_owned();
-            return Some(failed(experiment_id, "no_evaluation", detail));
+            return Some(failed(experiment_id, ExperimentFailure::NoEvaluation, detail));
         }
         let mut ranking: Vec<RankedModel> =
             evaluations.into_iter().map(|e| e.ranked(&self.objective)).collect();
@@ -348,7 +343,7 @@ impl Experiment {
 }
 
 impl Evaluation {
-    /// The finalist by the experiment's objective; one that failed has no values.
+    /// The finalist by the experiment's objective; one that failed has no values and an undefined verdict.
     fn ranked(&self, objective: &str) -> RankedModel {
         // A program outside may write what is no number: it is undefined and never wins.
         let value =
@@ -359,20 +354,30 @@ impl Evaluation {
                 trial: e.trial,
                 walk_forward: value(&e.walk_forward),
                 holdout: value(&e.holdout),
-                confirmed: e.confirmed,
+                verdict: e.verdict.clone(),
             },
             Evaluation::Failed(e) => RankedModel {
                 model_id: e.model_id,
                 trial: e.trial,
                 walk_forward: None,
                 holdout: None,
-                confirmed: false,
+                verdict: Verdict::undefined(HOLDOUT, unmeasured(objective, e)),
             },
         }
     }
 }
 
+/// What there is to say of a finalist whose evaluation failed.
+fn unmeasured(objective: &str, failed: &EvaluationFailed) -> Evidence {
+    Evidence {
+        metric: objective.to_owned(),
+        model_id: Some(failed.model_id),
+        phase: Some(Phase::Holdout),
+        ..Evidence::default()
+    }
+}
+
 /// Every ending can race with a cancellation.
-fn failed(experiment_id: ExperimentId, reason: &str, detail: String) -> Output {
-    Output::raced(ExperimentFailed { experiment_id, reason: reason.into(), detail })
+fn failed(experiment_id: ExperimentId, reason: ExperimentFailure, detail: String) -> Output {
+    Output::raced(ExperimentFailed { experiment_id, reason, detail })
 }

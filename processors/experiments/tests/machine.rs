@@ -5,7 +5,8 @@ mod common;
 
 use common::*;
 use gauntlet_domain::experiment::*;
-use gauntlet_domain::{Event, Recorded};
+use gauntlet_domain::verdict::{Evidence, HOLDOUT};
+use gauntlet_domain::{Event, Recorded, Verdict};
 use gauntlet_experiments::{Experiments, plan};
 use gauntlet_processor::Folded;
 use gauntlet_processor::harness::{Partitions, check_interleavings, check_properties, given, recorded, run};
@@ -27,7 +28,7 @@ fn places(history: &[Event]) -> Vec<(String, String, i64)> {
 fn failure(history: &[Event]) -> (String, String) {
     let outputs = run::<Subject>(history);
     let mut failures = outputs.into_iter().filter_map(|event| match event {
-        Event::ExperimentFailed(e) => Some((e.reason, e.detail)),
+        Event::ExperimentFailed(e) => Some((e.reason.word().to_owned(), e.detail)),
         _ => None,
     });
     let first = failures.next().unwrap();
@@ -158,7 +159,7 @@ fn a_kept_document_that_cannot_be_read_fails_by_name_when_its_data_are_there() {
     let outputs = machine.step(recorded(holdout_sealed(&document, 300)).input());
     let [output] = outputs.as_slice() else { panic!("{outputs:?}") };
     let Event::ExperimentFailed(failed) = &output.event else { panic!("{outputs:?}") };
-    assert_eq!((failed.reason.as_str(), output.raced), ("invalid_document", true));
+    assert_eq!((failed.reason.word(), output.raced), ("invalid_document", true));
     assert!(failed.detail.contains("'half' is not a share"), "{}", failed.detail);
     assert_eq!(machine.step(recorded(ledger(&document, &[])).input()), []);
 }
@@ -167,7 +168,7 @@ fn a_kept_document_that_cannot_be_read_fails_by_name_when_its_data_are_there() {
 fn a_document_that_the_tuner_cannot_read_fails_the_experiment_by_name() {
     let document = document();
     let Event::LedgerEntered(mut entry) = ledger(&document, &[]) else { unreachable!() };
-    entry.ended = "invalid_document".into();
+    entry.ended = TuningEnd::InvalidDocument;
     let (reason, detail) = failure(&[begun(&document), vec![Event::LedgerEntered(entry)]].concat());
     assert_eq!(reason, "invalid_document");
     assert!(detail.contains("run one version everywhere"), "{detail}");
@@ -323,14 +324,23 @@ fn a_ranked_model_says_what_the_hold_out_said() {
     let document = document();
     let history =
         [begun(&document), vec![evaluated(&document, 2, Some(1.0)), not_evaluated(&document, 3)]].concat();
-    let ranked = |trial, walk_forward, holdout, confirmed| RankedModel {
+    let ranked = |trial, walk_forward, holdout, verdict| RankedModel {
         model_id: model(trial),
         trial,
         walk_forward,
         holdout,
-        confirmed,
+        verdict,
     };
-    let ranking = vec![ranked(2, Some(1.0), Some(0.25), true), ranked(3, None, None, false)];
+    let evidence = Evidence {
+        metric: "sharpe".into(),
+        model_id: Some(model(3)),
+        phase: Some(Phase::Holdout),
+        ..Evidence::default()
+    };
+    let unmeasured = Verdict::undefined(HOLDOUT, evidence);
+    assert!(!unmeasured.passes(), "what could not be measured is not confirmed");
+    let confirmed = Verdict::of_version_1(true, "");
+    let ranking = vec![ranked(2, Some(1.0), Some(0.25), confirmed), ranked(3, None, None, unmeasured)];
     let completed = ExperimentCompleted { experiment_id: id(&document), ranking };
     given::<Subject>(history).when(ledger(&document, &[3, 2])).then([completed.into()]);
 }

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use gauntlet_domain::experiment::*;
-use gauntlet_domain::{Event, ExperimentId, Input, TrialId};
+use gauntlet_domain::topics::{
+    EVALUATION_REQUESTS, EXPERIMENTS, TRAINING_REQUESTS, TRIAL_LEDGER, TRIAL_RESULTS,
+};
+use gauntlet_domain::{Event, ExperimentId, Input, TrialId, external};
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
 use gauntlet_quant::metrics::{self, OnlineMoments};
 use serde::{Deserialize, Serialize};
@@ -13,10 +16,11 @@ use crate::study::{Finals, Study, TrialResult, TrialState, Unreadable, model_id}
 /// The tuner for the runtime.
 pub const DEFINITION: Definition = Definition {
     name: "tuner",
-    version: "1",
-    topics: &["experiments.v1", "trial.results.v1"],
+    version: "2",
+    reads: &[&EXPERIMENTS, &TRIAL_RESULTS],
     inputs: Inputs::CoPartitioned,
-    races_on: &["trial.ledger.v1"],
+    writes: &[&TRAINING_REQUESTS, &EVALUATION_REQUESTS, &TRIAL_LEDGER],
+    races_on: &[&TRIAL_LEDGER],
     create: || Box::new(Tuner::default()),
 };
 
@@ -91,7 +95,7 @@ impl Tuner {
 /// The next requests, or the end.
 fn go_on(study: &mut Study) -> Vec<Output> {
     next(study).unwrap_or_else(|Unreadable| {
-        let entry = closing_entry(study, "invalid_document", &[]);
+        let entry = closing_entry(study, TuningEnd::InvalidDocument, &[]);
         study.end();
         entry.into_iter().collect()
     })
@@ -100,14 +104,14 @@ fn go_on(study: &mut Study) -> Vec<Output> {
 fn next(study: &mut Study) -> Result<Vec<Output>, Unreadable> {
     let mut outputs: Vec<Output> = study.next_requests()?.into_iter().map(Output::new).collect();
     if study.is_over()? {
-        let ended = if study.is_exhausted() { "space_exhausted" } else { "budget_spent" };
+        let ended = if study.is_exhausted() { TuningEnd::SpaceExhausted } else { TuningEnd::BudgetSpent };
         outputs.extend(conclude(study, ended)?);
     }
     Ok(outputs)
 }
 
 /// The ledger and the finalists' evaluations.
-fn conclude(study: &mut Study, ended: &str) -> Result<Vec<Output>, Unreadable> {
+fn conclude(study: &mut Study, ended: TuningEnd) -> Result<Vec<Output>, Unreadable> {
     let Finals { trials, holdout_keeps } = study.finals()?;
     let mut outputs: Vec<Output> = closing_entry(study, ended, &trials).into_iter().collect();
     let Some((plan, holdout)) = study.begun().cloned() else { return Ok(outputs) };
@@ -121,6 +125,7 @@ fn conclude(study: &mut Study, ended: &str) -> Result<Vec<Output>, Unreadable> {
             plan: plan.clone(),
             holdout: holdout.clone(),
             holdout_keeps,
+            addressee: external::addressee("evaluator", &plan.strategy),
         }));
     }
     study.end();
@@ -128,25 +133,25 @@ fn conclude(study: &mut Study, ended: &str) -> Result<Vec<Output>, Unreadable> {
 }
 
 fn cancel(study: &mut Study) -> Vec<Output> {
-    let entry = closing_entry(study, "cancelled", &[]);
+    let entry = closing_entry(study, TuningEnd::Cancelled, &[]);
     study.end();
     entry.into_iter().collect()
 }
 
 /// The ledger's entry for a search that has begun. Every ending can race with a cancellation.
-fn closing_entry(study: &Study, ended: &str, finalists: &[u64]) -> Option<Output> {
+fn closing_entry(study: &Study, ended: TuningEnd, finalists: &[u64]) -> Option<Output> {
     let (plan, _) = study.begun()?;
     Some(Output::raced(ledger(study, &plan.data, ended, finalists)))
 }
 
-fn ledger(study: &Study, data: &DataRef, ended: &str, finalists: &[u64]) -> LedgerEntered {
+fn ledger(study: &Study, data: &DataRef, ended: TuningEnd, finalists: &[u64]) -> LedgerEntered {
     let count = |state| study.all_results().filter(|result| result.state == state).count() as i64;
     LedgerEntered {
         mandate: study.mandate.clone(),
         experiment_id: study.experiment_id,
         place: study.place,
         data: data.clone(),
-        ended: ended.into(),
+        ended,
         requested: study.requested() as i64,
         completed: count(TrialState::Completed),
         pruned: count(TrialState::Pruned),

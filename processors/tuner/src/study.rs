@@ -11,6 +11,9 @@ use gauntlet_search::{
 };
 use serde::{Deserialize, Serialize};
 
+/// Our own trainer, whom requests are addressed to unless the strategy is left to a program outside.
+const TRAINER: &str = "trainer";
+
 /// A search under way.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Study {
@@ -113,7 +116,7 @@ impl Study {
         let Some((plan, _)) = &self.begun else {
             return Some(format!("experiment {} has not begun: no trial was asked for", self.experiment_id));
         };
-        let writer = external::writer("trainer", &plan.strategy);
+        let writer = external::addressee(TRAINER, &plan.strategy);
         if source != writer {
             let strategy = &plan.strategy;
             return Some(format!(
@@ -153,7 +156,9 @@ impl Study {
     /// our own repeats what it was asked.
     fn asked_outside(&mut self, trial: u64) -> Option<Parameters> {
         let (plan, _) = self.begun.as_ref()?;
-        external::trainer(&plan.strategy)?;
+        if external::addressee(TRAINER, &plan.strategy) == TRAINER {
+            return None;
+        }
         // It was asked for, so the document can be read.
         self.tools().ok()?.propose(trial)
     }
@@ -186,6 +191,7 @@ impl Study {
     pub(crate) fn next_requests(&mut self) -> Result<Vec<TrainingRequested>, Unreadable> {
         let Some((plan, _)) = self.begun.clone().filter(|_| !self.exhausted) else { return Ok(Vec::new()) };
         let (experiment_id, mut trial) = (self.experiment_id, self.requested);
+        let addressee = external::addressee(TRAINER, &plan.strategy);
         let tools = self.tools()?;
         let (budget, lag) = (u64::from(tools.tuning.trials), u64::from(tools.tuning.parallelism));
         let mut requests = Vec::new();
@@ -206,6 +212,7 @@ impl Study {
                 parameters,
                 plan: plan.clone(),
                 pruning_thresholds: tools.thresholds(seen),
+                addressee: addressee.clone(),
             });
             trial += 1;
         }

@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::collections::BTreeSet;
+
 use common::*;
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::spec::ExperimentSpec;
@@ -248,7 +250,7 @@ fn a_document_that_cannot_be_read_ends_the_search_by_name() {
         let [output] = outputs.as_slice() else { panic!("{to}: {outputs:?}") };
         let Event::LedgerEntered(ledger) = &output.event else { panic!("{to}: {outputs:?}") };
         assert!(output.raced);
-        assert_eq!((ledger.ended.as_str(), ledger.requested), ("invalid_document", 0), "{to}");
+        assert_eq!((ledger.ended.word(), ledger.requested), ("invalid_document", 0), "{to}");
         assert!(ledger.finalists.is_empty());
         let history = [history.to_vec(), vec![started(&spec).into()]].concat();
         for event in [started(&spec).into(), cancelled(&spec)] {
@@ -311,7 +313,7 @@ fn the_ledger_counts_every_trial_and_names_the_best() {
         .map(|(_, trial)| ModelId::derive(&[spec.experiment_id().0.as_bytes(), &trial.to_be_bytes()]))
         .collect();
     let ledger = ledger(&played);
-    assert_eq!((ledger.ended.as_str(), ledger.requested), ("budget_spent", 60));
+    assert_eq!((ledger.ended.word(), ledger.requested), ("budget_spent", 60));
     assert_eq!(ledger.completed, count(|event| matches!(event, Event::TrialCompleted(_))));
     assert_eq!(ledger.pruned, count(|event| matches!(event, Event::TrialPruned(_))));
     assert_eq!(ledger.failed, count(|event| matches!(event, Event::TrialFailed(_))));
@@ -396,7 +398,7 @@ fn a_grid_ends_when_it_has_no_more_points() {
         tried.sort();
         tried.dedup();
         assert_eq!(tried.len(), 6);
-        assert_eq!((ledger(&played).ended.as_str(), ledger(&played).requested), ("space_exhausted", 6));
+        assert_eq!((ledger(&played).ended.word(), ledger(&played).requested), ("space_exhausted", 6));
         assert_eq!(evaluations(&played).len(), 3);
     }
 }
@@ -406,7 +408,7 @@ fn a_grid_of_exactly_the_budget_has_spent_it() {
     let mut spec = sampled("grid", 3, 4);
     spec.model.parameters =
         serde_json::from_value(json!({ "fast": { "int": [5, 7] }, "stop_atr": 2.0 })).unwrap();
-    assert_eq!(ledger(&play(&spec, in_order)).ended, "budget_spent");
+    assert_eq!(ledger(&play(&spec, in_order)).ended, TuningEnd::BudgetSpent);
 }
 
 // Cancelling and failing.
@@ -425,7 +427,7 @@ fn a_cancelled_search_enters_what_it_tried_and_nothing_follows() {
     let [output] = outputs.as_slice() else { panic!("{outputs:?}") };
     let Event::LedgerEntered(ledger) = &output.event else { panic!("{outputs:?}") };
     assert!(output.raced);
-    assert_eq!((ledger.ended.as_str(), ledger.requested, ledger.completed), ("cancelled", 5, 2));
+    assert_eq!((ledger.ended.word(), ledger.requested, ledger.completed), ("cancelled", 5, 2));
     assert_eq!((ledger.finalists.len(), ledger.sharpe.count), (0, 2), "results that came early count too");
     history.push(cancelled(&spec));
     for event in [answer(&requests[1]), cancelled(&spec), started(&spec).into(), submitted(&spec)] {
@@ -450,7 +452,7 @@ fn cancelling_after_the_end_changes_nothing() {
 fn nothing_follows_a_failed_experiment() {
     let spec = sampled("random", 30, 4);
     let requests = first_requests(&spec);
-    let (experiment_id, reason) = (spec.experiment_id(), "no_data".to_owned());
+    let (experiment_id, reason) = (spec.experiment_id(), ExperimentFailure::NoData);
     let failed = ExperimentFailed { experiment_id, reason, detail: String::new() };
     given::<Tuner>([submitted(&spec), failed.clone().into()]).when(started(&spec)).then_nothing();
     let history = [submitted(&spec), started(&spec).into(), failed.into()];
@@ -547,6 +549,29 @@ fn a_trainer_outside_is_asked_what_one_of_our_own_is_asked() {
     assert_eq!(asked_outside.len(), 24);
 }
 
+/// Whom the requests of a search are for, of both kinds.
+fn addressees(spec: &ExperimentSpec, answer: impl Fn(&TrainingRequested) -> Recorded) -> Vec<String> {
+    let (mut tuner, mut waiting) = begun(spec);
+    let mut found: BTreeSet<String> = waiting.iter().map(|request| request.addressee.clone()).collect();
+    while !waiting.is_empty() {
+        for output in tuner.step(answer(&waiting.remove(0)).input()) {
+            found.extend(output.event.addressee().map(str::to_owned));
+            if let Event::TrainingRequested(request) = output.event {
+                waiting.push(*request);
+            }
+        }
+    }
+    found.into_iter().collect()
+}
+
+#[test]
+fn a_request_names_who_is_to_answer_it() {
+    let ours = addressees(&sampled("random", 30, 4), |request| recorded(answer(request)));
+    assert_eq!(ours, ["evaluator", "trainer"]);
+    let outside = addressees(&outside("sklearn"), |request| from_outside("sklearn", answer(request)));
+    assert_eq!(outside, ["evaluator.sklearn", "trainer.sklearn"]);
+}
+
 #[test]
 fn an_answer_by_anybody_else_than_the_trainer_that_was_asked_is_refused() {
     let (mut tuner, requests) = begun(&outside("sklearn"));
@@ -582,7 +607,7 @@ fn a_second_answer_to_a_trial_changes_nothing_whatever_it_says() {
         tuner.step(from_outside("sklearn", answer(first)).input());
         let before = tuner.save().unwrap();
         let TrainingRequested { experiment_id, trial, trial_id, parameters, .. } = first.clone();
-        let (reason, detail) = ("panicked".to_owned(), String::new());
+        let (reason, detail) = (TrialFailure::Panicked, String::new());
         let other = TrialFailed { experiment_id, trial, trial_id, parameters, reason, detail };
         for second in [answer(first), other.into()] {
             let second = from_outside("sklearn", second);
