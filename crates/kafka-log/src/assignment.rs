@@ -51,11 +51,13 @@ pub(crate) fn tasks_of(
             for id in numbers {
                 let partitions: Vec<TopicPartition> = in_order(id).collect();
                 if let Some(missing) = partitions.iter().find(|place| !owned.contains(place)) {
-                    return Err(LogError::Store(format!(
-                        "{} was assigned partition {id} of some of its topics but not {missing}: all members of a group \
-                         must run the same version",
-                        member.processor
-                    )));
+                    return Err(LogError::Refused {
+                        at: format!("the group of {}", member.processor),
+                        detail: format!(
+                            "partition {id} of some of its topics was assigned but not {missing}: all members of a group \
+                             must run the same version"
+                        ),
+                    });
                 }
                 tasks.push(Task { id, partitions });
             }

@@ -51,7 +51,7 @@ impl Cluster {
         let queries = QueryClient::new(|settings| clients::reader_without_group(settings, clients::READERS));
         let queries = queries
             .opened(&settings)
-            .map_err(|error| LogError::Store(format!("kafka.properties: {error}")))?;
+            .map_err(|error| LogError::Settings { detail: format!("kafka.properties: {error}") })?;
         let hasty = KafkaSettings { patience: FIRST_CONTACT, ..settings.clone() };
         queries.ask(&hasty, "first contact", |consumer, time| {
             // Without a poll the client reports no complaints.
@@ -160,9 +160,10 @@ impl Cluster {
             match names.iter().find(|name| !is_led(name)) {
                 None => return Ok(()),
                 Some(name) if Instant::now() >= until => {
-                    return Err(LogError::Store(format!(
-                        "topic {name} was created and has no leader after 30 s"
-                    )));
+                    return Err(LogError::Unavailable {
+                        at: format!("the leader of topic {name}"),
+                        detail: "it was created 30 s ago; check the brokers".into(),
+                    });
                 }
                 Some(_) => std::thread::sleep(Duration::from_millis(50)),
             }
@@ -207,9 +208,12 @@ impl Cluster {
                 return Ok((low, self.ends.end(&self.settings, place, low, high)?));
             }
             if Instant::now() >= until {
-                return Err(LogError::Store(format!(
-                    "{place}: a transaction stays open at offset {high}; see kafka-transactions.sh find-hanging"
-                )));
+                return Err(LogError::Unavailable {
+                    at: format!("the end of {place}"),
+                    detail: format!(
+                        "a transaction stays open at offset {high}; see kafka-transactions.sh find-hanging"
+                    ),
+                });
             }
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(50));

@@ -23,7 +23,7 @@ impl KafkaLog {
     /// Connects; refuses settings that are not open, and says within ten seconds when no broker answers. `replication`
     /// is the replication factor of topics that are created.
     pub fn connect(settings: KafkaSettings, replication: u16) -> Result<KafkaLog, LogError> {
-        settings.check().map_err(|error| LogError::Store(error.to_string()))?;
+        settings.check().map_err(|error| LogError::Settings { detail: error.to_string() })?;
         Ok(KafkaLog { cluster: Arc::new(Cluster::connect(settings)?), replication: replication.into() })
     }
 

@@ -4,7 +4,7 @@
 //! A worker implements [`Worker`], which says who it is, and [`Answering`], which says what data it gets and answers. The
 //! runtime keeps workers of all kinds as [`AnyWorker`].
 
-use gauntlet_domain::{Event, external};
+use gauntlet_domain::Event;
 
 use crate::data::{DataError, Declared, Ports};
 
@@ -19,7 +19,7 @@ pub trait Worker: Send + Sync {
     fn topic(&self) -> &'static str;
     /// Whether a request is this worker's to answer. One that is not is passed over: a program outside answers it.
     fn is_mine(&self, request: &Event) -> bool {
-        request.requested_strategy().is_none_or(|strategy| external::trainer(strategy).is_none())
+        request.addressee().is_none_or(|addressee| addressee == self.name())
     }
     /// The answer when answering panicked; none where there is no event for it, and then the processor stops with a report.
     fn panicked(&self, request: &Event, message: &str) -> Vec<Event>;

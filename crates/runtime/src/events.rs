@@ -1,7 +1,7 @@
 //! Events to records and back: the envelope around a body, the topic and key that follow from it.
 
 use gauntlet_domain::{Envelope, Event, EventId, Recorded, Timestamp};
-use gauntlet_log::{LogError, NewRecord, Record};
+use gauntlet_log::{LogError, NewRecord, Record, TopicPartition};
 use gauntlet_wire::{
     Codec, WireError, catalogue, envelope_from_headers, headers, headers_from_envelope, topic_of,
 };
@@ -75,8 +75,8 @@ pub fn readable(codec: &Codec, record: &Record) -> Result<Option<Recorded>, LogE
 
 /// The error of a reader that cannot wait until the record can be read.
 pub(crate) fn undecided(record: &Record, error: &WireError) -> LogError {
-    let (partition, offset) = (&record.partition, record.offset);
-    LogError::Store(format!("{partition} offset {offset}: {error}; nothing was left out, do it again then"))
+    let partition = TopicPartition::clone(&record.partition);
+    LogError::Undecided { partition, offset: record.offset, detail: error.to_string() }
 }
 
 /// The event in a record with its envelope.

@@ -3,7 +3,7 @@
 use std::any::Any;
 
 use gauntlet_domain::EventId;
-use gauntlet_log::LogError;
+use gauntlet_log::{LogError, Remedy};
 use gauntlet_processor::machine::StateError;
 use gauntlet_wire::WireError;
 
@@ -24,6 +24,17 @@ pub(crate) enum SlotError {
     Projection(#[from] ProjectionError),
 }
 
+impl SlotError {
+    /// Whether somebody outside the program can put it right.
+    fn is_outside(&self) -> bool {
+        match self {
+            SlotError::Log(error) => error.remedy() != Remedy::Report,
+            SlotError::Projection(_) => true,
+            SlotError::Wire(_) | SlotError::State(_) | SlotError::Unanswerable(..) => false,
+        }
+    }
+}
+
 /// What went wrong, where.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{processor}: {message}")]
@@ -39,8 +50,7 @@ pub struct Failure {
 impl Failure {
     /// The failure of a processor whose slot ended with an error.
     pub(crate) fn of(processor: &str, error: &SlotError) -> Failure {
-        let outside = matches!(error, SlotError::Log(_) | SlotError::Projection(_));
-        Failure { processor: processor.into(), message: error.to_string(), outside }
+        Failure { processor: processor.into(), message: error.to_string(), outside: error.is_outside() }
     }
 
     /// The failure of a processor whose slot panicked.

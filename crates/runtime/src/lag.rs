@@ -68,7 +68,12 @@ impl Readers {
                 Ok(positions) => positions,
                 // Its positions are not known now, so nobody can say that it is at the end.
                 Err(ProjectionError::Retry(_)) => return Ok(false),
-                Err(error) => return Err(LogError::Store(error.to_string())),
+                Err(error) => {
+                    return Err(LogError::Unavailable {
+                        at: "the view store".into(),
+                        detail: error.to_string(),
+                    });
+                }
             };
             for topic in &reader.topics {
                 if self.behind(topic, &positions)? > 0 {

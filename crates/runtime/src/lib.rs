@@ -12,6 +12,8 @@
 //! Shutdown: [`Running::stop`] raises a flag; every thread finishes the batch in hand, commits it, saves its state and
 //! leaves. A panic or an error anywhere raises the same flag and is reported by [`Running::failure`]; nothing hangs.
 
+/// Where the bars of a range lie.
+pub mod bar_index;
 /// The wall clock, for what is only shown to people.
 pub mod clock;
 /// Records that cannot be read.
@@ -40,6 +42,8 @@ mod pool;
 mod projection;
 /// A projection's thread.
 mod projection_slot;
+/// The newest records of a partition.
+pub mod recent;
 /// Re-execution and comparison.
 pub mod replay;
 /// State after a restart, and the order in which inputs are fed again.

@@ -155,8 +155,9 @@ impl Replay<'_> {
         let (mut expected, taken) = self.recorded_by(worker.name(), &foreign)?;
         outcome.foreign += taken;
         for (request, events) in requests.iter().zip(self.answer_all(worker, &requests)) {
-            let events = events.map_err(|why| {
-                LogError::Store(format!("{} cannot answer {} again: {why}", worker.name(), request.id()))
+            let events = events.map_err(|why| LogError::Refused {
+                at: worker.name().to_owned(),
+                detail: format!("cannot answer {} again: {why}", request.id()),
             })?;
             for event in events {
                 if outcome.divergence.is_none() {
@@ -281,7 +282,8 @@ impl Replay<'_> {
     }
 
     fn hash(&self, event: &Event) -> Result<ContentHash, LogError> {
-        let value = self.codec.encode(event).map_err(|error| LogError::Store(error.to_string()))?;
+        let encoded = self.codec.encode(event);
+        let value = encoded.map_err(|error| LogError::Invariant { detail: error.to_string() })?;
         let place = TopicPartition::new(topic_of(event.kind()).name, 0);
         let record = Record {
             partition: Arc::new(place),

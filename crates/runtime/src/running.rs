@@ -71,13 +71,10 @@ pub struct Running {
     pool: Option<Arc<Pool>>,
 }
 
-fn cannot_spawn(error: std::io::Error) -> LogError {
-    LogError::Store(format!("cannot start a thread: {error}"))
-}
-
 /// Starts the processors that run here. The topics are there.
 pub fn start(parts: Parts, options: Options) -> Result<Running, LogError> {
-    let pool = Pool::new(options.workers.max(1), options.worker_queue.max(1)).map_err(cannot_spawn)?;
+    let pool = Pool::new(options.workers.max(1), options.worker_queue.max(1))
+        .map_err(|error| LogError::no_thread(&error))?;
     let mut running = Running {
         readers: readers(&parts),
         starting: Starting::default(),
@@ -189,7 +186,7 @@ impl Running {
             failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failed);
             stop.raise();
         });
-        self.threads.push(thread.map_err(cannot_spawn)?);
+        self.threads.push(thread.map_err(|error| LogError::no_thread(&error))?);
         Ok(())
     }
 
@@ -200,7 +197,9 @@ impl Running {
         readers.projections.retain(|projection| is_here(projection.name()));
         let (monitor, stop) = (self.monitor.clone(), self.stop.clone());
         let thread = std::thread::Builder::new().name("lag".into());
-        let thread = thread.spawn(move || monitor.run(&readers, &stop)).map_err(cannot_spawn)?;
+        let thread = thread
+            .spawn(move || monitor.run(&readers, &stop))
+            .map_err(|error| LogError::no_thread(&error))?;
         self.monitoring = Some(thread);
         Ok(())
     }

@@ -71,6 +71,7 @@ fn request_of(plan: TrialPlan, parameters: Parameters) -> EvaluationRequested {
         plan,
         holdout,
         holdout_keeps: 0.5,
+        addressee: "evaluator".into(),
     }
 }
 
@@ -107,11 +108,11 @@ fn answer(request: &EvaluationRequested, lake: &Lake) -> Answer {
 
 impl Answer {
     fn trades(&self, phase: &str) -> &TradeLogChunk {
-        self.trades.iter().find(|chunk| chunk.phase == phase).unwrap()
+        self.trades.iter().find(|chunk| chunk.phase == phase.into()).unwrap()
     }
 
     fn equity(&self, phase: &str) -> &EquityCurveChunk {
-        self.equity.iter().find(|chunk| chunk.phase == phase).unwrap()
+        self.equity.iter().find(|chunk| chunk.phase == phase.into()).unwrap()
     }
 }
 
@@ -197,10 +198,11 @@ fn the_verdict_follows_the_share_to_be_kept() {
         (completed(0.5).walk_forward["sharpe"].unwrap(), completed(0.5).holdout["sharpe"].unwrap());
     assert!(walked > 0.0 && held > 0.0);
     let kept = held / walked;
-    assert!(completed(kept * 0.99).confirmed);
+    assert!(completed(kept * 0.99).verdict.passes());
     let refused = completed(kept * 1.01);
-    assert!(!refused.confirmed);
-    assert!(refused.verdict.starts_with("refused: sharpe "), "{}", refused.verdict);
+    assert!(!refused.verdict.passes());
+    let said = refused.verdict.sentence();
+    assert!(said.starts_with("refused: sharpe "), "{said}");
 }
 
 #[test]
@@ -278,14 +280,14 @@ fn long_series_come_in_numbered_chunks() {
     let request = request_of(plan, parameters(&[("fast", int(2)), ("slow", int(3))]));
     let answer = answer(&request, &lake(&swing(tuning + held), tuning));
     for (phase, bars) in [("walk_forward", 9_000), ("holdout", 10_000)] {
-        let chunks: Vec<_> = answer.equity.iter().filter(|chunk| chunk.phase == phase).collect();
+        let chunks: Vec<_> = answer.equity.iter().filter(|chunk| chunk.phase == phase.into()).collect();
         let sizes: Vec<_> =
             chunks.iter().map(|chunk| (chunk.chunk, chunk.times.len(), chunk.values.len())).collect();
         assert_eq!(sizes, [(0, 8192, 8192), (1, bars - 8192, bars - 8192)]);
         assert!(chunks.iter().flat_map(|chunk| &chunk.times).is_sorted());
     }
     let fills: usize =
-        answer.trades.iter().filter(|chunk| chunk.phase == "holdout").map(|c| c.times.len()).sum();
+        answer.trades.iter().filter(|chunk| chunk.phase == Phase::Holdout).map(|c| c.times.len()).sum();
     assert_eq!(fills as f64, 2.0 * answer.completed.holdout["trade_count"].unwrap());
 }
 
@@ -293,7 +295,7 @@ fn long_series_come_in_numbered_chunks() {
 
 fn failure(request: &EvaluationRequested, lake: &Lake) -> (String, String) {
     match Evaluator.run(&request.clone().into(), (lake, lake)).unwrap().as_slice() {
-        [Event::EvaluationFailed(failed)] => (failed.reason.clone(), failed.detail.clone()),
+        [Event::EvaluationFailed(failed)] => (failed.reason.word().to_owned(), failed.detail.clone()),
         other => panic!("{other:?}"),
     }
 }
@@ -329,7 +331,7 @@ fn what_cannot_be_trained_is_an_answer() {
 fn a_panic_is_an_answer() {
     let events = Evaluator.panicked(&rule().into(), "boom");
     let [Event::EvaluationFailed(failed)] = events.as_slice() else { panic!("{events:?}") };
-    assert_eq!((failed.reason.as_str(), failed.detail.as_str()), ("panicked", "boom"));
+    assert_eq!((failed.reason.word(), failed.detail.as_str()), ("panicked", "boom"));
     assert_eq!((failed.model_id, failed.trial), (rule().model_id, 12));
 }
 

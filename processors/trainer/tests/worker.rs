@@ -65,6 +65,7 @@ fn request() -> TrainingRequested {
         parameters: parameters(&[("fast", int(3)), ("slow", int(12))]),
         plan: plan("ma-cross", BARS, folds(BARS, FOLDS, 0)),
         pruning_thresholds: vec![],
+        addressee: "trainer".into(),
     }
 }
 
@@ -83,7 +84,7 @@ fn completed(request: &TrainingRequested) -> TrialCompleted {
 
 fn failed(event: &Event) -> (&str, &str) {
     match event {
-        Event::TrialFailed(failed) => (&failed.reason, &failed.detail),
+        Event::TrialFailed(failed) => (failed.reason.word(), &failed.detail),
         other => panic!("{other:?}"),
     }
 }
@@ -267,4 +268,16 @@ fn other_events_are_not_its_business() {
         CancelExperiment { experiment_id: request().experiment_id, reason: String::new() }.into();
     assert_eq!(Trainer::default().run(&event, &full()).unwrap(), []);
     assert_eq!(Trainer::default().panicked(&event, "x"), []);
+}
+
+#[test]
+fn a_request_is_answered_by_whom_it_names_and_by_nobody_else() {
+    let trainer = Trainer::default();
+    let named = |addressee: &str| {
+        trainer.is_mine(&TrainingRequested { addressee: addressee.into(), ..request() }.into())
+    };
+    assert!(named("trainer"));
+    for other in ["trainer.sklearn", "trainer.", "evaluator", ""] {
+        assert!(!named(other), "{other}");
+    }
 }
