@@ -94,7 +94,8 @@ mod tests {
     fn half_a_task_is_refused_by_name() {
         let owned = assigned(&[("x.a", 1)]);
         let error = tasks_of(&member(Assignment::CoPartitioned), false, &owned).unwrap_err().to_string();
-        assert!(error.contains("p was assigned partition 1 of some of its topics but not b/1"), "{error}");
+        let expected = "the group of p: partition 1 of some of its topics was assigned but not b/1";
+        assert!(error.contains(expected), "{error}");
     }
 
     #[test]
