@@ -70,7 +70,7 @@ impl Readers {
                 Err(ProjectionError::Retry(_)) => return Ok(false),
                 Err(error) => {
                     return Err(LogError::Unavailable {
-                        at: "the view store".into(),
+                        at: format!("what the projection {} writes to", reader.name),
                         detail: error.to_string(),
                     });
                 }
