@@ -59,13 +59,15 @@ fn packages() -> BTreeMap<String, Package> {
 }
 
 /// Crates of the workspace that each may build upon, and why. What is not listed may build on no crate of the workspace.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 14] = [
     ("gauntlet-quant", &["gauntlet-domain"]),
     ("gauntlet-backtest", &["gauntlet-domain", "gauntlet-quant"]),
     ("gauntlet-walkforward", &["gauntlet-domain", "gauntlet-quant", "gauntlet-backtest"]),
+    ("gauntlet-search", &["gauntlet-domain"]),
     ("gauntlet-processor", &["gauntlet-domain"]),
     ("gauntlet-wire", &["gauntlet-domain"]),
-    ("gauntlet-config", &["gauntlet-domain"]),
+    // The names of samplers and pruners, for the descriptions of a document's keys.
+    ("gauntlet-config", &["gauntlet-domain", "gauntlet-search"]),
     ("gauntlet-feed", &["gauntlet-domain"]),
     ("gauntlet-lake", &["gauntlet-domain"]),
     ("gauntlet-runtime", &["gauntlet-domain", "gauntlet-log", "gauntlet-processor", "gauntlet-wire"]),

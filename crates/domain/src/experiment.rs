@@ -9,29 +9,15 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::bar_spec::BarSpec;
+use crate::direction::Direction;
 use crate::ids::{ContentHash, ExperimentId, ModelId, SnapshotId, TrialId};
+pub use crate::parameter::{ParameterValue, Parameters};
+use crate::spec::Benchmark;
 use crate::time::Timestamp;
 use crate::versions;
 
 pub use crate::evaluation::*;
 pub use crate::words::{EvaluationFailure, ExperimentFailure, Phase, TrialFailure, TuningEnd};
-
-/// A hyperparameter's value.
-#[derive(Debug, Clone, PartialEq, PartialOrd, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum ParameterValue {
-    /// A whole number.
-    Int(i64),
-    /// A real number.
-    Float(f64),
-    /// A word.
-    Text(String),
-    /// Yes or no.
-    Flag(bool),
-}
-
-/// Hyperparameters by name.
-pub type Parameters = BTreeMap<String, ParameterValue>;
 
 /// Metrics by canonical name; `None` is undefined.
 pub type Metrics = BTreeMap<String, Option<f64>>;
@@ -144,8 +130,15 @@ pub struct AccountTerms {
     pub percent: f64,
     /// Whether short positions are taken.
     pub allow_short: bool,
-    /// `buy-and-hold` of the same bars, or `none`.
+    /// Name of a [`crate::spec::Benchmark`].
     pub benchmark: String,
+}
+
+impl AccountTerms {
+    /// Whether the returns are compared with a benchmark.
+    pub fn has_benchmark(&self) -> bool {
+        self.benchmark != Benchmark::None.name()
+    }
 }
 
 /// Everything a trainer or evaluator needs besides the hyperparameters; the same for all trials of an experiment.
@@ -175,6 +168,13 @@ pub struct TrialPlan {
     pub periods_per_year: f64,
     /// Seed of everything random.
     pub seed: i64,
+}
+
+impl TrialPlan {
+    /// Which way the objective is better.
+    pub fn direction(&self) -> Direction {
+        Direction::of(self.maximize)
+    }
 }
 
 /// The data are sealed, the folds are cut: tuning begins.

@@ -6,6 +6,8 @@
 pub mod bar_spec;
 /// Exact prices and quantities.
 pub mod decimal;
+/// Whether more or less is better.
+pub mod direction;
 /// Finalists: requests, outcomes, series.
 pub mod evaluation;
 /// The closed list of events, their keys, ids and envelope.
@@ -18,6 +20,10 @@ pub mod external;
 pub mod ids;
 /// Ticks, bars, quality reports, snapshots.
 pub mod market;
+/// Names that select something.
+pub mod names;
+/// Hyperparameters and their values.
+pub mod parameter;
 /// The experiment document as people write it.
 pub mod spec;
 /// Event time.
@@ -33,6 +39,7 @@ pub mod words;
 
 pub use bar_spec::BarSpec;
 pub use decimal::{Price, Quantity};
+pub use direction::Direction;
 pub use event::{Envelope, Event, Input, RecordKind, Recorded};
 pub use ids::{ContentHash, EventId, ExperimentId, InstrumentId, ModelId, SnapshotId, TrialId};
 pub use time::Timestamp;

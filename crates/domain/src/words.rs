@@ -115,6 +115,8 @@ words! {
         NoCompletedTrial = "no_completed_trial",
         /// No finalist could be evaluated.
         NoEvaluation = "no_evaluation",
+        /// Its search was under way when the rules of the search changed.
+        LogicChanged = "logic_changed",
     }
 }
 
@@ -153,6 +155,10 @@ words! {
         SpaceExhausted = "space_exhausted",
         /// A person stopped it.
         Cancelled = "cancelled",
+        /// The document, which another version has accepted, cannot be read.
+        InvalidDocument = "invalid_document",
+        /// It was under way when the rules of the search changed.
+        LogicChanged = "logic_changed",
     }
 }
 

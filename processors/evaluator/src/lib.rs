@@ -79,7 +79,7 @@ fn evaluate(request: &EvaluationRequested, data: &dyn Data) -> Result<Vec<Event>
     let joined: Bars = tuning.iter().chain(holdout.iter()).collect();
     let tuning: Bars = tuning.iter().collect();
     let years = plan.periods_per_year;
-    let with_benchmark = plan.account.benchmark != "none";
+    let with_benchmark = plan.account.has_benchmark();
 
     let walk = Walk::new(plan, &request.parameters, &tuning)?;
     let mut walked = Segments::default();

@@ -7,14 +7,13 @@ use gauntlet_domain::experiment::*;
 use gauntlet_domain::market::{CreateSnapshot, SnapshotSealed};
 use gauntlet_domain::spec::ExperimentSpec;
 use gauntlet_domain::verdict::{Evidence, HOLDOUT, Verdict};
-use gauntlet_domain::{Event, ExperimentId, Input, ModelId, SnapshotId, external};
+use gauntlet_domain::{Direction, Event, ExperimentId, Input, ModelId, SnapshotId, external};
 use gauntlet_processor::decider::{Decider, Fact, Folded};
 use gauntlet_processor::machine::{Definition, Inputs, Output};
-use gauntlet_search::Direction;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{data_ref, trial_plan};
-use crate::validate::{direction, validate};
+use crate::validate::validate;
 
 /// Experiments for the runtime.
 pub const DEFINITION: Definition = Definition {
@@ -116,10 +115,8 @@ impl Decider for Experiments {
                 }
             },
             Fact::Emitted(Event::ExperimentSubmitted(submitted)) => {
-                if let Ok(spec) = serde_json::from_str(&submitted.document) {
-                    let experiment = experiments.entry(submitted.experiment_id).or_default();
-                    *experiment = std::mem::take(experiment).submitted(submitted, &spec);
-                }
+                let experiment = experiments.entry(submitted.experiment_id).or_default();
+                *experiment = std::mem::take(experiment).submitted(submitted);
                 state.places.insert(submitted.mandate.clone(), submitted.place);
             }
             Fact::Emitted(Event::ExperimentStarted(started)) => {
@@ -164,7 +161,7 @@ fn submit(state: &State, command: &SubmitExperiment) -> Vec<Output> {
     let mut outputs = vec![Output::new(submitted.clone())];
     let sealed = (state.snapshots.get(&tuning.snapshot_id), state.snapshots.get(&holdout.snapshot_id));
     if let (Some(tuning), Some(holdout)) = sealed {
-        let experiment = announced.submitted(&submitted, &spec);
+        let experiment = announced.submitted(&submitted);
         outputs.extend(experiment.start(experiment_id, &spec, tuning, holdout));
     }
     outputs
@@ -172,13 +169,18 @@ fn submit(state: &State, command: &SubmitExperiment) -> Vec<Output> {
 
 /// The document and the snapshots that it asks for, or everything that is wrong with it.
 fn read(document: &str) -> Result<(ExperimentSpec, CreateSnapshot, CreateSnapshot), String> {
-    let spec: ExperimentSpec = serde_json::from_str(document).map_err(|error| error.to_string())?;
+    let spec = read_shape(document)?;
     let problems: Vec<String> = validate(&spec).iter().map(ToString::to_string).collect();
     if !problems.is_empty() {
         return Err(problems.join("; "));
     }
     let (tuning, holdout) = spec.snapshots().map_err(|error| error.to_string())?;
     Ok((spec, tuning, holdout))
+}
+
+/// The document, whatever it says.
+fn read_shape(document: &str) -> Result<ExperimentSpec, String> {
+    serde_json::from_str(document).map_err(|error| error.to_string())
 }
 
 fn cancel(state: &State, command: &CancelExperiment) -> Vec<Output> {
@@ -203,8 +205,10 @@ fn data_arrived(state: &State, sealed: &SnapshotSealed) -> Vec<Output> {
     let start = |(id, experiment): (&ExperimentId, &Experiment)| {
         let waiting = experiment.waiting.as_ref()?;
         let (tuning, holdout) = (get(&waiting.tuning)?, get(&waiting.holdout)?);
-        let spec = serde_json::from_str(&waiting.document).ok()?;
-        Some(experiment.start(*id, &spec, tuning, holdout))
+        Some(match read_shape(&waiting.document) {
+            Ok(spec) => experiment.start(*id, &spec, tuning, holdout),
+            Err(detail) => vec![failed(*id, ExperimentFailure::InvalidDocument, detail)],
+        })
     };
     state.experiments.iter().filter_map(start).flatten().collect()
 }
@@ -230,13 +234,17 @@ fn result_arrived(state: &State, id: ExperimentId, result: Input<'_>) -> Vec<Out
 }
 
 impl Experiment {
-    /// Has its place; what was announced stays.
-    fn submitted(self, submitted: &ExperimentSubmitted, spec: &ExperimentSpec) -> Experiment {
+    /// Has its place; what was announced stays. A document that cannot be read, which another version has accepted,
+    /// waits like any other: it fails by name when its data are there.
+    fn submitted(self, submitted: &ExperimentSubmitted) -> Experiment {
+        let terms = read_shape(&submitted.document);
+        let terms = terms.map(|spec| (spec.tuning.objective, spec.tuning.direction, spec.model.strategy));
+        let (objective, direction, strategy) = terms.unwrap_or_default();
         Experiment {
             stage: Stage::Submitted,
-            objective: spec.tuning.objective.clone(),
-            direction: direction(spec.tuning.direction),
-            evaluator: external::addressee("evaluator", &spec.model.strategy),
+            objective,
+            direction,
+            evaluator: external::addressee("evaluator", &strategy),
             waiting: Some(Waiting {
                 document: submitted.document.clone(),
                 tuning: submitted.tuning_snapshot,
@@ -276,7 +284,7 @@ impl Experiment {
         holdout: &SnapshotSealed,
     ) -> Vec<Output> {
         for (range, part) in [(tuning, "tuning"), (holdout, "the hold-out")] {
-            if range.rows == 0 {
+            if range.rows <= 0 {
                 let detail = format!(
                     "there is no {} bar of {} between {} and {}, which is what {part} needs: choose a period with data",
                     range.spec, range.instrument, range.from, range.to
@@ -297,6 +305,11 @@ impl Experiment {
     /// failed ones last, ties to the earlier trial.
     fn ending(&self, experiment_id: ExperimentId) -> Option<Output> {
         let ledger = self.ledger.as_ref()?;
+        if ledger.ended == TuningEnd::InvalidDocument {
+            let detail = "the tuner could not read what was accepted here, so the two are of different versions: \
+                          run one version everywhere and submit it again under another name";
+            return Some(failed(experiment_id, ExperimentFailure::InvalidDocument, detail.to_owned()));
+        }
         if ledger.finalists.is_empty() {
             let detail = format!(
                 "none of {} trials has a defined {}: {} pruned, {} failed; see the trials' details",

@@ -9,7 +9,7 @@ use gauntlet_domain::verdict::{Evidence, HOLDOUT};
 use gauntlet_domain::{Event, Recorded, Verdict};
 use gauntlet_experiments::{Experiments, plan};
 use gauntlet_processor::Folded;
-use gauntlet_processor::harness::{check_properties, given, recorded, run};
+use gauntlet_processor::harness::{Partitions, check_interleavings, check_properties, given, recorded, run};
 use gauntlet_processor::machine::Machine;
 use serde_json::{Value, json};
 
@@ -71,6 +71,22 @@ fn it_has_the_properties_of_every_machine() {
     assert_eq!(check_properties::<Subject>(&history()), 12);
 }
 
+/// Commands, snapshots, ledgers and outcomes are four topics, read in any order by a restart: only a cancellation races.
+#[test]
+fn commands_data_and_results_in_any_order_give_the_same() {
+    let mut history: Vec<Event> =
+        history().into_iter().filter(|event| !matches!(event, Event::CancelExperiment(_))).collect();
+    history.extend([holdout_sealed(&with("data.to", json!("2020-06-01")), 9)]);
+    let of = |event: &Event| match event {
+        Event::SubmitExperiment(_) => "commands".to_owned(),
+        Event::SnapshotSealed(_) => "snapshots".to_owned(),
+        Event::LedgerEntered(_) => "ledger".to_owned(),
+        _ => "outcomes".to_owned(),
+    };
+    let partitions = Partitions { of: &of, is_possible: &|_, _| true };
+    assert_eq!(check_interleavings::<Subject>(&history, &partitions, 200), 208 * 12);
+}
+
 #[test]
 fn every_ending_is_marked_as_a_race_and_nothing_else_is() {
     let mut machine = Subject::default();
@@ -126,6 +142,36 @@ fn what_is_no_document_fails_with_the_key_named() {
     let (reason, detail) = failure(&[SubmitExperiment { document: text, ..command }.into()]);
     assert_eq!(reason, "invalid_document");
     assert!(detail.contains("unknown field `tunning`"), "{detail}");
+}
+
+/// State that another version has written can hold a document that this one cannot read.
+#[test]
+fn a_kept_document_that_cannot_be_read_fails_by_name_when_its_data_are_there() {
+    let document = document();
+    let mut machine = Subject::default();
+    for event in [submit(&document), tuning_sealed(&document, 1200)] {
+        machine.step(recorded(event).input());
+    }
+    let saved = String::from_utf8(machine.save().unwrap()).unwrap();
+    let other = saved.replace(r#"\"holdout_keeps\":0.5"#, r#"\"holdout_keeps\":\"half\""#);
+    assert_ne!(other, saved);
+    machine.restore(other.as_bytes()).unwrap();
+    let outputs = machine.step(recorded(holdout_sealed(&document, 300)).input());
+    let [output] = outputs.as_slice() else { panic!("{outputs:?}") };
+    let Event::ExperimentFailed(failed) = &output.event else { panic!("{outputs:?}") };
+    assert_eq!((failed.reason.word(), output.raced), ("invalid_document", true));
+    assert!(failed.detail.contains("'half' is not a share"), "{}", failed.detail);
+    assert_eq!(machine.step(recorded(ledger(&document, &[])).input()), []);
+}
+
+#[test]
+fn a_document_that_the_tuner_cannot_read_fails_the_experiment_by_name() {
+    let document = document();
+    let Event::LedgerEntered(mut entry) = ledger(&document, &[]) else { unreachable!() };
+    entry.ended = TuningEnd::InvalidDocument;
+    let (reason, detail) = failure(&[begun(&document), vec![Event::LedgerEntered(entry)]].concat());
+    assert_eq!(reason, "invalid_document");
+    assert!(detail.contains("run one version everywhere"), "{detail}");
 }
 
 // The data.

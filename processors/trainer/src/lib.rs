@@ -11,7 +11,7 @@ use gauntlet_domain::experiment::{
 };
 use gauntlet_domain::{ContentHash, Event};
 use gauntlet_processor::worker::{Answer, Data, DataError, Worker};
-use gauntlet_search::{Decision, Direction, pruner};
+use gauntlet_search::{Decision, pruner};
 use gauntlet_walkforward::{Segments, Walk, objective_of};
 
 /// The trainer.
@@ -73,8 +73,8 @@ fn trial(request: &TrainingRequested, bars: &Bars) -> Event {
         Ok(walk) => walk,
         Err(error) => return failed(request, TrialFailure::InvalidParameters, error.to_string()),
     };
-    let direction = if plan.maximize { Direction::Maximize } else { Direction::Minimize };
-    let with_benchmark = plan.account.benchmark != "none";
+    let direction = plan.direction();
+    let with_benchmark = plan.account.has_benchmark();
     let value =
         |segments: &Segments| objective_of(segments, &plan.objective, plan.periods_per_year, with_benchmark);
     let mut segments = Segments::default();

@@ -8,7 +8,7 @@ use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateErro
 use gauntlet_quant::metrics::{self, OnlineMoments};
 use serde::{Deserialize, Serialize};
 
-use crate::study::{Study, TrialResult, TrialState, model_id};
+use crate::study::{Finals, Study, TrialResult, TrialState, Unreadable, model_id};
 
 /// The tuner for the runtime.
 pub const DEFINITION: Definition = Definition {
@@ -90,21 +90,28 @@ impl Tuner {
 
 /// The next requests, or the end.
 fn go_on(study: &mut Study) -> Vec<Output> {
-    let mut outputs: Vec<Output> = study.next_requests().into_iter().map(Output::new).collect();
-    if study.is_over() {
-        let ended = if study.is_exhausted() { TuningEnd::SpaceExhausted } else { TuningEnd::BudgetSpent };
-        outputs.extend(conclude(study, ended));
-    }
-    outputs
+    next(study).unwrap_or_else(|Unreadable| {
+        let entry = closing_entry(study, TuningEnd::InvalidDocument, &[]);
+        study.end();
+        entry.into_iter().collect()
+    })
 }
 
-/// The ledger and the finalists' evaluations. Ending races with a cancellation.
-fn conclude(study: &mut Study, ended: TuningEnd) -> Vec<Output> {
-    let finalists = study.finalists();
-    let holdout_keeps = study.holdout_keeps();
-    let Some((plan, holdout)) = study.begun().cloned() else { return Vec::new() };
-    let mut outputs = vec![Output::raced(ledger(study, &plan.data, ended, &finalists))];
-    for (place, trial) in (1_i64..).zip(finalists) {
+fn next(study: &mut Study) -> Result<Vec<Output>, Unreadable> {
+    let mut outputs: Vec<Output> = study.next_requests()?.into_iter().map(Output::new).collect();
+    if study.is_over()? {
+        let ended = if study.is_exhausted() { TuningEnd::SpaceExhausted } else { TuningEnd::BudgetSpent };
+        outputs.extend(conclude(study, ended)?);
+    }
+    Ok(outputs)
+}
+
+/// The ledger and the finalists' evaluations.
+fn conclude(study: &mut Study, ended: TuningEnd) -> Result<Vec<Output>, Unreadable> {
+    let Finals { trials, holdout_keeps } = study.finals()?;
+    let mut outputs: Vec<Output> = closing_entry(study, ended, &trials).into_iter().collect();
+    let Some((plan, holdout)) = study.begun().cloned() else { return Ok(outputs) };
+    for (place, trial) in (1_i64..).zip(trials) {
         outputs.push(Output::new(EvaluationRequested {
             experiment_id: study.experiment_id,
             model_id: model_id(study.experiment_id, trial),
@@ -118,16 +125,19 @@ fn conclude(study: &mut Study, ended: TuningEnd) -> Vec<Output> {
         }));
     }
     study.end();
-    outputs
+    Ok(outputs)
 }
 
 fn cancel(study: &mut Study) -> Vec<Output> {
-    let entry = study
-        .begun()
-        .map(|(plan, _)| plan.data.clone())
-        .map(|data| ledger(study, &data, TuningEnd::Cancelled, &[]));
+    let entry = closing_entry(study, TuningEnd::Cancelled, &[]);
     study.end();
-    entry.into_iter().map(Output::raced).collect()
+    entry.into_iter().collect()
+}
+
+/// The ledger's entry for a search that has begun. Every ending can race with a cancellation.
+fn closing_entry(study: &Study, ended: TuningEnd, finalists: &[u64]) -> Option<Output> {
+    let (plan, _) = study.begun()?;
+    Some(Output::raced(ledger(study, &plan.data, ended, finalists)))
 }
 
 fn ledger(study: &Study, data: &DataRef, ended: TuningEnd, finalists: &[u64]) -> LedgerEntered {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gauntlet_search::condition::Condition;
-use gauntlet_search::{Params, Value as SearchValue};
+use gauntlet_search::{ParameterValue, Parameters};
 use gauntlet_views::{Kind, Row, Table, Value, joins, schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
@@ -115,15 +115,15 @@ fn sort_by(of: &Table, rows: &mut [Row], sort: &str) -> Result<(), Refusal> {
 }
 
 /// A row's cells as values of a condition; a time is its RFC 3339 text, which sorts as it should.
-fn params(row: &Row) -> Params {
+fn params(row: &Row) -> Parameters {
     let names = row.table.key().chain(row.table.columns).map(|column| column.name);
     let values = names.filter_map(|name| {
         let value = match row.get(name)? {
-            Value::Text(text) => SearchValue::Text(text.clone()),
-            Value::Long(long) => SearchValue::Int(*long),
-            Value::Double(double) => SearchValue::Float(*double),
-            Value::Bool(flag) => SearchValue::Bool(*flag),
-            Value::Timestamp(nanos) => SearchValue::Text(gauntlet_domain::Timestamp(*nanos).to_string()),
+            Value::Text(text) => ParameterValue::Text(text.clone()),
+            Value::Long(long) => ParameterValue::Int(*long),
+            Value::Double(double) => ParameterValue::Float(*double),
+            Value::Bool(flag) => ParameterValue::Flag(*flag),
+            Value::Timestamp(nanos) => ParameterValue::Text(gauntlet_domain::Timestamp(*nanos).to_string()),
             Value::Null => return None,
         };
         Some((name.to_owned(), value))

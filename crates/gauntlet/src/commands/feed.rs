@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use gauntlet_domain::market::{FeedCompleted, InstrumentDefined, PriceBasis, TickKind};
+use gauntlet_domain::market::FeedCompleted;
 use gauntlet_domain::{BarSpec, Event, InstrumentId};
-use gauntlet_feed::{Block, Format, Options, Source};
+use gauntlet_feed::{BarRules, Block, Format, Options, Source};
 use gauntlet_runtime::Running;
 use gauntlet_views::{Row, schema};
 use serde::{Deserialize, Serialize};
@@ -23,8 +23,6 @@ use crate::table::table;
 
 /// Blocks that one append holds.
 const BLOCKS_PER_APPEND: usize = 16;
-/// How far a tick of a recording may lie behind the latest one and still be put in its place.
-pub const RECORDING_LATENESS_NANOS: i64 = 1_000_000_000;
 
 /// What to feed.
 #[derive(Debug, Clone, Serialize, Deserialize, clap::Args)]
@@ -72,7 +70,7 @@ pub fn feed(node: &Node, running: &Running, args: &FeedArgs, quiet: bool) -> Res
 /// A feed's arguments, understood.
 struct Request {
     options: Options,
-    bars: Vec<BarSpec>,
+    bars: BarRules,
     /// Event time over wall time; `None` is as fast as it goes.
     speed: Option<f64>,
 }
@@ -85,31 +83,9 @@ impl Request {
         options.utc_offset_seconds = utc_offset(&args.utc_offset)?;
         options.market = args.market.clone();
         options.bar_spec = args.spec.as_deref().map(str::parse).transpose().map_err(Refusal::input)?;
-        let bars = args.bars.split(',').map(|spec| spec.trim().parse()).collect::<Result<Vec<_>, _>>();
-        Ok(Request { options, bars: bars.map_err(Refusal::input)?, speed: speed(&args.speed)? })
-    }
-
-    /// The instrument as its first block shows it: prices of trades where there are any, else of quotes.
-    fn definition(&self, format: Format, first: &Block) -> InstrumentDefined {
-        let name = self.options.instrument.as_str();
-        let mut definition = InstrumentDefined::new(name, self.bars.clone(), price_basis(first));
-        if matches!(format, Format::Csv | Format::Parquet | Format::BinanceJsonl) {
-            definition.cleaning.lateness_nanos = RECORDING_LATENESS_NANOS;
-        }
-        definition
-    }
-}
-
-/// Prices of trades where a block has any, else of quotes.
-pub fn price_basis(first: &Block) -> PriceBasis {
-    let is_trade = |code: &u8| {
-        use TickKind::{Buy, Last, Sell, Trade};
-        TickKind::from_code(*code).is_some_and(|kind| matches!(kind, Trade | Buy | Sell | Last))
-    };
-    match first {
-        Block::Ticks(block) if block.kinds.iter().any(is_trade) => PriceBasis::Trades,
-        Block::Bars(block) if block.open_spreads.is_empty() => PriceBasis::Trades,
-        _ => PriceBasis::Quotes,
+        let bars = args.bars.split(',').map(|spec| spec.trim().parse()).collect::<Result<Vec<BarSpec>, _>>();
+        let bars = BarRules::new(bars.map_err(Refusal::input)?);
+        Ok(Request { options, bars, speed: speed(&args.speed)? })
     }
 }
 
@@ -320,7 +296,8 @@ fn define(
     format: Format,
     first: &Block,
 ) -> Result<std::collections::HashSet<gauntlet_domain::EventId>, Refusal> {
-    let definition = Event::from(request.definition(format, first));
+    let instrument = &request.options.instrument;
+    let definition = Event::from(gauntlet_feed::definition(instrument, format, first, &request.bars));
     let present = published(node, &definition)?;
     publish_once(node, "feed", &[definition])?;
     Ok(present)

@@ -5,21 +5,22 @@ use std::path::{Path, PathBuf};
 
 use gauntlet_backtest::{Bars, ExitReason, Target};
 use gauntlet_config::read_experiment;
-use gauntlet_domain::market::{Bar, FeedCompleted, InstrumentDefined, PriceBasis};
+use gauntlet_domain::market::{Bar, FeedCompleted};
 use gauntlet_domain::spec::ExperimentSpec;
 use gauntlet_domain::{BarSpec, ContentHash, Event, Input, InstrumentId, SnapshotId, Timestamp};
 use gauntlet_experiments::{
     plan,
     validate::{self, validate},
 };
-use gauntlet_feed::{Block, Options};
+use gauntlet_feed::definition::{empty_bars, stamp};
+use gauntlet_feed::{BarRules, Block, Options};
 use gauntlet_market_data::MarketData;
 use gauntlet_processor::machine::Machine;
 use gauntlet_quant::metrics::{self, Inputs};
 use gauntlet_walkforward::{Model, Segments, model};
 use serde_json::{Map, Value as Json, json};
 
-use super::feed::{RECORDING_LATENESS_NANOS, format, price_basis, utc_offset};
+use super::feed::{format, utc_offset};
 use crate::report::{Refusal, Report, unreadable};
 use crate::table::{number, table};
 
@@ -97,6 +98,7 @@ fn read_ticks(args: &BarsArgs, spec: BarSpec) -> Result<Read, Refusal> {
     options.format = format(&args.format)?;
     options.utc_offset_seconds = utc_offset(&args.utc_offset)?;
     options.market = args.market.clone();
+    let rules = rules(args, spec)?;
     let mut source = gauntlet_feed::open(&args.path, &options)?;
     let hash = source.source_hash().to_string();
     let mut machine = MarketData::default();
@@ -113,7 +115,7 @@ fn read_ticks(args: &BarsArgs, spec: BarSpec) -> Result<Read, Refusal> {
     let (mut rows, mut blocks) = (0, 0);
     while let Some(block) = source.next_block()? {
         if blocks == 0 {
-            step(definition(args, &instrument, spec, &block)?.into());
+            step(gauntlet_feed::definition(&instrument, source.format(), &block, &rules).into());
         }
         blocks += 1;
         match block {
@@ -150,29 +152,13 @@ fn read_ticks(args: &BarsArgs, spec: BarSpec) -> Result<Read, Refusal> {
     })
 }
 
-fn definition(
-    args: &BarsArgs,
-    instrument: &InstrumentId,
-    spec: BarSpec,
-    first: &Block,
-) -> Result<InstrumentDefined, Refusal> {
-    use gauntlet_domain::market::{BarStamp, EmptyBars};
-    let basis = price_basis(first);
-    let mut definition = InstrumentDefined::new(instrument.as_str(), vec![spec], basis);
-    definition.cleaning.lateness_nanos =
-        if basis == PriceBasis::Trades { RECORDING_LATENESS_NANOS } else { 0 };
-    definition.stamp = match args.stamp.as_str() {
-        "close" => BarStamp::Close,
-        "open" => BarStamp::Open,
-        other => return Err(Refusal::BadInput(format!("--stamp '{other}' is not known: use close or open"))),
-    };
-    definition.empty_bars = match args.empty.as_str() {
-        "skip" => EmptyBars::Skip,
-        "fill" => EmptyBars::Fill,
-        other => return Err(Refusal::BadInput(format!("--empty '{other}' is not known: use skip or fill"))),
-    };
-    definition.session = args.session.as_deref().map(session).transpose()?;
-    Ok(definition)
+fn rules(args: &BarsArgs, spec: BarSpec) -> Result<BarRules, Refusal> {
+    Ok(BarRules {
+        specs: vec![spec],
+        stamp: stamp(&args.stamp).map_err(Refusal::input)?,
+        empty_bars: empty_bars(&args.empty).map_err(Refusal::input)?,
+        session: args.session.as_deref().map(session).transpose()?,
+    })
 }
 
 /// `HH:MM-HH:MM` in UTC.
@@ -288,23 +274,27 @@ fn bars_of(spec: &ExperimentSpec, file: &Path) -> Result<Vec<Bar>, Refusal> {
     let mut source = gauntlet_feed::open(file, &options)?;
     let mut machine = MarketData::default();
     let mut bars = Vec::new();
-    let mut defined = false;
+    let mut step = |event: Event| {
+        let outputs = machine.step(Input { event: &event, writer: "local" });
+        bars.extend(outputs.into_iter().filter_map(|output| match output.event {
+            Event::Bar(bar) => Some(bar),
+            _ => None,
+        }));
+    };
+    let rules = BarRules::new(vec![spec.data.bars]);
+    let mut blocks = 0;
     while let Some(block) = source.next_block()? {
-        if !std::mem::replace(&mut defined, true) {
-            let name = instrument.as_str();
-            let definition = InstrumentDefined::new(name, vec![spec.data.bars], price_basis(&block));
-            machine.step(Input { event: &definition.into(), writer: "local" });
+        if blocks == 0 {
+            step(gauntlet_feed::definition(&instrument, source.format(), &block, &rules).into());
         }
-        let event = match block {
-            Block::Ticks(block) => Event::from(block),
-            Block::Bars(block) => Event::from(block),
-        };
-        for output in machine.step(Input { event: &event, writer: "local" }) {
-            if let Event::Bar(bar) = output.event {
-                bars.push(bar);
-            }
-        }
+        blocks += 1;
+        step(match block {
+            Block::Ticks(block) => block.into(),
+            Block::Bars(block) => block.into(),
+        });
     }
+    let (instrument, source) = (instrument.as_str().to_owned(), source.source_hash().to_string());
+    step(FeedCompleted { instrument, source, name: String::new(), rows: 0, blocks }.into());
     bars.extend(machine.finish());
     let (from, to) = (spec.data.from.0, spec.data.to.0);
     bars.retain(|bar| bar.spec == spec.data.bars && bar.open_time >= from && bar.close_time <= to);
@@ -335,7 +325,7 @@ fn report_backtest(spec: &ExperimentSpec, rows: &[Bar], name: &str) -> Result<Re
     let held = gauntlet_walkforward::hold_out(&whole, &parameters, &bars, begin).map_err(bad)?;
     let mut segments = Segments::default();
     segments.push(&bars, held.range.clone(), &held.outcome);
-    let metrics = segments.all_metrics(whole.periods_per_year, whole.account.benchmark != "none");
+    let metrics = segments.all_metrics(whole.periods_per_year, whole.account.has_benchmark());
     let account = model::account(&whole.account);
     let trades: Vec<Json> = held.outcome.trades.iter().map(trade_json).collect();
     let times = held.range.clone().map(|bar| Timestamp(bars.close_time[bar]).to_string());
@@ -355,7 +345,6 @@ fn report_backtest(spec: &ExperimentSpec, rows: &[Bar], name: &str) -> Result<Re
 
 /// The one point of a space in which nothing is left to search.
 fn fixed(space: &gauntlet_search::Space) -> Result<gauntlet_domain::experiment::Parameters, Refusal> {
-    use gauntlet_domain::experiment::ParameterValue;
     let mut parameters = gauntlet_domain::experiment::Parameters::new();
     for parameter in space.parameters() {
         let gauntlet_search::Domain::Fixed(value) = &parameter.domain else {
@@ -364,13 +353,7 @@ fn fixed(space: &gauntlet_search::Space) -> Result<gauntlet_domain::experiment::
                 "model.parameters.{name} is a range: a backtest takes one value, write {name}: 20"
             )));
         };
-        let value = match value.clone() {
-            gauntlet_search::Value::Bool(flag) => ParameterValue::Flag(flag),
-            gauntlet_search::Value::Int(int) => ParameterValue::Int(int),
-            gauntlet_search::Value::Float(float) => ParameterValue::Float(float),
-            gauntlet_search::Value::Text(text) => ParameterValue::Text(text),
-        };
-        parameters.insert(parameter.name.clone(), value);
+        parameters.insert(parameter.name.clone(), value.clone());
     }
     Ok(parameters)
 }
