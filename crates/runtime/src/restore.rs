@@ -56,8 +56,8 @@ impl Race {
 pub fn races(log: &dyn EventLog, definition: &Definition, task: &Task) -> Result<Vec<Race>, LogError> {
     let mut races = Vec::new();
     for topic in definition.races_on {
-        for partition in 0..log.partitions(topic)? {
-            let place = TopicPartition::new(*topic, partition);
+        for partition in 0..log.partitions(topic.name)? {
+            let place = TopicPartition::new(topic.name, partition);
             let (start, end) = log.bounds(&place)?;
             for_each(log, &place, start, end, |record| {
                 let race = headers::decided_at(&record.headers).and_then(Race::from_text);
@@ -97,7 +97,9 @@ pub fn any(
     let mut tail = log.tail(&Positions::from([(place.clone(), from)]))?;
     let mut next = from;
     while next < to {
-        for record in tail.poll(CHUNK, Duration::from_secs(1))? {
+        // No more than there can be: what lies behind is not read.
+        let most = CHUNK.min(usize::try_from(to - next).unwrap_or(CHUNK));
+        for record in tail.poll(most, Duration::from_secs(1))? {
             if record.offset >= to {
                 return Ok(false);
             }
@@ -139,7 +141,9 @@ impl From<FeedError> for LogError {
     fn from(error: FeedError) -> LogError {
         match error {
             FeedError::Log(error) => error,
-            FeedError::Undecided { .. } => LogError::Store(error.to_string()),
+            FeedError::Undecided { partition, offset, error } => {
+                LogError::Undecided { partition, offset, detail: error.to_string() }
+            }
         }
     }
 }

@@ -136,7 +136,7 @@ fn ticks_and_commands_in_any_order_give_the_same() {
 #[test]
 fn a_definition_that_comes_again_late_does_not_bring_the_old_rules_back() {
     let (first, second) = (define(&["time:1m"], 0), define(&["time:5m"], 0));
-    let ticks: Vec<(i64, i64)> = (0..100).map(|i| (i * 10, 100_000_000 + i % 7)).collect();
+    let ticks: Vec<(i64, i64)> = (0..100).map(|i| (i * 10, 100_000_000 + i % 3 * 20)).collect();
     let history = [first.clone(), second, first, block(0, &ticks)];
     let bars = run::<MarketData>(&history);
     let lengths = bars.iter().filter_map(|event| match event {
