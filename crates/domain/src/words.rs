@@ -220,7 +220,7 @@ mod tests {
             };
         }
         check!(Phase ExperimentFailure TrialFailure EvaluationFailure TuningEnd);
-        assert_eq!(read, 17);
+        assert_eq!(read, 20);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod samples;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use apache_avro::Schema;
@@ -10,9 +11,9 @@ use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::schema_compatibility::SchemaCompatibility;
 use apache_avro::types::Value;
 use apache_avro::writer::datum::GenericDatumWriter;
-use gauntlet_domain::experiment::{Phase, TrialFailure};
+use gauntlet_domain::experiment::{EvaluationFailure, ExperimentFailure, Phase, TrialFailure, TuningEnd};
 use gauntlet_domain::topics::Retention;
-use gauntlet_domain::verdict::{Outcome, Verdict};
+use gauntlet_domain::verdict::{Comparison, Outcome, Verdict};
 use gauntlet_domain::{Event, RecordKind};
 use gauntlet_wire::registry::{RecordVersion, VERSIONS, newest, recognise};
 use gauntlet_wire::{Codec, EmbeddedRegistry, Meaning, Registry, Undecided};
@@ -160,6 +161,56 @@ fn a_request_of_version_1_is_for_whom_its_strategy_names() {
             assert_eq!(codec.decode(Some(&frame)).unwrap().addressee(), Some(meant));
         }
     }
+}
+
+/// The symbols of every enum in the newest schema of a record, by the enum's name.
+fn enums(kind: RecordKind) -> BTreeMap<String, Vec<String>> {
+    fn find(json: &Json, found: &mut BTreeMap<String, Vec<String>>) {
+        match json {
+            Json::Object(entries) => {
+                if let Some(symbols) = json["symbols"].as_array() {
+                    let symbols = symbols.iter().map(|symbol| symbol.as_str().unwrap().to_owned());
+                    found.insert(json["name"].as_str().unwrap().to_owned(), symbols.collect());
+                    assert_eq!(json["default"], "UNKNOWN", "{json}");
+                }
+                entries.values().for_each(|value| find(value, found));
+            }
+            Json::Array(items) => items.iter().for_each(|item| find(item, found)),
+            _ => {}
+        }
+    }
+    let mut found = BTreeMap::new();
+    find(&serde_json::from_str(newest(kind).unwrap().schema).unwrap(), &mut found);
+    found
+}
+
+#[test]
+fn the_words_of_the_schemas_are_those_of_the_types() {
+    let mut compared = BTreeSet::new();
+    for kind in RecordKind::ALL {
+        for (name, symbols) in enums(*kind) {
+            let known: Vec<&str> = match name.as_str() {
+                "Phase" => Phase::KNOWN.iter().map(Phase::symbol).collect(),
+                "ExperimentFailure" => {
+                    ExperimentFailure::KNOWN.iter().map(ExperimentFailure::symbol).collect()
+                }
+                "TrialFailure" => TrialFailure::KNOWN.iter().map(TrialFailure::symbol).collect(),
+                "EvaluationFailure" => {
+                    EvaluationFailure::KNOWN.iter().map(EvaluationFailure::symbol).collect()
+                }
+                "TuningEnd" => TuningEnd::KNOWN.iter().map(TuningEnd::symbol).collect(),
+                "Comparison" => [Comparison::AtLeast, Comparison::AtMost].map(Comparison::word).to_vec(),
+                "Outcome" => [Outcome::Passed, Outcome::Refused, Outcome::Undefined, Outcome::Waived]
+                    .map(Outcome::word)
+                    .to_vec(),
+                other => panic!("{other} in {} is an enum of no type", kind.name()),
+            };
+            assert_eq!(symbols[0], "UNKNOWN");
+            assert_eq!(symbols[1..], known, "{name} in {}", kind.name());
+            compared.insert(name);
+        }
+    }
+    assert_eq!(compared.len(), 7, "{compared:?}");
 }
 
 /// A registry with one schema of a later release.

@@ -61,11 +61,7 @@ impl<const LANES: usize> OnlineLanes<LANES> {
     /// One of the series so far.
     pub fn get(&self, lane: usize) -> OnlineMoments {
         OnlineMoments {
-            moments: Moments {
-                count: self.count,
-                mean: self.mean[lane],
-                sum_sq_dev: self.sum_sq_dev[lane],
-            },
+            moments: Moments { count: self.count, mean: self.mean[lane], sum_sq_dev: self.sum_sq_dev[lane] },
             wealth: Wealth { value: self.wealth[lane], peak: self.peak[lane] },
             deepest: self.deepest[lane],
             shortfalls: self.shortfalls[lane],
