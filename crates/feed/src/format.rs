@@ -5,9 +5,11 @@ use std::str::FromStr;
 
 use gauntlet_domain::names::{UnknownName, find};
 use gauntlet_domain::{BarSpec, InstrumentId};
+use serde::{Deserialize, Serialize};
 
 /// Formats that can be read. Text formats may be plain, gzipped, or the only CSV of a zip.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// Quotes of Lean: milliseconds since midnight, bid, ask; no header; the date is in the file name.
     LeanQuote,

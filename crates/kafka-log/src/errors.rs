@@ -16,7 +16,7 @@ pub(crate) fn code(error: &KafkaError) -> Option<RDKafkaErrorCode> {
     }
 }
 
-/// Whether asking again may help without anybody's doing: the network, a broker on its way, a coordinator that moves.
+/// Whether asking again may help without intervention: the network, a broker that starts, a coordinator that moves.
 pub(crate) fn is_transient(error: &KafkaError) -> bool {
     use RDKafkaErrorCode::*;
     if matches!(error, KafkaError::Transaction(error) if error.is_retriable()) {

@@ -1,6 +1,8 @@
 //! The machine: one task's state and the step that moves it.
 
-use gauntlet_domain::{Event, Input};
+use gauntlet_domain::{Event, Input, Topic};
+
+use crate::topology::Access;
 
 /// What a step puts out.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,16 +61,30 @@ pub enum Inputs {
 /// A machine as the runtime knows it.
 #[derive(Clone, Copy)]
 pub struct Definition {
-    /// Name: consumer group, source of its events, writer in the catalogue.
+    /// Name: consumer group, source of its events.
     pub name: &'static str,
     /// Version of the logic; saved state of another version is not used.
     pub version: &'static str,
     /// Topics that it reads.
-    pub topics: &'static [&'static str],
+    pub reads: &'static [&'static Topic],
     /// How they are shared out.
     pub inputs: Inputs,
+    /// Topics that it writes; the runtime refuses an output on any other.
+    pub writes: &'static [&'static Topic],
     /// Topics on which it puts out decisions that raced ([`Output::raced`]); where a restart looks for their order.
-    pub races_on: &'static [&'static str],
+    pub races_on: &'static [&'static Topic],
     /// Makes a machine with empty state.
     pub create: fn() -> Box<dyn Machine>,
+}
+
+impl Definition {
+    /// What it reads and writes. Besides its inputs it reads the races that it has decided.
+    pub fn access(&self) -> Access {
+        Access {
+            name: self.name,
+            reads: self.reads.to_vec(),
+            looks_up: self.races_on.to_vec(),
+            writes: self.writes.to_vec(),
+        }
+    }
 }

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gauntlet_domain::{ContentHash, EventId};
+use gauntlet_domain::{ContentHash, EventId, topics};
 use gauntlet_log::{EventLog, LogError, Record, TopicPartition};
-use gauntlet_wire::{CATALOGUE, Codec, headers};
+use gauntlet_wire::{Codec, headers};
 use sha2::{Digest, Sha256};
 
 use crate::events;
@@ -32,16 +32,16 @@ pub fn event_hash(codec: &Codec, record: &Record) -> Result<ContentHash, LogErro
             hasher.update(body);
         }
         Err(error) if error.is_transient() => return Err(events::undecided(record, &error)),
-        // What is no event is hashed as it is: it lies in the log all the same.
+        // A record that is no event is part of the log too: its bytes are hashed as they are.
         Err(_) => hasher.update(record.value.as_deref().unwrap_or_default()),
     }
     Ok(ContentHash(hasher.finalize().into()))
 }
 
-/// Digest of every topic of the catalogue.
+/// Digest of every topic.
 pub fn topics(log: &dyn EventLog, codec: &Codec) -> Result<BTreeMap<String, TopicDigest>, LogError> {
     let mut digests = BTreeMap::new();
-    for topic in CATALOGUE {
+    for topic in topics::ALL {
         for name in [topic.name.to_owned(), topic.dead_letters()] {
             let digest = digest_topic(log, codec, &name)?;
             // Dead letters are listed when there are any.

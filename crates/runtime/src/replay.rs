@@ -6,16 +6,17 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use gauntlet_domain::{ContentHash, Event, EventId, Recorded};
+use gauntlet_domain::{ContentHash, Event, EventId, Recorded, Topic, topics};
 use gauntlet_log::{EventLog, LogError, Positions, Record, Task, TopicPartition};
+use gauntlet_processor::data::{DataError, Ports};
 use gauntlet_processor::machine::{Definition, Inputs};
-use gauntlet_processor::worker::{Data, DataError, Worker};
-use gauntlet_wire::{Codec, headers, topic_of};
+use gauntlet_processor::worker::AnyWorker;
+use gauntlet_wire::{Codec, headers};
 
 use crate::digest::event_hash;
 use crate::events;
+use crate::pool::answer;
 use crate::restore::{Feeder, committed_of, for_each, races};
-use crate::worker_slot::answer;
 
 /// An event that differs.
 #[derive(Debug, Clone)]
@@ -52,9 +53,9 @@ pub struct Replay<'a> {
     /// Machines, in pipeline order.
     pub definitions: &'a [Definition],
     /// Workers.
-    pub workers: &'a [Arc<dyn Worker>],
+    pub workers: &'a [Arc<dyn AnyWorker>],
     /// What workers read.
-    pub data: &'a dyn Data,
+    pub data: &'a Ports,
     /// Threads for the workers.
     pub threads: usize,
     /// Which events matter; the others are neither made again by workers nor compared.
@@ -95,8 +96,8 @@ impl Replay<'_> {
         outcome: &mut Outcome,
         expired: &mut Vec<Event>,
     ) -> Result<(), LogError> {
-        let (mut expected, _) = self.recorded_by(definition.name, &HashSet::new())?;
-        let trimmed = self.trimmed_topics(definition.name)?;
+        let (mut expected, _) = self.recorded_on(definition.writes, &HashSet::new())?;
+        let trimmed = self.trimmed_topics(definition.writes)?;
         let committed = self.log.committed(definition.name)?;
         for task in self.tasks(definition)? {
             let to = committed_of(&committed, &task);
@@ -109,7 +110,7 @@ impl Replay<'_> {
                     if !(self.filter)(&output.event) || outcome.divergence.is_some() {
                         continue;
                     }
-                    let is_trimmed = trimmed.contains(&topic_of(output.event.kind()).name);
+                    let is_trimmed = trimmed.contains(&output.event.kind().topic());
                     if is_trimmed && !expected.contains_key(&output.event.id()) {
                         expired.push(output.event);
                     } else {
@@ -122,14 +123,19 @@ impl Replay<'_> {
         self.left_over(expected, outcome)
     }
 
-    fn worker(&self, worker: &dyn Worker, outcome: &mut Outcome, expired: &[Event]) -> Result<(), LogError> {
+    fn worker(
+        &self,
+        worker: &dyn AnyWorker,
+        outcome: &mut Outcome,
+        expired: &[Event],
+    ) -> Result<(), LogError> {
         let committed = self.log.committed(worker.name())?;
-        let of_worker = expired.iter().filter(|request| topic_of(request.kind()).name == worker.topic());
+        let of_worker = expired.iter().filter(|request| request.kind().topic() == worker.topic());
         let (mut requests, foreign): (Vec<Event>, Vec<Event>) =
             of_worker.cloned().partition(|request| worker.is_mine(request));
         let mut foreign: HashSet<EventId> = foreign.iter().map(Event::id).collect();
-        for partition in 0..self.log.partitions(worker.topic())? {
-            let place = TopicPartition::new(worker.topic(), partition);
+        for partition in 0..self.log.partitions(worker.topic().name)? {
+            let place = TopicPartition::new(worker.topic().name, partition);
             let to = committed.get(&place).copied().unwrap_or(0);
             let (start, end) = self.log.bounds(&place)?;
             for_each(self.log, &place, start, end, |record| {
@@ -146,7 +152,7 @@ impl Replay<'_> {
                 Ok(())
             })?;
         }
-        let (mut expected, taken) = self.recorded_by(worker.name(), &foreign)?;
+        let (mut expected, taken) = self.recorded_on(worker.writes(), &foreign)?;
         outcome.foreign += taken;
         for (request, events) in requests.iter().zip(self.answer_all(worker, &requests)) {
             let events = events.map_err(|why| LogError::Refused {
@@ -163,7 +169,7 @@ impl Replay<'_> {
     }
 
     /// Answers requests on several threads; the answers come back in the requests' order.
-    fn answer_all(&self, worker: &dyn Worker, requests: &[Event]) -> Vec<Result<Vec<Event>, DataError>> {
+    fn answer_all(&self, worker: &dyn AnyWorker, requests: &[Event]) -> Vec<Result<Vec<Event>, DataError>> {
         let next = AtomicUsize::new(0);
         let done = AtomicU64::new(0);
         let answers: Mutex<Vec<Option<Result<Vec<Event>, DataError>>>> =
@@ -189,13 +195,13 @@ impl Replay<'_> {
             .collect()
     }
 
-    /// Topics of a writer of which retention has removed something.
-    fn trimmed_topics(&self, writer: &str) -> Result<Vec<&'static str>, LogError> {
+    /// Those topics of which retention has removed something.
+    fn trimmed_topics(&self, topics: &[&'static Topic]) -> Result<Vec<&'static Topic>, LogError> {
         let mut trimmed = Vec::new();
-        for topic in gauntlet_wire::CATALOGUE.iter().filter(|topic| topic.writer == writer) {
+        for topic in topics {
             for partition in 0..self.log.partitions(topic.name)? {
                 if self.log.bounds(&TopicPartition::new(topic.name, partition))?.0 > 0 {
-                    trimmed.push(topic.name);
+                    trimmed.push(*topic);
                 }
             }
         }
@@ -204,10 +210,9 @@ impl Replay<'_> {
 
     fn tasks(&self, definition: &Definition) -> Result<Vec<Task>, LogError> {
         let mut all = Vec::new();
-        for topic in definition.topics {
-            all.extend(
-                (0..self.log.partitions(topic)?).map(|partition| TopicPartition::new(*topic, partition)),
-            );
+        for topic in definition.reads {
+            let partitions = 0..self.log.partitions(topic.name)?;
+            all.extend(partitions.map(|partition| TopicPartition::new(topic.name, partition)));
         }
         Ok(match definition.inputs {
             Inputs::Single => vec![Task { id: 0, partitions: all }],
@@ -219,12 +224,16 @@ impl Replay<'_> {
         })
     }
 
-    /// Hashes of all recorded events of a writer that matter, but for those that some requests made happen, of which the
-    /// number is given.
-    fn recorded_by(&self, writer: &str, foreign: &HashSet<EventId>) -> Result<(Expected, u64), LogError> {
+    /// Hashes of all events recorded on a writer's topics that matter, but for those that some requests made happen, of
+    /// which the number is given.
+    fn recorded_on(
+        &self,
+        topics: &[&Topic],
+        foreign: &HashSet<EventId>,
+    ) -> Result<(Expected, u64), LogError> {
         let mut expected = Expected::new();
         let mut taken = HashSet::new();
-        self.each_recorded_by(writer, |id, record| {
+        self.each_recorded_on(topics, |id, record| {
             match self.codec.decode(record.value.as_deref()) {
                 Ok(event) if (self.filter)(&event) => {
                     if headers::causation_id(&record.headers).is_some_and(|cause| foreign.contains(&cause)) {
@@ -241,12 +250,12 @@ impl Replay<'_> {
         Ok((expected, taken.len() as u64))
     }
 
-    fn each_recorded_by(
+    fn each_recorded_on(
         &self,
-        writer: &str,
+        topics: &[&Topic],
         mut visit: impl FnMut(EventId, &Record) -> Result<(), LogError>,
     ) -> Result<(), LogError> {
-        for topic in gauntlet_wire::CATALOGUE.iter().filter(|topic| topic.writer == writer) {
+        for topic in topics {
             for partition in 0..self.log.partitions(topic.name)? {
                 let place = TopicPartition::new(topic.name, partition);
                 let (start, end) = self.log.bounds(&place)?;
@@ -278,7 +287,7 @@ impl Replay<'_> {
     fn hash(&self, event: &Event) -> Result<ContentHash, LogError> {
         let encoded = self.codec.encode(event);
         let value = encoded.map_err(|error| LogError::Invariant { detail: error.to_string() })?;
-        let place = TopicPartition::new(topic_of(event.kind()).name, 0);
+        let place = TopicPartition::new(event.kind().topic().name, 0);
         let record = Record {
             partition: Arc::new(place),
             offset: 0,
@@ -301,8 +310,8 @@ impl Replay<'_> {
     /// Looks the recorded side up, for people.
     fn divergence(&self, id: EventId, reexecuted: Option<Event>) -> Result<Divergence, LogError> {
         let mut recorded = None;
-        for topic in gauntlet_wire::CATALOGUE {
-            self.each_recorded_by(topic.writer, |found, record| {
+        for topic in topics::ALL {
+            self.each_recorded_on(&[topic], |found, record| {
                 if found == id && recorded.is_none() {
                     recorded = self.codec.decode(record.value.as_deref()).ok();
                 }
@@ -313,7 +322,7 @@ impl Replay<'_> {
             }
         }
         let either = recorded.as_ref().or(reexecuted.as_ref());
-        let topic = either.map_or("", |event| topic_of(event.kind()).name).to_owned();
+        let topic = either.map_or("", |event| event.kind().topic().name).to_owned();
         let key = either.map(Event::key).unwrap_or_default();
         Ok(Divergence { topic, key, event_id: id, recorded, reexecuted })
     }

@@ -56,8 +56,8 @@ impl Race {
 pub fn races(log: &dyn EventLog, definition: &Definition, task: &Task) -> Result<Vec<Race>, LogError> {
     let mut races = Vec::new();
     for topic in definition.races_on {
-        for partition in 0..log.partitions(topic)? {
-            let place = TopicPartition::new(*topic, partition);
+        for partition in 0..log.partitions(topic.name)? {
+            let place = TopicPartition::new(topic.name, partition);
             let (start, end) = log.bounds(&place)?;
             for_each(log, &place, start, end, |record| {
                 let race = headers::decided_at(&record.headers).and_then(Race::from_text);

@@ -13,8 +13,10 @@ use gauntlet_backtest::{BacktestError, Bars};
 use gauntlet_domain::experiment::{
     EvaluationCompleted, EvaluationFailed, EvaluationFailure, EvaluationRequested, FoldOutcome, Phase,
 };
-use gauntlet_domain::{Event, Timestamp};
-use gauntlet_processor::worker::{Answer, Data, DataError, Worker};
+use gauntlet_domain::topics::{EVALUATION_OUTCOMES, EVALUATION_REQUESTS, RESULTS_SERIES};
+use gauntlet_domain::{Event, Timestamp, Topic};
+use gauntlet_processor::data::{ArtifactStore, BarReader, DataError};
+use gauntlet_processor::worker::{Answer, Answering, Worker};
 use gauntlet_walkforward::{Segments, Walk, hold_out, objective_of};
 
 use series::Series;
@@ -22,16 +24,36 @@ use series::Series;
 /// The evaluator.
 pub struct Evaluator;
 
+/// It reads bars and stores the models that it has trained.
+type EvaluatorData<'a> = (&'a dyn BarReader, &'a dyn ArtifactStore);
+
 impl Worker for Evaluator {
     fn name(&self) -> &'static str {
         "evaluator"
     }
 
-    fn topic(&self) -> &'static str {
-        "evaluation.requests.v1"
+    fn topic(&self) -> &'static Topic {
+        &EVALUATION_REQUESTS
     }
 
-    fn run(&self, request: &Event, data: &dyn Data) -> Answer {
+    fn writes(&self) -> &'static [&'static Topic] {
+        &[&EVALUATION_OUTCOMES, &RESULTS_SERIES]
+    }
+
+    fn panicked(&self, request: &Event, message: &str) -> Vec<Event> {
+        match request {
+            Event::EvaluationRequested(request) => {
+                vec![failed(request, EvaluationFailure::Panicked, message.to_owned())]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Answering for Evaluator {
+    type Data<'a> = EvaluatorData<'a>;
+
+    fn run(&self, request: &Event, data: EvaluatorData<'_>) -> Answer {
         let Event::EvaluationRequested(request) = request else { return Ok(Vec::new()) };
         match evaluate(request, data) {
             Ok(events) => Ok(events),
@@ -42,15 +64,6 @@ impl Worker for Evaluator {
                 Ok(vec![failed(request, EvaluationFailure::DataUnavailable, why)])
             }
             Err(Failure::Data(retry)) => Err(retry),
-        }
-    }
-
-    fn panicked(&self, request: &Event, message: &str) -> Vec<Event> {
-        match request {
-            Event::EvaluationRequested(request) => {
-                vec![failed(request, EvaluationFailure::Panicked, message.to_owned())]
-            }
-            _ => Vec::new(),
         }
     }
 }
@@ -72,10 +85,13 @@ impl From<DataError> for Failure {
     }
 }
 
-fn evaluate(request: &EvaluationRequested, data: &dyn Data) -> Result<Vec<Event>, Failure> {
+fn evaluate(
+    request: &EvaluationRequested,
+    (bars, artifacts): EvaluatorData<'_>,
+) -> Result<Vec<Event>, Failure> {
     let plan = &request.plan;
-    let tuning = data.bars(&plan.data.content_hash)?;
-    let holdout = data.bars(&request.holdout.content_hash)?;
+    let tuning = bars.bars(&plan.data.content_hash)?;
+    let holdout = bars.bars(&request.holdout.content_hash)?;
     let joined: Bars = tuning.iter().chain(holdout.iter()).collect();
     let tuning: Bars = tuning.iter().collect();
     let years = plan.periods_per_year;
@@ -106,7 +122,7 @@ fn evaluate(request: &EvaluationRequested, data: &dyn Data) -> Result<Vec<Event>
     held_series.push(&joined, held.range.clone(), &held.outcome);
 
     let artifact = match &held.artifact {
-        Some(artifact) => Some(data.put_artifact(&artifact.to_bytes())?),
+        Some(artifact) => Some(artifacts.put_artifact(&artifact.to_bytes())?),
         None => None,
     };
     let walk_value = objective_of(&walked, &plan.objective, years, with_benchmark);

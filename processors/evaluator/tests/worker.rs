@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex};
 use common::*;
 use gauntlet_backtest::Bars;
 use gauntlet_domain::experiment::*;
-use gauntlet_domain::market::{Bar, SnapshotDue, SnapshotSealed};
+use gauntlet_domain::market::Bar;
 use gauntlet_domain::{ContentHash, Event, ExperimentId, ModelId};
 use gauntlet_evaluator::Evaluator;
-use gauntlet_processor::worker::{Data, DataError, Worker};
+use gauntlet_processor::data::{ArtifactStore, BarReader, DataError};
+use gauntlet_processor::worker::{Answering, Worker};
 use gauntlet_walkforward::{Segments, Walk, hold_out, objective_of};
 
 const TUNING: usize = 480;
@@ -26,16 +27,14 @@ struct Lake {
     artifacts: Result<Mutex<Vec<Vec<u8>>>, DataError>,
 }
 
-impl Data for Lake {
+impl BarReader for Lake {
     fn bars(&self, hash: &ContentHash) -> Result<Arc<Vec<Bar>>, DataError> {
         let snapshot = if *hash == ContentHash::of(b"tuning") { &self.tuning } else { &self.holdout };
         snapshot.clone().map(Arc::new)
     }
+}
 
-    fn seal(&self, _: &SnapshotDue) -> Result<SnapshotSealed, DataError> {
-        unreachable!("an evaluator seals nothing")
-    }
-
+impl ArtifactStore for Lake {
     fn put_artifact(&self, bytes: &[u8]) -> Result<ContentHash, DataError> {
         self.artifacts.as_ref().map_err(Clone::clone)?.lock().unwrap().push(bytes.to_vec());
         Ok(ContentHash::of(bytes))
@@ -95,7 +94,7 @@ struct Answer {
 
 fn answer(request: &EvaluationRequested, lake: &Lake) -> Answer {
     let (mut trades, mut equity, mut completed) = (Vec::new(), Vec::new(), None);
-    for event in Evaluator.run(&request.clone().into(), lake).unwrap() {
+    for event in Evaluator.run(&request.clone().into(), (lake, lake)).unwrap() {
         assert!(completed.is_none(), "the outcome comes last");
         match event {
             Event::TradeLogChunk(chunk) => trades.push(*chunk),
@@ -209,7 +208,7 @@ fn the_verdict_follows_the_share_to_be_kept() {
 #[test]
 fn the_same_request_gives_the_same_answer() {
     for request in [rule(), learned_model()] {
-        let events = || Evaluator.run(&request.clone().into(), &full()).unwrap();
+        let events = || Evaluator.run(&request.clone().into(), (&full(), &full())).unwrap();
         assert_eq!(events(), events());
     }
 }
@@ -295,7 +294,7 @@ fn long_series_come_in_numbered_chunks() {
 // Failures.
 
 fn failure(request: &EvaluationRequested, lake: &Lake) -> (String, String) {
-    match Evaluator.run(&request.clone().into(), lake).unwrap().as_slice() {
+    match Evaluator.run(&request.clone().into(), (lake, lake)).unwrap().as_slice() {
         [Event::EvaluationFailed(failed)] => (failed.reason.word().to_owned(), failed.detail.clone()),
         other => panic!("{other:?}"),
     }
@@ -313,7 +312,8 @@ fn data_that_are_gone_are_an_answer_and_a_lake_that_rests_is_asked_again() {
             failure(&learned_model(), &lake(unavailable())),
             ("data_unavailable".into(), "gone".into())
         );
-        let error = Evaluator.run(&learned_model().into(), &lake(rests())).unwrap_err();
+        let lake = lake(rests());
+        let error = Evaluator.run(&learned_model().into(), (&lake, &lake)).unwrap_err();
         assert!(matches!(error, DataError::Retry(_)), "{error}");
     }
 }
@@ -338,6 +338,6 @@ fn a_panic_is_an_answer() {
 #[test]
 fn other_events_are_not_its_business() {
     let event: Event = CancelExperiment { experiment_id: rule().experiment_id, reason: String::new() }.into();
-    assert_eq!(Evaluator.run(&event, &full()).unwrap(), []);
+    assert_eq!(Evaluator.run(&event, (&full(), &full())).unwrap(), []);
     assert_eq!(Evaluator.panicked(&event, "x"), []);
 }

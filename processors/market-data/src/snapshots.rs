@@ -2,8 +2,10 @@
 //!
 //! The bars of a due range are final, so sealing it is a function of the request; the files are named by content.
 
-use gauntlet_domain::Event;
-use gauntlet_processor::worker::{Answer, Data, Worker};
+use gauntlet_domain::topics::{DATA_REQUESTS, DATA_SNAPSHOTS, MARKET_BARS};
+use gauntlet_domain::{Event, Topic};
+use gauntlet_processor::data::SnapshotSealer;
+use gauntlet_processor::worker::{Answer, Answering, Worker};
 
 /// Seals snapshots.
 pub struct Snapshots;
@@ -13,19 +15,31 @@ impl Worker for Snapshots {
         "snapshots"
     }
 
-    fn topic(&self) -> &'static str {
-        "data.requests.v1"
+    fn topic(&self) -> &'static Topic {
+        &DATA_REQUESTS
     }
 
-    fn run(&self, request: &Event, data: &dyn Data) -> Answer {
-        match request {
-            // There is no other answer than a sealed snapshot: where its bars are damaged, the worker stops and says so.
-            Event::SnapshotDue(due) => Ok(vec![data.seal(due)?.into()]),
-            _ => Ok(Vec::new()),
-        }
+    fn looks_up(&self) -> &'static [&'static Topic] {
+        &[&MARKET_BARS]
+    }
+
+    fn writes(&self) -> &'static [&'static Topic] {
+        &[&DATA_SNAPSHOTS]
     }
 
     fn panicked(&self, _request: &Event, _message: &str) -> Vec<Event> {
         Vec::new()
+    }
+}
+
+impl Answering for Snapshots {
+    type Data<'a> = &'a dyn SnapshotSealer;
+
+    fn run(&self, request: &Event, sealer: &dyn SnapshotSealer) -> Answer {
+        match request {
+            // There is no other answer than a sealed snapshot: where its bars are damaged, the worker stops and says so.
+            Event::SnapshotDue(due) => Ok(vec![sealer.seal(due)?.into()]),
+            _ => Ok(Vec::new()),
+        }
     }
 }

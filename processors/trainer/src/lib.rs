@@ -9,8 +9,10 @@ use gauntlet_backtest::Bars;
 use gauntlet_domain::experiment::{
     TrainingRequested, TrialCompleted, TrialFailed, TrialFailure, TrialPruned,
 };
-use gauntlet_domain::{ContentHash, Event};
-use gauntlet_processor::worker::{Answer, Data, DataError, Worker};
+use gauntlet_domain::topics::{TRAINING_REQUESTS, TRIAL_RESULTS};
+use gauntlet_domain::{ContentHash, Event, Topic};
+use gauntlet_processor::data::{BarReader, DataError};
+use gauntlet_processor::worker::{Answer, Answering, Worker};
 use gauntlet_search::{Decision, pruner};
 use gauntlet_walkforward::{Segments, Walk, objective_of};
 
@@ -26,20 +28,12 @@ impl Worker for Trainer {
         "trainer"
     }
 
-    fn topic(&self) -> &'static str {
-        "training.requests.v1"
+    fn topic(&self) -> &'static Topic {
+        &TRAINING_REQUESTS
     }
 
-    fn run(&self, request: &Event, data: &dyn Data) -> Answer {
-        let Event::TrainingRequested(request) = request else { return Ok(Vec::new()) };
-        let bars = match self.bars(&request.plan.data.content_hash, data) {
-            Ok(bars) => bars,
-            Err(DataError::Unavailable(why)) => {
-                return Ok(vec![failed(request, TrialFailure::DataUnavailable, why)]);
-            }
-            Err(retry) => return Err(retry),
-        };
-        Ok(vec![trial(request, &bars)])
+    fn writes(&self) -> &'static [&'static Topic] {
+        &[&TRIAL_RESULTS]
     }
 
     fn panicked(&self, request: &Event, message: &str) -> Vec<Event> {
@@ -52,8 +46,24 @@ impl Worker for Trainer {
     }
 }
 
+impl Answering for Trainer {
+    type Data<'a> = &'a dyn BarReader;
+
+    fn run(&self, request: &Event, data: &dyn BarReader) -> Answer {
+        let Event::TrainingRequested(request) = request else { return Ok(Vec::new()) };
+        let bars = match self.bars(&request.plan.data.content_hash, data) {
+            Ok(bars) => bars,
+            Err(DataError::Unavailable(why)) => {
+                return Ok(vec![failed(request, TrialFailure::DataUnavailable, why)]);
+            }
+            Err(retry) => return Err(retry),
+        };
+        Ok(vec![trial(request, &bars)])
+    }
+}
+
 impl Trainer {
-    fn bars(&self, hash: &ContentHash, data: &dyn Data) -> Result<Arc<Bars>, DataError> {
+    fn bars(&self, hash: &ContentHash, data: &dyn BarReader) -> Result<Arc<Bars>, DataError> {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((known, bars)) = &*latest
             && known == hash

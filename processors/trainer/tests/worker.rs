@@ -11,9 +11,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use common::*;
 use gauntlet_backtest::Bars;
 use gauntlet_domain::experiment::*;
-use gauntlet_domain::market::{Bar, SnapshotDue, SnapshotSealed};
+use gauntlet_domain::market::Bar;
 use gauntlet_domain::{ContentHash, Event, ExperimentId, TrialId};
-use gauntlet_processor::worker::{Data, DataError, Worker};
+use gauntlet_processor::data::{BarReader, DataError};
+use gauntlet_processor::worker::{Answering, Worker};
 use gauntlet_search::{Decision, Direction, pruner};
 use gauntlet_trainer::Trainer;
 use gauntlet_walkforward::{Segments, Walk, objective_of};
@@ -36,7 +37,7 @@ struct Lake {
     asked: AtomicUsize,
 }
 
-impl Data for Lake {
+impl BarReader for Lake {
     fn bars(&self, _: &ContentHash) -> Result<Arc<Vec<Bar>>, DataError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         match &self.source {
@@ -45,14 +46,6 @@ impl Data for Lake {
             Source::Rests => Err(DataError::Retry("the lake does not answer".into())),
             Source::Panics => panic!("the lake is dry"),
         }
-    }
-
-    fn seal(&self, _: &SnapshotDue) -> Result<SnapshotSealed, DataError> {
-        unreachable!("a trainer seals nothing")
-    }
-
-    fn put_artifact(&self, _: &[u8]) -> Result<ContentHash, DataError> {
-        unreachable!("a trainer stores nothing")
     }
 }
 

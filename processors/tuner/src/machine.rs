@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 
 use gauntlet_domain::experiment::*;
+use gauntlet_domain::topics::{
+    EVALUATION_REQUESTS, EXPERIMENTS, TRAINING_REQUESTS, TRIAL_LEDGER, TRIAL_RESULTS,
+};
 use gauntlet_domain::{Event, ExperimentId, Input, TrialId, external};
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
 use gauntlet_quant::metrics::{self, OnlineMoments};
@@ -14,9 +17,10 @@ use crate::study::{Finals, Study, TrialResult, TrialState, Unreadable, model_id}
 pub const DEFINITION: Definition = Definition {
     name: "tuner",
     version: "2",
-    topics: &["experiments.v1", "trial.results.v1"],
+    reads: &[&EXPERIMENTS, &TRIAL_RESULTS],
     inputs: Inputs::CoPartitioned,
-    races_on: &["trial.ledger.v1"],
+    writes: &[&TRAINING_REQUESTS, &EVALUATION_REQUESTS, &TRIAL_LEDGER],
+    races_on: &[&TRIAL_LEDGER],
     create: || Box::new(Tuner::default()),
 };
 

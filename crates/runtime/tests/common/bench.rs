@@ -7,20 +7,20 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use gauntlet_domain::market::{CreateSnapshot, SnapshotDue, SnapshotSealed};
-use gauntlet_domain::{ContentHash, Event, Input, InstrumentId, Timestamp};
+use gauntlet_domain::topics::{DATA_COMMANDS, DATA_REQUESTS, DATA_SNAPSHOTS};
+use gauntlet_domain::{ContentHash, Event, Input, InstrumentId, Timestamp, Topic};
 use gauntlet_log::{EventLog, LocalLog, NewRecord, Record, TopicPartition};
+use gauntlet_processor::data::{DataError, Ports};
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
-use gauntlet_processor::worker::{Answer, Data, DataError, Worker};
+use gauntlet_processor::worker::{Answer, Answering, AnyWorker, Worker};
 use gauntlet_runtime::events::{self, Cause};
 use gauntlet_runtime::replay::{Outcome, Replay};
 use gauntlet_runtime::spans::Spans;
-use gauntlet_runtime::{Options, Parts, Running, restore};
+use gauntlet_runtime::{Options, Parts, Projection, Running, restore};
 use gauntlet_wire::Codec;
-use gauntlet_wire::catalogue::DATA_SNAPSHOTS;
 
-use crate::common::Nothing;
-
-/// Answers every command with its request, once; panics on an instrument of the venue PANIC, refuses the venue REFUSED.
+/// Answers every command with its request, once; panics on an instrument of the venue PANIC, refuses the venue REFUSED,
+/// puts out a record on a topic that it does not declare for the venue ASTRAY.
 #[derive(Default)]
 struct Echo {
     seen: BTreeSet<String>,
@@ -32,6 +32,9 @@ impl Machine for Echo {
         assert!(!command.instrument.ends_with(".PANIC"), "the echo cannot bear {}", command.instrument);
         if self.refuses(input).is_some() || !self.seen.insert(command.instrument.clone()) {
             return Vec::new();
+        }
+        if command.instrument.ends_with(".ASTRAY") {
+            return vec![Output::new(command.clone())];
         }
         let CreateSnapshot { snapshot_id, instrument, spec, from, to } = command.clone();
         vec![Output::new(SnapshotDue { snapshot_id, instrument, spec, from, to })]
@@ -55,14 +58,15 @@ impl Machine for Echo {
 pub const ECHO: Definition = Definition {
     name: "market-data",
     version: "1",
-    topics: &["data.commands.v1"],
+    reads: &[&DATA_COMMANDS],
     inputs: Inputs::CoPartitioned,
+    writes: &[&DATA_REQUESTS],
     races_on: &[],
     create: || Box::<Echo>::default(),
 };
 
 /// Answers requests; panics on the venue FALLS, cannot answer the venue LATER the first three times, leaves the venue
-/// OUTSIDE to somebody else.
+/// OUTSIDE to somebody else, answers the venue LOST on a topic that it does not declare.
 #[derive(Default)]
 pub struct Sealer {
     refused: AtomicU32,
@@ -83,22 +87,16 @@ impl Worker for Sealer {
         "snapshots"
     }
 
-    fn topic(&self) -> &'static str {
-        "data.requests.v1"
+    fn topic(&self) -> &'static Topic {
+        &DATA_REQUESTS
+    }
+
+    fn writes(&self) -> &'static [&'static Topic] {
+        &[&DATA_SNAPSHOTS]
     }
 
     fn is_mine(&self, request: &Event) -> bool {
         !matches!(request, Event::SnapshotDue(due) if due.instrument.ends_with(".OUTSIDE"))
-    }
-
-    fn run(&self, request: &Event, _: &dyn Data) -> Answer {
-        let Event::SnapshotDue(due) = request else { return Ok(Vec::new()) };
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        assert!(!due.instrument.ends_with(".FALLS"), "over a cliff");
-        if due.instrument.ends_with(".LATER") && self.refused.fetch_add(1, Ordering::Relaxed) < 3 {
-            return Err(DataError::Retry("the place is closed".into()));
-        }
-        Ok(sealed(due, 7, ""))
     }
 
     fn panicked(&self, request: &Event, message: &str) -> Vec<Event> {
@@ -107,11 +105,29 @@ impl Worker for Sealer {
     }
 }
 
+impl Answering for Sealer {
+    type Data<'a> = ();
+
+    fn run(&self, request: &Event, (): ()) -> Answer {
+        let Event::SnapshotDue(due) = request else { return Ok(Vec::new()) };
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        assert!(!due.instrument.ends_with(".FALLS"), "over a cliff");
+        if due.instrument.ends_with(".LATER") && self.refused.fetch_add(1, Ordering::Relaxed) < 3 {
+            return Err(DataError::Retry("the place is closed".into()));
+        }
+        if due.instrument.ends_with(".LOST") {
+            return Ok(vec![request.clone()]);
+        }
+        Ok(sealed(due, 7, ""))
+    }
+}
+
 pub struct Bench {
     pub log: Arc<LocalLog>,
     pub codec: Codec,
     pub sealer: Arc<Sealer>,
     pub spans: Option<Arc<dyn Spans>>,
+    pub projections: Vec<Arc<dyn Projection>>,
 }
 
 impl Bench {
@@ -121,6 +137,7 @@ impl Bench {
             codec: Codec::default(),
             sealer: Arc::default(),
             spans: None,
+            projections: Vec::new(),
         };
         bench.log.create_topics(&gauntlet_runtime::topics(1)).unwrap();
         bench
@@ -137,10 +154,10 @@ impl Bench {
             codec: self.codec.clone(),
             definitions: vec![ECHO],
             workers: vec![self.sealer.clone()],
-            data: Arc::new(Nothing),
+            data: Ports::closed(),
             only: None,
             elsewhere: None,
-            projection: None,
+            projections: self.projections.clone(),
             spans: self.spans.clone(),
         };
         gauntlet_runtime::start(parts, Options { poll_timeout: Duration::from_millis(20), ..options })
@@ -173,7 +190,7 @@ impl Bench {
 
     /// Executes everything again.
     pub fn replay(&self) -> Outcome {
-        let workers: [Arc<dyn Worker>; 1] = [self.sealer.clone()];
+        let workers: [Arc<dyn AnyWorker>; 1] = [self.sealer.clone()];
         let (log, codec) = (&*self.log, &self.codec);
         let (filter, progress) = (&|_: &Event| true, &|_| ());
         Replay {
@@ -181,7 +198,7 @@ impl Bench {
             codec,
             definitions: &[ECHO],
             workers: &workers,
-            data: &Nothing,
+            data: &Ports::closed(),
             threads: 2,
             filter,
             progress,
