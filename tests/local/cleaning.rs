@@ -422,7 +422,7 @@ fn a_backtest_sees_the_bars_that_the_pipeline_makes_of_the_file() {
     let own = Dir::new();
     let late = own.write("quotes.csv", late_quotes());
     let cases: [(&Path, &str, &str, &str); 4] = [
-        (&bundled("xauusd_oanda_hour.zip"), "XAUUSD", "time:1h", "2014-04-30"),
+        (&bundled("xauusd_oanda_hour_20060320_20140501.zip"), "XAUUSD", "time:1h", "2014-04-30"),
         (&shared("dirty_bars/ASAI-L-1h-bad-unit.csv"), "ASAI", "time:1h", "2030-01-01"),
         (&bundled("20140505_quote.zip"), "XAUUSD", "time:1m", "2014-05-05T23:00:00Z"),
         (&late, "XAUUSD", "time:1s", "2023-11-14T22:30:00Z"),
