@@ -222,7 +222,7 @@ pub struct ExperimentCancelled {
 pub struct ExperimentFailed {
     /// Which one.
     pub experiment_id: ExperimentId,
-    /// `invalid_document`, `no_data`, `too_few_bars`, `no_completed_trial`, `no_evaluation`.
+    /// `invalid_document`, `no_data`, `too_few_bars`, `no_completed_trial`, `no_evaluation`, `logic_changed`.
     pub reason: String,
     /// What was wrong and what to do, for a person.
     pub detail: String,
@@ -442,7 +442,7 @@ pub struct LedgerEntered {
     pub place: i64,
     /// The stretch of data.
     pub data: DataRef,
-    /// `budget_spent`, `space_exhausted` or `cancelled`.
+    /// `budget_spent`, `space_exhausted`, `cancelled` or `logic_changed`.
     pub ended: String,
     /// Trials asked for.
     pub requested: i64,

@@ -10,6 +10,8 @@
 
 /// Machines that decide and fold.
 pub mod decider;
+/// What stays of what has ended.
+pub mod ended;
 /// Given, when, then.
 pub mod harness;
 /// What the runtime runs.
@@ -18,5 +20,6 @@ pub mod machine;
 pub mod worker;
 
 pub use decider::{Decider, Fact, Folded};
+pub use ended::EndedIds;
 pub use machine::{Definition, Inputs, Machine, Output, StateError};
 pub use worker::{Answer, Data, DataError, Worker};

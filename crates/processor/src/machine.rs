@@ -41,6 +41,19 @@ pub trait Machine: Send {
     fn refuses(&self, _input: Input<'_>) -> Option<String> {
         None
     }
+    /// Topics of its own outputs that tell what is under way: those that another version of the logic has written are
+    /// [recalled](Machine::recall) when state is folded from the first input.
+    fn recalls(&self) -> &'static [&'static str] {
+        &[]
+    }
+    /// Learns, before any input, that another version of the logic has put this out. What that version has begun is not
+    /// gone on with by this one's rules: [`Machine::step`] puts out nothing about it.
+    fn recall(&mut self, _output: &Event) {}
+    /// Ends by name what another version of the logic has begun and not ended; nothing when there is nothing left. The
+    /// runtime asks when state is restored, records how far the inputs had been read, and replay asks at the same point.
+    fn give_up(&mut self) -> Vec<Output> {
+        Vec::new()
+    }
     /// The state as bytes.
     fn save(&self) -> Result<Vec<u8>, StateError>;
     /// Replaces the state.
@@ -61,7 +74,8 @@ pub enum Inputs {
 pub struct Definition {
     /// Name: consumer group, source of its events, writer in the catalogue.
     pub name: &'static str,
-    /// Version of the logic; saved state of another version is not used.
+    /// Version of the logic: raised whenever the same inputs may give other outputs. It is on the record of every output,
+    /// so that replay compares what this version has made and nothing else. Saved state of another version is not used.
     pub version: &'static str,
     /// Topics that it reads.
     pub topics: &'static [&'static str],

@@ -35,6 +35,9 @@ pub type Answer = Result<Vec<Event>, DataError>;
 pub trait Worker: Send + Sync {
     /// Name: consumer group, source of its events, writer in the catalogue.
     fn name(&self) -> &'static str;
+    /// Version of the logic: raised whenever the same request may be answered otherwise. It is on the record of every
+    /// answer, so that replay compares what this version has answered and nothing else.
+    fn version(&self) -> &'static str;
     /// Topic of its requests.
     fn topic(&self) -> &'static str;
     /// Whether a request is this worker's to answer. One that is not is passed over: a program outside answers it.

@@ -27,8 +27,12 @@ mod machine_slot;
 pub mod metrics;
 /// What a slot tells about itself.
 mod observer;
+/// What a replay finds on the record, by the version of the logic that made it.
+mod on_record;
 /// A projection's thread.
 mod projection;
+/// Decisions that raced, and where they were taken.
+pub mod races;
 /// Re-execution and comparison.
 pub mod replay;
 /// State after a restart, and the order in which inputs are fed again.

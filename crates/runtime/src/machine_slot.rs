@@ -19,7 +19,8 @@ use crate::dead_letter::{dead_letter, refused};
 use crate::events::{self, Cause};
 use crate::held::{Held, Pauses, size};
 use crate::observer::{Observer, Seen};
-use crate::restore::{FeedError, Race, committed_of, restore};
+use crate::races::{Race, Trigger};
+use crate::restore::{FeedError, Restored, restore, state_snapshot};
 use crate::running::{Options, SlotError, Stop};
 
 /// A task at work.
@@ -123,11 +124,12 @@ impl Pending {
             let race = || {
                 let mut positions = live.positions.clone();
                 positions.insert(TopicPartition::clone(partition), offset);
-                Race { input: TopicPartition::clone(partition), positions }
+                Race { trigger: Trigger::Input(TopicPartition::clone(partition)), positions }
             };
             let cause = Cause {
                 input: Some(&input),
                 source: definition.name,
+                logic: Some(definition.version),
                 recorded_at,
                 took_micros: None,
                 decided_at: output.raced.then(|| race().to_text()),
@@ -181,7 +183,8 @@ pub(crate) fn run(
                 Some(records) => Polled::Records(records),
                 None => {
                     let room = if held.has_room(options.batch_records) { chunk } else { 0 };
-                    let timeout = if pending.records == 0 { options.poll_timeout } else { Duration::ZERO };
+                    let is_idle = pending.commit.positions.is_empty();
+                    let timeout = if is_idle { options.poll_timeout } else { Duration::ZERO };
                     held.poll(&mut *port, room, timeout)?
                 }
             };
@@ -193,7 +196,8 @@ pub(crate) fn run(
             }
             // Tasks that are taken away are still this slot's until the next poll.
             if !is_more_ready && !pending.commit.positions.is_empty() {
-                let snapshots = snapshots(definition, tasks.values_mut(), options.snapshot_every_records)?;
+                let every = options.snapshot_every_records;
+                let snapshots = snapshots(log, definition, tasks.values_mut(), every)?;
                 let Pending { commit, seen, .. } = std::mem::take(&mut pending);
                 match observer.commit(&mut *port, Commit { snapshots, ..commit }, seen)? {
                     CommitOutcome::Committed => {}
@@ -213,8 +217,13 @@ pub(crate) fn run(
                     observer.starts(true);
                     for task in new {
                         let began = Instant::now();
-                        let Some(machine) = restored(log, codec, definition, &task, stop)? else { break };
-                        let positions = committed_of(&log.committed(definition.name)?, &task);
+                        let Some(restored) = restored(log, codec, definition, &task, stop)? else { break };
+                        let Restored { machine, positions, given_up } = restored;
+                        if !given_up.is_empty() {
+                            // With the positions that they were decided at, so that they are committed by their owner.
+                            pending.commit.positions.extend(positions.clone());
+                            given_up.into_iter().for_each(|output| pending.push(output));
+                        }
                         observer.restored(began.elapsed());
                         tracing::info!(processor = definition.name, slot, task = task.id, "task assigned");
                         tasks.insert(task.id, Live { task, machine, positions, since_snapshot: 0 });
@@ -230,9 +239,12 @@ pub(crate) fn run(
                     observer.tasks(tasks.keys().copied());
                 }
             }
-            observer.starts(false);
+            if pending.commit.positions.is_empty() {
+                observer.starts(false);
+            }
         }
-        let commit = Commit { snapshots: snapshots(definition, tasks.values_mut(), 1)?, ..pending.commit };
+        let commit =
+            Commit { snapshots: snapshots(log, definition, tasks.values_mut(), 1)?, ..pending.commit };
         if commit != Commit::default() {
             // Fenced at the very end: the new owner has its own state.
             observer.commit(&mut *port, commit, pending.seen)?;
@@ -248,12 +260,13 @@ fn restored(
     definition: &Definition,
     task: &Task,
     stop: &Stop,
-) -> Result<Option<Box<dyn Machine>>, LogError> {
+) -> Result<Option<Restored>, SlotError> {
     let mut pauses = Pauses::new();
     while !stop.is_raised() {
         match restore(log, codec, definition, task) {
-            Ok(machine) => return Ok(Some(machine)),
-            Err(FeedError::Log(error)) => return Err(error),
+            Ok(restored) => return Ok(Some(restored)),
+            Err(FeedError::Log(error)) => return Err(error.into()),
+            Err(FeedError::Output(error)) => return Err(error.into()),
             Err(FeedError::Undecided { partition, offset, error }) => {
                 let (processor, task) = (definition.name, task.id);
                 tracing::warn!(processor, task, %partition, offset, %error, "state waits, the record will be tried again");
@@ -283,6 +296,7 @@ fn owner<'a>(
 
 /// State of the tasks that have taken in enough since their last snapshot.
 fn snapshots<'a>(
+    log: &dyn EventLog,
     definition: &Definition,
     tasks: impl Iterator<Item = &'a mut Live>,
     every: usize,
@@ -290,10 +304,8 @@ fn snapshots<'a>(
     let mut snapshots = Vec::new();
     for live in tasks.filter(|live| live.since_snapshot >= every) {
         live.since_snapshot = 0;
-        let bytes = live.machine.save()?;
-        let positions = live.positions.clone();
-        snapshots
-            .push((live.task.id, StateSnapshot { version: definition.version.into(), positions, bytes }));
+        let snapshot = state_snapshot(log, definition, &live.positions, &*live.machine)?;
+        snapshots.push((live.task.id, snapshot));
     }
     Ok(snapshots)
 }

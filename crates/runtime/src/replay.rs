@@ -1,8 +1,11 @@
 //! Replay is re-execution: every derived event is made again from the recorded inputs and compared with the record, body
-//! by body. What comes from outside is taken as given: feeds, gateway, and what programs outside have answered to requests
-//! that are not a worker's own.
+//! by body, both in the newest version of its schema. What comes from outside is taken as given: feeds, gateway, and what
+//! programs outside have answered to requests that are not a worker's own.
+//!
+//! What another version of a processor's logic has made is counted and not compared. An output of this version is a
+//! divergence only where no other version had a part in what it is about.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -10,12 +13,17 @@ use gauntlet_domain::{ContentHash, Event, EventId, Recorded};
 use gauntlet_log::{EventLog, LogError, Positions, Record, Task, TopicPartition};
 use gauntlet_processor::machine::{Definition, Inputs};
 use gauntlet_processor::worker::{Data, DataError, Worker};
+use gauntlet_wire::catalogue::topic_named;
 use gauntlet_wire::{Codec, headers, topic_of};
 
 use crate::digest::event_hash;
 use crate::events;
-use crate::restore::{Feeder, committed_of, for_each, races};
+use crate::on_record::{OnRecord, Takeover};
+use crate::races::races;
+use crate::restore::{Feeder, committed_of, for_each, recall};
 use crate::worker_slot::answer;
+
+pub use crate::on_record::NotCompared;
 
 /// An event that differs.
 #[derive(Debug, Clone)]
@@ -39,6 +47,8 @@ pub struct Outcome {
     pub compared: u64,
     /// Answers from outside, taken as recorded.
     pub foreign: u64,
+    /// What other versions of the logic have made, in the order of the pipeline.
+    pub not_compared: Vec<NotCompared>,
     /// The first divergence in the order of the pipeline, then of the log.
     pub divergence: Option<Divergence>,
 }
@@ -62,9 +72,6 @@ pub struct Replay<'a> {
     /// Called with the number of events compared so far.
     pub progress: &'a (dyn Fn(u64) + Sync),
 }
-
-/// Recorded events of one writer that wait to be made again.
-type Expected = HashMap<EventId, ContentHash>;
 
 impl Replay<'_> {
     /// Re-executes everything and compares.
@@ -95,31 +102,45 @@ impl Replay<'_> {
         outcome: &mut Outcome,
         expired: &mut Vec<Event>,
     ) -> Result<(), LogError> {
-        let (mut expected, _) = self.recorded_by(definition.name, &HashSet::new())?;
+        let mut on_record = self.recorded_by(definition.name, definition.version, &HashSet::new())?;
+        let causes = match on_record.has_others() {
+            true => self.causes_of(definition.name, definition.version)?,
+            false => HashSet::new(),
+        };
         let trimmed = self.trimmed_topics(definition.name)?;
         let committed = self.log.committed(definition.name)?;
         for task in self.tasks(definition)? {
             let to = committed_of(&committed, &task);
             let from: Positions = to.keys().map(|place| (place.clone(), 0)).collect();
-            let races = races(self.log, definition, &task)?;
+            let races = races(self.log, definition, &task, &Positions::new())?;
             let mut machine = (definition.create)();
+            recall(self.log, self.codec, definition, &mut *machine)?;
+            let mut takeover = Takeover::default();
             let feeder = Feeder { log: self.log, codec: self.codec, from, to, races };
-            feeder.feed(&mut *machine, |_, outputs| {
-                for output in outputs {
-                    if !(self.filter)(&output.event) || outcome.divergence.is_some() {
+            feeder.feed(&mut *machine, |fed, outputs| {
+                takeover.fed(&fed, &on_record, &causes);
+                for event in outputs.into_iter().map(|output| output.event) {
+                    let id = event.id();
+                    if !(self.filter)(&event) || outcome.divergence.is_some() || on_record.is_of_other(&id) {
                         continue;
                     }
-                    let is_trimmed = trimmed.contains(&topic_of(output.event.kind()).name);
-                    if is_trimmed && !expected.contains_key(&output.event.id()) {
-                        expired.push(output.event);
+                    if on_record.expected.contains_key(&id) {
+                        self.compare(&event, &mut on_record, outcome)?;
+                    } else if trimmed.contains(&topic_of(event.kind()).name) {
+                        expired.push(event);
+                    } else if !on_record.has_others() {
+                        outcome.divergence = Some(self.divergence(id, Some(event))?);
                     } else {
-                        self.compare(&output.event, &mut expected, outcome)?;
+                        takeover.unrecorded(&fed, event);
                     }
                 }
                 Ok(())
             })?;
+            if let (None, Some(event)) = (&outcome.divergence, takeover.missing(&on_record)) {
+                outcome.divergence = Some(self.divergence(event.id(), Some(event))?);
+            }
         }
-        self.left_over(expected, outcome)
+        self.left_over(on_record, (definition.name, definition.version), None, outcome)
     }
 
     fn worker(&self, worker: &dyn Worker, outcome: &mut Outcome, expired: &[Event]) -> Result<(), LogError> {
@@ -146,19 +167,25 @@ impl Replay<'_> {
                 Ok(())
             })?;
         }
-        let (mut expected, taken) = self.recorded_by(worker.name(), &foreign)?;
-        outcome.foreign += taken;
+        let mut on_record = self.recorded_by(worker.name(), worker.version(), &foreign)?;
+        outcome.foreign += on_record.foreign.len() as u64;
+        requests.retain(|request| !on_record.is_answered_by_other(request));
         for (request, events) in requests.iter().zip(self.answer_all(worker, &requests)) {
             let events = events.map_err(|why| {
                 LogError::Store(format!("{} cannot answer {} again: {why}", worker.name(), request.id()))
             })?;
             for event in events {
                 if outcome.divergence.is_none() {
-                    self.compare(&event, &mut expected, outcome)?;
+                    self.compare(&event, &mut on_record, outcome)?;
                 }
             }
         }
-        self.left_over(expected, outcome)
+        let requests = requests.iter().map(Event::id).collect();
+        // Requests of another version of who asks cannot be made again once retention has removed them.
+        let asker = topic_named(worker.topic()).map_or("", |topic| topic.writer);
+        let are_gone = outcome.not_compared.iter().any(|not| not.processor == asker)
+            && self.trimmed_topics(asker)?.contains(&worker.topic());
+        self.left_over(on_record, (worker.name(), worker.version()), are_gone.then_some(&requests), outcome)
     }
 
     /// Answers requests on several threads; the answers come back in the requests' order.
@@ -218,26 +245,45 @@ impl Replay<'_> {
         })
     }
 
-    /// Hashes of all recorded events of a writer that matter, but for those that some requests made happen, of which the
-    /// number is given.
-    fn recorded_by(&self, writer: &str, foreign: &HashSet<EventId>) -> Result<(Expected, u64), LogError> {
-        let mut expected = Expected::new();
-        let mut taken = HashSet::new();
+    /// Recorded events of a writer that matter; answers to some requests are a program's outside.
+    fn recorded_by(
+        &self,
+        writer: &str,
+        version: &str,
+        foreign: &HashSet<EventId>,
+    ) -> Result<OnRecord, LogError> {
+        let mut on_record = OnRecord::default();
         self.each_recorded_by(writer, |id, record| {
             match self.codec.decode(record.value.as_deref()) {
                 Ok(event) if (self.filter)(&event) => {
-                    if headers::causation_id(&record.headers).is_some_and(|cause| foreign.contains(&cause)) {
-                        taken.insert(id);
-                        return Ok(());
+                    let cause = headers::causation_id(&record.headers);
+                    let made_by = events::logic_version(writer, record);
+                    if cause.is_some_and(|cause| foreign.contains(&cause)) {
+                        on_record.foreign.insert(id);
+                    } else if made_by == version {
+                        on_record.expected.insert(id, event_hash(self.codec, record)?);
+                    } else {
+                        on_record.other(made_by, &event, cause);
                     }
-                    expected.insert(id, event_hash(self.codec, record)?);
                 }
                 Err(error) if error.is_transient() => return Err(events::undecided(record, &error)),
                 Ok(_) | Err(_) => {}
             }
             Ok(())
         })?;
-        Ok((expected, taken.len() as u64))
+        Ok(on_record)
+    }
+
+    /// What the outputs of one version followed from.
+    fn causes_of(&self, writer: &str, version: &str) -> Result<HashSet<EventId>, LogError> {
+        let mut causes = HashSet::new();
+        self.each_recorded_by(writer, |_, record| {
+            if events::logic_version(writer, record) == version {
+                causes.extend(headers::causation_id(&record.headers));
+            }
+            Ok(())
+        })?;
+        Ok(causes)
     }
 
     fn each_recorded_by(
@@ -260,10 +306,15 @@ impl Replay<'_> {
         Ok(())
     }
 
-    fn compare(&self, event: &Event, expected: &mut Expected, outcome: &mut Outcome) -> Result<(), LogError> {
+    fn compare(
+        &self,
+        event: &Event,
+        on_record: &mut OnRecord,
+        outcome: &mut Outcome,
+    ) -> Result<(), LogError> {
         let id = event.id();
         let again = self.hash(event)?;
-        match expected.remove(&id) {
+        match on_record.expected.remove(&id) {
             Some(recorded) if recorded == again => {
                 outcome.compared += 1;
                 (self.progress)(outcome.compared);
@@ -288,9 +339,36 @@ impl Replay<'_> {
         event_hash(self.codec, &record)
     }
 
-    /// Recorded events that nothing made again.
-    fn left_over(&self, expected: Expected, outcome: &mut Outcome) -> Result<(), LogError> {
-        if let (None, Some(id)) = (&outcome.divergence, expected.keys().min()) {
+    /// Recorded events that nothing made again. Where other versions had a part they are not compared: events about
+    /// something that another version has worked on too, and answers to requests of another version that retention has
+    /// removed, which this one cannot make again (`requests` are those that there are; `None` when none can be gone).
+    fn left_over(
+        &self,
+        mut on_record: OnRecord,
+        (processor, version): (&str, &str),
+        requests: Option<&HashSet<EventId>>,
+        outcome: &mut Outcome,
+    ) -> Result<(), LogError> {
+        let mut left = std::mem::take(&mut on_record.expected);
+        let may_be_excused = on_record.has_others() || requests.is_some();
+        if outcome.divergence.is_none() && !left.is_empty() && may_be_excused {
+            let before = left.len();
+            self.each_recorded_by(processor, |id, record| {
+                let is_shared =
+                    || events::decode(self.codec, record).is_ok_and(|event| on_record.is_shared(&event));
+                let cause = headers::causation_id(&record.headers);
+                let is_asked =
+                    |requests: &HashSet<EventId>| cause.is_some_and(|cause| requests.contains(&cause));
+                let is_request_gone = requests.is_some_and(|requests| !is_asked(requests));
+                if left.contains_key(&id) && (is_request_gone || is_shared()) {
+                    left.remove(&id);
+                }
+                Ok(())
+            })?;
+            on_record.excuse(version, (before - left.len()) as u64);
+        }
+        outcome.not_compared.extend(on_record.not_compared(processor));
+        if let (None, Some(id)) = (&outcome.divergence, left.keys().min()) {
             outcome.divergence = Some(self.divergence(*id, None)?);
         }
         Ok(())

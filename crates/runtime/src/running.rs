@@ -309,9 +309,10 @@ impl Running {
     /// Whether every input has been taken in and everything that follows from it is committed and projected.
     ///
     /// Positions and outputs are committed together, so when all positions are at the ends of their topics nothing is
-    /// on its way; the ends are read last, so nothing can slip in between.
+    /// on its way; the ends are read last, so nothing can slip in between. A processor that is still restoring its state may
+    /// have something to give up that another version of its logic has begun.
     pub fn is_quiet(&self) -> Result<bool, LogError> {
-        self.readers.all(|_, _, behind| behind == 0)
+        Ok(self.starting.names().is_empty() && self.readers.all(|_, _, behind| behind == 0)?)
     }
 
     /// Whether every processor here is at work, and log and views answer; or what is missing.

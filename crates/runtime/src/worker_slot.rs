@@ -312,6 +312,7 @@ impl WorkerSlot<'_> {
                 let cause = || Cause {
                     input: Some(&request),
                     source: self.worker.name(),
+                    logic: Some(self.worker.version()),
                     recorded_at,
                     took_micros,
                     decided_at: None,

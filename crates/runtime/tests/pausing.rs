@@ -104,6 +104,10 @@ impl Worker for Sealer {
         "snapshots"
     }
 
+    fn version(&self) -> &'static str {
+        "1"
+    }
+
     fn topic(&self) -> &'static str {
         "data.requests.v1"
     }

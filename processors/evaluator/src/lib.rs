@@ -23,6 +23,10 @@ impl Worker for Evaluator {
         "evaluator"
     }
 
+    fn version(&self) -> &'static str {
+        "1"
+    }
+
     fn topic(&self) -> &'static str {
         "evaluation.requests.v1"
     }

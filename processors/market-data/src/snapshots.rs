@@ -13,6 +13,10 @@ impl Worker for Snapshots {
         "snapshots"
     }
 
+    fn version(&self) -> &'static str {
+        "1"
+    }
+
     fn topic(&self) -> &'static str {
         "data.requests.v1"
     }

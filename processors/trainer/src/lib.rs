@@ -24,6 +24,10 @@ impl Worker for Trainer {
         "trainer"
     }
 
+    fn version(&self) -> &'static str {
+        "1"
+    }
+
     fn topic(&self) -> &'static str {
         "training.requests.v1"
     }

@@ -31,6 +31,8 @@ pub(crate) struct Study {
     results: Vec<TrialResult>,
     /// Results that arrived before one of their predecessors.
     early: BTreeMap<u64, TrialResult>,
+    /// Only while a step is under way: what has ended is forgotten after it.
+    #[serde(skip)]
     ended: bool,
     /// What follows from the document and the results; made again after a restart.
     #[serde(skip)]
@@ -93,6 +95,11 @@ impl Study {
 
     pub(crate) fn begin(&mut self, plan: TrialPlan, holdout: DataRef) {
         self.begun = Some((plan, holdout));
+    }
+
+    /// Takes over from another version of the logic, which has asked for so many trials.
+    pub(crate) fn inherit(&mut self, requested: u64) {
+        self.requested = requested;
     }
 
     /// Why an answer is not one to a trial that was asked for, by whom it was asked of.
@@ -211,14 +218,9 @@ impl Study {
         self.tools().map_or(0.0, |tools| tools.holdout_keeps)
     }
 
-    /// Forgets what an ended search no longer needs.
+    /// Nothing more follows from it.
     pub(crate) fn end(&mut self) {
         self.ended = true;
-        self.results = Vec::new();
-        self.early = BTreeMap::new();
-        self.begun = None;
-        self.document = String::new();
-        self.tools = None;
     }
 
     /// `None` for a document that does not parse, which has failed before it came here.

@@ -6,7 +6,7 @@ use std::path::Path;
 use gauntlet_domain::{ContentHash, Event, ExperimentId};
 use gauntlet_lake::{LakeError, verify_file, verify_snapshot};
 use gauntlet_log::TopicPartition;
-use gauntlet_runtime::replay::{Divergence, Replay};
+use gauntlet_runtime::replay::{Divergence, NotCompared, Replay};
 use gauntlet_runtime::{digest, events, restore};
 use gauntlet_views::{EmbeddedStore, ViewStore, schema};
 use gauntlet_wire::catalogue::{Retention, topic_named};
@@ -87,29 +87,45 @@ pub fn replay(node: &Node, id: Option<&str>, threads: Option<usize>, quiet: bool
     }
     .run()?;
     step.end(&format!("{} events compared", outcome.compared));
-    if outcome.compared == 0 && outcome.divergence.is_none() {
-        let message = "nothing was compared: the log has no derived event to replay; run something first";
-        return Ok(Report::no(json!({ "identical": false, "compared": 0 }), message));
-    }
     let (compared, foreign) = (outcome.compared, outcome.foreign);
+    let not_compared: Vec<Json> = outcome
+        .not_compared
+        .iter()
+        .map(|not| json!({ "processor": not.processor, "version": not.version, "events": not.events }))
+        .collect();
+    let others: String = outcome.not_compared.iter().map(not_compared_line).collect();
+    if compared == 0 && outcome.divergence.is_none() {
+        let message = if others.is_empty() {
+            "nothing was compared: the log has no derived event to replay; run something first".to_owned()
+        } else {
+            format!("nothing was compared: the build that made these events replays them{others}")
+        };
+        let json = json!({
+            "identical": false, "compared": 0, "foreign": foreign, "not_compared": not_compared,
+        });
+        return Ok(Report::no(json, message));
+    }
     match outcome.divergence {
         None => {
             let taken = match foreign {
                 0 => String::new(),
                 _ => format!(", with {foreign} answers of trainers outside as they are recorded"),
             };
-            let json = json!({ "identical": true, "compared": compared, "foreign": foreign });
-            Ok(Report::done(json, format!("identical: {compared} events{taken}")))
+            let json = json!({
+                "identical": true, "compared": compared, "foreign": foreign, "not_compared": not_compared,
+            });
+            Ok(Report::done(json, format!("identical: {compared} events{taken}{others}")))
         }
         Some(divergence) => {
             let json = json!({
-                "identical": false, "compared": compared, "foreign": foreign, "divergence": diverging(&divergence),
+                "identical": false, "compared": compared, "foreign": foreign, "not_compared": not_compared,
+                "divergence": diverging(&divergence),
             });
             let side = |event: &Option<Event>| {
                 event.as_ref().map_or("(nothing)".into(), |event| format!("{event:#?}"))
             };
             let text = format!(
-                "differs after {compared} events: {} of {} on {}\nrecorded:\n{}\nre-executed:\n{}",
+                "differs after {compared} events: {} of {} on {}\nrecorded:\n{}\nre-executed:\n{}{others}",
                 divergence.event_id,
                 divergence.key,
                 divergence.topic,
@@ -119,6 +135,12 @@ pub fn replay(node: &Node, id: Option<&str>, threads: Option<usize>, quiet: bool
             Ok(Report::no(json, text))
         }
     }
+}
+
+/// Events of another version of a processor's logic, as a line.
+fn not_compared_line(not: &NotCompared) -> String {
+    let NotCompared { processor, version, events } = not;
+    format!("\n{events} events of {processor} were made by version {version} of its logic, not compared")
 }
 
 /// Derived events on the log, for the progress bar.
