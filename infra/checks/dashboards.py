@@ -1,4 +1,4 @@
-"""Dashboards and alerts ask for metrics that exist: those in the table of ARCHITECTURE.md, to which Gauntlet's tests hold it.
+"""Dashboards and alerts ask for metrics that exist: those in the table of docs/telemetry.md, to which Gauntlet's tests hold it.
 
 Reads files alone. Prints how much was compared, or what is wrong; exit code 1 then.
 """
@@ -14,7 +14,7 @@ import yaml
 INFRA = pathlib.Path(__file__).resolve().parent.parent
 TABLE = re.findall(
     r"^\| `(gauntlet_\w+)` \| (\w+) \| ([\w, ]*) \|",
-    (INFRA.parent / "ARCHITECTURE.md").read_text(encoding="utf-8"),
+    (INFRA.parent / "docs" / "telemetry.md").read_text(encoding="utf-8"),
     re.MULTILINE,
 )
 METRICS = {name: (kind, {label.strip() for label in labels.split(",") if label.strip()}) for name, kind, labels in TABLE}
@@ -132,7 +132,7 @@ def alerts(path):
 def main():
     """All of it."""
     if len(METRICS) < 15:
-        sys.exit(f"{len(METRICS)} metrics in ARCHITECTURE.md: its table was not read")
+        sys.exit(f"{len(METRICS)} metrics in docs/telemetry.md: its table was not read")
     for path in sorted((INFRA / "observability").glob("*.json")):
         dashboard(path)
     alerts(INFRA / "observability" / "rules.yaml")

@@ -157,30 +157,9 @@ impl SpanMetrics {
 mod tests {
     use super::*;
 
-    /// Rows of the table under the heading "Metrics" of ARCHITECTURE.md: name, kind, labels.
-    fn table() -> Vec<(String, String, String)> {
-        let text = include_str!("../../../ARCHITECTURE.md");
-        let rows = text.lines().filter(|line| line.starts_with("| `gauntlet_"));
-        let cells = |row: &str| {
-            let cells: Vec<String> = row.split('|').map(|cell| cell.trim().replace('`', "")).collect();
-            (cells[1].clone(), cells[2].clone(), cells[3].clone())
-        };
-        rows.map(cells).collect()
-    }
-
-    #[test]
-    fn the_table_in_the_documents_is_the_list_of_metrics() {
-        let row = |metric: &&Metric| {
-            let kind = format!("{:?}", metric.kind).to_lowercase();
-            (metric.name.to_owned(), kind, metric.labels.join(", "))
-        };
-        let declared: Vec<_> = METRICS.iter().map(row).collect();
-        assert!(declared.len() >= 15);
-        assert_eq!(table(), declared, "the table in ARCHITECTURE.md, left, is not the list here, right");
-    }
-
     #[test]
     fn names_say_their_unit() {
+        assert!(METRICS.len() >= 15);
         for (i, metric) in METRICS.iter().enumerate() {
             let name = metric.name;
             assert!(name.starts_with("gauntlet_"), "{name}");

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gauntlet_domain::market::{Bar, CreateSnapshot};
@@ -12,15 +12,11 @@ use gauntlet_domain::{Event, InstrumentId, Price, Quantity, RecordKind, Timestam
 use gauntlet_schema_registry::{
     Password, RegistryError, RemoteRegistry, Settings, State, check, register, subjects,
 };
+use gauntlet_servers::shared;
 use gauntlet_servers::{Guard, Kafka, RegistryStorage, SchemaRegistry};
 use gauntlet_wire::registry::{VERSIONS, newest};
 use gauntlet_wire::{Codec, Registry, WireError};
 use serde_json::{Value, json};
-
-fn shared() -> &'static SchemaRegistry {
-    static REGISTRY: OnceLock<SchemaRegistry> = OnceLock::new();
-    REGISTRY.get_or_init(|| SchemaRegistry::start(RegistryStorage::Memory))
-}
 
 fn settings(registry: &SchemaRegistry, prefix: &str) -> Settings {
     // Two cores, of which other tests have their share.
@@ -129,7 +125,7 @@ fn id_in(answer: &Value) -> u32 {
 
 #[test]
 fn every_schema_registers_once_and_services_find_the_ids() {
-    let settings = settings(shared(), "all.");
+    let settings = settings(shared::registry(), "all.");
     let before = check(&settings).unwrap();
     assert!(before.versions.iter().all(|version| version.state == State::Missing && version.id.is_none()));
     let first = register(&settings).unwrap();
@@ -143,7 +139,7 @@ fn every_schema_registers_once_and_services_find_the_ids() {
     assert_eq!(check(&settings).unwrap(), again);
 
     let registry = RemoteRegistry::connect(&settings).unwrap();
-    let somebody = Somebody::at(shared());
+    let somebody = Somebody::at(shared::registry());
     for subject in subjects("all.") {
         let id = registry.id_of(subject.kind);
         let last = first.versions.iter().rfind(|version| version.subject == subject.name).unwrap();
@@ -167,7 +163,7 @@ fn every_schema_registers_once_and_services_find_the_ids() {
 
 #[test]
 fn events_cross_between_services_under_the_registrys_ids() {
-    let settings = settings(shared(), "cross.");
+    let settings = settings(shared::registry(), "cross.");
     register(&settings).unwrap();
     let writer = Codec::new(Arc::new(RemoteRegistry::connect(&settings).unwrap()));
     let registry = Arc::new(RemoteRegistry::connect(&settings).unwrap());
@@ -187,7 +183,7 @@ fn events_cross_between_services_under_the_registrys_ids() {
 /// Another installation, the same texts: whatever the ids, each reads the other's.
 #[test]
 fn two_installations_share_a_registry() {
-    let (one, two) = (settings(shared(), "one."), settings(shared(), "two."));
+    let (one, two) = (settings(shared::registry(), "one."), settings(shared::registry(), "two."));
     register(&one).unwrap();
     register(&two).unwrap();
     let codec = |settings| Codec::new(Arc::new(RemoteRegistry::connect(settings).unwrap()));
@@ -197,22 +193,22 @@ fn two_installations_share_a_registry() {
 
 #[test]
 fn a_service_registers_nothing_and_says_what_to_do() {
-    let settings = settings(shared(), "nothing.");
+    let settings = settings(shared::registry(), "nothing.");
     let error = RemoteRegistry::connect(&settings).err().unwrap();
     let RegistryError::Missing { subjects, total } = &error else { panic!("{error}") };
     assert_eq!((subjects.len(), *total), (RecordKind::ALL.len(), RecordKind::ALL.len()));
     assert!(error.to_string().contains("run `gauntlet schemas register`"), "{error}");
     assert!(error.to_string().contains(&subjects[0]), "{error}");
     check(&settings).unwrap();
-    let (_, all) = Somebody::at(shared()).get("subjects");
+    let (_, all) = Somebody::at(shared::registry()).get("subjects");
     let made = all.as_array().unwrap().iter().filter(|name| name.as_str().unwrap().starts_with("nothing."));
     assert_eq!(made.count(), 0);
 }
 
 #[test]
 fn the_registry_refuses_what_would_break_readers() {
-    register(&settings(shared(), "refuses.")).unwrap();
-    let somebody = Somebody::at(shared());
+    register(&settings(shared::registry(), "refuses.")).unwrap();
+    let somebody = Somebody::at(shared::registry());
     let field = json!({ "name": "added", "type": "long" });
     // For ever: neither a field without a default, nor one taken away that had none.
     let subject = subject_of("refuses.", RecordKind::CreateSnapshot);
@@ -231,8 +227,8 @@ fn the_registry_refuses_what_would_break_readers() {
 
 #[test]
 fn a_strangers_schema_under_our_subject_is_named() {
-    let settings = settings(shared(), "stranger.");
-    let somebody = Somebody::at(shared());
+    let settings = settings(shared::registry(), "stranger.");
+    let somebody = Somebody::at(shared::registry());
     let subject = subject_of("stranger.", RecordKind::Bar);
     // First come: a Bar that nobody here can read.
     let stranger = json!({
@@ -256,7 +252,7 @@ fn a_strangers_schema_under_our_subject_is_named() {
     }
     // A service is told that the version is missing, and never reads the stranger's records with silent defaults.
     assert!(matches!(RemoteRegistry::connect(&settings), Err(RegistryError::Missing { .. })));
-    let ours = self::settings(shared(), "stranger-ours.");
+    let ours = self::settings(shared::registry(), "stranger-ours.");
     register(&ours).unwrap();
     let codec = Codec::new(Arc::new(RemoteRegistry::connect(&ours).unwrap()));
     let refused = codec.decode(Some(&frame(id_in(&answer), b"\x02a"))).unwrap_err();
@@ -267,9 +263,9 @@ fn a_strangers_schema_under_our_subject_is_named() {
 /// Somebody has switched the protection off and come second.
 #[test]
 fn a_stranger_that_came_later_is_named_too() {
-    let settings = settings(shared(), "later.");
+    let settings = settings(shared::registry(), "later.");
     register(&settings).unwrap();
-    let somebody = Somebody::at(shared());
+    let somebody = Somebody::at(shared::registry());
     let subject = subject_of("later.", RecordKind::Trade);
     assert_eq!(somebody.put(&format!("config/{subject}"), &json!({ "compatibility": "NONE" })).0, 200);
     let stranger = json!({ "type": "record", "name": "Trade", "namespace": "elsewhere", "fields": [] });
@@ -284,11 +280,11 @@ fn a_stranger_that_came_later_is_named_too() {
 /// The same schema in another formatting is the same schema.
 #[test]
 fn a_schema_that_a_tool_has_formatted_is_found() {
-    let settings = settings(shared(), "formatted.");
+    let settings = settings(shared::registry(), "formatted.");
     let subject = subject_of("formatted.", RecordKind::Bar);
     let mut compact = schema(RecordKind::Bar);
     compact["doc"] = json!("somebody's own words");
-    let (status, answer) = Somebody::at(shared()).register(&subject, &compact);
+    let (status, answer) = Somebody::at(shared::registry()).register(&subject, &compact);
     assert_eq!(status, 200, "{answer}");
     register(&settings).unwrap();
     let registry = RemoteRegistry::connect(&settings).unwrap();
@@ -300,9 +296,9 @@ fn a_schema_that_a_tool_has_formatted_is_found() {
 
 #[test]
 fn an_id_that_is_not_there_is_waited_for_and_a_newer_version_is_read() {
-    let settings = settings(shared(), "newer.");
+    let settings = settings(shared::registry(), "newer.");
     register(&settings).unwrap();
-    let somebody = Somebody::at(shared());
+    let somebody = Somebody::at(shared::registry());
     let codec = Codec::new(Arc::new(RemoteRegistry::connect(&settings).unwrap()));
     let unknown = codec.decode(Some(&frame(1_999_999_999, b""))).unwrap_err();
     assert!(unknown.is_transient(), "{unknown}");
@@ -355,7 +351,7 @@ fn a_registry_that_is_down_at_the_start_is_a_clear_error() {
     }
     assert!(began.elapsed() < Duration::from_secs(10));
     // The second address is good.
-    let mut both = self::settings(shared(), "second.");
+    let mut both = self::settings(shared::registry(), "second.");
     both.urls.insert(0, "http://127.0.0.1:9/".into());
     register(&both).unwrap();
     RemoteRegistry::connect(&both).map(|_| ()).unwrap();

@@ -25,6 +25,16 @@ impl Cassandra {
         Cassandra::start_with(|config| config)
     }
 
+    /// A node that another process has started.
+    pub(crate) fn elsewhere(port: u16) -> Cassandra {
+        Cassandra { server: Server::elsewhere("the node"), _folder: Folder::new("cassandra"), port }
+    }
+
+    /// The port that clients use.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Starts a node with a changed configuration, such as one with passwords.
     pub fn start_with(change: impl FnOnce(String) -> String) -> Cassandra {
         let folder = Folder::new("cassandra");

@@ -30,6 +30,19 @@ impl Kafka {
         Kafka::start_with("")
     }
 
+    /// A broker that another process has started.
+    pub(crate) fn elsewhere(port: u16) -> Kafka {
+        let folder = Folder::new("kafka");
+        // Its tools write a log of their own.
+        fs::write(folder.path().join("log4j2.xml"), LOGGING).unwrap();
+        Kafka { server: Server::elsewhere("the broker"), folder, port, secured: None }
+    }
+
+    /// The port that clients use.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Starts a broker with a second listener that asks for TLS, a user (SCRAM-SHA-512) and a password.
     pub fn start_secured(user: &str, password: &str) -> Kafka {
         let folder = Folder::new("kafka");

@@ -15,6 +15,7 @@ mod kafka;
 mod process;
 mod registry;
 mod s3;
+pub mod shared;
 
 pub use cassandra::Cassandra;
 pub use door::Door;

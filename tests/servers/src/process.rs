@@ -48,8 +48,22 @@ impl Server {
         server
     }
 
+    /// A server that another process has started, and stops: it may be used and nothing else.
+    pub(crate) fn elsewhere(name: &'static str) -> Server {
+        let is_ready = Box::new(|_: &str| true);
+        Server {
+            name,
+            command: Vec::new(),
+            environment: Vec::new(),
+            log: PathBuf::new(),
+            is_ready,
+            process: None,
+        }
+    }
+
     /// Starts it again and waits until it is ready.
     pub fn start_again(&mut self) {
+        assert!(!self.command.is_empty(), "{} is shared: a test that stops one starts its own", self.name);
         let process = Process::start(&self.command, &self.environment, &self.log);
         process.wait(self.name, &self.is_ready);
         self.process = Some(process);
@@ -57,6 +71,7 @@ impl Server {
 
     /// Kills it.
     pub fn kill(&mut self) {
+        assert!(!self.command.is_empty(), "{} is shared: a test that stops one starts its own", self.name);
         self.process = None;
     }
 

@@ -40,6 +40,17 @@ impl SchemaRegistry {
         SchemaRegistry::start_with(storage, Some(guard))
     }
 
+    /// A registry that another process has started.
+    pub(crate) fn elsewhere(port: u16) -> SchemaRegistry {
+        let server = Server::elsewhere("the registry");
+        SchemaRegistry { server, _folder: Folder::new("registry"), port, tls_port: 0 }
+    }
+
+    /// The port of plain HTTP.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     fn start_with(storage: RegistryStorage, guard: Option<&Guard>) -> SchemaRegistry {
         let folder = Folder::new("registry");
         let port = free_port();

@@ -1,0 +1,317 @@
+//! Real data through `feed`: every fault that the data's README lists is found, counted and shown, and bars are what an
+//! independent tool makes of the same quotes.
+
+use std::path::Path;
+
+use gauntlet_tests::{Dir, Json, bundled, digest_of, gauntlet, number, repository, shared};
+
+/// Feeds a file or folder as an instrument `SYMBOL.VENUE`.
+fn feed(dir: &Dir, path: &Path, instrument: &str, more: &[&str]) -> Json {
+    let (symbol, venue) = instrument.split_once('.').unwrap();
+    let mut args = vec!["feed", path.to_str().unwrap(), "--instrument", symbol, "--venue", venue];
+    args.extend(more);
+    gauntlet(args).on(dir).ok()
+}
+
+/// Reads, accepts, gaps, then counts by reason; what is not named has to be absent.
+fn check(what: &str, report: &Json, read: i64, gaps: i64, reasons: &[(&str, i64)]) {
+    assert_eq!(number(report, "read"), read, "{what}: {report}");
+    assert_eq!(number(report, "gaps"), gaps, "{what}: {report}");
+    let mut expected = serde_json::json!({ "rejected": {}, "corrected": {} });
+    for (reason, count) in reasons {
+        let (group, name) = reason.split_once('.').unwrap();
+        expected[group][name] = (*count).into();
+    }
+    for group in ["rejected", "corrected"] {
+        assert_eq!(report[group], expected[group], "{what}, {group}");
+    }
+    let rejected: i64 = report["rejected"].as_object().unwrap().values().filter_map(Json::as_i64).sum();
+    assert!(number(report, "accepted") > 0, "{what}: nothing was accepted");
+    let answered: i64 =
+        report["sources"].as_array().unwrap().iter().map(|s| number(s, "accepted")).sum::<i64>() + rejected;
+    let published: i64 = number(report, "published");
+    assert_eq!(answered, published, "{what}: every published row is accepted or rejected");
+    eprintln!("{what}: {read} rows read, {published} of the instrument, {rejected} rejected");
+}
+
+#[test]
+fn eurusd_of_fxcm_is_crossed_and_locked_as_listed() {
+    let dir = Dir::new();
+    let folder = shared("ticks/eurusd_fxcm");
+    let first = feed(&dir, &folder, "EURUSD.FXCM", &["--utc-offset", "-05:00"]);
+    let reasons = [("rejected.crossed", 116_871), ("rejected.locked", 142_462), ("rejected.outlier", 1)];
+    check("EURUSD.FXCM", &first, 1_144_807, 2, &reasons);
+
+    // The spike at the payrolls of 2 May, 12:30 UTC, is that one outlier: the clock's offset was heeded.
+    let filter = "reason == 'outlier'";
+    let outliers = gauntlet(["ls", "quality", "--filter", filter]).on(&dir).ok();
+    let [outlier] = outliers.as_array().unwrap().as_slice() else { panic!("{outliers}") };
+    assert!(outlier["time"].as_str().unwrap().starts_with("2014-05-02T12:30:"), "{outlier}");
+    assert_eq!(outlier["action"], "rejected");
+
+    let before = digest_of(&dir.node());
+    let again = feed(&dir, &folder, "EURUSD.FXCM", &["--utc-offset", "-05:00"]);
+    assert_eq!(number(&again, "published"), 0);
+    for count in ["read", "accepted", "rejected", "corrected", "gaps"] {
+        assert_eq!(again[count], first[count], "{count}");
+    }
+    assert!(again["sources"].as_array().unwrap().iter().all(|source| source["already_there"] == true));
+    digest_of(&dir.node()).assert_equals(&before, "the same files twice");
+}
+
+#[test]
+fn every_other_file_of_quotes_has_its_listed_faults() {
+    let dir = Dir::new();
+    let nzdusd = feed(&dir, &shared("ticks/nzdusd_fxcm"), "NZDUSD.FXCM", &["--utc-offset", "-05:00"]);
+    let reasons = [("rejected.crossed", 3_755), ("rejected.locked", 2_540), ("rejected.outlier", 6)];
+    check("NZDUSD.FXCM", &nzdusd, 174_686, 2, &reasons);
+    let eurusd = feed(&dir, &shared("ticks/eurusd_oanda"), "EURUSD.OANDA", &[]);
+    check("EURUSD.OANDA", &eurusd, 532_903, 2, &[("rejected.duplicate", 1)]);
+    let gold = feed(&dir, &shared("ticks/xauusd_oanda"), "XAUUSD.OANDA", &[]);
+    check("XAUUSD.OANDA", &gold, 917_876, 4, &[("rejected.outlier", 80)]);
+    // The daily break of 46 minutes is four gaps of a five-day week.
+    let gaps = gauntlet(["ls", "quality", "--filter", "reason == 'gap' and instrument == 'XAUUSD.OANDA'"]);
+    let gaps = gaps.on(&dir).ok();
+    assert_eq!(gaps.as_array().unwrap().len(), 4, "{gaps}");
+    assert!(gaps.as_array().unwrap().iter().all(|gap| gap["until"].is_string()), "{gaps}");
+}
+
+#[test]
+fn recordings_of_binance_are_put_in_order() {
+    let dir = Dir::new();
+    let usdm = feed(&dir, &shared("ticks/binance_raw/usdm_btcusdt_20240808.gz"), "BTCUSDT.BINANCE_USDM", &[]);
+    let reasons = [("corrected.out_of_order", 7_264), ("rejected.outlier", 1)];
+    check("BTCUSDT usdm", &usdm, 93_954, 0, &reasons);
+    // 28,040 best quotes have no time of the venue; 13,208 messages have one.
+    let spot = feed(&dir, &shared("ticks/binance_raw/spot_btcusdt_20240808.gz"), "BTCUSDT.BINANCE_SPOT", &[]);
+    check("BTCUSDT spot", &spot, 41_249, 0, &[("corrected.out_of_order", 2_168)]);
+    assert_eq!(number(&spot, "published"), 28_040 + 13_208);
+    let next = feed(&dir, &shared("ticks/binance_raw/spot_btcusdt_20240809.gz"), "BTCUSDT.BINANCE_SPOT", &[]);
+    check("BTCUSDT spot, the next day", &next, 58_325, 0, &[("corrected.out_of_order", 272)]);
+    let listed =
+        gauntlet(["ls", "quality", "--filter", "reason == 'out_of_order' and action == 'corrected'"]);
+    let listed = listed.on(&dir).ok();
+    assert_eq!(listed.as_array().unwrap().len(), 7_264 + 2_168 + 272);
+}
+
+#[test]
+fn parquet_files_of_several_markets_give_one_of_them() {
+    let dir = Dir::new();
+    let trades = shared("ticks/binance_trades.parquet");
+    let usdm = feed(&dir, &trades, "BTCUSDT.BINANCE_USDM", &["--market", "usdm"]);
+    check("usdm trades", &usdm, 78_638, 0, &[("rejected.outlier", 1)]);
+    assert_eq!(number(&usdm, "published"), 21_313);
+    let quotes = shared("ticks/binance_best_quotes.parquet");
+    let usdm = feed(&dir, &quotes, "BTCUSDT.BINANCE_USDM_BOOK", &["--market", "usdm"]);
+    check("usdm quotes", &usdm, 335_931, 0, &[]);
+    assert_eq!(number(&usdm, "published"), 66_089);
+}
+
+#[test]
+fn csv_files_of_trades_are_taken_symbol_by_symbol() {
+    let dir = Dir::new();
+    let btc = feed(&dir, &shared("ticks/questdb/btc_trades.csv"), "BTC-USD.COINBASE", &[]);
+    check("BTC-USD", &btc, 5_882, 0, &[]);
+    let nasdaq = shared("ticks/questdb/nasdaq_trades.csv.gz");
+    let of_symbol: [(&str, i64, &[(&str, i64)]); 9] = [
+        ("AAPL", 1_981, &[]),
+        ("AMD", 2_395, &[("rejected.outlier", 19)]),
+        ("AMZN", 1_757, &[]),
+        ("AVGO", 275, &[("rejected.outlier", 3)]),
+        ("GOOGL", 1_262, &[]),
+        ("META", 1_122, &[("rejected.total_decreased", 1)]),
+        ("MSFT", 1_320, &[]),
+        ("NVDA", 1_973, &[("rejected.outlier", 3)]),
+        ("TSLA", 2_757, &[("rejected.outlier", 1)]),
+    ];
+    let mut rows = 0;
+    for (symbol, published, reasons) in of_symbol {
+        let report = feed(&dir, &nasdaq, &format!("{symbol}.NASDAQ"), &[]);
+        let gaps = number(&report, "gaps");
+        check(symbol, &report, 14_842, gaps, reasons);
+        assert_eq!(number(&report, "published"), published, "{symbol}");
+        rows += published;
+    }
+    assert_eq!(rows, 14_842, "every row belongs to one symbol");
+}
+
+#[test]
+fn bars_that_were_bought_have_their_listed_faults() {
+    let dir = Dir::new();
+    for side in ["bid", "ask"] {
+        let path = shared(&format!("bars/gbpusd_1m_{side}_201202.csv.gz"));
+        check(side, &feed(&dir, &path, &format!("GBPUSD{side}.FXCM"), &[]), 30_117, 111, &[]);
+    }
+    let btc = feed(&dir, &shared("bars/btcusd_coinbase_daily_trade.zip"), "BTCUSD.COINBASE", &[]);
+    check("BTCUSD daily", &btc, 1_318, 8, &[]);
+    for symbol in ["AAPL", "MSFT"] {
+        let stock = feed(&dir, &shared("bars/us_stocks_daily.csv.gz"), &format!("{symbol}.US"), &[]);
+        check(symbol, &stock, 6_540, 709, &[]);
+        assert_eq!(number(&stock, "published"), 3_270);
+    }
+    let bac = feed(&dir, &shared("bars/us_stocks_adjclose_10.csv.gz"), "BAC.US", &[]);
+    check("BAC closes", &bac, 8_313, 1_798, &[]);
+    let sp500 = feed(&dir, &shared("bars/sp500_index_daily.csv.gz"), "SP500.INDEX", &[]);
+    check("S&P 500", &sp500, 5_031, 1_090, &[]);
+    let wti = feed(&dir, &shared("bars/wti_oil_daily.csv.gz"), "WTI.FRED", &[]);
+    check("WTI", &wti, 8_611, 1_772, &[("rejected.not_a_number", 290)]);
+    let perp = feed(&dir, &shared("bars/btc_perp_1m_202201.csv.gz"), "BTC.PERP", &[]);
+    check("BTC perpetual, no gap", &perp, 45_031, 0, &[]);
+    let gold = feed(&dir, &shared("bars/xauusd_oanda_hour.zip"), "XAUUSD.OANDA", &[]);
+    check("gold hours", &gold, 76_499, 1_524, &[]);
+
+    let missing =
+        gauntlet(["ls", "quality", "--filter", "reason == 'not_a_number'", "--sort", "row", "--limit", "2"]);
+    let missing = missing.on(&dir).ok();
+    let [first, second] = missing.as_array().unwrap().as_slice() else { panic!("{missing}") };
+    assert_eq!((number(first, "row"), first["time"].as_str()), (33, Some("1986-02-17T00:00:00Z")), "{first}");
+    assert_eq!((number(second, "row"), second["instrument"].as_str()), (62, Some("WTI.FRED")), "{second}");
+}
+
+#[test]
+fn prices_off_by_a_hundred_are_outliers_and_the_repaired_twins_are_not() {
+    let dir = Dir::new();
+    let cases: [(&str, i64, i64, i64); 4] = [
+        // Bars, outliers, bars that contradict themselves. A wrong level is believed once three bars have held it.
+        ("AET-L-1d-100x-error", 23, 4, 0),
+        ("SSW-JO-1d-100x-error", 29, 2, 4),
+        ("ASAI-L-1h-bad-unit", 20, 1, 0),
+        ("SPM-MI-1d-bad-stock-split", 22, 2, 0),
+    ];
+    for (name, bars, outliers, inconsistent) in cases {
+        let symbol = name.replace('-', "");
+        for (suffix, outliers) in [("", outliers), ("-fixed", 0)] {
+            let path = shared(&format!("dirty_bars/{name}{suffix}.csv"));
+            let report = feed(&dir, &path, &format!("{symbol}{}.YAHOO", suffix.replace('-', "")), &[]);
+            let expected = [("rejected.outlier", outliers), ("rejected.inconsistent_bar", inconsistent)];
+            let expected: Vec<_> = expected.into_iter().filter(|(_, count)| *count > 0).collect();
+            let gaps = number(&report, "gaps");
+            check(&format!("{name}{suffix}"), &report, bars, gaps, &expected);
+        }
+    }
+    // The rows where AET-L jumps up by 100 and where it comes back, in the file's own numbering (newest first).
+    let rows = gauntlet([
+        "ls",
+        "quality",
+        "--sort",
+        "row",
+        "--filter",
+        "instrument == 'AETL1D100XERROR.YAHOO' and reason == 'outlier'",
+    ]);
+    let rows: Vec<i64> =
+        rows.on(&dir).ok().as_array().unwrap().iter().map(|row| number(row, "row")).collect();
+    assert_eq!(rows, [9, 10, 18, 19]);
+    for name in ["AV-L-1wk-bad-stock-split", "AV-L-1wk-bad-stock-split-fixed"] {
+        let path = shared(&format!("dirty_bars/{name}.csv"));
+        let feed = ["feed", path.to_str().unwrap(), "--instrument", "AV", "--venue", "YAHOO"];
+        gauntlet(feed).on(&dir).refused(2, &[name, "longer than a day", "time:1s to time:1d"]);
+    }
+}
+
+#[test]
+fn files_in_the_wrong_order_are_late_and_said_so() {
+    let (in_order, reversed) = (Dir::new(), Dir::new());
+    let (first, second) = (bundled("20140504_quote.zip"), bundled("20140505_quote.zip"));
+    feed(&in_order, &first, "XAUUSD.OANDA", &[]);
+    feed(&in_order, &second, "XAUUSD.OANDA", &[]);
+    feed(&reversed, &second, "XAUUSD.OANDA", &[]);
+    let late = feed(&reversed, &first, "XAUUSD.OANDA", &[]);
+    assert_eq!((number(&late, "read"), number(&late, "accepted")), (9_889, 0), "{late}");
+    assert_eq!(number(&late, "rejected.out_of_order"), 9_889, "{late}");
+    let text = gauntlet(
+        ["feed", first.to_str().unwrap(), "--instrument", "XAUUSD", "--venue", "OANDA", "--dir"]
+            .map(std::ffi::OsString::from)
+            .into_iter()
+            .chain([reversed.node().into()]),
+    )
+    .run();
+    assert_eq!(text.code, Some(0), "{text}");
+    assert!(text.stdout.contains("feed history before newer data"), "a person is told what to do: {text}");
+    // A folder is fed in the order of its names, so nobody meets this by accident.
+    assert_ne!(digest_of(&in_order.node()).all, digest_of(&reversed.node()).all);
+}
+
+/// Bars of `gauntlet bars` against pandas, recorded by `oracles/bars_oracle.py`.
+#[test]
+fn bars_are_what_pandas_makes_of_the_same_quotes() {
+    let oracle = std::fs::read_to_string(repository().join("tests/oracles/bars.json")).unwrap();
+    let oracle: Json = serde_json::from_str(&oracle).unwrap();
+    let path = bundled(oracle["file"].as_str().unwrap());
+    let mut compared = 0;
+    for (spec, expected) in oracle["specs"].as_object().unwrap() {
+        let made = gauntlet(["bars", path.to_str().unwrap(), "--spec", spec, "--json"]).ok();
+        assert_eq!(made["read"], oracle["read"]);
+        assert_eq!(made["rejected"], oracle["rejected"]);
+        let billionths = |bar: &Json, name: &str| (bar[name].as_f64().unwrap() * 1e9).round() as i64;
+        let line = |bar: &Json| {
+            let prices =
+                ["open", "high", "low", "close"].map(|name| billionths(bar, name).to_string()).join(",");
+            let open_time: gauntlet_domain::Timestamp = bar["open_time"].as_str().unwrap().parse().unwrap();
+            format!("{},{prices},{}", open_time.0, number(bar, "ticks"))
+        };
+        let lines: Vec<String> = made["bars"].as_array().unwrap().iter().map(line).collect();
+        let every = number(expected, "every") as usize;
+        let sampled: Vec<&String> = lines.iter().step_by(every).collect();
+        let wanted: Vec<&str> =
+            expected["lines"].as_array().unwrap().iter().map(|l| l.as_str().unwrap()).collect();
+        assert_eq!(sampled, wanted, "{spec}: one bar in {every}");
+        assert_eq!(lines.len() as i64, number(expected, "bars"), "{spec}");
+        let hash = gauntlet_domain::ContentHash::of(lines.join("\n").as_bytes());
+        assert_eq!(
+            hash.to_string(),
+            expected["sha256"].as_str().unwrap(),
+            "{spec}: all {} bars",
+            lines.len()
+        );
+        compared += lines.len();
+    }
+    eprintln!("{compared} bars equal those of pandas {}", oracle["made_with"]["pandas"]);
+    assert!(compared > 30_000, "{compared} bars compared");
+}
+
+/// Finer bars add up to coarser ones, from a second to a day; stamps, empty bars and sessions as asked.
+#[test]
+fn bars_of_all_lengths_add_up_and_follow_their_options() {
+    let path = bundled("20140505_quote.zip");
+    let bars = |spec: &str, more: &[&str]| -> Vec<Json> {
+        let mut args = vec!["bars", path.to_str().unwrap(), "--spec", spec, "--json"];
+        args.extend(more);
+        gauntlet(args).ok()["bars"].as_array().unwrap().clone()
+    };
+    let ticks = |bars: &[Json]| bars.iter().map(|bar| number(bar, "ticks")).sum::<i64>();
+    let extreme = |bars: &[Json], name: &str, pick: fn(f64, f64) -> f64| {
+        bars.iter().map(|bar| bar[name].as_f64().unwrap()).reduce(pick).unwrap()
+    };
+    let mut last = usize::MAX;
+    for spec in ["time:1s", "time:5s", "time:1m", "time:15m", "time:1h", "time:4h", "time:1d"] {
+        let made = bars(spec, &[]);
+        assert_eq!(ticks(&made), 186_171, "{spec}: every accepted tick is in one bar");
+        assert_eq!(
+            (made[0]["open"].as_f64(), made.last().unwrap()["close"].as_f64()),
+            (Some(1300.567), {
+                let day = bars("time:1d", &[]);
+                day[0]["close"].as_f64()
+            })
+        );
+        let (high, low) = (extreme(&made, "high", f64::max), extreme(&made, "low", f64::min));
+        let day = bars("time:1d", &[]);
+        assert_eq!((day[0]["high"].as_f64(), day[0]["low"].as_f64()), (Some(high), Some(low)), "{spec}");
+        assert!(made.len() < last, "{spec}: fewer bars than the finer ones");
+        last = made.len();
+    }
+    assert_eq!(last, 1);
+    let (close, open) = (bars("time:1h", &[]), bars("time:1h", &["--stamp", "open"]));
+    assert!(close.iter().all(|bar| bar["time"] == bar["close_time"]));
+    assert!(open.iter().all(|bar| bar["time"] == bar["open_time"]));
+    let (skip, fill) = (bars("time:1s", &[]), bars("time:1s", &["--empty", "fill"]));
+    let (empty, full): (Vec<&Json>, Vec<&Json>) = fill.iter().partition(|bar| number(bar, "ticks") == 0);
+    assert_eq!(full.len(), skip.len());
+    assert!(
+        !empty.is_empty() && empty.iter().all(|bar| bar["open"] == bar["close"]),
+        "flat at the last close"
+    );
+    let session = bars("time:1h", &["--session", "08:00-16:00"]);
+    assert_eq!(session.len(), 8);
+    assert!(session[0]["open_time"] == "2014-05-05T08:00:00Z", "{}", session[0]);
+    assert!(ticks(&session) < 186_171);
+}

@@ -1,0 +1,173 @@
+//! The reference pages of `docs/` that are made from the code. `WRITE_DOCS=1` writes them; without it they are compared.
+
+use std::fmt::Write;
+
+use gauntlet_quant::metrics::DEFINITIONS;
+use gauntlet_runtime::metrics::METRICS;
+use gauntlet_tests::{Json, repository};
+use gauntlet_views::schema::{Column, Kind, tables};
+
+/// Compares a page with what the code gives, or writes it.
+fn page(name: &str, title: &str, text: &str) {
+    let path = repository().join("docs").join(name);
+    let wanted = format!(
+        "# {title}\n\n<!-- Made from the code: `WRITE_DOCS=1 cargo test -p gauntlet-tests documents` writes it again. -->\n\n{text}"
+    );
+    if std::env::var_os("WRITE_DOCS").is_some() {
+        std::fs::write(&path, wanted).unwrap();
+        return;
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    let difference = found.lines().zip(wanted.lines()).find(|(found, wanted)| found != wanted);
+    assert!(
+        found == wanted,
+        "docs/{name} is not what the code says ({difference:?}): write it with WRITE_DOCS=1"
+    );
+}
+
+/// A table of Markdown. Cells may hold `|`.
+fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+    let line =
+        |cells: [String; N]| format!("| {} |\n", cells.map(|cell| cell.replace('|', "\\|")).join(" | "));
+    let mut text = line(head.map(str::to_owned));
+    text.push_str(&format!("|{}\n", "---|".repeat(N)));
+    let before = text.len();
+    rows.into_iter().for_each(|row| text.push_str(&line(row)));
+    assert!(text.len() > before, "a table without rows");
+    text
+}
+
+fn code(text: &str) -> String {
+    format!("`{text}`")
+}
+
+#[test]
+fn the_page_of_tables_is_what_the_views_declare() {
+    let mut text = String::from(
+        "The views, in the embedded store and in CQL. They can be dropped and made again from the log. A row is written by last write \
+         wins, cell by cell, under a stamp that comes from the event. Times are nanoseconds since 1970, UTC; a document in a cell is \
+         JSON, with null for what is undefined. Columns marked *observed* come from a wall clock: they are shown and are in no digest.\n",
+    );
+    let name_of = |column: &Column| {
+        let kind = match column.kind {
+            Kind::Text => "text",
+            Kind::Long => "long",
+            Kind::Double => "double",
+            Kind::Bool => "boolean",
+            Kind::Timestamp => "time",
+        };
+        let marks = [(column.observation, ", observed"), (column.descending, ", descending")];
+        let marks: String = marks.iter().filter(|(is, _)| *is).map(|(_, mark)| *mark).collect();
+        format!("{} ({kind}{marks})", code(column.name))
+    };
+    let list = |columns: &[Column]| columns.iter().map(name_of).collect::<Vec<_>>().join(", ");
+    for table in tables() {
+        write!(
+            text,
+            "\n## {}\n\n{}.\n\n- partition key: {}\n",
+            table.name,
+            table.doc,
+            list(table.partition_key)
+        )
+        .unwrap();
+        for (what, columns) in [("clustering columns", table.clustering), ("columns", table.columns)] {
+            if !columns.is_empty() {
+                writeln!(text, "- {what}: {}", list(columns)).unwrap();
+            }
+        }
+    }
+    page("tables.md", "Tables", &text);
+}
+
+#[test]
+fn the_page_of_metrics_is_what_the_metrics_declare() {
+    let rows = DEFINITIONS.iter().map(|metric| {
+        [code(metric.name), metric.unit.to_string(), metric.direction.to_string(), metric.summary.to_owned()]
+    });
+    let text = format!(
+        "Names that `tuning.objective`, `gauntlet metrics` and the views use. The file of the same name in \
+         `crates/quant/src/metrics` has the formula, the undefined case and the source at its head. An undefined metric is `null`, \
+         never a number; one whose direction is neutral cannot be ranked by.\n\n{}",
+        table(["name", "unit", "direction", "what it is"], rows)
+    );
+    page("metrics.md", "Performance metrics", &text);
+}
+
+#[test]
+fn the_page_of_telemetry_is_what_the_runtime_declares() {
+    let rows = METRICS.iter().map(|metric| {
+        let kind = format!("{:?}", metric.kind).to_lowercase();
+        [code(metric.name), kind, metric.labels.join(", "), metric.meaning.to_owned()]
+    });
+    let text = format!(
+        "What `GET /metrics` of a serving process says, in Prometheus's text format. Histograms have buckets from 1 ms to 60 s.\n\n{}",
+        table(["metric", "kind", "labels", "what"], rows)
+    );
+    page("telemetry.md", "Telemetry", &text);
+}
+
+fn schema(name: &str) -> Json {
+    let text = std::fs::read_to_string(repository().join("configs").join(name)).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// Rows of every key below `node`: key, default, bounds, meaning.
+fn keys(root: &Json, node: &Json, prefix: &str, rows: &mut Vec<[String; 4]>) {
+    for (name, property) in node["properties"].as_object().unwrap() {
+        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        let target = property["$ref"].as_str().and_then(|at| root.pointer(at.trim_start_matches('#')));
+        let resolved = target.unwrap_or(property);
+        if resolved["properties"].is_object() {
+            keys(root, resolved, &key, rows);
+            continue;
+        }
+        let text = |of: &Json| match of {
+            Json::Null => String::new(),
+            Json::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let choices = resolved["enum"].as_array().or_else(|| resolved["oneOf"].as_array());
+        let bounds = match (choices, &resolved["minimum"], &resolved["maximum"]) {
+            (Some(choices), ..) => {
+                let word = |choice: &Json| text(if choice.is_object() { &choice["const"] } else { choice });
+                choices.iter().map(word).collect::<Vec<_>>().join(", ")
+            }
+            (None, Json::Null, Json::Null) => String::new(),
+            (None, low, high) => format!("{} … {}", text(low), text(high)),
+        };
+        let default = text(&property["default"]);
+        let default = if default.is_empty() { String::new() } else { code(&default) };
+        let meaning = text(if property["description"].is_null() {
+            &resolved["description"]
+        } else {
+            &property["description"]
+        });
+        rows.push([code(&key), default, bounds, meaning]);
+    }
+}
+
+#[test]
+fn the_page_of_configuration_is_what_the_types_say() {
+    let head = ["key", "default", "bounds", "meaning"];
+    let mut text = String::from(
+        "Layers, later over earlier: defaults, `configs/base.yaml`, the profile's file (both built in), your file (`--config`, \
+         `GAUNTLET_CONFIG`, or `gauntlet.yaml` in the working directory), environment (`GAUNTLET_RUNTIME__BATCH_RECORDS=500`), command \
+         line. An unknown key is refused with the nearest known one, in every layer. No key changes a result. `gauntlet config explain` \
+         says where each value came from.\n\n",
+    );
+    let config = schema("config.schema.json");
+    let mut rows = Vec::new();
+    keys(&config, &config, "", &mut rows);
+    assert!(rows.len() > 30, "{} keys", rows.len());
+    text.push_str(&table(head, rows));
+    text.push_str(
+        "\n## The experiment document\n\nUnknown keys are refused. Defaults are filled in, and the resolved document as JSON is what is \
+         hashed: a default that is spelled out is the same experiment. `gauntlet config schema --experiment` prints the schema.\n\n",
+    );
+    let experiment = schema("experiment.schema.json");
+    let mut rows = Vec::new();
+    keys(&experiment, &experiment, "", &mut rows);
+    assert!(rows.len() > 30, "{} keys", rows.len());
+    text.push_str(&table(["key", "default", "bounds", "meaning"], rows));
+    page("configuration.md", "Configuration", &text);
+}

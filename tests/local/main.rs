@@ -1,0 +1,18 @@
+//! The binary from outside, on one machine and without servers: the pipeline and its golden digest, bad input, faults,
+//! what is served and observed, and the rules of the workspace. One program, so that the demo that most of them copy is
+//! made once.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod bad_input;
+mod cleaning;
+mod damage;
+mod dead_letters;
+mod dependencies;
+mod documents;
+mod faults;
+mod observed;
+mod pipeline;
+mod served;
+mod snapshots;
+mod tidy;
+mod trainers;
