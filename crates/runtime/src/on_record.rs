@@ -74,7 +74,7 @@ impl OnRecord {
 
     /// What was not compared, by version.
     pub(crate) fn not_compared(&self, processor: &str) -> impl Iterator<Item = NotCompared> {
-        let of = |(version, events): (&String, &u64)| NotCompared {
+        let of = move |(version, events): (&String, &u64)| NotCompared {
             processor: processor.to_owned(),
             version: version.clone(),
             events: *events,
@@ -83,8 +83,8 @@ impl OnRecord {
     }
 }
 
-/// Which inputs another version of the logic took in. Its last one in a partition is the last to which one of its outputs
-/// names as its cause; what comes behind that and before the first cause of this version's outputs may be either's.
+/// Which inputs another version of the logic took in: in each partition those up to the last cause that its outputs name.
+/// What comes behind that and before the first cause of this version's outputs may be either's.
 #[derive(Default)]
 pub(crate) struct Takeover {
     /// Offset of the last input of each partition that made another version put something out.
@@ -124,9 +124,11 @@ impl Takeover {
             self.last_of_other.get(place).is_some_and(|last| offset <= last)
                 || self.first_of_this.get(place).is_none_or(|first| offset < first)
         };
-        let is_missing = |(at, event): &&(_, Event)| {
-            !on_record.is_shared(event) && !(on_record.has_others() && was_others(at))
+        let has_others = on_record.has_others();
+        let is_excused = |at: &Option<(TopicPartition, u64)>, event: &Event| {
+            on_record.is_shared(event) || (has_others && was_others(at))
         };
+        let is_missing = |(at, event): &&(Option<(TopicPartition, u64)>, Event)| !is_excused(at, event);
         self.unrecorded.iter().find(is_missing).map(|(_, event)| event.clone())
     }
 }

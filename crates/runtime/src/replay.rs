@@ -103,9 +103,10 @@ impl Replay<'_> {
         expired: &mut Vec<Event>,
     ) -> Result<(), LogError> {
         let mut on_record = self.recorded_by(definition.name, definition.version, &HashSet::new())?;
-        let causes = match on_record.has_others() {
-            true => self.causes_of(definition.name, definition.version)?,
-            false => HashSet::new(),
+        let causes = if on_record.has_others() {
+            self.causes_of(definition.name, definition.version)?
+        } else {
+            HashSet::new()
         };
         let trimmed = self.trimmed_topics(definition.name)?;
         let committed = self.log.committed(definition.name)?;
