@@ -1,12 +1,7 @@
 //! What the benchmarks share: the machine they ran on, rates in a form that can be compared.
 #![allow(clippy::print_stdout)]
 
-use std::sync::Arc;
 use std::time::Duration;
-
-use gauntlet_domain::ContentHash;
-use gauntlet_domain::market::{Bar, SnapshotDue, SnapshotSealed};
-use gauntlet_processor::worker::{Data, DataError};
 
 /// Prints the hardware, so that a figure is never without it.
 pub fn hardware() {
@@ -20,19 +15,4 @@ pub fn hardware() {
 pub fn rate(what: &str, count: u64, took: Duration) {
     let seconds = took.as_secs_f64();
     println!("{what}: {count} in {seconds:.3} s = {:.3} M/s", count as f64 / seconds / 1e6);
-}
-
-/// For what runs without workers.
-pub struct NoData;
-
-impl Data for NoData {
-    fn bars(&self, _: &ContentHash) -> Result<Arc<Vec<Bar>>, DataError> {
-        Err(DataError::Unavailable("none".into()))
-    }
-    fn seal(&self, _: &SnapshotDue) -> Result<SnapshotSealed, DataError> {
-        Err(DataError::Unavailable("none".into()))
-    }
-    fn put_artifact(&self, _: &[u8]) -> Result<ContentHash, DataError> {
-        Err(DataError::Unavailable("none".into()))
-    }
 }

@@ -136,7 +136,7 @@ fn options_of_feed_that_say_nothing() {
     let with = |more: [&str; 2], words: &[&str]| {
         gauntlet([feed(&path), more.to_vec()].concat()).on(&dir).refused(2, words);
     };
-    with(["--format", "foo"], &["'foo' is not a format", "use lean-quote, csv, parquet"]);
+    with(["--format", "foo"], &["unknown format `foo`", "use one of lean-quote, csv, parquet"]);
     with(["--utc-offset", "5"], &["--utc-offset '5'", "write it like -05:00"]);
     with(["--speed", "fast"], &["--speed 'fast'", "use max, 1x, 60x"]);
     with(["--bars", "time:7x"], &["'time:7x' is not a bar spec", "from time:1s to time:1d"]);
@@ -191,7 +191,10 @@ fn an_experiment_that_cannot_be_meant() {
         ),
         (&[("fast:", "fsat:")], &["model.parameters.fsat", "did you mean 'fast'?"]),
         (&[("tpe", "tpee")], &["tuning.sampler: unknown sampler `tpee`: did you mean `tpe`?"]),
-        (&[("median", "medain")], &["tuning.pruner: pruner 'medain' is not known: use median or none"]),
+        (
+            &[("median", "medain")],
+            &["tuning.pruner: unknown pruner `medain`: did you mean `median`? (known: none, median)"],
+        ),
         (
             &[("20%", "120%")],
             &["'validation.holdout' in experiment.yaml:7", "share 1.2 is not between 0 and 1: write 20%"],

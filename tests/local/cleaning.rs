@@ -2,8 +2,13 @@
 //! independent tool makes of the same quotes.
 
 use std::path::Path;
+use std::time::Duration;
 
+use gauntlet_domain::market::Bar;
+use gauntlet_domain::{Event, Timestamp};
+use gauntlet_log::{EventLog, LocalLog, Positions, TopicPartition};
 use gauntlet_tests::{Dir, Json, bundled, digest_of, gauntlet, number, repository, shared};
+use gauntlet_wire::Codec;
 
 /// Feeds a file or folder as an instrument `SYMBOL.VENUE`.
 fn feed(dir: &Dir, path: &Path, instrument: &str, more: &[&str]) -> Json {
@@ -246,7 +251,7 @@ fn bars_are_what_pandas_makes_of_the_same_quotes() {
         let line = |bar: &Json| {
             let prices =
                 ["open", "high", "low", "close"].map(|name| billionths(bar, name).to_string()).join(",");
-            let open_time: gauntlet_domain::Timestamp = bar["open_time"].as_str().unwrap().parse().unwrap();
+            let open_time: Timestamp = bar["open_time"].as_str().unwrap().parse().unwrap();
             format!("{},{prices},{}", open_time.0, number(bar, "ticks"))
         };
         let lines: Vec<String> = made["bars"].as_array().unwrap().iter().map(line).collect();
@@ -314,4 +319,133 @@ fn bars_of_all_lengths_add_up_and_follow_their_options() {
     assert_eq!(session.len(), 8);
     assert!(session[0]["open_time"] == "2014-05-05T08:00:00Z", "{}", session[0]);
     assert!(ticks(&session) < 186_171);
+}
+
+/// Bars of one length that the pipeline has put on the log, in order.
+fn bars_on_the_log(dir: &Dir, spec: &str) -> Vec<Bar> {
+    const TOPIC: &str = "market.bars.v1";
+    let log = LocalLog::open(&dir.node().join("log.redb")).unwrap();
+    let mut bars = Vec::new();
+    for partition in 0..log.partitions(TOPIC).unwrap() {
+        let place = TopicPartition::new(TOPIC, partition);
+        let (start, end) = log.bounds(&place).unwrap();
+        let mut tail = log.tail(&Positions::from([(place, start)])).unwrap();
+        let mut left = end - start;
+        while left > 0 {
+            for record in tail.poll(1000, Duration::from_secs(5)).unwrap() {
+                left -= 1;
+                if let Event::Bar(bar) = gauntlet_runtime::events::decode(&Codec::default(), &record).unwrap()
+                {
+                    bars.push(bar);
+                }
+            }
+        }
+    }
+    bars.retain(|bar| bar.spec.to_string() == spec);
+    bars.sort_by_key(|bar| bar.open_time);
+    bars
+}
+
+/// What both ways of making a bar say about it.
+fn line(bar: &Bar) -> Json {
+    serde_json::json!({
+        "time": bar.time.to_string(), "open": bar.open.to_f64(), "high": bar.high.to_f64(), "low": bar.low.to_f64(),
+        "close": bar.close.to_f64(), "open_spread": bar.open_spread.map(|s| s.to_f64()),
+        "close_spread": bar.close_spread.map(|s| s.to_f64()), "volume": bar.volume.to_f64(), "ticks": bar.ticks,
+    })
+}
+
+/// A CSV of quotes as a recorder writes it: some rows lie half a second behind the one before.
+fn late_quotes() -> String {
+    let row = |i: i64| {
+        let millis = 1_700_000_000_000 + i * 700 - (i % 5 / 4) * 1_200;
+        format!("{millis},{}.5,{}.7\n", 100 + i % 3, 100 + i % 3)
+    };
+    std::iter::once("time,bid,ask\n".to_owned()).chain((0..2_000).map(row)).collect()
+}
+
+/// The same file is cleaned the same way by `feed`, by `bars` and by `backtest`, whatever its format.
+#[test]
+fn a_file_is_cleaned_the_same_way_by_all_who_read_it() {
+    let own = Dir::new();
+    let late = own.write("quotes.csv", late_quotes());
+    let cases: [(&str, &Path, &str, &[&str]); 6] = [
+        ("lean-quote", &bundled("20140505_quote.zip"), "XAUUSD", &[]),
+        ("csv", &late, "XAUUSD", &[]),
+        ("csv", &shared("ticks/questdb/btc_trades.csv"), "BTC-USD", &[]),
+        ("parquet", &shared("ticks/binance_best_quotes.parquet"), "BTCUSDT", &["--market", "usdm"]),
+        ("parquet", &shared("ticks/binance_trades.parquet"), "BTCUSDT", &["--market", "usdm"]),
+        (
+            "binance-jsonl",
+            &shared("ticks/binance_raw/usdm_btcusdt_20240808.gz"),
+            "BTCUSDT",
+            &["--market", "usdm"],
+        ),
+    ];
+    let mut corrected_late = 0;
+    for (format, path, symbol, more) in cases {
+        let what = format!("{format}, {}", path.display());
+        let dir = Dir::new();
+        let more: Vec<&str> = more.iter().copied().chain(["--format", format]).collect();
+        let fed = feed(&dir, path, &format!("{symbol}.LOCAL"), &[&more[..], &["--bars", "time:1s"]].concat());
+        let args = ["bars", path.to_str().unwrap(), "--spec", "time:1s", "--instrument", symbol, "--json"];
+        let made = gauntlet(args.into_iter().chain(more)).ok();
+        for count in ["read", "accepted", "rejected", "corrected", "gaps"] {
+            assert_eq!(made[count], fed[count], "{what}: {count}");
+        }
+        let on_log = bars_on_the_log(&dir, "time:1s");
+        let made = made["bars"].as_array().unwrap();
+        // The log has what is certain to be complete: the last seconds are not.
+        assert!(
+            (made.len() - 3..made.len()).contains(&on_log.len()),
+            "{what}: {} {}",
+            made.len(),
+            on_log.len()
+        );
+        for (bar, made) in on_log.iter().zip(made) {
+            let expected = line(bar);
+            for (field, value) in expected.as_object().unwrap() {
+                assert_eq!(&made[field], value, "{what}: {field} of {}", bar.open_time);
+            }
+        }
+        eprintln!("{what}: {} bars are the same", on_log.len());
+        if path == late {
+            corrected_late = number(&fed, "corrected.out_of_order");
+        }
+    }
+    assert!(corrected_late > 300, "{corrected_late}: a recording may be late");
+}
+
+/// Ready-made bars and ticks: what a backtest of a file trades on is what the pipeline makes of the file.
+#[test]
+fn a_backtest_sees_the_bars_that_the_pipeline_makes_of_the_file() {
+    let own = Dir::new();
+    let late = own.write("quotes.csv", late_quotes());
+    let cases: [(&Path, &str, &str, &str); 4] = [
+        (&bundled("xauusd_oanda_hour.zip"), "XAUUSD", "time:1h", "2014-04-30"),
+        (&shared("dirty_bars/ASAI-L-1h-bad-unit.csv"), "ASAI", "time:1h", "2030-01-01"),
+        (&bundled("20140505_quote.zip"), "XAUUSD", "time:1m", "2014-05-05T23:00:00Z"),
+        (&late, "XAUUSD", "time:1s", "2023-11-14T22:30:00Z"),
+    ];
+    for (path, symbol, spec, to) in cases {
+        let dir = Dir::new();
+        feed(&dir, path, &format!("{symbol}.OANDA"), &["--bars", spec]);
+        let document = format!(
+            "name: same\ndata: {{ path: {}, instrument: {symbol}, venue: OANDA, bars: \"{spec}\", from: 2000-01-01, to: {to} }}\n\
+             model: {{ strategy: ma-cross, parameters: {{ fast: 2, slow: 5 }} }}\nvalidation: {{ folds: 1 }}\n",
+            path.display()
+        );
+        let document = own.write("backtest.yaml", document);
+        let tested = gauntlet(["backtest", document.to_str().unwrap(), "--json"]).ok();
+        let to: Timestamp = to.parse().unwrap();
+        let close_times: Vec<String> = bars_on_the_log(&dir, spec)
+            .iter()
+            .filter(|bar| bar.close_time <= to)
+            .map(|bar| bar.close_time.to_string())
+            .collect();
+        let traded: Vec<&str> =
+            tested["equity"].as_array().unwrap().iter().map(|point| point[0].as_str().unwrap()).collect();
+        assert!(close_times.len() > 15, "{}: {}", path.display(), close_times.len());
+        assert_eq!(traded, close_times, "{}", path.display());
+    }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use gauntlet_log::{EventLog, LocalLog};
 use gauntlet_tests::golden::golden_file;
 use gauntlet_tests::{Digest, Dir, Json, copy, demo, digest_of, gauntlet, number, recorded};
+use serde_json::json;
 
 /// The promise across machines: the demo comes to this digest wherever it runs.
 #[test]
@@ -39,6 +40,19 @@ fn the_trend_looks_good_walking_forward_and_fails_on_what_came_after() {
         assert!(entry["walk_forward"].as_f64().unwrap() > 0.0, "{entry}");
         assert_eq!(entry["confirmed"], false, "{entry}");
         assert!(entry["verdict"].as_str().unwrap().starts_with("refused: sharpe"), "{entry}");
+        // The same as numbers, each with its evidence.
+        let verdicts = entry["verdicts"].as_array().unwrap();
+        assert_eq!(verdicts.len(), 1, "{entry}");
+        let verdict = &verdicts[0];
+        assert_eq!((&verdict["gate"], &verdict["outcome"]), (&json!("holdout"), &json!("refused")));
+        assert_eq!((&verdict["comparison"], &verdict["waiver"]), (&json!("at_least"), &Json::Null));
+        let statistic = verdict["statistic"].as_f64().unwrap();
+        assert!(statistic < verdict["threshold"].as_f64().unwrap(), "{verdict}");
+        assert_eq!(verdict["statistic"], entry["holdout"]);
+        let evidence = &verdict["evidence"];
+        assert_eq!((&evidence["metric"], &evidence["phase"]), (&json!("sharpe"), &json!("holdout")));
+        assert_eq!(evidence["numbers"]["walk_forward"], entry["walk_forward"]);
+        assert_eq!(evidence["model_id"], entry["model_id"]);
     }
     let ranks: Vec<f64> = board.iter().map(|entry| entry["walk_forward"].as_f64().unwrap()).collect();
     assert!(ranks.is_sorted_by(|better, worse| better >= worse), "walking forward ranks: {ranks:?}");

@@ -59,19 +59,46 @@ fn packages() -> BTreeMap<String, Package> {
 }
 
 /// Crates of the workspace that each may build upon, and why. What is not listed may build on no crate of the workspace.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("gauntlet-quant", &["gauntlet-domain"]),
     ("gauntlet-backtest", &["gauntlet-domain", "gauntlet-quant"]),
     ("gauntlet-walkforward", &["gauntlet-domain", "gauntlet-quant", "gauntlet-backtest"]),
+    ("gauntlet-search", &["gauntlet-domain"]),
     ("gauntlet-processor", &["gauntlet-domain"]),
     ("gauntlet-wire", &["gauntlet-domain"]),
-    ("gauntlet-config", &["gauntlet-domain"]),
+    // The names of samplers and pruners, for the descriptions of a document's keys.
+    ("gauntlet-config", &["gauntlet-domain", "gauntlet-search"]),
     ("gauntlet-feed", &["gauntlet-domain"]),
     ("gauntlet-lake", &["gauntlet-domain"]),
     ("gauntlet-runtime", &["gauntlet-domain", "gauntlet-log", "gauntlet-processor", "gauntlet-wire"]),
     ("gauntlet-schema-registry", &["gauntlet-domain", "gauntlet-wire"]),
     ("gauntlet-kafka-log", &["gauntlet-log"]),
     ("gauntlet-scylla-views", &["gauntlet-views"]),
+    // What people ask for, over all ports and, with the feature `cluster`, all adapters. Of the processors only logic that is
+    // asked for without a log: whether a document is valid, how ticks become bars.
+    (
+        "gauntlet-operations",
+        &[
+            "gauntlet-domain",
+            "gauntlet-quant",
+            "gauntlet-backtest",
+            "gauntlet-walkforward",
+            "gauntlet-search",
+            "gauntlet-processor",
+            "gauntlet-wire",
+            "gauntlet-config",
+            "gauntlet-feed",
+            "gauntlet-lake",
+            "gauntlet-log",
+            "gauntlet-views",
+            "gauntlet-runtime",
+            "gauntlet-kafka-log",
+            "gauntlet-schema-registry",
+            "gauntlet-scylla-views",
+            "gauntlet-experiments",
+            "gauntlet-market-data",
+        ],
+    ),
     // Pure logic: no log, no runtime, no files.
     (
         "processors",
@@ -111,14 +138,21 @@ fn dependencies_point_one_way() {
         let uses_views = package.dependencies.contains("gauntlet-views");
         assert!(
             !uses_views
-                || ["gauntlet", "gauntlet-projector", "gauntlet-scylla-views", "gauntlet-tests"]
-                    .contains(&name.as_str()),
+                || [
+                    "gauntlet",
+                    "gauntlet-operations",
+                    "gauntlet-projector",
+                    "gauntlet-scylla-views",
+                    "gauntlet-tests",
+                ]
+                .contains(&name.as_str()),
             "{name} uses the views"
         );
         let processors =
             package.dependencies.iter().filter(|of| packages.get(*of).is_some_and(|p| p.is_in("processors")));
         let processors: Vec<_> = processors.collect();
-        let may = name == "gauntlet" || !(package.is_in("crates") || package.is_in("processors"));
+        let may = ["gauntlet", "gauntlet-operations"].contains(&name.as_str())
+            || !(package.is_in("crates") || package.is_in("processors"));
         assert!(
             processors.is_empty() || may,
             "{name} depends on {processors:?}: only the binary puts processors together"
@@ -126,10 +160,34 @@ fn dependencies_point_one_way() {
     }
 }
 
+/// The binary reads arguments, renders answers and lists processors: it reaches logs, stores and codecs through operations
+/// alone, and nothing builds upon it.
+#[test]
+fn the_binary_works_through_operations() {
+    let packages = packages();
+    let binary = &packages["gauntlet"].dependencies;
+    assert!(binary.contains("gauntlet-operations"));
+    let hidden = [
+        "gauntlet-log",
+        "gauntlet-kafka-log",
+        "gauntlet-lake",
+        "gauntlet-wire",
+        "gauntlet-schema-registry",
+        "gauntlet-scylla-views",
+        "gauntlet-processor",
+    ];
+    let wrong: Vec<_> = hidden.iter().filter(|name| binary.contains(**name)).collect();
+    assert!(wrong.is_empty(), "the binary uses {wrong:?}: let an operation do it");
+    for (name, package) in &packages {
+        let mut all = package.dependencies.iter().chain(&package.development);
+        assert!(all.all(|of| of != "gauntlet"), "{name} builds upon the binary");
+    }
+}
+
 /// A library that is costly or dangerous in two places has one.
 #[test]
 fn some_libraries_have_one_home() {
-    let homes: [(&str, &[&str]); 18] = [
+    let homes: [(&str, &[&str]); 21] = [
         ("apache-avro", &["gauntlet-wire"]),
         ("arrow-avro", &["gauntlet-wire"]),
         ("rdkafka", &["gauntlet-kafka-log"]),
@@ -138,8 +196,8 @@ fn some_libraries_have_one_home() {
         ("schema_registry_converter", &["gauntlet-schema-registry"]),
         ("metrics", &["gauntlet-runtime"]),
         ("metrics-exporter-prometheus", &["gauntlet"]),
-        ("opentelemetry", &["gauntlet"]),
-        ("opentelemetry-otlp", &["gauntlet"]),
+        ("opentelemetry", &["gauntlet-operations"]),
+        ("opentelemetry-otlp", &["gauntlet-operations"]),
         ("parquet", &["gauntlet-lake", "gauntlet-feed"]),
         ("zip", &["gauntlet-feed"]),
         ("axum", &["gauntlet"]),
@@ -147,6 +205,9 @@ fn some_libraries_have_one_home() {
         ("object_store", &["gauntlet-lake"]),
         ("tokio", &["gauntlet", "gauntlet-lake", "gauntlet-scylla-views"]),
         ("clap", &["gauntlet"]),
+        ("comfy-table", &["gauntlet"]),
+        ("indicatif", &["gauntlet"]),
+        ("ctrlc", &["gauntlet"]),
         ("forust-ml", &["gauntlet-backtest"]),
     ];
     let packages = packages();

@@ -1,6 +1,8 @@
 //! Trainers outside, as far as no cluster is needed: the page that describes the protocol, and what an embedded log says.
 
-use gauntlet_domain::experiment::{EvaluationFailed, Parameters, TrialFailed};
+use gauntlet_domain::experiment::{
+    EvaluationFailed, EvaluationFailure, Parameters, TrialFailed, TrialFailure,
+};
 use gauntlet_domain::ids::derive;
 use gauntlet_domain::{Event, EventId, ExperimentId, ModelId, TrialId};
 use gauntlet_tests::{Dir, gauntlet, repository};
@@ -13,13 +15,13 @@ fn the_ids_on_the_protocols_page_are_those_of_the_code() {
     let (trial_id, model_id) = (TrialId::derive(&parts), ModelId::derive(&parts));
     let completed = EventId::derive(&[b"TrialCompleted", trial_id.0.as_bytes()]);
     let evaluated = EventId::derive(&[b"EvaluationCompleted", model_id.0.as_bytes()]);
-    let (reason, detail) = (String::new(), String::new());
+    let detail = String::new();
     let failed = TrialFailed {
         experiment_id,
         trial: 7,
         trial_id,
         parameters: Parameters::new(),
-        reason: reason.clone(),
+        reason: TrialFailure::Panicked,
         detail: detail.clone(),
     };
     let request = Event::from(failed).answers().unwrap();
@@ -49,6 +51,7 @@ fn the_ids_on_the_protocols_page_are_those_of_the_code() {
     .concat();
     assert_eq!(bytes, expected);
     assert_eq!(completed.0, derive("event", &[b"TrialCompleted", trial_id.0.as_bytes()]));
+    let reason = EvaluationFailure::Panicked;
     let failed = EvaluationFailed { experiment_id, model_id, trial: 7, reason, detail };
     let request = EventId::derive(&[b"EvaluationRequested", model_id.0.as_bytes()]);
     assert_eq!(Event::from(failed).answers(), Some(request));

@@ -8,12 +8,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use gauntlet_benches::{NoData, hardware, rate};
+use gauntlet_benches::{hardware, rate};
 use gauntlet_domain::market::{FeedCompleted, InstrumentDefined, PriceBasis};
 use gauntlet_domain::{BarSpec, Event, Input, InstrumentId};
 use gauntlet_feed::{Block, Options};
 use gauntlet_log::{EventLog, LocalLog};
 use gauntlet_market_data::MarketData;
+use gauntlet_processor::data::Ports;
 use gauntlet_processor::harness::recorded;
 use gauntlet_processor::machine::Machine;
 use gauntlet_runtime::events::{self, Cause};
@@ -75,10 +76,10 @@ fn over_the_log(codec: &Codec) {
         codec: codec.clone(),
         definitions: vec![gauntlet_market_data::DEFINITION],
         workers: vec![],
-        data: Arc::new(NoData),
+        data: Ports::closed(),
         only: None,
         elsewhere: None,
-        projection: None,
+        projections: vec![],
         spans: None,
     };
     log.create_topics(&gauntlet_runtime::topics(1)).expect("topics");

@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use gauntlet_domain::names::nearest;
 use serde_json::Value as Json;
 
 use crate::error::{ConfigError, Suggestion};
-use crate::nearest::nearest;
 use crate::tree::{Node, Origin, Value};
 
 /// Keywords that [`check`] obeys.
@@ -78,7 +78,7 @@ impl<'a> Rules<'a> {
                 key: if path.is_empty() { "the document".to_owned() } else { path.to_owned() },
                 found: value.found(),
                 origin: node.origin.clone(),
-                expected: self.expected(),
+                expected: self.expected_instead_of(value),
             }),
         }
     }
@@ -179,6 +179,19 @@ impl<'a> Rules<'a> {
             bound("minimum").is_none_or(|least| value >= least)
                 && bound("maximum").is_none_or(|most| value <= most)
         })
+    }
+
+    /// What can stand here, with the word that was probably meant.
+    fn expected_instead_of(self, value: &Value) -> String {
+        let expected = self.expected();
+        let near = match value {
+            Value::Scalar(Json::String(word)) => nearest(word, self.words()),
+            _ => None,
+        };
+        match near {
+            Some(word) => format!("{expected} (did you mean '{word}'?)"),
+            None => expected,
+        }
     }
 
     /// What can stand here, in words.
@@ -292,7 +305,10 @@ mod tests {
         for (text, message) in [
             ("name: a\nsize: 10\n", "'size' in x.yaml:2 is 10: expected a whole number from 1 to 9"),
             ("name: a\nsize: 2.0\n", "'size' in x.yaml:2 is 2.0: expected a whole number from 1 to 9"),
-            ("name: a\nmode: fats\n", "'mode' in x.yaml:2 is 'fats': expected one of fast, slow"),
+            (
+                "name: a\nmode: fats\n",
+                "'mode' in x.yaml:2 is 'fats': expected one of fast, slow (did you mean 'fast'?)",
+            ),
             ("name: a\nshare: [1]\n", "'share' in x.yaml:2 is a list: expected a share such as 20%"),
             ("name: 5\n", "'name' in x.yaml:1 is 5: expected text (in quotes if it looks like a number)"),
             (

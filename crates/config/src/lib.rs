@@ -12,8 +12,6 @@ pub mod error;
 pub mod load;
 /// The keys, their types and defaults.
 pub mod model;
-/// The likeliest meant of several names.
-pub mod nearest;
 /// JSON Schemas of both.
 pub mod schema;
 
@@ -24,8 +22,8 @@ mod tree;
 
 pub use document::read_experiment;
 pub use error::ConfigError;
+pub use gauntlet_domain::names::nearest;
 pub use load::{Resolved, Sources, load, parse_override, resolve_secret};
 pub use model::Config;
-pub use nearest::nearest;
 pub use schema::{experiment_schema, schema};
 pub use tree::Origin;

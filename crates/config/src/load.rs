@@ -8,12 +8,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use gauntlet_domain::names::nearest;
 use serde_json::Value as Json;
 
 use crate::check::{check, takes_only_text};
 use crate::error::{ConfigError, Suggestion};
 use crate::model::Config;
-use crate::nearest::nearest;
 use crate::schema::schema;
 use crate::tree::{Node, Origin, Value};
 

@@ -2,6 +2,9 @@
 //! the vocabulary depends on no schema library; tests hold it to the types. Both are kept as files in `configs/` for
 //! editors, and are what `crate::load()` and `crate::read_experiment` check against.
 
+use gauntlet_domain::Direction;
+use gauntlet_domain::spec::{Benchmark, FoldMode, Scheme};
+use gauntlet_search::{PRUNERS, SAMPLERS};
 use serde_json::{Value, json};
 
 use crate::model::Config;
@@ -44,8 +47,9 @@ pub fn experiment_schema() -> Value {
                 "sizing": section("How much of the equity goes into a position.", &["percent"], json!({
                     "percent": number("Percent of the equity at the time of entry.")
                 })),
-                "benchmark": text(
-                    "What the returns are compared with: buy-and-hold of the same bars, or none."
+                "benchmark": word(
+                    Benchmark::NAMES,
+                    "What the returns are compared with: the same bars bought and held, or nothing."
                 ),
                 "allow_short": { "type": "boolean", "description": "Whether short positions are taken." }
             })),
@@ -79,15 +83,15 @@ pub fn experiment_schema() -> Value {
                 )
             })),
             "tuning": section("How the hyperparameters are searched.", &[], json!({
-                "sampler": text("Sampler: grid, random, sobol or tpe."),
-                "pruner": text("Pruner: median or none."),
+                "sampler": text(&format!("Sampler: {}.", names(SAMPLERS.iter().map(|row| row.name)))),
+                "pruner": text(&format!("Pruner: {}.", names(PRUNERS.iter().map(|row| row.name)))),
                 "trials": count("Budget."),
                 "parallelism": count(
                     "The fixed lag W: the proposal of trial k sees the results of trials 0 to k - W."
                 ),
                 "seed": count("Seed of everything random."),
                 "objective": text("Canonical name of the metric that is optimised."),
-                "direction": { "enum": ["maximize", "minimize"], "description": "Which way is better." }
+                "direction": word(Direction::NAMES, "Which way is better.")
             })),
             "validation": section("How a result is validated.", &[], json!({
                 "holdout": share("The last share of the period, which tuning never sees."),
@@ -95,12 +99,12 @@ pub fn experiment_schema() -> Value {
                     "Share of the walk-forward objective that the hold-out must keep to confirm a finalist."
                 ),
                 "finalists": count("How many trials go on to evaluation."),
-                "scheme": text("Scheme of the folds: walk-forward."),
+                "scheme": word(Scheme::NAMES, "Scheme of the folds."),
                 "folds": count("Number of folds."),
-                "mode": {
-                    "enum": ["anchored", "rolling"],
-                    "description": "Where training begins: always at the first bar, or in a window of constant length."
-                },
+                "mode": word(
+                    FoldMode::NAMES,
+                    "Where training begins: always at the first bar, or in a window of constant length."
+                ),
                 "purge": count("Bars left out between training and test."),
                 "embargo": share("Share of the bars left out of later training after each test segment.")
             })),
@@ -124,6 +128,16 @@ fn section(description: &str, required: &[&str], properties: Value) -> Value {
 
 fn text(description: &str) -> Value {
     json!({ "type": "string", "description": description })
+}
+
+/// One of the names that the type of a field knows.
+fn word(names: &[&str], description: &str) -> Value {
+    json!({ "enum": names, "description": description })
+}
+
+/// Names as a sentence lists them.
+fn names<'a>(all: impl Iterator<Item = &'a str>) -> String {
+    all.collect::<Vec<_>>().join(", ")
 }
 
 fn number(description: &str) -> Value {

@@ -110,11 +110,11 @@ impl Event {
         }
     }
 
-    /// The strategy that a request of training or evaluation is about; `None` for every other event.
-    pub fn requested_strategy(&self) -> Option<&str> {
+    /// Who is to answer a request of training or evaluation; `None` for every other event.
+    pub fn addressee(&self) -> Option<&str> {
         match self {
-            Event::TrainingRequested(e) => Some(&e.plan.strategy),
-            Event::EvaluationRequested(e) => Some(&e.plan.strategy),
+            Event::TrainingRequested(e) => Some(&e.addressee),
+            Event::EvaluationRequested(e) => Some(&e.addressee),
             _ => None,
         }
     }
@@ -178,8 +178,8 @@ impl Event {
             EvaluationRequested(e) => EventId::derive(&[kind, e.model_id.0.as_bytes()]),
             EvaluationCompleted(e) => EventId::derive(&[kind, e.model_id.0.as_bytes()]),
             EvaluationFailed(e) => EventId::derive(&[kind, e.model_id.0.as_bytes()]),
-            TradeLogChunk(e) => chunk_id(kind, &e.model_id, &e.phase, e.chunk),
-            EquityCurveChunk(e) => chunk_id(kind, &e.model_id, &e.phase, e.chunk),
+            TradeLogChunk(e) => chunk_id(kind, &e.model_id, e.phase.word(), e.chunk),
+            EquityCurveChunk(e) => chunk_id(kind, &e.model_id, e.phase.word(), e.chunk),
             LedgerEntered(e) => EventId::derive(&[kind, e.experiment_id.0.as_bytes()]),
         }
     }

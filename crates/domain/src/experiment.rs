@@ -9,25 +9,15 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::bar_spec::BarSpec;
+use crate::direction::Direction;
 use crate::ids::{ContentHash, ExperimentId, ModelId, SnapshotId, TrialId};
+pub use crate::parameter::{ParameterValue, Parameters};
+use crate::spec::Benchmark;
 use crate::time::Timestamp;
+use crate::versions;
 
-/// A hyperparameter's value.
-#[derive(Debug, Clone, PartialEq, PartialOrd, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum ParameterValue {
-    /// A whole number.
-    Int(i64),
-    /// A real number.
-    Float(f64),
-    /// A word.
-    Text(String),
-    /// Yes or no.
-    Flag(bool),
-}
-
-/// Hyperparameters by name.
-pub type Parameters = BTreeMap<String, ParameterValue>;
+pub use crate::evaluation::*;
+pub use crate::words::{EvaluationFailure, ExperimentFailure, Phase, TrialFailure, TuningEnd};
 
 /// Metrics by canonical name; `None` is undefined.
 pub type Metrics = BTreeMap<String, Option<f64>>;
@@ -140,8 +130,15 @@ pub struct AccountTerms {
     pub percent: f64,
     /// Whether short positions are taken.
     pub allow_short: bool,
-    /// `buy-and-hold` of the same bars, or `none`.
+    /// Name of a [`crate::spec::Benchmark`].
     pub benchmark: String,
+}
+
+impl AccountTerms {
+    /// Whether the returns are compared with a benchmark.
+    pub fn has_benchmark(&self) -> bool {
+        self.benchmark != Benchmark::None.name()
+    }
 }
 
 /// Everything a trainer or evaluator needs besides the hyperparameters; the same for all trials of an experiment.
@@ -173,6 +170,13 @@ pub struct TrialPlan {
     pub seed: i64,
 }
 
+impl TrialPlan {
+    /// Which way the objective is better.
+    pub fn direction(&self) -> Direction {
+        Direction::of(self.maximize)
+    }
+}
+
 /// The data are sealed, the folds are cut: tuning begins.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExperimentStarted {
@@ -182,21 +186,6 @@ pub struct ExperimentStarted {
     pub plan: TrialPlan,
     /// The data that the finalists are held against.
     pub holdout: DataRef,
-}
-
-/// A finalist's place in the result.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RankedModel {
-    /// The finalist.
-    pub model_id: ModelId,
-    /// Its trial.
-    pub trial: i64,
-    /// Objective over the concatenated walk-forward returns.
-    pub walk_forward: Option<f64>,
-    /// Objective on the hold-out.
-    pub holdout: Option<f64>,
-    /// Whether the hold-out confirms it.
-    pub confirmed: bool,
 }
 
 /// Every finalist is evaluated; the ranking is by walk-forward, the hold-out only says yes or no.
@@ -219,17 +208,19 @@ pub struct ExperimentCancelled {
 
 /// Could not run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "versions::ExperimentFailed", into = "versions::ExperimentFailed")]
 pub struct ExperimentFailed {
     /// Which one.
     pub experiment_id: ExperimentId,
-    /// `invalid_document`, `no_data`, `too_few_bars`, `no_completed_trial`, `no_evaluation`, `logic_changed`.
-    pub reason: String,
+    /// Why.
+    pub reason: ExperimentFailure,
     /// What was wrong and what to do, for a person.
     pub detail: String,
 }
 
 /// Request: run one trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "versions::TrainingRequested")]
 pub struct TrainingRequested {
     /// Which experiment.
     pub experiment_id: ExperimentId,
@@ -243,6 +234,8 @@ pub struct TrainingRequested {
     pub plan: TrialPlan,
     /// Per fold, the value that the running objective must reach for the trial to go on; null lets it pass.
     pub pruning_thresholds: Vec<Option<f64>>,
+    /// Who is to answer: `trainer`, or `trainer.NAME` for a program outside.
+    pub addressee: String,
 }
 
 /// A trial ran through all folds.
@@ -285,6 +278,7 @@ pub struct TrialPruned {
 
 /// A trial could not run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "versions::TrialFailed", into = "versions::TrialFailed")]
 pub struct TrialFailed {
     /// Which experiment.
     pub experiment_id: ExperimentId,
@@ -294,126 +288,10 @@ pub struct TrialFailed {
     pub trial_id: TrialId,
     /// What was tried.
     pub parameters: Parameters,
-    /// `invalid_parameters`, `data_unavailable`, `training_failed`, `panicked`.
-    pub reason: String,
+    /// Why.
+    pub reason: TrialFailure,
     /// For a person.
     pub detail: String,
-}
-
-/// Request: evaluate one finalist.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EvaluationRequested {
-    /// Which experiment.
-    pub experiment_id: ExperimentId,
-    /// The finalist.
-    pub model_id: ModelId,
-    /// Its trial.
-    pub trial: i64,
-    /// Place among the finalists by tuning, from 1.
-    pub finalist: i64,
-    /// What to evaluate.
-    pub parameters: Parameters,
-    /// What every trial shares.
-    pub plan: TrialPlan,
-    /// The data held out.
-    pub holdout: DataRef,
-    /// Share of the walk-forward value that the hold-out must keep.
-    pub holdout_keeps: f64,
-}
-
-/// One fold of a walk-forward report.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct FoldOutcome {
-    /// First judged bar's open time.
-    pub from: Timestamp,
-    /// Last judged bar's close time.
-    pub to: Timestamp,
-    /// Objective in this fold alone.
-    pub value: Option<f64>,
-    /// Total return in this fold alone.
-    pub total_return: Option<f64>,
-}
-
-/// A finalist was walked forward and held against the hold-out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EvaluationCompleted {
-    /// Which experiment.
-    pub experiment_id: ExperimentId,
-    /// The finalist.
-    pub model_id: ModelId,
-    /// Its trial.
-    pub trial: i64,
-    /// What was evaluated.
-    pub parameters: Parameters,
-    /// Metrics over the concatenated walk-forward returns.
-    pub walk_forward: Metrics,
-    /// Fold by fold.
-    pub folds: Vec<FoldOutcome>,
-    /// Metrics on the hold-out.
-    pub holdout: Metrics,
-    /// Whether the hold-out confirms the walk-forward.
-    pub confirmed: bool,
-    /// The comparison in words.
-    pub verdict: String,
-    /// The trained model on the lake; none for a rule.
-    pub artifact: Option<ContentHash>,
-}
-
-/// A finalist could not be evaluated.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EvaluationFailed {
-    /// Which experiment.
-    pub experiment_id: ExperimentId,
-    /// The finalist.
-    pub model_id: ModelId,
-    /// Its trial.
-    pub trial: i64,
-    /// `data_unavailable`, `training_failed`, `panicked`.
-    pub reason: String,
-    /// For a person.
-    pub detail: String,
-}
-
-/// Trades of a run, in columns. A run is a finalist in one phase; its id is `model:phase`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TradeLogChunk {
-    /// Which experiment.
-    pub experiment_id: ExperimentId,
-    /// The finalist.
-    pub model_id: ModelId,
-    /// `walk_forward` or `holdout`.
-    pub phase: String,
-    /// Number of the chunk, from 0.
-    pub chunk: i64,
-    /// What was traded.
-    pub asset: String,
-    /// Times of the fills, nanoseconds.
-    pub times: Vec<i64>,
-    /// `buy` or `sell`.
-    pub actions: Vec<String>,
-    /// Prices paid or received.
-    pub prices: Vec<f64>,
-    /// Quantities.
-    pub quantities: Vec<f64>,
-    /// Profit or loss that the fill realised, net of the trade's fees; zero when it opens.
-    pub pnls: Vec<f64>,
-}
-
-/// Equity of a run at the close of each bar, in columns.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EquityCurveChunk {
-    /// Which experiment.
-    pub experiment_id: ExperimentId,
-    /// The finalist.
-    pub model_id: ModelId,
-    /// `walk_forward` or `holdout`.
-    pub phase: String,
-    /// Number of the chunk, from 0.
-    pub chunk: i64,
-    /// Close times, nanoseconds.
-    pub times: Vec<i64>,
-    /// Portfolio value.
-    pub values: Vec<f64>,
 }
 
 /// Count and first four moments of the trials' Sharpe ratios, fixed order of summation.
@@ -433,6 +311,7 @@ pub struct SharpeMoments {
 
 /// Tuning has ended, in whatever way: what was tried on which stretch of data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "versions::LedgerEntered", into = "versions::LedgerEntered")]
 pub struct LedgerEntered {
     /// What a champion is chosen for.
     pub mandate: String,
@@ -442,8 +321,8 @@ pub struct LedgerEntered {
     pub place: i64,
     /// The stretch of data.
     pub data: DataRef,
-    /// `budget_spent`, `space_exhausted`, `cancelled` or `logic_changed`.
-    pub ended: String,
+    /// In which way.
+    pub ended: TuningEnd,
     /// Trials asked for.
     pub requested: i64,
     /// Trials completed.

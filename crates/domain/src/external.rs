@@ -1,7 +1,7 @@
-//! Strategies that a program outside answers for: `external:NAME` in a document and in every plan made of it. Who writes
-//! an answer follows from the plan's strategy alone.
-
-use std::borrow::Cow;
+//! Strategies that a program outside answers for: `external:NAME` in a document and in every plan made of it.
+//!
+//! Whom a strategy is left to is decided in [`addressee`] and nowhere else. A request carries its answer; whoever takes
+//! requests or answers compares names.
 
 /// What such a strategy's name begins with.
 pub const PREFIX: &str = "external:";
@@ -15,10 +15,10 @@ pub fn trainer(strategy: &str) -> Option<&str> {
 }
 
 /// Who answers a request of this strategy: `processor` itself, or `PROCESSOR.NAME`, the program outside.
-pub fn writer<'a>(processor: &'a str, strategy: &str) -> Cow<'a, str> {
+pub fn addressee(processor: &str, strategy: &str) -> String {
     match trainer(strategy) {
-        None => processor.into(),
-        Some(name) => format!("{processor}.{name}").into(),
+        None => processor.to_owned(),
+        Some(name) => format!("{processor}.{name}"),
     }
 }
 
@@ -48,9 +48,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_writer_follows_from_the_strategy() {
-        assert_eq!(writer("trainer", "ma-cross"), "trainer");
-        assert_eq!(writer("evaluator", "external:sklearn"), "evaluator.sklearn");
+    fn the_addressee_follows_from_the_strategy() {
+        assert_eq!(addressee("trainer", "ma-cross"), "trainer");
+        assert_eq!(addressee("evaluator", "external:sklearn"), "evaluator.sklearn");
         assert_eq!(trainer("ml"), None);
     }
 

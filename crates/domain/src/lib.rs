@@ -6,9 +6,13 @@
 pub mod bar_spec;
 /// Exact prices and quantities.
 pub mod decimal;
+/// Whether more or less is better.
+pub mod direction;
+/// Finalists: requests, outcomes, series.
+pub mod evaluation;
 /// The closed list of events, their keys, ids and envelope.
 pub mod event;
-/// Experiments, trials, evaluations.
+/// Experiments, trials, and by re-export evaluations.
 pub mod experiment;
 /// Strategies that a program outside answers for.
 pub mod external;
@@ -16,16 +20,28 @@ pub mod external;
 pub mod ids;
 /// Ticks, bars, quality reports, snapshots.
 pub mod market;
+/// Names that select something.
+pub mod names;
+/// Hyperparameters and their values.
+pub mod parameter;
 /// The experiment document as people write it.
 pub mod spec;
 /// Event time.
 pub mod time;
 /// What an event belongs to, and its place in a trace.
 pub mod trace;
+/// What a gate says of a model.
+pub mod verdict;
+/// Records that changed, as they are written and read.
+mod versions;
+/// Phases, reasons, endings: words from short lists.
+pub mod words;
 
 pub use bar_spec::BarSpec;
 pub use decimal::{Price, Quantity};
+pub use direction::Direction;
 pub use event::{Envelope, Event, Input, RecordKind, Recorded};
 pub use ids::{ContentHash, EventId, ExperimentId, InstrumentId, ModelId, SnapshotId, TrialId};
 pub use time::Timestamp;
 pub use trace::{Subject, TraceContext};
+pub use verdict::Verdict;

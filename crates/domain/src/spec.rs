@@ -1,8 +1,8 @@
 //! The experiment document: what a quant writes, with every default spelled out once it is resolved.
 //!
 //! Reading a document fills in defaults; `ExperimentSpec::canonical_json` writes the resolved form, whose hash is the
-//! experiment's identity. Unknown keys are refused. Names that other crates own (strategies, samplers, metrics) are
-//! text here and are checked by `experiments::validate`.
+//! experiment's identity. Unknown keys are refused, and so are unknown names of what is listed here. Names that other
+//! crates own (strategies, samplers, pruners, metrics) are text here and are checked by `experiments::validate`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,8 +10,10 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::bar_spec::BarSpec;
+pub use crate::direction::Direction;
 use crate::ids::{ContentHash, ExperimentId, InstrumentId, InstrumentIdError};
 use crate::market::CreateSnapshot;
+use crate::names::{find, named_enum};
 use crate::time::Timestamp;
 
 /// An experiment.
@@ -146,8 +148,8 @@ pub struct AccountSpec {
     pub capital: f64,
     /// How much of it goes into a position.
     pub sizing: Sizing,
-    /// What the returns are compared with: `buy-and-hold` of the same bars, or `none`.
-    pub benchmark: String,
+    /// What the returns are compared with.
+    pub benchmark: Benchmark,
     /// Whether short positions are taken.
     pub allow_short: bool,
 }
@@ -158,9 +160,19 @@ impl Default for AccountSpec {
             currency: "USD".into(),
             capital: 100_000.0,
             sizing: Sizing { percent: 95.0 },
-            benchmark: "buy-and-hold".into(),
+            benchmark: Benchmark::BuyAndHold,
             allow_short: true,
         }
+    }
+}
+
+named_enum! {
+    /// What the returns are compared with.
+    pub enum Benchmark("benchmark") {
+        /// The instrument held over the same bars.
+        BuyAndHold = "buy-and-hold",
+        /// Nothing.
+        None = "none",
     }
 }
 
@@ -189,6 +201,13 @@ pub struct ModelSpec {
     pub parameters: BTreeMap<String, serde_json::Value>,
 }
 
+impl ModelSpec {
+    /// The estimator of a learned model; gradient-boosted trees where the document names none.
+    pub fn estimator_name(&self) -> &str {
+        self.estimator.as_deref().unwrap_or("gbdt")
+    }
+}
+
 /// What trading costs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -205,32 +224,72 @@ pub struct CostSpec {
 
 impl Default for CostSpec {
     fn default() -> Self {
-        CostSpec {
-            commission_bps: 0.5,
-            spread: SpreadSpec::Named("quoted".into()),
-            slippage_bps: 0.2,
-            latency_ms: 0.0,
+        CostSpec { commission_bps: 0.5, spread: SpreadSpec::Quoted, slippage_bps: 0.2, latency_ms: 0.0 }
+    }
+}
+
+/// The spread that is paid: a number of basis points, or a name.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum SpreadSpec {
+    /// A fixed number of basis points of the price.
+    Bps(f64),
+    /// Each bar's own.
+    Quoted,
+    /// None.
+    None,
+}
+
+impl SpreadSpec {
+    /// The spreads that have a name.
+    pub const NAMED: [(&'static str, SpreadSpec); 2] =
+        [("quoted", SpreadSpec::Quoted), ("none", SpreadSpec::None)];
+}
+
+impl Serialize for SpreadSpec {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            SpreadSpec::Bps(bps) => serializer.serialize_f64(*bps),
+            SpreadSpec::Quoted => serializer.serialize_str("quoted"),
+            SpreadSpec::None => serializer.serialize_str("none"),
         }
     }
 }
 
-/// The spread that is paid.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum SpreadSpec {
-    /// A fixed number of basis points of the price.
-    Bps(f64),
-    /// `quoted` or `none`.
-    Named(String),
+impl<'de> Deserialize<'de> for SpreadSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = SpreadSpec;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("quoted, none or a number of basis points")
+            }
+            fn visit_f64<E: serde::de::Error>(self, bps: f64) -> Result<SpreadSpec, E> {
+                Ok(SpreadSpec::Bps(bps))
+            }
+            fn visit_i64<E: serde::de::Error>(self, bps: i64) -> Result<SpreadSpec, E> {
+                self.visit_f64(bps as f64)
+            }
+            fn visit_u64<E: serde::de::Error>(self, bps: u64) -> Result<SpreadSpec, E> {
+                self.visit_f64(bps as f64)
+            }
+            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<SpreadSpec, E> {
+                match find("spread", name, &SpreadSpec::NAMED, |row| row.0) {
+                    Ok((_, spread)) => Ok(*spread),
+                    Err(unknown) => Err(E::custom(format!("{unknown}, or a number of basis points"))),
+                }
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
 }
 
 /// How the hyperparameters are searched.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TuningSpec {
-    /// `grid`, `random`, `sobol` or `tpe`.
+    /// Name of a sampler of the search.
     pub sampler: String,
-    /// `median` or `none`.
+    /// Name of a pruner of the search.
     pub pruner: String,
     /// Budget.
     pub trials: u32,
@@ -240,7 +299,7 @@ pub struct TuningSpec {
     pub seed: u32,
     /// Canonical name of the metric that is optimised.
     pub objective: String,
-    /// `maximize` or `minimize`.
+    /// Which way is better.
     pub direction: Direction,
 }
 
@@ -258,16 +317,6 @@ impl Default for TuningSpec {
     }
 }
 
-/// Which way is better.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Direction {
-    /// More is better.
-    Maximize,
-    /// Less is better.
-    Minimize,
-}
-
 /// How a result is validated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -278,11 +327,11 @@ pub struct ValidationSpec {
     pub holdout_keeps: Share,
     /// How many trials go on to evaluation.
     pub finalists: u32,
-    /// `walk-forward`.
-    pub scheme: String,
+    /// How the folds follow each other.
+    pub scheme: Scheme,
     /// Number of folds.
     pub folds: u32,
-    /// `anchored` or `rolling`.
+    /// Where the training of each fold begins.
     pub mode: FoldMode,
     /// Bars left out between training and test.
     pub purge: u32,
@@ -296,7 +345,7 @@ impl Default for ValidationSpec {
             holdout: Share(0.2),
             holdout_keeps: Share(0.5),
             finalists: 3,
-            scheme: "walk-forward".into(),
+            scheme: Scheme::WalkForward,
             folds: 5,
             mode: FoldMode::Anchored,
             purge: 0,
@@ -305,14 +354,22 @@ impl Default for ValidationSpec {
     }
 }
 
-/// Where training begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FoldMode {
-    /// Always at the first bar.
-    Anchored,
-    /// A window of constant length.
-    Rolling,
+named_enum! {
+    /// How the folds follow each other.
+    pub enum Scheme("scheme") {
+        /// Each fold is judged on the bars that follow those that it learned from.
+        WalkForward = "walk-forward",
+    }
+}
+
+named_enum! {
+    /// Where training begins.
+    pub enum FoldMode("mode") {
+        /// Always at the first bar.
+        Anchored = "anchored",
+        /// A window of constant length.
+        Rolling = "rolling",
+    }
 }
 
 impl ExperimentSpec {
@@ -395,6 +452,42 @@ mod tests {
         assert_eq!(tuning.to, holdout.from);
         assert_eq!(holdout.to, spec.data.to.0);
         assert_eq!(tuning.to.0 % spec.data.bars.nanos(), 0);
+    }
+
+    #[test]
+    fn an_unknown_name_is_refused_with_the_nearest() {
+        for (section, key, name, said) in [
+            (
+                "account",
+                "benchmark",
+                "buy-and-hod",
+                "unknown benchmark `buy-and-hod`: did you mean `buy-and-hold`?",
+            ),
+            (
+                "costs",
+                "spread",
+                "qouted",
+                "unknown spread `qouted`: did you mean `quoted`? (known: quoted, none), or a number",
+            ),
+            ("tuning", "direction", "maximise", "unknown direction `maximise`: did you mean `maximize`?"),
+            ("validation", "scheme", "k-fold", "unknown scheme `k-fold`: use one of walk-forward"),
+            ("validation", "mode", "anchor", "unknown mode `anchor`: did you mean `anchored`?"),
+        ] {
+            let mut wrong = minimal();
+            wrong[section] = serde_json::json!({ key: name });
+            let error = serde_json::from_value::<ExperimentSpec>(wrong).unwrap_err().to_string();
+            assert!(error.starts_with(said), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_spread_is_a_number_or_a_name_and_is_written_as_it_was() {
+        for text in ["4.0", "\"quoted\"", "\"none\""] {
+            let spread: SpreadSpec = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::to_string(&spread).unwrap(), text);
+        }
+        assert_eq!(serde_json::from_str::<SpreadSpec>("4").unwrap(), SpreadSpec::Bps(4.0));
+        assert!(serde_json::from_str::<SpreadSpec>("true").is_err());
     }
 
     #[test]

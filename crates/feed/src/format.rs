@@ -3,10 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
+use gauntlet_domain::names::{UnknownName, find};
 use gauntlet_domain::{BarSpec, InstrumentId};
+use serde::{Deserialize, Serialize};
 
 /// Formats that can be read. Text formats may be plain, gzipped, or the only CSV of a zip.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// Quotes of Lean: milliseconds since midnight, bid, ask; no header; the date is in the file name.
     LeanQuote,
@@ -64,19 +67,10 @@ impl fmt::Display for Format {
     }
 }
 
-/// Why a text is not a format.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{text}' is not a format: use lean-quote, csv, parquet, binance-jsonl, bars-csv or lean-bar")]
-pub struct ParseFormatError {
-    /// The text as given.
-    pub text: String,
-}
-
 impl FromStr for Format {
-    type Err = ParseFormatError;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let found = Format::ALL.into_iter().find(|format| format.name() == text);
-        found.ok_or_else(|| ParseFormatError { text: text.to_owned() })
+    type Err = UnknownName;
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        find("format", name, &Format::ALL, |format| format.name()).copied()
     }
 }
 
@@ -124,6 +118,8 @@ mod tests {
             assert_eq!(format.to_string().parse(), Ok(format));
         }
         let error = "excel".parse::<Format>().unwrap_err();
-        assert!(error.to_string().starts_with("'excel' is not a format: use lean-quote"), "{error}");
+        assert!(error.to_string().starts_with("unknown format `excel`: use one of lean-quote"), "{error}");
+        let error = "parquett".parse::<Format>().unwrap_err();
+        assert!(error.to_string().contains("did you mean `parquet`?"), "{error}");
     }
 }

@@ -35,6 +35,9 @@ mod error;
 /// The way in, and the cutting into blocks.
 mod source;
 
+/// How a file's instrument is defined.
+pub mod definition;
+
 /// Rows between a reader and a block.
 mod block;
 
@@ -71,6 +74,7 @@ mod binance;
 /// Bars in CSV.
 mod bars_csv;
 
+pub use definition::{BarRules, definition};
 pub use error::FeedError;
-pub use format::{Format, Options, ParseFormatError};
+pub use format::{Format, Options};
 pub use source::{Block, Source, open};

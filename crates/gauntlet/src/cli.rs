@@ -3,13 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use serde::{Deserialize, Serialize};
 
-use crate::commands::browse::LsArgs;
-use crate::commands::dead_letters::{ListArgs, ReplayArgs};
-use crate::commands::feed::FeedArgs;
-use crate::commands::research::{BarsArgs, MetricsArgs};
-use crate::commands::snapshot::CreateArgs;
+use crate::args::{
+    BarsArgs, FeedArgs, ListArgs, ListDeadLettersArgs, MetricsArgs, ReplayDeadLettersArgs, SnapshotArgs,
+    SubmitArgs,
+};
 
 /// From market ticks to a validated, ranked trading model, with proof of how it got there.
 #[derive(Debug, Parser)]
@@ -71,16 +69,7 @@ pub enum Command {
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
     /// Submits an experiment.
-    Submit {
-        /// The document.
-        file: PathBuf,
-        /// Lays a value over the document, such as tuning.trials=50.
-        #[arg(long = "set", value_name = "KEY=VALUE")]
-        set: Vec<String>,
-        /// Waits for the end and prints the leaderboard.
-        #[arg(long)]
-        wait: bool,
-    },
+    Submit(SubmitArgs),
     /// Cancels an experiment; what it has found is kept.
     Cancel {
         /// The experiment, or the beginning of its id.
@@ -90,7 +79,7 @@ pub enum Command {
         reason: String,
     },
     /// Lists experiments, runs, models, snapshots, trials, configs or quality.
-    Ls(LsArgs),
+    Ls(ListArgs),
     /// Shows whatever has this id.
     Show {
         /// An id, or its beginning.
@@ -149,7 +138,7 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum SnapshotCommand {
     /// Seals the bars of a range.
-    Create(CreateArgs),
+    Create(SnapshotArgs),
     /// Lists snapshots.
     Ls,
     /// Shows one.
@@ -196,17 +185,17 @@ pub enum ViewsCommand {
 }
 
 /// `gauntlet dlq`
-#[derive(Debug, Clone, Serialize, Deserialize, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum DlqCommand {
     /// Lists dead letters with their reasons.
-    Ls(ListArgs),
+    Ls(ListDeadLettersArgs),
     /// Shows one: headers, bytes, and what it says if it can be read now.
     Show {
         /// Its name, as dlq ls prints it.
         id: String,
     },
     /// Puts those back on their topics that can be read now; each once.
-    Replay(ReplayArgs),
+    Replay(ReplayDeadLettersArgs),
 }
 
 /// `gauntlet topics`

@@ -1,45 +1,50 @@
-//! `gauntlet`: the one binary. Reads the command line and the configuration, hands the command to a node here, to one
-//! that runs elsewhere, or to a pure tool, and prints the answer. Nothing is decided here.
+//! `gauntlet`: the one binary. Reads the command line and the configuration, hands the request to a node here or to one that
+//! runs elsewhere, and prints the answer. Nothing is decided here.
 
+/// Arguments and the requests that they make.
+mod args;
 /// The command line.
 mod cli;
-/// The services of a cluster.
-mod cluster;
-/// The commands.
-mod commands;
-/// What workers read and store.
-mod data;
-/// A directory and what runs over it.
-mod node;
+/// The one list of processors.
+mod processors;
 /// Progress on stderr.
 mod progress;
-/// The projector over the embedded views.
-mod projecting;
-/// Publishing from outside.
-mod publish;
 /// Commands for a node that runs elsewhere.
 mod remote;
-/// Answers and refusals.
+/// Answers as text.
+mod render;
+/// What is printed.
 mod report;
 /// What others scrape.
 mod scrape;
 /// Tables for people.
 mod table;
+/// Processors in one process, and its HTTP listener.
+mod up;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
-use cli::{Cli, Command, ConfigCommand, SchemasCommand, SnapshotCommand, TopicsCommand, ViewsCommand};
-use commands::browse::LsArgs;
-use commands::submit::Submission;
-use commands::{config, demo, feed, research, up};
+use cli::{
+    Cli, Command, ConfigCommand, DlqCommand, SchemasCommand, SnapshotCommand, TopicsCommand, ViewsCommand,
+};
 use gauntlet_config::model::LogFormat;
-use gauntlet_config::{Resolved, Sources, load, parse_override};
-use node::{Node, Role};
-use remote::Request;
-use report::{Refusal, Report};
+use gauntlet_config::{Config, Resolved, Sources, load};
+use gauntlet_operations::backtest::BacktestRequest;
+use gauntlet_operations::browse::{List, ListRequest};
+use gauntlet_operations::integrity::VerifyRequest;
+use gauntlet_operations::replay::ReplayRequest;
+use gauntlet_operations::services::require_used;
+use gauntlet_operations::submit::CancelRequest;
+use gauntlet_operations::{
+    Answer, Node, Progress, Refusal, Request, Role, SetupRequest, Silent, ToolRequest, configuration,
+    services,
+};
+use processors::processors;
+use progress::OnStderr;
+use report::Report;
 
 /// Events come and go by the million in small pieces, on one thread here and on another there.
 #[global_allocator]
@@ -64,11 +69,12 @@ fn main() -> ExitCode {
         }
         Err(refusal) => {
             eprintln!("gauntlet: {refusal}");
+            let code = report::exit_code(&refusal);
             if json {
                 let json = serde_json::json!({ "error": refusal.to_string() });
-                report::print(&Report { code: refusal.code(), json, text: String::new() }, true);
+                report::print(&Report { code, json, text: String::new() }, true);
             }
-            ExitCode::from(refusal.code())
+            ExitCode::from(code)
         }
     }
 }
@@ -76,19 +82,17 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<Report, Refusal> {
     let quiet = cli.json;
     let sources = sources(&cli);
-    // Pure tools need no configuration and no directory.
-    match &cli.command {
-        Command::Bars(args) => return research::bars(args),
-        Command::Backtest { spec } => return research::backtest(spec),
-        Command::Metrics(args) => return research::metrics(args),
-        Command::Config(ConfigCommand::Schema { experiment }) => return Ok(config::schema(*experiment)),
-        Command::Config(ConfigCommand::Validate { file }) => return config::validate(file, &sources),
-        _ => {}
+    if let Some(answer) = without_configuration(&cli.command, &sources) {
+        return Report::of(&answer?);
     }
     let resolved = load(sources)?;
     match &cli.command {
-        Command::Config(ConfigCommand::Explain) => return Ok(config::explain(&resolved)),
-        Command::Config(ConfigCommand::Diff) => return config::diff(&resolved),
+        Command::Config(ConfigCommand::Explain) => {
+            return Report::of(&Answer::Configuration(configuration::explain(&resolved)));
+        }
+        Command::Config(ConfigCommand::Diff) => {
+            return Report::of(&Answer::Changes(configuration::diff(&resolved)?));
+        }
         _ => {}
     }
     start_logging(&resolved);
@@ -98,69 +102,56 @@ fn run(cli: Cli) -> Result<Report, Refusal> {
     }
     let interrupted = on_signals()?;
     let config = &resolved.config;
+    let open = |role: Role| Node::open(config, role, processors(), interrupted.clone());
     match cli.command {
-        Command::Up { .. } => {
-            let node = Node::open(config, Role::Resident, interrupted)?;
-            let all = node::processors();
-            up::up(node, all, quiet)
+        Command::Up { .. } => up::up(open(Role::Resident)?, processors().names(), quiet),
+        Command::Run { processors: names, .. } => {
+            let here = processors().named(&names)?;
+            services::require_shared(
+                config,
+                "run shares the work of a cluster, and kafka.bootstrap_servers is empty: use --profile cluster, or \
+                 gauntlet up for one machine",
+            )?;
+            up::up(open(Role::Resident)?, here, quiet)
         }
-        Command::Run { processors, .. } => {
-            let here = chosen(&processors)?;
-            if !Node::is_cluster(config) {
-                return Err(Refusal::BadInput(
-                    "run shares the work of a cluster, and kafka.bootstrap_servers is empty: use --profile cluster, or \
-                     gauntlet up for one machine"
-                        .into(),
-                ));
-            }
-            up::up(Node::open(config, Role::Resident, interrupted)?, here, quiet)
-        }
-        Command::Demo { no_serve, .. } => {
-            demo::demo(Node::open(config, Role::Visitor, interrupted)?, no_serve, quiet)
-        }
-        Command::Topics(command) => {
-            let topics = gauntlet_runtime::topics(config.topics.partitions);
-            let cluster = cluster_of(config)?;
-            match command {
-                TopicsCommand::Plan => cluster.plan_topics(&topics),
-                TopicsCommand::Apply => cluster.apply_topics(&topics),
-            }
-        }
+        Command::Demo { no_serve, .. } => up::demo(open(Role::Visitor)?, no_serve, quiet),
+        Command::Topics(TopicsCommand::Plan) => set_up(config, SetupRequest::PlanTopics),
+        Command::Topics(TopicsCommand::Apply) => set_up(config, SetupRequest::ApplyTopics),
         Command::Schemas(command) => {
-            cluster::register_schemas(config, matches!(command, SchemasCommand::Check))
+            let only_check = matches!(command, SchemasCommand::Check);
+            set_up(config, SetupRequest::RegisterSchemas { only_check })
         }
-        Command::Views(ViewsCommand::Migrate) => cluster::migrate_views(config),
-        command => on_node(&resolved, interrupted, &request(command)?, quiet),
+        Command::Views(ViewsCommand::Migrate) => set_up(config, SetupRequest::MigrateViews),
+        command => on_node(config, open, &request(command)?, quiet),
     }
 }
 
-/// The cluster that the configuration names.
-fn cluster_of(config: &gauntlet_config::Config) -> Result<cluster::Cluster, Refusal> {
-    if !Node::is_cluster(config) {
-        return Err(Refusal::BadInput(
-            "kafka.bootstrap_servers is empty, and the embedded log makes its topics itself: use --profile cluster".into(),
-        ));
-    }
-    cluster::Cluster::connect(config, Role::Visitor)
+/// Answers of what needs no configuration and no directory; `None` for everything else.
+fn without_configuration(command: &Command, sources: &Sources) -> Option<Result<Answer, Refusal>> {
+    Some(match command {
+        Command::Bars(args) => args.clone().try_into().and_then(|args| ToolRequest::Bars(args).answer()),
+        Command::Backtest { spec } => ToolRequest::Backtest(BacktestRequest { spec: spec.clone() }).answer(),
+        Command::Metrics(args) => {
+            args.clone().try_into().and_then(|args| ToolRequest::Metrics(args).answer())
+        }
+        Command::Config(ConfigCommand::Schema { experiment }) => {
+            Ok(Answer::Schema(configuration::schema(*experiment)))
+        }
+        Command::Config(ConfigCommand::Validate { file }) => {
+            configuration::validate(file, sources).map(Answer::Valid)
+        }
+        _ => return None,
+    })
 }
 
-/// Processors by name; `all` stands for every one.
-fn chosen(names: &[String]) -> Result<Vec<&'static str>, Refusal> {
-    let all = node::processors();
-    if names.iter().any(|name| name == "all") {
-        return Ok(all);
-    }
-    let find = |name: &String| {
-        all.iter().copied().find(|known| known == name).ok_or_else(|| {
-            let hint = gauntlet_config::nearest(name, all.iter().copied());
-            let hint = hint.map_or_else(
-                || format!("there are {}", all.join(", ")),
-                |near| format!("did you mean {near}?"),
-            );
-            Refusal::BadInput(format!("there is no processor '{name}': {hint}"))
-        })
-    };
-    names.iter().map(find).collect()
+/// Prepares the services of a cluster.
+fn set_up(config: &Config, request: SetupRequest) -> Result<Report, Refusal> {
+    Report::of(&request.answer(config, &processors())?)
+}
+
+/// Who watches the progress of a command.
+fn watching(quiet: bool) -> &'static dyn Progress {
+    if quiet { &Silent } else { &OnStderr }
 }
 
 /// Layers of configuration that the command line adds to.
@@ -190,77 +181,49 @@ fn sources(cli: &Cli) -> Sources {
 /// The request that a command makes of a node.
 fn request(command: Command) -> Result<Request, Refusal> {
     Ok(match command {
-        Command::Feed(mut args) => {
-            // The node may run in another folder.
-            args.paths = feed::files(&args.paths)?;
-            for path in &mut args.paths {
-                *path = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
-            }
-            Request::Feed(args)
-        }
-        Command::Snapshot(SnapshotCommand::Create(args)) => Request::SnapshotCreate(args),
+        Command::Feed(args) => Request::Feed(args.try_into()?),
+        Command::Snapshot(SnapshotCommand::Create(args)) => Request::CreateSnapshot(args.try_into()?),
         Command::Snapshot(SnapshotCommand::Ls) => {
-            Request::Ls(LsArgs { what: "snapshots".into(), filter: None, sort: None, limit: None })
+            Request::List(ListRequest { what: List::Snapshots, filter: None, sort: None, limit: None })
         }
         Command::Snapshot(SnapshotCommand::Show { id }) | Command::Show { id } => Request::Show(id),
-        Command::Snapshot(SnapshotCommand::Verify { id }) => Request::SnapshotVerify(id),
-        Command::Submit { file, set, wait } => {
-            let text = std::fs::read_to_string(&file).map_err(|error| report::unreadable(&file, &error))?;
-            let name = feed::file_name(&file);
-            let overrides = set.iter().map(|pair| parse_override(pair)).collect::<Result<Vec<_>, _>>()?;
-            // What is wrong with the document is said before a directory is touched.
-            commands::submit::check(&text, &name, &overrides)?;
-            Request::Submit(Submission { text, name, overrides, wait })
-        }
-        Command::Cancel { id, reason } => Request::Cancel { id, reason },
-        Command::Ls(args) => Request::Ls(args),
+        Command::Snapshot(SnapshotCommand::Verify { id }) => Request::VerifySnapshot(id),
+        Command::Submit(args) => Request::Submit(args.try_into()?),
+        Command::Cancel { id, reason } => Request::Cancel(CancelRequest { id, reason }),
+        Command::Ls(args) => Request::List(args.try_into()?),
         Command::Compare { ids } => Request::Compare(ids),
-        Command::Replay { id, .. } => Request::Replay { id, workers: None },
+        Command::Replay { id, .. } => Request::Replay(ReplayRequest { experiment: id, workers: None }),
         Command::Verify { heads } => {
-            Request::Verify { heads: heads.map(|path| std::path::absolute(&path).unwrap_or(path)) }
+            let heads = heads.as_deref().map(args::heads).transpose()?;
+            Request::Verify(VerifyRequest { heads })
         }
         Command::Digest => Request::Digest,
-        Command::Dlq(command) => Request::Dlq(command),
-        Command::Views(ViewsCommand::Rebuild) => Request::ViewsRebuild,
-        Command::Views(ViewsCommand::Verify) => Request::ViewsVerify,
+        Command::Dlq(DlqCommand::Ls(args)) => Request::ListDeadLetters(args.into()),
+        Command::Dlq(DlqCommand::Show { id }) => Request::ShowDeadLetter(id),
+        Command::Dlq(DlqCommand::Replay(args)) => Request::ReplayDeadLetters(args.into()),
+        Command::Views(ViewsCommand::Rebuild) => Request::RebuildViews,
+        Command::Views(ViewsCommand::Verify) => Request::VerifyViews,
         _ => return Err(Refusal::Broken("this command needs no node".into())),
     })
 }
 
 /// Answers here, or on the `up` that holds the directory.
 fn on_node(
-    resolved: &Resolved,
-    interrupted: Arc<AtomicBool>,
+    config: &Config,
+    open: impl FnOnce(Role) -> Result<Node, Refusal>,
     request: &Request,
     quiet: bool,
 ) -> Result<Report, Refusal> {
-    let config = &resolved.config;
-    let is_empty = || !Node::is_cluster(config) && !Node::exists(&config.dir);
-    if !request.needs_processors() && !matches!(request, Request::Submit(_)) && is_empty() {
-        return Err(Refusal::BadInput(format!(
-            "there is nothing in {}: run gauntlet demo or gauntlet feed first, or name another directory with --dir",
-            config.dir.display()
-        )));
+    if request.needs_data() {
+        require_used(config)?;
     }
-    let node = match Node::open(config, Role::Visitor, interrupted) {
-        Ok(node) => node,
-        Err(refusal) => {
-            // In use: whoever holds the directory may take commands.
-            return match remote::send(&config.dir, request) {
-                Some(answer) if matches!(refusal, Refusal::Outside(_)) => answer,
-                _ => Err(refusal),
-            };
-        }
-    };
-    if !request.needs_processors() {
-        return request.answer(&node, None, quiet);
-    }
-    let running = node.start()?;
-    let answer = request.answer(&node, Some(&running), quiet);
-    // A failure of a processor is the better explanation of an answer that did not come.
-    match (running.stop(), answer) {
-        (Err(failure), Err(Refusal::Interrupted) | Ok(_)) => Err(failure.into()),
-        (_, answer) => answer,
+    match open(Role::Visitor) {
+        Ok(node) => Report::of(&request.answer_alone(&node, watching(quiet))?),
+        // In use: whoever holds the directory may take requests.
+        Err(refusal) => match remote::send(&config.dir, request) {
+            Some(answer) if matches!(refusal, Refusal::Outside(_)) => answer,
+            _ => Err(refusal),
+        },
     }
 }
 

@@ -3,22 +3,23 @@
 use std::io::IsTerminal;
 use std::time::Instant;
 
+use gauntlet_operations::{Progress, Step};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+/// Shows it to whoever looks at stderr.
+pub struct OnStderr;
+
 /// One step of long work.
-pub struct Step {
+struct Bar {
     bar: ProgressBar,
     label: String,
     began: Instant,
-    quiet: bool,
 }
 
-impl Step {
-    /// Begins a step of `total` units; `unit` is `bytes` for sizes.
-    pub fn begin(label: &str, total: u64, unit: &str, quiet: bool) -> Step {
+impl Progress for OnStderr {
+    fn begin(&self, label: &str, total: u64, unit: &str) -> Box<dyn Step> {
         let terminal = std::io::stderr().is_terminal();
-        let target =
-            if terminal && !quiet { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(total), target);
         let count = if unit == "bytes" { "{bytes}/{total_bytes}" } else { "{pos}/{len}" };
         let template = format!("{{msg:26}} {{bar:32}} {count} {unit} {{elapsed}}");
@@ -26,29 +27,26 @@ impl Step {
             bar.set_style(style);
         }
         bar.set_message(label.to_owned());
-        Step { bar, label: label.to_owned(), began: Instant::now(), quiet }
+        Box::new(Bar { bar, label: label.to_owned(), began: Instant::now() })
     }
+}
 
-    /// How far the step has come.
-    pub fn at(&self, position: u64) {
+impl Step for Bar {
+    fn at(&self, position: u64) {
         self.bar.set_position(position);
     }
 
-    /// Says what the step waits for.
     #[allow(clippy::print_stderr)]
-    pub fn waits(&self, what: &str) {
+    fn waits(&self, what: &str) {
         self.bar.set_message(format!("{}, waits for {what}", self.label));
-        if self.bar.is_hidden() && !self.quiet {
+        if self.bar.is_hidden() {
             eprintln!("{:26} waits for {what}", self.label);
         }
     }
 
-    /// Ends the step with what came out of it.
     #[allow(clippy::print_stderr)]
-    pub fn end(self, outcome: &str) {
+    fn end(self: Box<Self>, outcome: &str) {
         self.bar.finish_and_clear();
-        if !self.quiet {
-            eprintln!("{:26} {outcome} ({:.1} s)", self.label, self.began.elapsed().as_secs_f64());
-        }
+        eprintln!("{:26} {outcome} ({:.1} s)", self.label, self.began.elapsed().as_secs_f64());
     }
 }

@@ -1,17 +1,11 @@
-//! What a command answers: one JSON document for scripts, a text for people, an exit code; or why it could not.
+//! What a command prints: one JSON document for scripts or a text for people, and an exit code.
 
-use std::path::Path;
-
-use gauntlet_config::ConfigError;
-use gauntlet_feed::FeedError;
-use gauntlet_lake::LakeError;
-use gauntlet_log::LogError;
-use gauntlet_runtime::Failure;
-use gauntlet_views::ViewError;
-use gauntlet_wire::WireError;
+use gauntlet_operations::{Answer, Refusal};
 use serde::{Deserialize, Serialize};
 
-/// An answer.
+use crate::render::text;
+
+/// An answer, rendered. A process that answers another one's command sends it so.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Report {
     /// 0 done, 1 the answer is no.
@@ -23,14 +17,27 @@ pub struct Report {
 }
 
 impl Report {
-    /// Done.
-    pub fn done(json: serde_json::Value, text: impl Into<String>) -> Report {
-        Report { code: 0, json, text: text.into() }
+    /// Renders an answer.
+    pub fn of(answer: &Answer) -> Result<Report, Refusal> {
+        let json = serde_json::to_value(answer)
+            .map_err(|error| Refusal::Broken(format!("the answer is no document: {error}")))?;
+        let text = text(answer);
+        Ok(Report { code: answer.is_no().into(), json, text })
     }
 
-    /// The answer is no.
-    pub fn no(json: serde_json::Value, text: impl Into<String>) -> Report {
-        Report { code: 1, json, text: text.into() }
+    /// Nothing to print.
+    pub fn silent() -> Report {
+        Report { code: 0, json: serde_json::Value::Null, text: String::new() }
+    }
+}
+
+/// The exit code of a command that has no answer.
+pub fn exit_code(refusal: &Refusal) -> u8 {
+    match refusal {
+        Refusal::Broken(_) => 1,
+        Refusal::BadInput(_) => 2,
+        Refusal::Outside(_) => 3,
+        Refusal::Interrupted => 130,
     }
 }
 
@@ -43,111 +50,4 @@ pub fn print(report: &Report, json: bool) {
         false if !report.text.is_empty() => writeln!(stdout, "{}", report.text),
         _ => Ok(()),
     };
-}
-
-/// Why a command could not answer.
-#[derive(Debug, Clone, thiserror::Error, Serialize, Deserialize)]
-pub enum Refusal {
-    /// Bad usage or bad input; exit code 2.
-    #[error("{0}")]
-    BadInput(String),
-    /// Something outside is missing, in use or full; exit code 3.
-    #[error("{0}")]
-    Outside(String),
-    /// Something that was kept is damaged or broken; exit code 1.
-    #[error("{0}")]
-    Broken(String),
-    /// Interrupted, state safe; exit code 130.
-    #[error("interrupted; everything acknowledged is kept, the same command goes on from here")]
-    Interrupted,
-}
-
-impl Refusal {
-    /// The process's exit code.
-    pub fn code(&self) -> u8 {
-        match self {
-            Refusal::Broken(_) => 1,
-            Refusal::BadInput(_) => 2,
-            Refusal::Outside(_) => 3,
-            Refusal::Interrupted => 130,
-        }
-    }
-
-    /// Bad input.
-    pub fn input(message: impl std::fmt::Display) -> Refusal {
-        Refusal::BadInput(message.to_string())
-    }
-}
-
-/// A file named on the command line that cannot be read.
-pub fn unreadable(path: &Path, error: &std::io::Error) -> Refusal {
-    Refusal::BadInput(format!("{}: {error}: check the path and its permissions", path.display()))
-}
-
-impl From<LogError> for Refusal {
-    fn from(error: LogError) -> Refusal {
-        let text = error.to_string();
-        match error {
-            LogError::InUse { .. }
-            | LogError::DiskFull { .. }
-            | LogError::Fenced { .. }
-            | LogError::Unavailable { .. }
-            | LogError::UnknownTopic { .. }
-            | LogError::Store(_) => Refusal::Outside(text),
-            LogError::PartitionsDiffer { .. }
-            | LogError::SettingDiffers { .. }
-            | LogError::NewerFormat { .. } => Refusal::BadInput(text),
-            _ => Refusal::Broken(text),
-        }
-    }
-}
-
-impl From<ViewError> for Refusal {
-    fn from(error: ViewError) -> Refusal {
-        let text = error.to_string();
-        match error {
-            ViewError::Corrupt { .. } | ViewError::CorruptStore { .. } | ViewError::Invalid { .. } => {
-                Refusal::Broken(text)
-            }
-            _ => Refusal::Outside(text),
-        }
-    }
-}
-
-impl From<LakeError> for Refusal {
-    fn from(error: LakeError) -> Refusal {
-        match error {
-            LakeError::Settings { .. } => Refusal::BadInput(error.to_string()),
-            _ if error.retry_helps() => Refusal::Outside(error.to_string()),
-            _ => Refusal::Broken(error.to_string()),
-        }
-    }
-}
-
-impl From<Failure> for Refusal {
-    fn from(failure: Failure) -> Refusal {
-        if failure.outside {
-            Refusal::Outside(failure.to_string())
-        } else {
-            Refusal::Broken(failure.to_string())
-        }
-    }
-}
-
-impl From<FeedError> for Refusal {
-    fn from(error: FeedError) -> Refusal {
-        Refusal::BadInput(error.to_string())
-    }
-}
-
-impl From<ConfigError> for Refusal {
-    fn from(error: ConfigError) -> Refusal {
-        Refusal::BadInput(error.to_string())
-    }
-}
-
-impl From<WireError> for Refusal {
-    fn from(error: WireError) -> Refusal {
-        Refusal::Broken(error.to_string())
-    }
 }

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use gauntlet_runtime::metrics::{BUCKETS, describe};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
-use crate::report::Refusal;
+use gauntlet_operations::Refusal;
 
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 

@@ -11,12 +11,12 @@ use std::process::{Child, Command};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gauntlet_benches::NoData;
 use gauntlet_domain::market::{Quote, TickBlock, TickKind};
 use gauntlet_domain::{Event, InstrumentId, Price, Timestamp};
 use gauntlet_feed::Block;
 use gauntlet_kafka_log::{KafkaLog, KafkaSettings};
 use gauntlet_log::{Cleanup, EventLog, NewRecord, TopicConfig, TopicPartition};
+use gauntlet_processor::data::Ports;
 use gauntlet_runtime::events::{self, Cause};
 use gauntlet_runtime::{Options, Parts, clock};
 use gauntlet_servers::Kafka;
@@ -186,10 +186,10 @@ impl Filled {
             codec: self.codec.clone(),
             definitions: vec![gauntlet_market_data::DEFINITION],
             workers: vec![],
-            data: Arc::new(NoData),
+            data: Ports::closed(),
             only: None,
             elsewhere: None,
-            projection: None,
+            projections: vec![],
             spans: None,
         };
         let running = gauntlet_runtime::start(parts, Options::default()).unwrap();

@@ -19,20 +19,20 @@ use crate::settings::{KafkaSettings, Membership};
 /// The broker ends a transaction that is open for longer: shorter than the session, so that what a dead member left
 /// open is gone before somebody else takes its partitions over.
 pub(crate) const TRANSACTION_TIMEOUT_MS: u32 = 10_000;
-/// A member that has not been heard of for so long is out of its group.
+/// Session timeout: a member that has sent no heartbeat for so long is out of its group.
 pub const SESSION: Duration = Duration::from_secs(15);
-/// How often a member is heard of; a fenced one learns of it within this time.
+/// Time between two heartbeats; a fenced member learns of it within this time.
 pub(crate) const HEARTBEAT_MS: u32 = 1_000;
 /// Largest record: a state snapshot or a block of ticks.
 pub(crate) const RECORD_BYTES: u32 = 64 << 20;
-/// Records that a client keeps ahead of its reader, in KiB.
+/// Size of the records that a client fetches in advance, in KiB.
 const AHEAD_KIB: u32 = 16 << 10;
 /// The group in whose name partitions are read without membership.
 pub(crate) const READERS: &str = "readers";
-/// Complaints of the client library that an error message may quote.
+/// How many complaints of the client library are kept for error messages.
 const COMPLAINTS: usize = 4;
 
-/// What a client hears from the library: changes of assignment, and complaints for error messages.
+/// What the library reports to a client: changes of assignment, and complaints for error messages.
 #[derive(Default)]
 pub(crate) struct Context {
     changes: Mutex<VecDeque<Change>>,
@@ -111,7 +111,7 @@ impl ClientContext for Context {
 }
 
 impl ConsumerContext for Context {
-    /// Only takes note: the library waits until the assignment is changed, and that happens in the slot's poll, after
+    /// Only notes the change: the library waits until the assignment is changed, and that happens in the slot's poll, after
     /// the slot's user has finished with the tasks that go.
     fn rebalance(
         &self,
@@ -154,13 +154,14 @@ fn base(settings: &KafkaSettings) -> ClientConfig {
         .set("client.id", "gauntlet")
         .set("socket.keepalive.enable", "true")
         .set("allow.auto.create.topics", "false")
-        // What a broker is asked for must not wait for minutes once it is back.
+        // Requests must not wait for minutes once a broker is back.
         .set("reconnect.backoff.max.ms", "2000")
         .set_log_level(RDKafkaLogLevel::Warning);
     config
 }
 
-/// The installation's properties last, over sizes and times; what is fixed has been refused among them.
+/// Sets the installation's properties last, so that they override sizes and times; properties that are fixed have been
+/// refused before.
 fn over(mut config: ClientConfig, settings: &KafkaSettings) -> ClientConfig {
     for (property, value) in &settings.properties {
         config.set(property, value);
@@ -183,27 +184,27 @@ fn reader(settings: &KafkaSettings, group: &str) -> ClientConfig {
         .set("fetch.message.max.bytes", (8 << 20).to_string())
         .set("receive.message.max.bytes", (2 * RECORD_BYTES).to_string())
         .set("queued.max.messages.kbytes", AHEAD_KIB.to_string())
-        // Bytes are the limit, and a reader that has come below it again gets more at once: the default waits a second,
-        // in which a quick reader has nothing to do.
+        // The limit is in bytes, and a client below it fetches more at once: by default it waits a second, in which a quick
+        // reader has nothing to do.
         .set("queued.min.messages", "10000000")
         .set("fetch.queue.backoff.ms", "2");
     config
 }
 
-/// A reader without membership.
-pub(crate) fn outsider(settings: &KafkaSettings, group: &str) -> Result<Consumer, KafkaError> {
+/// A reader that does not join its group.
+pub(crate) fn reader_without_group(settings: &KafkaSettings, group: &str) -> Result<Consumer, KafkaError> {
     over(reader(settings, group), settings).create_with_context(Context::default())
 }
 
-/// A reader that is shown how far partitions reach, uncommitted records included; it never reads any.
-pub(crate) fn surveyor(settings: &KafkaSettings) -> Result<Consumer, KafkaError> {
+/// A client that sees the ends of partitions with uncommitted records included; it never reads any.
+pub(crate) fn uncommitted_reader(settings: &KafkaSettings) -> Result<Consumer, KafkaError> {
     let mut config = reader(settings, READERS);
     config.set("isolation.level", "read_uncommitted");
     over(config, settings).create_with_context(Context::default())
 }
 
-/// A reader that is told when a partition's end is reached, and soon.
-pub(crate) fn prober(settings: &KafkaSettings) -> Result<Consumer, KafkaError> {
+/// A reader that is told at once when a partition's end is reached.
+pub(crate) fn end_reader(settings: &KafkaSettings) -> Result<Consumer, KafkaError> {
     let mut config = reader(settings, READERS);
     config.set("enable.partition.eof", "true").set("fetch.wait.max.ms", "5");
     over(config, settings).create_with_context(Context::default())
@@ -217,10 +218,10 @@ pub(crate) fn member(
     slot: u32,
 ) -> Result<Consumer, KafkaError> {
     let mut config = reader(settings, processor);
-    // By this the group tells whose member it has.
+    // By this a process recognises its own member in the group.
     config.set("client.id", client);
     if settings.membership == Membership::Static {
-        // Padded, since ranges go by the order of names.
+        // Padded with zeros, because ranges are assigned in the order of names.
         config.set("group.instance.id", settings.prefixed(&format!("{processor}.{slot:010}")));
     }
     config
@@ -231,7 +232,7 @@ pub(crate) fn member(
     over(config, settings).create_with_context(Context::default())
 }
 
-/// A transactional producer. It has no part in anything before its transactions are initialised.
+/// A transactional producer. It fences nobody before its transactions are initialised.
 pub(crate) fn producer(settings: &KafkaSettings, transactional_id: &str) -> Result<Producer, KafkaError> {
     let mut config = base(settings);
     config
@@ -242,7 +243,7 @@ pub(crate) fn producer(settings: &KafkaSettings, transactional_id: &str) -> Resu
         .set("enable.idempotence", "true")
         .set("partitioner", "murmur2_random")
         .set("compression.type", "lz4")
-        // A transaction ends when its last record has arrived: waiting for company costs every one of them.
+        // A transaction ends when its last record has arrived: waiting for further records would delay each one.
         .set("linger.ms", "0")
         .set("socket.nagle.disable", "true")
         // Right after a commit the broker answers "concurrent transactions" for a moment; the library asks again after
@@ -253,8 +254,8 @@ pub(crate) fn producer(settings: &KafkaSettings, transactional_id: &str) -> Resu
     over(config, settings).create_with_context(Context::default())
 }
 
-/// Makes topics known to a client that is about to read them: of one that it does not know, it finds the leaders when it
-/// next looks at all its topics, which it does once a second.
+/// Makes topics known to a client that is about to read them. Otherwise it finds their leaders only when it next looks at
+/// all its topics, which it does once a second.
 pub(crate) fn learn_topics(
     consumer: &Consumer,
     partitions: &TopicPartitionList,

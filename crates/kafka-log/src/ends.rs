@@ -15,24 +15,24 @@ use rdkafka::message::Message as _;
 
 use crate::clients::{self, Consumer, at_offsets, learn_topics};
 use crate::errors::is_transient;
-use crate::renewal::Asker;
+use crate::renewal::QueryClient;
 use crate::settings::KafkaSettings;
 
 /// How far back the first look goes: a commit's marker and the record before it.
 const FIRST: u64 = 2;
 
-/// Ends that are known.
+/// The ends of partitions, remembered.
 pub(crate) struct Ends {
-    /// By partition: the broker's end and ours.
+    /// By partition: the broker's end and the port's.
     known: Mutex<HashMap<TopicPartition, (u64, u64)>>,
     /// Reads one partition at a time.
-    prober: Mutex<Asker>,
+    end_reader: Mutex<QueryClient>,
 }
 
 impl Ends {
-    /// None known yet.
+    /// Without any known end.
     pub(crate) fn new() -> Ends {
-        Ends { known: Mutex::default(), prober: Mutex::new(Asker::new(clients::prober)) }
+        Ends { known: Mutex::default(), end_reader: Mutex::new(QueryClient::new(clients::end_reader)) }
     }
 
     /// The offset after the last committed record of a partition that begins at `low` and that the broker ends at
@@ -55,20 +55,20 @@ impl Ends {
         {
             return Ok(end);
         }
-        let prober = self.prober.lock().unwrap_or_else(PoisonError::into_inner);
+        let end_reader = self.end_reader.lock().unwrap_or_else(PoisonError::into_inner);
         let topic = settings.prefixed(&place.topic);
         let mut back = FIRST;
         let end = loop {
             let from = high.saturating_sub(back).max(low);
-            let last = prober.ask(settings, "looking for a partition's end", |consumer, time| {
+            let last = end_reader.ask(settings, "looking for a partition's end", |consumer, time| {
                 let last = last_record(consumer, (&topic, place.partition), (from, high), time);
-                // It would go on asking for more, every few milliseconds.
+                // Or the client would go on asking for more, every few milliseconds.
                 consumer.unassign()?;
                 last
             })?;
             match last {
                 Some(offset) => break offset + 1,
-                // Markers all the way: there is no record left.
+                // Only markers are left, no record.
                 None if from == low => break low,
                 None => back = back.saturating_mul(8),
             }

@@ -16,7 +16,7 @@ pub(crate) fn code(error: &KafkaError) -> Option<RDKafkaErrorCode> {
     }
 }
 
-/// Whether asking again may help without anybody's doing: the network, a broker on its way, a coordinator that moves.
+/// Whether asking again may help without intervention: the network, a broker that starts, a coordinator that moves.
 pub(crate) fn is_transient(error: &KafkaError) -> bool {
     use RDKafkaErrorCode::*;
     if matches!(error, KafkaError::Transaction(error) if error.is_retriable()) {
@@ -54,20 +54,21 @@ pub(crate) fn is_transient(error: &KafkaError) -> bool {
 /// An error that no repetition helps.
 pub(crate) fn refused(settings: &KafkaSettings, what: &str, error: &KafkaError) -> LogError {
     use RDKafkaErrorCode::*;
-    let at = &settings.bootstrap;
+    let said = |remedy: &str| LogError::Refused {
+        at: format!("kafka at {}", settings.bootstrap),
+        detail: format!("{what}: {error}{remedy}"),
+    };
     match code(error) {
         Some(
             TopicAuthorizationFailed
             | GroupAuthorizationFailed
             | ClusterAuthorizationFailed
             | TransactionalIdAuthorizationFailed,
-        ) => LogError::Store(format!(
-            "kafka at {at}: {what}: {error}; this user lacks a right: see the list of access rights of gauntlet topics plan"
-        )),
-        Some(MessageSizeTooLarge) => LogError::Store(format!(
-            "kafka at {at}: {what}: {error}; raise max.message.bytes of the topic with gauntlet topics apply"
-        )),
-        _ => LogError::Store(format!("kafka at {at}: {what}: {error}")),
+        ) => said("; this user lacks a right: see the list of access rights of gauntlet topics plan"),
+        Some(MessageSizeTooLarge) => {
+            said("; raise max.message.bytes of the topic with gauntlet topics apply")
+        }
+        _ => said(""),
     }
 }
 

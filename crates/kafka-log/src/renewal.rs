@@ -1,9 +1,9 @@
-//! Clients that fresh ones take the place of when nobody answers them.
+//! Clients that are replaced by fresh ones when nobody answers them.
 //!
 //! A broker that its controller has fenced, because it hung for longer than its session, answers for a moment that there
-//! are no brokers. The client library takes its word: it forgets every broker, the configured ones included, and may then
-//! ask nobody ever again (librdkafka issue 5301). Nothing tells such a client from one whose brokers are away, so neither
-//! is trusted for long: a fresh one begins with the configured brokers.
+//! are no brokers. The client library believes it: it forgets every broker, the configured ones included, and may then
+//! never ask anybody again (librdkafka issue 5301). Such a client cannot be told from one whose brokers are away, so both
+//! are replaced after a while: a fresh client begins with the configured brokers.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ use crate::settings::KafkaSettings;
 /// the end of a transaction that was left open, takes less.
 pub(crate) const RENEWAL: Duration = SESSION.saturating_mul(2);
 
-/// After how long a silence a reader asks whether anybody is there.
+/// How long a reader reads nothing before it asks whether a broker answers.
 const LOOK: Duration = Duration::from_secs(10);
 
 /// A client that tells what it has complained of.
@@ -80,23 +80,23 @@ pub(crate) fn renewing<C: Client, T>(
 type Open = Box<dyn Fn(&KafkaSettings) -> Result<Consumer, KafkaError> + Send + Sync>;
 
 /// A client that is kept for questions; between them it is assigned nothing.
-pub(crate) struct Asker {
+pub(crate) struct QueryClient {
     open: Open,
     kept: Mutex<Option<Arc<Consumer>>>,
 }
 
-impl Asker {
+impl QueryClient {
     /// Opens a client when it is asked first.
     pub(crate) fn new(
         open: impl Fn(&KafkaSettings) -> Result<Consumer, KafkaError> + Send + Sync + 'static,
-    ) -> Asker {
-        Asker { open: Box::new(open), kept: Mutex::new(None) }
+    ) -> QueryClient {
+        QueryClient { open: Box::new(open), kept: Mutex::new(None) }
     }
 
     /// Opens a client now, which says what is wrong with the settings.
-    pub(crate) fn opened(self, settings: &KafkaSettings) -> Result<Asker, KafkaError> {
+    pub(crate) fn opened(self, settings: &KafkaSettings) -> Result<QueryClient, KafkaError> {
         let client = Arc::new((self.open)(settings)?);
-        Ok(Asker { kept: Mutex::new(Some(client)), ..self })
+        Ok(QueryClient { kept: Mutex::new(Some(client)), ..self })
     }
 
     /// Asks until there is an answer, a refusal, or no patience left.
@@ -118,8 +118,8 @@ impl Asker {
     }
 }
 
-/// The silence of a reader: nothing to read, or nobody to read from? A member that has forgotten its brokers may still
-/// speak to its group's coordinator, and would keep its tasks and stand still.
+/// Tells a reader that has nothing to read from one that no broker answers. A member that has forgotten its brokers may
+/// still reach its group's coordinator, and would keep its tasks without reading anything.
 pub(crate) struct Silence {
     /// A topic that it reads.
     topic: String,
@@ -128,23 +128,23 @@ pub(crate) struct Silence {
 }
 
 impl Silence {
-    /// Of a reader of this topic, among others.
+    /// For a reader that reads this topic, among others.
     pub(crate) fn of(topic: String) -> Silence {
         Silence { topic, answered: Instant::now(), looked: Instant::now() }
     }
 
-    /// As if it began now.
-    pub(crate) fn begin_again(&mut self) {
+    /// Counts from now on.
+    pub(crate) fn restart(&mut self) {
         (self.answered, self.looked) = (Instant::now(), Instant::now());
     }
 
     /// Something was read.
-    pub(crate) fn is_broken(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.answered = Instant::now();
     }
 
-    /// Whether nobody has answered this client for [`RENEWAL`]. It is asked now and then; a look takes a second at most.
-    pub(crate) fn is_forsaken(&mut self, consumer: &Consumer) -> bool {
+    /// Whether nobody has answered this client for [`RENEWAL`]. It is asked now and then; asking takes a second at most.
+    pub(crate) fn is_unanswered(&mut self, consumer: &Consumer) -> bool {
         if self.answered.elapsed().min(self.looked.elapsed()) < LOOK {
             return false;
         }

@@ -10,11 +10,11 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 
 use crate::clients::{self, Consumer, learn_topics};
+use crate::cluster::Cluster;
 use crate::errors::{code, is_transient, refused};
-use crate::log::Cluster;
+use crate::offsets::offsets_of;
 use crate::renewal::{Silence, renewing};
 use crate::settings::KafkaSettings;
-use crate::slot::offsets_of;
 
 /// Bytes that one poll returns at most, give or take one record.
 const POLL_BYTES: usize = 8 << 20;
@@ -34,8 +34,8 @@ impl KafkaTail {
             cluster.partitions(&place.topic)?;
         }
         let settings = &cluster.settings;
-        let list = offsets_of(&cluster, from)?;
-        let open = || clients::outsider(settings, clients::READERS);
+        let list = offsets_of(settings, from)?;
+        let open = || clients::reader_without_group(settings, clients::READERS);
         let know = |consumer: &Consumer, time| learn_topics(consumer, &list, time);
         let (consumer, ()) = renewing(settings, "asking for a topic", open, know)?;
         consumer.assign(&list).map_err(|error| refused(settings, "reading", &error))?;
@@ -45,15 +45,15 @@ impl KafkaTail {
     }
 
     /// When nobody answers any more, a fresh client goes on in this one's place.
-    fn renew_if_forsaken(&mut self) -> Result<(), LogError> {
+    fn renew_if_unanswered(&mut self) -> Result<(), LogError> {
         let settings = &self.cluster.settings;
-        if self.silence.is_forsaken(&self.consumer) {
+        if self.silence.is_unanswered(&self.consumer) {
             tracing::debug!("nobody answers: read on with a fresh client");
             let failed = |error| refused(settings, "reading", &error);
-            let fresh = clients::outsider(settings, clients::READERS).map_err(failed)?;
-            fresh.assign(&offsets_of(&self.cluster, &self.next)?).map_err(failed)?;
+            let fresh = clients::reader_without_group(settings, clients::READERS).map_err(failed)?;
+            fresh.assign(&offsets_of(settings, &self.next)?).map_err(failed)?;
             self.consumer = fresh;
-            self.silence.begin_again();
+            self.silence.restart();
         }
         Ok(())
     }
@@ -72,10 +72,10 @@ impl Tail for KafkaTail {
                 return Err(failure);
             }
             if !records.is_empty() {
-                self.silence.is_broken();
+                self.silence.end();
                 return Ok(records);
             }
-            self.renew_if_forsaken()?;
+            self.renew_if_unanswered()?;
             if left.is_zero() {
                 return Ok(records);
             }
@@ -109,12 +109,12 @@ pub(crate) fn read_batch(
     }
 }
 
-/// Rounded up: the client sleeps for whole milliseconds, and spins in what is left of one.
+/// Rounded up: the client sleeps for whole milliseconds, and polls without a pause in what is left of one.
 fn whole_millis(time: Duration) -> Duration {
     Duration::from_millis(u64::try_from(time.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX))
 }
 
-/// Moves positions behind what was read.
+/// Sets positions to the offsets after what was read.
 pub(crate) fn advance(next: &mut Positions, records: &[Record]) {
     for run in records.chunk_by(|a, b| a.partition == b.partition) {
         if let Some(last) = run.last() {

@@ -1,4 +1,4 @@
-//! Creating and checking topics: what is there is compared with what is wanted, never changed into it in silence.
+//! Creating and checking topics: what is there is compared with what is wanted, and never changed silently.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, Top
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::clients::{self, Context, RECORD_BYTES};
+use crate::cluster::Cluster;
 use crate::errors::refused;
-use crate::log::Cluster;
 use crate::renewal::renewing;
-use crate::state;
+use crate::snapshots;
 
-/// Topics that one question to the broker is about.
+/// Topics in one request to the broker.
 const AT_ONCE: usize = 50;
 
 /// What would have to be done.
@@ -24,7 +24,7 @@ pub enum TopicChange {
     None,
     /// Is missing.
     Create,
-    /// Has too few or too many partitions: cannot be mended, keys would move.
+    /// Has too few or too many partitions: cannot be changed, keys would move.
     Partitions {
         /// Partitions that it has.
         found: u32,
@@ -56,7 +56,7 @@ pub struct TopicPlan {
 /// The wanted topics with the adapter's own.
 fn with_state(topics: &[TopicConfig]) -> Vec<TopicConfig> {
     let most = topics.iter().map(|topic| topic.partitions).max().unwrap_or(1);
-    let state = TopicConfig { name: state::TOPIC.into(), partitions: most, cleanup: Cleanup::Compact };
+    let state = TopicConfig { name: snapshots::TOPIC.into(), partitions: most, cleanup: Cleanup::Compact };
     topics.iter().cloned().chain([state]).collect()
 }
 

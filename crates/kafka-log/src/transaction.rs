@@ -54,7 +54,7 @@ enum Failed {
 pub(crate) struct Transaction {
     /// Records.
     pub(crate) records: Arc<Vec<NewRecord>>,
-    /// What stands before the names of their topics.
+    /// The prefix of the names of their topics.
     pub(crate) prefix: String,
     /// The next offsets of a group's inputs, and the group as its member knows it now: that changes with every rebalance.
     pub(crate) offsets: Option<(TopicPartitionList, ConsumerGroupMetadata)>,
@@ -63,8 +63,8 @@ pub(crate) struct Transaction {
 /// Writes a transaction. The producer comes back after a success and is of no use after anything else.
 ///
 /// The library does not keep every time-out that it is given: sending offsets waits for ever when all brokers are
-/// forgotten. So a transaction has a thread of its own, which is left behind when it takes too long, with its producer; a
-/// successor fences that.
+/// forgotten. So a transaction has a thread of its own. One that takes too long is abandoned with its producer, which its
+/// successor fences.
 pub(crate) fn run(producer: Producer, transaction: Transaction) -> (Option<Producer>, Ended) {
     let (send, receive) = std::sync::mpsc::sync_channel(1);
     let body = move || {
@@ -112,7 +112,7 @@ fn run_here(producer: &Producer, transaction: &Transaction) -> Ended {
 }
 
 /// Waits until the broker has every record, looking every millisecond: left to itself, committing looks every 100 ms.
-/// A failed delivery is told by the commit.
+/// The commit reports a delivery that failed.
 fn flush(producer: &Producer, until: Instant) {
     while producer.flush(Duration::from_millis(1)).is_err() && Instant::now() < until {}
 }
@@ -151,7 +151,7 @@ fn send(producer: &Producer, record: &NewRecord, topic: &str, until: Instant) ->
     }
     let mut unsent = BaseRecord::<[u8], [u8]>::to(topic).key(record.key.as_slice()).headers(headers);
     unsent.payload = record.value.as_deref();
-    // Without a time of its own a record gets that of its sending.
+    // A record without a time of its own gets the time of its sending.
     unsent.timestamp = (record.timestamp_micros > 0).then_some(record.timestamp_micros / 1_000);
     loop {
         match producer.send(unsent) {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-/// How often is looked.
+/// Time between two looks at the calls.
 const EVERY: Duration = Duration::from_secs(1);
 
 /// Watches calls.
@@ -17,7 +17,7 @@ pub(crate) struct Watchdog {
     /// What a stuck call is allowed to take.
     limit: Duration,
     calls: Mutex<Vec<(String, Weak<Watched>)>>,
-    bite: fn(&str),
+    on_stuck: fn(&str),
 }
 
 /// One thread that makes calls: when its present call began, in milliseconds; zero between calls.
@@ -52,18 +52,18 @@ impl Watchdog {
         })
     }
 
-    fn start_with(limit: Duration, bite: fn(&str)) -> Arc<Watchdog> {
-        let dog = Arc::new(Watchdog { began: Instant::now(), limit, calls: Mutex::default(), bite });
+    fn start_with(limit: Duration, on_stuck: fn(&str)) -> Arc<Watchdog> {
+        let dog = Arc::new(Watchdog { began: Instant::now(), limit, calls: Mutex::default(), on_stuck });
         let weak = Arc::downgrade(&dog);
         let watch = move || {
             while let Some(dog) = weak.upgrade() {
                 dog.look();
-                let nap = EVERY.min(dog.limit);
+                let pause = EVERY.min(dog.limit);
                 drop(dog);
-                std::thread::sleep(nap);
+                std::thread::sleep(pause);
             }
         };
-        // Without its thread there is no dog, only time-outs.
+        // Without its thread there are still the time-outs of the calls.
         let started = std::thread::Builder::new().name("kafka-watchdog".into()).spawn(watch);
         if let Err(error) = started {
             tracing::warn!(%error, "no watchdog");
@@ -86,7 +86,7 @@ impl Watchdog {
         for (name, call) in calls.iter() {
             let since = call.upgrade().map_or(0, |call| call.since.load(Ordering::Relaxed));
             if since != 0 && now.saturating_sub(since) > millis(self.limit) {
-                (self.bite)(name);
+                (self.on_stuck)(name);
             }
         }
     }

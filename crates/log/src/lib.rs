@@ -8,6 +8,9 @@
 pub mod contract;
 /// Who reads what: tasks, slots, fencing.
 mod coordinator;
+/// A log that counts what is read, for tests.
+#[cfg(feature = "contract")]
+pub mod counting;
 /// Records as bytes with a checksum.
 mod frame;
 /// The adapter for one machine.

@@ -88,7 +88,7 @@ impl LocalLog {
                 let shared = shared.clone();
                 move || write_commits(&shared, &receiver)
             })
-            .map_err(|error| LogError::Store(format!("cannot start the writer thread: {error}")))?;
+            .map_err(|error| LogError::no_thread(&error))?;
         Ok(LocalLog { shared, writer: Some(writer) })
     }
 }
@@ -136,10 +136,9 @@ impl Shared {
     }
 
     fn submit(&self, member: Option<(String, u32, u64)>, commit: Commit) -> Result<CommitOutcome, LogError> {
-        let closed = || LogError::Store("the log is closed".into());
         let (answer, answered) = bounded(1);
-        let sender = lock(&self.commits).clone().ok_or_else(closed)?;
-        sender.send(Request { member, commit, answer }).map_err(|_| closed())?;
+        let sender = lock(&self.commits).clone().ok_or(LogError::Closed)?;
+        sender.send(Request { member, commit, answer }).map_err(|_| LogError::Closed)?;
         drop(sender);
         answered.recv().unwrap_or(Ok(CommitOutcome::Unknown))
     }
@@ -238,11 +237,8 @@ fn write_group(shared: &Shared, group: Vec<Request>, ends: &mut BTreeMap<(u32, u
         }
         Err(error) => {
             ends.clear();
-            let text = error.to_string();
-            let mut first = Some(error);
             for answer in answers {
-                let error = first.take().unwrap_or_else(|| LogError::Store(text.clone()));
-                let _ = answer.send(Err(error));
+                let _ = answer.send(Err(error.clone()));
             }
         }
     }
@@ -331,7 +327,8 @@ impl EventLog for LocalLog {
     fn append(&self, records: Vec<NewRecord>) -> Result<(), LogError> {
         match self.shared.submit(None, Commit { outputs: records, ..Commit::default() })? {
             CommitOutcome::Committed => Ok(()),
-            other => Err(LogError::Store(format!("append ended as {other:?}"))),
+            // Nobody owns an append, so only a writer that has ended leaves one without an answer.
+            CommitOutcome::Fenced | CommitOutcome::Unknown => Err(LogError::Closed),
         }
     }
 

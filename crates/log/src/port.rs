@@ -1,12 +1,15 @@
 //! The port. An adapter promises exactly this, and nothing here is beyond Kafka:
 //!
-//! 1. **Order** within a partition; none between partitions, no global one, no conditional append.
+//! 1. **Order** within a partition; none between partitions, no global one, no conditional append. Offsets rise and may
+//!    have holes.
 //! 2. **Committed only**: `poll` and `tail` show no record whose commit has not succeeded.
 //! 3. **Atomic commit** of outputs, input positions and state snapshots: all or none.
 //! 4. **One writer**: of two members with one slot id one is fenced, the older where the adapter can tell; a task has one owner at a time, and a commit
 //!    of positions by anyone else is fenced.
 //! 5. **Co-partitioning**: task *t* is partition *t* of every topic that a processor reads, assigned as one.
 //! 6. **Nothing skipped**: positions that retention has removed, or records that fail their checksum, are errors.
+//! 7. **No look-up** by key, by event id or by a time inside an event. Who needs one keeps an index or a view of his own,
+//!    made from the records and disposable.
 //!
 //! Everything blocks; a slot is used by one thread.
 
@@ -194,8 +197,25 @@ pub enum CommitOutcome {
     Unknown,
 }
 
-/// Why the log could not answer. None is helped by calling again before somebody has acted.
-#[derive(Debug, thiserror::Error)]
+/// What helps against a [`LogError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// The same call may succeed later, without anybody's doing.
+    Retry,
+    /// Something around the process has to change: room, rights, limits, another process, a service's answer.
+    Environment,
+    /// The configuration or the command has to change.
+    Configuration,
+    /// What was kept is damaged or gone: bring it back from a copy, or act as the message says.
+    Restore,
+    /// The caller has lost its place: drop state and leave.
+    Leave,
+    /// A mistake in the program: report it.
+    Report,
+}
+
+/// Why the log could not answer; [`LogError::remedy`] says what helps.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LogError {
     /// Another process has the directory open.
     #[error("{path} is in use by another process: stop it, or choose another directory with --dir")]
@@ -317,9 +337,81 @@ pub enum LogError {
         /// Newest format known.
         known: u64,
     },
-    /// Anything else of the store.
-    #[error("log store: {0}")]
-    Store(String),
+    /// A record that cannot be read yet, because what it takes to read it does not answer.
+    #[error("{partition} offset {offset}: {detail}; nothing was left out, do it again then")]
+    Undecided {
+        /// Where.
+        partition: TopicPartition,
+        /// Which record.
+        offset: u64,
+        /// What does not answer.
+        detail: String,
+    },
+    /// The operating system refuses a file or a thread.
+    #[error("{at}: {detail}: check permissions, limits and the disk, then start again")]
+    Io {
+        /// What was asked for.
+        at: String,
+        /// What the system said.
+        detail: String,
+    },
+    /// A service was reached and said no.
+    #[error("{at}: {detail}")]
+    Refused {
+        /// Which, where.
+        at: String,
+        /// What was tried, what was said, what to do.
+        detail: String,
+    },
+    /// Settings that cannot be used.
+    #[error("{detail}")]
+    Settings {
+        /// Which, and what to write.
+        detail: String,
+    },
+    /// The log was closed, or the thread that writes it has ended. Whether the last append happened is not known.
+    #[error("the log is closed: start again, everything acknowledged is kept")]
+    Closed,
+    /// A mistake in the program.
+    #[error("a mistake in the program, please report it: {detail}")]
+    Invariant {
+        /// What should not have happened.
+        detail: String,
+    },
+}
+
+impl LogError {
+    /// What helps.
+    pub fn remedy(&self) -> Remedy {
+        match self {
+            LogError::Unavailable { .. } | LogError::Undecided { .. } => Remedy::Retry,
+            LogError::InUse { .. }
+            | LogError::DiskFull { .. }
+            | LogError::UnknownTopic { .. }
+            | LogError::Io { .. }
+            | LogError::Refused { .. } => Remedy::Environment,
+            LogError::PartitionsDiffer { .. }
+            | LogError::SettingDiffers { .. }
+            | LogError::NewerFormat { .. }
+            | LogError::Settings { .. } => Remedy::Configuration,
+            LogError::Corrupt { .. }
+            | LogError::CorruptStore { .. }
+            | LogError::OutOfRange { .. }
+            | LogError::PositionsBehind { .. } => Remedy::Restore,
+            LogError::Fenced { .. } | LogError::Closed => Remedy::Leave,
+            LogError::Invariant { .. } => Remedy::Report,
+        }
+    }
+
+    /// Whether the same call may succeed later without anybody's doing.
+    pub fn retry_helps(&self) -> bool {
+        self.remedy() == Remedy::Retry
+    }
+
+    /// A thread that the system does not give.
+    pub fn no_thread(error: &std::io::Error) -> LogError {
+        LogError::Io { at: "a thread".into(), detail: error.to_string() }
+    }
 }
 
 /// The log.
@@ -361,4 +453,31 @@ pub trait Slot: Send {
 pub trait Tail: Send {
     /// Waits up to `timeout` for at most `max_records` records, in order within each partition; empty when there are none.
     fn poll(&mut self, max_records: usize, timeout: Duration) -> Result<Vec<Record>, LogError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_says_what_helps() {
+        let text = || "x".to_owned();
+        let silent = LogError::Unavailable { at: text(), detail: text() };
+        let place = TopicPartition::new("t", 0);
+        let undecided = LogError::Undecided { partition: place.clone(), offset: 1, detail: text() };
+        assert!(silent.retry_helps() && undecided.retry_helps());
+        for (error, remedy) in [
+            (LogError::DiskFull { path: text() }, Remedy::Environment),
+            (LogError::Io { at: text(), detail: text() }, Remedy::Environment),
+            (LogError::Refused { at: text(), detail: text() }, Remedy::Environment),
+            (LogError::Settings { detail: text() }, Remedy::Configuration),
+            (LogError::Corrupt { partition: place, offset: 1, detail: text() }, Remedy::Restore),
+            (LogError::Fenced { processor: text(), slot: 0 }, Remedy::Leave),
+            (LogError::Closed, Remedy::Leave),
+            (LogError::Invariant { detail: text() }, Remedy::Report),
+        ] {
+            assert_eq!(error.remedy(), remedy, "{error}");
+            assert!(!error.retry_helps(), "{error}");
+        }
+    }
 }

@@ -1,7 +1,12 @@
-//! Given, when, then for machines, and the three properties that every machine must have.
+//! Given, when, then for machines, and the properties that every machine must have.
 //!
 //! Panics on a broken expectation, as a test does.
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used)]
+
+/// Replay, redelivery, restarts, interleaving.
+mod properties;
+
+pub use properties::{Partitions, check_interleavings, check_properties};
 
 use gauntlet_domain::{Envelope, Event, Recorded, Timestamp};
 
@@ -83,34 +88,4 @@ pub fn run<M: Machine + Default>(history: &[Event]) -> Vec<Event> {
         .flat_map(|event| machine.step(recorded(event.clone()).input()))
         .map(|output| output.event)
         .collect()
-}
-
-/// Checks that replay equals the record, that redelivery changes nothing, and that saving and restoring anywhere
-/// changes nothing. Gives the number of outputs compared; a check that compared nothing fails.
-#[track_caller]
-pub fn check_properties<M: Machine + Default>(history: &[Event]) -> usize {
-    let expected = run::<M>(history);
-    assert!(!expected.is_empty(), "the history gives no output: nothing would be compared");
-    assert_eq!(run::<M>(history), expected, "replay differs from the record");
-
-    let mut machine = M::default();
-    let mut redelivered = Vec::new();
-    for event in history {
-        redelivered.extend(machine.step(recorded(event.clone()).input()));
-        let again = machine.step(recorded(event.clone()).input());
-        assert!(again.is_empty(), "redelivery of {} gave {again:?}", event.kind().name());
-    }
-    let redelivered: Vec<Event> = redelivered.into_iter().map(|output| output.event).collect();
-    assert_eq!(redelivered, expected, "redelivery changed the outputs");
-
-    let mut machine = M::default();
-    let mut restored = Vec::new();
-    for event in history {
-        let saved = machine.save().expect("state can be saved");
-        machine = M::default();
-        machine.restore(&saved).expect("saved state can be read");
-        restored.extend(machine.step(recorded(event.clone()).input()).into_iter().map(|output| output.event));
-    }
-    assert_eq!(restored, expected, "saving and restoring changed the outputs");
-    expected.len()
 }

@@ -1,37 +1,17 @@
 //! A worker: one request in, its outcome out, at great expense. Pure in its arguments, so doing it twice is a waste and
 //! never an error.
+//!
+//! A worker implements [`Worker`], which says who it is, and [`Answering`], which says what data it gets and answers. The
+//! runtime keeps workers of all kinds as [`AnyWorker`].
 
-use std::sync::Arc;
+use gauntlet_domain::Event;
 
-use gauntlet_domain::market::{Bar, SnapshotDue, SnapshotSealed};
-use gauntlet_domain::{ContentHash, Event, external};
-
-/// What a worker may read and store besides its request. Everything is named by its content, or final by construction,
-/// so the outcome stays a function of the request.
-pub trait Data: Send + Sync {
-    /// The bars of a sealed snapshot, in order.
-    fn bars(&self, content_hash: &ContentHash) -> Result<Arc<Vec<Bar>>, DataError>;
-    /// Seals the bars of a range whose end event time has passed; the same range gives the same answer.
-    fn seal(&self, due: &SnapshotDue) -> Result<SnapshotSealed, DataError>;
-    /// Stores an artifact under its hash.
-    fn put_artifact(&self, bytes: &[u8]) -> Result<ContentHash, DataError>;
-}
-
-/// Why data could not be had.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum DataError {
-    /// The data are damaged or gone: no reason to try again.
-    #[error("{0}")]
-    Unavailable(String),
-    /// The place where they lie does not answer: the request is tried again later, nothing is answered yet.
-    #[error("{0}")]
-    Retry(String),
-}
+use crate::data::{DataError, Declared, Ports};
 
 /// A worker's answer: its outcome events, success or typed failure.
 pub type Answer = Result<Vec<Event>, DataError>;
 
-/// A worker as the runtime knows it. One instance serves all threads.
+/// Who a worker is. One instance serves all threads.
 pub trait Worker: Send + Sync {
     /// Name: consumer group, source of its events, writer in the catalogue.
     fn name(&self) -> &'static str;
@@ -42,11 +22,29 @@ pub trait Worker: Send + Sync {
     fn topic(&self) -> &'static str;
     /// Whether a request is this worker's to answer. One that is not is passed over: a program outside answers it.
     fn is_mine(&self, request: &Event) -> bool {
-        request.requested_strategy().is_none_or(|strategy| external::trainer(strategy).is_none())
+        request.addressee().is_none_or(|addressee| addressee == self.name())
     }
+    /// The answer when answering panicked; none where there is no event for it, and then the processor stops with a report.
+    fn panicked(&self, request: &Event, message: &str) -> Vec<Event>;
+}
+
+/// How a worker answers.
+pub trait Answering: Worker {
+    /// What it may read and store besides its request, such as `&'a dyn BarReader`; `()` when it needs nothing.
+    type Data<'a>: Declared<'a>;
     /// Answers a request. [`DataError::Retry`] asks to be called again later; [`DataError::Unavailable`] says that there
     /// is no answer, not even a failure, and stops the processor with a report.
-    fn run(&self, request: &Event, data: &dyn Data) -> Answer;
-    /// The answer when `run` panicked; none where there is no event for it, and then the processor stops with a report.
-    fn panicked(&self, request: &Event, message: &str) -> Vec<Event>;
+    fn run(&self, request: &Event, data: Self::Data<'_>) -> Answer;
+}
+
+/// A worker as the runtime knows it, whatever data it declares. Never implemented by hand.
+pub trait AnyWorker: Worker {
+    /// Answers a request, with the ports that the worker has declared.
+    fn answer(&self, request: &Event, ports: &Ports) -> Answer;
+}
+
+impl<W: Answering> AnyWorker for W {
+    fn answer(&self, request: &Event, ports: &Ports) -> Answer {
+        self.run(request, W::Data::of(ports))
+    }
 }

@@ -3,7 +3,7 @@
 use gauntlet_domain::Timestamp;
 
 /// Now, in UTC, by this machine's clock. An observation; no decision may depend on it.
-#[allow(clippy::disallowed_methods)] // this is the place that the ban points to
+#[allow(clippy::disallowed_methods)] // the ban in clippy.toml names this function as the replacement
 pub fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     // A clock before 1970 is shown as 1970.

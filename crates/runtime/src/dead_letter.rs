@@ -2,14 +2,14 @@
 //! and the reason in headers under the names that Kafka Connect writes, so that its tools find them, in the same commit
 //! as its position. Its neighbours are not disturbed.
 //!
-//! A letter that can be read after all, by a later build say, is put back by an operator: appended again to its topic with
-//! a header that names the letter, so that it is put back once.
+//! A dead letter that can be read after all, for example by a later build, is put back by an operator: appended again to
+//! its topic with a header that names the dead letter, so that it is put back once.
 
 use gauntlet_log::{Header, NewRecord, Record, TopicPartition};
 use gauntlet_wire::{CATALOGUE, Topic, WireError};
 
 const CONNECT: &str = "__connect.errors.";
-/// The letter that a record was before it was put back.
+/// The header that names the dead letter that a record was before it was put back.
 const PUT_BACK: &str = "gauntlet_putback";
 const REFUSED: &str = "gauntlet.Refused";
 
@@ -17,15 +17,15 @@ const REFUSED: &str = "gauntlet.Refused";
 /// the value.
 pub(crate) fn dead_letter(record: &Record, processor: &str, error: &WireError) -> NewRecord {
     let name = format!("gauntlet.wire.WireError.{}", error.name());
-    letter(record, processor, ["VALUE_CONVERTER", "gauntlet.wire.Codec", &name, &error.to_string()])
+    set_aside(record, processor, ["VALUE_CONVERTER", "gauntlet.wire.Codec", &name, &error.to_string()])
 }
 
 /// The dead letter for an event that a machine refuses.
 pub(crate) fn refused(record: &Record, processor: &str, why: &str) -> NewRecord {
-    letter(record, processor, ["TASK_PUT", &format!("gauntlet.{processor}"), REFUSED, why])
+    set_aside(record, processor, ["TASK_PUT", &format!("gauntlet.{processor}"), REFUSED, why])
 }
 
-fn letter(record: &Record, processor: &str, [stage, class, exception, message]: [&str; 4]) -> NewRecord {
+fn set_aside(record: &Record, processor: &str, [stage, class, exception, message]: [&str; 4]) -> NewRecord {
     let mut headers = record.headers.clone();
     let mut put = |name: &str, value: String| {
         headers.push((format!("{CONNECT}{name}").into(), value.into_bytes()));
@@ -47,14 +47,14 @@ fn letter(record: &Record, processor: &str, [stage, class, exception, message]: 
     }
 }
 
-/// A dead letter, read.
+/// What a dead letter says.
 #[derive(Debug, Clone)]
-pub struct Letter {
+pub struct DeadLetter {
     /// The topic on which the record lay.
     pub topic: &'static Topic,
-    /// The partition and the offset there, if the letter says so.
+    /// The partition and the offset there, if the dead letter says so.
     pub lay_at: Option<(u32, u64)>,
-    /// The processor that set it aside; empty in a letter that no processor wrote.
+    /// The processor that set it aside; empty in a dead letter that no processor wrote.
     pub processor: String,
     /// Why, in one word: the name of a [`WireError`], or `Refused`.
     pub reason: String,
@@ -64,18 +64,18 @@ pub struct Letter {
     pub headers: Vec<Header>,
 }
 
-impl Letter {
+impl DeadLetter {
     /// Reads a record of a dead-letter topic; `None` on any other topic.
-    pub fn of(record: &Record) -> Option<Letter> {
+    pub fn of(record: &Record) -> Option<DeadLetter> {
         let topic = CATALOGUE.iter().find(|topic| topic.dead_letters() == record.partition.topic)?;
         let said = |name: &str| {
-            // The last one: a letter that was put back and set aside again has two.
+            // The last one: a dead letter that was put back and set aside again has two.
             let mut found = record.headers.iter().rev();
             let value = found.find_map(|(key, value)| (key.strip_prefix(CONNECT)? == name).then_some(value));
             value.map_or_else(String::new, |value| String::from_utf8_lossy(value).into_owned())
         };
         let own = |(name, _): &&Header| !name.starts_with(CONNECT) && name != PUT_BACK;
-        Some(Letter {
+        Some(DeadLetter {
             topic,
             lay_at: said("partition").parse().ok().zip(said("offset").parse().ok()),
             processor: said("connector.name"),
@@ -85,12 +85,12 @@ impl Letter {
         })
     }
 
-    /// Whether a machine could read the record and did not want it.
+    /// Whether a machine could read the record and refused it.
     pub fn is_refused(&self) -> bool {
         REFUSED.ends_with(&format!(".{}", self.reason))
     }
 
-    /// The record as it lay on its topic, at an offset that says nothing.
+    /// The record as it lay on its topic, at an offset without meaning.
     pub fn original(&self, letter: &Record) -> Record {
         let partition = self.lay_at.map_or(letter.partition.partition, |(partition, _)| partition);
         let partition = TopicPartition::new(self.topic.name, partition).into();
@@ -111,12 +111,12 @@ impl Letter {
     }
 }
 
-/// Where a letter lies, `topic.dlq/partition=offset`: by that it is named.
+/// The name of a dead letter: where it lies, as `topic.dlq/partition=offset`.
 pub fn place(letter: &Record) -> String {
     format!("{}={}", letter.partition, letter.offset)
 }
 
-/// The name of the letter that a record was before it was put back.
+/// The name of the dead letter that a record was before it was put back.
 pub fn was_letter(record: &Record) -> Option<&str> {
     let (_, value) = record.headers.iter().find(|(name, _)| name == PUT_BACK)?;
     std::str::from_utf8(value).ok()

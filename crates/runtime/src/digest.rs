@@ -32,7 +32,7 @@ pub fn event_hash(codec: &Codec, record: &Record) -> Result<ContentHash, LogErro
             hasher.update(body);
         }
         Err(error) if error.is_transient() => return Err(events::undecided(record, &error)),
-        // What is no event is hashed as it is: it lies in the log all the same.
+        // A record that is no event is part of the log too: its bytes are hashed as they are.
         Err(_) => hasher.update(record.value.as_deref().unwrap_or_default()),
     }
     Ok(ContentHash(hasher.finalize().into()))

@@ -1,7 +1,7 @@
 //! Events to records and back: the envelope around a body, the topic and key that follow from it.
 
 use gauntlet_domain::{Envelope, Event, EventId, Recorded, Timestamp};
-use gauntlet_log::{LogError, NewRecord, Record};
+use gauntlet_log::{LogError, NewRecord, Record, TopicPartition};
 use gauntlet_wire::{
     Codec, WireError, catalogue, envelope_from_headers, headers, headers_from_envelope, topic_of,
 };
@@ -11,7 +11,7 @@ use crate::spans;
 /// The writer of a record that does not say who wrote it.
 const OUTSIDE: &str = "outside";
 
-/// What an output hangs from and what was observed about it.
+/// The cause of an output, and what was observed about it.
 pub struct Cause<'a> {
     /// The input; `None` for what comes from outside.
     pub input: Option<&'a Recorded>,
@@ -58,13 +58,15 @@ pub fn record(codec: &Codec, event: &Event, cause: Cause<'_>) -> Result<NewRecor
     })
 }
 
-/// The command that begins the chain: what an event belongs to says it. Without that, what the cause says.
+/// The id of the command that begins the chain of causes: known from the subject that an event belongs to; without a
+/// subject it is inherited from the input.
 fn correlation(event: &Event, id: EventId, input: Option<&Recorded>) -> EventId {
     let inherited = || input.map_or(id, |input| input.envelope.correlation);
     event.subject().map_or_else(inherited, |subject| subject.first)
 }
 
-/// The event in a record, for readers who pass over what can never be read (it lies in the dead letters of who needs it).
+/// The event in a record, for readers who pass over what can never be read (it is a dead letter of the processor that needs
+/// it).
 /// What cannot be read now is an error: a reader that passed over it would leave it out for good.
 pub fn readable(codec: &Codec, record: &Record) -> Result<Option<Recorded>, LogError> {
     match read(codec, record) {
@@ -74,10 +76,10 @@ pub fn readable(codec: &Codec, record: &Record) -> Result<Option<Recorded>, LogE
     }
 }
 
-/// The end of a reading that cannot wait.
+/// The error of a reader that cannot wait until the record can be read.
 pub(crate) fn undecided(record: &Record, error: &WireError) -> LogError {
-    let (partition, offset) = (&record.partition, record.offset);
-    LogError::Store(format!("{partition} offset {offset}: {error}; nothing was left out, do it again then"))
+    let partition = TopicPartition::clone(&record.partition);
+    LogError::Undecided { partition, offset: record.offset, detail: error.to_string() }
 }
 
 /// The event in a record with its envelope.
@@ -113,7 +115,7 @@ pub fn logic_version<'a>(processor: &str, record: &'a Record) -> &'a str {
     headers::logic_version(&record.headers).unwrap_or(unsaid)
 }
 
-/// A record's envelope. A foreign writer may have left the headers out; then it is the plainest there is.
+/// A record's envelope. A foreign writer may have left the headers out; then the event is its own cause.
 pub fn envelope(record: &Record, event: &Event) -> Envelope {
     envelope_from_headers(&record.headers).unwrap_or_else(|| {
         let id = event.id();

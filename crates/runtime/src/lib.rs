@@ -2,15 +2,18 @@
 //!
 //! One thread a slot. A machine's slot polls a batch, steps through it and commits outputs, positions and now and then
 //! a state snapshot as one. A worker's slot hands requests to a pool, outside any commit, and commits the contiguous
-//! prefix of what is finished. A projection's thread reads behind everything and writes rows. Queues are bounded; a slow
-//! reader holds its writers' memory at what lies on the log.
+//! prefix of what is finished. Both are plugged into one loop (`slot.rs`). The thread of a projection reads behind
+//! everything and writes rows; there may be several, each with progress of its own. Queues are bounded; a slow
+//! reader holds nothing but its place on the log.
 //!
-//! A record whose schema the registry cannot look up now makes its partition pause; see `held.rs`. Re-execution, digest and
-//! verification end with an error instead: they say nothing about what they could not read.
+//! A record whose schema the registry cannot look up now makes its partition pause; see `paused.rs`. Re-execution, digest
+//! and verification end with an error instead: they say nothing about what they could not read.
 //!
 //! Shutdown: [`Running::stop`] raises a flag; every thread finishes the batch in hand, commits it, saves its state and
 //! leaves. A panic or an error anywhere raises the same flag and is reported by [`Running::failure`]; nothing hangs.
 
+/// Where the bars of a range lie.
+pub mod bar_index;
 /// The wall clock, for what is only shown to people.
 pub mod clock;
 /// Records that cannot be read.
@@ -19,20 +22,32 @@ pub mod dead_letter;
 pub mod digest;
 /// Events to records and back.
 pub mod events;
-/// Records that cannot be read yet.
-mod held;
-/// A machine's slot.
+/// Why a slot ended before it was stopped.
+mod failure;
+/// How far readers are behind, and whether log and views answer.
+mod lag;
+/// What a machine's slot does.
 mod machine_slot;
 /// Every metric there is.
 pub mod metrics;
-/// What a slot tells about itself.
+/// What a slot reports about itself.
 mod observer;
 /// What a replay finds on the record, by the version of the logic that made it.
 mod on_record;
-/// A projection's thread.
+/// Sizes and times.
+mod options;
+/// Records that cannot be read yet.
+mod paused;
+/// Threads that do the work of workers.
+mod pool;
+/// What a projection is to the runtime.
 mod projection;
+/// A projection's thread.
+mod projection_slot;
 /// Decisions that raced, and where they were taken.
 pub mod races;
+/// The newest records of a partition.
+pub mod recent;
 /// Re-execution and comparison.
 pub mod replay;
 /// State after a restart, and the order in which inputs are fed again.
@@ -41,12 +56,20 @@ pub mod restore;
 pub mod retention;
 /// Starting, waiting, stopping.
 mod running;
+/// The loop of a slot.
+mod slot;
 /// What traces are made of.
 pub mod spans;
-/// How far readers are behind, and whether log and views answer.
-mod watch;
-/// A worker's slot and the pool.
+/// The flag that ends everything.
+mod stop;
+/// The topics of an installation.
+mod topic_configs;
+/// What a worker's slot does.
 mod worker_slot;
 
-pub use projection::{ProjectAllError, Projection, ProjectionError, project_all};
-pub use running::{Elsewhere, Failure, Options, PROJECTOR, Parts, Running, start, topics};
+pub use failure::Failure;
+pub use options::Options;
+pub use projection::{ProjectAllError, Projection, ProjectionError};
+pub use projection_slot::project_all;
+pub use running::{Elsewhere, Parts, Running, start};
+pub use topic_configs::topics;

@@ -1,4 +1,4 @@
-//! Every metric there is: name, kind, labels and meaning, said once. Nothing else in the workspace makes one.
+//! Every metric: name, kind, labels and meaning, declared once. No other module of the workspace makes one.
 //!
 //! Counters and gauges are handles, taken when a slot starts: a batch costs some atomic additions, an event none. Without
 //! a recorder (most commands have none) they do nothing.
@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use metrics::{Counter, Gauge, Histogram, Label};
 
-/// How a metric moves.
+/// The kind of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Only up.
+    /// Only grows.
     Counter,
-    /// Up and down.
+    /// Grows and shrinks.
     Gauge,
     /// A distribution.
     Histogram,
@@ -21,9 +21,9 @@ pub enum Kind {
 /// A metric.
 #[derive(Debug)]
 pub struct Metric {
-    /// `gauntlet_<what>_<unit>[_total]`
+    /// `gauntlet_<what>_<unit>[_total]`.
     pub name: &'static str,
-    /// How it moves.
+    /// Its kind.
     pub kind: Kind,
     /// Names of its labels, each with few values.
     pub labels: &'static [&'static str],
@@ -56,7 +56,7 @@ metrics! {
     LAG_FAILURES = Counter "gauntlet_lag_failures_total" []
         "looks at log and views that failed; what they would have measured stays as it was";
     RETRIES = Counter "gauntlet_work_retries_total" ["processor"]
-        "requests that could not be answered yet and are tried again";
+        "requests that could not be answered yet, and rows that could not be written yet, each tried again";
     REJOINS = Counter "gauntlet_rejoins_total" ["processor"]
         "times that a slot joined its group again after a commit of unknown outcome";
     DEAD_LETTERS = Counter "gauntlet_dead_letters_total" ["processor", "reason"]
@@ -117,7 +117,7 @@ impl Metric {
     }
 }
 
-/// Of the pool that all workers share.
+/// Metrics of the pool that all workers share.
 #[derive(Clone)]
 pub(crate) struct PoolMetrics {
     pub(crate) waiting: Gauge,
@@ -131,7 +131,7 @@ impl PoolMetrics {
     }
 }
 
-/// Of whoever exports spans.
+/// Metrics of the exporter of spans.
 #[derive(Clone)]
 pub struct SpanMetrics {
     /// Taken by the collector.

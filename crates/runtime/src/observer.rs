@@ -1,6 +1,6 @@
-//! What a slot tells about itself: its metrics, the spans of what it handles, and whether it has started.
+//! What a slot reports about itself: its metrics, the spans of what it handles, and whether it has started.
 //!
-//! Decides nothing, and what it counts is read by nobody here.
+//! No decision depends on these figures.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,28 +29,28 @@ impl Starting {
     }
 }
 
-/// What came along with a commit, counted when it has succeeded.
+/// What happened in a batch; counted when its commit has succeeded.
 #[derive(Default)]
-pub(crate) struct Seen {
+pub(crate) struct Observations {
     /// Records by topic.
     records: Vec<(String, u64)>,
     /// Reasons of dead letters.
-    letters: Vec<&'static str>,
+    dead_letters: Vec<&'static str>,
     /// Spans of what was handled.
     spans: Vec<Span>,
 }
 
-impl Seen {
+impl Observations {
     pub(crate) fn records(&mut self, of: &TopicPartition, count: u64) {
         self.add(&of.topic, count);
     }
 
-    /// Everything of another, behind what is here.
-    pub(crate) fn merge(&mut self, other: Seen) {
+    /// Appends the observations of another batch.
+    pub(crate) fn merge(&mut self, other: Observations) {
         for (topic, count) in other.records {
             self.add(&topic, count);
         }
-        self.letters.extend(other.letters);
+        self.dead_letters.extend(other.dead_letters);
         self.spans.extend(other.spans);
     }
 
@@ -61,8 +61,8 @@ impl Seen {
         }
     }
 
-    pub(crate) fn letter(&mut self, reason: &'static str) {
-        self.letters.push(reason);
+    pub(crate) fn dead_letter(&mut self, reason: &'static str) {
+        self.dead_letters.push(reason);
     }
 
     pub(crate) fn spans(&mut self, spans: Vec<Span>) {
@@ -88,18 +88,18 @@ impl Counters {
     }
 }
 
-/// Of one slot.
+/// The observer of one slot.
 pub(crate) struct Observer {
-    processor: &'static str,
+    pub(crate) processor: &'static str,
     spans: Option<Arc<dyn Spans>>,
     starting: Starting,
     is_starting: bool,
     consumed: Counters,
     written: Counters,
-    letters: Counters,
+    dead_letters: Counters,
     outcomes: [Counter; 3],
     commit_seconds: Histogram,
-    pub(crate) held: Gauge,
+    pub(crate) paused: Gauge,
     pub(crate) retries: Counter,
     pub(crate) rejoins: Counter,
     tasks: Gauge,
@@ -124,11 +124,11 @@ impl Observer {
             is_starting: true,
             consumed: Counters::new(processor, &names::RECORDS_CONSUMED),
             written: Counters::new(processor, &names::EVENTS_WRITTEN),
-            letters: Counters::new(processor, &names::DEAD_LETTERS),
+            dead_letters: Counters::new(processor, &names::DEAD_LETTERS),
             outcomes: ["committed", "fenced", "unknown"]
                 .map(|outcome| names::COMMITS.counter(&[processor, outcome])),
             commit_seconds: names::COMMIT_SECONDS.histogram(&own),
-            held: names::HELD.gauge(&own),
+            paused: names::HELD.gauge(&own),
             retries: names::RETRIES.counter(&own),
             rejoins: names::REJOINS.counter(&own),
             tasks: names::TASKS.gauge(&own),
@@ -165,7 +165,7 @@ impl Observer {
         self.state_bytes.set(self.states.values().sum::<usize>() as f64);
     }
 
-    /// Now, if somebody wants to know for a span.
+    /// The time now, when there are spans to be made; `None` when there are not.
     pub(crate) fn began(&self) -> Option<Timestamp> {
         self.spans.is_some().then(clock::now)
     }
@@ -173,7 +173,7 @@ impl Observer {
     /// Spans of an input that was handled since `began`.
     pub(crate) fn handled<'e>(
         &self,
-        seen: &mut Seen,
+        observations: &mut Observations,
         input: &Recorded,
         place: (&TopicPartition, u64),
         outputs: impl Iterator<Item = &'e Event>,
@@ -183,16 +183,22 @@ impl Observer {
         let outputs: Vec<&Event> = outputs.filter(|output| output.subject().is_some()).collect();
         if input.event.subject().is_some() || !outputs.is_empty() {
             let ended = clock::now();
-            seen.spans(spans::handled(self.processor, input, place, &outputs, Times { began, ended }));
+            observations.spans(spans::handled(
+                self.processor,
+                input,
+                place,
+                &outputs,
+                Times { began, ended },
+            ));
         }
     }
 
-    /// Commits, and tells about it.
+    /// Commits, and counts what happened.
     pub(crate) fn commit(
         &mut self,
         port: &mut dyn Slot,
         commit: Commit,
-        seen: Seen,
+        observations: Observations,
     ) -> Result<CommitOutcome, LogError> {
         let mut written: Vec<(Cow<'static, str>, u64)> = Vec::new();
         for output in &commit.outputs {
@@ -203,7 +209,7 @@ impl Observer {
         }
         let sizes: Vec<(u32, usize)> =
             commit.snapshots.iter().map(|(task, state)| (*task, state.bytes.len())).collect();
-        let is_followed = self.spans.is_some() && !seen.spans.is_empty();
+        let is_followed = self.spans.is_some() && !observations.spans.is_empty();
         let positions = if is_followed { commit.positions.clone() } else { Default::default() };
         let began = (Instant::now(), clock::now());
         let outcome = port.commit(commit)?;
@@ -217,11 +223,11 @@ impl Observer {
         if let Some(spans) = self.spans.as_ref().filter(|_| is_followed) {
             let act = Act::Committed {
                 outcome: outcome.clone(),
-                records: seen.records.iter().map(|(_, count)| count).sum(),
+                records: observations.records.iter().map(|(_, count)| count).sum(),
                 written: written.iter().map(|(_, count)| count).sum(),
             };
             let times = Times { began: began.1, ended: clock::now() };
-            spans.finished(spans::committed(self.processor, &positions, &seen.spans, act, times));
+            spans.finished(spans::committed(self.processor, &positions, &observations.spans, act, times));
         }
         if outcome == CommitOutcome::Committed {
             for (topic, count) in written.iter().filter(|(topic, _)| !topic.ends_with(".dlq")) {
@@ -231,28 +237,28 @@ impl Observer {
             if !sizes.is_empty() {
                 self.state_bytes.set(self.states.values().sum::<usize>() as f64);
             }
-            self.count(seen);
+            self.count(observations);
         }
         Ok(outcome)
     }
 
     /// Rows and progress were written.
-    pub(crate) fn written(&mut self, took: Duration, seen: Seen) {
+    pub(crate) fn written(&mut self, took: Duration, observations: Observations) {
         self.commit_seconds.record(took);
         self.outcomes[0].increment(1);
-        self.count(seen);
+        self.count(observations);
     }
 
-    /// What was taken in for good.
-    fn count(&mut self, seen: Seen) {
-        for (topic, count) in &seen.records {
+    /// Counts a batch that was taken in for good.
+    fn count(&mut self, observations: Observations) {
+        for (topic, count) in &observations.records {
             self.consumed.add(topic, *count);
         }
-        for reason in &seen.letters {
-            self.letters.add(reason, 1);
+        for reason in &observations.dead_letters {
+            self.dead_letters.add(reason, 1);
         }
         if let Some(spans) = &self.spans {
-            seen.spans.into_iter().for_each(|span| spans.finished(span));
+            observations.spans.into_iter().for_each(|span| spans.finished(span));
         }
     }
 }

@@ -11,17 +11,18 @@ use std::sync::{Arc, Mutex};
 
 use gauntlet_domain::{ContentHash, Event, EventId, Recorded};
 use gauntlet_log::{EventLog, LogError, Positions, Record, Task, TopicPartition};
+use gauntlet_processor::data::{DataError, Ports};
 use gauntlet_processor::machine::{Definition, Inputs};
-use gauntlet_processor::worker::{Data, DataError, Worker};
+use gauntlet_processor::worker::AnyWorker;
 use gauntlet_wire::catalogue::topic_named;
 use gauntlet_wire::{Codec, headers, topic_of};
 
 use crate::digest::event_hash;
 use crate::events;
 use crate::on_record::{OnRecord, Takeover};
+use crate::pool::answer;
 use crate::races::races;
 use crate::restore::{Feeder, committed_of, for_each, recall};
-use crate::worker_slot::answer;
 
 pub use crate::on_record::NotCompared;
 
@@ -62,9 +63,9 @@ pub struct Replay<'a> {
     /// Machines, in pipeline order.
     pub definitions: &'a [Definition],
     /// Workers.
-    pub workers: &'a [Arc<dyn Worker>],
+    pub workers: &'a [Arc<dyn AnyWorker>],
     /// What workers read.
-    pub data: &'a dyn Data,
+    pub data: &'a Ports,
     /// Threads for the workers.
     pub threads: usize,
     /// Which events matter; the others are neither made again by workers nor compared.
@@ -144,7 +145,12 @@ impl Replay<'_> {
         self.left_over(on_record, (definition.name, definition.version), None, outcome)
     }
 
-    fn worker(&self, worker: &dyn Worker, outcome: &mut Outcome, expired: &[Event]) -> Result<(), LogError> {
+    fn worker(
+        &self,
+        worker: &dyn AnyWorker,
+        outcome: &mut Outcome,
+        expired: &[Event],
+    ) -> Result<(), LogError> {
         let committed = self.log.committed(worker.name())?;
         let of_worker = expired.iter().filter(|request| topic_of(request.kind()).name == worker.topic());
         let (mut requests, foreign): (Vec<Event>, Vec<Event>) =
@@ -172,8 +178,9 @@ impl Replay<'_> {
         outcome.foreign += on_record.foreign.len() as u64;
         requests.retain(|request| !on_record.is_answered_by_other(request));
         for (request, events) in requests.iter().zip(self.answer_all(worker, &requests)) {
-            let events = events.map_err(|why| {
-                LogError::Store(format!("{} cannot answer {} again: {why}", worker.name(), request.id()))
+            let events = events.map_err(|why| LogError::Refused {
+                at: worker.name().to_owned(),
+                detail: format!("cannot answer {} again: {why}", request.id()),
             })?;
             for event in events {
                 if outcome.divergence.is_none() {
@@ -190,7 +197,7 @@ impl Replay<'_> {
     }
 
     /// Answers requests on several threads; the answers come back in the requests' order.
-    fn answer_all(&self, worker: &dyn Worker, requests: &[Event]) -> Vec<Result<Vec<Event>, DataError>> {
+    fn answer_all(&self, worker: &dyn AnyWorker, requests: &[Event]) -> Vec<Result<Vec<Event>, DataError>> {
         let next = AtomicUsize::new(0);
         let done = AtomicU64::new(0);
         let answers: Mutex<Vec<Option<Result<Vec<Event>, DataError>>>> =
@@ -327,7 +334,8 @@ impl Replay<'_> {
     }
 
     fn hash(&self, event: &Event) -> Result<ContentHash, LogError> {
-        let value = self.codec.encode(event).map_err(|error| LogError::Store(error.to_string()))?;
+        let encoded = self.codec.encode(event);
+        let value = encoded.map_err(|error| LogError::Invariant { detail: error.to_string() })?;
         let place = TopicPartition::new(topic_of(event.kind()).name, 0);
         let record = Record {
             partition: Arc::new(place),

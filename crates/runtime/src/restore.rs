@@ -50,7 +50,9 @@ pub fn any(
     let mut tail = log.tail(&Positions::from([(place.clone(), from)]))?;
     let mut next = from;
     while next < to {
-        for record in tail.poll(CHUNK, Duration::from_secs(1))? {
+        // No more than there can be: what lies behind is not read.
+        let most = CHUNK.min(usize::try_from(to - next).unwrap_or(CHUNK));
+        for record in tail.poll(most, Duration::from_secs(1))? {
             if record.offset >= to {
                 return Ok(false);
             }
@@ -102,7 +104,10 @@ impl From<FeedError> for LogError {
     fn from(error: FeedError) -> LogError {
         match error {
             FeedError::Log(error) => error,
-            FeedError::Undecided { .. } | FeedError::Output(_) => LogError::Store(error.to_string()),
+            FeedError::Undecided { partition, offset, error } => {
+                LogError::Undecided { partition, offset, detail: error.to_string() }
+            }
+            FeedError::Output(_) => LogError::Invariant { detail: error.to_string() },
         }
     }
 }

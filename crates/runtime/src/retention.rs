@@ -3,6 +3,7 @@
 //!
 //! Only requests are kept for days (and ticks for years): they are derived, so replay makes them again.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gauntlet_domain::Timestamp;
@@ -11,19 +12,26 @@ use gauntlet_wire::CATALOGUE;
 use gauntlet_wire::catalogue::Retention;
 
 const MICROS_PER_DAY: i64 = 86_400 * 1_000_000;
-/// Records looked at in one go.
+/// Records read at a time.
 const CHUNK: usize = 1024;
 
-/// Removes what has expired at `now`; gives the number of records removed. `projected` is how far the projection has
-/// read.
-pub fn enforce(log: &dyn EventLog, projected: &Positions, now: Timestamp) -> Result<u64, LogError> {
+/// Removes what has expired at `now`; gives the number of records removed. `projected` is how far each projection has
+/// read, by its name.
+pub fn enforce(
+    log: &dyn EventLog,
+    projected: &BTreeMap<&str, Positions>,
+    now: Timestamp,
+) -> Result<u64, LogError> {
     let mut removed = 0;
     for topic in CATALOGUE {
         let Retention::Days(days) = topic.retention else { continue };
         let cutoff = now.0 / 1000 - i64::from(days) * MICROS_PER_DAY;
         let mut readers = Vec::new();
         for reader in topic.readers {
-            readers.push(if *reader == "projector" { projected.clone() } else { log.committed(reader)? });
+            readers.push(match projected.get(reader) {
+                Some(positions) => positions.clone(),
+                None => log.committed(reader)?,
+            });
         }
         for partition in 0..log.partitions(topic.name)? {
             let place = TopicPartition::new(topic.name, partition);
@@ -85,7 +93,7 @@ mod tests {
         log.append(vec![record(days(0)), record(days(1)), record(days(2)), record(days(60))]).unwrap();
         let now = Timestamp(days(61) * 1000);
         let place = TopicPartition::new(TOPIC, 0);
-        assert_eq!(enforce(&log, &Positions::new(), now).unwrap(), 0, "nobody has read it");
+        assert_eq!(enforce(&log, &BTreeMap::new(), now).unwrap(), 0, "nobody has read it");
         let member = Member {
             processor: "trainer".into(),
             slot: 0,
@@ -96,11 +104,11 @@ mod tests {
         while !matches!(slot.poll(10, Duration::from_millis(50)).unwrap(), Polled::Records(_)) {}
         let positions = Positions::from([(place.clone(), 2)]);
         slot.commit(Commit { positions, ..Commit::default() }).unwrap();
-        assert_eq!(enforce(&log, &Positions::new(), now).unwrap(), 2, "read up to the second");
+        assert_eq!(enforce(&log, &BTreeMap::new(), now).unwrap(), 2, "read up to the second");
         assert_eq!(log.bounds(&place).unwrap(), (2, 4));
         let positions = Positions::from([(place.clone(), 4)]);
         slot.commit(Commit { positions, ..Commit::default() }).unwrap();
-        assert_eq!(enforce(&log, &Positions::new(), now).unwrap(), 1, "the last one is a day old");
+        assert_eq!(enforce(&log, &BTreeMap::new(), now).unwrap(), 1, "the last one is a day old");
         assert_eq!(log.bounds(&place).unwrap(), (3, 4));
     }
 }

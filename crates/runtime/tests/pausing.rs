@@ -9,12 +9,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use common::{Nothing, quiet, within};
+use common::{quiet, within};
 use gauntlet_domain::market::{CreateSnapshot, SnapshotDue, SnapshotSealed};
 use gauntlet_domain::{ContentHash, Event, Input, InstrumentId, RecordKind, Recorded, Timestamp};
 use gauntlet_log::{EventLog, LocalLog, Positions, TopicPartition};
+use gauntlet_processor::data::Ports;
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
-use gauntlet_processor::worker::{Answer, Data, Worker};
+use gauntlet_processor::worker::{Answer, Answering, AnyWorker, Worker};
 use gauntlet_runtime::events::{self, Cause};
 use gauntlet_runtime::replay::Replay;
 use gauntlet_runtime::{Options, Parts, Projection, ProjectionError, Running, digest};
@@ -112,7 +113,15 @@ impl Worker for Sealer {
         "data.requests.v1"
     }
 
-    fn run(&self, request: &Event, _: &dyn Data) -> Answer {
+    fn panicked(&self, _: &Event, _: &str) -> Vec<Event> {
+        Vec::new()
+    }
+}
+
+impl Answering for Sealer {
+    type Data<'a> = ();
+
+    fn run(&self, request: &Event, (): ()) -> Answer {
         let Event::SnapshotDue(due) = request else { return Ok(Vec::new()) };
         let SnapshotDue { snapshot_id, instrument, spec, from, to } = due.clone();
         let content_hash = ContentHash::of(instrument.as_bytes());
@@ -121,10 +130,6 @@ impl Worker for Sealer {
             SnapshotSealed { snapshot_id, instrument, spec, from, to, content_hash, rows: 7, files }.into(),
         ])
     }
-
-    fn panicked(&self, _: &Event, _: &str) -> Vec<Event> {
-        Vec::new()
-    }
 }
 
 /// Instruments of what is sealed, as rows.
@@ -132,6 +137,10 @@ impl Worker for Sealer {
 struct Rows(Arc<Mutex<(Vec<String>, Positions)>>);
 
 impl Projection for Rows {
+    fn name(&self) -> &'static str {
+        "projector"
+    }
+
     fn topics(&self) -> Vec<&'static str> {
         vec![DATA_SNAPSHOTS.name]
     }
@@ -140,7 +149,7 @@ impl Projection for Rows {
         Ok(self.0.lock().unwrap().1.clone())
     }
 
-    fn write(&mut self, events: &[Recorded], progress: &Positions) -> Result<(), ProjectionError> {
+    fn write(&self, events: &[Recorded], progress: &Positions) -> Result<(), ProjectionError> {
         let mut rows = self.0.lock().unwrap();
         rows.0.extend(events.iter().map(|recorded| recorded.event.key()));
         rows.1.extend(progress.iter().map(|(place, offset)| (place.clone(), *offset)));
@@ -166,16 +175,15 @@ impl Bench {
     }
 
     fn start(&self, options: Options) -> Running {
-        let rows = self.rows.clone();
         let parts = Parts {
             log: self.log.clone(),
             codec: self.codec.clone(),
             definitions: vec![ECHO],
             workers: vec![Arc::new(Sealer)],
-            data: Arc::new(Nothing),
+            data: Ports::closed(),
             only: None,
             elsewhere: None,
-            projection: Some((Box::new(self.rows.clone()), Box::new(move || rows.progress()))),
+            projections: vec![Arc::new(self.rows.clone())],
             spans: None,
         };
         let poll_timeout = Duration::from_millis(20);
@@ -345,14 +353,14 @@ fn stopping_while_a_partition_pauses_is_quick_and_loses_nothing() {
 #[test]
 fn what_compares_says_that_it_cannot_instead_of_leaving_out() {
     let bench = undisturbed(20);
-    let workers: [Arc<dyn Worker>; 1] = [Arc::new(Sealer)];
+    let workers: [Arc<dyn AnyWorker>; 1] = [Arc::new(Sealer)];
     let replay = || {
         let replay = Replay {
             log: &*bench.log,
             codec: &bench.codec,
             definitions: &[ECHO],
             workers: &workers,
-            data: &Nothing,
+            data: &Ports::closed(),
             threads: 1,
             filter: &|_| true,
             progress: &|_| {},
@@ -373,7 +381,7 @@ fn what_compares_says_that_it_cannot_instead_of_leaving_out() {
         bench.registry.heal();
     }
     bench.registry.fail(RecordKind::SnapshotSealed);
-    let error = gauntlet_runtime::project_all(&*bench.log, &bench.codec, &mut Rows::default()).unwrap_err();
+    let error = gauntlet_runtime::project_all(&*bench.log, &bench.codec, &Rows::default()).unwrap_err();
     assert!(error.to_string().contains("cannot be looked up"), "{error}");
 }
 

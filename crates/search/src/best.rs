@@ -1,6 +1,8 @@
 //! Which trials go on to the hold-out. Reads observations, decides nothing else.
 
-use crate::observation::{Direction, Observation};
+use gauntlet_domain::Direction;
+
+use crate::observation::Observation;
 
 /// Indices into `history` of the `n` best completed trials, the best first.
 ///
@@ -26,12 +28,12 @@ pub fn finalists(history: &[Observation], n: usize, direction: Direction) -> Vec
 mod tests {
     use super::*;
     use crate::observation::Outcome::{self, Completed, Failed, Pruned};
-    use crate::value::{Params, Value};
+    use gauntlet_domain::experiment::{ParameterValue, Parameters};
 
     fn history(trials: &[(i64, Outcome)]) -> Vec<Observation> {
         let trial = |(k, &(x, outcome)): (usize, &(i64, Outcome))| Observation {
             trial: k as u64,
-            params: Params::from([("x".into(), Value::Int(x))]),
+            params: Parameters::from([("x".into(), ParameterValue::Int(x))]),
             outcome,
         };
         trials.iter().enumerate().map(trial).collect()

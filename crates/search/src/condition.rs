@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::error::SearchError;
-use crate::value::{Params, Value};
+use gauntlet_domain::experiment::{ParameterValue, Parameters};
 
 /// A parsed condition; it prints as it was written. Two conditions are equal when their texts are.
 #[derive(Clone)]
@@ -71,7 +71,7 @@ impl Condition {
     }
 
     /// Whether it holds for an assignment. Undefined is `false`.
-    pub fn holds(&self, params: &Params) -> bool {
+    pub fn holds(&self, params: &Parameters) -> bool {
         matches!(self.root.value(params), Some(Operand::Bool(true)))
     }
 
@@ -112,16 +112,16 @@ enum Operand<'a> {
 }
 
 impl Expr {
-    fn value<'a>(&'a self, params: &'a Params) -> Option<Operand<'a>> {
+    fn value<'a>(&'a self, params: &'a Parameters) -> Option<Operand<'a>> {
         Some(match self {
             Expr::Number(x) => Operand::Number(*x),
             Expr::Text(t) => Operand::Text(t),
             Expr::Bool(b) => Operand::Bool(*b),
             Expr::Name(name) => match params.get(name)? {
-                Value::Bool(b) => Operand::Bool(*b),
-                Value::Int(i) => Operand::Number(*i as f64),
-                Value::Float(x) => Operand::Number(*x),
-                Value::Text(t) => Operand::Text(t),
+                ParameterValue::Flag(b) => Operand::Bool(*b),
+                ParameterValue::Int(i) => Operand::Number(*i as f64),
+                ParameterValue::Float(x) => Operand::Number(*x),
+                ParameterValue::Text(t) => Operand::Text(t),
             },
             Expr::Negate(e) => Operand::Number(-e.number(params)?),
             Expr::Arithmetic(op, a, b) => {
@@ -148,14 +148,14 @@ impl Expr {
         })
     }
 
-    fn number(&self, params: &Params) -> Option<f64> {
+    fn number(&self, params: &Parameters) -> Option<f64> {
         match self.value(params)? {
             Operand::Number(x) => Some(x),
             _ => None,
         }
     }
 
-    fn truth(&self, params: &Params) -> Option<bool> {
+    fn truth(&self, params: &Parameters) -> Option<bool> {
         match self.value(params)? {
             Operand::Bool(b) => Some(b),
             _ => None,
@@ -247,13 +247,13 @@ impl fmt::Display for Kind {
 mod tests {
     use super::*;
 
-    fn params() -> Params {
-        Params::from([
-            ("fast".into(), Value::Int(10)),
-            ("slow".into(), Value::Int(30)),
-            ("stop".into(), Value::Float(2.5)),
-            ("kind".into(), Value::Text("a".into())),
-            ("exit".into(), Value::Bool(true)),
+    fn params() -> Parameters {
+        Parameters::from([
+            ("fast".into(), ParameterValue::Int(10)),
+            ("slow".into(), ParameterValue::Int(30)),
+            ("stop".into(), ParameterValue::Float(2.5)),
+            ("kind".into(), ParameterValue::Text("a".into())),
+            ("exit".into(), ParameterValue::Flag(true)),
         ])
     }
 

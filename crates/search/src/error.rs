@@ -157,18 +157,6 @@ pub enum SearchError {
         /// All known names.
         known: String,
     },
-    /// A sampler, pruner or direction that does not exist.
-    #[error("unknown {what} `{name}`{}", did_you_mean(.nearest, .known))]
-    UnknownName {
-        /// `sampler`, `pruner` or `direction`.
-        what: &'static str,
-        /// The name that nobody knows.
-        name: String,
-        /// A known name that looks like it.
-        nearest: Option<String>,
-        /// All known names.
-        known: String,
-    },
     /// No proposal satisfies the conditions.
     #[error(
         "parameters: no point that the {sampler} sampler can reach satisfies the conditions: loosen a `when` or widen a bound"
@@ -203,25 +191,5 @@ fn did_you_mean(nearest: &Option<String>, known: &str) -> String {
     match nearest {
         Some(name) => format!(": did you mean `{name}`? (known: {known})"),
         None => format!(": use one of {known}"),
-    }
-}
-
-/// The known name closest to `name`, if it is close enough to be a slip of the finger; the first of equals.
-pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    known
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.chars().count() / 4)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate.to_string())
-}
-
-/// The error for a name that is none of `known`.
-pub(crate) fn unknown_name(what: &'static str, name: &str, known: &[&str]) -> SearchError {
-    SearchError::UnknownName {
-        what,
-        name: name.to_string(),
-        nearest: nearest(name, known.iter().copied()),
-        known: known.join(", "),
     }
 }

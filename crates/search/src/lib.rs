@@ -6,7 +6,7 @@
 //! numbers are derived from what they are for ([`rng`]), and `ln`, `exp` and `erf` come from `libm`, so a
 //! proposal has the same bits on every machine.
 //!
-//! Reading order: [`value`], [`condition`], [`space`], [`observation`], [`rng`], [`sampler`] and its
+//! Reading order: [`condition`], [`space`], [`observation`], [`rng`], [`sampler`] and its
 //! samplers, [`pruner`], [`best`].
 
 /// The best completed trials.
@@ -25,14 +25,13 @@ pub mod rng;
 pub mod sampler;
 /// The parameters to search and their domains.
 pub mod space;
-/// Parameter values and assignments.
-pub mod value;
 
 pub use best::finalists;
 pub use condition::Condition;
 pub use error::SearchError;
-pub use observation::{Direction, Observation, Outcome};
-pub use pruner::{Decision, FoldHistory, FoldState, Pruner, PrunerKind};
-pub use sampler::{Grid, Random, Sampler, SamplerKind, Sobol, Tpe, observable_trials};
+pub use gauntlet_domain::Direction;
+pub use gauntlet_domain::experiment::{ParameterValue, Parameters};
+pub use observation::{Observation, Outcome};
+pub use pruner::{Decision, FoldHistory, FoldState, PRUNERS, Pruner, PrunerKind};
+pub use sampler::{Grid, Random, SAMPLERS, Sampler, SamplerKind, Sobol, Tpe, observable_trials};
 pub use space::{Domain, Parameter, Space};
-pub use value::{Params, Value};

@@ -1,44 +1,63 @@
 //! Stopping a trial between folds, when others were better by then.
 //!
-//! Two halves, so that the decision does not depend on who else is running: the dispatcher computes
-//! thresholds from the trials that fixed lag lets it see (`Pruner::thresholds`) and sends them with the
-//! request; the trainer decides from those and its own folds alone (`crate::pruner::decide`).
+//! Two halves, so that the decision does not depend on who else is running: the tuner asks a [`Pruner`] for thresholds
+//! over the trials that fixed lag lets it see, and sends them with the request; the trainer decides from those and its
+//! own folds alone ([`decide`]).
 //!
-//! The value of a fold is what the trainer reports after it: the objective over folds `0 ..= fold`, or of
-//! that fold alone; the same for every trial of a search. `None` is a value that is not defined.
+//! The value of a fold is what the trainer reports after it: the objective over folds `0 ..= fold`, or of that fold
+//! alone; the same for every trial of a search. `None` is a value that is not defined.
+
+mod median;
+mod none;
 
 use std::str::FromStr;
 
+use gauntlet_domain::Direction;
+use gauntlet_domain::names::{UnknownName, find};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{SearchError, unknown_name};
-use crate::observation::Direction;
+pub use median::Median;
+pub use none::NoPruner;
 
-/// A rule for pruning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Pruner {
-    /// Every trial runs all its folds.
-    Nop,
-    /// Prunes a trial whose best value so far is worse than the median of completed trials at the same fold:
-    /// Optuna's `MedianPruner`, which is the median stopping rule of Golovin et al. 2017 ("Google Vizier")
-    /// with the value at the fold in place of the running average.
-    Median {
-        /// Completed trials before anything is pruned.
-        startup_trials: usize,
-        /// Folds that every trial runs.
-        warmup_folds: usize,
-    },
+/// A rule for pruning, over trials as they come in.
+///
+/// The contract of every pruner: its thresholds are a pure function of the trials that it was shown, in trial order;
+/// asking for them changes nothing.
+pub trait Pruner: Send + Sync {
+    /// Takes in the next trial.
+    fn observe(&mut self, trial: &FoldHistory);
+
+    /// One threshold for each fold, as far as there are any; `None` where the fold prunes nothing.
+    fn thresholds(&self) -> Vec<Option<f64>>;
 }
 
-/// The pruners that a name selects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PrunerKind {
-    /// [`Pruner::Nop`]
-    Nop,
-    /// [`Pruner::Median`]
-    Median,
+/// A pruner by its name: a row of [`PRUNERS`].
+#[derive(Debug, Clone, Copy)]
+pub struct PrunerKind {
+    /// What selects it in a document.
+    pub name: &'static str,
+    /// What it does, in one line.
+    pub summary: &'static str,
+    /// The pruner with its defaults, before its first trial.
+    pub make: fn(Direction) -> Box<dyn Pruner>,
+}
+
+/// Every pruner. To add one: its file in `pruner/` and, here, its `mod` and its row.
+pub const PRUNERS: &[PrunerKind] = &[
+    PrunerKind { name: "none", summary: "every trial runs all its folds", make: |_| Box::new(NoPruner) },
+    PrunerKind {
+        name: "median",
+        summary: "stops a trial whose best value is worse than the median of the completed ones at the same fold",
+        make: |_| Box::new(Median::new(5, 1)),
+    },
+];
+
+impl FromStr for PrunerKind {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        find("pruner", name, PRUNERS, |row| row.name).copied()
+    }
 }
 
 /// How a past trial ended.
@@ -72,30 +91,6 @@ pub enum Decision {
     Prune,
 }
 
-impl Pruner {
-    /// One threshold for each fold that some completed trial reached; `None` where the fold prunes nothing.
-    ///
-    /// For [`Pruner::Median`] the threshold of a fold is the median, over the **completed** trials of
-    /// `history`, of their values after that fold; undefined values are left out, and an even number of
-    /// values gives the mean of the middle two. Pruned and failed trials set no threshold: they would drag it
-    /// towards what pruning has already rejected.
-    pub fn thresholds(&self, history: &[FoldHistory], direction: Direction) -> Vec<Option<f64>> {
-        let _ = direction; // the median is the same from both ends; a percentile would not be
-        match *self {
-            Pruner::Nop => Vec::new(),
-            Pruner::Median { startup_trials, warmup_folds } => {
-                let completed: Vec<&FoldHistory> =
-                    history.iter().filter(|h| h.state == FoldState::Completed).collect();
-                if completed.len() < startup_trials {
-                    return Vec::new();
-                }
-                let folds = completed.iter().map(|h| h.values.len()).max().unwrap_or(0);
-                (0..folds).map(|fold| (fold >= warmup_folds).then(|| median_at(&completed, fold))?).collect()
-            }
-        }
-    }
-}
-
 /// Whether a trial goes on after `fold`, given the thresholds of its request and its own values after folds
 /// `0 ..= fold`.
 ///
@@ -118,61 +113,37 @@ pub fn decide(
     if worse { Decision::Prune } else { Decision::Keep }
 }
 
-fn median_at(completed: &[&FoldHistory], fold: usize) -> Option<f64> {
-    let mut values: Vec<f64> = defined(completed.iter().filter_map(|h| h.values.get(fold))).collect();
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() {
-        0 => None,
-        n if n % 2 == 1 => Some(values[middle]),
-        _ => Some(values[middle - 1] + (values[middle] - values[middle - 1]) * 0.5),
-    }
-}
-
 fn defined<'a>(values: impl Iterator<Item = &'a Option<f64>>) -> impl Iterator<Item = f64> {
     values.flatten().copied().filter(|v| !v.is_nan())
 }
 
-impl PrunerKind {
-    /// The names that [`FromStr`] knows.
-    pub const NAMES: [&'static str; 2] = ["nop", "median"];
-
-    /// The pruner with its defaults: five trials and one fold before anything is pruned.
-    pub fn build(self) -> Pruner {
-        match self {
-            PrunerKind::Nop => Pruner::Nop,
-            PrunerKind::Median => Pruner::Median { startup_trials: 5, warmup_folds: 1 },
-        }
-    }
-}
-
-impl FromStr for PrunerKind {
-    type Err = SearchError;
-
-    fn from_str(name: &str) -> Result<Self, SearchError> {
-        match name {
-            "nop" => Ok(PrunerKind::Nop),
-            "median" => Ok(PrunerKind::Median),
-            _ => Err(unknown_name("pruner", name, &Self::NAMES)),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use gauntlet_domain::Direction::{Maximize, Minimize};
+
     use super::*;
-    use crate::observation::Direction::{Maximize, Minimize};
 
     fn completed(values: &[f64]) -> FoldHistory {
         FoldHistory { state: FoldState::Completed, values: values.iter().map(|v| Some(*v)).collect() }
     }
 
-    const EAGER: Pruner = Pruner::Median { startup_trials: 1, warmup_folds: 1 };
+    /// What a pruner says after these trials.
+    fn after(mut pruner: Box<dyn Pruner>, history: &[FoldHistory]) -> Vec<Option<f64>> {
+        history.iter().for_each(|trial| pruner.observe(trial));
+        pruner.thresholds()
+    }
+
+    fn eager(history: &[FoldHistory]) -> Vec<Option<f64>> {
+        after(Box::new(Median::new(1, 1)), history)
+    }
+
+    fn by_name(name: &str) -> Box<dyn Pruner> {
+        (name.parse::<PrunerKind>().unwrap().make)(Minimize)
+    }
 
     #[test]
     fn a_trial_worse_than_the_median_is_pruned_and_a_tie_is_kept() {
-        let history = [completed(&[1.0, 1.0]), completed(&[2.0, 2.0]), completed(&[3.0, 3.0])];
-        let thresholds = EAGER.thresholds(&history, Minimize);
+        let thresholds = eager(&[completed(&[1.0, 1.0]), completed(&[2.0, 2.0]), completed(&[3.0, 3.0])]);
         assert_eq!(thresholds, [None, Some(2.0)]);
         assert_eq!(decide(&thresholds, 1, &[Some(9.0), Some(2.5)], Minimize), Decision::Prune);
         assert_eq!(decide(&thresholds, 1, &[Some(9.0), Some(2.0)], Minimize), Decision::Keep);
@@ -181,7 +152,7 @@ mod tests {
 
     #[test]
     fn warm_up_folds_and_folds_nobody_reached_keep_the_trial() {
-        let thresholds = EAGER.thresholds(&[completed(&[1.0, 1.0])], Minimize);
+        let thresholds = eager(&[completed(&[1.0, 1.0])]);
         assert_eq!(decide(&thresholds, 0, &[Some(99.0)], Minimize), Decision::Keep);
         assert_eq!(decide(&thresholds, 7, &[Some(99.0); 8], Minimize), Decision::Keep);
     }
@@ -189,16 +160,16 @@ mod tests {
     #[test]
     fn nothing_is_pruned_before_enough_trials_completed() {
         let history = vec![completed(&[1.0, 1.0]); 4];
-        assert!(PrunerKind::Median.build().thresholds(&history, Minimize).is_empty());
+        assert!(after(by_name("median"), &history).is_empty());
         let mut history = vec![completed(&[1.0, 1.0]); 5];
-        assert_eq!(PrunerKind::Median.build().thresholds(&history, Minimize), [None, Some(1.0)]);
+        assert_eq!(after(by_name("median"), &history), [None, Some(1.0)]);
         history[0].state = FoldState::Pruned;
-        assert!(PrunerKind::Median.build().thresholds(&history, Minimize).is_empty());
+        assert!(after(by_name("median"), &history).is_empty());
     }
 
     #[test]
     fn a_trial_without_any_defined_value_is_pruned_once_there_is_a_threshold() {
-        let thresholds = EAGER.thresholds(&[completed(&[1.0, 1.0])], Minimize);
+        let thresholds = eager(&[completed(&[1.0, 1.0])]);
         assert_eq!(decide(&thresholds, 1, &[None, None], Minimize), Decision::Prune);
         assert_eq!(decide(&[], 1, &[None, None], Minimize), Decision::Keep);
     }
@@ -212,14 +183,30 @@ mod tests {
     }
 
     #[test]
-    fn the_nop_pruner_keeps_everything() {
-        let thresholds = Pruner::Nop.thresholds(&[completed(&[1.0, 1.0])], Minimize);
+    fn without_a_pruner_everything_is_kept() {
+        let thresholds = after(by_name("none"), &vec![completed(&[1.0, 1.0]); 100]);
         assert_eq!(decide(&thresholds, 1, &[Some(99.0), Some(99.0)], Minimize), Decision::Keep);
+    }
+
+    #[test]
+    fn every_other_pruner_prunes_a_hopeless_trial() {
+        let mut pruned = 0;
+        for kind in PRUNERS.iter().filter(|kind| kind.name != "none") {
+            for (direction, hopeless) in [(Minimize, 1e9), (Maximize, -1e9)] {
+                let history: Vec<FoldHistory> = (0..50).map(|k| completed(&[f64::from(k % 7); 6])).collect();
+                let thresholds = after((kind.make)(direction), &history);
+                let own = [Some(hopeless); 6];
+                let prune = |fold| decide(&thresholds, fold, &own, direction) == Decision::Prune;
+                assert!((0..6).any(prune), "{} lets it run: {thresholds:?}", kind.name);
+                pruned += 1;
+            }
+        }
+        assert!(pruned >= 2);
     }
 
     #[test]
     fn an_unknown_pruner_is_answered_with_the_known_ones() {
         let error = "medain".parse::<PrunerKind>().unwrap_err().to_string();
-        assert_eq!(error, "unknown pruner `medain`: did you mean `median`? (known: nop, median)");
+        assert_eq!(error, "unknown pruner `medain`: did you mean `median`? (known: none, median)");
     }
 }

@@ -13,17 +13,18 @@ mod tpe;
 
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use gauntlet_domain::Direction;
+use gauntlet_domain::experiment::Parameters;
+use gauntlet_domain::names::{UnknownName, find};
 
 pub use grid::Grid;
 pub use random::Random;
 pub use sobol::Sobol;
 pub use tpe::Tpe;
 
-use crate::error::{SearchError, unknown_name};
-use crate::observation::{Direction, Observation};
+use crate::error::SearchError;
+use crate::observation::Observation;
 use crate::space::Space;
-use crate::value::Params;
 
 /// A rule that proposes parameters.
 pub trait Sampler: Send + Sync {
@@ -32,7 +33,7 @@ pub trait Sampler: Send + Sync {
     /// `None`: the space is exhausted, or no point that satisfies the conditions was found within the bounded
     /// number of redraws that each sampler documents. A later trial may then still get a proposal, except
     /// from a grid.
-    fn propose(&self, space: &Space, seed: u64, trial: u64, history: &[Observation]) -> Option<Params>;
+    fn propose(&self, space: &Space, seed: u64, trial: u64, history: &[Observation]) -> Option<Parameters>;
 }
 
 /// How many trials, counted from trial 0, the proposal of `trial` may see when `parallelism` run at once: the
@@ -41,65 +42,65 @@ pub fn observable_trials(trial: u64, parallelism: u64) -> u64 {
     (trial + 1).saturating_sub(parallelism.max(1))
 }
 
-/// The samplers that a name selects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SamplerKind {
-    /// [`Grid`]
-    Grid,
-    /// [`Random`]
-    Random,
-    /// [`Sobol`]
-    Sobol,
-    /// [`Tpe`]
-    Tpe,
+/// A sampler by its name: a row of [`SAMPLERS`].
+#[derive(Debug, Clone, Copy)]
+pub struct SamplerKind {
+    /// What selects it in a document.
+    pub name: &'static str,
+    /// What it does, in one line.
+    pub summary: &'static str,
+    /// The sampler with its defaults, whatever the space.
+    pub make: fn(Direction) -> Box<dyn Sampler>,
+    /// Why it cannot search a space.
+    check: fn(&Space) -> Result<(), SearchError>,
 }
 
+/// Every sampler. To add one: its file in `sampler/` and, here, its `mod` and its row.
+pub const SAMPLERS: &[SamplerKind] = &[
+    SamplerKind {
+        name: "grid",
+        summary: "every point of the grid, once",
+        make: |_| Box::new(Grid),
+        check: Grid::check,
+    },
+    SamplerKind {
+        name: "random",
+        summary: "independent uniform draws",
+        make: |_| Box::new(Random),
+        check: |_| Ok(()),
+    },
+    SamplerKind {
+        name: "sobol",
+        summary: "a sequence that covers the space more evenly than random draws",
+        make: |_| Box::new(Sobol),
+        check: Sobol::check,
+    },
+    SamplerKind {
+        name: "tpe",
+        summary: "learns from past trials where good ones are dense: the tree-structured Parzen estimator",
+        make: |direction| Box::new(Tpe::new(direction)),
+        check: |_| Ok(()),
+    },
+];
+
 impl SamplerKind {
-    /// The names that [`FromStr`] knows.
-    pub const NAMES: [&'static str; 4] = ["grid", "random", "sobol", "tpe"];
-
-    /// The name that selects it.
-    pub fn name(self) -> &'static str {
-        match self {
-            SamplerKind::Grid => "grid",
-            SamplerKind::Random => "random",
-            SamplerKind::Sobol => "sobol",
-            SamplerKind::Tpe => "tpe",
-        }
-    }
-
     /// The sampler with its defaults, after checking that it can search this space: a grid that is too large
     /// under conditions, too many dimensions for Sobol, and conditions that nothing satisfies are refused
     /// here rather than discovered in the middle of a search.
     pub fn build(self, space: &Space, direction: Direction) -> Result<Box<dyn Sampler>, SearchError> {
-        let sampler: Box<dyn Sampler> = match self {
-            SamplerKind::Grid => {
-                Grid::check(space)?;
-                Box::new(Grid)
-            }
-            SamplerKind::Random => Box::new(Random),
-            SamplerKind::Sobol => {
-                Sobol::check(space)?;
-                Box::new(Sobol)
-            }
-            SamplerKind::Tpe => Box::new(Tpe::new(direction)),
-        };
+        (self.check)(space)?;
+        let sampler = (self.make)(direction);
         match sampler.propose(space, 0, 0, &[]) {
             Some(_) => Ok(sampler),
-            None => Err(SearchError::Unsatisfiable { sampler: self.name() }),
+            None => Err(SearchError::Unsatisfiable { sampler: self.name }),
         }
     }
 }
 
 impl FromStr for SamplerKind {
-    type Err = SearchError;
+    type Err = UnknownName;
 
-    fn from_str(name: &str) -> Result<Self, SearchError> {
-        let kinds = [SamplerKind::Grid, SamplerKind::Random, SamplerKind::Sobol, SamplerKind::Tpe];
-        kinds
-            .into_iter()
-            .find(|kind| kind.name() == name)
-            .ok_or_else(|| unknown_name("sampler", name, &Self::NAMES))
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        find("sampler", name, SAMPLERS, |row| row.name).copied()
     }
 }

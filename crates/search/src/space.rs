@@ -8,8 +8,9 @@ mod parse;
 use serde::{Deserialize, Serialize};
 
 use crate::condition::{Condition, Kind};
-use crate::error::{SearchError, nearest};
-use crate::value::{Params, Value};
+use crate::error::SearchError;
+use gauntlet_domain::experiment::{ParameterValue, Parameters};
+use gauntlet_domain::names::nearest;
 
 /// Grid points of a float without `step` and without `points`.
 pub const DEFAULT_POINTS: u32 = 10;
@@ -43,9 +44,9 @@ pub enum Domain {
         points: u32,
     },
     /// One of a list, without an order.
-    Categorical(Vec<Value>),
+    Categorical(Vec<ParameterValue>),
     /// One value: nothing to search.
-    Fixed(Value),
+    Fixed(ParameterValue),
 }
 
 /// A named domain and the condition that its row of the document carries.
@@ -120,13 +121,13 @@ impl Space {
     }
 
     /// Whether an assignment satisfies every condition.
-    pub fn satisfies(&self, params: &Params) -> bool {
+    pub fn satisfies(&self, params: &Parameters) -> bool {
         self.parameters.iter().filter_map(|p| p.when.as_ref()).all(|condition| condition.holds(params))
     }
 
     /// Whether an assignment has exactly the parameters of this space, each in its domain, and satisfies
     /// every condition.
-    pub fn contains(&self, params: &Params) -> bool {
+    pub fn contains(&self, params: &Parameters) -> bool {
         params.len() == self.parameters.len()
             && self.parameters.iter().all(|p| params.get(&p.name).is_some_and(|v| p.domain.contains(v)))
             && self.satisfies(params)
@@ -140,7 +141,7 @@ impl Space {
                 parameter: parameter.into(),
                 source_text: condition.to_string(),
                 name: unknown.into(),
-                nearest: nearest(unknown, names()),
+                nearest: nearest(unknown, names()).map(str::to_owned),
                 known: names().collect::<Vec<_>>().join(", "),
             });
         }
@@ -193,11 +194,11 @@ impl Domain {
     }
 
     /// The value of a grid index below [`Domain::grid_size`]; larger indices give the last one.
-    pub fn grid_value(&self, index: u128) -> Value {
+    pub fn grid_value(&self, index: u128) -> ParameterValue {
         let last = self.grid_size() - 1;
         let index = index.min(last);
         match *self {
-            Domain::Float { low, high, step: None, log, .. } => Value::Float(if index == 0 {
+            Domain::Float { low, high, step: None, log, .. } => ParameterValue::Float(if index == 0 {
                 low
             } else if index == last {
                 high
@@ -213,11 +214,11 @@ impl Domain {
     }
 
     /// The value at quantile `u` in `[0, 1)` of the uniform distribution (of the logarithm, if `log`).
-    pub fn at(&self, u: f64) -> Value {
+    pub fn at(&self, u: f64) -> ParameterValue {
         match *self {
             Domain::Float { low, high, step: None, log, .. } => {
                 let x = unwarp(warp(low, log) + (warp(high, log) - warp(low, log)) * u, log);
-                Value::Float(x.clamp(low, high))
+                ParameterValue::Float(x.clamp(low, high))
             }
             Domain::Int { low, high, log: true, .. } => {
                 // Half a unit beyond the bounds, so that rounding gives them their full share.
@@ -233,9 +234,9 @@ impl Domain {
 
     /// The value of a numeric domain that is nearest to `x`, never outside the bounds. For a category, the
     /// choice with that index.
-    pub fn nearest(&self, x: f64) -> Value {
+    pub fn nearest(&self, x: f64) -> ParameterValue {
         match *self {
-            Domain::Float { low, high, step: None, .. } => Value::Float(x.clamp(low, high)),
+            Domain::Float { low, high, step: None, .. } => ParameterValue::Float(x.clamp(low, high)),
             Domain::Float { low, step: Some(step), .. } => {
                 self.nth(((x - low) / step).round().max(0.0) as u128)
             }
@@ -247,28 +248,30 @@ impl Domain {
     }
 
     /// Whether a value is one of this domain's.
-    pub fn contains(&self, value: &Value) -> bool {
+    pub fn contains(&self, value: &ParameterValue) -> bool {
         match (self, value) {
-            (Domain::Int { low, high, step, .. }, Value::Int(i)) => {
+            (Domain::Int { low, high, step, .. }, ParameterValue::Int(i)) => {
                 (low..=high).contains(&i) && (i128::from(*i) - i128::from(*low)) % i128::from(*step) == 0
             }
-            (Domain::Float { low, high, step: None, .. }, Value::Float(x)) => (low..=high).contains(&x),
-            (Domain::Float { .. }, Value::Float(x)) => x.is_finite() && self.nearest(*x) == *value,
+            (Domain::Float { low, high, step: None, .. }, ParameterValue::Float(x)) => {
+                (low..=high).contains(&x)
+            }
+            (Domain::Float { .. }, ParameterValue::Float(x)) => x.is_finite() && self.nearest(*x) == *value,
             (Domain::Categorical(choices), _) => choices.contains(value),
             (Domain::Fixed(fixed), _) => fixed == value,
             _ => false,
         }
     }
 
-    fn nth(&self, index: u128) -> Value {
+    fn nth(&self, index: u128) -> ParameterValue {
         let index = index.min(self.count().map_or(0, |count| count - 1));
         match self {
             // In range: the index is at most (high - low) / step.
             Domain::Int { low, step, .. } => {
-                Value::Int((i128::from(*low) + index as i128 * i128::from(*step)) as i64)
+                ParameterValue::Int((i128::from(*low) + index as i128 * i128::from(*step)) as i64)
             }
             Domain::Float { low, high, step, .. } => {
-                Value::Float((low + index as f64 * step.unwrap_or(0.0)).min(*high))
+                ParameterValue::Float((low + index as f64 * step.unwrap_or(0.0)).min(*high))
             }
             Domain::Categorical(choices) => choices[index as usize].clone(),
             Domain::Fixed(value) => value.clone(),
@@ -276,10 +279,10 @@ impl Domain {
     }
 
     fn kind(&self) -> Kind {
-        let of = |value: &Value| match value {
-            Value::Bool(_) => Kind::Bool,
-            Value::Int(_) | Value::Float(_) => Kind::Number,
-            Value::Text(_) => Kind::Text,
+        let of = |value: &ParameterValue| match value {
+            ParameterValue::Flag(_) => Kind::Bool,
+            ParameterValue::Int(_) | ParameterValue::Float(_) => Kind::Number,
+            ParameterValue::Text(_) => Kind::Text,
         };
         match self {
             Domain::Int { .. } | Domain::Float { .. } => Kind::Number,

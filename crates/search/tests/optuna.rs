@@ -3,9 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-use gauntlet_search::pruner::decide;
+use gauntlet_search::pruner::{Median, decide};
 use gauntlet_search::{
-    Decision, Direction, FoldHistory, FoldState, Observation, Outcome, Params, Pruner, Random, Sampler,
+    Decision, Direction, FoldHistory, FoldState, Observation, Outcome, Parameters, Pruner, Random, Sampler,
     Space, Tpe,
 };
 use serde_json::{Value as Json, json};
@@ -17,18 +17,18 @@ const TRIALS: u64 = 100;
 /// Medians of 20 seeds scatter by about this much.
 const MARGIN: f64 = 0.10;
 
-fn number(params: &Params, name: &str) -> f64 {
+fn number(params: &Parameters, name: &str) -> f64 {
     params[name].as_number().unwrap()
 }
 
-fn branin(p: &Params) -> f64 {
+fn branin(p: &Parameters) -> f64 {
     let pi = std::f64::consts::PI;
     let (x, y) = (number(p, "x"), number(p, "y"));
     let a = y - 5.1 / (4.0 * pi * pi) * x * x + 5.0 / pi * x - 6.0;
     a * a + 10.0 * (1.0 - 1.0 / (8.0 * pi)) * libm::cos(x) + 10.0
 }
 
-fn hartmann6(p: &Params) -> f64 {
+fn hartmann6(p: &Parameters) -> f64 {
     const ALPHA: [f64; 4] = [1.0, 1.2, 3.0, 3.2];
     const A: [[f64; 6]; 4] = [
         [10.0, 3.0, 17.0, 3.5, 1.7, 8.0],
@@ -47,11 +47,11 @@ fn hartmann6(p: &Params) -> f64 {
     -(0..4).map(|i| ALPHA[i] * libm::exp(-distance(i))).sum::<f64>()
 }
 
-fn quadratic(p: &Params) -> f64 {
+fn quadratic(p: &Parameters) -> f64 {
     [1.0, -2.0, 3.0, -4.0].iter().enumerate().map(|(i, c)| (number(p, &format!("x{i}")) - c).powi(2)).sum()
 }
 
-fn mixed(p: &Params) -> f64 {
+fn mixed(p: &Parameters) -> f64 {
     let shift = match p["kind"].to_string().as_str() {
         "a" => 1.0,
         "b" => 0.0,
@@ -61,7 +61,7 @@ fn mixed(p: &Params) -> f64 {
     shift + libm::log(period / 40.0).powi(2) + libm::log(stop / 0.1).powi(2)
 }
 
-type Problem = (&'static str, Json, fn(&Params) -> f64);
+type Problem = (&'static str, Json, fn(&Parameters) -> f64);
 
 fn problems() -> [Problem; 4] {
     let cube = |n: usize, low: f64, high: f64| {
@@ -87,7 +87,7 @@ fn problems() -> [Problem; 4] {
 fn best_value(
     sampler: &dyn Sampler,
     space: &Space,
-    objective: fn(&Params) -> f64,
+    objective: fn(&Parameters) -> f64,
     sign: f64,
     seed: u64,
 ) -> f64 {
@@ -158,14 +158,14 @@ fn the_median_pruner_decides_as_optunas() {
     for case in record["cases"].as_array().unwrap() {
         let direction: Direction = serde_json::from_value(case["direction"].clone()).unwrap();
         let count = |name: &str| case[name].as_u64().unwrap() as usize;
-        let pruner =
-            Pruner::Median { startup_trials: count("startup_trials"), warmup_folds: count("warmup_folds") };
+        let mut pruner = Median::new(count("startup_trials"), count("warmup_folds"));
         let trial = |json: &Json| FoldHistory {
             state: serde_json::from_value::<FoldState>(json["state"].clone()).unwrap(),
             values: values(&json["folds"]),
         };
         let history: Vec<FoldHistory> = case["history"].as_array().unwrap().iter().map(trial).collect();
-        let thresholds = pruner.thresholds(&history, direction);
+        history.iter().for_each(|trial| pruner.observe(trial));
+        let thresholds = pruner.thresholds();
         let own = values(&case["own"]);
         for (fold, expected) in case["prune"].as_array().unwrap().iter().enumerate() {
             // With nothing defined and no threshold, Optuna prunes and we keep: nobody knows better.

@@ -6,16 +6,17 @@ use std::collections::BTreeMap;
 
 use gauntlet_search::rng::Stream;
 use gauntlet_search::{
-    Direction, Domain, Grid, Observation, Outcome, Parameter, Params, Random, Sampler, SamplerKind, Sobol,
-    Space, Tpe, Value, observable_trials,
+    Direction, Domain, Grid, Observation, Outcome, Parameter, ParameterValue, Parameters, Random, SAMPLERS,
+    Sampler, SamplerKind, Sobol, Space, Tpe, observable_trials,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{RngSeed, TestRunner};
 use serde_json::{Value as Json, json};
 
-const KINDS: [SamplerKind; 4] =
-    [SamplerKind::Grid, SamplerKind::Random, SamplerKind::Sobol, SamplerKind::Tpe];
+fn kind(name: &str) -> SamplerKind {
+    name.parse().unwrap()
+}
 
 // Spaces.
 
@@ -64,7 +65,7 @@ fn space() -> impl Strategy<Value = Space> {
 /// Whether at least one uniform point in a hundred satisfies the conditions, or so: then no sampler may give
 /// up.
 fn easily_satisfied(space: &Space) -> bool {
-    let point = |k: u64| -> Params {
+    let point = |k: u64| -> Parameters {
         let unit = |name: &str| Stream::new(k).named(name).unit();
         space.parameters().iter().map(|p| (p.name.clone(), p.domain.at(unit(&p.name)))).collect()
     };
@@ -106,14 +107,12 @@ fn history(space: &Space, trials: u64, seed: u64) -> Vec<Observation> {
     (0..trials).filter_map(observe).collect()
 }
 
+/// Every sampler of the table, and those that only a setting makes.
 fn samplers() -> Vec<(&'static str, Box<dyn Sampler>)> {
-    vec![
-        ("grid", Box::new(Grid)),
-        ("random", Box::new(Random)),
-        ("sobol", Box::new(Sobol)),
-        ("tpe", Box::new(Tpe::new(Direction::Minimize))),
-        ("multivariate tpe", Box::new(Tpe { multivariate: true, ..Tpe::new(Direction::Maximize) })),
-    ]
+    let mut all: Vec<(&'static str, Box<dyn Sampler>)> =
+        SAMPLERS.iter().map(|kind| (kind.name, (kind.make)(Direction::Minimize))).collect();
+    all.push(("multivariate tpe", Box::new(Tpe { multivariate: true, ..Tpe::new(Direction::Maximize) })));
+    all
 }
 
 proptest! {
@@ -146,9 +145,9 @@ proptest! {
     #[test]
     fn the_grid_visits_every_valid_point_exactly_once(space in space()) {
         prop_assume!(space.size().is_some_and(|size| size <= 3_000));
-        let mut expected = vec![Params::new()];
+        let mut expected = vec![Parameters::new()];
         for p in space.parameters() {
-            let with = |params: &Params, i| {
+            let with = |params: &Parameters, i| {
                 let mut params = params.clone();
                 params.insert(p.name.clone(), p.domain.grid_value(i));
                 params
@@ -188,18 +187,18 @@ fn a_space_that_a_sampler_cannot_search_is_refused_before_the_search() {
         kind.build(&space, Direction::Minimize).err().map(|e| e.to_string())
     };
     let never = json!({ "a": { "int": [1, 5] }, "b": { "int": [6, 9], "when": "a > b" } });
-    for kind in KINDS {
+    for kind in SAMPLERS.iter().copied() {
         let expected = format!(
             "parameters: no point that the {} sampler can reach satisfies the conditions: loosen a `when` or widen a bound",
-            kind.name()
+            kind.name
         );
         assert_eq!(build(kind, never.clone()), Some(expected));
     }
     let huge = json!({ "a": { "int": [1, 100_000] }, "b": { "int": [1, 100_000], "when": "a > b" } });
-    assert!(build(SamplerKind::Grid, huge).unwrap().contains("a grid of 10000000000 points is too large"));
+    assert!(build(kind("grid"), huge).unwrap().contains("a grid of 10000000000 points is too large"));
     let wide: BTreeMap<String, Json> = (0..33).map(|i| (format!("p{i}"), json!({ "int": [1, 5] }))).collect();
-    assert!(build(SamplerKind::Sobol, json!(wide)).unwrap().contains("33 parameters vary"));
-    assert_eq!(build(SamplerKind::Random, json!(wide)), None);
+    assert!(build(kind("sobol"), json!(wide)).unwrap().contains("33 parameters vary"));
+    assert_eq!(build(kind("random"), json!(wide)), None);
 }
 
 #[test]
@@ -243,7 +242,7 @@ fn log_domains_are_searched_evenly_in_the_logarithm() {
 
 // Fixed lag.
 
-fn objective(params: &Params) -> Outcome {
+fn objective(params: &Parameters) -> Outcome {
     let (fast, slow) = (params["fast"].as_number().unwrap(), params["slow"].as_number().unwrap());
     let value = (fast - 21.0).powi(2) / 400.0 + (slow - 150.0).powi(2) / 20_000.0;
     match params["fast"].as_integer().unwrap() % 7 {
@@ -255,7 +254,7 @@ fn objective(params: &Params) -> Outcome {
 
 /// Runs a search in which the running trials finish in an order drawn from `order`, and records every
 /// proposal. Trial `k` starts as soon as trials `0 ..= k - lag` have finished.
-fn search(sampler: &dyn Sampler, space: &Space, lag: u64, trials: u64, order: u64) -> Vec<Params> {
+fn search(sampler: &dyn Sampler, space: &Space, lag: u64, trials: u64, order: u64) -> Vec<Parameters> {
     let mut finish = Stream::new(order);
     let (mut proposals, mut running, mut finished) = (Vec::new(), Vec::new(), BTreeMap::new());
     while finished.len() < trials as usize {
@@ -284,17 +283,17 @@ fn the_trials_of_a_search_do_not_depend_on_the_order_in_which_workers_finish() {
     }))
     .unwrap();
     let mut compared = 0;
-    for kind in [SamplerKind::Random, SamplerKind::Sobol, SamplerKind::Tpe] {
+    for kind in [kind("random"), kind("sobol"), kind("tpe")] {
         let sampler = kind.build(&space, Direction::Minimize).unwrap();
         let by_lag = [1, 4, 16].map(|lag| {
             let first = search(sampler.as_ref(), &space, lag, 60, 0);
             for order in 1..8 {
-                assert_eq!(first, search(sampler.as_ref(), &space, lag, 60, order), "{} {lag}", kind.name());
+                assert_eq!(first, search(sampler.as_ref(), &space, lag, 60, order), "{} {lag}", kind.name);
                 compared += first.len();
             }
             first
         });
-        let learns = kind == SamplerKind::Tpe;
+        let learns = kind.name == "tpe";
         assert_eq!(by_lag[0] != by_lag[2], learns, "only a sampler that learns depends on the lag itself");
     }
     println!("compared {compared} proposals");
@@ -313,7 +312,10 @@ fn observations_of_another_space_do_not_disturb_tpe() {
     let space = Space::from_json(&json!({ "x": { "float": [0, 1] }, "n": { "int": [1, 9] } })).unwrap();
     let foreign = (0..40).map(|trial| Observation {
         trial,
-        params: Params::from([("x".into(), Value::Float(99.0)), ("n".into(), Value::Text("many".into()))]),
+        params: Parameters::from([
+            ("x".into(), ParameterValue::Float(99.0)),
+            ("n".into(), ParameterValue::Text("many".into())),
+        ]),
         outcome: Outcome::Completed(trial as f64),
     });
     let history: Vec<Observation> = foreign.collect();
@@ -337,18 +339,17 @@ fn proposals_keep_their_bits_for_ever() {
             Observation { trial, outcome: objective(&params), params }
         })
         .collect();
-    let proposals = samplers().into_iter().map(|(name, sampler)| {
+    let samplers = samplers();
+    for expected in [
+        r#"grid: {"fast":5,"slow":23,"stop_atr":1.0}"#,
+        r#"random: {"fast":8,"slow":221,"stop_atr":1.988237256601942}"#,
+        r#"sobol: {"fast":30,"slow":63,"stop_atr":1.257411038300876}"#,
+        r#"tpe: {"fast":21,"slow":22,"stop_atr":7.96195780696067}"#,
+        r#"multivariate tpe: {"fast":52,"slow":239,"stop_atr":1.1336663976925627}"#,
+    ] {
+        let (name, _) = expected.split_once(": ").unwrap();
+        let (_, sampler) = samplers.iter().find(|row| row.0 == name).unwrap();
         let params = sampler.propose(&space, 7, 30, &history).unwrap();
-        format!("{name}: {}", serde_json::to_string(&params).unwrap())
-    });
-    assert_eq!(
-        proposals.collect::<Vec<_>>(),
-        [
-            r#"grid: {"fast":5,"slow":23,"stop_atr":1.0}"#,
-            r#"random: {"fast":8,"slow":221,"stop_atr":1.988237256601942}"#,
-            r#"sobol: {"fast":30,"slow":63,"stop_atr":1.257411038300876}"#,
-            r#"tpe: {"fast":21,"slow":22,"stop_atr":7.96195780696067}"#,
-            r#"multivariate tpe: {"fast":52,"slow":239,"stop_atr":1.1336663976925627}"#,
-        ]
-    );
+        assert_eq!(format!("{name}: {}", serde_json::to_string(&params).unwrap()), expected);
+    }
 }

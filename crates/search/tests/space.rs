@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-use gauntlet_search::{Direction, Domain, Params, SamplerKind, SearchError, Space, Value};
+use gauntlet_search::{
+    Direction, Domain, ParameterValue, Parameters, SAMPLERS, SamplerKind, SearchError, Space,
+};
 use serde_json::{Value as Json, json};
 
 fn error(document: Json) -> String {
@@ -36,14 +38,14 @@ fn an_experiments_parameters_are_read_and_ordered_by_name() {
         domain("size"),
         Domain::Float { low: 0.0, high: 1.0, step: Some(0.25), log: false, points: 10 }
     );
-    assert_eq!(domain("venue"), Domain::Fixed(Value::Text("OANDA".into())));
+    assert_eq!(domain("venue"), Domain::Fixed(ParameterValue::Text("OANDA".into())));
     assert_eq!(
         domain("kind"),
         Domain::Categorical(vec![
-            Value::Text("a".into()),
-            Value::Int(2),
-            Value::Float(0.5),
-            Value::Bool(true)
+            ParameterValue::Text("a".into()),
+            ParameterValue::Int(2),
+            ParameterValue::Float(0.5),
+            ParameterValue::Flag(true)
         ])
     );
     assert_eq!(space.size(), Some(3 * 56 * 4 * 3 * 5 * 381 * 10));
@@ -58,15 +60,15 @@ fn a_space_survives_json_and_back() {
 
 #[test]
 fn an_assignment_is_plain_json_scalars() {
-    let params = Params::from([
-        ("fast".into(), Value::Int(5)),
-        ("stop".into(), Value::Float(2.0)),
-        ("kind".into(), Value::Text("a".into())),
-        ("exit".into(), Value::Bool(false)),
+    let params = Parameters::from([
+        ("fast".into(), ParameterValue::Int(5)),
+        ("stop".into(), ParameterValue::Float(2.0)),
+        ("kind".into(), ParameterValue::Text("a".into())),
+        ("exit".into(), ParameterValue::Flag(false)),
     ]);
     let text = serde_json::to_string(&params).unwrap();
     assert_eq!(text, r#"{"exit":false,"fast":5,"kind":"a","stop":2.0}"#);
-    assert_eq!(serde_json::from_str::<Params>(&text).unwrap(), params);
+    assert_eq!(serde_json::from_str::<Parameters>(&text).unwrap(), params);
 }
 
 #[test]
@@ -170,9 +172,10 @@ fn names_of_samplers_and_directions_are_listed_when_one_is_wrong() {
     let error = "tpee".parse::<SamplerKind>().unwrap_err().to_string();
     assert_eq!(error, "unknown sampler `tpee`: did you mean `tpe`? (known: grid, random, sobol, tpe)");
     let error = "up".parse::<Direction>().unwrap_err().to_string();
-    assert_eq!(error, "unknown direction `up`: use one of minimize, maximize");
-    for name in SamplerKind::NAMES {
-        assert_eq!(name.parse::<SamplerKind>().unwrap().name(), name);
+    assert_eq!(error, "unknown direction `up`: use one of maximize, minimize");
+    for row in SAMPLERS {
+        assert_eq!(row.name.parse::<SamplerKind>().unwrap().name, row.name);
+        assert!(!row.summary.is_empty());
     }
 }
 
@@ -194,5 +197,5 @@ fn the_widest_integers_and_the_smallest_steps_do_not_overflow() {
         }
     }
     let fine = &space.parameters()[0].domain;
-    assert_eq!(fine.grid_value(3), Value::Float(0.3));
+    assert_eq!(fine.grid_value(3), ParameterValue::Float(0.3));
 }

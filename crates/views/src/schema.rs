@@ -176,6 +176,23 @@ pub static MODELS: Table = Table {
     doc: "A finalist and what evaluation says of it",
 };
 
+/// What gates say.
+pub static VERDICTS: Table = Table {
+    name: "verdicts",
+    partition_key: &[text("model_id")],
+    clustering: &[text("gate")],
+    columns: &[
+        text("experiment_id"),
+        double("statistic"),
+        double("threshold"), // null when infinite too
+        text("comparison"),  // at_least | at_most | unknown
+        text("outcome"),     // passed | refused | undefined | waived | unknown
+        text("evidence"),
+        text("waiver"),
+    ],
+    doc: "What a gate says of a finalist; evidence and waiver are documents",
+};
+
 /// Data snapshots.
 pub static DATA_SNAPSHOTS: Table = Table {
     name: "data_snapshots",
@@ -301,6 +318,7 @@ pub static VIEWS: &[&Table] = &[
     &CONFIGURATIONS,
     &RUNS,
     &MODELS,
+    &VERDICTS,
     &DATA_SNAPSHOTS,
     &TRADE_LOGS,
     &EQUITY_CURVES,

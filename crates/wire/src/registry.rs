@@ -74,6 +74,16 @@ pub const VERSIONS: &[RecordVersion] = versions! {
     30 TradeLogChunk 1 "research/TradeLogChunk";
     31 EquityCurveChunk 1 "research/EquityCurveChunk";
     32 LedgerEntered 1 "research/LedgerEntered";
+    33 ExperimentCompleted 2 "research/ExperimentCompleted.v2";
+    34 ExperimentFailed 2 "research/ExperimentFailed.v2";
+    35 TrainingRequested 2 "research/TrainingRequested.v2";
+    36 TrialFailed 2 "research/TrialFailed.v2";
+    37 EvaluationRequested 2 "research/EvaluationRequested.v2";
+    38 EvaluationCompleted 2 "research/EvaluationCompleted.v2";
+    39 EvaluationFailed 2 "research/EvaluationFailed.v2";
+    40 TradeLogChunk 2 "research/TradeLogChunk.v2";
+    41 EquityCurveChunk 2 "research/EquityCurveChunk.v2";
+    42 LedgerEntered 2 "research/LedgerEntered.v2";
 };
 
 /// The version that new events of a record are written in.

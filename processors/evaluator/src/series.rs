@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use gauntlet_backtest::{Bars, Outcome, Target};
 use gauntlet_domain::Event;
-use gauntlet_domain::experiment::{EquityCurveChunk, EvaluationRequested, TradeLogChunk};
+use gauntlet_domain::experiment::{EquityCurveChunk, EvaluationRequested, Phase, TradeLogChunk};
 
 /// Rows in a full chunk. Part of the format: chunks are events.
 const ROWS_PER_CHUNK: usize = 8192;
@@ -12,7 +12,7 @@ const ROWS_PER_CHUNK: usize = 8192;
 /// What a run did, fill by fill and bar by bar.
 pub(crate) struct Series<'a> {
     request: &'a EvaluationRequested,
-    phase: &'static str,
+    phase: Phase,
     /// Equity carried over the segments.
     equity: f64,
     curve: Vec<(i64, f64)>,
@@ -28,7 +28,7 @@ struct Fill {
 }
 
 impl<'a> Series<'a> {
-    pub(crate) fn new(request: &'a EvaluationRequested, phase: &'static str) -> Series<'a> {
+    pub(crate) fn new(request: &'a EvaluationRequested, phase: Phase) -> Series<'a> {
         let equity = request.plan.account.capital;
         Series { request, phase, equity, curve: Vec::new(), fills: Vec::new() }
     }
@@ -57,7 +57,7 @@ impl<'a> Series<'a> {
                 TradeLogChunk {
                     experiment_id: *experiment_id,
                     model_id: *model_id,
-                    phase: self.phase.into(),
+                    phase: self.phase.clone(),
                     chunk,
                     asset: plan.data.instrument.clone(),
                     times: fills.iter().map(|fill| fill.time).collect(),
@@ -74,7 +74,7 @@ impl<'a> Series<'a> {
                 EquityCurveChunk {
                     experiment_id: *experiment_id,
                     model_id: *model_id,
-                    phase: self.phase.into(),
+                    phase: self.phase.clone(),
                     chunk,
                     times: points.iter().map(|(time, _)| *time).collect(),
                     values: points.iter().map(|(_, value)| *value).collect(),

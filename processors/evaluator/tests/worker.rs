@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex};
 use common::*;
 use gauntlet_backtest::Bars;
 use gauntlet_domain::experiment::*;
-use gauntlet_domain::market::{Bar, SnapshotDue, SnapshotSealed};
+use gauntlet_domain::market::Bar;
 use gauntlet_domain::{ContentHash, Event, ExperimentId, ModelId};
 use gauntlet_evaluator::Evaluator;
-use gauntlet_processor::worker::{Data, DataError, Worker};
+use gauntlet_processor::data::{ArtifactStore, BarReader, DataError};
+use gauntlet_processor::worker::{Answering, Worker};
 use gauntlet_walkforward::{Segments, Walk, hold_out, objective_of};
 
 const TUNING: usize = 480;
@@ -26,16 +27,14 @@ struct Lake {
     artifacts: Result<Mutex<Vec<Vec<u8>>>, DataError>,
 }
 
-impl Data for Lake {
+impl BarReader for Lake {
     fn bars(&self, hash: &ContentHash) -> Result<Arc<Vec<Bar>>, DataError> {
         let snapshot = if *hash == ContentHash::of(b"tuning") { &self.tuning } else { &self.holdout };
         snapshot.clone().map(Arc::new)
     }
+}
 
-    fn seal(&self, _: &SnapshotDue) -> Result<SnapshotSealed, DataError> {
-        unreachable!("an evaluator seals nothing")
-    }
-
+impl ArtifactStore for Lake {
     fn put_artifact(&self, bytes: &[u8]) -> Result<ContentHash, DataError> {
         self.artifacts.as_ref().map_err(Clone::clone)?.lock().unwrap().push(bytes.to_vec());
         Ok(ContentHash::of(bytes))
@@ -72,6 +71,7 @@ fn request_of(plan: TrialPlan, parameters: Parameters) -> EvaluationRequested {
         plan,
         holdout,
         holdout_keeps: 0.5,
+        addressee: "evaluator".into(),
     }
 }
 
@@ -94,7 +94,7 @@ struct Answer {
 
 fn answer(request: &EvaluationRequested, lake: &Lake) -> Answer {
     let (mut trades, mut equity, mut completed) = (Vec::new(), Vec::new(), None);
-    for event in Evaluator.run(&request.clone().into(), lake).unwrap() {
+    for event in Evaluator.run(&request.clone().into(), (lake, lake)).unwrap() {
         assert!(completed.is_none(), "the outcome comes last");
         match event {
             Event::TradeLogChunk(chunk) => trades.push(*chunk),
@@ -108,11 +108,11 @@ fn answer(request: &EvaluationRequested, lake: &Lake) -> Answer {
 
 impl Answer {
     fn trades(&self, phase: &str) -> &TradeLogChunk {
-        self.trades.iter().find(|chunk| chunk.phase == phase).unwrap()
+        self.trades.iter().find(|chunk| chunk.phase == phase.into()).unwrap()
     }
 
     fn equity(&self, phase: &str) -> &EquityCurveChunk {
-        self.equity.iter().find(|chunk| chunk.phase == phase).unwrap()
+        self.equity.iter().find(|chunk| chunk.phase == phase.into()).unwrap()
     }
 }
 
@@ -198,16 +198,17 @@ fn the_verdict_follows_the_share_to_be_kept() {
         (completed(0.5).walk_forward["sharpe"].unwrap(), completed(0.5).holdout["sharpe"].unwrap());
     assert!(walked > 0.0 && held > 0.0);
     let kept = held / walked;
-    assert!(completed(kept * 0.99).confirmed);
+    assert!(completed(kept * 0.99).verdict.passes());
     let refused = completed(kept * 1.01);
-    assert!(!refused.confirmed);
-    assert!(refused.verdict.starts_with("refused: sharpe "), "{}", refused.verdict);
+    assert!(!refused.verdict.passes());
+    let said = refused.verdict.sentence();
+    assert!(said.starts_with("refused: sharpe "), "{said}");
 }
 
 #[test]
 fn the_same_request_gives_the_same_answer() {
     for request in [rule(), learned_model()] {
-        let events = || Evaluator.run(&request.clone().into(), &full()).unwrap();
+        let events = || Evaluator.run(&request.clone().into(), (&full(), &full())).unwrap();
         assert_eq!(events(), events());
     }
 }
@@ -279,22 +280,22 @@ fn long_series_come_in_numbered_chunks() {
     let request = request_of(plan, parameters(&[("fast", int(2)), ("slow", int(3))]));
     let answer = answer(&request, &lake(&swing(tuning + held), tuning));
     for (phase, bars) in [("walk_forward", 9_000), ("holdout", 10_000)] {
-        let chunks: Vec<_> = answer.equity.iter().filter(|chunk| chunk.phase == phase).collect();
+        let chunks: Vec<_> = answer.equity.iter().filter(|chunk| chunk.phase == phase.into()).collect();
         let sizes: Vec<_> =
             chunks.iter().map(|chunk| (chunk.chunk, chunk.times.len(), chunk.values.len())).collect();
         assert_eq!(sizes, [(0, 8192, 8192), (1, bars - 8192, bars - 8192)]);
         assert!(chunks.iter().flat_map(|chunk| &chunk.times).is_sorted());
     }
     let fills: usize =
-        answer.trades.iter().filter(|chunk| chunk.phase == "holdout").map(|c| c.times.len()).sum();
+        answer.trades.iter().filter(|chunk| chunk.phase == Phase::Holdout).map(|c| c.times.len()).sum();
     assert_eq!(fills as f64, 2.0 * answer.completed.holdout["trade_count"].unwrap());
 }
 
 // Failures.
 
 fn failure(request: &EvaluationRequested, lake: &Lake) -> (String, String) {
-    match Evaluator.run(&request.clone().into(), lake).unwrap().as_slice() {
-        [Event::EvaluationFailed(failed)] => (failed.reason.clone(), failed.detail.clone()),
+    match Evaluator.run(&request.clone().into(), (lake, lake)).unwrap().as_slice() {
+        [Event::EvaluationFailed(failed)] => (failed.reason.word().to_owned(), failed.detail.clone()),
         other => panic!("{other:?}"),
     }
 }
@@ -311,7 +312,8 @@ fn data_that_are_gone_are_an_answer_and_a_lake_that_rests_is_asked_again() {
             failure(&learned_model(), &lake(unavailable())),
             ("data_unavailable".into(), "gone".into())
         );
-        let error = Evaluator.run(&learned_model().into(), &lake(rests())).unwrap_err();
+        let lake = lake(rests());
+        let error = Evaluator.run(&learned_model().into(), (&lake, &lake)).unwrap_err();
         assert!(matches!(error, DataError::Retry(_)), "{error}");
     }
 }
@@ -329,13 +331,13 @@ fn what_cannot_be_trained_is_an_answer() {
 fn a_panic_is_an_answer() {
     let events = Evaluator.panicked(&rule().into(), "boom");
     let [Event::EvaluationFailed(failed)] = events.as_slice() else { panic!("{events:?}") };
-    assert_eq!((failed.reason.as_str(), failed.detail.as_str()), ("panicked", "boom"));
+    assert_eq!((failed.reason.word(), failed.detail.as_str()), ("panicked", "boom"));
     assert_eq!((failed.model_id, failed.trial), (rule().model_id, 12));
 }
 
 #[test]
 fn other_events_are_not_its_business() {
     let event: Event = CancelExperiment { experiment_id: rule().experiment_id, reason: String::new() }.into();
-    assert_eq!(Evaluator.run(&event, &full()).unwrap(), []);
+    assert_eq!(Evaluator.run(&event, (&full(), &full())).unwrap(), []);
     assert_eq!(Evaluator.panicked(&event, "x"), []);
 }

@@ -1,26 +1,25 @@
 //! The decision and its fold.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::market::{CreateSnapshot, SnapshotSealed};
 use gauntlet_domain::spec::ExperimentSpec;
-use gauntlet_domain::{Event, ExperimentId, Input, ModelId, SnapshotId, external};
+use gauntlet_domain::verdict::{Evidence, HOLDOUT, Verdict};
+use gauntlet_domain::{Direction, Event, ExperimentId, Input, ModelId, SnapshotId, external};
 use gauntlet_processor::decider::{Decider, Fact, Folded};
 use gauntlet_processor::ended::EndedIds;
 use gauntlet_processor::machine::{Definition, Inputs, Output};
-use gauntlet_search::Direction;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{data_ref, trial_plan};
-use crate::validate::{direction, validate};
+use crate::validate::validate;
 
 /// Experiments for the runtime.
 pub const DEFINITION: Definition = Definition {
     name: "experiments",
-    version: "2",
+    version: "3",
     topics: &["experiment.commands.v1", "data.snapshots.v1", "trial.ledger.v1", "evaluation.outcomes.v1"],
     inputs: Inputs::Single,
     races_on: &["experiments.v1"],
@@ -50,8 +49,8 @@ struct Experiment {
     stage: Stage,
     objective: String,
     direction: Direction,
-    /// The strategy, which says who evaluates.
-    strategy: String,
+    /// Who evaluates its finalists.
+    evaluator: String,
     /// The document while the data are awaited; dropped once tuning has begun.
     waiting: Option<Waiting>,
     /// What tuning ended with.
@@ -102,8 +101,8 @@ impl Decider for Experiments {
         };
         let experiment = state.experiments.get(&id)?;
         let is_known = matches!(experiment.stage, Stage::Submitted | Stage::Running);
-        let (source, writer) = (input.writer, experiment.evaluator());
-        (is_known && *source != writer)
+        let (source, writer) = (input.writer, &experiment.evaluator);
+        (is_known && source != writer)
             .then(|| format!("written by {source}: finalists of experiment {id} are evaluated by {writer}"))
     }
 
@@ -120,12 +119,10 @@ impl Decider for Experiments {
                 }
             },
             Fact::Emitted(Event::ExperimentSubmitted(submitted)) => {
-                if let Ok(spec) = serde_json::from_str(&submitted.document) {
-                    let experiment = state.experiments.entry(submitted.experiment_id).or_default();
-                    *experiment = std::mem::take(experiment).submitted(submitted, &spec);
-                    for snapshot in [submitted.tuning_snapshot, submitted.holdout_snapshot] {
-                        state.waiting.entry(snapshot).or_default().insert(submitted.experiment_id);
-                    }
+                let experiment = state.experiments.entry(submitted.experiment_id).or_default();
+                *experiment = std::mem::take(experiment).submitted(submitted);
+                for snapshot in [submitted.tuning_snapshot, submitted.holdout_snapshot] {
+                    state.waiting.entry(snapshot).or_default().insert(submitted.experiment_id);
                 }
                 state.places.insert(submitted.mandate.clone(), submitted.place);
             }
@@ -179,7 +176,7 @@ fn submit(state: &State, command: &SubmitExperiment) -> Vec<Output> {
     }
     let (spec, tuning, holdout) = match read(&command.document) {
         Ok(read) => read,
-        Err(detail) => return vec![failed(experiment_id, "invalid_document", detail)],
+        Err(detail) => return vec![failed(experiment_id, ExperimentFailure::InvalidDocument, detail)],
     };
     let mandate = spec.mandate();
     let submitted = ExperimentSubmitted {
@@ -195,7 +192,7 @@ fn submit(state: &State, command: &SubmitExperiment) -> Vec<Output> {
     let mut outputs = vec![Output::new(submitted.clone())];
     let sealed = (state.snapshots.get(&tuning.snapshot_id), state.snapshots.get(&holdout.snapshot_id));
     if let (Some(tuning), Some(holdout)) = sealed {
-        let experiment = announced.submitted(&submitted, &spec);
+        let experiment = announced.submitted(&submitted);
         outputs.extend(experiment.start(experiment_id, &spec, tuning, holdout));
     }
     outputs
@@ -203,13 +200,18 @@ fn submit(state: &State, command: &SubmitExperiment) -> Vec<Output> {
 
 /// The document and the snapshots that it asks for, or everything that is wrong with it.
 fn read(document: &str) -> Result<(ExperimentSpec, CreateSnapshot, CreateSnapshot), String> {
-    let spec: ExperimentSpec = serde_json::from_str(document).map_err(|error| error.to_string())?;
+    let spec = read_shape(document)?;
     let problems: Vec<String> = validate(&spec).iter().map(ToString::to_string).collect();
     if !problems.is_empty() {
         return Err(problems.join("; "));
     }
     let (tuning, holdout) = spec.snapshots().map_err(|error| error.to_string())?;
     Ok((spec, tuning, holdout))
+}
+
+/// The document, whatever it says.
+fn read_shape(document: &str) -> Result<ExperimentSpec, String> {
+    serde_json::from_str(document).map_err(|error| error.to_string())
 }
 
 fn cancel(state: &State, command: &CancelExperiment) -> Vec<Output> {
@@ -235,8 +237,10 @@ fn data_arrived(state: &State, sealed: &SnapshotSealed) -> Vec<Output> {
         let experiment = state.experiments.get(id)?;
         let waiting = experiment.waiting.as_ref()?;
         let (tuning, holdout) = (get(&waiting.tuning)?, get(&waiting.holdout)?);
-        let spec = serde_json::from_str(&waiting.document).ok()?;
-        Some(experiment.start(*id, &spec, tuning, holdout))
+        Some(match read_shape(&waiting.document) {
+            Ok(spec) => experiment.start(*id, &spec, tuning, holdout),
+            Err(detail) => vec![failed(*id, ExperimentFailure::InvalidDocument, detail)],
+        })
     };
     state.waiting.get(&sealed.snapshot_id).into_iter().flatten().filter_map(start).flatten().collect()
 }
@@ -262,13 +266,17 @@ fn result_arrived(state: &State, id: ExperimentId, result: Input<'_>) -> Vec<Out
 }
 
 impl Experiment {
-    /// Has its place; what was announced stays.
-    fn submitted(self, submitted: &ExperimentSubmitted, spec: &ExperimentSpec) -> Experiment {
+    /// Has its place; what was announced stays. A document that cannot be read, which another version has accepted,
+    /// waits like any other: it fails by name when its data are there.
+    fn submitted(self, submitted: &ExperimentSubmitted) -> Experiment {
+        let terms = read_shape(&submitted.document);
+        let terms = terms.map(|spec| (spec.tuning.objective, spec.tuning.direction, spec.model.strategy));
+        let (objective, direction, strategy) = terms.unwrap_or_default();
         Experiment {
             stage: Stage::Submitted,
-            objective: spec.tuning.objective.clone(),
-            direction: direction(spec.tuning.direction),
-            strategy: spec.model.strategy.clone(),
+            objective,
+            direction,
+            evaluator: external::addressee("evaluator", &strategy),
             waiting: Some(Waiting {
                 document: submitted.document.clone(),
                 tuning: submitted.tuning_snapshot,
@@ -296,11 +304,6 @@ impl Experiment {
         new
     }
 
-    /// Who evaluates its finalists.
-    fn evaluator(&self) -> Cow<'static, str> {
-        external::writer("evaluator", &self.strategy)
-    }
-
     /// Tuning begins, or the data do not suffice.
     fn start(
         &self,
@@ -310,12 +313,12 @@ impl Experiment {
         holdout: &DataRef,
     ) -> Vec<Output> {
         for (range, part) in [(tuning, "tuning"), (holdout, "the hold-out")] {
-            if range.rows == 0 {
+            if range.rows <= 0 {
                 let detail = format!(
                     "there is no {} bar of {} between {} and {}, which is what {part} needs: choose a period with data",
                     range.spec, range.instrument, range.from, range.to
                 );
-                return vec![failed(experiment_id, "no_data", detail)];
+                return vec![failed(experiment_id, ExperimentFailure::NoData, detail)];
             }
         }
         match trial_plan(spec, tuning.clone()) {
@@ -323,7 +326,7 @@ impl Experiment {
                 let started = ExperimentStarted { experiment_id, plan, holdout: holdout.clone() };
                 std::iter::once(Output::new(started)).chain(self.ending(experiment_id)).collect()
             }
-            Err(error) => vec![failed(experiment_id, "too_few_bars", error.to_string())],
+            Err(error) => vec![failed(experiment_id, ExperimentFailure::TooFewBars, error.to_string())],
         }
     }
 
@@ -331,28 +334,32 @@ impl Experiment {
     /// failed ones last, ties to the earlier trial.
     fn ending(&self, experiment_id: ExperimentId) -> Option<Output> {
         let ledger = self.ledger.as_ref()?;
-        if ledger.ended == "logic_changed" {
+        if ledger.ended == TuningEnd::LogicChanged {
             let detail = format!(
                 "the tuner was replaced by a version with other rules while it searched, and no version goes on with what \
                  another has begun: {} trials had been asked for, {} were completed; submit the document again under \
                  another name (the ledger entry's headers say which versions)",
                 ledger.requested, ledger.completed
             );
-            return Some(failed(experiment_id, "logic_changed", detail));
+            return Some(failed(experiment_id, ExperimentFailure::LogicChanged, detail));
+        }
+        if ledger.ended == TuningEnd::InvalidDocument {
+            let detail = "the tuner could not read what was accepted here, so the two are of different versions: \
+                           run one version everywhere and submit it again under another name";
+            return Some(failed(experiment_id, ExperimentFailure::InvalidDocument, detail.to_owned()));
         }
         if ledger.finalists.is_empty() {
             let detail = format!(
                 "none of {} trials has a defined {}: {} pruned, {} failed; see the trials' details",
                 ledger.requested, self.objective, ledger.pruned, ledger.failed
             );
-            return Some(failed(experiment_id, "no_completed_trial", detail));
+            return Some(failed(experiment_id, ExperimentFailure::NoCompletedTrial, detail));
         }
-        let evaluator = self.evaluator();
-        let finalists = ledger.finalists.iter().map(|id| self.evaluations.get(id)?.get(&*evaluator));
+        let finalists = ledger.finalists.iter().map(|id| self.evaluations.get(id)?.get(&self.evaluator));
         let evaluations: Vec<&Evaluation> = finalists.collect::<Option<_>>()?;
         if evaluations.iter().all(|evaluation| matches!(evaluation, Evaluation::Failed(_))) {
             let detail = "no finalist could be evaluated: see the evaluations' details".to_owned();
-            return Some(failed(experiment_id, "no_evaluation", detail));
+            return Some(failed(experiment_id, ExperimentFailure::NoEvaluation, detail));
         }
         let mut ranking: Vec<RankedModel> =
             evaluations.into_iter().map(|e| e.ranked(&self.objective)).collect();
@@ -370,7 +377,7 @@ impl Experiment {
 }
 
 impl Evaluation {
-    /// The finalist by the experiment's objective; one that failed has no values.
+    /// The finalist by the experiment's objective; one that failed has no values and an undefined verdict.
     fn ranked(&self, objective: &str) -> RankedModel {
         // A program outside may write what is no number: it is undefined and never wins.
         let value =
@@ -381,20 +388,30 @@ impl Evaluation {
                 trial: e.trial,
                 walk_forward: value(&e.walk_forward),
                 holdout: value(&e.holdout),
-                confirmed: e.confirmed,
+                verdict: e.verdict.clone(),
             },
             Evaluation::Failed(e) => RankedModel {
                 model_id: e.model_id,
                 trial: e.trial,
                 walk_forward: None,
                 holdout: None,
-                confirmed: false,
+                verdict: Verdict::undefined(HOLDOUT, unmeasured(objective, e)),
             },
         }
     }
 }
 
+/// What there is to say of a finalist whose evaluation failed.
+fn unmeasured(objective: &str, failed: &EvaluationFailed) -> Evidence {
+    Evidence {
+        metric: objective.to_owned(),
+        model_id: Some(failed.model_id),
+        phase: Some(Phase::Holdout),
+        ..Evidence::default()
+    }
+}
+
 /// Every ending can race with a cancellation.
-fn failed(experiment_id: ExperimentId, reason: &str, detail: String) -> Output {
-    Output::raced(ExperimentFailed { experiment_id, reason: reason.into(), detail })
+fn failed(experiment_id: ExperimentId, reason: ExperimentFailure, detail: String) -> Output {
+    Output::raced(ExperimentFailed { experiment_id, reason, detail })
 }

@@ -1,8 +1,9 @@
 //! What every trial of an experiment shares, from the document and the sealed data.
 
+use gauntlet_domain::Direction;
 use gauntlet_domain::experiment::{AccountTerms, CostTerms, DataRef, FoldRange, TrialPlan};
 use gauntlet_domain::market::SnapshotSealed;
-use gauntlet_domain::spec::{Direction, ExperimentSpec, FoldMode, SpreadSpec};
+use gauntlet_domain::spec::{ExperimentSpec, FoldMode, SpreadSpec};
 use gauntlet_quant::splits::{Mode, SplitError, WalkForward};
 
 const NANOS_PER_YEAR: f64 = 365.25 * 86_400.0 * 1e9;
@@ -48,14 +49,14 @@ pub fn trial_plan(spec: &ExperimentSpec, data: DataRef) -> Result<TrialPlan, Spl
         periods_per_year: data.rows as f64 / years,
         strategy: spec.model.strategy.clone(),
         features: spec.model.features.clone(),
-        estimator: learned.then(|| spec.model.estimator.clone().unwrap_or_else(|| "gbdt".into())),
+        estimator: learned.then(|| spec.model.estimator_name().to_owned()),
         costs: cost_terms(spec),
         account: AccountTerms {
             currency: spec.account.currency.clone(),
             capital: spec.account.capital,
             percent: spec.account.sizing.percent,
             allow_short: spec.account.allow_short,
-            benchmark: spec.account.benchmark.clone(),
+            benchmark: spec.account.benchmark.name().to_owned(),
         },
         folds: folds.collect(),
         embargo_bars: index(embargo),
@@ -69,10 +70,15 @@ pub fn trial_plan(spec: &ExperimentSpec, data: DataRef) -> Result<TrialPlan, Spl
 /// Orders fill at an opening anyway, so a latency below one bar is in the next opening already; whole bars come on top.
 fn cost_terms(spec: &ExperimentSpec) -> CostTerms {
     let costs = &spec.costs;
+    let (quoted_spread, spread_bps) = match costs.spread {
+        SpreadSpec::Quoted => (true, 0.0),
+        SpreadSpec::None => (false, 0.0),
+        SpreadSpec::Bps(bps) => (false, bps),
+    };
     CostTerms {
         commission_bps: costs.commission_bps,
-        quoted_spread: costs.spread == SpreadSpec::Named("quoted".into()),
-        spread_bps: if let SpreadSpec::Bps(bps) = costs.spread { bps } else { 0.0 },
+        quoted_spread,
+        spread_bps,
         slippage_bps: costs.slippage_bps,
         latency_bars: (costs.latency_ms * 1e6 / spec.data.bars.nanos() as f64) as i64,
     }

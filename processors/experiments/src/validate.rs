@@ -7,10 +7,12 @@ use gauntlet_backtest::BacktestError;
 use gauntlet_backtest::model::{Estimator, ModelConfig};
 use gauntlet_backtest::params::{ParamValue, Params};
 use gauntlet_backtest::strategy::StrategyKind;
+use gauntlet_domain::experiment::ParameterValue;
 use gauntlet_domain::external;
-use gauntlet_domain::spec::{Direction, ExperimentSpec, SpreadSpec};
+use gauntlet_domain::names::UnknownName;
+use gauntlet_domain::spec::{ExperimentSpec, SpreadSpec};
 use gauntlet_quant::metrics;
-use gauntlet_search::{Domain, PrunerKind, SamplerKind, Space, Value};
+use gauntlet_search::{Domain, PrunerKind, SamplerKind, Space};
 
 /// One thing that is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,18 +84,9 @@ fn account_and_costs(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, Strin
     if !(positive(percent) && percent <= 100.0) {
         problem("account.sizing.percent", format!("{percent} is not above 0 and at most 100"));
     }
-    if !matches!(spec.account.benchmark.as_str(), "buy-and-hold" | "none") {
-        let found = &spec.account.benchmark;
-        problem("account.benchmark", format!("'{found}' is not known: use buy-and-hold or none"));
-    }
-    let spread = match &spec.costs.spread {
-        SpreadSpec::Bps(bps) => *bps,
-        SpreadSpec::Named(name) => {
-            if !matches!(name.as_str(), "quoted" | "none") {
-                problem("costs.spread", format!("'{name}' is not known: use quoted, none, or basis points"));
-            }
-            0.0
-        }
+    let spread = match spec.costs.spread {
+        SpreadSpec::Bps(bps) => bps,
+        SpreadSpec::Quoted | SpreadSpec::None => 0.0,
     };
     let costs = [
         ("costs.commission_bps", spec.costs.commission_bps),
@@ -117,8 +110,8 @@ fn tuning_and_validation(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, S
     if let Err(error) = tuning.sampler.parse::<SamplerKind>() {
         problem("tuning.sampler", error.to_string());
     }
-    if let Err(message) = pruner(&tuning.pruner) {
-        problem("tuning.pruner", message);
+    if let Err(error) = tuning.pruner.parse::<PrunerKind>() {
+        problem("tuning.pruner", error.to_string());
     }
     if !(1..=1_000_000).contains(&tuning.trials) {
         problem("tuning.trials", format!("{} is not between 1 and 1,000,000", tuning.trials));
@@ -126,18 +119,10 @@ fn tuning_and_validation(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, S
     if !(1..=10_000).contains(&tuning.parallelism) {
         problem("tuning.parallelism", format!("{} is not between 1 and 10,000", tuning.parallelism));
     }
-    if metrics::by_name(&tuning.objective).is_none() {
-        let known: Vec<&str> = metrics::DEFINITIONS.iter().map(|definition| definition.name).collect();
-        let found = &tuning.objective;
-        problem(
-            "tuning.objective",
-            format!("metric '{found}' is not known: use one of {}", known.join(", ")),
-        );
+    if let Err(error) = objective(&tuning.objective) {
+        problem("tuning.objective", error.to_string());
     }
     let validation = &spec.validation;
-    if validation.scheme != "walk-forward" {
-        problem("validation.scheme", format!("'{}' is not known: use walk-forward", validation.scheme));
-    }
     if !(1..=1000).contains(&validation.folds) {
         problem("validation.folds", format!("{} is not between 1 and 1000", validation.folds));
     }
@@ -146,26 +131,14 @@ fn tuning_and_validation(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, S
     }
 }
 
-/// The pruner of that name; `none` is none.
-pub fn pruner(name: &str) -> Result<PrunerKind, String> {
-    match name {
-        "none" => Ok(PrunerKind::Nop),
-        "median" => Ok(PrunerKind::Median),
-        other => Err(format!("pruner '{other}' is not known: use median or none")),
-    }
-}
-
-/// The direction in the search's words.
-pub fn direction(direction: Direction) -> gauntlet_search::Direction {
-    match direction {
-        Direction::Maximize => gauntlet_search::Direction::Maximize,
-        Direction::Minimize => gauntlet_search::Direction::Minimize,
-    }
+/// The metric of that name.
+fn objective(name: &str) -> Result<(), UnknownName> {
+    gauntlet_domain::names::find("metric", name, metrics::DEFINITIONS, |definition| definition.name).map(drop)
 }
 
 fn model(spec: &ExperimentSpec, space: &Space, problem: &mut impl FnMut(&str, String)) {
     if let Ok(sampler) = spec.tuning.sampler.parse::<SamplerKind>()
-        && let Err(error) = sampler.build(space, direction(spec.tuning.direction))
+        && let Err(error) = sampler.build(space, spec.tuning.direction)
     {
         problem("tuning.sampler", error.to_string());
     }
@@ -184,7 +157,7 @@ fn model(spec: &ExperimentSpec, space: &Space, problem: &mut impl FnMut(&str, St
         return;
     }
     let taker = if learned {
-        let estimator = match Estimator::parse(spec.model.estimator.as_deref().unwrap_or("gbdt")) {
+        let estimator = match Estimator::parse(spec.model.estimator_name()) {
             Ok(estimator) => estimator,
             Err(error) => return problem("model.estimator", error.to_string()),
         };
@@ -232,20 +205,20 @@ impl Taker {
 }
 
 /// The values of a domain that can be out of bounds: its ends, or all of a list.
-fn extremes(domain: &Domain) -> Vec<Value> {
+fn extremes(domain: &Domain) -> Vec<ParameterValue> {
     match domain {
-        Domain::Int { low, high, .. } => vec![Value::Int(*low), Value::Int(*high)],
-        Domain::Float { low, high, .. } => vec![Value::Float(*low), Value::Float(*high)],
+        Domain::Int { low, high, .. } => vec![ParameterValue::Int(*low), ParameterValue::Int(*high)],
+        Domain::Float { low, high, .. } => vec![ParameterValue::Float(*low), ParameterValue::Float(*high)],
         Domain::Categorical(values) => values.clone(),
         Domain::Fixed(value) => vec![value.clone()],
     }
 }
 
-fn param_value(value: &Value) -> Option<ParamValue> {
+fn param_value(value: &ParameterValue) -> Option<ParamValue> {
     match value {
-        Value::Int(int) => Some(ParamValue::Int(*int)),
-        Value::Float(float) => Some(ParamValue::Float(*float)),
-        Value::Text(text) => Some(ParamValue::Text(text.clone())),
-        Value::Bool(_) => None,
+        ParameterValue::Int(int) => Some(ParamValue::Int(*int)),
+        ParameterValue::Float(float) => Some(ParamValue::Float(*float)),
+        ParameterValue::Text(text) => Some(ParamValue::Text(text.clone())),
+        ParameterValue::Flag(_) => None,
     }
 }

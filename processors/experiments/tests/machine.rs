@@ -5,10 +5,11 @@ mod common;
 
 use common::*;
 use gauntlet_domain::experiment::*;
-use gauntlet_domain::{Event, Recorded};
+use gauntlet_domain::verdict::{Evidence, HOLDOUT};
+use gauntlet_domain::{Event, Recorded, Verdict};
 use gauntlet_experiments::{Experiments, plan};
 use gauntlet_processor::Folded;
-use gauntlet_processor::harness::{check_properties, given, recorded, run};
+use gauntlet_processor::harness::{Partitions, check_interleavings, check_properties, given, recorded, run};
 use gauntlet_processor::machine::Machine;
 use serde_json::{Value, json};
 
@@ -27,7 +28,7 @@ fn places(history: &[Event]) -> Vec<(String, String, i64)> {
 fn failure(history: &[Event]) -> (String, String) {
     let outputs = run::<Subject>(history);
     let mut failures = outputs.into_iter().filter_map(|event| match event {
-        Event::ExperimentFailed(e) => Some((e.reason, e.detail)),
+        Event::ExperimentFailed(e) => Some((e.reason.word().to_owned(), e.detail)),
         _ => None,
     });
     let first = failures.next().unwrap();
@@ -68,6 +69,22 @@ fn history() -> Vec<Event> {
 #[test]
 fn it_has_the_properties_of_every_machine() {
     assert_eq!(check_properties::<Subject>(&history()), 12);
+}
+
+/// Commands, snapshots, ledgers and outcomes are four topics, read in any order by a restart: only a cancellation races.
+#[test]
+fn commands_data_and_results_in_any_order_give_the_same() {
+    let mut history: Vec<Event> =
+        history().into_iter().filter(|event| !matches!(event, Event::CancelExperiment(_))).collect();
+    history.extend([holdout_sealed(&with("data.to", json!("2020-06-01")), 9)]);
+    let of = |event: &Event| match event {
+        Event::SubmitExperiment(_) => "commands".to_owned(),
+        Event::SnapshotSealed(_) => "snapshots".to_owned(),
+        Event::LedgerEntered(_) => "ledger".to_owned(),
+        _ => "outcomes".to_owned(),
+    };
+    let partitions = Partitions { of: &of, is_possible: &|_, _| true };
+    assert_eq!(check_interleavings::<Subject>(&history, &partitions, 200), 208 * 12);
 }
 
 #[test]
@@ -125,6 +142,36 @@ fn what_is_no_document_fails_with_the_key_named() {
     let (reason, detail) = failure(&[SubmitExperiment { document: text, ..command }.into()]);
     assert_eq!(reason, "invalid_document");
     assert!(detail.contains("unknown field `tunning`"), "{detail}");
+}
+
+/// State that another version has written can hold a document that this one cannot read.
+#[test]
+fn a_kept_document_that_cannot_be_read_fails_by_name_when_its_data_are_there() {
+    let document = document();
+    let mut machine = Subject::default();
+    for event in [submit(&document), tuning_sealed(&document, 1200)] {
+        machine.step(recorded(event).input());
+    }
+    let saved = String::from_utf8(machine.save().unwrap()).unwrap();
+    let other = saved.replace(r#"\"holdout_keeps\":0.5"#, r#"\"holdout_keeps\":\"half\""#);
+    assert_ne!(other, saved);
+    machine.restore(other.as_bytes()).unwrap();
+    let outputs = machine.step(recorded(holdout_sealed(&document, 300)).input());
+    let [output] = outputs.as_slice() else { panic!("{outputs:?}") };
+    let Event::ExperimentFailed(failed) = &output.event else { panic!("{outputs:?}") };
+    assert_eq!((failed.reason.word(), output.raced), ("invalid_document", true));
+    assert!(failed.detail.contains("'half' is not a share"), "{}", failed.detail);
+    assert_eq!(machine.step(recorded(ledger(&document, &[])).input()), []);
+}
+
+#[test]
+fn a_document_that_the_tuner_cannot_read_fails_the_experiment_by_name() {
+    let document = document();
+    let Event::LedgerEntered(mut entry) = ledger(&document, &[]) else { unreachable!() };
+    entry.ended = TuningEnd::InvalidDocument;
+    let (reason, detail) = failure(&[begun(&document), vec![Event::LedgerEntered(entry)]].concat());
+    assert_eq!(reason, "invalid_document");
+    assert!(detail.contains("run one version everywhere"), "{detail}");
 }
 
 // The data.
@@ -277,14 +324,23 @@ fn a_ranked_model_says_what_the_hold_out_said() {
     let document = document();
     let history =
         [begun(&document), vec![evaluated(&document, 2, Some(1.0)), not_evaluated(&document, 3)]].concat();
-    let ranked = |trial, walk_forward, holdout, confirmed| RankedModel {
+    let ranked = |trial, walk_forward, holdout, verdict| RankedModel {
         model_id: model(trial),
         trial,
         walk_forward,
         holdout,
-        confirmed,
+        verdict,
     };
-    let ranking = vec![ranked(2, Some(1.0), Some(0.25), true), ranked(3, None, None, false)];
+    let evidence = Evidence {
+        metric: "sharpe".into(),
+        model_id: Some(model(3)),
+        phase: Some(Phase::Holdout),
+        ..Evidence::default()
+    };
+    let unmeasured = Verdict::undefined(HOLDOUT, evidence);
+    assert!(!unmeasured.passes(), "what could not be measured is not confirmed");
+    let confirmed = Verdict::of_version_1(true, "");
+    let ranking = vec![ranked(2, Some(1.0), Some(0.25), confirmed), ranked(3, None, None, unmeasured)];
     let completed = ExperimentCompleted { experiment_id: id(&document), ranking };
     given::<Subject>(history).when(ledger(&document, &[3, 2])).then([completed.into()]);
 }

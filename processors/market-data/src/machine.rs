@@ -1,12 +1,12 @@
 //! The machine: one instrument's definition, cleaner, bars and waiting snapshots, for every instrument of a partition.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gauntlet_domain::market::{
     Bar, BarBlock, CreateSnapshot, FeedCompleted, InstrumentDefined, PriceBasis, Quote, SnapshotDue,
     SourceCleaned, TickKind, Trade,
 };
-use gauntlet_domain::{BarSpec, Event, Input, SnapshotId};
+use gauntlet_domain::{BarSpec, Event, EventId, Input, SnapshotId};
 use gauntlet_processor::ended::EndedIds;
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ use crate::ready::ReadyBars;
 /// Market data for the runtime.
 pub const DEFINITION: Definition = Definition {
     name: "market-data",
-    version: "1",
+    version: "2",
     topics: &["market.ticks.v1", "data.commands.v1"],
     inputs: Inputs::CoPartitioned,
     races_on: &[],
@@ -37,6 +37,13 @@ pub struct MarketData {
 #[serde(deny_unknown_fields)]
 struct Instrument {
     definition: InstrumentDefined,
+    /// Every definition that was taken in: one that comes again must not undo the one after it.
+    #[serde(default)]
+    defined: BTreeSet<EventId>,
+    /// How far event time had come for a spec when a definition was replaced. It never goes back: what is final stays so
+    /// when a spec is dropped or ticks may be later than before.
+    #[serde(default)]
+    passed: BTreeMap<BarSpec, i64>,
     cleaner: Cleaner,
     /// Latest event time among the ticks that passed. A tick that is held back has not moved it, so no bar closes and
     /// no snapshot falls due ahead of it.
@@ -91,6 +98,11 @@ impl Machine for MarketData {
         events.into_iter().map(Output::new).collect()
     }
 
+    fn refuses(&self, input: Input<'_>) -> Option<String> {
+        let Event::BarBlock(block) = input.event else { return None };
+        block.spec.parse::<BarSpec>().err().map(|error| format!("bars of {}: {error}", block.instrument))
+    }
+
     fn save(&self) -> Result<Vec<u8>, StateError> {
         Ok(serde_json::to_vec(self)?)
     }
@@ -125,6 +137,8 @@ impl Instrument {
         Instrument {
             building: specs.iter().copied().map(TimeBars::new).collect(),
             definition: InstrumentDefined::new(name, specs, PriceBasis::Quotes),
+            defined: BTreeSet::new(),
+            passed: BTreeMap::new(),
             cleaner: Cleaner::default(),
             latest: i64::MIN,
             ready: BTreeMap::new(),
@@ -134,9 +148,15 @@ impl Instrument {
         }
     }
 
-    /// A definition governs what comes after it; bars under construction of a spec that stays go on.
+    /// A definition governs what comes after it, once; bars under construction of a spec that stays go on.
     fn define(&mut self, definition: &InstrumentDefined) -> Vec<Event> {
+        if !self.defined.insert(Event::from(definition.clone()).id()) {
+            return Vec::new();
+        }
         if self.definition != *definition {
+            for spec in &self.definition.bars {
+                self.passed.insert(*spec, self.event_time(*spec));
+            }
             self.building.retain(|bars| definition.bars.contains(&bars.spec()));
             for spec in &definition.bars {
                 if !self.building.iter().any(|bars| bars.spec() == *spec) {
@@ -149,7 +169,7 @@ impl Instrument {
             }
             self.definition = definition.clone();
         }
-        Vec::new()
+        self.due()
     }
 
     /// Takes in the rows of a block or of one live tick, once.
@@ -175,6 +195,7 @@ impl Instrument {
     }
 
     fn ready_bars(&mut self, block: &BarBlock) -> Vec<Event> {
+        // Refused by name before; a restore does not ask.
         let Ok(spec) = block.spec.parse::<BarSpec>() else { return Vec::new() };
         let passed = self.event_time(spec);
         let source = entry(&mut self.sources, &block.source, |_| Source::default());
@@ -233,10 +254,12 @@ impl Instrument {
         self.due()
     }
 
-    /// How far event time has come for a spec: the latest ready-made bar, and the ticks' watermark where ticks make it.
+    /// How far event time has come for a spec: the latest ready-made bar, the ticks' watermark where ticks make it, and
+    /// what an earlier definition had come to.
     fn event_time(&self, spec: BarSpec) -> i64 {
         let ready =
             self.ready.get(&spec).and_then(ReadyBars::latest).map_or(i64::MIN, |(close_time, _)| close_time);
+        let ready = self.passed.get(&spec).map_or(ready, |passed| ready.max(*passed));
         if self.definition.bars.contains(&spec) {
             ready.max(self.latest.saturating_sub(self.definition.cleaning.lateness_nanos))
         } else {

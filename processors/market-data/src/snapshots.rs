@@ -3,7 +3,8 @@
 //! The bars of a due range are final, so sealing it is a function of the request; the files are named by content.
 
 use gauntlet_domain::Event;
-use gauntlet_processor::worker::{Answer, Data, Worker};
+use gauntlet_processor::data::SnapshotSealer;
+use gauntlet_processor::worker::{Answer, Answering, Worker};
 
 /// Seals snapshots.
 pub struct Snapshots;
@@ -21,15 +22,19 @@ impl Worker for Snapshots {
         "data.requests.v1"
     }
 
-    fn run(&self, request: &Event, data: &dyn Data) -> Answer {
-        match request {
-            // There is no other answer than a sealed snapshot: where its bars are damaged, the worker stops and says so.
-            Event::SnapshotDue(due) => Ok(vec![data.seal(due)?.into()]),
-            _ => Ok(Vec::new()),
-        }
-    }
-
     fn panicked(&self, _request: &Event, _message: &str) -> Vec<Event> {
         Vec::new()
+    }
+}
+
+impl Answering for Snapshots {
+    type Data<'a> = &'a dyn SnapshotSealer;
+
+    fn run(&self, request: &Event, sealer: &dyn SnapshotSealer) -> Answer {
+        match request {
+            // There is no other answer than a sealed snapshot: where its bars are damaged, the worker stops and says so.
+            Event::SnapshotDue(due) => Ok(vec![sealer.seal(due)?.into()]),
+            _ => Ok(Vec::new()),
+        }
     }
 }

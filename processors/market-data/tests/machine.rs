@@ -4,8 +4,8 @@
 use gauntlet_domain::market::*;
 use gauntlet_domain::{Event, InstrumentId, Timestamp};
 use gauntlet_market_data::MarketData;
-use gauntlet_processor::Machine;
-use gauntlet_processor::harness::{check_properties, given, recorded, run};
+use gauntlet_processor::harness::{Partitions, check_interleavings, check_properties, given, recorded, run};
+use gauntlet_processor::machine::Machine;
 use proptest::prelude::*;
 
 const INSTRUMENT: &str = "XAUUSD.OANDA";
@@ -76,6 +76,86 @@ fn history() -> Vec<Event> {
 #[test]
 fn it_has_the_properties_of_every_machine() {
     assert!(check_properties::<MarketData>(&history()) > 20);
+}
+
+fn define(bars: &[&str], lateness_seconds: i64) -> Event {
+    let bars = bars.iter().map(|spec| spec.parse().unwrap()).collect();
+    let mut definition = InstrumentDefined::new(INSTRUMENT, bars, PriceBasis::Quotes);
+    definition.cleaning.lateness_nanos = lateness_seconds * SECOND;
+    definition.into()
+}
+
+/// Definitions that change which bars there are and how late a tick may be, snapshots that are asked for on the other
+/// topic, ticks out of order, live ticks, a source that ends.
+fn changing_definitions() -> Vec<Event> {
+    let quotes: Vec<(i64, i64)> =
+        (0..400).map(|i| (i * 7 - (i % 6) * 5, 100_000_000 + (i % 5) * 20)).collect();
+    let blocks: Vec<Event> = quotes.chunks(50).enumerate().map(|(i, chunk)| block(i as i64, chunk)).collect();
+    let live = |sequence: i64| -> Event {
+        Quote {
+            instrument: INSTRUMENT.into(),
+            source: "live".into(),
+            sequence,
+            time: Timestamp((3000 + sequence * 30) * SECOND),
+            bid: gauntlet_domain::Price(100_000_000),
+            ask: gauntlet_domain::Price(100_000_020),
+            bid_size: None,
+            ask_size: None,
+        }
+        .into()
+    };
+    let mut history = vec![ask("time:1m", 0, 600).into(), ask("time:5m", 0, 600).into()];
+    history.extend([define(&["time:1m", "time:5m"], 0), blocks[0].clone(), blocks[1].clone()]);
+    history.extend([hours(0, &[0, 1]), define(&["time:1m", "time:1h"], 120), blocks[2].clone()]);
+    history.extend([ask("time:1m", 600, 1200).into(), ask("time:1h", 0, 2 * 3600).into()]);
+    history.extend(blocks[3..].iter().cloned());
+    history.extend([define(&["time:5m", "time:1h"], 600), completed(400)]);
+    history.extend((0..5).map(live));
+    history.extend([ask("time:1m", 0, 1200).into(), ask("time:5m", 0, 300).into()]);
+    history
+}
+
+#[test]
+fn changing_definitions_have_the_properties_of_every_machine_too() {
+    assert!(check_properties::<MarketData>(&changing_definitions()) > 20);
+}
+
+/// Ticks and commands are two topics: a snapshot may be asked for before, between and after the ticks that it waits for.
+#[test]
+fn ticks_and_commands_in_any_order_give_the_same() {
+    let of = |event: &Event| match event {
+        Event::CreateSnapshot(_) => "commands".to_owned(),
+        _ => "ticks".to_owned(),
+    };
+    let partitions = Partitions { of: &of, is_possible: &|_, _| true };
+    for history in [history(), changing_definitions()] {
+        assert!(check_interleavings::<MarketData>(&history, &partitions, 100) > 2000);
+    }
+}
+
+#[test]
+fn a_definition_that_comes_again_late_does_not_bring_the_old_rules_back() {
+    let (first, second) = (define(&["time:1m"], 0), define(&["time:5m"], 0));
+    let ticks: Vec<(i64, i64)> = (0..100).map(|i| (i * 10, 100_000_000 + i % 3 * 20)).collect();
+    let history = [first.clone(), second, first, block(0, &ticks)];
+    let bars = run::<MarketData>(&history);
+    let lengths = bars.iter().filter_map(|event| match event {
+        Event::Bar(bar) => Some(bar.spec.to_string()),
+        _ => None,
+    });
+    assert_eq!(lengths.collect::<Vec<_>>(), ["time:5m"; 3]);
+}
+
+#[test]
+fn bars_of_no_known_length_are_refused_by_name() {
+    let Event::BarBlock(mut block) = hours(0, &[0, 1]) else { unreachable!() };
+    block.spec = "time:1w".into();
+    let event = recorded(Event::BarBlock(block));
+    let mut machine = MarketData::default();
+    let why = machine.refuses(event.input()).unwrap();
+    assert!(why.contains("'time:1w' is not a bar spec"), "{why}");
+    assert_eq!(machine.step(event.input()), []);
+    assert_eq!(machine.refuses(recorded(hours(0, &[0, 1])).input()), None);
 }
 
 #[test]

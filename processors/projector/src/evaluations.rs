@@ -1,18 +1,19 @@
 //! What evaluation found of a finalist: the model, a run for each of its phases, its places on the leaderboards.
 
 use gauntlet_domain::Envelope;
-use gauntlet_domain::experiment::{EvaluationCompleted, EvaluationFailed};
+use gauntlet_domain::experiment::{EvaluationCompleted, EvaluationFailed, Phase};
 use gauntlet_domain::ids::{ExperimentId, ModelId};
+use gauntlet_domain::verdict::{Evidence, HOLDOUT, Verdict};
 use gauntlet_quant::metrics::{Direction, by_name};
 use gauntlet_views::Upsert;
-use gauntlet_views::schema::{LEADERBOARDS, MODELS, RUNS};
+use gauntlet_views::schema::{LEADERBOARDS, MODELS, RUNS, VERDICTS};
 
 use crate::{ONCE, explained, json, observed};
 
 /// The only version of a model: another model is another id.
 const VERSION: i64 = 1;
 
-const PHASES: [&str; 2] = ["walk_forward", "holdout"];
+const PHASES: [Phase; 2] = [Phase::WalkForward, Phase::Holdout];
 
 pub(crate) fn completed(event: &EvaluationCompleted, envelope: &Envelope) -> Vec<Upsert> {
     let finalist =
@@ -21,22 +22,25 @@ pub(crate) fn completed(event: &EvaluationCompleted, envelope: &Envelope) -> Vec
         .model()
         .with("artifact_path", event.artifact.map(|hash| format!("artifacts/{hash}")))
         .with("parameters", json(&event.parameters))
-        .with("confirmed", event.confirmed)
-        .with("verdict", event.verdict.as_str());
+        .with("confirmed", event.verdict.passes())
+        .with("verdict", event.verdict.sentence());
     let metrics = [&event.walk_forward, &event.holdout];
     let runs = PHASES.into_iter().zip(metrics).map(|(phase, metrics)| {
-        finalist.run(phase, "completed", envelope).with("key_metrics", json(metrics))
+        finalist.run(&phase, "completed", envelope).with("key_metrics", json(metrics))
     });
-    std::iter::once(model).chain(runs).chain(places(event)).collect()
+    let verdict = finalist.verdict(&event.verdict);
+    [model, verdict].into_iter().chain(runs).chain(places(event)).collect()
 }
 
 pub(crate) fn failed(event: &EvaluationFailed, envelope: &Envelope) -> Vec<Upsert> {
     let finalist =
         Finalist { experiment_id: event.experiment_id, model_id: event.model_id, trial: event.trial };
-    let verdict = format!("not evaluated: {}", explained(&event.reason, &event.detail));
-    let model = finalist.model().with("confirmed", false).with("verdict", verdict);
-    let runs = PHASES.into_iter().map(|phase| finalist.run(phase, "failed", envelope));
-    std::iter::once(model).chain(runs).collect()
+    let said = format!("not evaluated: {}", explained(event.reason.word(), &event.detail));
+    let model = finalist.model().with("confirmed", false).with("verdict", said);
+    let evidence = Evidence { model_id: Some(event.model_id), ..Evidence::default() };
+    let verdict = finalist.verdict(&Verdict::undefined(HOLDOUT, evidence));
+    let runs = PHASES.into_iter().map(|phase| finalist.run(&phase, "failed", envelope));
+    [model, verdict].into_iter().chain(runs).collect()
 }
 
 /// The finalist's row on the leaderboard of every metric that can be ranked and is defined on the walk-forward.
@@ -59,7 +63,7 @@ fn places(event: &EvaluationCompleted) -> impl Iterator<Item = Upsert> {
             .with("model_id", event.model_id.to_string())
             .with("walk_forward", value)
             .with("holdout", event.holdout.get(metric).copied().flatten().filter(|value| value.is_finite()))
-            .with("confirmed", event.confirmed);
+            .with("confirmed", event.verdict.passes());
         Some(place)
     })
 }
@@ -79,12 +83,25 @@ impl Finalist {
             .with("trial", self.trial)
     }
 
-    fn run(&self, phase: &str, status: &str, envelope: &Envelope) -> Upsert {
+    fn verdict(&self, verdict: &Verdict) -> Upsert {
+        let key = vec![self.model_id.to_string().into(), verdict.gate.as_str().into()];
+        let finite = |number: Option<f64>| number.filter(|number| number.is_finite());
+        Upsert::new(&VERDICTS, key, ONCE)
+            .with("experiment_id", self.experiment_id.to_string())
+            .with("statistic", finite(verdict.statistic))
+            .with("threshold", finite(verdict.threshold))
+            .with("comparison", verdict.comparison.word())
+            .with("outcome", verdict.outcome.word())
+            .with("evidence", json(&verdict.evidence))
+            .with("waiver", verdict.waiver.as_ref().map(json))
+    }
+
+    fn run(&self, phase: &Phase, status: &str, envelope: &Envelope) -> Upsert {
         let run_id = format!("{}:{phase}", self.model_id);
         let run = Upsert::new(&RUNS, vec![self.experiment_id.to_string().into(), run_id.into()], ONCE)
             .with("model_id", self.model_id.to_string())
             .with("status", status)
-            .with("phase", phase)
+            .with("phase", phase.word())
             .with("trial", self.trial);
         observed(run, envelope)
     }

@@ -49,7 +49,8 @@ pub(crate) fn cancelled(event: &ExperimentCancelled, envelope: &Envelope) -> Ups
 }
 
 pub(crate) fn failed(event: &ExperimentFailed, envelope: &Envelope) -> Upsert {
-    ended(event.experiment_id, "failed", envelope).with("detail", explained(&event.reason, &event.detail))
+    ended(event.experiment_id, "failed", envelope)
+        .with("detail", explained(event.reason.word(), &event.detail))
 }
 
 fn ended(id: ExperimentId, status: &str, envelope: &Envelope) -> Upsert {

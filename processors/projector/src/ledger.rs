@@ -20,7 +20,7 @@ pub(crate) fn entered(event: &LedgerEntered) -> Upsert {
     ]);
     Upsert::new(&TRIAL_LEDGER, vec![event.mandate.as_str().into(), event.place.into()], ONCE)
         .with("experiment_id", event.experiment_id.to_string())
-        .with("ended", event.ended.as_str())
+        .with("ended", event.ended.word())
         .with("requested", event.requested)
         .with("completed", event.completed)
         .with("pruned", event.pruned)

@@ -19,8 +19,11 @@ mod snapshots;
 mod trials;
 
 use gauntlet_domain::{Envelope, Event, Recorded};
-use gauntlet_views::{Upsert, Value};
+use gauntlet_views::{Table, Upsert, Value, schema};
 use serde::Serialize;
+
+/// Name among processors.
+pub const NAME: &str = "projector";
 
 /// What is read, in pipeline order.
 pub const TOPICS: &[&str] = &[
@@ -80,6 +83,18 @@ pub fn rows(recorded: &Recorded) -> Vec<Upsert> {
     // An instrument or a mandate without a name is no partition anywhere.
     rows.retain(|row| row.key.first().and_then(Value::as_text) != Some(""));
     rows
+}
+
+/// The row that is there once an event from outside has been taken in; `None` for one that no view shows.
+pub fn row_that_shows(event: &Event) -> Option<(&'static Table, Vec<Value>)> {
+    let (table, id) = match event {
+        Event::ConfigRegistered(event) => (&schema::CONFIGURATIONS, event.config_hash.to_string()),
+        Event::CreateSnapshot(event) => (&schema::DATA_SNAPSHOTS, event.snapshot_id.to_string()),
+        // Every submission is answered by a fact about the experiment, be it that it failed.
+        Event::SubmitExperiment(event) => (&schema::EXPERIMENTS, event.experiment_id.to_string()),
+        _ => return None,
+    };
+    Some((table, vec![id.into()]))
 }
 
 /// Adds when a piece of work began and ended, by its worker's clock; the beginning is known when its duration is.

@@ -36,7 +36,7 @@ pub(crate) fn pruned(event: &TrialPruned, envelope: &Envelope) -> Vec<Upsert> {
 
 pub(crate) fn failed(event: &TrialFailed, envelope: &Envelope) -> Vec<Upsert> {
     let trial = Trial { id: event.trial_id, number: event.trial, state: "failed" };
-    let detail = explained(&event.reason, &event.detail);
+    let detail = explained(event.reason.word(), &event.detail);
     vec![
         trial.run(event.experiment_id, envelope),
         trial.result(event.experiment_id, &event.parameters).with("detail", detail),

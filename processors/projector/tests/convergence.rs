@@ -75,7 +75,7 @@ fn history() -> Vec<Recorded> {
         trial: number,
         walk_forward: Some(number as f64),
         holdout: Some(0.75),
-        confirmed: number > 0,
+        verdict: verdict(number),
     };
     let ranking = vec![ranked(2), ranked(1), ranked(0)];
     events.push(ExperimentCompleted { experiment_id: experiment("gold"), ranking }.into());

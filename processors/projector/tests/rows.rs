@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::market::*;
 use gauntlet_domain::*;
-use gauntlet_projector::{TOPICS, rows};
+use gauntlet_projector::{TOPICS, row_that_shows, rows};
 use gauntlet_views::{Upsert, Value};
 use gauntlet_wire::catalogue::{CATALOGUE, topic_named, topic_of};
 use gauntlet_wire::codec::Codec;
@@ -172,8 +172,14 @@ fn an_evaluation_is_a_model_two_runs_and_its_places() {
         &[
             format!(
                 "models @1 [{model}] version=1 | experiment_id={id} | trial=2 | artifact_path=artifacts/{} | \
-                 parameters={{\"fast\":2,\"stop\":2.0}} | confirmed=true | verdict=keeps 75% of 1",
+                 parameters={{\"fast\":2,\"stop\":2.0}} | confirmed=true | verdict=confirmed: sharpe 0.7500 on the hold-out, \
+                 at least 0.5000 needed (1.0000 walked forward)",
                 hash("model")
+            ),
+            format!(
+                "verdicts @1 [{model}, holdout] experiment_id={id} | statistic=0.75 | threshold=0.5 | \
+                 comparison=at_least | outcome=passed | evidence={}",
+                r#"{"data":null,"metric":"sharpe","model_id":null,"numbers":{"walk_forward":1.0},"phase":"holdout","remark":null}"#
             ),
             run("walk_forward", "completed", walk_forward),
             run("holdout", "completed", r#" | key_metrics={"max_drawdown":null,"sharpe":0.75}"#),
@@ -201,6 +207,10 @@ fn an_evaluation_is_a_model_two_runs_and_its_places() {
                 "models @1 [{model}] version=1 | experiment_id={id} | trial=2 | confirmed=false | \
                  verdict=not evaluated: panicked"
             ),
+            format!(
+                "verdicts @1 [{model}, holdout] experiment_id={id} | comparison=unknown | outcome=undefined | "
+            ) + &format!(r#"evidence={{"data":null,"metric":"","model_id":"{model}","#)
+                + r#""numbers":{},"phase":null,"remark":null}"#,
             run("walk_forward", "failed", ""),
             run("holdout", "failed", ""),
         ],
@@ -267,11 +277,12 @@ fn codes_of_a_newer_version_pass_through() {
     assert!(shown(trial_failed("gold", 1, "moon_phase").into()).contains("detail=moon_phase: "));
     assert!(shown(entered("gold", 1, "moon_phase").into()).contains("ended=moon_phase"));
     assert!(shown(trades(1, "moon_phase", 0, 1).into()).contains(":moon_phase, "));
-    let reason = "moon_phase".to_owned();
+    let reason = "moon_phase";
     let failed =
-        ExperimentFailed { experiment_id: experiment("gold"), reason: reason.clone(), detail: "".into() };
+        ExperimentFailed { experiment_id: experiment("gold"), reason: reason.into(), detail: "".into() };
     assert!(shown(failed.into()).ends_with("detail=moon_phase"));
-    let counts = SourceCleaned { corrected: vec![ReasonCount { reason, count: 3 }], ..cleaned("a") };
+    let counts =
+        SourceCleaned { corrected: vec![ReasonCount { reason: reason.into(), count: 3 }], ..cleaned("a") };
     assert!(shown(counts.into()).contains(r#"corrected={"moon_phase":3}"#));
 }
 
@@ -297,6 +308,37 @@ fn the_topics_are_those_that_the_catalogue_gives_it() {
         let besides = ["data.commands.v1", "data.requests.v1"].contains(name);
         assert!(besides || topic.readers.contains(&"projector"), "{name}");
     }
+}
+
+#[test]
+fn an_event_from_outside_shows_in_a_row_that_it_or_its_answer_makes() {
+    let config_hash = hash("c");
+    let submitted = submitted("e", 1);
+    let experiment_id = submitted.experiment_id;
+    let document = String::new();
+    let cases: [(Event, Event); 4] = [
+        (
+            ConfigRegistered { config_hash, document: document.clone() }.into(),
+            ConfigRegistered { config_hash, document: document.clone() }.into(),
+        ),
+        (tuning().into(), tuning().into()),
+        (
+            SubmitExperiment { experiment_id, config_hash, document: document.clone() }.into(),
+            submitted.into(),
+        ),
+        (
+            SubmitExperiment { experiment_id, config_hash, document }.into(),
+            ExperimentFailed { experiment_id, reason: "invalid_document".into(), detail: String::new() }
+                .into(),
+        ),
+    ];
+    for (event, answer) in cases {
+        let (table, key) = row_that_shows(&event).unwrap();
+        let made = rows(&recorded(answer));
+        assert!(made.iter().any(|row| row.table == table && row.key == key), "{} {key:?}", table.name);
+    }
+    let cancel = CancelExperiment { experiment_id, reason: String::new() };
+    assert!(row_that_shows(&cancel.into()).is_none());
 }
 
 /// Every record version that was ever published.
@@ -348,6 +390,9 @@ proptest! {
         let mut evaluated = evaluated("gold", number);
         evaluated.walk_forward = metrics(&[(metric, Some(value)), (source, Some(value))]);
         evaluated.holdout = evaluated.walk_forward.clone();
+        (evaluated.verdict.gate, evaluated.verdict.statistic) = (text.clone(), Some(value));
+        evaluated.verdict.threshold = Some(value);
+        evaluated.verdict.evidence.numbers = evaluated.walk_forward.clone();
         let mut trades = TradeLogChunk { chunk: number, ..trades(1, source, 0, 2) };
         trades.prices = vec![value; lengths.0];
         trades.actions.truncate(lengths.1);

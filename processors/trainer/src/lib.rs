@@ -6,10 +6,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gauntlet_backtest::Bars;
-use gauntlet_domain::experiment::{TrainingRequested, TrialCompleted, TrialFailed, TrialPruned};
+use gauntlet_domain::experiment::{
+    TrainingRequested, TrialCompleted, TrialFailed, TrialFailure, TrialPruned,
+};
 use gauntlet_domain::{ContentHash, Event};
-use gauntlet_processor::worker::{Answer, Data, DataError, Worker};
-use gauntlet_search::{Decision, Direction, pruner};
+use gauntlet_processor::data::{BarReader, DataError};
+use gauntlet_processor::worker::{Answer, Answering, Worker};
+use gauntlet_search::{Decision, pruner};
 use gauntlet_walkforward::{Segments, Walk, objective_of};
 
 /// The trainer.
@@ -32,26 +35,34 @@ impl Worker for Trainer {
         "training.requests.v1"
     }
 
-    fn run(&self, request: &Event, data: &dyn Data) -> Answer {
-        let Event::TrainingRequested(request) = request else { return Ok(Vec::new()) };
-        let bars = match self.bars(&request.plan.data.content_hash, data) {
-            Ok(bars) => bars,
-            Err(DataError::Unavailable(why)) => return Ok(vec![failed(request, "data_unavailable", why)]),
-            Err(retry) => return Err(retry),
-        };
-        Ok(vec![trial(request, &bars)])
-    }
-
     fn panicked(&self, request: &Event, message: &str) -> Vec<Event> {
         match request {
-            Event::TrainingRequested(request) => vec![failed(request, "panicked", message.to_owned())],
+            Event::TrainingRequested(request) => {
+                vec![failed(request, TrialFailure::Panicked, message.to_owned())]
+            }
             _ => Vec::new(),
         }
     }
 }
 
+impl Answering for Trainer {
+    type Data<'a> = &'a dyn BarReader;
+
+    fn run(&self, request: &Event, data: &dyn BarReader) -> Answer {
+        let Event::TrainingRequested(request) = request else { return Ok(Vec::new()) };
+        let bars = match self.bars(&request.plan.data.content_hash, data) {
+            Ok(bars) => bars,
+            Err(DataError::Unavailable(why)) => {
+                return Ok(vec![failed(request, TrialFailure::DataUnavailable, why)]);
+            }
+            Err(retry) => return Err(retry),
+        };
+        Ok(vec![trial(request, &bars)])
+    }
+}
+
 impl Trainer {
-    fn bars(&self, hash: &ContentHash, data: &dyn Data) -> Result<Arc<Bars>, DataError> {
+    fn bars(&self, hash: &ContentHash, data: &dyn BarReader) -> Result<Arc<Bars>, DataError> {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((known, bars)) = &*latest
             && known == hash
@@ -69,10 +80,10 @@ fn trial(request: &TrainingRequested, bars: &Bars) -> Event {
     let plan = &request.plan;
     let walk = match Walk::new(plan, &request.parameters, bars) {
         Ok(walk) => walk,
-        Err(error) => return failed(request, "invalid_parameters", error.to_string()),
+        Err(error) => return failed(request, TrialFailure::InvalidParameters, error.to_string()),
     };
-    let direction = if plan.maximize { Direction::Maximize } else { Direction::Minimize };
-    let with_benchmark = plan.account.benchmark != "none";
+    let direction = plan.direction();
+    let with_benchmark = plan.account.has_benchmark();
     let value =
         |segments: &Segments| objective_of(segments, &plan.objective, plan.periods_per_year, with_benchmark);
     let mut segments = Segments::default();
@@ -80,7 +91,7 @@ fn trial(request: &TrainingRequested, bars: &Bars) -> Event {
     for fold in 0..plan.folds.len() {
         let (range, outcome) = match walk.fold(fold) {
             Ok(ran) => ran,
-            Err(error) => return failed(request, "training_failed", error.to_string()),
+            Err(error) => return failed(request, TrialFailure::TrainingFailed, error.to_string()),
         };
         segments.push(bars, range, &outcome);
         fold_values.push(value(&segments));
@@ -114,13 +125,13 @@ fn trial(request: &TrainingRequested, bars: &Bars) -> Event {
     .into()
 }
 
-fn failed(request: &TrainingRequested, reason: &str, detail: String) -> Event {
+fn failed(request: &TrainingRequested, reason: TrialFailure, detail: String) -> Event {
     TrialFailed {
         experiment_id: request.experiment_id,
         trial: request.trial,
         trial_id: request.trial_id,
         parameters: request.parameters.clone(),
-        reason: reason.into(),
+        reason,
         detail,
     }
     .into()

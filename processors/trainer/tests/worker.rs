@@ -11,9 +11,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use common::*;
 use gauntlet_backtest::Bars;
 use gauntlet_domain::experiment::*;
-use gauntlet_domain::market::{Bar, SnapshotDue, SnapshotSealed};
+use gauntlet_domain::market::Bar;
 use gauntlet_domain::{ContentHash, Event, ExperimentId, TrialId};
-use gauntlet_processor::worker::{Data, DataError, Worker};
+use gauntlet_processor::data::{BarReader, DataError};
+use gauntlet_processor::worker::{Answering, Worker};
 use gauntlet_search::{Decision, Direction, pruner};
 use gauntlet_trainer::Trainer;
 use gauntlet_walkforward::{Segments, Walk, objective_of};
@@ -36,7 +37,7 @@ struct Lake {
     asked: AtomicUsize,
 }
 
-impl Data for Lake {
+impl BarReader for Lake {
     fn bars(&self, _: &ContentHash) -> Result<Arc<Vec<Bar>>, DataError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         match &self.source {
@@ -45,14 +46,6 @@ impl Data for Lake {
             Source::Rests => Err(DataError::Retry("the lake does not answer".into())),
             Source::Panics => panic!("the lake is dry"),
         }
-    }
-
-    fn seal(&self, _: &SnapshotDue) -> Result<SnapshotSealed, DataError> {
-        unreachable!("a trainer seals nothing")
-    }
-
-    fn put_artifact(&self, _: &[u8]) -> Result<ContentHash, DataError> {
-        unreachable!("a trainer stores nothing")
     }
 }
 
@@ -72,6 +65,7 @@ fn request() -> TrainingRequested {
         parameters: parameters(&[("fast", int(3)), ("slow", int(12))]),
         plan: plan("ma-cross", BARS, folds(BARS, FOLDS, 0)),
         pruning_thresholds: vec![],
+        addressee: "trainer".into(),
     }
 }
 
@@ -90,7 +84,7 @@ fn completed(request: &TrainingRequested) -> TrialCompleted {
 
 fn failed(event: &Event) -> (&str, &str) {
     match event {
-        Event::TrialFailed(failed) => (&failed.reason, &failed.detail),
+        Event::TrialFailed(failed) => (failed.reason.word(), &failed.detail),
         other => panic!("{other:?}"),
     }
 }
@@ -274,4 +268,16 @@ fn other_events_are_not_its_business() {
         CancelExperiment { experiment_id: request().experiment_id, reason: String::new() }.into();
     assert_eq!(Trainer::default().run(&event, &full()).unwrap(), []);
     assert_eq!(Trainer::default().panicked(&event, "x"), []);
+}
+
+#[test]
+fn a_request_is_answered_by_whom_it_names_and_by_nobody_else() {
+    let trainer = Trainer::default();
+    let named = |addressee: &str| {
+        trainer.is_mine(&TrainingRequested { addressee: addressee.into(), ..request() }.into())
+    };
+    assert!(named("trainer"));
+    for other in ["trainer.sklearn", "trainer.", "evaluator", ""] {
+        assert!(!named(other), "{other}");
+    }
 }

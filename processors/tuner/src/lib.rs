@@ -11,7 +11,5 @@
 mod machine;
 /// One experiment's search.
 mod study;
-/// Pruning thresholds as trials come in.
-mod thresholds;
 
 pub use machine::{DEFINITION, Tuner};

@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 
 use gauntlet_domain::experiment::*;
-use gauntlet_domain::{Event, ExperimentId, Input, TrialId};
+use gauntlet_domain::{Event, ExperimentId, Input, TrialId, external};
 use gauntlet_processor::ended::EndedIds;
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
 use gauntlet_quant::metrics::{self, OnlineMoments};
 use serde::{Deserialize, Serialize};
 
-use crate::study::{Study, TrialResult, TrialState, model_id};
+use crate::study::{Finals, Study, TrialResult, TrialState, Unreadable, model_id};
 
 /// The tuner for the runtime.
 pub const DEFINITION: Definition = Definition {
     name: "tuner",
-    version: "1",
+    version: "2",
     topics: &["experiments.v1", "trial.results.v1"],
     inputs: Inputs::CoPartitioned,
     races_on: &["trial.ledger.v1"],
@@ -52,7 +52,7 @@ impl Machine for Tuner {
             }
             Event::ExperimentStarted(started) => self.started(started),
             Event::ExperimentCancelled(e) => {
-                self.with(e.experiment_id, |study| conclude_early(study, "cancelled"))
+                self.with(e.experiment_id, |study| conclude_early(study, TuningEnd::Cancelled))
             }
             Event::ExperimentFailed(e) => self.with(e.experiment_id, |study| {
                 study.end();
@@ -96,7 +96,7 @@ impl Machine for Tuner {
 
     fn give_up(&mut self) -> Vec<Output> {
         let inherited = std::mem::take(&mut self.inherited);
-        let give_up = |id| self.with(id, |study| conclude_early(study, "logic_changed"));
+        let give_up = |id| self.with(id, |study| conclude_early(study, TuningEnd::LogicChanged));
         inherited.into_keys().flat_map(give_up).collect()
     }
 
@@ -163,21 +163,24 @@ impl Tuner {
 
 /// The next requests, or the end.
 fn go_on(study: &mut Study) -> Vec<Output> {
-    let mut outputs: Vec<Output> = study.next_requests().into_iter().map(Output::new).collect();
-    if study.is_over() {
-        let ended = if study.is_exhausted() { "space_exhausted" } else { "budget_spent" };
-        outputs.extend(conclude(study, ended));
-    }
-    outputs
+    next(study).unwrap_or_else(|Unreadable| conclude_early(study, TuningEnd::InvalidDocument))
 }
 
-/// The ledger and the finalists' evaluations. Ending races with a cancellation.
-fn conclude(study: &mut Study, ended: &str) -> Vec<Output> {
-    let finalists = study.finalists();
-    let holdout_keeps = study.holdout_keeps();
-    let Some((plan, holdout)) = study.begun().cloned() else { return Vec::new() };
-    let mut outputs = vec![Output::raced(ledger(study, &plan.data, ended, &finalists))];
-    for (place, trial) in (1_i64..).zip(finalists) {
+fn next(study: &mut Study) -> Result<Vec<Output>, Unreadable> {
+    let mut outputs: Vec<Output> = study.next_requests()?.into_iter().map(Output::new).collect();
+    if study.is_over()? {
+        let ended = if study.is_exhausted() { TuningEnd::SpaceExhausted } else { TuningEnd::BudgetSpent };
+        outputs.extend(conclude(study, ended)?);
+    }
+    Ok(outputs)
+}
+
+/// The ledger and the finalists' evaluations.
+fn conclude(study: &mut Study, ended: TuningEnd) -> Result<Vec<Output>, Unreadable> {
+    let Finals { trials, holdout_keeps } = study.finals()?;
+    let mut outputs: Vec<Output> = closing_entry(study, ended, &trials).into_iter().collect();
+    let Some((plan, holdout)) = study.begun().cloned() else { return Ok(outputs) };
+    for (place, trial) in (1_i64..).zip(trials) {
         outputs.push(Output::new(EvaluationRequested {
             experiment_id: study.experiment_id,
             model_id: model_id(study.experiment_id, trial),
@@ -187,27 +190,34 @@ fn conclude(study: &mut Study, ended: &str) -> Vec<Output> {
             plan: plan.clone(),
             holdout: holdout.clone(),
             holdout_keeps,
+            addressee: external::addressee("evaluator", &plan.strategy),
         }));
     }
     study.end();
-    outputs
+    Ok(outputs)
 }
 
-/// The ledger without finalists, if tuning has begun.
-fn conclude_early(study: &mut Study, ended: &str) -> Vec<Output> {
-    let entry = study.begun().map(|(plan, _)| plan.data.clone()).map(|data| ledger(study, &data, ended, &[]));
+/// Ends a search without finalists; the ledger says how, if tuning has begun.
+fn conclude_early(study: &mut Study, ended: TuningEnd) -> Vec<Output> {
+    let entry = closing_entry(study, ended, &[]);
     study.end();
-    entry.into_iter().map(Output::raced).collect()
+    entry.into_iter().collect()
 }
 
-fn ledger(study: &Study, data: &DataRef, ended: &str, finalists: &[u64]) -> LedgerEntered {
+/// The ledger's entry for a search that has begun. Every ending can race with a cancellation.
+fn closing_entry(study: &Study, ended: TuningEnd, finalists: &[u64]) -> Option<Output> {
+    let (plan, _) = study.begun()?;
+    Some(Output::raced(ledger(study, &plan.data, ended, finalists)))
+}
+
+fn ledger(study: &Study, data: &DataRef, ended: TuningEnd, finalists: &[u64]) -> LedgerEntered {
     let count = |state| study.all_results().filter(|result| result.state == state).count() as i64;
     LedgerEntered {
         mandate: study.mandate.clone(),
         experiment_id: study.experiment_id,
         place: study.place,
         data: data.clone(),
-        ended: ended.into(),
+        ended,
         requested: study.requested() as i64,
         completed: count(TrialState::Completed),
         pruned: count(TrialState::Pruned),

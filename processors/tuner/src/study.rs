@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use gauntlet_domain::experiment::*;
-use gauntlet_domain::spec::{Direction as SpecDirection, ExperimentSpec, TuningSpec};
+use gauntlet_domain::spec::{ExperimentSpec, TuningSpec};
 use gauntlet_domain::{ExperimentId, ModelId, TrialId, external};
 use gauntlet_search::{
-    Direction, FoldHistory, FoldState, Observation, Outcome, PrunerKind, Sampler, SamplerKind, Space, Value,
-    finalists, observable_trials,
+    FoldHistory, FoldState, Observation, Outcome, Pruner, PrunerKind, Sampler, SamplerKind, Space, finalists,
+    observable_trials,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::thresholds::Thresholds;
+/// Our own trainer, whom requests are addressed to unless the strategy is left to a program outside.
+const TRAINER: &str = "trainer";
 
 /// A search under way.
 #[derive(Serialize, Deserialize)]
@@ -39,6 +40,11 @@ pub(crate) struct Study {
     tools: Option<Tools>,
 }
 
+/// The document cannot be searched by. It was accepted when it was submitted, so whoever accepted it has another version:
+/// what is wrong with it is said when it is submitted again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unreadable;
+
 /// What came back for a trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct TrialResult {
@@ -63,9 +69,19 @@ struct Tools {
     holdout_keeps: f64,
     space: Space,
     sampler: Box<dyn Sampler>,
-    thresholds: Thresholds,
+    pruner: Box<dyn Pruner>,
+    /// Trials that the pruner was shown.
+    shown: usize,
     observations: Vec<Observation>,
     folds: Vec<FoldHistory>,
+}
+
+/// What a search that has ended hands on.
+pub(crate) struct Finals {
+    /// Trials, best first.
+    pub(crate) trials: Vec<u64>,
+    /// Share of the walk-forward value that the hold-out must keep.
+    pub(crate) holdout_keeps: f64,
 }
 
 impl Study {
@@ -107,7 +123,7 @@ impl Study {
         let Some((plan, _)) = &self.begun else {
             return Some(format!("experiment {} has not begun: no trial was asked for", self.experiment_id));
         };
-        let writer = external::writer("trainer", &plan.strategy);
+        let writer = external::addressee(TRAINER, &plan.strategy);
         if source != writer {
             let strategy = &plan.strategy;
             return Some(format!(
@@ -147,8 +163,11 @@ impl Study {
     /// our own repeats what it was asked.
     fn asked_outside(&mut self, trial: u64) -> Option<Parameters> {
         let (plan, _) = self.begun.as_ref()?;
-        external::trainer(&plan.strategy)?;
-        self.tools()?.propose(trial)
+        if external::addressee(TRAINER, &plan.strategy) == TRAINER {
+            return None;
+        }
+        // It was asked for, so the document can be read.
+        self.tools().ok()?.propose(trial)
     }
 
     /// Results without a hole, in the order of the trials.
@@ -170,16 +189,17 @@ impl Study {
     }
 
     /// Whether everything asked for has come back and nothing more will be asked.
-    pub(crate) fn is_over(&mut self) -> bool {
-        let budget = self.tools().map_or(0, |tools| u64::from(tools.tuning.trials));
-        (self.requested >= budget || self.exhausted) && self.results.len() as u64 >= self.requested
+    pub(crate) fn is_over(&mut self) -> Result<bool, Unreadable> {
+        let budget = u64::from(self.tools()?.tuning.trials);
+        Ok((self.requested >= budget || self.exhausted) && self.results.len() as u64 >= self.requested)
     }
 
     /// The requests that the results allow now.
-    pub(crate) fn next_requests(&mut self) -> Vec<TrainingRequested> {
-        let Some((plan, _)) = self.begun.clone().filter(|_| !self.exhausted) else { return Vec::new() };
+    pub(crate) fn next_requests(&mut self) -> Result<Vec<TrainingRequested>, Unreadable> {
+        let Some((plan, _)) = self.begun.clone().filter(|_| !self.exhausted) else { return Ok(Vec::new()) };
         let (experiment_id, mut trial) = (self.experiment_id, self.requested);
-        let Some(tools) = self.tools() else { return Vec::new() };
+        let addressee = external::addressee(TRAINER, &plan.strategy);
+        let tools = self.tools()?;
         let (budget, lag) = (u64::from(tools.tuning.trials), u64::from(tools.tuning.parallelism));
         let mut requests = Vec::new();
         let mut exhausted = false;
@@ -198,24 +218,22 @@ impl Study {
                 trial_id: trial_id(experiment_id, trial),
                 parameters,
                 plan: plan.clone(),
-                pruning_thresholds: tools.thresholds.of(&tools.folds[..seen]),
+                pruning_thresholds: tools.thresholds(seen),
+                addressee: addressee.clone(),
             });
             trial += 1;
         }
         self.requested = trial;
         self.exhausted = exhausted;
-        requests
+        Ok(requests)
     }
 
-    /// The finalists' trials, best first.
-    pub(crate) fn finalists(&mut self) -> Vec<u64> {
-        let Some(tools) = self.tools() else { return Vec::new() };
-        let best = finalists(&tools.observations, tools.finalists, direction(&tools.tuning));
-        best.into_iter().map(|index| tools.observations[index].trial).collect()
-    }
-
-    pub(crate) fn holdout_keeps(&mut self) -> f64 {
-        self.tools().map_or(0.0, |tools| tools.holdout_keeps)
+    /// What goes on to evaluation.
+    pub(crate) fn finals(&mut self) -> Result<Finals, Unreadable> {
+        let tools = self.tools()?;
+        let best = finalists(&tools.observations, tools.finalists, tools.tuning.direction);
+        let trials = best.into_iter().map(|index| tools.observations[index].trial).collect();
+        Ok(Finals { trials, holdout_keeps: tools.holdout_keeps })
     }
 
     /// Nothing more follows from it.
@@ -223,29 +241,33 @@ impl Study {
         self.ended = true;
     }
 
-    /// `None` for a document that does not parse, which has failed before it came here.
-    fn tools(&mut self) -> Option<&mut Tools> {
-        if self.tools.is_none() {
-            let mut tools = Tools::of(&self.document)?;
-            for (trial, result) in self.results.iter().enumerate() {
-                tools.observe(trial as u64, result);
+    /// A document that cannot be read ends the search: every caller is told.
+    fn tools(&mut self) -> Result<&mut Tools, Unreadable> {
+        let tools = match self.tools.take() {
+            Some(tools) => tools,
+            None => {
+                let mut tools = Tools::of(&self.document)?;
+                for (trial, result) in self.results.iter().enumerate() {
+                    tools.observe(trial as u64, result);
+                }
+                tools
             }
-            self.tools = Some(tools);
-        }
-        self.tools.as_mut()
+        };
+        Ok(self.tools.insert(tools))
     }
 }
 
 impl Tools {
-    fn of(document: &str) -> Option<Tools> {
-        let spec: ExperimentSpec = serde_json::from_str(document).ok()?;
+    fn of(document: &str) -> Result<Tools, Unreadable> {
+        let spec: ExperimentSpec = serde_json::from_str(document).map_err(unreadable)?;
         let parameters = spec.model.parameters.into_iter().collect();
-        let space = Space::from_json(&serde_json::Value::Object(parameters)).ok()?;
-        let sampler = spec.tuning.sampler.parse::<SamplerKind>().ok()?;
-        let pruner = if spec.tuning.pruner == "median" { PrunerKind::Median } else { PrunerKind::Nop };
-        Some(Tools {
-            sampler: sampler.build(&space, direction(&spec.tuning)).ok()?,
-            thresholds: Thresholds::new(pruner.build()),
+        let space = Space::from_json(&serde_json::Value::Object(parameters)).map_err(unreadable)?;
+        let sampler = spec.tuning.sampler.parse::<SamplerKind>().map_err(unreadable)?;
+        let pruner = spec.tuning.pruner.parse::<PrunerKind>().map_err(unreadable)?;
+        Ok(Tools {
+            sampler: sampler.build(&space, spec.tuning.direction).map_err(unreadable)?,
+            pruner: (pruner.make)(spec.tuning.direction),
+            shown: 0,
             finalists: spec.validation.finalists as usize,
             holdout_keeps: spec.validation.holdout_keeps.0,
             tuning: spec.tuning,
@@ -255,13 +277,19 @@ impl Tools {
         })
     }
 
+    /// Thresholds over the first `seen` trials, never fewer than the last time.
+    fn thresholds(&mut self, seen: usize) -> Vec<Option<f64>> {
+        self.folds[self.shown..seen].iter().for_each(|trial| self.pruner.observe(trial));
+        self.shown = seen;
+        self.pruner.thresholds()
+    }
+
     /// What trial number so and so tries; `None` when the space has nothing more to offer, or results that the lag shows are
     /// missing.
     fn propose(&self, trial: u64) -> Option<Parameters> {
         let seen = observable_trials(trial, u64::from(self.tuning.parallelism)) as usize;
         let history = self.observations.get(..seen)?;
-        let params = self.sampler.propose(&self.space, u64::from(self.tuning.seed), trial, history)?;
-        Some(params.into_iter().map(|(name, value)| (name, parameter(value))).collect())
+        self.sampler.propose(&self.space, u64::from(self.tuning.seed), trial, history)
     }
 
     fn observe(&mut self, trial: u64, result: &TrialResult) {
@@ -280,11 +308,8 @@ pub(crate) fn model_id(experiment: ExperimentId, trial: u64) -> ModelId {
     ModelId::derive(&[experiment.0.as_bytes(), &trial.to_be_bytes()])
 }
 
-fn direction(tuning: &TuningSpec) -> Direction {
-    match tuning.direction {
-        SpecDirection::Maximize => Direction::Maximize,
-        SpecDirection::Minimize => Direction::Minimize,
-    }
+fn unreadable<E>(_: E) -> Unreadable {
+    Unreadable
 }
 
 fn observation(trial: u64, result: &TrialResult) -> Observation {
@@ -294,8 +319,7 @@ fn observation(trial: u64, result: &TrialResult) -> Observation {
         // A trial that ran but whose objective is undefined tells a search what a failed one does.
         (TrialState::Completed, None) | (TrialState::Failed, _) => Outcome::Failed,
     };
-    let params = result.parameters.iter().map(|(name, value)| (name.clone(), search_value(value))).collect();
-    Observation { trial, params, outcome }
+    Observation { trial, params: result.parameters.clone(), outcome }
 }
 
 fn fold_history(result: &TrialResult) -> FoldHistory {
@@ -305,22 +329,4 @@ fn fold_history(result: &TrialResult) -> FoldHistory {
         TrialState::Failed => FoldState::Failed,
     };
     FoldHistory { state, values: result.fold_values.clone() }
-}
-
-fn parameter(value: Value) -> ParameterValue {
-    match value {
-        Value::Bool(flag) => ParameterValue::Flag(flag),
-        Value::Int(int) => ParameterValue::Int(int),
-        Value::Float(float) => ParameterValue::Float(float),
-        Value::Text(text) => ParameterValue::Text(text),
-    }
-}
-
-fn search_value(value: &ParameterValue) -> Value {
-    match value {
-        ParameterValue::Flag(flag) => Value::Bool(*flag),
-        ParameterValue::Int(int) => Value::Int(*int),
-        ParameterValue::Float(float) => Value::Float(*float),
-        ParameterValue::Text(text) => Value::Text(text.clone()),
-    }
 }

@@ -3,13 +3,16 @@
 
 mod common;
 
+use std::collections::BTreeSet;
+
 use common::*;
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::spec::ExperimentSpec;
 use gauntlet_domain::{Event, ModelId, Recorded, TrialId};
-use gauntlet_processor::harness::{check_properties, given, recorded, run};
+use gauntlet_processor::harness::{Partitions, check_interleavings, check_properties, given, recorded, run};
 use gauntlet_processor::machine::{Machine, Output};
-use gauntlet_search::{Direction, FoldHistory, FoldState, PrunerKind, observable_trials};
+use gauntlet_search::pruner::Median;
+use gauntlet_search::{FoldHistory, FoldState, PRUNERS, Pruner, observable_trials};
 use gauntlet_tuner::Tuner;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -88,6 +91,46 @@ fn it_has_the_properties_of_every_machine() {
 }
 
 #[test]
+fn a_cancelled_search_has_the_properties_of_every_machine_too() {
+    let mut history = play(&sampled("tpe", 40, 8), latest_first).history;
+    history.insert(25, cancelled(&sampled("tpe", 40, 8)));
+    assert!(check_properties::<Tuner>(&history) > 20);
+}
+
+/// Experiments and results are two topics: one can be read far ahead of the other, as long as a result comes after its
+/// request.
+#[test]
+fn experiments_and_results_in_any_order_give_the_same() {
+    let tuning = json!({ "sampler": "tpe", "trials": 30, "parallelism": 4 });
+    let mut histories = ["first", "second", "third"]
+        .map(|name| play(&spec(name, tuning.clone()), latest_first).history.into_iter());
+    let mut history = Vec::new();
+    for round in 0..40 {
+        histories.iter_mut().enumerate().for_each(|(lag, one)| history.extend(one.take((round + lag) % 3)));
+    }
+    histories.into_iter().for_each(|rest| history.extend(rest));
+    assert_eq!(history.len(), 3 * (2 + 30));
+    let of = |event: &Event| match event {
+        Event::TrialCompleted(_) | Event::TrialPruned(_) | Event::TrialFailed(_) => "results".to_owned(),
+        _ => "experiments".to_owned(),
+    };
+    let asked = |event: &Event| match event {
+        Event::TrialCompleted(e) => Some(e.trial_id),
+        Event::TrialPruned(e) => Some(e.trial_id),
+        Event::TrialFailed(e) => Some(e.trial_id),
+        _ => None,
+    };
+    let is_possible = |event: &Event, outputs: &[Event]| {
+        let requested = |id: TrialId| {
+            outputs.iter().any(|output| matches!(output, Event::TrainingRequested(r) if r.trial_id == id))
+        };
+        asked(event).is_none_or(requested)
+    };
+    let partitions = Partitions { of: &of, is_possible: &is_possible };
+    assert!(check_interleavings::<Tuner>(&history, &partitions, 20) >= 24 * 3 * (30 + 1 + 3));
+}
+
+#[test]
 fn a_request_carries_the_trial_its_id_and_the_plan() {
     let spec = sampled("random", 10, 4);
     let requests = first_requests(&spec);
@@ -145,7 +188,9 @@ fn pruning_thresholds_come_from_the_results_that_the_lag_shows_and_no_later_ones
     let mut pruning = 0;
     for request in &played.requests {
         let seen = observable_trials(request.trial as u64, 8) as usize;
-        let expected = PrunerKind::Median.build().thresholds(&answers[..seen], Direction::Maximize);
+        let mut median = Median::new(5, 1);
+        answers[..seen].iter().for_each(|trial| median.observe(trial));
+        let expected = median.thresholds();
         pruning += usize::from(!expected.is_empty());
         assert_eq!(request.pruning_thresholds, expected, "trial {}", request.trial);
     }
@@ -165,6 +210,53 @@ fn without_a_pruner_there_are_no_thresholds() {
     let played = play(&with(json!({ "sampler": "random", "pruner": "none", "trials": 40 })), in_order);
     assert!(played.requests.iter().all(|request| request.pruning_thresholds.is_empty()));
     assert_eq!(ledger(&played).pruned, 0);
+}
+
+#[test]
+fn every_pruner_that_a_document_can_name_prunes_here() {
+    let mut pruned = 0;
+    for kind in PRUNERS.iter().filter(|kind| kind.name != "none") {
+        let played = play(&with(json!({ "sampler": "random", "pruner": kind.name, "trials": 60 })), in_order);
+        assert!(ledger(&played).pruned > 0, "{} prunes nothing", kind.name);
+        pruned += 1;
+    }
+    assert!(pruned > 0);
+}
+
+// Documents.
+
+/// The submission with another text in its document.
+fn submitted_with(spec: &ExperimentSpec, from: &str, to: &str) -> Event {
+    let Event::ExperimentSubmitted(submitted) = submitted(spec) else { unreachable!() };
+    let document = submitted.document.replacen(from, to, 1);
+    assert_ne!(document, submitted.document);
+    ExperimentSubmitted { document, ..*submitted }.into()
+}
+
+/// Experiments has accepted what this version cannot read: nothing is searched by a stand-in.
+#[test]
+fn a_document_that_cannot_be_read_ends_the_search_by_name() {
+    let spec = sampled("random", 10, 4);
+    for (from, to) in [
+        ("\"holdout_keeps\":0.25", "\"holdout_keeps\":\"much\""),
+        ("\"pruner\":\"median\"", "\"pruner\":\"percentile\""),
+        ("\"sampler\":\"random\"", "\"sampler\":\"dice\""),
+        ("\"direction\":\"maximize\"", "\"direction\":\"sideways\""),
+        ("\"int\":[5,60]", "\"int\":[60,5]"),
+        ("\"tuning\"", "\"tunning\""),
+    ] {
+        let history = [submitted_with(&spec, from, to)];
+        let outputs = given::<Tuner>(history.clone()).when(started(&spec)).outputs();
+        let [output] = outputs.as_slice() else { panic!("{to}: {outputs:?}") };
+        let Event::LedgerEntered(ledger) = &output.event else { panic!("{to}: {outputs:?}") };
+        assert!(output.raced);
+        assert_eq!((ledger.ended.word(), ledger.requested), ("invalid_document", 0), "{to}");
+        assert!(ledger.finalists.is_empty());
+        let history = [history.to_vec(), vec![started(&spec).into()]].concat();
+        for event in [started(&spec).into(), cancelled(&spec)] {
+            given::<Tuner>(history.clone()).when(event).then_nothing();
+        }
+    }
 }
 
 #[test]
@@ -221,7 +313,7 @@ fn the_ledger_counts_every_trial_and_names_the_best() {
         .map(|(_, trial)| ModelId::derive(&[spec.experiment_id().0.as_bytes(), &trial.to_be_bytes()]))
         .collect();
     let ledger = ledger(&played);
-    assert_eq!((ledger.ended.as_str(), ledger.requested), ("budget_spent", 60));
+    assert_eq!((ledger.ended.word(), ledger.requested), ("budget_spent", 60));
     assert_eq!(ledger.completed, count(|event| matches!(event, Event::TrialCompleted(_))));
     assert_eq!(ledger.pruned, count(|event| matches!(event, Event::TrialPruned(_))));
     assert_eq!(ledger.failed, count(|event| matches!(event, Event::TrialFailed(_))));
@@ -306,7 +398,7 @@ fn a_grid_ends_when_it_has_no_more_points() {
         tried.sort();
         tried.dedup();
         assert_eq!(tried.len(), 6);
-        assert_eq!((ledger(&played).ended.as_str(), ledger(&played).requested), ("space_exhausted", 6));
+        assert_eq!((ledger(&played).ended.word(), ledger(&played).requested), ("space_exhausted", 6));
         assert_eq!(evaluations(&played).len(), 3);
     }
 }
@@ -316,7 +408,7 @@ fn a_grid_of_exactly_the_budget_has_spent_it() {
     let mut spec = sampled("grid", 3, 4);
     spec.model.parameters =
         serde_json::from_value(json!({ "fast": { "int": [5, 7] }, "stop_atr": 2.0 })).unwrap();
-    assert_eq!(ledger(&play(&spec, in_order)).ended, "budget_spent");
+    assert_eq!(ledger(&play(&spec, in_order)).ended, TuningEnd::BudgetSpent);
 }
 
 // Cancelling and failing.
@@ -335,7 +427,7 @@ fn a_cancelled_search_enters_what_it_tried_and_nothing_follows() {
     let [output] = outputs.as_slice() else { panic!("{outputs:?}") };
     let Event::LedgerEntered(ledger) = &output.event else { panic!("{outputs:?}") };
     assert!(output.raced);
-    assert_eq!((ledger.ended.as_str(), ledger.requested, ledger.completed), ("cancelled", 5, 2));
+    assert_eq!((ledger.ended.word(), ledger.requested, ledger.completed), ("cancelled", 5, 2));
     assert_eq!((ledger.finalists.len(), ledger.sharpe.count), (0, 2), "results that came early count too");
     history.push(cancelled(&spec));
     for event in [answer(&requests[1]), cancelled(&spec), started(&spec).into(), submitted(&spec)] {
@@ -360,7 +452,7 @@ fn cancelling_after_the_end_changes_nothing() {
 fn nothing_follows_a_failed_experiment() {
     let spec = sampled("random", 30, 4);
     let requests = first_requests(&spec);
-    let (experiment_id, reason) = (spec.experiment_id(), "no_data".to_owned());
+    let (experiment_id, reason) = (spec.experiment_id(), ExperimentFailure::NoData);
     let failed = ExperimentFailed { experiment_id, reason, detail: String::new() };
     given::<Tuner>([submitted(&spec), failed.clone().into()]).when(started(&spec)).then_nothing();
     let history = [submitted(&spec), started(&spec).into(), failed.into()];
@@ -457,6 +549,29 @@ fn a_trainer_outside_is_asked_what_one_of_our_own_is_asked() {
     assert_eq!(asked_outside.len(), 24);
 }
 
+/// Whom the requests of a search are for, of both kinds.
+fn addressees(spec: &ExperimentSpec, answer: impl Fn(&TrainingRequested) -> Recorded) -> Vec<String> {
+    let (mut tuner, mut waiting) = begun(spec);
+    let mut found: BTreeSet<String> = waiting.iter().map(|request| request.addressee.clone()).collect();
+    while !waiting.is_empty() {
+        for output in tuner.step(answer(&waiting.remove(0)).input()) {
+            found.extend(output.event.addressee().map(str::to_owned));
+            if let Event::TrainingRequested(request) = output.event {
+                waiting.push(*request);
+            }
+        }
+    }
+    found.into_iter().collect()
+}
+
+#[test]
+fn a_request_names_who_is_to_answer_it() {
+    let ours = addressees(&sampled("random", 30, 4), |request| recorded(answer(request)));
+    assert_eq!(ours, ["evaluator", "trainer"]);
+    let outside = addressees(&outside("sklearn"), |request| from_outside("sklearn", answer(request)));
+    assert_eq!(outside, ["evaluator.sklearn", "trainer.sklearn"]);
+}
+
 #[test]
 fn an_answer_by_anybody_else_than_the_trainer_that_was_asked_is_refused() {
     let (mut tuner, requests) = begun(&outside("sklearn"));
@@ -492,7 +607,7 @@ fn a_second_answer_to_a_trial_changes_nothing_whatever_it_says() {
         tuner.step(from_outside("sklearn", answer(first)).input());
         let before = tuner.save().unwrap();
         let TrainingRequested { experiment_id, trial, trial_id, parameters, .. } = first.clone();
-        let (reason, detail) = ("panicked".to_owned(), String::new());
+        let (reason, detail) = (TrialFailure::Panicked, String::new());
         let other = TrialFailed { experiment_id, trial, trial_id, parameters, reason, detail };
         for second in [answer(first), other.into()] {
             let second = from_outside("sklearn", second);

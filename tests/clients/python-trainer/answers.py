@@ -26,10 +26,11 @@ def answer(topic, request, lake):
         raise
     except Exception as error:
         reason, detail = "panicked", repr(error)
+    # The word twice: as text for readers of the first version of these records, as an enum for all others.
+    failure = {"reason": reason, "reason_code": reason, "detail": str(detail)}
     if training:
-        return "TrialFailed", {**same(request), "reason": reason, "detail": str(detail)}
-    about = {name: request[name] for name in ("experiment_id", "model_id", "trial")}
-    return "EvaluationFailed", {**about, "reason": reason, "detail": str(detail)}
+        return "TrialFailed", {**same(request), **failure}
+    return "EvaluationFailed", {**{name: request[name] for name in ("experiment_id", "model_id", "trial")}, **failure}
 
 
 def trial(request, lake):
@@ -63,11 +64,12 @@ def evaluation(request, lake):
     joined = tuning + holdout
     tried = model(request["parameters"], joined, plan["seed"])
     held = segment(plan, tried, tried.fitted(0, len(tuning), []), joined, len(tuning), len(joined))
-    confirmed, verdict = judge(plan, request["holdout_keeps"], objective(run, plan), objective(held, plan))
+    verdict = judge(request, objective(run, plan), objective(held, plan))
     return "EvaluationCompleted", {
         **{name: request[name] for name in ("experiment_id", "model_id", "trial", "parameters")},
         "walk_forward": all_of(run, plan), "folds": folds, "holdout": all_of(held, plan),
-        "confirmed": confirmed, "verdict": verdict, "artifact": None,
+        "confirmed": verdict["outcome"] == "passed", "verdict": sentence(verdict), "artifact": None,
+        "holdout_verdict": verdict,
     }
 
 
@@ -96,19 +98,38 @@ def fallen_behind(thresholds, fold, values, maximize):
     return threshold if behind else None
 
 
-def judge(plan, keeps, walked, held):
-    """At least the share asked for of a gain, not more than its inverse of a loss."""
-    name = plan["objective"]
-    if walked is None or held is None:
-        return False, f"refused: {name} is undefined on the walk-forward or on the hold-out"
-    gain = walked >= 0.0 if plan["maximize"] else walked <= 0.0
-    if gain:
-        needed = walked * keeps
-    else:
-        needed = walked / keeps if keeps else math.copysign(math.inf, walked)
-    confirmed = held >= needed if plan["maximize"] else held <= needed
-    word, bound = "confirmed" if confirmed else "refused", "at least" if plan["maximize"] else "at most"
-    return confirmed, f"{word}: {name} {held:.4f} on the hold-out, {bound} {needed:.4f} needed ({walked:.4f} walked forward)"
+def judge(request, walked, held):
+    """At least the share asked for of a gain, not more than its inverse of a loss; the undefined never passes."""
+    plan, keeps = request["plan"], request["holdout_keeps"]
+    maximize, needed, outcome = plan["maximize"], None, "undefined"
+    if walked is not None:
+        gain = walked >= 0.0 if maximize else walked <= 0.0
+        if gain:
+            needed = walked * keeps
+        else:
+            needed = walked / keeps if keeps else math.copysign(math.inf, walked)
+        if held is not None:
+            outcome = "passed" if (held >= needed if maximize else held <= needed) else "refused"
+    return {
+        "gate": "holdout", "statistic": held, "threshold": needed,
+        "comparison": "at_least" if maximize else "at_most", "outcome": outcome, "waiver": None,
+        "evidence": {
+            "metric": plan["objective"], "model_id": str(request["model_id"]), "phase": "holdout",
+            "data": request["holdout"]["content_hash"], "remark": None,
+            "numbers": {"walk_forward": walked, "holdout_keeps": keeps},
+        },
+    }
+
+
+def sentence(verdict):
+    """The verdict in words, as Gauntlet says them."""
+    held, needed, evidence = verdict["statistic"], verdict["threshold"], verdict["evidence"]
+    name, walked = evidence["metric"], evidence["numbers"]["walk_forward"]
+    if verdict["outcome"] == "undefined":
+        return f"refused: {name} is undefined on the walk-forward or on the hold-out"
+    word = "confirmed" if verdict["outcome"] == "passed" else "refused"
+    bound = verdict["comparison"].replace("_", " ")
+    return f"{word}: {name} {held:.4f} on the hold-out, {bound} {needed:.4f} needed ({walked:.4f} walked forward)"
 
 
 def all_of(run, plan):

@@ -13,9 +13,16 @@ EVALUATION_REQUESTS, EVALUATION_OUTCOMES = "evaluation.requests.v1", "evaluation
 ANSWERED_ON = {TRAINING_REQUESTS: TRIAL_RESULTS, EVALUATION_REQUESTS: EVALUATION_OUTCOMES}
 # What a request is about; its answer too.
 ABOUT = {TRAINING_REQUESTS: "trial_id", EVALUATION_REQUESTS: "model_id"}
-# What stands before the trainer's name in the source of an answer.
+# What stands before the trainer's name in the addressee of a request and in the source of its answer.
 ANSWERED_BY = {TRAINING_REQUESTS: "trainer", EVALUATION_REQUESTS: "evaluator"}
 NAMESPACE = "gauntlet.research"
+
+
+def is_for(name, topic, request):
+    """Whether the trainer of this name is to answer. A request of version 1 names nobody; its strategy does."""
+    if addressee := request.get("addressee"):
+        return addressee == f"{ANSWERED_BY[topic]}.{name}"
+    return request["plan"]["strategy"] == f"external:{name}"
 
 
 def derived(kind, *parts):

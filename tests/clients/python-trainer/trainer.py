@@ -95,7 +95,7 @@ class Trainer:
         """The record that answers a request of ours; the work is done here, outside any transaction."""
         topic = message.topic().removeprefix(self.prefix)
         request = self.decode(message.value(), SerializationContext(message.topic(), MessageField.VALUE))
-        if request["plan"]["strategy"] != f"external:{self.name}":
+        if not protocol.is_for(self.name, topic, request):
             return None
         began = time.monotonic()
         kind, fields = answer(topic, request, self.lake)

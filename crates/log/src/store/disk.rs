@@ -370,13 +370,21 @@ fn decode_positions(bytes: &[u8]) -> Option<Positions> {
 fn explain(path: &Path, error: &redb::Error) -> LogError {
     let path = path.display().to_string();
     match error {
-        redb::Error::DatabaseAlreadyOpen => LogError::InUse { path },
+        redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => LogError::InUse { path },
         redb::Error::Corrupted(detail) => LogError::CorruptStore { path, detail: detail.clone() },
         redb::Error::Io(io) if is_full(io) => LogError::DiskFull { path },
         redb::Error::Io(io) if io.kind() == std::io::ErrorKind::InvalidData => {
             LogError::CorruptStore { path, detail: io.to_string() }
         }
-        other => LogError::Store(format!("{path}: {other}")),
+        redb::Error::Io(io) => LogError::Io { at: path, detail: io.to_string() },
+        // After one error of the file `redb` takes no more writes until it is opened again.
+        redb::Error::PreviousIo => LogError::Io { at: path, detail: error.to_string() },
+        // This program has made no such file.
+        redb::Error::UpgradeRequired(_) | redb::Error::TableTypeMismatch { .. } => {
+            LogError::CorruptStore { path, detail: error.to_string() }
+        }
+        // What is left is said about the way in which tables and transactions are used.
+        other => LogError::Invariant { detail: format!("{path}: {other}") },
     }
 }
 

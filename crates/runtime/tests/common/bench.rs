@@ -9,16 +9,15 @@ use std::time::Duration;
 use gauntlet_domain::market::{CreateSnapshot, SnapshotDue, SnapshotSealed};
 use gauntlet_domain::{ContentHash, Event, Input, InstrumentId, Timestamp};
 use gauntlet_log::{EventLog, LocalLog, NewRecord, Record, TopicPartition};
+use gauntlet_processor::data::{DataError, Ports};
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
-use gauntlet_processor::worker::{Answer, Data, DataError, Worker};
+use gauntlet_processor::worker::{Answer, Answering, AnyWorker, Worker};
 use gauntlet_runtime::events::{self, Cause};
 use gauntlet_runtime::replay::{Outcome, Replay};
 use gauntlet_runtime::spans::Spans;
-use gauntlet_runtime::{Options, Parts, Running, restore};
+use gauntlet_runtime::{Options, Parts, Projection, Running, restore};
 use gauntlet_wire::Codec;
 use gauntlet_wire::catalogue::DATA_SNAPSHOTS;
-
-use crate::common::Nothing;
 
 /// Answers every command with its request, once; panics on an instrument of the venue PANIC, refuses the venue REFUSED.
 #[derive(Default)]
@@ -95,7 +94,16 @@ impl Worker for Sealer {
         !matches!(request, Event::SnapshotDue(due) if due.instrument.ends_with(".OUTSIDE"))
     }
 
-    fn run(&self, request: &Event, _: &dyn Data) -> Answer {
+    fn panicked(&self, request: &Event, message: &str) -> Vec<Event> {
+        let Event::SnapshotDue(due) = request else { return Vec::new() };
+        sealed(due, PANICKED, message)
+    }
+}
+
+impl Answering for Sealer {
+    type Data<'a> = ();
+
+    fn run(&self, request: &Event, (): ()) -> Answer {
         let Event::SnapshotDue(due) = request else { return Ok(Vec::new()) };
         self.asked.fetch_add(1, Ordering::Relaxed);
         assert!(!due.instrument.ends_with(".FALLS"), "over a cliff");
@@ -104,11 +112,6 @@ impl Worker for Sealer {
         }
         Ok(sealed(due, 7, ""))
     }
-
-    fn panicked(&self, request: &Event, message: &str) -> Vec<Event> {
-        let Event::SnapshotDue(due) = request else { return Vec::new() };
-        sealed(due, PANICKED, message)
-    }
 }
 
 pub struct Bench {
@@ -116,6 +119,7 @@ pub struct Bench {
     pub codec: Codec,
     pub sealer: Arc<Sealer>,
     pub spans: Option<Arc<dyn Spans>>,
+    pub projections: Vec<Arc<dyn Projection>>,
 }
 
 impl Bench {
@@ -125,6 +129,7 @@ impl Bench {
             codec: Codec::default(),
             sealer: Arc::default(),
             spans: None,
+            projections: Vec::new(),
         };
         bench.log.create_topics(&gauntlet_runtime::topics(1)).unwrap();
         bench
@@ -141,10 +146,10 @@ impl Bench {
             codec: self.codec.clone(),
             definitions: vec![ECHO],
             workers: vec![self.sealer.clone()],
-            data: Arc::new(Nothing),
+            data: Ports::closed(),
             only: None,
             elsewhere: None,
-            projection: None,
+            projections: self.projections.clone(),
             spans: self.spans.clone(),
         };
         gauntlet_runtime::start(parts, Options { poll_timeout: Duration::from_millis(20), ..options })
@@ -177,7 +182,7 @@ impl Bench {
 
     /// Executes everything again.
     pub fn replay(&self) -> Outcome {
-        let workers: [Arc<dyn Worker>; 1] = [self.sealer.clone()];
+        let workers: [Arc<dyn AnyWorker>; 1] = [self.sealer.clone()];
         let (log, codec) = (&*self.log, &self.codec);
         let (filter, progress) = (&|_: &Event| true, &|_| ());
         Replay {
@@ -185,7 +190,7 @@ impl Bench {
             codec,
             definitions: &[ECHO],
             workers: &workers,
-            data: &Nothing,
+            data: &Ports::closed(),
             threads: 2,
             filter,
             progress,

@@ -4,7 +4,7 @@ use crate::error::SearchError;
 use crate::observation::Observation;
 use crate::sampler::Sampler;
 use crate::space::Space;
-use crate::value::Params;
+use gauntlet_domain::experiment::Parameters;
 
 /// Exhaustive search. Points are counted in mixed radix with parameters ordered by name, the last one varying
 /// fastest, as in nested loops; integers and stepped floats by their step, continuous floats by their
@@ -33,7 +33,7 @@ impl Grid {
 }
 
 impl Sampler for Grid {
-    fn propose(&self, space: &Space, _seed: u64, trial: u64, _history: &[Observation]) -> Option<Params> {
+    fn propose(&self, space: &Space, _seed: u64, trial: u64, _history: &[Observation]) -> Option<Parameters> {
         // A grid too large to count is longer than any search without conditions.
         let size = space.size().unwrap_or(u128::MAX);
         if !space.has_conditions() {
@@ -45,7 +45,7 @@ impl Sampler for Grid {
     }
 }
 
-fn point(space: &Space, index: u128) -> Params {
+fn point(space: &Space, index: u128) -> Parameters {
     let mut rest = index;
     let digits = space.parameters().iter().rev().map(|p| {
         let radix = p.domain.grid_size();

@@ -8,7 +8,7 @@
 
 use crate::rng::Stream;
 use crate::space::{Domain, unwarp, warp};
-use crate::value::Value;
+use gauntlet_domain::experiment::ParameterValue;
 
 /// How a domain is seen by its kernels. A coordinate is the value itself for a discrete number, its [`warp`]
 /// for a continuous one, and the index of the choice for a category.
@@ -73,7 +73,7 @@ impl Axis {
     }
 
     /// The coordinate of a value; `None` if the value is not one that this axis could have proposed.
-    pub(super) fn coordinate(&self, domain: &Domain, value: &Value) -> Option<f64> {
+    pub(super) fn coordinate(&self, domain: &Domain, value: &ParameterValue) -> Option<f64> {
         match (self, domain) {
             (Axis::Choice { .. }, Domain::Categorical(choices)) => {
                 choices.iter().position(|choice| choice == value).map(|i| i as f64)
@@ -93,7 +93,7 @@ impl Axis {
     }
 
     /// The value of a coordinate.
-    pub(super) fn value(&self, domain: &Domain, coordinate: f64) -> Value {
+    pub(super) fn value(&self, domain: &Domain, coordinate: f64) -> ParameterValue {
         match self {
             Axis::Continuous { log, .. } => domain.nearest(unwarp(coordinate, *log)),
             Axis::Discrete { .. } | Axis::Choice { .. } => domain.nearest(coordinate),
@@ -274,7 +274,7 @@ mod tests {
             let axes = [Axis::of(domain).unwrap()];
             let coordinate = |x: f64| match domain {
                 Domain::Categorical(_) => x,
-                _ => axes[0].coordinate(domain, &Value::Float(x)).unwrap(),
+                _ => axes[0].coordinate(domain, &ParameterValue::Float(x)).unwrap(),
             };
             let observed: Vec<_> =
                 numbers(&case["observed"]).into_iter().map(|x| vec![coordinate(x)]).collect();

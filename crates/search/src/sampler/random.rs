@@ -4,7 +4,7 @@ use crate::observation::Observation;
 use crate::rng::Stream;
 use crate::sampler::Sampler;
 use crate::space::Space;
-use crate::value::Params;
+use gauntlet_domain::experiment::Parameters;
 
 /// Uniform search (uniform in the logarithm where `log` is set). A point that violates a condition is redrawn
 /// whole, so proposals are uniform over the valid points; `None` after [`Random::MAX_DRAWS`] redraws. The
@@ -18,9 +18,9 @@ impl Random {
 }
 
 impl Sampler for Random {
-    fn propose(&self, space: &Space, seed: u64, trial: u64, _history: &[Observation]) -> Option<Params> {
+    fn propose(&self, space: &Space, seed: u64, trial: u64, _history: &[Observation]) -> Option<Parameters> {
         let trial = Stream::new(seed).named("random").at(trial);
-        let draw = |attempt: u64| -> Params {
+        let draw = |attempt: u64| -> Parameters {
             let value = |name: &str| trial.at(attempt).named(name).unit();
             space.parameters().iter().map(|p| (p.name.clone(), p.domain.at(value(&p.name)))).collect()
         };

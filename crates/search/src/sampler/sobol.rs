@@ -5,7 +5,7 @@ use crate::observation::Observation;
 use crate::rng::Stream;
 use crate::sampler::Sampler;
 use crate::space::{Domain, Space};
-use crate::value::Params;
+use gauntlet_domain::experiment::Parameters;
 
 /// The Sobol sequence in Gray code order (Antonov & Saleev 1979) with the direction numbers of Joe & Kuo 2008
 /// (new-joe-kuo-6.21201) and a digital shift from the seed, one for each parameter: shifting keeps every net
@@ -37,7 +37,7 @@ impl Sobol {
 }
 
 impl Sampler for Sobol {
-    fn propose(&self, space: &Space, seed: u64, trial: u64, _history: &[Observation]) -> Option<Params> {
+    fn propose(&self, space: &Space, seed: u64, trial: u64, _history: &[Observation]) -> Option<Parameters> {
         if dimensions(space) > Self::MAX_DIMENSIONS {
             return None;
         }
@@ -86,7 +86,7 @@ impl Shifted {
         Self { dimensions: varying.map(|(i, p)| (direction_numbers(i), shift(&p.name))).collect() }
     }
 
-    fn params(&self, space: &Space, index: u32) -> Params {
+    fn params(&self, space: &Space, index: u32) -> Parameters {
         let mut dimensions = self.dimensions.iter();
         let mut unit = || {
             let (directions, shift) = dimensions.next()?;

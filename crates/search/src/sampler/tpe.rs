@@ -1,11 +1,12 @@
 //! The tree-structured Parzen estimator (Bergstra et al. 2011), in Optuna's form.
 
-use crate::observation::{Direction, Observation, Outcome};
+use crate::observation::{Observation, Outcome};
 use crate::rng::Stream;
 use crate::sampler::parzen::{Axis, Parzen};
 use crate::sampler::{Random, Sampler};
 use crate::space::{Parameter, Space};
-use crate::value::{Params, Value};
+use gauntlet_domain::Direction;
+use gauntlet_domain::experiment::{ParameterValue, Parameters};
 
 /// Splits past trials into the best `γ(n) = min(⌈n / 10⌉, 25)` and the rest, estimates the density of
 /// parameters in both, draws candidates from the first and proposes the one where the ratio of the two is
@@ -80,7 +81,7 @@ fn in_trial_order(mut ranked: Vec<Ranked<'_>>) -> Vec<&Observation> {
 }
 
 impl Sampler for Tpe {
-    fn propose(&self, space: &Space, seed: u64, trial: u64, history: &[Observation]) -> Option<Params> {
+    fn propose(&self, space: &Space, seed: u64, trial: u64, history: &[Observation]) -> Option<Parameters> {
         let used: Vec<Ranked> = history.iter().filter_map(ranked).collect();
         if used.len() < self.startup_trials.max(1) {
             return Random.propose(space, seed, trial, history);
@@ -91,10 +92,11 @@ impl Sampler for Tpe {
         let group_size = if self.multivariate { learned.len().max(1) } else { 1 };
         let groups: Vec<Group> =
             learned.chunks(group_size).map(|group| Group::new(group, &good, &bad)).collect();
-        let fixed: Params = space.parameters().iter().map(|p| (p.name.clone(), p.domain.at(0.0))).collect();
+        let fixed: Parameters =
+            space.parameters().iter().map(|p| (p.name.clone(), p.domain.at(0.0))).collect();
 
         let stream = Stream::new(seed).named("tpe").at(trial);
-        let draw = |attempt: u64| -> Params {
+        let draw = |attempt: u64| -> Parameters {
             let mut params = fixed.clone();
             for group in &groups {
                 params.extend(group.draw(&stream.at(attempt), self.candidates));
@@ -129,7 +131,7 @@ impl<'a> Group<'a> {
     }
 
     /// The candidate with the largest ratio of densities, the first of equals.
-    fn draw(&self, stream: &Stream, candidates: u64) -> Vec<(String, Value)> {
+    fn draw(&self, stream: &Stream, candidates: u64) -> Vec<(String, ParameterValue)> {
         let stream = self.members.iter().fold(stream.clone(), |stream, (p, _)| stream.named(&p.name));
         let mut best: Option<(f64, Vec<f64>)> = None;
         for candidate in 0..candidates.max(1) {

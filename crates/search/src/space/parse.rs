@@ -5,8 +5,9 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{DEFAULT_POINTS, Domain, Parameter};
 use crate::condition::Condition;
-use crate::error::{SearchError, nearest};
-use crate::value::Value;
+use crate::error::SearchError;
+use gauntlet_domain::experiment::ParameterValue;
+use gauntlet_domain::names::nearest;
 
 const INT_KEYS: &[&str] = &["int", "log", "step", "when"];
 const FLOAT_KEYS: &[&str] = &["float", "log", "points", "step", "when"];
@@ -130,7 +131,7 @@ impl Fields<'_> {
             Some(key) => Err(SearchError::UnknownKey {
                 parameter: self.parameter.to_string(),
                 key: key.clone(),
-                nearest: nearest(key, known.iter().copied()),
+                nearest: nearest(key, known.iter().copied()).map(str::to_owned),
                 known: known.join(", "),
             }),
         }
@@ -176,19 +177,21 @@ impl Fields<'_> {
 
 /// Whole numbers, also when written as `1e3`.
 fn integer(json: &Json) -> Option<i64> {
-    json.as_i64().or_else(|| Value::Float(json.as_f64()?).as_integer())
+    json.as_i64().or_else(|| ParameterValue::Float(json.as_f64()?).as_integer())
 }
 
 fn points(json: &Json) -> Option<u32> {
     integer(json).and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0)
 }
 
-fn value(json: &Json) -> Option<Value> {
+fn value(json: &Json) -> Option<ParameterValue> {
     match json {
-        Json::Bool(b) => Some(Value::Bool(*b)),
-        Json::String(text) => Some(Value::Text(text.clone())),
+        Json::Bool(b) => Some(ParameterValue::Flag(*b)),
+        Json::String(text) => Some(ParameterValue::Text(text.clone())),
         Json::Number(n) if n.is_u64() && !n.is_i64() => None,
-        Json::Number(n) => n.as_i64().map(Value::Int).or_else(|| n.as_f64().map(Value::Float)),
+        Json::Number(n) => {
+            n.as_i64().map(ParameterValue::Int).or_else(|| n.as_f64().map(ParameterValue::Float))
+        }
         Json::Null | Json::Array(_) | Json::Object(_) => None,
     }
 }

@@ -1,10 +1,11 @@
-//! One event of every record, with every optional field set.
+//! One event of every record, with every optional field set, and what earlier versions of a record said of it.
 
 use std::collections::BTreeMap;
 
 use gauntlet_domain::event::{Event, RecordKind};
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::market::*;
+use gauntlet_domain::verdict::{Comparison, Evidence, HOLDOUT, Outcome, Waiver};
 use gauntlet_domain::*;
 
 fn instrument() -> String {
@@ -38,6 +39,51 @@ fn parameters() -> Parameters {
 
 fn metrics() -> Metrics {
     BTreeMap::from([("sharpe".into(), Some(0.1 + 0.2)), ("win_rate".into(), None)])
+}
+
+fn verdict(model_id: ModelId) -> Verdict {
+    Verdict {
+        gate: HOLDOUT.into(),
+        statistic: Some(0.25),
+        threshold: Some(f64::NEG_INFINITY),
+        comparison: Comparison::AtLeast,
+        outcome: Outcome::Waived,
+        evidence: Evidence {
+            data: Some(ContentHash::of(b"bars")),
+            metric: "sharpe".into(),
+            model_id: Some(model_id),
+            numbers: metrics(),
+            phase: Some(Phase::Holdout),
+            remark: Some("keeps".into()),
+        },
+        waiver: Some(Waiver {
+            author: "ann".into(),
+            event: EventId::derive(&[b"waiver"]),
+            expires: Timestamp(5),
+            reason: "short".into(),
+        }),
+    }
+}
+
+/// What a frame of this version says that was made of the sample: what the version has no field for is undefined.
+#[allow(dead_code, reason = "each user takes its part")]
+pub fn sample_of(kind: RecordKind, version: u32) -> Event {
+    match (sample(kind), version) {
+        (Event::ExperimentCompleted(mut event), 1) => {
+            event.ranking[0].verdict = Verdict::of_version_1(false, "");
+            event.into()
+        }
+        (Event::EvaluationCompleted(mut event), 1) => {
+            event.verdict = Verdict::of_version_1(true, "keeps");
+            (*event).into()
+        }
+        // Its strategy is one that is built in.
+        (Event::TrainingRequested(mut event), 1) => {
+            event.addressee = "trainer".into();
+            (*event).into()
+        }
+        (event, _) => event,
+    }
 }
 
 fn plan() -> TrialPlan {
@@ -247,7 +293,7 @@ pub fn sample(kind: RecordKind) -> Event {
                 trial: 5,
                 walk_forward: Some(1.25),
                 holdout: None,
-                confirmed: false,
+                verdict: Verdict::undefined(HOLDOUT, Evidence::default()),
             }],
         }
         .into(),
@@ -265,6 +311,7 @@ pub fn sample(kind: RecordKind) -> Event {
             parameters: parameters(),
             plan: plan(),
             pruning_thresholds: vec![None, Some(0.5)],
+            addressee: "trainer.sklearn".into(),
         }
         .into(),
         RecordKind::TrialCompleted => TrialCompleted {
@@ -305,6 +352,7 @@ pub fn sample(kind: RecordKind) -> Event {
             plan: plan(),
             holdout: data_ref(),
             holdout_keeps: 0.5,
+            addressee: "evaluator".into(),
         }
         .into(),
         RecordKind::EvaluationCompleted => EvaluationCompleted {
@@ -320,8 +368,7 @@ pub fn sample(kind: RecordKind) -> Event {
                 total_return: None,
             }],
             holdout: metrics(),
-            confirmed: true,
-            verdict: "keeps".into(),
+            verdict: verdict(model_id),
             artifact: Some(ContentHash::of(b"model")),
         }
         .into(),

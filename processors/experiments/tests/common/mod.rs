@@ -5,7 +5,7 @@
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::market::{CreateSnapshot, SnapshotSealed};
 use gauntlet_domain::spec::ExperimentSpec;
-use gauntlet_domain::{ContentHash, Event, ExperimentId, ModelId};
+use gauntlet_domain::{ContentHash, Event, ExperimentId, ModelId, Verdict};
 use serde_json::{Value, json};
 
 /// A document that can run.
@@ -115,8 +115,7 @@ pub fn evaluated(document: &Value, trial: i64, walk_forward: Option<f64>) -> Eve
         walk_forward: metrics(walk_forward),
         folds: vec![],
         holdout: metrics(Some(0.25)),
-        confirmed: trial % 2 == 0,
-        verdict: String::new(),
+        verdict: Verdict::of_version_1(trial % 2 == 0, ""),
         artifact: None,
     }
     .into()

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::market::*;
+use gauntlet_domain::verdict::{Comparison, Evidence, HOLDOUT, judge};
 use gauntlet_domain::*;
 
 pub const HOUR: i64 = 3_600_000_000_000;
@@ -144,6 +145,18 @@ pub fn trial_failed(name: &str, number: i64, reason: &str) -> TrialFailed {
     }
 }
 
+/// At least half of the first finalist's Sharpe ratio, of which the second has 0.75.
+pub fn verdict(number: i64) -> Verdict {
+    let evidence = Evidence {
+        metric: "sharpe".into(),
+        phase: Some(Phase::Holdout),
+        numbers: metrics(&[("walk_forward", Some(1.0))]),
+        ..Evidence::default()
+    };
+    let statistic = (number > 0).then_some(0.75);
+    judge(HOLDOUT, statistic, Comparison::AtLeast, Some(0.5), evidence)
+}
+
 pub fn evaluated(name: &str, number: i64) -> EvaluationCompleted {
     EvaluationCompleted {
         experiment_id: experiment(name),
@@ -158,8 +171,7 @@ pub fn evaluated(name: &str, number: i64) -> EvaluationCompleted {
         ]),
         folds: vec![],
         holdout: metrics(&[("sharpe", Some(0.75)), ("max_drawdown", None)]),
-        confirmed: number > 0,
-        verdict: "keeps 75% of 1".into(),
+        verdict: verdict(number),
         artifact: (number == 2).then(|| hash("model")),
     }
 }

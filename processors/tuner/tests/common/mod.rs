@@ -81,7 +81,7 @@ pub fn started(spec: &ExperimentSpec) -> ExperimentStarted {
             folds: (1..=FOLDS as i64).map(fold).collect(),
             embargo_bars: 0,
             objective: spec.tuning.objective.clone(),
-            maximize: spec.tuning.direction == gauntlet_domain::spec::Direction::Maximize,
+            maximize: spec.tuning.direction == Direction::Maximize,
             periods_per_year: 6000.0,
             seed: 7,
         },
@@ -106,7 +106,7 @@ pub fn answer(request: &TrainingRequested) -> Event {
     }
     let value =
         1.0 - (number(request, "fast") / 60.0 - 0.4).abs() - (number(request, "stop_atr") - 3.0).abs() / 9.0;
-    let direction = if request.plan.maximize { Direction::Maximize } else { Direction::Minimize };
+    let direction = request.plan.direction();
     let mut fold_values = Vec::new();
     for fold in 0..FOLDS {
         let wobble = ((trial + 1) * (fold as i64 + 3) * 7919 % 101) as f64 / 500.0;

@@ -1,0 +1,371 @@
+//! Arguments of commands, and the requests that they make. What is wrong with an argument is said here, before anything is
+//! opened.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use gauntlet_config::parse_override;
+use gauntlet_domain::market::Session;
+use gauntlet_domain::{BarSpec, Timestamp};
+use gauntlet_feed::Format;
+use gauntlet_feed::definition::{empty_bars, stamp};
+use gauntlet_operations::Refusal;
+use gauntlet_operations::bars::BarsRequest;
+use gauntlet_operations::browse::{ListRequest, Sort};
+use gauntlet_operations::dead_letters::{ListDeadLetters, ReplayDeadLetters};
+use gauntlet_operations::feed::{FeedRequest, file_name, files};
+use gauntlet_operations::integrity::Heads;
+use gauntlet_operations::metrics::{MetricsRequest, SeriesKind};
+use gauntlet_operations::refusal::unreadable;
+use gauntlet_operations::snapshot::SnapshotRequest;
+use gauntlet_operations::submit::{SubmitRequest, check};
+
+/// What to feed.
+#[derive(Debug, Clone, Args)]
+pub struct FeedArgs {
+    /// Files, or folders whose files are taken in the order of their names.
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Symbol, such as XAUUSD.
+    #[arg(long)]
+    pub instrument: String,
+    /// Venue, such as OANDA.
+    #[arg(long)]
+    pub venue: String,
+    /// lean-quote, csv, parquet, binance-jsonl, bars-csv, lean-bar, or auto.
+    #[arg(long, default_value = "auto")]
+    pub format: String,
+    /// The file's clock against UTC, such as -05:00.
+    #[arg(long, default_value = "+00:00", allow_hyphen_values = true)]
+    pub utc_offset: String,
+    /// Bars to build from ticks, separated by commas.
+    #[arg(long, default_value = "time:1m,time:1h,time:1d")]
+    pub bars: String,
+    /// Spec of ready-made bars whose spacing cannot be told from the file.
+    #[arg(long)]
+    pub spec: Option<String>,
+    /// Market of a file that holds several: spot, usdm, cm.
+    #[arg(long)]
+    pub market: Option<String>,
+    /// max, or a multiple of real time such as 60x.
+    #[arg(long, default_value = "max")]
+    pub speed: String,
+}
+
+impl TryFrom<FeedArgs> for FeedRequest {
+    type Error = Refusal;
+
+    fn try_from(args: FeedArgs) -> Result<FeedRequest, Refusal> {
+        let mut paths = files(&args.paths)?;
+        // The node may run in another folder.
+        for path in &mut paths {
+            *path = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
+        }
+        let bars = args.bars.split(',').map(|spec| spec.trim().parse()).collect::<Result<Vec<_>, _>>();
+        Ok(FeedRequest {
+            paths,
+            instrument: args.instrument,
+            venue: args.venue,
+            format: format(&args.format)?,
+            utc_offset_seconds: utc_offset(&args.utc_offset)?,
+            bars: bars.map_err(Refusal::input)?,
+            spec: args.spec.as_deref().map(str::parse::<BarSpec>).transpose().map_err(Refusal::input)?,
+            market: args.market,
+            speed: speed(&args.speed)?,
+        })
+    }
+}
+
+/// The format of that name; `None` is told from the file.
+fn format(name: &str) -> Result<Option<Format>, Refusal> {
+    if name == "auto" { Ok(None) } else { name.parse().map(Some).map_err(Refusal::input) }
+}
+
+/// `±HH:MM` in seconds.
+fn utc_offset(text: &str) -> Result<i32, Refusal> {
+    let bad =
+        || Refusal::BadInput(format!("--utc-offset '{text}' is not a clock offset: write it like -05:00"));
+    let (sign, rest) = match text.split_at_checked(1) {
+        Some(("-", rest)) => (-1, rest),
+        Some(("+", rest)) => (1, rest),
+        _ => return Err(bad()),
+    };
+    let (hours, minutes) = rest.split_once(':').ok_or_else(bad)?;
+    let (hours, minutes): (i32, i32) =
+        (hours.parse().map_err(|_| bad())?, minutes.parse().map_err(|_| bad())?);
+    if !(0..=18).contains(&hours) || !(0..60).contains(&minutes) {
+        return Err(bad());
+    }
+    Ok(sign * (hours * 3600 + minutes * 60))
+}
+
+fn speed(text: &str) -> Result<Option<f64>, Refusal> {
+    if text == "max" {
+        return Ok(None);
+    }
+    let factor = text.strip_suffix('x').and_then(|factor| factor.parse::<f64>().ok());
+    match factor {
+        Some(factor) if factor.is_finite() && factor > 0.0 => Ok(Some(factor)),
+        _ => Err(Refusal::BadInput(format!(
+            "--speed '{text}' is not known: use max, 1x, 60x or another multiple"
+        ))),
+    }
+}
+
+/// What to seal.
+#[derive(Debug, Clone, Args)]
+pub struct SnapshotArgs {
+    /// Symbol, such as XAUUSD.
+    #[arg(long)]
+    pub instrument: String,
+    /// Venue, such as OANDA.
+    #[arg(long)]
+    pub venue: Option<String>,
+    /// Which bars, such as time:1h.
+    #[arg(long)]
+    pub bars: String,
+    /// First moment; the beginning of the data when left out.
+    #[arg(long)]
+    pub from: Option<String>,
+    /// Last moment.
+    #[arg(long)]
+    pub to: Option<String>,
+    /// Only bars that were known at this moment of event time.
+    #[arg(long)]
+    pub as_of: Option<String>,
+}
+
+impl TryFrom<SnapshotArgs> for SnapshotRequest {
+    type Error = Refusal;
+
+    fn try_from(args: SnapshotArgs) -> Result<SnapshotRequest, Refusal> {
+        let time = |text: Option<String>| {
+            text.as_deref().map(str::parse::<Timestamp>).transpose().map_err(Refusal::input)
+        };
+        Ok(SnapshotRequest {
+            instrument: args.instrument,
+            venue: args.venue,
+            bars: args.bars.parse().map_err(Refusal::input)?,
+            from: time(args.from)?,
+            to: time(args.to)?,
+            as_of: time(args.as_of)?,
+        })
+    }
+}
+
+/// What to submit.
+#[derive(Debug, Clone, Args)]
+pub struct SubmitArgs {
+    /// The document.
+    pub file: PathBuf,
+    /// Lays a value over the document, such as tuning.trials=50.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Waits for the end and prints the leaderboard.
+    #[arg(long)]
+    pub wait: bool,
+}
+
+impl TryFrom<SubmitArgs> for SubmitRequest {
+    type Error = Refusal;
+
+    fn try_from(args: SubmitArgs) -> Result<SubmitRequest, Refusal> {
+        let text = std::fs::read_to_string(&args.file).map_err(|error| unreadable(&args.file, &error))?;
+        let name = file_name(&args.file);
+        let overrides = args.set.iter().map(|pair| parse_override(pair)).collect::<Result<Vec<_>, _>>()?;
+        // What is wrong with the document is said before a directory is touched.
+        check(&text, &name, &overrides)?;
+        Ok(SubmitRequest { text, name, overrides, wait: args.wait })
+    }
+}
+
+/// What to list.
+#[derive(Debug, Clone, Args)]
+pub struct ListArgs {
+    /// experiments, runs, models, snapshots, trials, configs or quality.
+    pub what: String,
+    /// A condition over the columns, such as "status == 'completed' and rows > 100".
+    #[arg(long)]
+    pub filter: Option<String>,
+    /// A column; a leading '-' turns the order round.
+    #[arg(long, allow_hyphen_values = true)]
+    pub sort: Option<String>,
+    /// At most so many.
+    #[arg(long)]
+    pub limit: Option<usize>,
+}
+
+impl TryFrom<ListArgs> for ListRequest {
+    type Error = Refusal;
+
+    fn try_from(args: ListArgs) -> Result<ListRequest, Refusal> {
+        let sort = args.sort.as_deref().map(|sort| match sort.strip_prefix('-') {
+            Some(column) => Sort { column: column.to_owned(), descending: true },
+            None => Sort { column: sort.to_owned(), descending: false },
+        });
+        Ok(ListRequest { what: args.what.parse()?, filter: args.filter, sort, limit: args.limit })
+    }
+}
+
+/// Heads that an earlier `verify --json` printed.
+pub fn heads(path: &Path) -> Result<Heads, Refusal> {
+    let unreadable = |error: &dyn std::fmt::Display| {
+        Refusal::BadInput(format!(
+            "--heads {}: {error}; give the output of verify --json kept earlier",
+            path.display()
+        ))
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(&error))?;
+    let document: serde_json::Value = serde_json::from_str(&text).map_err(|error| unreadable(&error))?;
+    let heads = document.get("heads").unwrap_or(&document);
+    if !heads.is_object() {
+        return Err(unreadable(&"there is no object of heads in it"));
+    }
+    serde_json::from_value(heads.clone()).map_err(|error| unreadable(&error))
+}
+
+/// Which dead letters to list.
+#[derive(Debug, Clone, Args)]
+pub struct ListDeadLettersArgs {
+    /// Those of one topic, such as data.commands.v1.
+    pub topic: Option<String>,
+    /// Those that one processor set aside.
+    #[arg(long)]
+    pub processor: Option<String>,
+    /// Those with one reason, such as Malformed.
+    #[arg(long)]
+    pub reason: Option<String>,
+    /// At most so many.
+    #[arg(long)]
+    pub limit: Option<usize>,
+}
+
+impl From<ListDeadLettersArgs> for ListDeadLetters {
+    fn from(args: ListDeadLettersArgs) -> ListDeadLetters {
+        let ListDeadLettersArgs { topic, processor, reason, limit } = args;
+        ListDeadLetters { topic, processor, reason, limit }
+    }
+}
+
+/// Which dead letters to put back.
+#[derive(Debug, Clone, Args)]
+pub struct ReplayDeadLettersArgs {
+    /// Names, as dlq ls prints them.
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub ids: Vec<String>,
+    /// All that can be read.
+    #[arg(long)]
+    pub all: bool,
+}
+
+impl From<ReplayDeadLettersArgs> for ReplayDeadLetters {
+    fn from(args: ReplayDeadLettersArgs) -> ReplayDeadLetters {
+        if args.all { ReplayDeadLetters::All } else { ReplayDeadLetters::Named(args.ids) }
+    }
+}
+
+/// What to aggregate.
+#[derive(Debug, Clone, Args)]
+pub struct BarsArgs {
+    /// A file of ticks.
+    pub path: PathBuf,
+    /// Which bars, such as time:1m.
+    #[arg(long)]
+    pub spec: String,
+    /// lean-quote, csv, parquet, binance-jsonl, or auto.
+    #[arg(long, default_value = "auto")]
+    pub format: String,
+    /// The file's clock against UTC, such as -05:00.
+    #[arg(long, default_value = "+00:00", allow_hyphen_values = true)]
+    pub utc_offset: String,
+    /// Symbol, where the file holds several.
+    #[arg(long)]
+    pub instrument: Option<String>,
+    /// Market, where the file holds several.
+    #[arg(long)]
+    pub market: Option<String>,
+    /// close or open.
+    #[arg(long, default_value = "close")]
+    pub stamp: String,
+    /// skip or fill.
+    #[arg(long, default_value = "skip")]
+    pub empty: String,
+    /// Trading hours in UTC, such as 22:00-21:00.
+    #[arg(long)]
+    pub session: Option<String>,
+    /// Writes the bars to a file, .csv or .parquet.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+}
+
+impl TryFrom<BarsArgs> for BarsRequest {
+    type Error = Refusal;
+
+    fn try_from(args: BarsArgs) -> Result<BarsRequest, Refusal> {
+        Ok(BarsRequest {
+            path: args.path,
+            spec: args.spec.parse().map_err(Refusal::input)?,
+            format: format(&args.format)?,
+            utc_offset_seconds: utc_offset(&args.utc_offset)?,
+            instrument: args.instrument,
+            market: args.market,
+            stamp: stamp(&args.stamp).map_err(Refusal::input)?,
+            empty: empty_bars(&args.empty).map_err(Refusal::input)?,
+            session: args.session.as_deref().map(session).transpose()?,
+            out: args.out,
+        })
+    }
+}
+
+/// `HH:MM-HH:MM` in UTC.
+fn session(text: &str) -> Result<Session, Refusal> {
+    let bad = || Refusal::BadInput(format!("--session '{text}' is not known: write it like 22:00-21:00"));
+    let second = |part: &str| -> Option<i64> {
+        let (hour, minute) = part.split_once(':')?;
+        let (hour, minute): (i64, i64) = (hour.parse().ok()?, minute.parse().ok()?);
+        ((0..=24).contains(&hour) && (0..60).contains(&minute)).then_some(hour * 3600 + minute * 60)
+    };
+    let (open, close) = text.split_once('-').ok_or_else(bad)?;
+    match (second(open), second(close)) {
+        (Some(open_second @ 0..86_400), Some(close_second @ 0..=86_400)) => {
+            Ok(Session { open_second, close_second })
+        }
+        _ => Err(bad()),
+    }
+}
+
+/// What to measure.
+#[derive(Debug, Clone, Args)]
+pub struct MetricsArgs {
+    /// A CSV: one column of numbers, or a date first.
+    pub path: PathBuf,
+    /// returns or equity.
+    #[arg(long, default_value = "returns")]
+    pub kind: String,
+    /// A CSV of the same kind to compare with.
+    #[arg(long)]
+    pub benchmark: Option<PathBuf>,
+    /// Periods in a year.
+    #[arg(long, default_value_t = 252.0)]
+    pub periods_per_year: f64,
+    /// Annual risk-free rate.
+    #[arg(long, default_value_t = 0.0, allow_hyphen_values = true)]
+    pub risk_free: f64,
+}
+
+impl TryFrom<MetricsArgs> for MetricsRequest {
+    type Error = Refusal;
+
+    fn try_from(args: MetricsArgs) -> Result<MetricsRequest, Refusal> {
+        let kind = match args.kind.as_str() {
+            "returns" => SeriesKind::Returns,
+            "equity" => SeriesKind::Equity,
+            other => {
+                let what = format!("--kind '{other}' is not known: use returns or equity");
+                return Err(Refusal::BadInput(what));
+            }
+        };
+        let MetricsArgs { path, benchmark, periods_per_year, risk_free, .. } = args;
+        Ok(MetricsRequest { path, kind, benchmark, periods_per_year, risk_free })
+    }
+}

@@ -1,0 +1,28 @@
+//! The one list of processors.
+
+use std::sync::Arc;
+
+use gauntlet_operations::Processors;
+use gauntlet_operations::processors::ViewRows;
+
+/// All of them, each kind in pipeline order.
+pub fn processors() -> Processors {
+    Processors {
+        machines: vec![
+            gauntlet_market_data::DEFINITION,
+            gauntlet_experiments::DEFINITION,
+            gauntlet_tuner::DEFINITION,
+        ],
+        workers: vec![
+            Arc::new(gauntlet_market_data::Snapshots),
+            Arc::new(gauntlet_trainer::Trainer::default()),
+            Arc::new(gauntlet_evaluator::Evaluator),
+        ],
+        projection: ViewRows {
+            name: gauntlet_projector::NAME,
+            topics: gauntlet_projector::TOPICS,
+            rows: gauntlet_projector::rows,
+            row_that_shows: gauntlet_projector::row_that_shows,
+        },
+    }
+}

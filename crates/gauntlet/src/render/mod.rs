@@ -1,0 +1,83 @@
+//! Answers as text for people.
+
+/// Lists, single things, comparisons, experiments.
+mod browse;
+/// Feeds, snapshots, dead letters.
+mod data;
+/// Digests, replays, verifications.
+mod integrity;
+/// Files, configurations, a cluster's services.
+mod tools;
+
+use gauntlet_operations::Answer;
+use gauntlet_operations::browse::Shown;
+use gauntlet_operations::demo::Demonstrated;
+use gauntlet_operations::submit::{Submitted, Waited};
+
+/// The text of an answer.
+pub fn text(answer: &Answer) -> String {
+    match answer {
+        Answer::Fed(answer) => data::fed(answer),
+        Answer::Snapshot(answer) => data::snapshot(answer),
+        Answer::VerifiedSnapshot(answer) => data::verified_snapshot(answer),
+        Answer::Submitted(answer) => submitted(answer),
+        Answer::Waited(answer) => waited(answer),
+        Answer::Cancelling(answer) => format!("cancelling {}", answer.experiment_id),
+        Answer::Listing(answer) => browse::listing(answer),
+        Answer::Shown(Shown::Experiment(answer)) => browse::experiment(answer),
+        Answer::Shown(Shown::Model(answer)) => browse::row(&answer.row),
+        Answer::Shown(Shown::Row(answer)) => browse::row(answer),
+        Answer::Comparison(answer) => browse::comparison(answer),
+        Answer::Digests(answer) => integrity::digests(answer),
+        Answer::Replayed(answer) => integrity::replayed(answer),
+        Answer::Verified(answer) => integrity::verified(answer),
+        Answer::DeadLetters(answer) => data::dead_letters(answer),
+        Answer::DeadLetter(answer) => data::dead_letter(answer),
+        Answer::PutBack(answer) => data::put_back(answer),
+        Answer::RebuiltViews(answer) => format!("views made again from the log: {} rows", answer.rows),
+        Answer::VerifiedViews(answer) => integrity::verified_views(answer),
+        Answer::MadeBars(answer) => tools::bars(answer),
+        Answer::Backtested(answer) => tools::backtested(answer),
+        Answer::Measured(answer) => tools::measured(answer),
+        Answer::TopicsPlan(answer) => tools::topics(answer),
+        Answer::AppliedTopics(answer) => {
+            format!("{} topics created, {} are as they should be", answer.created, answer.topics)
+        }
+        Answer::RegisteredSchemas(answer) => tools::schemas(answer),
+        Answer::MigratedViews(answer) => tools::migrated(answer),
+        Answer::Valid(answer) => tools::valid(answer),
+        Answer::Configuration(answer) => tools::configuration(answer),
+        Answer::Changes(answer) => tools::changes(answer),
+        Answer::Schema(answer) => serde_json::to_string_pretty(answer).unwrap_or_default(),
+        Answer::Demonstrated(answer) => demonstrated(answer),
+    }
+}
+
+fn submitted(answer: &Submitted) -> String {
+    let what = if answer.is_new { "submitted" } else { "was there already" };
+    let mut text = format!("experiment {} {what}", answer.experiment_id);
+    if !answer.unread.is_empty() {
+        text.push_str(&format!("; recorded but read by no stage yet: {}", answer.unread.join(", ")));
+    }
+    text
+}
+
+fn waited(answer: &Waited) -> String {
+    match answer {
+        Waited::Ended(report) => browse::experiment(report),
+        Waited::Pending(pending) => format!(
+            "experiment {} waits for data: event time has not passed the end of its period yet; feed more data",
+            pending.experiment_id
+        ),
+    }
+}
+
+fn demonstrated(answer: &Demonstrated) -> String {
+    let (hours, quotes) = (data::fed(&answer.feed.bars), data::fed(&answer.feed.ticks));
+    let mut text = format!("hourly bars\n{hours}\n\nquotes\n{quotes}\n");
+    for experiment in &answer.experiments {
+        text.push_str(&format!("\n{}\n", waited(experiment)));
+    }
+    text.push_str("\nThe walk-forward ranks, the hold-out only says yes or no. gauntlet replay --all re-executes all of it.");
+    text
+}

@@ -1,0 +1,86 @@
+//! What comes back. An answer serialises to the document that scripts read; its type says what is in it.
+
+use serde::Serialize;
+
+use crate::backtest::Backtested;
+use crate::bars::MadeBars;
+use crate::browse::{Comparison, Listing, Shown};
+use crate::configuration::{Changed, Key, Valid};
+use crate::dead_letters::{ListedDeadLetter, PutBack, ShownDeadLetter};
+use crate::demo::Demonstrated;
+use crate::feed::Fed;
+use crate::integrity::{Digests, RebuiltViews, Verified, VerifiedViews};
+use crate::metrics::Measured;
+use crate::replay::Replayed;
+use crate::setup::{AppliedTopics, MigratedViews, RegisteredSchemas, TopicsPlan};
+use crate::snapshot::{Requested, VerifiedSnapshot};
+use crate::submit::{Cancelling, Submitted, Waited};
+
+/// The answer of one operation.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+#[allow(missing_docs)]
+pub enum Answer {
+    Fed(Fed),
+    Snapshot(Requested),
+    VerifiedSnapshot(VerifiedSnapshot),
+    Submitted(Submitted),
+    Waited(Waited),
+    Cancelling(Cancelling),
+    Listing(Listing),
+    Shown(Shown),
+    Comparison(Comparison),
+    Digests(Digests),
+    Replayed(Replayed),
+    Verified(Verified),
+    DeadLetters(Vec<ListedDeadLetter>),
+    DeadLetter(ShownDeadLetter),
+    PutBack(PutBack),
+    RebuiltViews(RebuiltViews),
+    VerifiedViews(VerifiedViews),
+    MadeBars(MadeBars),
+    Backtested(Backtested),
+    Measured(Measured),
+    TopicsPlan(TopicsPlan),
+    AppliedTopics(AppliedTopics),
+    RegisteredSchemas(RegisteredSchemas),
+    MigratedViews(MigratedViews),
+    Valid(Valid),
+    Configuration(Vec<Key>),
+    Changes(Vec<Changed>),
+    /// A JSON Schema, whose shape is JSON Schema's.
+    Schema(serde_json::Value),
+    Demonstrated(Demonstrated),
+}
+
+impl Answer {
+    /// Whether the answer is no: what was compared differs, a check failed, an experiment failed or waits for data.
+    pub fn is_no(&self) -> bool {
+        match self {
+            Answer::Snapshot(answer) => !answer.has_bars(),
+            Answer::VerifiedSnapshot(answer) => !answer.holds(),
+            Answer::Waited(Waited::Pending(_)) => true,
+            Answer::Waited(Waited::Ended(report)) | Answer::Shown(Shown::Experiment(report)) => {
+                report.is_failed()
+            }
+            Answer::Replayed(answer) => !answer.identical,
+            Answer::Verified(answer) => !answer.ok,
+            Answer::VerifiedViews(answer) => !answer.ok,
+            Answer::PutBack(answer) => !answer.left.is_empty(),
+            Answer::TopicsPlan(answer) => !answer.is_possible(),
+            _ => false,
+        }
+    }
+}
+
+/// How far something that was asked for has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// An experiment lies on the log.
+    Submitted,
+    /// It waits for data.
+    Pending,
+    /// A cancellation lies on the log.
+    Requested,
+}

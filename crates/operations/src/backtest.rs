@@ -1,0 +1,223 @@
+//! `backtest`: a strategy or model with fixed parameters over a file of bars or ticks; no log, no server.
+
+use std::path::{Path, PathBuf};
+
+use gauntlet_backtest::{Bars, ExitReason, Target, Trade};
+use gauntlet_config::read_experiment;
+use gauntlet_domain::experiment::{DataRef, Metrics, Parameters};
+use gauntlet_domain::market::{Bar, FeedCompleted};
+use gauntlet_domain::spec::ExperimentSpec;
+use gauntlet_domain::{ContentHash, Event, Input, SnapshotId, Timestamp};
+use gauntlet_experiments::plan;
+use gauntlet_experiments::validate::{self, validate};
+use gauntlet_feed::{BarRules, Block, Options};
+use gauntlet_market_data::MarketData;
+use gauntlet_processor::machine::Machine;
+use gauntlet_search::{Domain, Space};
+use gauntlet_walkforward::{Model, Segments, model};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value as Json;
+
+use crate::feed::file_name;
+use crate::refusal::{Refusal, unreadable};
+
+/// What to run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BacktestRequest {
+    /// An experiment document whose `data` also names a `path`.
+    pub spec: PathBuf,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Backtested {
+    /// Trades in the order of their ends.
+    pub trades: Vec<TradeLine>,
+    /// Times and the equity at them.
+    pub equity: Vec<EquityPoint>,
+    /// Metrics by their canonical names.
+    pub metrics: Metrics,
+    /// Bars traded.
+    #[serde(skip)]
+    pub bars: usize,
+    /// Capital to begin with.
+    #[serde(skip)]
+    pub capital: f64,
+}
+
+/// A trade.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TradeLine {
+    /// Opening of the bar at which it was opened.
+    #[serde(serialize_with = "as_text")]
+    pub entry_time: Timestamp,
+    /// When it was closed.
+    #[serde(serialize_with = "as_text")]
+    pub exit_time: Timestamp,
+    /// `long` or `short`.
+    pub side: &'static str,
+    /// Units, always positive.
+    pub quantity: f64,
+    /// Fill price, spread and slippage included.
+    pub entry_price: f64,
+    /// Fill price, spread and slippage included.
+    pub exit_price: f64,
+    /// Commissions of both fills.
+    pub fees: f64,
+    /// Profit after all costs.
+    pub pnl: f64,
+    /// Why it was closed.
+    pub exit_reason: ExitReason,
+}
+
+impl From<&Trade> for TradeLine {
+    fn from(trade: &Trade) -> TradeLine {
+        TradeLine {
+            entry_time: Timestamp(trade.entry_time),
+            exit_time: Timestamp(trade.exit_time),
+            side: if trade.side == Target::Short { "short" } else { "long" },
+            quantity: trade.quantity,
+            entry_price: trade.entry_price,
+            exit_price: trade.exit_price,
+            fees: trade.fees,
+            pnl: trade.pnl,
+            exit_reason: trade.exit_reason,
+        }
+    }
+}
+
+/// Equity at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct EquityPoint(#[serde(serialize_with = "as_text")] pub Timestamp, pub f64);
+
+/// RFC 3339.
+fn as_text<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(time)
+}
+
+/// Runs a strategy or model with fixed parameters over a file of bars or ticks.
+///
+/// The document is an experiment whose `data` also names a `path`; a learned model is trained on all but the last
+/// `validation.holdout` of the bars and trades those.
+pub fn backtest(request: &BacktestRequest) -> Result<Backtested, Refusal> {
+    let path = request.spec.as_path();
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+    let name = file_name(path);
+    let (document, file) = without_path(&text, &name)?;
+    let spec = read_experiment(&document, &name, &[])?;
+    let problems = validate(&spec);
+    if !problems.is_empty() {
+        let lines: Vec<String> = problems.iter().map(|problem| format!("{name}: {problem}")).collect();
+        return Err(Refusal::BadInput(lines.join("\n")));
+    }
+    let file = path.parent().unwrap_or(Path::new(".")).join(file);
+    let bars = bars_of(&spec, &file)?;
+    if bars.is_empty() {
+        let (from, to) = (spec.data.from.0, spec.data.to.0);
+        return Err(Refusal::BadInput(format!(
+            "{}: no {} bar between {from} and {to}: choose a period with data",
+            file.display(),
+            spec.data.bars
+        )));
+    }
+    run(&spec, &bars, &name)
+}
+
+/// Takes `path:` out of the `data` section, which an experiment on the log does not have.
+fn without_path(text: &str, name: &str) -> Result<(String, String), Refusal> {
+    let missing = || {
+        Refusal::BadInput(format!(
+            "{name}: data.path is missing: name the file of bars or ticks, data: {{ path: … }}"
+        ))
+    };
+    let mut document: Json =
+        serde_saphyr::from_str(text).map_err(|error| Refusal::BadInput(format!("{name}: {error}")))?;
+    let data = document.get_mut("data").and_then(Json::as_object_mut).ok_or_else(missing)?;
+    let file = data.remove("path").and_then(|path| path.as_str().map(str::to_owned)).ok_or_else(missing)?;
+    // JSON is YAML; the checked reading below names fields, no longer lines.
+    Ok((document.to_string(), file))
+}
+
+fn bars_of(spec: &ExperimentSpec, file: &Path) -> Result<Vec<Bar>, Refusal> {
+    let instrument = spec.instrument().map_err(Refusal::input)?;
+    let mut options = Options::new(instrument.clone());
+    options.bar_spec = Some(spec.data.bars);
+    let mut source = gauntlet_feed::open(file, &options)?;
+    let mut machine = MarketData::default();
+    let mut bars = Vec::new();
+    let mut step = |event: Event| {
+        let outputs = machine.step(Input { event: &event, writer: "local" });
+        bars.extend(outputs.into_iter().filter_map(|output| match output.event {
+            Event::Bar(bar) => Some(bar),
+            _ => None,
+        }));
+    };
+    let rules = BarRules::new(vec![spec.data.bars]);
+    let mut blocks = 0;
+    while let Some(block) = source.next_block()? {
+        if blocks == 0 {
+            step(gauntlet_feed::definition(&instrument, source.format(), &block, &rules).into());
+        }
+        blocks += 1;
+        step(match block {
+            Block::Ticks(block) => block.into(),
+            Block::Bars(block) => block.into(),
+        });
+    }
+    let (instrument, source) = (instrument.as_str().to_owned(), source.source_hash().to_string());
+    step(FeedCompleted { instrument, source, name: String::new(), rows: 0, blocks }.into());
+    bars.extend(machine.finish());
+    let (from, to) = (spec.data.from.0, spec.data.to.0);
+    bars.retain(|bar| bar.spec == spec.data.bars && bar.open_time >= from && bar.close_time <= to);
+    bars.sort_by_key(|bar| bar.open_time);
+    Ok(bars)
+}
+
+fn run(spec: &ExperimentSpec, rows: &[Bar], name: &str) -> Result<Backtested, Refusal> {
+    let bars: Bars = rows.iter().collect();
+    let data = DataRef {
+        snapshot_id: SnapshotId::derive(&[name.as_bytes()]),
+        content_hash: ContentHash::of(&[]),
+        instrument: spec.instrument().map_err(Refusal::input)?.as_str().into(),
+        spec: spec.data.bars,
+        from: spec.data.from.0,
+        to: spec.data.to.0,
+        rows: rows.len() as i64,
+    };
+    let whole =
+        plan::trial_plan(spec, data).map_err(|error| Refusal::BadInput(format!("{name}: {error}")))?;
+    let space = validate::space(spec).map_err(Refusal::input)?;
+    let parameters = fixed(&space)?;
+    let bad = |error: gauntlet_backtest::BacktestError| Refusal::BadInput(format!("{name}: {error}"));
+    let begin = match Model::of(&whole, &parameters).map_err(bad)? {
+        Model::Rule(_) => 0,
+        Model::Learned(_) => (rows.len() as f64 * (1.0 - spec.validation.holdout.0)) as usize,
+    };
+    let held = gauntlet_walkforward::hold_out(&whole, &parameters, &bars, begin).map_err(bad)?;
+    let mut segments = Segments::default();
+    segments.push(&bars, held.range.clone(), &held.outcome);
+    let metrics = segments.all_metrics(whole.periods_per_year, whole.account.has_benchmark());
+    let times = held.range.clone().map(|bar| Timestamp(bars.close_time[bar]));
+    Ok(Backtested {
+        trades: held.outcome.trades.iter().map(TradeLine::from).collect(),
+        equity: times.zip(&held.outcome.equity).map(|(time, value)| EquityPoint(time, *value)).collect(),
+        metrics,
+        bars: held.range.len(),
+        capital: model::account(&whole.account).capital,
+    })
+}
+
+/// The one point of a space in which nothing is left to search.
+fn fixed(space: &Space) -> Result<Parameters, Refusal> {
+    let mut parameters = Parameters::new();
+    for parameter in space.parameters() {
+        let Domain::Fixed(value) = &parameter.domain else {
+            let name = &parameter.name;
+            return Err(Refusal::BadInput(format!(
+                "model.parameters.{name} is a range: a backtest takes one value, write {name}: 20"
+            )));
+        };
+        parameters.insert(parameter.name.clone(), value.clone());
+    }
+    Ok(parameters)
+}

@@ -1,0 +1,418 @@
+//! `ls`, `show`, `compare`: what the views say.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use gauntlet_config::nearest;
+use gauntlet_search::condition::Condition;
+use gauntlet_search::{ParameterValue, Parameters};
+use gauntlet_views::{Kind, Row, Table, Value, joins, schema};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::node::Node;
+use crate::refusal::Refusal;
+use crate::rows::{Document, GateVerdict, ViewRow, text};
+
+/// What to list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListRequest {
+    /// Which list.
+    pub what: List,
+    /// A condition over the columns, such as "status == 'completed' and rows > 100".
+    pub filter: Option<String>,
+    /// In which order; by key when left out.
+    pub sort: Option<Sort>,
+    /// At most so many.
+    pub limit: Option<usize>,
+}
+
+/// What can be listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum List {
+    Experiments,
+    Runs,
+    Models,
+    Snapshots,
+    Trials,
+    Configs,
+    Quality,
+}
+
+/// Lists that there are, and their tables.
+const LISTS: [(List, &str, &Table); 7] = [
+    (List::Experiments, "experiments", &schema::EXPERIMENTS),
+    (List::Runs, "runs", &schema::RUNS),
+    (List::Models, "models", &schema::MODELS),
+    (List::Snapshots, "snapshots", &schema::DATA_SNAPSHOTS),
+    (List::Trials, "trials", &schema::TUNING_RESULTS),
+    (List::Configs, "configs", &schema::CONFIGURATIONS),
+    (List::Quality, "quality", &schema::QUALITY),
+];
+
+impl List {
+    fn table(self) -> &'static Table {
+        let found = LISTS.into_iter().find(|(list, ..)| *list == self);
+        found.map_or(&schema::EXPERIMENTS, |(.., table)| table)
+    }
+}
+
+impl FromStr for List {
+    type Err = Refusal;
+
+    fn from_str(name: &str) -> Result<List, Refusal> {
+        if let Some((list, ..)) = LISTS.into_iter().find(|(_, known, _)| *known == name) {
+            return Ok(list);
+        }
+        let names = LISTS.map(|(_, name, _)| name);
+        let near = nearest(name, names).map(|name| format!("did you mean {name}? "));
+        let known = names.join(", ");
+        Err(Refusal::BadInput(format!(
+            "there is no list '{name}': {}known are {known}",
+            near.unwrap_or_default()
+        )))
+    }
+}
+
+/// An order of rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sort {
+    /// The column that decides.
+    pub column: String,
+    /// The greatest first; what is undefined comes last either way.
+    pub descending: bool,
+}
+
+/// Rows of one view.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Listing {
+    /// Of which table.
+    #[serde(skip)]
+    pub of: &'static Table,
+    /// The rows.
+    pub rows: Vec<ViewRow>,
+}
+
+/// One thing.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Shown {
+    /// An experiment with its leaderboard.
+    Experiment(ExperimentReport),
+    /// A model with what the gates say of it.
+    Model(ModelReport),
+    /// Anything else.
+    Row(ViewRow),
+}
+
+/// A model with what the gates say of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ModelReport {
+    /// Its row.
+    #[serde(flatten)]
+    pub row: ViewRow,
+    /// Each gate, with what it was judged on.
+    pub verdicts: Vec<GateVerdict>,
+}
+
+/// An experiment with its leaderboard.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExperimentReport {
+    /// Its row.
+    #[serde(flatten)]
+    pub row: ViewRow,
+    /// The metric that it optimises.
+    pub objective: String,
+    /// Trials by state.
+    pub trials: BTreeMap<String, usize>,
+    /// Finalists, best first.
+    pub leaderboard: Vec<Finalist>,
+}
+
+impl ExperimentReport {
+    /// Whether it ended without a result.
+    pub fn is_failed(&self) -> bool {
+        self.row.text("status") == Some("failed")
+    }
+}
+
+/// A line of a leaderboard.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Finalist {
+    /// Its row.
+    #[serde(flatten)]
+    pub row: ViewRow,
+    /// Its place, from 1.
+    pub place: usize,
+    /// The model's parameters.
+    pub parameters: Document,
+    /// What the hold-out says.
+    pub verdict: String,
+    /// Each gate, with what it was judged on.
+    pub verdicts: Vec<GateVerdict>,
+}
+
+/// Several things of one kind side by side.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Comparison {
+    /// Of which table.
+    #[serde(skip)]
+    pub of: &'static Table,
+    /// The ids as they were given.
+    #[serde(skip)]
+    pub ids: Vec<String>,
+    /// For each its values by name; a dot leads into a document. The values are of whatever shape the documents have.
+    pub sides: Vec<BTreeMap<String, Json>>,
+}
+
+/// Lists rows of a view.
+pub fn list(node: &Node, request: &ListRequest) -> Result<Listing, Refusal> {
+    let of = request.what.table();
+    let mut rows = node.views.scan(of, None)?;
+    if let Some(text) = &request.filter {
+        let condition = filter(of, text)?;
+        rows.retain(|row| condition.holds(&params(row)));
+    }
+    match &request.sort {
+        Some(sort) => sort_by(of, &mut rows, sort)?,
+        None => rows.sort_by(|a, b| a.key.cmp(&b.key)),
+    }
+    rows.truncate(request.limit.unwrap_or(usize::MAX));
+    let rows = rows.into_iter().map(|row| completed(node, row).map(ViewRow));
+    Ok(Listing { of, rows: rows.collect::<Result<_, _>>()? })
+}
+
+fn filter(of: &Table, text: &str) -> Result<Condition, Refusal> {
+    let condition =
+        Condition::parse(text).map_err(|error| Refusal::BadInput(format!("--filter: {error}")))?;
+    for name in condition.names() {
+        require_column(of, "--filter", name)?;
+    }
+    Ok(condition)
+}
+
+fn require_column(of: &Table, option: &str, name: &str) -> Result<(), Refusal> {
+    let known: Vec<&str> = of.key().chain(of.columns).map(|column| column.name).collect();
+    if known.contains(&name) {
+        return Ok(());
+    }
+    let near = nearest(name, known.iter().copied());
+    let hint = near.map(|name| format!("did you mean {name}? ")).unwrap_or_default();
+    Err(Refusal::BadInput(format!(
+        "{option}: there is no column '{name}': {hint}columns are {}",
+        known.join(", ")
+    )))
+}
+
+fn sort_by(of: &Table, rows: &mut [Row], sort: &Sort) -> Result<(), Refusal> {
+    let (name, descending) = (sort.column.as_str(), sort.descending);
+    require_column(of, "--sort", name)?;
+    rows.sort_by(|a, b| {
+        let (left, right) = (a.get(name), b.get(name));
+        // Undefined last, whichever way.
+        let defined = |value: &Option<&Value>| value.is_none_or(Value::is_null);
+        let order = if descending { right.cmp(&left) } else { left.cmp(&right) };
+        defined(&left).cmp(&defined(&right)).then(order).then_with(|| a.key.cmp(&b.key))
+    });
+    Ok(())
+}
+
+/// A row's cells as values of a condition; a time is its RFC 3339 text, which sorts as it should.
+fn params(row: &Row) -> Parameters {
+    let names = row.table.key().chain(row.table.columns).map(|column| column.name);
+    let values = names.filter_map(|name| {
+        let value = match row.get(name)? {
+            Value::Text(text) => ParameterValue::Text(text.clone()),
+            Value::Long(long) => ParameterValue::Int(*long),
+            Value::Double(double) => ParameterValue::Float(*double),
+            Value::Bool(flag) => ParameterValue::Flag(*flag),
+            Value::Timestamp(nanos) => ParameterValue::Text(gauntlet_domain::Timestamp(*nanos).to_string()),
+            Value::Null => return None,
+        };
+        Some((name.to_owned(), value))
+    });
+    values.collect()
+}
+
+/// Fills in what a row takes from another table.
+fn completed(node: &Node, row: Row) -> Result<Row, Refusal> {
+    if row.table.name == schema::RUNS.name {
+        let experiment = text(&row, "experiment_id").unwrap_or_default();
+        let run = row.get("run_id").cloned();
+        let runs = joins::runs(&*node.views, experiment)?;
+        return Ok(runs.into_iter().find(|of| of.get("run_id") == run.as_ref()).unwrap_or(row));
+    }
+    if row.table.name == schema::MODELS.name {
+        let model = text(&row, "model_id").unwrap_or_default();
+        return Ok(joins::model(&*node.views, model)?.unwrap_or(row));
+    }
+    Ok(row)
+}
+
+/// The row of a table whose key is this id or begins with it.
+pub fn find(node: &Node, of: &'static Table, id: &str) -> Result<Row, Refusal> {
+    let mut found = matching(node, of, id)?;
+    match found.len() {
+        1 => Ok(found.remove(0)),
+        0 => Err(Refusal::BadInput(format!(
+            "no {} has an id that begins with '{id}': see gauntlet ls",
+            singular(of)
+        ))),
+        many => Err(Refusal::BadInput(format!("{many} of {} begin with '{id}': give more digits", of.name))),
+    }
+}
+
+fn matching(node: &Node, of: &'static Table, id: &str) -> Result<Vec<Row>, Refusal> {
+    // The id is the last key column that is text: of a run its own id, not its experiment's.
+    let column = of.key().filter(|column| column.kind == Kind::Text).last().map_or("", |column| column.name);
+    let rows = node.views.scan(of, None)?;
+    Ok(rows.into_iter().filter(|row| text(row, column).is_some_and(|own| own.starts_with(id))).collect())
+}
+
+fn singular(of: &Table) -> &str {
+    of.name.trim_end_matches('s')
+}
+
+/// Tables that an id may be of.
+const SHOWN: [&Table; 5] =
+    [&schema::EXPERIMENTS, &schema::MODELS, &schema::DATA_SNAPSHOTS, &schema::CONFIGURATIONS, &schema::RUNS];
+
+/// Shows whatever has this id, or an id that begins with it.
+pub fn show(node: &Node, id: &str) -> Result<Shown, Refusal> {
+    let row = find_anywhere(node, id)?;
+    if row.table.name == schema::EXPERIMENTS.name {
+        return Ok(Shown::Experiment(experiment_report(node, row)?));
+    }
+    let row = ViewRow(completed(node, row)?);
+    if row.0.table.name == schema::MODELS.name {
+        let verdicts = verdicts(node, row.text("model_id").unwrap_or_default())?;
+        return Ok(Shown::Model(ModelReport { row, verdicts }));
+    }
+    Ok(Shown::Row(row))
+}
+
+/// What the gates say of a model, each with what it was judged on.
+fn verdicts(node: &Node, model_id: &str) -> Result<Vec<GateVerdict>, Refusal> {
+    if model_id.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = node.views.partition(&schema::VERDICTS, &[model_id.into()], None)?;
+    Ok(rows.into_iter().map(GateVerdict).collect())
+}
+
+fn find_anywhere(node: &Node, id: &str) -> Result<Row, Refusal> {
+    let mut found = Vec::new();
+    for of in SHOWN {
+        found.extend(matching(node, of, id)?);
+    }
+    // The runs of a model begin with its id; the model itself is meant.
+    if found.iter().any(|row| row.table.name != schema::RUNS.name) {
+        found.retain(|row| row.table.name != schema::RUNS.name);
+    }
+    match found.len() {
+        1 => Ok(found.remove(0)),
+        0 => Err(Refusal::BadInput(format!(
+            "nothing has an id that begins with '{id}': see gauntlet ls experiments"
+        ))),
+        many => {
+            // An exact id is meant even where longer ones begin with it.
+            let exact = found.iter().position(|row| row.key.last().and_then(Value::as_text) == Some(id));
+            exact.map(|at| found.remove(at)).ok_or_else(|| {
+                Refusal::BadInput(format!(
+                    "{many} things have an id that begins with '{id}': give more digits"
+                ))
+            })
+        }
+    }
+}
+
+/// An experiment with its leaderboard.
+pub fn experiment_report(node: &Node, row: Row) -> Result<ExperimentReport, Refusal> {
+    let id = text(&row, "experiment_id").unwrap_or_default().to_owned();
+    let objective = objective(node, &row)?;
+    let board = node.views.partition(
+        &schema::LEADERBOARDS,
+        &[id.as_str().into(), objective.as_str().into()],
+        None,
+    )?;
+    let mut trials: BTreeMap<String, usize> = BTreeMap::new();
+    for trial in node.views.partition(&schema::TUNING_RESULTS, &[id.as_str().into()], None)? {
+        *trials.entry(text(&trial, "state").unwrap_or("unknown").to_owned()).or_default() += 1;
+    }
+    let mut leaderboard = Vec::new();
+    for (place, entry) in (1..).zip(board) {
+        let model_id = text(&entry, "model_id").unwrap_or_default();
+        let model = joins::model(&*node.views, model_id)?;
+        let verdicts = verdicts(node, model_id)?;
+        let of_model = |column: &str| model.as_ref().and_then(|model| text(model, column));
+        let parameters = Document(of_model("parameters").unwrap_or("{}").to_owned());
+        let verdict = of_model("verdict").unwrap_or_default().to_owned();
+        leaderboard.push(Finalist { row: ViewRow(entry), place, parameters, verdict, verdicts });
+    }
+    Ok(ExperimentReport { row: ViewRow(row), objective, trials, leaderboard })
+}
+
+/// The metric that an experiment optimises.
+fn objective(node: &Node, row: &Row) -> Result<String, Refusal> {
+    let Some(config) = text(row, "config_id") else { return Ok("sharpe".into()) };
+    let row = node.views.row(&schema::CONFIGURATIONS, &[config.into()])?;
+    let document = row.as_ref().and_then(|row| text(row, "parameters"));
+    let document: Option<Json> = document.and_then(|text| serde_json::from_str(text).ok());
+    Ok(document
+        .and_then(|d| d["tuning"]["objective"].as_str().map(str::to_owned))
+        .unwrap_or_else(|| "sharpe".into()))
+}
+
+/// Puts several things of one kind side by side.
+pub fn compare(node: &Node, ids: &[String]) -> Result<Comparison, Refusal> {
+    let rows =
+        ids.iter().map(|id| completed(node, find_anywhere(node, id)?)).collect::<Result<Vec<_>, _>>()?;
+    let Some(of) = rows.first().map(|row| row.table) else {
+        return Err(Refusal::BadInput("give at least two ids to compare".into()));
+    };
+    if let Some(other) = rows.iter().find(|row| row.table.name != of.name) {
+        let (one, two) = (singular(of), singular(other.table));
+        return Err(Refusal::BadInput(format!(
+            "a {one} and a {two} cannot be compared: give ids of one kind"
+        )));
+    }
+    let mut sides = Vec::new();
+    for row in rows {
+        let mut side = flat("", &ViewRow(row.clone()))?;
+        if of.name == schema::EXPERIMENTS.name
+            && let Some(best) = experiment_report(node, row)?.leaderboard.first()
+        {
+            side.extend(flat("best", best)?);
+            // A list of documents has no place in a line; `show` has it.
+            side.remove("best.verdicts");
+        }
+        sides.push(side);
+    }
+    Ok(Comparison { of, ids: ids.to_vec(), sides })
+}
+
+/// Nested objects as dotted names.
+fn flat(prefix: &str, value: &impl Serialize) -> Result<BTreeMap<String, Json>, Refusal> {
+    fn walk(prefix: &str, value: Json, out: &mut BTreeMap<String, Json>) {
+        match value {
+            Json::Object(fields) => {
+                for (name, value) in fields {
+                    let path = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
+                    walk(&path, value, out);
+                }
+            }
+            other => {
+                out.insert(prefix.to_owned(), other);
+            }
+        }
+    }
+    let value = serde_json::to_value(value)
+        .map_err(|error| Refusal::Broken(format!("a row is no document: {error}")))?;
+    let mut out = BTreeMap::new();
+    walk(prefix, value, &mut out);
+    Ok(out)
+}

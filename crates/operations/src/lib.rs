@@ -1,0 +1,67 @@
+//! What people ask a Gauntlet for: submit, feed, browse, compare, replay, verify, dead letters, snapshots, research tools.
+//!
+//! A [`Request`] goes to an open [`Node`] and comes back as an [`Answer`] or a [`Refusal`]; [`ToolRequest`]s need no node and
+//! [`SetupRequest`]s prepare a cluster's services. Requests are serialisable, so that a process that holds a directory can
+//! take those of others. An answer serialises to the document that scripts read. Nothing here knows of arguments, tables,
+//! terminals or HTTP, and no operation asks whether it works on a directory or on a cluster: [`services`] decides it once.
+
+/// What comes back.
+pub mod answer;
+/// A strategy over a file.
+pub mod backtest;
+/// Bars from a file of ticks.
+pub mod bars;
+/// Lists, single things, comparisons.
+pub mod browse;
+/// Checking and explaining configurations.
+pub mod configuration;
+/// Whether there are data for what is asked.
+mod coverage;
+/// What workers read and store.
+mod data;
+/// Records that were set aside.
+pub mod dead_letters;
+/// The main job on bundled data.
+pub mod demo;
+/// Files of ticks and bars onto the log.
+pub mod feed;
+/// Digests, and checks of what is kept.
+pub mod integrity;
+/// Metrics of a series.
+pub mod metrics;
+/// A directory or a cluster, and what runs over it.
+pub mod node;
+/// Answers of programs outside, checked.
+mod outside;
+/// The processors that a process knows.
+pub mod processors;
+/// How far long work has come.
+pub mod progress;
+/// The projector over a store of views.
+mod projecting;
+/// Publishing from outside.
+mod publish;
+/// Why there is no answer.
+pub mod refusal;
+/// Re-execution.
+pub mod replay;
+/// What is asked for.
+pub mod request;
+/// Rows of views as answers.
+pub mod rows;
+/// Log, codec, views, lake and spans; embedded or a cluster's.
+pub mod services;
+/// Preparing a cluster's services.
+pub mod setup;
+/// Sealed data.
+pub mod snapshot;
+/// Experiments in.
+pub mod submit;
+
+pub use answer::Answer;
+pub use node::Node;
+pub use processors::Processors;
+pub use progress::{Progress, Silent, Step};
+pub use refusal::Refusal;
+pub use request::{Request, SetupRequest, ToolRequest};
+pub use services::{Role, Services};

@@ -1,0 +1,207 @@
+//! A Gauntlet: log, views and lake, and the processors over them; a directory of one machine, or a cluster's services.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use gauntlet_config::Config;
+use gauntlet_lake::Lake;
+use gauntlet_log::{EventLog, Positions, TopicPartition};
+use gauntlet_processor::data::Ports;
+use gauntlet_processor::worker::Worker;
+use gauntlet_runtime::bar_index::BarIndex;
+use gauntlet_runtime::spans::Spans;
+use gauntlet_runtime::{Options, Parts, Running, clock, retention};
+use gauntlet_views::ViewStore;
+use gauntlet_wire::Codec;
+
+use crate::data::LakeData;
+use crate::processors::Processors;
+use crate::projecting::{self, Projecting};
+use crate::refusal::Refusal;
+use crate::services::{self, Role, Services};
+
+/// An open directory, or a connected cluster.
+pub struct Node {
+    /// The log.
+    pub log: Arc<dyn EventLog>,
+    /// The codec.
+    pub codec: Codec,
+    /// The views.
+    pub views: Arc<dyn ViewStore>,
+    /// The lake.
+    pub lake: Arc<Lake>,
+    /// Where bars lie on the log.
+    pub bars: Arc<BarIndex>,
+    /// The configuration.
+    pub config: Config,
+    /// Raised by a signal.
+    pub interrupted: Arc<AtomicBool>,
+    /// Where finished spans go, if the configuration names a collector.
+    pub spans: Option<Arc<dyn Spans>>,
+    /// The processors.
+    pub processors: Processors,
+    /// What is done differently on a directory and on a cluster.
+    pub services: Box<dyn Services>,
+}
+
+impl Node {
+    /// Opens the directory, one process at a time; or connects to what the configuration names.
+    pub fn open(
+        config: &Config,
+        role: Role,
+        processors: Processors,
+        interrupted: Arc<AtomicBool>,
+    ) -> Result<Node, Refusal> {
+        let services = services::open(config, role)?;
+        Ok(Node::over(services, config, processors, interrupted))
+    }
+
+    /// Over services that are open already.
+    pub fn over(
+        services: Box<dyn Services>,
+        config: &Config,
+        processors: Processors,
+        interrupted: Arc<AtomicBool>,
+    ) -> Node {
+        let (log, codec, views) = (services.log(), services.codec(), services.views());
+        let (lake, spans) = (services.lake(), services.spans());
+        let bars = Arc::new(BarIndex::kept_in(config.dir.join("index"), log.clone(), codec.clone()));
+        let config = config.clone();
+        Node { log, codec, views, lake, bars, config, interrupted, spans, processors, services }
+    }
+
+    /// Threads for expensive work.
+    pub fn workers(&self) -> usize {
+        match self.config.workers {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            workers => workers as usize,
+        }
+    }
+
+    /// What workers read and store, for doing work again: bars are found by an index that is made for the purpose, so
+    /// that nothing that was kept beside the log is believed.
+    pub(crate) fn data(&self) -> Ports {
+        let bars = BarIndex::in_memory(self.log.clone(), self.codec.clone());
+        Ports::new(Arc::new(LakeData::new(self.lake.clone(), Arc::new(bars))))
+    }
+
+    /// What workers read and store, for doing work.
+    fn working_data(&self, here: &[&str]) -> Result<Ports, Refusal> {
+        let (lake, bars) = (self.lake.clone(), self.bars.clone());
+        let seals = here.contains(&gauntlet_market_data::Snapshots.name());
+        let data = if seals { LakeData::sealing(lake, bars)? } else { LakeData::new(lake, bars) };
+        Ok(Ports::new(Arc::new(data)))
+    }
+
+    /// Starts all processors; a visitor of a cluster only those that nobody else runs.
+    pub fn start(&self) -> Result<Running, Refusal> {
+        self.start_only(self.processors.names())
+    }
+
+    /// Starts some processors.
+    pub fn start_only(&self, here: Vec<&'static str>) -> Result<Running, Refusal> {
+        let runtime = &self.config.runtime;
+        let options = Options {
+            workers: self.workers(),
+            batch_records: runtime.batch_records as usize,
+            poll_timeout: Duration::from_millis(u64::from(runtime.poll_timeout_ms)),
+            snapshot_every_records: runtime.snapshot_every_records as usize,
+            worker_queue: runtime.worker_queue as usize,
+            projector_batch: runtime.projector_batch as usize,
+            slot: self.services.slot(),
+            watch_every: self.services.watch_every(),
+        };
+        let parts = Parts {
+            log: self.log.clone(),
+            codec: self.codec.clone(),
+            definitions: self.processors.machines.clone(),
+            workers: self.processors.workers.clone(),
+            data: self.working_data(&here)?,
+            only: Some(here),
+            elsewhere: self.services.elsewhere(),
+            projections: vec![Arc::new(self.projecting(self.views.clone()))],
+            spans: self.spans.clone(),
+        };
+        Ok(gauntlet_runtime::start(parts, options)?)
+    }
+
+    /// Brings the views up to the end of the log without running anything else.
+    pub fn catch_up(&self) -> Result<(), Refusal> {
+        self.project_into(self.views.clone())
+    }
+
+    /// Brings a store of views up to the end of the log.
+    pub fn project_into(&self, views: Arc<dyn ViewStore>) -> Result<(), Refusal> {
+        gauntlet_runtime::project_all(&*self.log, &self.codec, &self.projecting(views))
+            .map_err(|error| Refusal::Outside(error.to_string()))
+    }
+
+    /// The projection into a store of views.
+    pub(crate) fn projecting(&self, views: Arc<dyn ViewStore>) -> Projecting {
+        Projecting::new(self.processors.projection, views)
+    }
+
+    /// The ends of all topics that are projected, as of now.
+    pub fn projected_ends(&self) -> Result<Positions, Refusal> {
+        let mut ends = Positions::new();
+        for topic in self.processors.projection.topics {
+            for partition in 0..self.log.partitions(topic)? {
+                let place = TopicPartition::new(*topic, partition);
+                let (_, end) = self.log.bounds(&place)?;
+                ends.insert(place, end);
+            }
+        }
+        Ok(ends)
+    }
+
+    /// Whether the views have come as far as this.
+    pub fn is_projected(&self, ends: &Positions) -> Result<bool, Refusal> {
+        let progress =
+            projecting::progress(&*self.views).map_err(|error| Refusal::Outside(error.to_string()))?;
+        Ok(ends.iter().all(|(place, end)| progress.get(place).copied().unwrap_or(0) >= *end))
+    }
+
+    /// Removes records whose time is over. Trouble with it is said and waits for the next time: nothing depends on it.
+    pub fn enforce_retention(&self) {
+        if !self.services.keeps_expired() {
+            return;
+        }
+        let removed =
+            projecting::progress(&*self.views).map_err(|error| error.to_string()).and_then(|projected| {
+                let projected = BTreeMap::from([(self.processors.projection.name, projected)]);
+                retention::enforce(&*self.log, &projected, clock::now()).map_err(|error| error.to_string())
+            });
+        match removed {
+            Ok(0) => {}
+            Ok(records) => tracing::info!(records, "expired records removed"),
+            Err(why) => tracing::warn!(%why, "expired records could not be removed"),
+        }
+    }
+
+    /// Whether a signal has asked the command to end.
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
+    /// Waits until `done` answers something; ends early on a failure or a signal.
+    pub fn wait_for<T>(
+        &self,
+        running: &Running,
+        mut done: impl FnMut() -> Result<Option<T>, Refusal>,
+    ) -> Result<T, Refusal> {
+        loop {
+            if let Some(value) = done()? {
+                return Ok(value);
+            }
+            if let Some(failure) = running.failure() {
+                return Err(failure.into());
+            }
+            if self.is_interrupted() {
+                return Err(Refusal::Interrupted);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}

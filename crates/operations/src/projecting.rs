@@ -1,0 +1,60 @@
+//! A projection into a store of views: rows from events, progress beside them.
+
+use std::sync::Arc;
+
+use gauntlet_domain::Recorded;
+use gauntlet_log::{Positions, TopicPartition};
+use gauntlet_runtime::{Projection, ProjectionError};
+use gauntlet_views::{Progress, ViewError, ViewStore};
+
+use crate::processors::ViewRows;
+
+/// The projection.
+pub struct Projecting {
+    of: ViewRows,
+    views: Arc<dyn ViewStore>,
+}
+
+impl Projecting {
+    /// These rows into these views.
+    pub fn new(of: ViewRows, views: Arc<dyn ViewStore>) -> Projecting {
+        Projecting { of, views }
+    }
+}
+
+impl Projection for Projecting {
+    fn name(&self) -> &'static str {
+        self.of.name
+    }
+
+    fn topics(&self) -> Vec<&'static str> {
+        self.of.topics.to_vec()
+    }
+
+    fn progress(&self) -> Result<Positions, ProjectionError> {
+        progress(&*self.views)
+    }
+
+    fn write(&self, events: &[Recorded], positions: &Positions) -> Result<(), ProjectionError> {
+        let rows: Vec<_> = events.iter().flat_map(self.of.rows).collect();
+        let progress: Vec<Progress> = positions
+            .iter()
+            .map(|(place, next)| Progress {
+                topic: place.topic.clone(),
+                partition: place.partition,
+                next_offset: *next,
+            })
+            .collect();
+        self.views.write(&rows, &progress).map_err(from_views)
+    }
+}
+
+/// How far the views have come.
+pub fn progress(views: &dyn ViewStore) -> Result<Positions, ProjectionError> {
+    let progress = views.progress().map_err(from_views)?;
+    Ok(progress.into_iter().map(|p| (TopicPartition::new(p.topic, p.partition), p.next_offset)).collect())
+}
+
+fn from_views(error: ViewError) -> ProjectionError {
+    ProjectionError::Failed(error.to_string())
+}

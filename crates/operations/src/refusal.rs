@@ -1,0 +1,104 @@
+//! Why an operation could not answer. "No" is an answer, with a document of its own; see [`Answer::is_no`].
+//!
+//! [`Answer::is_no`]: crate::Answer::is_no
+
+use std::path::Path;
+
+use gauntlet_config::ConfigError;
+use gauntlet_feed::FeedError;
+use gauntlet_lake::LakeError;
+use gauntlet_log::{LogError, Remedy};
+use gauntlet_runtime::Failure;
+use gauntlet_views::ViewError;
+use gauntlet_wire::WireError;
+use serde::{Deserialize, Serialize};
+
+/// Why there is no answer, by what a caller would do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+pub enum Refusal {
+    /// Bad usage or bad input: ask for something else.
+    #[error("{0}")]
+    BadInput(String),
+    /// Something outside is missing, in use or full: mend it and ask again.
+    #[error("{0}")]
+    Outside(String),
+    /// Something that was kept is damaged, or an invariant is broken: asking again does not help.
+    #[error("{0}")]
+    Broken(String),
+    /// Interrupted, state safe: ask again to go on.
+    #[error("interrupted; everything acknowledged is kept, the same command goes on from here")]
+    Interrupted,
+}
+
+impl Refusal {
+    /// Bad input.
+    pub fn input(message: impl std::fmt::Display) -> Refusal {
+        Refusal::BadInput(message.to_string())
+    }
+}
+
+/// A file that was named and cannot be read.
+pub fn unreadable(path: &Path, error: &std::io::Error) -> Refusal {
+    Refusal::BadInput(format!("{}: {error}: check the path and its permissions", path.display()))
+}
+
+impl From<LogError> for Refusal {
+    fn from(error: LogError) -> Refusal {
+        let text = error.to_string();
+        match error.remedy() {
+            Remedy::Retry | Remedy::Environment | Remedy::Leave => Refusal::Outside(text),
+            Remedy::Configuration => Refusal::BadInput(text),
+            Remedy::Restore | Remedy::Report => Refusal::Broken(text),
+        }
+    }
+}
+
+impl From<ViewError> for Refusal {
+    fn from(error: ViewError) -> Refusal {
+        let text = error.to_string();
+        match error {
+            ViewError::Corrupt { .. } | ViewError::CorruptStore { .. } | ViewError::Invalid { .. } => {
+                Refusal::Broken(text)
+            }
+            _ => Refusal::Outside(text),
+        }
+    }
+}
+
+impl From<LakeError> for Refusal {
+    fn from(error: LakeError) -> Refusal {
+        match error {
+            LakeError::Settings { .. } => Refusal::BadInput(error.to_string()),
+            _ if error.retry_helps() => Refusal::Outside(error.to_string()),
+            _ => Refusal::Broken(error.to_string()),
+        }
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Refusal {
+        if failure.outside {
+            Refusal::Outside(failure.to_string())
+        } else {
+            Refusal::Broken(failure.to_string())
+        }
+    }
+}
+
+impl From<FeedError> for Refusal {
+    fn from(error: FeedError) -> Refusal {
+        Refusal::BadInput(error.to_string())
+    }
+}
+
+impl From<ConfigError> for Refusal {
+    fn from(error: ConfigError) -> Refusal {
+        Refusal::BadInput(error.to_string())
+    }
+}
+
+impl From<WireError> for Refusal {
+    fn from(error: WireError) -> Refusal {
+        Refusal::Broken(error.to_string())
+    }
+}

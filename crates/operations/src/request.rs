@@ -1,0 +1,316 @@
+//! What is asked for: of a node, of the pure tools, of a cluster's services. Each is serialisable, so that whoever holds a
+//! node can take requests of others.
+
+use gauntlet_runtime::Running;
+use serde::{Deserialize, Serialize};
+
+use crate::answer::Answer;
+use crate::backtest::{BacktestRequest, backtest};
+use crate::bars::{BarsRequest, bars};
+use crate::browse::{self, ListRequest};
+use crate::dead_letters::{self, ListDeadLetters, ReplayDeadLetters};
+use crate::feed::{self, FeedRequest};
+use crate::integrity::{self, VerifyRequest};
+use crate::metrics::{MetricsRequest, metrics};
+use crate::node::Node;
+use crate::progress::Progress;
+use crate::refusal::Refusal;
+use crate::replay::{self, ReplayRequest};
+use crate::snapshot::{self, SnapshotRequest};
+use crate::submit::{self, CancelRequest, SubmitRequest};
+
+/// What a node answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Request {
+    /// Publish files of ticks or bars.
+    Feed(FeedRequest),
+    /// Seal the bars of a range.
+    CreateSnapshot(SnapshotRequest),
+    /// Re-hash the snapshot with this id.
+    VerifySnapshot(String),
+    /// Publish an experiment.
+    Submit(SubmitRequest),
+    /// Cancel an experiment.
+    Cancel(CancelRequest),
+    /// List rows of a view.
+    List(ListRequest),
+    /// Show whatever has this id.
+    Show(String),
+    /// Put the things with these ids side by side.
+    Compare(Vec<String>),
+    /// Hash all topics and views.
+    Digest,
+    /// Re-execute and compare.
+    Replay(ReplayRequest),
+    /// Check log, snapshots, models and views against each other.
+    Verify(VerifyRequest),
+    /// List records that were set aside.
+    ListDeadLetters(ListDeadLetters),
+    /// Show the dead letter of this name.
+    ShowDeadLetter(String),
+    /// Put dead letters back.
+    ReplayDeadLetters(ReplayDeadLetters),
+    /// Make the views again from the log.
+    RebuildViews,
+    /// Compare the views with what the log makes of them.
+    VerifyViews,
+}
+
+impl Request {
+    /// Whether processors have to run for the answer.
+    pub fn needs_processors(&self) -> bool {
+        match self {
+            Request::Feed(_) | Request::CreateSnapshot(_) => true,
+            Request::Submit(request) => request.wait,
+            _ => false,
+        }
+    }
+
+    /// Whether an answer needs something that was there before.
+    pub fn needs_data(&self) -> bool {
+        !self.needs_processors() && !matches!(self, Request::Submit(_))
+    }
+
+    /// Answers on a node, starting the processors for it where they are needed.
+    pub fn answer_alone(&self, node: &Node, progress: &dyn Progress) -> Result<Answer, Refusal> {
+        if !self.needs_processors() {
+            return self.answer(node, None, progress);
+        }
+        let running = node.start()?;
+        let answer = self.answer(node, Some(&running), progress);
+        // A failure of a processor is the better explanation of an answer that did not come.
+        match (running.stop(), answer) {
+            (Err(failure), Err(Refusal::Interrupted) | Ok(_)) => Err(failure.into()),
+            (_, answer) => answer,
+        }
+    }
+
+    /// Answers on a node whose processors run, or do not.
+    pub fn answer(
+        &self,
+        node: &Node,
+        running: Option<&Running>,
+        progress: &dyn Progress,
+    ) -> Result<Answer, Refusal> {
+        // What was set aside is in no view.
+        if running.is_none() && !self.is_about_dead_letters() {
+            node.catch_up()?;
+        }
+        let needed = || running.ok_or_else(|| Refusal::Broken("the processors do not run".into()));
+        Ok(match self {
+            Request::Feed(request) => Answer::Fed(feed::feed(node, needed()?, request, progress)?),
+            Request::CreateSnapshot(request) => Answer::Snapshot(snapshot::create(node, needed()?, request)?),
+            Request::VerifySnapshot(id) => Answer::VerifiedSnapshot(snapshot::verify(node, id)?),
+            Request::Submit(request) => {
+                let submitted = submit::submit(node, request)?;
+                match running {
+                    Some(running) if request.wait => {
+                        Answer::Waited(submit::wait(node, running, submitted.experiment_id, progress)?)
+                    }
+                    _ => Answer::Submitted(submitted),
+                }
+            }
+            Request::Cancel(request) => Answer::Cancelling(submit::cancel(node, request)?),
+            Request::List(request) => Answer::Listing(browse::list(node, request)?),
+            Request::Show(id) => Answer::Shown(browse::show(node, id)?),
+            Request::Compare(ids) => Answer::Comparison(browse::compare(node, ids)?),
+            Request::Digest => Answer::Digests(integrity::digest(node)?),
+            Request::Replay(request) => Answer::Replayed(replay::replay(node, request, progress)?),
+            Request::Verify(request) => Answer::Verified(integrity::verify(node, request)?),
+            Request::ListDeadLetters(request) => Answer::DeadLetters(dead_letters::list(node, request)?),
+            Request::ShowDeadLetter(id) => Answer::DeadLetter(dead_letters::show(node, id)?),
+            Request::ReplayDeadLetters(request) => Answer::PutBack(dead_letters::replay(node, request)?),
+            Request::VerifyViews => Answer::VerifiedViews(integrity::verify_views_alone(node)?),
+            Request::RebuildViews if running.is_some() => {
+                let what = "views cannot be rebuilt while up is running: stop it first";
+                return Err(Refusal::BadInput(what.into()));
+            }
+            Request::RebuildViews => Answer::RebuiltViews(integrity::rebuild_views(node)?),
+        })
+    }
+
+    fn is_about_dead_letters(&self) -> bool {
+        matches!(
+            self,
+            Request::ListDeadLetters(_) | Request::ShowDeadLetter(_) | Request::ReplayDeadLetters(_)
+        )
+    }
+}
+
+/// What the pipeline's own code answers about files, without a node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ToolRequest {
+    /// Bars from a file of ticks.
+    Bars(BarsRequest),
+    /// A strategy or model with fixed parameters over a file.
+    Backtest(BacktestRequest),
+    /// Every metric of a series.
+    Metrics(MetricsRequest),
+}
+
+impl ToolRequest {
+    /// Answers.
+    pub fn answer(&self) -> Result<Answer, Refusal> {
+        Ok(match self {
+            ToolRequest::Bars(request) => Answer::MadeBars(bars(request)?),
+            ToolRequest::Backtest(request) => Answer::Backtested(backtest(request)?),
+            ToolRequest::Metrics(request) => Answer::Measured(metrics(request)?),
+        })
+    }
+}
+
+/// What prepares the services of a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SetupRequest {
+    /// What [`SetupRequest::ApplyTopics`] would do, and the rights that each processor needs.
+    PlanTopics,
+    /// Create missing topics and refuse those that differ.
+    ApplyTopics,
+    /// Register every version of every record.
+    RegisterSchemas {
+        /// Ask whether they would fit, and register nothing.
+        only_check: bool,
+    },
+    /// Make the keyspace of the views and its tables, or add what they lack.
+    MigrateViews,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::BTreeSet;
+    use std::fmt::Debug;
+
+    use gauntlet_domain::Timestamp;
+    use gauntlet_domain::market::{BarStamp, EmptyBars, Session};
+    use gauntlet_feed::Format;
+    use serde::de::DeserializeOwned;
+
+    use super::*;
+    use crate::browse::{List, Sort};
+    use crate::metrics::SeriesKind;
+
+    /// Requests of every kind, with every field filled.
+    fn requests() -> Vec<Request> {
+        let text = |text: &str| Some(text.to_owned());
+        vec![
+            Request::Feed(FeedRequest {
+                paths: vec!["ticks".into()],
+                instrument: "XAUUSD".into(),
+                venue: "OANDA".into(),
+                format: Some(Format::BinanceJsonl),
+                utc_offset_seconds: -18_000,
+                bars: vec!["time:1m".parse().unwrap()],
+                spec: Some("time:1h".parse().unwrap()),
+                market: text("usdm"),
+                speed: Some(60.0),
+            }),
+            Request::CreateSnapshot(SnapshotRequest {
+                instrument: "XAUUSD".into(),
+                venue: text("OANDA"),
+                bars: "time:1h".parse().unwrap(),
+                from: Some(Timestamp(1)),
+                to: Some(Timestamp(i64::MAX)),
+                as_of: Some(Timestamp(-1)),
+            }),
+            Request::VerifySnapshot("id".into()),
+            Request::Submit(SubmitRequest {
+                text: "name: x\n".into(),
+                name: "x.yaml".into(),
+                overrides: vec![("tuning.trials".into(), "5".into())],
+                wait: true,
+            }),
+            Request::Cancel(CancelRequest { id: "id".into(), reason: "enough".into() }),
+            Request::List(ListRequest {
+                what: List::Quality,
+                filter: text("rows > 1"),
+                sort: Some(Sort { column: "rows".into(), descending: true }),
+                limit: Some(3),
+            }),
+            Request::Show("id".into()),
+            Request::Compare(vec!["a".into(), "b".into()]),
+            Request::Digest,
+            Request::Replay(ReplayRequest { experiment: text("id"), workers: Some(2) }),
+            Request::Verify(VerifyRequest { heads: Some([("chain".into(), "head".into())].into()) }),
+            Request::ListDeadLetters(ListDeadLetters {
+                topic: text("market.ticks.v1"),
+                processor: text("market-data"),
+                reason: text("Malformed"),
+                limit: Some(1),
+            }),
+            Request::ShowDeadLetter("market.ticks.v1.dlq/0=3".into()),
+            Request::ReplayDeadLetters(ReplayDeadLetters::Named(vec!["a".into()])),
+            Request::ReplayDeadLetters(ReplayDeadLetters::All),
+            Request::RebuildViews,
+            Request::VerifyViews,
+        ]
+    }
+
+    fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(sent: &T) {
+        let text = serde_json::to_string(sent).unwrap();
+        assert_eq!(&serde_json::from_str::<T>(&text).unwrap(), sent, "{text}");
+    }
+
+    #[test]
+    fn every_request_comes_back_as_it_was_sent() {
+        let requests = requests();
+        requests.iter().for_each(comes_back);
+        // One for each kind; a new one that has no example here does not compile.
+        let kinds = requests.iter().map(|request| match request {
+            Request::Feed(_) => 0,
+            Request::CreateSnapshot(_) => 1,
+            Request::VerifySnapshot(_) => 2,
+            Request::Submit(_) => 3,
+            Request::Cancel(_) => 4,
+            Request::List(_) => 5,
+            Request::Show(_) => 6,
+            Request::Compare(_) => 7,
+            Request::Digest => 8,
+            Request::Replay(_) => 9,
+            Request::Verify(_) => 10,
+            Request::ListDeadLetters(_) => 11,
+            Request::ShowDeadLetter(_) => 12,
+            Request::ReplayDeadLetters(_) => 13,
+            Request::RebuildViews => 14,
+            Request::VerifyViews => 15,
+        });
+        assert_eq!(kinds.collect::<BTreeSet<i32>>().len(), 16, "a kind of request has no example");
+    }
+
+    #[test]
+    fn every_request_of_tools_and_services_comes_back_as_it_was_sent() {
+        comes_back(&ToolRequest::Bars(BarsRequest {
+            path: "ticks.csv".into(),
+            spec: "time:1h".parse().unwrap(),
+            format: Some(Format::LeanQuote),
+            utc_offset_seconds: 3_600,
+            instrument: Some("X".into()),
+            market: Some("spot".into()),
+            stamp: BarStamp::Open,
+            empty: EmptyBars::Fill,
+            session: Some(Session { open_second: 1, close_second: 2 }),
+            out: Some("bars.csv".into()),
+        }));
+        comes_back(&ToolRequest::Backtest(BacktestRequest { spec: "spec.yaml".into() }));
+        comes_back(&ToolRequest::Metrics(MetricsRequest {
+            path: "returns.csv".into(),
+            kind: SeriesKind::Equity,
+            benchmark: Some("benchmark.csv".into()),
+            periods_per_year: 252.5,
+            risk_free: 0.01,
+        }));
+        comes_back(&SetupRequest::PlanTopics);
+        comes_back(&SetupRequest::ApplyTopics);
+        comes_back(&SetupRequest::RegisterSchemas { only_check: true });
+        comes_back(&SetupRequest::MigrateViews);
+    }
+
+    #[test]
+    fn only_what_waits_for_the_pipeline_needs_processors() {
+        for request in requests() {
+            let expected =
+                matches!(request, Request::Feed(_) | Request::CreateSnapshot(_) | Request::Submit(_));
+            assert_eq!(request.needs_processors(), expected, "{request:?}");
+        }
+    }
+}

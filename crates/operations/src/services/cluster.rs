@@ -1,0 +1,190 @@
+//! The services of a cluster: Kafka, and what the configuration names beside it.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gauntlet_config::{Config, resolve_secret};
+use gauntlet_kafka_log::{KafkaLog, KafkaSettings, Membership, STATE, TopicChange, TopicPlan};
+use gauntlet_lake::Lake;
+use gauntlet_log::EventLog;
+use gauntlet_runtime::Elsewhere;
+use gauntlet_runtime::spans::Spans;
+use gauntlet_views::ViewStore;
+use gauntlet_wire::Codec;
+
+use super::stores::Stores;
+use super::{Fill, Role, Services};
+use crate::processors::Processors;
+use crate::refusal::Refusal;
+use crate::setup::{AppliedTopics, Change, PlannedTopic, Rights, TopicsPlan};
+
+/// Slot numbers of visitors begin here; those of residents end below.
+const VISITORS: u32 = 1 << 16;
+/// How often lag and health are looked at: brokers are asked for it.
+const WATCH_EVERY: Duration = Duration::from_secs(10);
+
+/// The cluster.
+struct Cluster {
+    log: Arc<KafkaLog>,
+    slot: u32,
+    role: Role,
+    stores: Stores,
+    spans: Option<Arc<dyn Spans>>,
+}
+
+/// Connects to everything and refuses topics that are missing or differ.
+pub fn open(config: &Config, role: Role) -> Result<Box<dyn Services>, Refusal> {
+    let (log, slot) = connect(config, role)?;
+    let stores = Stores::open(config)?;
+    log.check_topics(&gauntlet_runtime::topics(config.topics.partitions))?;
+    let spans = super::spans(config)?;
+    Ok(Box::new(Cluster { log, slot, role, stores, spans }))
+}
+
+/// The log, and this process's number among those that share the work. Says within ten seconds when nobody answers.
+fn connect(config: &Config, role: Role) -> Result<(Arc<KafkaLog>, u32), Refusal> {
+    let kafka = &config.kafka;
+    let mut settings = KafkaSettings::new(kafka.bootstrap_servers.clone(), config.topics.prefix.clone());
+    settings.patience = Duration::from_secs(kafka.patience_seconds.into());
+    for (property, value) in &kafka.properties {
+        let value = resolve_secret(&format!("kafka.properties.{property}"), value)?;
+        settings.properties.insert(property.clone(), value);
+    }
+    settings.check().map_err(Refusal::input)?;
+    let slot = match role {
+        Role::Resident => config.runtime.instance,
+        Role::Visitor => {
+            settings.membership = Membership::Dynamic;
+            // Nobody else's, most likely; the other one would be fenced and say so.
+            VISITORS + (RandomState::new().hash_one(std::process::id()) as u32 >> 1)
+        }
+    };
+    Ok((Arc::new(KafkaLog::connect(settings, kafka.replication)?), slot))
+}
+
+impl Services for Cluster {
+    fn log(&self) -> Arc<dyn EventLog> {
+        self.log.clone()
+    }
+
+    fn codec(&self) -> Codec {
+        self.stores.codec.clone()
+    }
+
+    fn views(&self) -> Arc<dyn ViewStore> {
+        self.stores.views.clone()
+    }
+
+    fn lake(&self) -> Arc<Lake> {
+        self.stores.lake.clone()
+    }
+
+    fn spans(&self) -> Option<Arc<dyn Spans>> {
+        self.spans.clone()
+    }
+
+    fn slot(&self) -> u32 {
+        self.slot
+    }
+
+    fn elsewhere(&self) -> Option<Elsewhere> {
+        let log = self.log.clone();
+        (self.role == Role::Visitor).then(|| Elsewhere {
+            is_served: Arc::new(move |processor| log.has_members(processor)),
+            session: gauntlet_kafka_log::SESSION,
+        })
+    }
+
+    fn watch_every(&self) -> Duration {
+        WATCH_EVERY
+    }
+
+    fn is_exclusive(&self) -> bool {
+        false
+    }
+
+    fn keeps_expired(&self) -> bool {
+        // Brokers remove them.
+        false
+    }
+
+    fn rebuild_views(&self, fill: Fill<'_>) -> Result<(), Refusal> {
+        self.stores.rebuild_views(fill)
+    }
+}
+
+/// What [`apply_topics`] would do.
+pub fn plan_topics(config: &Config, processors: &Processors) -> Result<TopicsPlan, Refusal> {
+    let (log, _) = connect(config, Role::Visitor)?;
+    let plans = log.plan_topics(&gauntlet_runtime::topics(config.topics.partitions))?;
+    Ok(TopicsPlan {
+        topics: plans.into_iter().map(planned).collect(),
+        access: access_rights(processors),
+        external_trainer: external_trainer_rights(),
+    })
+}
+
+/// Creates missing topics; what is there and differs is an error.
+pub fn apply_topics(config: &Config) -> Result<AppliedTopics, Refusal> {
+    let (log, _) = connect(config, Role::Visitor)?;
+    let topics = gauntlet_runtime::topics(config.topics.partitions);
+    let plans = log.plan_topics(&topics)?;
+    let created = plans.iter().filter(|plan| plan.change == TopicChange::Create).count();
+    log.create_topics(&topics)?;
+    Ok(AppliedTopics { created, topics: plans.len() })
+}
+
+fn planned(plan: TopicPlan) -> PlannedTopic {
+    let change = match plan.change {
+        TopicChange::None => Change::None,
+        TopicChange::Create => Change::Create,
+        TopicChange::Partitions { found } => Change::Partitions { found },
+        TopicChange::Setting { name, found, wanted } => Change::Setting { name, found, wanted },
+    };
+    PlannedTopic { topic: plan.topic, partitions: plan.partitions, settings: plan.settings, change }
+}
+
+/// The rights that each processor needs and no more: topic, group and transactional id, as Kafka's ACLs name them. What is
+/// read through a slot has dead letters; what is only read along, as by the projector, has none, and nothing is written.
+fn access_rights(processors: &Processors) -> BTreeMap<&'static str, Rights> {
+    use gauntlet_wire::CATALOGUE;
+    let (definitions, workers) = (&processors.machines, &processors.workers);
+    let mut rights = BTreeMap::new();
+    for processor in processors.names() {
+        let machine = definitions.iter().find(|definition| definition.name == processor);
+        let worker = workers.iter().find(|worker| worker.name() == processor).map(|worker| worker.topic());
+        let inputs: Vec<&str> =
+            machine.map_or(worker.into_iter().collect(), |definition| definition.topics.to_vec());
+        let mut reads: Vec<&str> =
+            CATALOGUE.iter().filter(|t| t.readers.contains(&processor)).map(|t| t.name).collect();
+        // Where state is restored from, besides inputs.
+        reads.extend(machine.into_iter().flat_map(|definition| definition.races_on).copied());
+        reads.extend(machine.map(|_| STATE));
+        let mut writes: Vec<String> =
+            CATALOGUE.iter().filter(|t| t.writer == processor).map(|t| t.name.to_owned()).collect();
+        writes.extend(inputs.iter().map(|name| format!("{name}.dlq")));
+        writes.extend(machine.map(|_| STATE.to_owned()));
+        let writes_events = !inputs.is_empty();
+        let transactional_id_prefix = writes_events.then(|| format!("{processor}."));
+        rights.insert(
+            processor,
+            Rights { read: reads, write: writes, group: processor.into(), transactional_id_prefix },
+        );
+    }
+    rights
+}
+
+/// The rights that a program outside called NAME needs: the requests of trainer and evaluator, and their answers.
+fn external_trainer_rights() -> Rights {
+    use gauntlet_wire::catalogue::{
+        EVALUATION_OUTCOMES, EVALUATION_REQUESTS, TRAINING_REQUESTS, TRIAL_RESULTS,
+    };
+    Rights {
+        read: vec![TRAINING_REQUESTS.name, EVALUATION_REQUESTS.name],
+        write: vec![TRIAL_RESULTS.name.into(), EVALUATION_OUTCOMES.name.into()],
+        group: "trainer.NAME".into(),
+        transactional_id_prefix: Some("trainer.NAME.".into()),
+    }
+}

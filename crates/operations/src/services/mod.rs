@@ -1,0 +1,126 @@
+//! Log, codec, views, lake and spans behind one trait: embedded in a directory, or a cluster's. [`open`] is the only place
+//! that asks which.
+//!
+//! A build without the feature `cluster` has none of the clients and says so.
+
+#[cfg(feature = "cluster")]
+mod clients;
+#[cfg(feature = "cluster")]
+mod cluster;
+/// The services of one machine.
+mod embedded;
+#[cfg(feature = "cluster")]
+mod spans;
+/// Codec, views and lake: each embedded or a cluster's, whatever the log is.
+mod stores;
+#[cfg(not(feature = "cluster"))]
+mod without;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gauntlet_config::Config;
+use gauntlet_lake::Lake;
+use gauntlet_log::EventLog;
+use gauntlet_runtime::Elsewhere;
+use gauntlet_runtime::spans::Spans;
+use gauntlet_views::ViewStore;
+use gauntlet_wire::Codec;
+
+use crate::refusal::Refusal;
+
+#[cfg(feature = "cluster")]
+use self::{clients as remote, cluster as kafka, spans as collector};
+#[cfg(not(feature = "cluster"))]
+use self::{without as collector, without as kafka, without as remote};
+
+pub(crate) use kafka::{apply_topics, plan_topics};
+pub(crate) use remote::{migrate_views, register_schemas};
+
+/// What a process is to the others of a cluster. On one machine there are no others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It stays, with a number of its own.
+    Resident,
+    /// It comes for one request, and works only where nobody else does.
+    Visitor,
+}
+
+/// Fills a new store of views.
+pub type Fill<'a> = &'a dyn Fn(Arc<dyn ViewStore>) -> Result<(), Refusal>;
+
+/// Everything that operations and processors work on.
+pub trait Services: Send + Sync {
+    /// The log.
+    fn log(&self) -> Arc<dyn EventLog>;
+    /// The codec.
+    fn codec(&self) -> Codec;
+    /// The views.
+    fn views(&self) -> Arc<dyn ViewStore>;
+    /// The lake.
+    fn lake(&self) -> Arc<Lake>;
+    /// Where finished spans go, if the configuration names a collector.
+    fn spans(&self) -> Option<Arc<dyn Spans>>;
+    /// This process's number among those that share the work.
+    fn slot(&self) -> u32;
+    /// What other processes run, when this one runs only what nobody else does.
+    fn elsewhere(&self) -> Option<Elsewhere>;
+    /// How often lag and health are looked at.
+    fn watch_every(&self) -> Duration;
+    /// Whether this process alone reaches the log: other processes send it their requests, and programs outside cannot
+    /// work with it.
+    fn is_exclusive(&self) -> bool;
+    /// Whether the log keeps records whose time is over until somebody removes them.
+    fn keeps_expired(&self) -> bool;
+    /// Makes the views again: `fill` gets the store to fill.
+    fn rebuild_views(&self, fill: Fill<'_>) -> Result<(), Refusal>;
+}
+
+/// Opens the directory, one process at a time; or connects to what the configuration names.
+pub fn open(config: &Config, role: Role) -> Result<Box<dyn Services>, Refusal> {
+    let dir = &config.dir;
+    std::fs::create_dir_all(dir).map_err(|error| {
+        Refusal::Outside(format!(
+            "cannot create {}: {error}; choose another directory with --dir",
+            dir.display()
+        ))
+    })?;
+    if is_shared(config) {
+        kafka::open(config, role)
+    } else {
+        Ok(Box::new(embedded::Embedded::open(config)?))
+    }
+}
+
+/// Whether several processes share the configured log.
+fn is_shared(config: &Config) -> bool {
+    !config.kafka.bootstrap_servers.is_empty()
+}
+
+/// Refuses what makes sense on a cluster alone.
+pub fn require_shared(config: &Config, why: &str) -> Result<(), Refusal> {
+    if is_shared(config) { Ok(()) } else { Err(Refusal::BadInput(why.to_owned())) }
+}
+
+/// Refuses a directory that nothing was ever done in; what a cluster holds is not asked.
+pub fn require_used(config: &Config) -> Result<(), Refusal> {
+    if is_shared(config) || embedded::log_file(&config.dir).exists() {
+        return Ok(());
+    }
+    Err(Refusal::BadInput(format!(
+        "there is nothing in {}: run gauntlet demo or gauntlet feed first, or name another directory with --dir",
+        config.dir.display()
+    )))
+}
+
+/// The way to the configured collector, if there is one.
+fn spans(config: &Config) -> Result<Option<Arc<dyn Spans>>, Refusal> {
+    let has_collector = !config.telemetry.otlp_endpoint.is_empty();
+    has_collector.then(|| collector::spans(config)).transpose()
+}
+
+/// Where a process that holds a directory says how to reach it.
+pub fn address_file(dir: &Path) -> std::path::PathBuf {
+    dir.join("up.json")
+}

@@ -1,0 +1,51 @@
+//! Codec, views and lake. Each is embedded unless its section of the configuration names a service.
+
+use std::sync::Arc;
+
+use gauntlet_config::Config;
+use gauntlet_lake::Lake;
+use gauntlet_views::{EmbeddedStore, ViewStore};
+use gauntlet_wire::Codec;
+
+use super::{Fill, remote};
+use crate::refusal::Refusal;
+
+/// What there is beside the log.
+pub struct Stores {
+    /// The codec.
+    pub codec: Codec,
+    /// The views.
+    pub views: Arc<dyn ViewStore>,
+    /// The lake.
+    pub lake: Arc<Lake>,
+    config: Config,
+}
+
+impl Stores {
+    /// Opens files, or connects.
+    pub fn open(config: &Config) -> Result<Stores, Refusal> {
+        let views: Arc<dyn ViewStore> = if config.cql.nodes.is_empty() {
+            Arc::new(EmbeddedStore::open(&config.dir.join("views.redb"))?)
+        } else {
+            remote::views(config)?
+        };
+        let codec = if config.registry.url.is_empty() { Codec::default() } else { remote::codec(config)? };
+        let lake = Arc::new(match config.lake.url.as_str() {
+            "" => Lake::open(config.dir.join("lake"))?,
+            url if url.starts_with("file:") => Lake::open_url(url)?,
+            _ => remote::lake(config)?,
+        });
+        Ok(Stores { codec, views, lake, config: config.clone() })
+    }
+
+    /// Makes the views again. Embedded ones are dropped first; on a cluster new tables are filled beside the old ones and
+    /// take their place when they have caught up.
+    pub fn rebuild_views(&self, fill: Fill<'_>) -> Result<(), Refusal> {
+        if self.config.cql.nodes.is_empty() {
+            self.views.clear()?;
+            fill(self.views.clone())
+        } else {
+            remote::rebuild_views(&self.config, fill)
+        }
+    }
+}

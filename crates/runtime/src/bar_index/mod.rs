@@ -1,0 +1,256 @@
+//! Where the bars of a range lie, without reading from the first bar ever.
+//!
+//! Consumes `market.bars.v1`, emits nothing. For every partition it keeps which stretches hold bars of which time (see
+//! `stretches.rs`), folded from the records as they come, and answers a question by reading the stretches that a range
+//! touches. It is derived and disposable: it lies in a file for each partition in this process's own directory, is made
+//! again from the log where that is missing or not of this log, and never decides what a snapshot holds, only what is
+//! read for it.
+//!
+//! Rejected: a table of times beside the records, and a search by the records' timestamps, because the port offers
+//! nothing that Kafka cannot do, and Kafka finds offsets only by the time at which a record was written, over all keys of
+//! a partition; halving between offsets, because bars of one series need not lie near any given offset, and bars that
+//! come late would be missed; rows in the views, because a row for every bar costs more than the bar. A process that
+//! seals reads every bar once as it comes, which is what it costs.
+
+/// The index as a file.
+mod file;
+/// The thread that keeps the index near the end of the log.
+mod follower;
+/// Stretches of a partition and the times of their bars.
+mod stretches;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use gauntlet_domain::market::{Bar, SnapshotDue};
+use gauntlet_domain::{BarSpec, Event};
+use gauntlet_log::{EventLog, LogError, Positions, Record, TopicPartition, partition_for};
+use gauntlet_wire::Codec;
+use gauntlet_wire::catalogue::MARKET_BARS;
+
+use crate::events;
+use crate::restore::{any, for_each};
+
+use file::Mark;
+pub use follower::Follower;
+pub use stretches::Limits;
+use stretches::Stretches;
+
+/// Records taken in at once.
+const CHUNK: usize = 4096;
+/// Records between two writings of the file: what a process that is killed reads again.
+const SAVE_EVERY: u64 = 65_536;
+/// Stretches with fewer offsets between them are read as one: to begin reading anew costs more.
+const GAP: u64 = 512;
+
+/// The index of all partitions of the bars.
+pub struct BarIndex {
+    log: Arc<dyn EventLog>,
+    codec: Codec,
+    limits: Limits,
+    /// Where the files are; without it nothing is kept beyond the process.
+    dir: Option<PathBuf>,
+    partitions: Mutex<BTreeMap<u32, Arc<Mutex<Kept>>>>,
+}
+
+/// What has been taken in of one partition.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Indexed {
+    /// Every record before this offset has been taken in.
+    next: u64,
+    /// The last of them.
+    mark: Option<Mark>,
+    stretches: Stretches,
+}
+
+/// One partition's index in memory.
+#[derive(Default)]
+struct Kept {
+    /// `None` until the file has been looked at.
+    indexed: Option<Indexed>,
+    /// How far the file goes.
+    saved: u64,
+}
+
+impl BarIndex {
+    /// One that ends with the process, for those who trust nothing that was kept beside the log.
+    pub fn in_memory(log: Arc<dyn EventLog>, codec: Codec) -> BarIndex {
+        let partitions = Mutex::default();
+        BarIndex { log, codec, limits: Limits::default(), dir: None, partitions }
+    }
+
+    /// One that goes on from the files in a folder, which is made when there is something to write.
+    pub fn kept_in(dir: impl Into<PathBuf>, log: Arc<dyn EventLog>, codec: Codec) -> BarIndex {
+        BarIndex { dir: Some(dir.into()), ..BarIndex::in_memory(log, codec) }
+    }
+
+    /// The same with other limits; files that were made with others are made again.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> BarIndex {
+        BarIndex { limits, ..self }
+    }
+
+    /// The bars of a due range, in order of their open times. Of several records with one open time the first counts.
+    ///
+    /// # Errors
+    /// What the log says, among it [`LogError::Undecided`] for a record that cannot be read yet.
+    pub fn bars(&self, due: &SnapshotDue) -> Result<Vec<Bar>, LogError> {
+        let key = due.instrument.as_bytes();
+        let place = self.place_of(key)?;
+        let parts = self.up_to_the_end(&place, |_| false, |stretches| stretches.parts(due, GAP))?;
+        let (start, _) = self.log.bounds(&place)?;
+        let mut bars = Vec::new();
+        for (first, last) in parts {
+            for_each(&*self.log, &place, first.max(start), last + 1, |record| {
+                if record.key == key
+                    && let Some(bar) = self.bar(&record)?
+                    && bar.spec == due.spec
+                    && bar.open_time >= due.from
+                    && bar.close_time <= due.to
+                {
+                    bars.push(bar);
+                }
+                Ok(())
+            })?;
+        }
+        bars.sort_by_key(|bar| bar.open_time);
+        // A repeated record is the same bar.
+        bars.dedup_by_key(|bar| bar.open_time);
+        Ok(bars)
+    }
+
+    /// Whether an instrument has closed bars of a spec; reads no further than to the first one.
+    pub fn has_bars(&self, instrument: &str, spec: BarSpec) -> Result<bool, LogError> {
+        let key = instrument.as_bytes();
+        let has = |stretches: &Stretches| stretches.specs(key).any(|of| of == spec);
+        self.up_to_the_end(&self.place_of(key)?, has, has)
+    }
+
+    /// Specs of which an instrument has closed bars.
+    pub fn specs(&self, instrument: &str) -> Result<BTreeSet<BarSpec>, LogError> {
+        let key = instrument.as_bytes();
+        self.up_to_the_end(&self.place_of(key)?, |_| false, |stretches| stretches.specs(key).collect())
+    }
+
+    fn place_of(&self, key: &[u8]) -> Result<TopicPartition, LogError> {
+        let partitions = self.log.partitions(MARKET_BARS.name)?;
+        Ok(TopicPartition::new(MARKET_BARS.name, partition_for(key, partitions)))
+    }
+
+    /// The bar in a record; `None` for what is none.
+    fn bar(&self, record: &Record) -> Result<Option<Bar>, LogError> {
+        Ok(match events::readable(&self.codec, record)?.map(|recorded| recorded.event) {
+            Some(Event::Bar(bar)) => Some(bar),
+            _ => None,
+        })
+    }
+
+    /// Takes in what the partition has more, or less of it when `is_enough`, and asks.
+    fn up_to_the_end<T>(
+        &self,
+        place: &TopicPartition,
+        is_enough: impl Fn(&Stretches) -> bool,
+        ask: impl FnOnce(&Stretches) -> T,
+    ) -> Result<T, LogError> {
+        let kept = self.partition(place.partition);
+        let mut kept = lock(&kept);
+        let (start, end) = self.log.bounds(place)?;
+        self.load(place, &mut kept)?;
+        let indexed = kept.indexed.get_or_insert_default();
+        // What retention has removed is not missed.
+        indexed.next = indexed.next.max(start);
+        if indexed.next < end && !is_enough(&indexed.stretches) {
+            let mut tail = self.log.tail(&Positions::from([(place.clone(), indexed.next)]))?;
+            while indexed.next < end && !is_enough(&indexed.stretches) {
+                self.take_in(indexed, &tail.poll(CHUNK, Duration::from_secs(1))?)?;
+            }
+        }
+        let answer = ask(&indexed.stretches);
+        self.save(place, &mut kept, SAVE_EVERY);
+        Ok(answer)
+    }
+
+    fn partition(&self, partition: u32) -> Arc<Mutex<Kept>> {
+        lock(&self.partitions).entry(partition).or_default().clone()
+    }
+
+    /// Takes in records of one partition that follow what was taken in already. What cannot be read yet ends it before
+    /// that record.
+    fn take_in(&self, indexed: &mut Indexed, records: &[Record]) -> Result<(), LogError> {
+        let mut latest = None;
+        let mut taken = Ok(());
+        for record in records.iter().filter(|record| record.offset >= indexed.next) {
+            match self.bar(record) {
+                Ok(Some(bar)) => {
+                    indexed.stretches.push(&self.limits, record.offset, &record.key, &bar);
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    taken = Err(error);
+                    break;
+                }
+            }
+            latest = Some(record);
+        }
+        if let Some(record) = latest {
+            indexed.next = record.offset + 1;
+            indexed.mark = Some(Mark::of(record));
+        }
+        taken
+    }
+
+    /// Looks at the file, once.
+    fn load(&self, place: &TopicPartition, kept: &mut Kept) -> Result<(), LogError> {
+        if kept.indexed.is_some() {
+            return Ok(());
+        }
+        let file = self.file(place).and_then(|path| std::fs::read(path).ok());
+        let found = file.and_then(|bytes| file::decode(&bytes, &self.limits));
+        let found = match found {
+            Some(indexed) if self.is_of_this_log(place, &indexed)? => indexed,
+            _ => Indexed::default(),
+        };
+        kept.saved = found.next;
+        kept.indexed = Some(found);
+        Ok(())
+    }
+
+    /// Whether the last record that was taken in lies where it lay: a directory or a topic may have been made again.
+    fn is_of_this_log(&self, place: &TopicPartition, indexed: &Indexed) -> Result<bool, LogError> {
+        let Some(mark) = indexed.mark else { return Ok(false) };
+        let (start, end) = self.log.bounds(place)?;
+        if mark.offset < start || mark.offset >= end {
+            return Ok(false);
+        }
+        any(&*self.log, place, mark.offset, mark.offset + 1, |record| Ok(Mark::of(&record) == mark))
+    }
+
+    /// Writes the file when at least so many offsets were taken in since the last time. Nothing depends on it.
+    fn save(&self, place: &TopicPartition, kept: &mut Kept, at_least: u64) {
+        let (Some(path), Some(indexed)) = (self.file(place), &kept.indexed) else { return };
+        if indexed.next.saturating_sub(kept.saved) < at_least.max(1) || indexed.mark.is_none() {
+            return;
+        }
+        // Processes that share the folder write files of their own, and each is a whole one.
+        let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+        let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        let written = folder
+            .and_then(|()| std::fs::write(&temporary, file::encode(indexed, &self.limits)))
+            .and_then(|()| std::fs::rename(&temporary, &path));
+        if let Err(error) = written {
+            tracing::warn!(%error, path = %path.display(), "the index of bars is not kept; it is made again from the log");
+        }
+        kept.saved = indexed.next;
+    }
+
+    fn file(&self, place: &TopicPartition) -> Option<PathBuf> {
+        Some(self.dir.as_ref()?.join(format!("{}-{}.index", place.topic, place.partition)))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Records are taken in one after the other; a panic between two of them leaves what was taken in.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

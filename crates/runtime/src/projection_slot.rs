@@ -1,0 +1,229 @@
+//! A projection's slot: reads its topics from its own progress and writes rows. Of several processes one leads, the others
+//! stand by.
+//!
+//! Each projection has a thread, a leader and progress of its own. While the place that one writes to does not answer, that
+//! one waits and tries again; the others go on.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gauntlet_domain::{Recorded, Timestamp};
+use gauntlet_log::{Assignment, EventLog, LogError, Member, Polled, Positions, Record, Slot, TopicPartition};
+use gauntlet_wire::Codec;
+use gauntlet_wire::catalogue::{self, Retention};
+
+use crate::events;
+use crate::failure::SlotError;
+use crate::observer::{Observations, Observer};
+use crate::paused::{PausedRecords, Pauses};
+use crate::projection::{ProjectAllError, Projection, ProjectionError};
+use crate::restore::for_each;
+use crate::slot::Context;
+
+/// Runs a projection until it is stopped, whenever this process leads.
+pub(crate) fn run(
+    context: Context<'_>,
+    projection: &dyn Projection,
+    mut observer: Observer,
+) -> Result<(), SlotError> {
+    let member = Member {
+        processor: projection.name().into(),
+        slot: context.options.slot,
+        topics: projection.topics().into_iter().map(str::to_owned).collect(),
+        assignment: Assignment::Leader,
+    };
+    let mut seat = context.log.join(member)?;
+    while !context.stop.is_raised() {
+        if let Polled::Assigned(_) = seat.poll(0, context.options.poll_timeout)? {
+            observer.tasks(std::iter::once(0));
+            Leader { context, projection, observer: &mut observer, seat: &mut *seat }.run()?;
+            observer.tasks(std::iter::empty());
+        }
+        observer.starts(false);
+    }
+    Ok(())
+}
+
+/// Whether this process goes on with a projection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lead {
+    Held,
+    /// Another process leads now, or everything stops.
+    Over,
+}
+
+/// The process that projects. Whoever leads after it goes on from the progress: a batch that both write is written twice,
+/// which changes nothing.
+struct Leader<'a> {
+    context: Context<'a>,
+    projection: &'a dyn Projection,
+    observer: &'a mut Observer,
+    /// The membership that makes this process the leader. It reads nothing.
+    seat: &'a mut dyn Slot,
+}
+
+/// Events of one write.
+#[derive(Default)]
+struct Rows {
+    events: Vec<Recorded>,
+    /// Of each event: when its handling began, and where it lies.
+    places: Vec<(Option<Timestamp>, Arc<TopicPartition>, u64)>,
+    progress: Positions,
+    observations: Observations,
+}
+
+impl Leader<'_> {
+    /// Projects until the lead is over.
+    fn run(&mut self) -> Result<(), SlotError> {
+        let Context { log, options, stop, .. } = self.context;
+        let projection = self.projection;
+        let Some(progress) = self.persistently(|| projection.progress())? else { return Ok(()) };
+        let mut tail = log.tail(&begin(log, projection, progress)?)?;
+        let mut paused = PausedRecords::new(projection.name());
+        while self.stays(Duration::ZERO)? == Lead::Held {
+            let records = match paused.take_due() {
+                Some(records) => records,
+                None if paused.has_room(options.projector_batch) => {
+                    tail.poll(options.projector_batch, paused.wait(options.poll_timeout))?
+                }
+                None => {
+                    stop.sleep(paused.wait(options.poll_timeout));
+                    continue;
+                }
+            };
+            let rows = self.read(&records, &mut paused);
+            if !rows.progress.is_empty() && self.write(rows)? == Lead::Over {
+                return Ok(());
+            }
+            self.observer.paused.set(paused.len() as f64);
+            self.observer.starts(false);
+        }
+        Ok(())
+    }
+
+    /// The events in some records. A record that can never be read is a dead letter of the processor that reads it; here it
+    /// is passed over.
+    fn read(&self, records: &[Record], paused: &mut PausedRecords) -> Rows {
+        let mut rows = Rows::default();
+        for record in records {
+            let Some(read) = paused.read(self.context.codec, record) else { continue };
+            rows.observations.records(&record.partition, 1);
+            if let Ok(event) = read {
+                rows.places.push((self.observer.began(), record.partition.clone(), record.offset));
+                rows.events.push(Recorded { envelope: events::envelope(record, &event), event });
+            }
+            rows.progress.insert(TopicPartition::clone(&record.partition), record.offset + 1);
+        }
+        rows
+    }
+
+    /// Writes rows, then the progress.
+    fn write(&mut self, rows: Rows) -> Result<Lead, SlotError> {
+        let Rows { events, places, progress, mut observations } = rows;
+        let projection = self.projection;
+        let written = self.persistently(|| {
+            let began = Instant::now();
+            projection.write(&events, &progress).map(|()| began.elapsed())
+        })?;
+        let Some(took) = written else { return Ok(Lead::Over) };
+        for (event, (began, partition, offset)) in events.iter().zip(places) {
+            let place = (&*partition, offset);
+            self.observer.handled(&mut observations, event, place, std::iter::empty(), began);
+        }
+        self.observer.written(took, observations);
+        Ok(Lead::Held)
+    }
+
+    /// Calls until there is an answer; `None` when the lead is over before that. Between two calls it stays a member.
+    fn persistently<T>(
+        &mut self,
+        mut call: impl FnMut() -> Result<T, ProjectionError>,
+    ) -> Result<Option<T>, SlotError> {
+        let mut pauses = Pauses::new();
+        loop {
+            match call() {
+                Ok(value) => return Ok(Some(value)),
+                Err(ProjectionError::Retry(why)) => {
+                    tracing::warn!(processor = self.projection.name(), %why, "projection will be tried again");
+                    self.observer.retries.increment(1);
+                }
+                Err(error) => return Err(error.into()),
+            }
+            // It waits for something outside, which must not keep the process from being ready.
+            self.observer.starts(false);
+            if self.stays(pauses.next())? == Lead::Over {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Waits for so long as a member.
+    fn stays(&mut self, pause: Duration) -> Result<Lead, LogError> {
+        let until = Instant::now() + pause;
+        while !self.context.stop.is_raised() {
+            let left = until.saturating_duration_since(Instant::now());
+            if let Polled::Revoked(_) = self.seat.poll(0, left.min(self.context.options.poll_timeout))? {
+                return Ok(Lead::Over);
+            }
+            if left.is_zero() {
+                return Ok(Lead::Held);
+            }
+        }
+        Ok(Lead::Over)
+    }
+}
+
+/// Where a projection begins: at its progress, or where a topic begins that it has not read yet.
+fn begin(
+    log: &dyn EventLog,
+    projection: &dyn Projection,
+    progress: Positions,
+) -> Result<Positions, LogError> {
+    let mut from = progress;
+    for topic in projection.topics() {
+        for partition in 0..log.partitions(topic)? {
+            let place = TopicPartition::new(topic, partition);
+            let first = first_offset(log, &place)?;
+            let next = from.entry(place).or_insert(0);
+            *next = first.max(*next);
+        }
+    }
+    Ok(from)
+}
+
+/// The beginning of a topic: 0, or for a topic that is kept for days the first record that is left. What is kept for ever
+/// and has lost its beginning is an error when it is read.
+fn first_offset(log: &dyn EventLog, place: &TopicPartition) -> Result<u64, LogError> {
+    match catalogue::topic_named(&place.topic).map(|topic| topic.retention) {
+        Some(Retention::Days(_)) => Ok(log.bounds(place)?.0),
+        _ => Ok(0),
+    }
+}
+
+/// Brings a projection up to the end of the log and returns.
+pub fn project_all(
+    log: &dyn EventLog,
+    codec: &Codec,
+    projection: &dyn Projection,
+) -> Result<(), ProjectAllError> {
+    let mut progress = projection.progress()?;
+    for topic in projection.topics() {
+        for partition in 0..log.partitions(topic)? {
+            let place = TopicPartition::new(topic, partition);
+            let next = progress.remove(&place).unwrap_or(0).max(first_offset(log, &place)?);
+            let (_, end) = log.bounds(&place)?;
+            let mut events = Vec::new();
+            for_each(log, &place, next, end, |record| {
+                events.extend(events::readable(codec, &record)?);
+                Ok(())
+            })?;
+            for batch in events.chunks(1024) {
+                projection.write(batch, &Positions::new())?;
+            }
+            if next < end {
+                projection.write(&[], &Positions::from([(place, end)]))?;
+            }
+        }
+    }
+    Ok(())
+}
