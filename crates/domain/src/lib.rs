@@ -10,7 +10,7 @@ pub mod decimal;
 pub mod direction;
 /// Finalists: requests, outcomes, series.
 pub mod evaluation;
-/// The closed list of events, their keys, ids and envelope.
+/// Envelopes.
 pub mod event;
 /// Experiments, trials, and by re-export evaluations.
 pub mod experiment;
@@ -24,10 +24,14 @@ pub mod market;
 pub mod names;
 /// Hyperparameters and their values.
 pub mod parameter;
+/// The one table of records: events, their numbers, topics, keys, ids and subjects.
+pub mod record;
 /// The experiment document as people write it.
 pub mod spec;
 /// Event time.
 pub mod time;
+/// The one table of topics.
+pub mod topics;
 /// What an event belongs to, and its place in a trace.
 pub mod trace;
 /// What a gate says of a model.
@@ -40,8 +44,10 @@ pub mod words;
 pub use bar_spec::BarSpec;
 pub use decimal::{Price, Quantity};
 pub use direction::Direction;
-pub use event::{Envelope, Event, Input, RecordKind, Recorded};
+pub use event::{Envelope, Input, Recorded};
 pub use ids::{ContentHash, EventId, ExperimentId, InstrumentId, ModelId, SnapshotId, TrialId};
+pub use record::{Event, RecordKind};
 pub use time::Timestamp;
+pub use topics::Topic;
 pub use trace::{Subject, TraceContext};
 pub use verdict::Verdict;

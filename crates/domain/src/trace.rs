@@ -8,8 +8,8 @@ use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
-use crate::event::{Event, RecordKind};
-use crate::ids::EventId;
+use crate::ids::{EventId, ExperimentId, SnapshotId};
+use crate::record::{Event, RecordKind};
 
 /// What a chain of control events is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,54 +22,45 @@ pub struct Subject {
     pub owner: &'static str,
 }
 
+/// What a record is about, as its row says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum About {
+    /// Market data: too many to be followed one by one.
+    Nothing,
+    /// Itself: there is no other event about it.
+    Itself,
+    /// A snapshot.
+    Snapshot(SnapshotId),
+    /// An experiment.
+    Experiment(ExperimentId),
+    /// A series of an experiment: too many to be followed one by one.
+    SeriesOf(ExperimentId),
+}
+
 impl Event {
     /// What a control event belongs to. Market data and series are too many to be followed one by one: they have none.
     pub fn subject(&self) -> Option<Subject> {
-        use Event::*;
-        let experiment = match self {
-            SubmitExperiment(e) => e.experiment_id,
-            CancelExperiment(e) => e.experiment_id,
-            ExperimentSubmitted(e) => e.experiment_id,
-            ExperimentStarted(e) => e.experiment_id,
-            ExperimentCompleted(e) => e.experiment_id,
-            ExperimentCancelled(e) => e.experiment_id,
-            ExperimentFailed(e) => e.experiment_id,
-            TrainingRequested(e) => e.experiment_id,
-            TrialCompleted(e) => e.experiment_id,
-            TrialPruned(e) => e.experiment_id,
-            TrialFailed(e) => e.experiment_id,
-            EvaluationRequested(e) => e.experiment_id,
-            EvaluationCompleted(e) => e.experiment_id,
-            EvaluationFailed(e) => e.experiment_id,
-            LedgerEntered(e) => e.experiment_id,
-            CreateSnapshot(_) | SnapshotDue(_) | SnapshotSealed(_) => return self.snapshot(),
-            ConfigRegistered(_) => {
+        let (id, command, owner) = match self.about() {
+            About::Nothing | About::SeriesOf(_) => return None,
+            About::Itself => {
                 let first = self.id();
                 return Some(Subject { id: *first.0.as_bytes(), first, owner: "projector" });
             }
-            InstrumentDefined(_) | TickBlock(_) | BarBlock(_) | Quote(_) | Trade(_) | FeedCompleted(_)
-            | Bar(_) | TickRejected(_) | TickCorrected(_) | GapDetected(_) | SourceCleaned(_)
-            | TradeLogChunk(_) | EquityCurveChunk(_) => return None,
+            About::Snapshot(id) => (id.0, RecordKind::CreateSnapshot, "market-data"),
+            About::Experiment(id) => (id.0, RecordKind::SubmitExperiment, "experiments"),
         };
-        let id = *experiment.0.as_bytes();
-        Some(Subject { id, first: first(RecordKind::SubmitExperiment, id), owner: "experiments" })
+        // As `Event::id` makes it.
+        let first = EventId::derive(&[command.name().as_bytes(), id.as_bytes()]);
+        Some(Subject { id: *id.as_bytes(), first, owner })
     }
 
-    fn snapshot(&self) -> Option<Subject> {
-        let snapshot = match self {
-            Event::CreateSnapshot(e) => e.snapshot_id,
-            Event::SnapshotDue(e) => e.snapshot_id,
-            Event::SnapshotSealed(e) => e.snapshot_id,
-            _ => return None,
-        };
-        let id = *snapshot.0.as_bytes();
-        Some(Subject { id, first: first(RecordKind::CreateSnapshot, id), owner: "market-data" })
+    /// The experiment that it belongs to.
+    pub fn experiment(&self) -> Option<ExperimentId> {
+        match self.about() {
+            About::Experiment(id) | About::SeriesOf(id) => Some(id),
+            About::Nothing | About::Itself | About::Snapshot(_) => None,
+        }
     }
-}
-
-/// The id of the command that begins a chain, as `Event::id` makes it.
-fn first(kind: RecordKind, id: [u8; 16]) -> EventId {
-    EventId::derive(&[kind.name().as_bytes(), &id])
 }
 
 /// A place in a trace.
@@ -173,6 +164,7 @@ mod tests {
         let subject = submit.subject().unwrap();
         assert_eq!((subject.first, subject.id), (submit.id(), *experiment_id.0.as_bytes()));
         assert_eq!(cancel.subject(), Some(subject));
+        assert_eq!((cancel.experiment(), submit.experiment()), (Some(experiment_id), Some(experiment_id)));
         let create = Event::from(CreateSnapshot::new(
             &InstrumentId::new("A", "B").unwrap(),
             "time:1h".parse().unwrap(),
@@ -180,6 +172,7 @@ mod tests {
             Timestamp(1),
         ));
         assert_eq!(create.subject().unwrap().first, create.id());
+        assert_eq!(create.experiment(), None);
     }
 
     #[test]

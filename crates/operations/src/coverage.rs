@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 
 use gauntlet_config::nearest;
+use gauntlet_domain::topics::MARKET_TICKS;
 use gauntlet_domain::{BarSpec, Event, InstrumentId, RecordKind};
 use gauntlet_log::{LogError, Record, TopicPartition, partition_for};
 use gauntlet_runtime::{events, restore};
 use gauntlet_views::schema;
-use gauntlet_wire::catalogue::MARKET_TICKS;
 use gauntlet_wire::headers;
 
 use crate::node::Node;

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use gauntlet_domain::{Event, Timestamp};
+use gauntlet_domain::{Event, Timestamp, Topic, topics};
 use gauntlet_log::{Header, LogError, NewRecord, Record, TopicPartition};
 use gauntlet_runtime::dead_letter::{DeadLetter, place, was_letter};
 use gauntlet_runtime::{events, restore};
-use gauntlet_wire::{CATALOGUE, Topic, WireError, catalogue};
+use gauntlet_wire::WireError;
 use serde::{Deserialize, Serialize};
 
 use crate::node::Node;
@@ -104,7 +104,7 @@ pub struct Left {
 pub fn list(node: &Node, request: &ListDeadLetters) -> Result<Vec<ListedDeadLetter>, Refusal> {
     let topics = match &request.topic {
         Some(name) => vec![known_topic(name)?],
-        None => CATALOGUE.iter().collect(),
+        None => topics::ALL.iter().collect(),
     };
     let most = request.limit.unwrap_or(usize::MAX);
     let is_wanted =
@@ -147,7 +147,7 @@ pub fn show(node: &Node, id: &str) -> Result<ShownDeadLetter, Refusal> {
 pub fn replay(node: &Node, request: &ReplayDeadLetters) -> Result<PutBack, Refusal> {
     let mut chosen: HashMap<&'static str, Option<HashSet<String>>> = HashMap::new();
     match request {
-        ReplayDeadLetters::All => chosen.extend(CATALOGUE.iter().map(|topic| (topic.name, None))),
+        ReplayDeadLetters::All => chosen.extend(topics::ALL.iter().map(|topic| (topic.name, None))),
         ReplayDeadLetters::Named(ids) => {
             for id in ids {
                 let (record, letter) = named(node, id)?;
@@ -159,7 +159,7 @@ pub fn replay(node: &Node, request: &ReplayDeadLetters) -> Result<PutBack, Refus
         }
     }
     let mut done = PutBack::default();
-    for topic in CATALOGUE.iter().filter(|topic| chosen.contains_key(topic.name)) {
+    for topic in topics::ALL.iter().filter(|topic| chosen.contains_key(topic.name)) {
         let places = chosen[topic.name].as_ref();
         let is_chosen = |id: &String| places.is_none_or(|places| places.contains(id));
         replay_topic(node, topic, is_chosen, &mut done)?;
@@ -235,7 +235,7 @@ impl Lying {
             let (start, end) = node.log.bounds(&at)?;
             restore::for_each(&*node.log, &at, start, end, |record| {
                 lying.put_back.extend(was_letter(&record).map(str::to_owned));
-                if topic.name == catalogue::MARKET_TICKS.name
+                if topic.name == topics::MARKET_TICKS.name
                     && let Ok(event) = events::decode(&node.codec, &record)
                 {
                     lying.comes(&event);
@@ -352,8 +352,8 @@ fn named(node: &Node, id: &str) -> Result<(Record, DeadLetter), Refusal> {
 /// The topic of that name, with or without `.dlq`.
 fn known_topic(name: &str) -> Result<&'static Topic, Refusal> {
     let stem = name.strip_suffix(".dlq").unwrap_or(name);
-    catalogue::topic_named(stem).ok_or_else(|| {
-        let near = gauntlet_config::nearest(stem, CATALOGUE.iter().map(|topic| topic.name));
+    topics::named(stem).ok_or_else(|| {
+        let near = gauntlet_config::nearest(stem, topics::ALL.iter().map(|topic| topic.name));
         let hint = near.map(|near| format!(": did you mean {near}?")).unwrap_or_default();
         Refusal::BadInput(format!("there is no topic '{name}'{hint}"))
     })

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gauntlet_domain::ContentHash;
+use gauntlet_domain::topics::{self, Retention};
 use gauntlet_lake::{LakeError, verify_file, verify_snapshot};
 use gauntlet_log::TopicPartition;
+use gauntlet_processor::topology::is_input;
 use gauntlet_runtime::{digest, events, restore};
 use gauntlet_views::{EmbeddedStore, ViewStore, schema};
-use gauntlet_wire::catalogue::{Retention, topic_named};
-use gauntlet_wire::{CATALOGUE, headers};
+use gauntlet_wire::headers;
 use serde::{Deserialize, Serialize};
 
 use crate::node::Node;
@@ -116,7 +117,7 @@ pub fn digest(node: &Node) -> Result<Digests, Refusal> {
         .map(|(name, of)| (name, ViewDigest { rows: of.rows, sha256: ContentHash(of.sha256) }))
         .collect();
     // Requests are derived and expire by the clock: they are listed, but the hash over all of it does without them.
-    let expires = |name: &str| topic_named(name).is_some_and(|t| matches!(t.retention, Retention::Days(_)));
+    let expires = |name: &str| topics::named(name).is_some_and(|t| matches!(t.retention, Retention::Days(_)));
     let lasting = topics.iter().filter(|(name, _)| !expires(name));
     let parts = lasting.map(|(name, digest)| (name.as_str(), &digest.sha256));
     let all = digest::combine(parts.chain(views.iter().map(|(name, digest)| (*name, &digest.sha256))));
@@ -153,7 +154,8 @@ fn verify_log(node: &Node, problems: &mut Vec<String>) -> u64 {
             Outside::default()
         }
     };
-    for topic in CATALOGUE {
+    let topology = node.processors.topology();
+    for topic in topics::ALL {
         let Ok(partitions) = node.log.partitions(topic.name) else { continue };
         for partition in 0..partitions {
             let place = TopicPartition::new(topic.name, partition);
@@ -177,16 +179,15 @@ fn verify_log(node: &Node, problems: &mut Vec<String>) -> u64 {
                                     event.kind().name()
                                 ));
                             }
-                            let writer = outside.writer(topic.writer, event);
-                            if !topic.is_input() && recorded.envelope.source != writer {
+                            let own = topology.writer_of(topic).unwrap_or_default();
+                            let writer = outside.writer(own, event);
+                            if !is_input(topic) && recorded.envelope.source != writer {
                                 let found = &recorded.envelope.source;
                                 problems
                                     .push(format!("{at}: written by {found}, it is {writer} who writes it"));
                             }
                             problems.extend(
-                                outside
-                                    .answer(topic.writer, &recorded)
-                                    .map(|problem| format!("{at}: {problem}")),
+                                outside.answer(own, &recorded).map(|problem| format!("{at}: {problem}")),
                             );
                         }
                     }

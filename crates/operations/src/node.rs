@@ -147,8 +147,8 @@ impl Node {
     pub fn projected_ends(&self) -> Result<Positions, Refusal> {
         let mut ends = Positions::new();
         for topic in self.processors.projection.topics {
-            for partition in 0..self.log.partitions(topic)? {
-                let place = TopicPartition::new(*topic, partition);
+            for partition in 0..self.log.partitions(topic.name)? {
+                let place = TopicPartition::new(topic.name, partition);
                 let (_, end) = self.log.bounds(&place)?;
                 ends.insert(place, end);
             }
@@ -171,7 +171,8 @@ impl Node {
         let removed =
             projecting::progress(&*self.views).map_err(|error| error.to_string()).and_then(|projected| {
                 let projected = BTreeMap::from([(self.processors.projection.name, projected)]);
-                retention::enforce(&*self.log, &projected, clock::now()).map_err(|error| error.to_string())
+                retention::enforce(&*self.log, &self.processors.topology(), &projected, clock::now())
+                    .map_err(|error| error.to_string())
             });
         match removed {
             Ok(0) => {}

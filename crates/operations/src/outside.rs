@@ -3,13 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use gauntlet_domain::topics::EXPERIMENTS;
 use gauntlet_domain::{Event, EventId, ExperimentId, Recorded, external};
 use gauntlet_log::{LogError, TopicPartition};
 use gauntlet_runtime::{events, restore};
-use gauntlet_wire::catalogue::EXPERIMENTS;
 
 use crate::node::Node;
-use crate::replay::experiment_of;
 
 /// The strategy of each experiment, and the first answer to each request that is left to a program outside.
 #[derive(Default)]
@@ -69,7 +68,7 @@ impl Outside {
     }
 
     fn strategy(&self, event: &Event) -> Option<&str> {
-        self.strategies.get(&experiment_of(event)?).map(String::as_str)
+        self.strategies.get(&event.experiment()?).map(String::as_str)
     }
 }
 

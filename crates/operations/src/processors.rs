@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use gauntlet_config::nearest;
-use gauntlet_domain::{Event, Recorded};
+use gauntlet_domain::{Event, Recorded, Topic};
 use gauntlet_processor::machine::Definition;
 use gauntlet_processor::worker::AnyWorker;
+use gauntlet_processor::{Access, Topology};
 use gauntlet_views::{Table, Upsert, Value};
 
 use crate::refusal::Refusal;
@@ -28,7 +29,7 @@ pub struct ViewRows {
     /// Its name among processors.
     pub name: &'static str,
     /// Topics that it reads.
-    pub topics: &'static [&'static str],
+    pub topics: &'static [&'static Topic],
     /// The rows that an event makes.
     pub rows: fn(&Recorded) -> Vec<Upsert>,
     /// The row that is there once an event from outside has been taken in; `None` for one that no view shows.
@@ -36,6 +37,15 @@ pub struct ViewRows {
 }
 
 impl Processors {
+    /// What all of them read and write, in pipeline order.
+    pub fn topology(&self) -> Topology {
+        let machines = self.machines.iter().map(Definition::access);
+        let workers = self.workers.iter().map(|worker| worker.access());
+        let ViewRows { name, topics, .. } = self.projection;
+        let projection = Access { name, reads: topics.to_vec(), looks_up: Vec::new(), writes: Vec::new() };
+        Topology::new(machines.chain(workers).chain([projection]))
+    }
+
     /// Names, in pipeline order.
     pub fn names(&self) -> Vec<&'static str> {
         self.writers().into_iter().chain([self.projection.name]).collect()

@@ -28,7 +28,7 @@ impl Projection for Projecting {
     }
 
     fn topics(&self) -> Vec<&'static str> {
-        self.of.topics.to_vec()
+        self.of.topics.iter().map(|topic| topic.name).collect()
     }
 
     fn progress(&self) -> Result<Positions, ProjectionError> {

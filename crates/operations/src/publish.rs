@@ -9,14 +9,13 @@ use gauntlet_domain::Event;
 use gauntlet_log::{NewRecord, TopicPartition, partition_for};
 use gauntlet_runtime::events::{self, Cause};
 use gauntlet_runtime::{clock, recent, spans};
-use gauntlet_wire::topic_of;
 
 use crate::node::Node;
 use crate::refusal::Refusal;
 
 /// Where an event lies once it is published.
 pub fn place_of(node: &Node, event: &Event) -> Result<TopicPartition, Refusal> {
-    let topic = topic_of(event.kind()).name;
+    let topic = event.kind().topic().name;
     let partitions = node.log.partitions(topic)?;
     Ok(TopicPartition::new(topic, partition_for(event.key().as_bytes(), partitions)))
 }

@@ -1,10 +1,10 @@
 //! `replay`: every derived event made again from the log and compared with what is recorded.
 
-use gauntlet_domain::{Event, EventId, ExperimentId};
+use gauntlet_domain::{Event, EventId, topics};
 use gauntlet_log::TopicPartition;
+use gauntlet_processor::topology::is_input;
 use gauntlet_runtime::replay::{self, Divergence, Replay};
 use gauntlet_views::schema;
-use gauntlet_wire::CATALOGUE;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::browse::find;
@@ -98,7 +98,7 @@ pub fn replay(node: &Node, request: &ReplayRequest, progress: &dyn Progress) -> 
     };
     let wanted = |event: &Event| match &experiment {
         None => true,
-        Some(id) => experiment_of(event).is_some_and(|of| of.to_string() == *id),
+        Some(id) => event.experiment().is_some_and(|of| of.to_string() == *id),
     };
     let data = node.data();
     let step = progress.begin("replay", derived_events(node)?, "events");
@@ -128,34 +128,11 @@ pub fn replay(node: &Node, request: &ReplayRequest, progress: &dyn Progress) -> 
 /// Derived events on the log, for the progress bar.
 fn derived_events(node: &Node) -> Result<u64, Refusal> {
     let mut events = 0;
-    for topic in CATALOGUE.iter().filter(|topic| !topic.is_input()) {
+    for topic in topics::ALL.iter().filter(|topic| !is_input(topic)) {
         for partition in 0..node.log.partitions(topic.name)? {
             let (start, end) = node.log.bounds(&TopicPartition::new(topic.name, partition))?;
             events += end - start;
         }
     }
     Ok(events)
-}
-
-/// The experiment that an event belongs to.
-pub(crate) fn experiment_of(event: &Event) -> Option<ExperimentId> {
-    let id = match event {
-        Event::ExperimentSubmitted(e) => e.experiment_id,
-        Event::ExperimentStarted(e) => e.experiment_id,
-        Event::ExperimentCompleted(e) => e.experiment_id,
-        Event::ExperimentCancelled(e) => e.experiment_id,
-        Event::ExperimentFailed(e) => e.experiment_id,
-        Event::TrainingRequested(e) => e.experiment_id,
-        Event::TrialCompleted(e) => e.experiment_id,
-        Event::TrialPruned(e) => e.experiment_id,
-        Event::TrialFailed(e) => e.experiment_id,
-        Event::EvaluationRequested(e) => e.experiment_id,
-        Event::EvaluationCompleted(e) => e.experiment_id,
-        Event::EvaluationFailed(e) => e.experiment_id,
-        Event::TradeLogChunk(e) => e.experiment_id,
-        Event::EquityCurveChunk(e) => e.experiment_id,
-        Event::LedgerEntered(e) => e.experiment_id,
-        _ => return None,
-    };
-    Some(id)
 }

@@ -19,6 +19,8 @@ pub mod ended;
 pub mod harness;
 /// What the runtime runs.
 pub mod machine;
+/// Who reads and writes which topic.
+pub mod topology;
 /// Expensive, pure answers to requests.
 pub mod worker;
 
@@ -26,4 +28,5 @@ pub use data::{ArtifactStore, BarReader, DataError, Declared, Ports, SnapshotSea
 pub use decider::{Decider, Fact, Folded};
 pub use ended::EndedIds;
 pub use machine::{Definition, Inputs, Machine, Output, StateError};
+pub use topology::{Access, Topology};
 pub use worker::{Answer, Answering, AnyWorker, Worker};

@@ -1,6 +1,8 @@
 //! The machine: one task's state and the step that moves it.
 
-use gauntlet_domain::{Event, Input};
+use gauntlet_domain::{Event, Input, Topic};
+
+use crate::topology::Access;
 
 /// What a step puts out.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,12 +43,7 @@ pub trait Machine: Send {
     fn refuses(&self, _input: Input<'_>) -> Option<String> {
         None
     }
-    /// Topics of its own outputs that tell what is under way: those that another version of the logic has written are
-    /// [recalled](Machine::recall) when state is folded from the first input.
-    fn recalls(&self) -> &'static [&'static str] {
-        &[]
-    }
-    /// Learns, before any input, that another version of the logic has put this out. What that version has begun is not
+    /// Learns, before any input, that another version of the logic has put this out ([`Definition::recalls`]). What that version has begun is not
     /// gone on with by this one's rules: [`Machine::step`] puts out nothing about it.
     fn recall(&mut self, _output: &Event) {}
     /// Ends by name what another version of the logic has begun and not ended; nothing when there is nothing left. The
@@ -72,17 +69,40 @@ pub enum Inputs {
 /// A machine as the runtime knows it.
 #[derive(Clone, Copy)]
 pub struct Definition {
-    /// Name: consumer group, source of its events, writer in the catalogue.
+    /// Name: consumer group, source of its events.
     pub name: &'static str,
     /// Version of the logic: raised whenever the same inputs may give other outputs. It is on the record of every output,
     /// so that replay compares what this version has made and nothing else. Saved state of another version is not used.
     pub version: &'static str,
     /// Topics that it reads.
-    pub topics: &'static [&'static str],
+    pub reads: &'static [&'static Topic],
     /// How they are shared out.
     pub inputs: Inputs,
+    /// Topics that it writes; the runtime refuses an output on any other.
+    pub writes: &'static [&'static Topic],
     /// Topics on which it puts out decisions that raced ([`Output::raced`]); where a restart looks for their order.
-    pub races_on: &'static [&'static str],
+    pub races_on: &'static [&'static Topic],
+    /// Topics of its outputs that tell what is under way: when state is folded from the first input, the machine is told what
+    /// other versions of the logic have written there ([`Machine::recall`]).
+    pub recalls: &'static [&'static Topic],
     /// Makes a machine with empty state.
     pub create: fn() -> Box<dyn Machine>,
+}
+
+impl Definition {
+    /// What it reads and writes. Besides its inputs it reads outputs of its own: the races that it has decided, and what
+    /// other versions of its logic have begun.
+    pub fn access(&self) -> Access {
+        Access {
+            name: self.name,
+            reads: self.reads.to_vec(),
+            looks_up: self
+                .races_on
+                .iter()
+                .chain(self.recalls.iter().filter(|topic| !self.races_on.contains(topic)))
+                .copied()
+                .collect(),
+            writes: self.writes.to_vec(),
+        }
+    }
 }

@@ -4,22 +4,34 @@
 //! A worker implements [`Worker`], which says who it is, and [`Answering`], which says what data it gets and answers. The
 //! runtime keeps workers of all kinds as [`AnyWorker`].
 
-use gauntlet_domain::Event;
+use gauntlet_domain::{Event, Topic};
 
 use crate::data::{DataError, Declared, Ports};
+use crate::topology::Access;
 
 /// A worker's answer: its outcome events, success or typed failure.
 pub type Answer = Result<Vec<Event>, DataError>;
 
 /// Who a worker is. One instance serves all threads.
 pub trait Worker: Send + Sync {
-    /// Name: consumer group, source of its events, writer in the catalogue.
+    /// Name: consumer group, source of its events.
     fn name(&self) -> &'static str;
     /// Version of the logic: raised whenever the same request may be answered otherwise. It is on the record of every
     /// answer, so that replay compares what this version has answered and nothing else.
     fn version(&self) -> &'static str;
     /// Topic of its requests.
-    fn topic(&self) -> &'static str;
+    fn topic(&self) -> &'static Topic;
+    /// Topics on which its data lie, beside the requests.
+    fn looks_up(&self) -> &'static [&'static Topic] {
+        &[]
+    }
+    /// Topics that it writes; the runtime refuses an answer on any other.
+    fn writes(&self) -> &'static [&'static Topic];
+    /// What it reads and writes.
+    fn access(&self) -> Access {
+        let (name, reads) = (self.name(), vec![self.topic()]);
+        Access { name, reads, looks_up: self.looks_up().to_vec(), writes: self.writes().to_vec() }
+    }
     /// Whether a request is this worker's to answer. One that is not is passed over: a program outside answers it.
     fn is_mine(&self, request: &Event) -> bool {
         request.addressee().is_none_or(|addressee| addressee == self.name())

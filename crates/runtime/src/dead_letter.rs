@@ -5,8 +5,9 @@
 //! A dead letter that can be read after all, for example by a later build, is put back by an operator: appended again to
 //! its topic with a header that names the dead letter, so that it is put back once.
 
+use gauntlet_domain::{Topic, topics};
 use gauntlet_log::{Header, NewRecord, Record, TopicPartition};
-use gauntlet_wire::{CATALOGUE, Topic, WireError};
+use gauntlet_wire::WireError;
 
 const CONNECT: &str = "__connect.errors.";
 /// The header that names the dead letter that a record was before it was put back.
@@ -67,7 +68,7 @@ pub struct DeadLetter {
 impl DeadLetter {
     /// Reads a record of a dead-letter topic; `None` on any other topic.
     pub fn of(record: &Record) -> Option<DeadLetter> {
-        let topic = CATALOGUE.iter().find(|topic| topic.dead_letters() == record.partition.topic)?;
+        let topic = topics::ALL.iter().find(|topic| topic.dead_letters() == record.partition.topic)?;
         let said = |name: &str| {
             // The last one: a dead letter that was put back and set aside again has two.
             let mut found = record.headers.iter().rev();

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gauntlet_domain::{ContentHash, EventId};
+use gauntlet_domain::{ContentHash, EventId, topics};
 use gauntlet_log::{EventLog, LogError, Record, TopicPartition};
-use gauntlet_wire::{CATALOGUE, Codec, headers};
+use gauntlet_wire::{Codec, headers};
 use sha2::{Digest, Sha256};
 
 use crate::events;
@@ -38,10 +38,10 @@ pub fn event_hash(codec: &Codec, record: &Record) -> Result<ContentHash, LogErro
     Ok(ContentHash(hasher.finalize().into()))
 }
 
-/// Digest of every topic of the catalogue.
+/// Digest of every topic.
 pub fn topics(log: &dyn EventLog, codec: &Codec) -> Result<BTreeMap<String, TopicDigest>, LogError> {
     let mut digests = BTreeMap::new();
-    for topic in CATALOGUE {
+    for topic in topics::ALL {
         for name in [topic.name.to_owned(), topic.dead_letters()] {
             let digest = digest_topic(log, codec, &name)?;
             // Dead letters are listed when there are any.

@@ -1,10 +1,8 @@
 //! Events to records and back: the envelope around a body, the topic and key that follow from it.
 
-use gauntlet_domain::{Envelope, Event, EventId, Recorded, Timestamp};
+use gauntlet_domain::{Envelope, Event, EventId, Recorded, Timestamp, topics};
 use gauntlet_log::{LogError, NewRecord, Record, TopicPartition};
-use gauntlet_wire::{
-    Codec, WireError, catalogue, envelope_from_headers, headers, headers_from_envelope, topic_of,
-};
+use gauntlet_wire::{Codec, WireError, envelope_from_headers, headers, headers_from_envelope};
 
 use crate::spans;
 
@@ -50,7 +48,7 @@ pub fn record(codec: &Codec, event: &Event, cause: Cause<'_>) -> Result<NewRecor
     };
     let kind = event.kind();
     Ok(NewRecord {
-        topic: topic_of(kind).name.into(),
+        topic: kind.topic().name.into(),
         key: event.key().into_bytes(),
         headers: headers_from_envelope(kind, &envelope),
         value: Some(codec.encode(event)?),
@@ -94,7 +92,7 @@ pub fn read(codec: &Codec, record: &Record) -> Result<Recorded, WireError> {
 pub fn decode(codec: &Codec, record: &Record) -> Result<Event, WireError> {
     let event = codec.decode(record.value.as_deref())?;
     let topic = record.partition.topic.as_str();
-    if topic_of(event.kind()).name != topic && catalogue::topic_named(topic).is_some() {
+    if event.kind().topic().name != topic && topics::named(topic).is_some() {
         return Err(WireError::ForeignRecord { record: event.kind().name(), topic: topic.to_owned() });
     }
     Ok(event)

@@ -5,6 +5,7 @@ use std::any::Any;
 use gauntlet_domain::EventId;
 use gauntlet_log::{LogError, Remedy};
 use gauntlet_processor::machine::StateError;
+use gauntlet_processor::topology::Undeclared;
 use gauntlet_wire::WireError;
 
 use crate::projection::ProjectionError;
@@ -16,6 +17,8 @@ pub(crate) enum SlotError {
     Log(#[from] LogError),
     #[error("an output could not be written: {0}")]
     Wire(#[from] WireError),
+    #[error(transparent)]
+    Undeclared(#[from] Undeclared),
     #[error(transparent)]
     State(#[from] StateError),
     #[error("request {0} has no answer: {1}")]
@@ -30,7 +33,10 @@ impl SlotError {
         match self {
             SlotError::Log(error) => error.remedy() != Remedy::Report,
             SlotError::Projection(_) => true,
-            SlotError::Wire(_) | SlotError::State(_) | SlotError::Unanswerable(..) => false,
+            SlotError::Wire(_)
+            | SlotError::Undeclared(_)
+            | SlotError::State(_)
+            | SlotError::Unanswerable(..) => false,
         }
     }
 }

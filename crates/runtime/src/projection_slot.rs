@@ -7,10 +7,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use gauntlet_domain::topics::{self, Retention};
 use gauntlet_domain::{Recorded, Timestamp};
 use gauntlet_log::{Assignment, EventLog, LogError, Member, Polled, Positions, Record, Slot, TopicPartition};
 use gauntlet_wire::Codec;
-use gauntlet_wire::catalogue::{self, Retention};
 
 use crate::events;
 use crate::failure::SlotError;
@@ -194,7 +194,7 @@ fn begin(
 /// The beginning of a topic: 0, or for a topic that is kept for days the first record that is left. What is kept for ever
 /// and has lost its beginning is an error when it is read.
 fn first_offset(log: &dyn EventLog, place: &TopicPartition) -> Result<u64, LogError> {
-    match catalogue::topic_named(&place.topic).map(|topic| topic.retention) {
+    match topics::named(&place.topic).map(|topic| topic.retention) {
         Some(Retention::Days(_)) => Ok(log.bounds(place)?.0),
         _ => Ok(0),
     }

@@ -103,8 +103,8 @@ pub fn races(
 ) -> Result<Vec<Race>, LogError> {
     let mut races = Vec::new();
     for topic in definition.races_on {
-        for partition in 0..log.partitions(topic)? {
-            let place = TopicPartition::new(*topic, partition);
+        for partition in 0..log.partitions(topic.name)? {
+            let place = TopicPartition::new(topic.name, partition);
             let (start, end) = log.bounds(&place)?;
             let start = from.get(&place).map_or(start, |from| start.max(*from));
             for_each(log, &place, start, end, |record| {
@@ -125,8 +125,8 @@ pub fn races(
 pub(crate) fn output_ends(log: &dyn EventLog, definition: &Definition) -> Positions {
     let mut ends = Positions::new();
     for topic in definition.races_on {
-        for partition in 0..log.partitions(topic).unwrap_or(0) {
-            let place = TopicPartition::new(*topic, partition);
+        for partition in 0..log.partitions(topic.name).unwrap_or(0) {
+            let place = TopicPartition::new(topic.name, partition);
             match log.bounds(&place) {
                 Ok((_, end)) => drop(ends.insert(place, end)),
                 Err(error) => {

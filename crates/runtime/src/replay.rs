@@ -9,13 +9,12 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use gauntlet_domain::{ContentHash, Event, EventId, Recorded};
+use gauntlet_domain::{ContentHash, Event, EventId, Recorded, Topic, topics};
 use gauntlet_log::{EventLog, LogError, Positions, Record, Task, TopicPartition};
 use gauntlet_processor::data::{DataError, Ports};
 use gauntlet_processor::machine::{Definition, Inputs};
 use gauntlet_processor::worker::AnyWorker;
-use gauntlet_wire::catalogue::topic_named;
-use gauntlet_wire::{Codec, headers, topic_of};
+use gauntlet_wire::{Codec, headers};
 
 use crate::digest::event_hash;
 use crate::events;
@@ -74,6 +73,27 @@ pub struct Replay<'a> {
     pub progress: &'a (dyn Fn(u64) + Sync),
 }
 
+/// Whose events are compared.
+#[derive(Clone, Copy)]
+struct Writer<'a> {
+    name: &'a str,
+    version: &'a str,
+    writes: &'a [&'static Topic],
+}
+
+impl<'a> From<&'a Definition> for Writer<'a> {
+    fn from(definition: &'a Definition) -> Writer<'a> {
+        let Definition { name, version, writes, .. } = definition;
+        Writer { name, version, writes }
+    }
+}
+
+impl<'a> From<&'a dyn AnyWorker> for Writer<'a> {
+    fn from(worker: &'a dyn AnyWorker) -> Writer<'a> {
+        Writer { name: worker.name(), version: worker.version(), writes: worker.writes() }
+    }
+}
+
 impl Replay<'_> {
     /// Re-executes everything and compares.
     ///
@@ -103,13 +123,10 @@ impl Replay<'_> {
         outcome: &mut Outcome,
         expired: &mut Vec<Event>,
     ) -> Result<(), LogError> {
-        let mut on_record = self.recorded_by(definition.name, definition.version, &HashSet::new())?;
-        let causes = if on_record.has_others() {
-            self.causes_of(definition.name, definition.version)?
-        } else {
-            HashSet::new()
-        };
-        let trimmed = self.trimmed_topics(definition.name)?;
+        let writer = Writer::from(definition);
+        let mut on_record = self.recorded_by(writer, &HashSet::new())?;
+        let causes = if on_record.has_others() { self.causes_of(writer)? } else { HashSet::new() };
+        let trimmed = self.trimmed_topics(definition.writes)?;
         let committed = self.log.committed(definition.name)?;
         for task in self.tasks(definition)? {
             let to = committed_of(&committed, &task);
@@ -128,7 +145,7 @@ impl Replay<'_> {
                     }
                     if on_record.expected.contains_key(&id) {
                         self.compare(&event, &mut on_record, outcome)?;
-                    } else if trimmed.contains(&topic_of(event.kind()).name) {
+                    } else if trimmed.contains(&event.kind().topic()) {
                         expired.push(event);
                     } else if !on_record.has_others() {
                         outcome.divergence = Some(self.divergence(id, Some(event))?);
@@ -142,7 +159,7 @@ impl Replay<'_> {
                 outcome.divergence = Some(self.divergence(event.id(), Some(event))?);
             }
         }
-        self.left_over(on_record, (definition.name, definition.version), None, outcome)
+        self.left_over(on_record, writer, None, outcome)
     }
 
     fn worker(
@@ -152,12 +169,12 @@ impl Replay<'_> {
         expired: &[Event],
     ) -> Result<(), LogError> {
         let committed = self.log.committed(worker.name())?;
-        let of_worker = expired.iter().filter(|request| topic_of(request.kind()).name == worker.topic());
+        let of_worker = expired.iter().filter(|request| request.kind().topic() == worker.topic());
         let (mut requests, foreign): (Vec<Event>, Vec<Event>) =
             of_worker.cloned().partition(|request| worker.is_mine(request));
         let mut foreign: HashSet<EventId> = foreign.iter().map(Event::id).collect();
-        for partition in 0..self.log.partitions(worker.topic())? {
-            let place = TopicPartition::new(worker.topic(), partition);
+        for partition in 0..self.log.partitions(worker.topic().name)? {
+            let place = TopicPartition::new(worker.topic().name, partition);
             let to = committed.get(&place).copied().unwrap_or(0);
             let (start, end) = self.log.bounds(&place)?;
             for_each(self.log, &place, start, end, |record| {
@@ -174,7 +191,8 @@ impl Replay<'_> {
                 Ok(())
             })?;
         }
-        let mut on_record = self.recorded_by(worker.name(), worker.version(), &foreign)?;
+        let writer = Writer::from(worker);
+        let mut on_record = self.recorded_by(writer, &foreign)?;
         outcome.foreign += on_record.foreign.len() as u64;
         requests.retain(|request| !on_record.is_answered_by_other(request));
         for (request, events) in requests.iter().zip(self.answer_all(worker, &requests)) {
@@ -190,10 +208,11 @@ impl Replay<'_> {
         }
         let requests = requests.iter().map(Event::id).collect();
         // Requests of another version of who asks cannot be made again once retention has removed them.
-        let asker = topic_named(worker.topic()).map_or("", |topic| topic.writer);
-        let are_gone = outcome.not_compared.iter().any(|not| not.processor == asker)
-            && self.trimmed_topics(asker)?.contains(&worker.topic());
-        self.left_over(on_record, (worker.name(), worker.version()), are_gone.then_some(&requests), outcome)
+        let asker = self.definitions.iter().find(|definition| definition.writes.contains(&worker.topic()));
+        let is_asker = |not: &NotCompared| asker.is_some_and(|asker| asker.name == not.processor);
+        let are_gone =
+            outcome.not_compared.iter().any(is_asker) && !self.trimmed_topics(&[worker.topic()])?.is_empty();
+        self.left_over(on_record, writer, are_gone.then_some(&requests), outcome)
     }
 
     /// Answers requests on several threads; the answers come back in the requests' order.
@@ -223,13 +242,13 @@ impl Replay<'_> {
             .collect()
     }
 
-    /// Topics of a writer of which retention has removed something.
-    fn trimmed_topics(&self, writer: &str) -> Result<Vec<&'static str>, LogError> {
+    /// Those topics of which retention has removed something.
+    fn trimmed_topics(&self, topics: &[&'static Topic]) -> Result<Vec<&'static Topic>, LogError> {
         let mut trimmed = Vec::new();
-        for topic in gauntlet_wire::CATALOGUE.iter().filter(|topic| topic.writer == writer) {
+        for topic in topics {
             for partition in 0..self.log.partitions(topic.name)? {
                 if self.log.bounds(&TopicPartition::new(topic.name, partition))?.0 > 0 {
-                    trimmed.push(topic.name);
+                    trimmed.push(*topic);
                 }
             }
         }
@@ -238,10 +257,9 @@ impl Replay<'_> {
 
     fn tasks(&self, definition: &Definition) -> Result<Vec<Task>, LogError> {
         let mut all = Vec::new();
-        for topic in definition.topics {
-            all.extend(
-                (0..self.log.partitions(topic)?).map(|partition| TopicPartition::new(*topic, partition)),
-            );
+        for topic in definition.reads {
+            let partitions = 0..self.log.partitions(topic.name)?;
+            all.extend(partitions.map(|partition| TopicPartition::new(topic.name, partition)));
         }
         Ok(match definition.inputs {
             Inputs::Single => vec![Task { id: 0, partitions: all }],
@@ -254,21 +272,16 @@ impl Replay<'_> {
     }
 
     /// Recorded events of a writer that matter; answers to some requests are a program's outside.
-    fn recorded_by(
-        &self,
-        writer: &str,
-        version: &str,
-        foreign: &HashSet<EventId>,
-    ) -> Result<OnRecord, LogError> {
+    fn recorded_by(&self, writer: Writer<'_>, foreign: &HashSet<EventId>) -> Result<OnRecord, LogError> {
         let mut on_record = OnRecord::default();
-        self.each_recorded_by(writer, |id, record| {
+        self.each_recorded_on(writer.writes, |id, record| {
             match self.codec.decode(record.value.as_deref()) {
                 Ok(event) if (self.filter)(&event) => {
                     let cause = headers::causation_id(&record.headers);
-                    let made_by = events::logic_version(writer, record);
+                    let made_by = events::logic_version(writer.name, record);
                     if cause.is_some_and(|cause| foreign.contains(&cause)) {
                         on_record.foreign.insert(id);
-                    } else if made_by == version {
+                    } else if made_by == writer.version {
                         on_record.expected.insert(id, event_hash(self.codec, record)?);
                     } else {
                         on_record.other(made_by, &event, cause);
@@ -283,10 +296,10 @@ impl Replay<'_> {
     }
 
     /// What the outputs of one version followed from.
-    fn causes_of(&self, writer: &str, version: &str) -> Result<HashSet<EventId>, LogError> {
+    fn causes_of(&self, writer: Writer<'_>) -> Result<HashSet<EventId>, LogError> {
         let mut causes = HashSet::new();
-        self.each_recorded_by(writer, |_, record| {
-            if events::logic_version(writer, record) == version {
+        self.each_recorded_on(writer.writes, |_, record| {
+            if events::logic_version(writer.name, record) == writer.version {
                 causes.extend(headers::causation_id(&record.headers));
             }
             Ok(())
@@ -294,12 +307,12 @@ impl Replay<'_> {
         Ok(causes)
     }
 
-    fn each_recorded_by(
+    fn each_recorded_on(
         &self,
-        writer: &str,
+        topics: &[&Topic],
         mut visit: impl FnMut(EventId, &Record) -> Result<(), LogError>,
     ) -> Result<(), LogError> {
-        for topic in gauntlet_wire::CATALOGUE.iter().filter(|topic| topic.writer == writer) {
+        for topic in topics {
             for partition in 0..self.log.partitions(topic.name)? {
                 let place = TopicPartition::new(topic.name, partition);
                 let (start, end) = self.log.bounds(&place)?;
@@ -336,7 +349,7 @@ impl Replay<'_> {
     fn hash(&self, event: &Event) -> Result<ContentHash, LogError> {
         let encoded = self.codec.encode(event);
         let value = encoded.map_err(|error| LogError::Invariant { detail: error.to_string() })?;
-        let place = TopicPartition::new(topic_of(event.kind()).name, 0);
+        let place = TopicPartition::new(event.kind().topic().name, 0);
         let record = Record {
             partition: Arc::new(place),
             offset: 0,
@@ -354,7 +367,7 @@ impl Replay<'_> {
     fn left_over(
         &self,
         mut on_record: OnRecord,
-        (processor, version): (&str, &str),
+        writer: Writer<'_>,
         requests: Option<&HashSet<EventId>>,
         outcome: &mut Outcome,
     ) -> Result<(), LogError> {
@@ -362,7 +375,7 @@ impl Replay<'_> {
         let may_be_excused = on_record.has_others() || requests.is_some();
         if outcome.divergence.is_none() && !left.is_empty() && may_be_excused {
             let before = left.len();
-            self.each_recorded_by(processor, |id, record| {
+            self.each_recorded_on(writer.writes, |id, record| {
                 let is_shared =
                     || events::decode(self.codec, record).is_ok_and(|event| on_record.is_shared(&event));
                 let cause = headers::causation_id(&record.headers);
@@ -374,9 +387,9 @@ impl Replay<'_> {
                 }
                 Ok(())
             })?;
-            on_record.excuse(version, (before - left.len()) as u64);
+            on_record.excuse(writer.version, (before - left.len()) as u64);
         }
-        outcome.not_compared.extend(on_record.not_compared(processor));
+        outcome.not_compared.extend(on_record.not_compared(writer.name));
         if let (None, Some(id)) = (&outcome.divergence, left.keys().min()) {
             outcome.divergence = Some(self.divergence(*id, None)?);
         }
@@ -386,8 +399,8 @@ impl Replay<'_> {
     /// Looks the recorded side up, for people.
     fn divergence(&self, id: EventId, reexecuted: Option<Event>) -> Result<Divergence, LogError> {
         let mut recorded = None;
-        for topic in gauntlet_wire::CATALOGUE {
-            self.each_recorded_by(topic.writer, |found, record| {
+        for topic in topics::ALL {
+            self.each_recorded_on(&[topic], |found, record| {
                 if found == id && recorded.is_none() {
                     recorded = self.codec.decode(record.value.as_deref()).ok();
                 }
@@ -398,7 +411,7 @@ impl Replay<'_> {
             }
         }
         let either = recorded.as_ref().or(reexecuted.as_ref());
-        let topic = either.map_or("", |event| topic_of(event.kind()).name).to_owned();
+        let topic = either.map_or("", |event| event.kind().topic().name).to_owned();
         let key = either.map(Event::key).unwrap_or_default();
         Ok(Divergence { topic, key, event_id: id, recorded, reexecuted })
     }

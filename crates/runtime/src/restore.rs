@@ -279,7 +279,8 @@ pub fn restore(
     let mut races_from = Positions::new();
     let mut is_anew = true;
     if let Some(StateSnapshot { version, positions, bytes }) = log.snapshot(definition.name, task.id)? {
-        let is_output = |place: &TopicPartition| definition.races_on.contains(&place.topic.as_str());
+        let is_output =
+            |place: &TopicPartition| definition.races_on.iter().any(|topic| topic.name == place.topic);
         let (outputs, inputs) =
             positions.into_iter().partition::<Positions, _>(|(place, _)| is_output(place));
         check_covered(definition.name, &inputs, &to)?;
@@ -315,9 +316,9 @@ pub(crate) fn recall(
     machine: &mut dyn Machine,
 ) -> Result<BTreeSet<String>, FeedError> {
     let mut versions = BTreeSet::new();
-    for topic in machine.recalls() {
-        for partition in 0..log.partitions(topic)? {
-            let place = TopicPartition::new(*topic, partition);
+    for topic in definition.recalls {
+        for partition in 0..log.partitions(topic.name)? {
+            let place = TopicPartition::new(topic.name, partition);
             let (start, end) = log.bounds(&place)?;
             let mut undecided = None;
             let read = for_each(log, &place, start, end, |record| {

@@ -7,27 +7,28 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gauntlet_domain::Timestamp;
+use gauntlet_domain::topics::{self, Retention};
 use gauntlet_log::{EventLog, LogError, Positions, TopicPartition};
-use gauntlet_wire::CATALOGUE;
-use gauntlet_wire::catalogue::Retention;
+use gauntlet_processor::Topology;
 
 const MICROS_PER_DAY: i64 = 86_400 * 1_000_000;
 /// Records read at a time.
 const CHUNK: usize = 1024;
 
-/// Removes what has expired at `now`; gives the number of records removed. `projected` is how far each projection has
-/// read, by its name.
+/// Removes what has expired at `now` and has been read by all readers in the topology; gives the number of records
+/// removed. `projected` is how far each projection has read, by its name.
 pub fn enforce(
     log: &dyn EventLog,
+    topology: &Topology,
     projected: &BTreeMap<&str, Positions>,
     now: Timestamp,
 ) -> Result<u64, LogError> {
     let mut removed = 0;
-    for topic in CATALOGUE {
+    for topic in topics::ALL {
         let Retention::Days(days) = topic.retention else { continue };
         let cutoff = now.0 / 1000 - i64::from(days) * MICROS_PER_DAY;
         let mut readers = Vec::new();
-        for reader in topic.readers {
+        for reader in topology.readers_of(topic) {
             readers.push(match projected.get(reader) {
                 Some(positions) => positions.clone(),
                 None => log.committed(reader)?,
@@ -71,9 +72,11 @@ fn first_kept(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gauntlet_domain::topics::TRAINING_REQUESTS;
     use gauntlet_log::{Assignment, Commit, LocalLog, Member, NewRecord, Polled};
+    use gauntlet_processor::Access;
 
-    const TOPIC: &str = "training.requests.v1";
+    const TOPIC: &str = TRAINING_REQUESTS.name;
 
     fn record(micros: i64) -> NewRecord {
         NewRecord {
@@ -93,7 +96,11 @@ mod tests {
         log.append(vec![record(days(0)), record(days(1)), record(days(2)), record(days(60))]).unwrap();
         let now = Timestamp(days(61) * 1000);
         let place = TopicPartition::new(TOPIC, 0);
-        assert_eq!(enforce(&log, &BTreeMap::new(), now).unwrap(), 0, "nobody has read it");
+        let reads = vec![&TRAINING_REQUESTS];
+        let trainer = Access { name: "trainer", reads, looks_up: vec![], writes: vec![] };
+        let topology = Topology::new([trainer]);
+        let enforce = |log: &LocalLog, now| enforce(log, &topology, &BTreeMap::new(), now);
+        assert_eq!(enforce(&log, now).unwrap(), 0, "nobody has read it");
         let member = Member {
             processor: "trainer".into(),
             slot: 0,
@@ -104,11 +111,11 @@ mod tests {
         while !matches!(slot.poll(10, Duration::from_millis(50)).unwrap(), Polled::Records(_)) {}
         let positions = Positions::from([(place.clone(), 2)]);
         slot.commit(Commit { positions, ..Commit::default() }).unwrap();
-        assert_eq!(enforce(&log, &BTreeMap::new(), now).unwrap(), 2, "read up to the second");
+        assert_eq!(enforce(&log, now).unwrap(), 2, "read up to the second");
         assert_eq!(log.bounds(&place).unwrap(), (2, 4));
         let positions = Positions::from([(place.clone(), 4)]);
         slot.commit(Commit { positions, ..Commit::default() }).unwrap();
-        assert_eq!(enforce(&log, &BTreeMap::new(), now).unwrap(), 1, "the last one is a day old");
+        assert_eq!(enforce(&log, now).unwrap(), 1, "the last one is a day old");
         assert_eq!(log.bounds(&place).unwrap(), (3, 4));
     }
 }

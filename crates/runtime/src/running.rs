@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gauntlet_log::{EventLog, LogError};
+use gauntlet_processor::Access;
 use gauntlet_processor::data::Ports;
 use gauntlet_processor::machine::Definition;
 use gauntlet_processor::worker::AnyWorker;
@@ -94,8 +95,9 @@ pub fn start(parts: Parts, options: Options) -> Result<Running, LogError> {
 
 /// Everybody who reads, here and elsewhere.
 fn readers(parts: &Parts) -> Readers {
-    let machines = parts.definitions.iter().map(|definition| (definition.name, definition.topics.to_vec()));
-    let workers = parts.workers.iter().map(|worker| (worker.name(), vec![worker.topic()]));
+    let read = |access: Access| (access.name, access.reads.iter().map(|topic| topic.name).collect());
+    let machines = parts.definitions.iter().map(Definition::access).map(read);
+    let workers = parts.workers.iter().map(|worker| worker.access()).map(read);
     let (log, projections) = (parts.log.clone(), parts.projections.clone());
     Readers { log, processors: machines.chain(workers).collect(), projections }
 }

@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
+use gauntlet_domain::topics::{self, Retention};
 use gauntlet_log::{Cleanup, TopicConfig};
-use gauntlet_wire::CATALOGUE;
-use gauntlet_wire::catalogue::Retention;
 
 /// How long dead letters stay.
 const DEAD_LETTER_DAYS: u32 = 30;
 
-/// The catalogue's topics and their dead letters, as an installation with so many partitions has them.
+/// All topics and their dead letters, as an installation with so many partitions has them.
 pub fn topics(partitions: u32) -> Vec<TopicConfig> {
-    let topics = CATALOGUE.iter().flat_map(|topic| {
+    let topics = topics::ALL.iter().flat_map(|topic| {
         let partitions = topic.partitions(partitions);
         let cleanup = match topic.retention {
             Retention::Forever => Cleanup::Keep,

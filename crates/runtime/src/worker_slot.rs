@@ -12,6 +12,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use gauntlet_domain::{Event, Recorded, Timestamp};
 use gauntlet_log::{Assignment, Member, NewRecord, Record, Task, TopicPartition};
 use gauntlet_processor::data::{DataError, Ports};
+use gauntlet_processor::topology::check_output;
 use gauntlet_processor::worker::AnyWorker;
 use gauntlet_wire::WireError;
 use metrics::Histogram;
@@ -42,7 +43,7 @@ pub(crate) fn run(
     let member = Member {
         processor: worker.name().into(),
         slot: context.options.slot,
-        topics: vec![worker.topic().to_owned()],
+        topics: vec![worker.topic().name.to_owned()],
         assignment: Assignment::CoPartitioned,
     };
     slot::run(context, &member, observer, || {
@@ -160,7 +161,10 @@ impl WorkerWork<'_> {
                     took_micros: Some(i64::try_from(took.as_micros()).unwrap_or(i64::MAX)),
                     decided_at: None,
                 };
-                let records = events.iter().map(|event| events::record(self.context.codec, event, cause()));
+                let records = events.iter().map(|event| {
+                    check_output(self.answering.worker.name(), self.answering.worker.writes(), event)?;
+                    Ok::<_, SlotError>(events::record(self.context.codec, event, cause())?)
+                });
                 waiting.outputs = Some(records.collect::<Result<_, _>>()?);
                 let (seen, began) = (&mut waiting.observations, observer.began().map(|_| began));
                 observer.handled(seen, &request.recorded, (partition, offset), events.iter(), began);

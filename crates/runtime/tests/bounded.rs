@@ -15,7 +15,7 @@ use gauntlet_runtime::bar_index::{BarIndex, Limits};
 use gauntlet_runtime::events::{self, Cause};
 use gauntlet_runtime::recent::{self, SourceProgress};
 use gauntlet_runtime::{digest, restore};
-use gauntlet_wire::{Codec, topic_of};
+use gauntlet_wire::Codec;
 use proptest::prelude::*;
 
 const BARS: &str = "market.bars.v1";
@@ -326,7 +326,7 @@ fn publish(log: &dyn EventLog, events: impl Iterator<Item = Event>) {
 fn what_was_just_published_is_known_and_looking_costs_the_same_whatever_came_before() {
     let definition = |basis| Event::from(InstrumentDefined::new("A.X", vec![MINUTE], basis));
     let wanted = definition(PriceBasis::Trades);
-    let place = place(topic_of(wanted.kind()).name, "A.X", 1);
+    let place = place(wanted.kind().topic().name, "A.X", 1);
     for history in [0, 100, 10_000, 50_000] {
         let log = CountingLog::over(Arc::new(log(1)));
         publish(&log, (0..history).map(|n| quote("live", n)));

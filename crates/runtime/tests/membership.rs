@@ -13,12 +13,12 @@ use std::time::Duration;
 
 use bench::Bench;
 use common::quiet;
+use gauntlet_domain::topics::{DATA_COMMANDS, DATA_REQUESTS, DATA_SNAPSHOTS};
 use gauntlet_log::{
     Commit, CommitOutcome, EventLog, LocalLog, LogError, Member, NewRecord, Polled, Positions, Slot,
     StateSnapshot, Tail, Task, TopicConfig, TopicPartition,
 };
 use gauntlet_runtime::Options;
-use gauntlet_wire::catalogue::{DATA_COMMANDS, DATA_REQUESTS, DATA_SNAPSHOTS};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Trouble {

@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 
 use bench::Bench;
 use common::{quiet, within};
+use gauntlet_domain::topics::DATA_COMMANDS;
 use gauntlet_log::{EventLog, NewRecord};
 use gauntlet_runtime::Options;
 use gauntlet_runtime::metrics::{BUCKETS, Kind, METRICS, Metric, describe};
-use gauntlet_wire::catalogue::DATA_COMMANDS;
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 /// Series of the text format with their values.

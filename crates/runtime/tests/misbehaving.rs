@@ -12,11 +12,11 @@ use std::time::Duration;
 use bench::{Bench, PANICKED, sealed};
 use common::{quiet, within};
 use gauntlet_domain::market::SnapshotSealed;
+use gauntlet_domain::topics::{DATA_COMMANDS, DATA_REQUESTS, DATA_SNAPSHOTS};
 use gauntlet_domain::{ContentHash, Event, Timestamp};
 use gauntlet_log::{EventLog, NewRecord, Record, TopicPartition};
 use gauntlet_runtime::events::Cause;
 use gauntlet_runtime::{Failure, Options, events};
-use gauntlet_wire::catalogue::{DATA_COMMANDS, DATA_REQUESTS, DATA_SNAPSHOTS};
 
 #[test]
 fn a_panic_in_a_machine_is_a_failure_that_names_it() {
@@ -59,6 +59,30 @@ fn a_panic_in_a_worker_is_its_typed_answer_and_the_others_are_answered() {
         panic!("not an answer");
     };
     assert_eq!(fallen.content_hash, ContentHash::of(b"over a cliff"), "the panic's words reach the answer");
+}
+
+#[test]
+fn an_output_on_a_topic_that_its_writer_has_not_declared_is_refused() {
+    for (name, processor, record, topic) in [
+        ("B.ASTRAY", "market-data", "CreateSnapshot", DATA_COMMANDS),
+        ("B.LOST", "snapshots", "SnapshotDue", DATA_REQUESTS),
+    ] {
+        let bench = Bench::new();
+        let running = bench.start(Options::default());
+        bench.ask(&["A.OK"]);
+        quiet(&running);
+        let before = bench.records(topic.name).len();
+        bench.ask(&[name]);
+        let failure: Failure = within("failure", || running.failure());
+        assert_eq!(failure.processor, processor);
+        let said = format!("{processor} puts out {record} on {}, which it does not declare", topic.name);
+        assert!(failure.message.contains(&said), "{failure}");
+        assert!(!failure.outside, "a wrong declaration is nobody else's fault");
+        running.stop().unwrap_err();
+        // The command or the request that led to it lies there, the output does not.
+        assert_eq!(bench.records(topic.name).len(), before + 1);
+        assert_eq!(bench.answers(), [("A.OK".to_owned(), 7)]);
+    }
 }
 
 #[test]

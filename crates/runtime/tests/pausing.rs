@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use common::{quiet, within};
 use gauntlet_domain::market::{CreateSnapshot, SnapshotDue, SnapshotSealed};
-use gauntlet_domain::{ContentHash, Event, Input, InstrumentId, RecordKind, Recorded, Timestamp};
+use gauntlet_domain::topics::{self, DATA_COMMANDS, DATA_REQUESTS, DATA_SNAPSHOTS};
+use gauntlet_domain::{ContentHash, Event, Input, InstrumentId, RecordKind, Recorded, Timestamp, Topic};
 use gauntlet_log::{EventLog, LocalLog, Positions, TopicPartition};
 use gauntlet_processor::data::Ports;
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
@@ -19,8 +20,7 @@ use gauntlet_processor::worker::{Answer, Answering, AnyWorker, Worker};
 use gauntlet_runtime::events::{self, Cause};
 use gauntlet_runtime::replay::Replay;
 use gauntlet_runtime::{Options, Parts, Projection, ProjectionError, Running, digest};
-use gauntlet_wire::catalogue::{DATA_COMMANDS, DATA_REQUESTS, DATA_SNAPSHOTS};
-use gauntlet_wire::{CATALOGUE, Codec, EmbeddedRegistry, Meaning, Registry, Undecided};
+use gauntlet_wire::{Codec, EmbeddedRegistry, Meaning, Registry, Undecided};
 
 /// The catalogue under the registry's own numbers, which begin here.
 const OWN: u32 = 1000;
@@ -92,9 +92,11 @@ impl Machine for Echo {
 const ECHO: Definition = Definition {
     name: "market-data",
     version: "1",
-    topics: &["data.commands.v1"],
+    reads: &[&DATA_COMMANDS],
     inputs: Inputs::CoPartitioned,
+    writes: &[&DATA_REQUESTS],
     races_on: &[],
+    recalls: &[],
     create: || Box::<Echo>::default(),
 };
 
@@ -109,8 +111,12 @@ impl Worker for Sealer {
         "1"
     }
 
-    fn topic(&self) -> &'static str {
-        "data.requests.v1"
+    fn topic(&self) -> &'static Topic {
+        &DATA_REQUESTS
+    }
+
+    fn writes(&self) -> &'static [&'static Topic] {
+        &[&DATA_SNAPSHOTS]
     }
 
     fn panicked(&self, _: &Event, _: &str) -> Vec<Event> {
@@ -218,7 +224,7 @@ impl Bench {
     }
 
     fn has_no_dead_letters(&self) -> bool {
-        CATALOGUE.iter().all(|topic| {
+        topics::ALL.iter().all(|topic| {
             let partitions = self.log.partitions(&topic.dead_letters()).unwrap();
             (0..partitions)
                 .all(|p| self.log.bounds(&TopicPartition::new(topic.dead_letters(), p)).unwrap().1 == 0)

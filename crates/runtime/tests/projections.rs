@@ -13,9 +13,9 @@ use std::time::Duration;
 use bench::Bench;
 use common::{quiet, within};
 use gauntlet_domain::Recorded;
+use gauntlet_domain::topics::{DATA_REQUESTS, DATA_SNAPSHOTS};
 use gauntlet_log::{EventLog, Positions, TopicPartition};
 use gauntlet_runtime::{Options, Projection, ProjectionError, Running};
-use gauntlet_wire::catalogue::{DATA_REQUESTS, DATA_SNAPSHOTS};
 
 /// What is wrong with the place that a projection writes to.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex};
 
 use bench::Bench;
 use common::quiet;
+use gauntlet_domain::topics::{DATA_REQUESTS, DATA_SNAPSHOTS};
 use gauntlet_domain::trace::span_id;
 use gauntlet_domain::{Event, TraceContext};
 use gauntlet_log::{CommitOutcome, EventLog, NewRecord, Record};
 use gauntlet_runtime::spans::{Act, Span, Spans};
 use gauntlet_runtime::{Options, events};
-use gauntlet_wire::catalogue::{DATA_REQUESTS, DATA_SNAPSHOTS};
 
 /// Spans in the order in which they ended.
 #[derive(Default)]

@@ -93,6 +93,7 @@ const V1: Definition = Definition {
     topics: &[COMMANDS],
     inputs: Inputs::CoPartitioned,
     races_on: &[REQUESTS],
+    recalls: &[],
     create: || Box::<Pairs<1>>::default(),
 };
 const V2: Definition = Definition { version: "2", create: || Box::<Pairs<2>>::default(), ..V1 };

@@ -8,8 +8,7 @@
 use std::fmt;
 
 use gauntlet_domain::RecordKind;
-use gauntlet_wire::CATALOGUE;
-use gauntlet_wire::catalogue::{Retention, Topic};
+use gauntlet_domain::topics::{self, Retention, Topic};
 use gauntlet_wire::registry::{RecordVersion, VERSIONS};
 
 /// What a new version of a subject owes to all earlier ones.
@@ -53,9 +52,9 @@ pub struct Subject {
     pub versions: Vec<&'static RecordVersion>,
 }
 
-/// Every subject of the catalogue, in pipeline order.
+/// Every subject, in pipeline order.
 pub fn subjects(topic_prefix: &str) -> Vec<Subject> {
-    let records = CATALOGUE.iter().flat_map(|topic| topic.records.iter().map(move |kind| (topic, *kind)));
+    let records = topics::ALL.iter().flat_map(|topic| topic.records().map(move |kind| (topic, kind)));
     let subject = |(topic, kind): (&Topic, RecordKind)| {
         let versions: Vec<_> = VERSIONS.iter().filter(|version| version.kind == kind).collect();
         let full_name = versions.first().map(|version| version.full_name()).unwrap_or_default();

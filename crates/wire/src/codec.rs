@@ -10,8 +10,8 @@ use std::sync::{Arc, LazyLock};
 
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::writer::datum::GenericDatumWriter;
+use gauntlet_domain::record::{Body, BodyVisitor, KindVisitor};
 use gauntlet_domain::{Event, RecordKind};
-use serde::de::DeserializeOwned;
 
 use crate::columnar::Columnar;
 use crate::flat;
@@ -255,51 +255,25 @@ fn decode_earlier(version: &RecordVersion, body: &[u8]) -> Result<Event, WireErr
 }
 
 fn encode_body(event: &Event, out: &mut Vec<u8>) -> Result<(), WireError> {
-    macro_rules! direct {
-        ($body:expr) => {{
-            let kind = event.kind();
-            let version = newest(kind).ok_or(WireError::Unregistered { record: kind.name() })?;
-            COMPILED[&version.id]
-                .writer
-                .write_ser(out, $body)
-                .map(|_| ())
-                .map_err(|error| malformed(kind, error))
-        }};
+    if Columnar::covers(event.kind()) {
+        COLUMNAR.with_borrow_mut(|columnar| columnar.encode(event, out))
+    } else {
+        event.visit(Encoding { out })
     }
-    use Event::*;
-    match event {
-        TickBlock(_) | BarBlock(_) | Bar(_) => {
-            COLUMNAR.with_borrow_mut(|columnar| columnar.encode(event, out))
-        }
-        InstrumentDefined(e) => direct!(e),
-        Quote(e) => direct!(e),
-        Trade(e) => direct!(e),
-        FeedCompleted(e) => direct!(e),
-        TickRejected(e) => direct!(e),
-        TickCorrected(e) => direct!(e),
-        GapDetected(e) => direct!(e),
-        SourceCleaned(e) => direct!(e),
-        CreateSnapshot(e) => direct!(e),
-        SnapshotDue(e) => direct!(e),
-        SnapshotSealed(e) => direct!(e),
-        ConfigRegistered(e) => direct!(e),
-        SubmitExperiment(e) => direct!(e),
-        CancelExperiment(e) => direct!(e),
-        ExperimentSubmitted(e) => direct!(e),
-        ExperimentStarted(e) => direct!(e),
-        ExperimentCompleted(e) => direct!(e),
-        ExperimentCancelled(e) => direct!(e),
-        ExperimentFailed(e) => direct!(e),
-        TrainingRequested(e) => direct!(e),
-        TrialCompleted(e) => direct!(e),
-        TrialPruned(e) => direct!(e),
-        TrialFailed(e) => direct!(e),
-        EvaluationRequested(e) => direct!(e),
-        EvaluationCompleted(e) => direct!(e),
-        EvaluationFailed(e) => direct!(e),
-        TradeLogChunk(e) => direct!(e),
-        EquityCurveChunk(e) => direct!(e),
-        LedgerEntered(e) => direct!(e),
+}
+
+/// Writes a body with `apache-avro`.
+struct Encoding<'a> {
+    out: &'a mut Vec<u8>,
+}
+
+impl BodyVisitor for Encoding<'_> {
+    type Output = Result<(), WireError>;
+
+    fn visit<B: Body>(self, body: &B) -> Self::Output {
+        let version = newest(B::KIND).ok_or(WireError::Unregistered { record: B::KIND.name() })?;
+        let written = COMPILED[&version.id].writer.write_ser(self.out, body);
+        written.map(drop).map_err(|error| malformed(B::KIND, error))
     }
 }
 
@@ -311,66 +285,31 @@ fn decode_body(kind: RecordKind, number: u32, body: &[u8]) -> Result<Event, Wire
 
 /// Decodes a body with the libraries.
 pub(crate) fn decode_generally(kind: RecordKind, number: u32, body: &[u8]) -> Result<Event, WireError> {
-    fn direct<T: DeserializeOwned + Into<Event>>(
-        kind: RecordKind,
-        number: u32,
-        body: &[u8],
-    ) -> Result<Event, WireError> {
-        let mut rest = body;
-        let event: T =
-            COMPILED[&number].reader.read_deser(&mut rest).map_err(|error| malformed(kind, error))?;
-        if !rest.is_empty() {
-            return Err(WireError::TrailingBytes { record: kind.name(), extra: rest.len() });
-        }
-        Ok(event.into())
+    if Columnar::covers(kind) {
+        COLUMNAR.with_borrow_mut(|columnar| columnar.decode(kind, number, body))
+    } else {
+        kind.visit(Decoding { number, body })
     }
-    macro_rules! by_kind {
-        ($($name:ident),+) => {
-            match kind {
-                RecordKind::TickBlock | RecordKind::BarBlock | RecordKind::Bar => {
-                    COLUMNAR.with_borrow_mut(|columnar| columnar.decode(kind, number, body))
-                }
-                $(RecordKind::$name => direct::<gauntlet_domain_records::$name>(kind, number, body)),+
-            }
-        };
-    }
-    by_kind!(
-        InstrumentDefined,
-        Quote,
-        Trade,
-        FeedCompleted,
-        TickRejected,
-        TickCorrected,
-        GapDetected,
-        SourceCleaned,
-        CreateSnapshot,
-        SnapshotDue,
-        SnapshotSealed,
-        ConfigRegistered,
-        SubmitExperiment,
-        CancelExperiment,
-        ExperimentSubmitted,
-        ExperimentStarted,
-        ExperimentCompleted,
-        ExperimentCancelled,
-        ExperimentFailed,
-        TrainingRequested,
-        TrialCompleted,
-        TrialPruned,
-        TrialFailed,
-        EvaluationRequested,
-        EvaluationCompleted,
-        EvaluationFailed,
-        TradeLogChunk,
-        EquityCurveChunk,
-        LedgerEntered
-    )
 }
 
-/// All record types under one path, for the macro above.
-mod gauntlet_domain_records {
-    pub use gauntlet_domain::experiment::*;
-    pub use gauntlet_domain::market::*;
+/// Reads a body with `apache-avro`.
+struct Decoding<'a> {
+    number: u32,
+    body: &'a [u8],
+}
+
+impl KindVisitor for Decoding<'_> {
+    type Output = Result<Event, WireError>;
+
+    fn visit<B: Body>(self) -> Self::Output {
+        let mut rest = self.body;
+        let read: Result<B, _> = COMPILED[&self.number].reader.read_deser(&mut rest);
+        let body = read.map_err(|error| malformed(B::KIND, error))?;
+        if !rest.is_empty() {
+            return Err(WireError::TrailingBytes { record: B::KIND.name(), extra: rest.len() });
+        }
+        Ok(body.into())
+    }
 }
 
 pub(crate) fn malformed(kind: RecordKind, error: impl std::fmt::Display) -> WireError {

@@ -38,6 +38,12 @@ impl Columnar {
         Columnar { encoders: HashMap::new(), decoders: HashMap::new() }
     }
 
+    /// Whether a record goes through columns.
+    #[inline]
+    pub(crate) fn covers(kind: RecordKind) -> bool {
+        matches!(kind, RecordKind::TickBlock | RecordKind::BarBlock | RecordKind::Bar)
+    }
+
     /// Appends the body of a block or bar to `out`.
     pub(crate) fn encode(&mut self, event: &Event, out: &mut Vec<u8>) -> Result<(), WireError> {
         let kind = event.kind();

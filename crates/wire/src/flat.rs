@@ -9,10 +9,10 @@ use gauntlet_domain::{Event, Price, Quantity, RecordKind, Timestamp};
 
 use crate::codec::{WireError, malformed};
 
-/// Number of the Quote that is read here, in the catalogue.
-const QUOTE: u32 = 4;
-/// Number of the Trade that is read here, in the catalogue.
-const TRADE: u32 = 5;
+/// Number of the Quote that is read here: its first version.
+const QUOTE: u32 = RecordKind::Quote.published()[0].number;
+/// Number of the Trade that is read here: its first version.
+const TRADE: u32 = RecordKind::Trade.published()[0].number;
 
 /// The event in the body of a live tick; `None` for any other version.
 #[inline]

@@ -1,9 +1,7 @@
-//! What lies on the log and how: the topic catalogue, Confluent framing, Avro bodies and CloudEvents headers.
+//! How events lie on the log: Confluent framing, Avro bodies and CloudEvents headers.
 //!
 //! The only user of Avro. Turns events into bytes and back; never does I/O. Whoever implements the registry's port may.
 
-/// Topics, who writes them, what they hold.
-pub mod catalogue;
 /// Events to framed bytes and back.
 pub mod codec;
 /// Blocks and bars through columns.
@@ -15,7 +13,6 @@ pub mod headers;
 /// Records, their versions and their numbers.
 pub mod registry;
 
-pub use catalogue::{CATALOGUE, Topic, topic_of};
 pub use codec::{Codec, WireError};
 pub use headers::{Header, envelope_from_headers, headers_from_envelope};
 pub use registry::{EmbeddedRegistry, Meaning, Registry, Undecided};

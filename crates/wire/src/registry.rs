@@ -1,7 +1,7 @@
 //! Records, their versions and their numbers.
 //!
-//! On one machine the catalogue itself is the registry: each version of each record has its number here, the same on
-//! every machine, and a number is never used again. A registry on the network gives its own numbers behind the same
+//! On one machine the table of records itself is the registry: each version of each record has its number there, the same
+//! on every machine, and a number is never used again. A registry on the network gives its own numbers behind the same
 //! port; bodies are the same bytes either way.
 
 use std::io::Read;
@@ -12,6 +12,7 @@ use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::schema_compatibility::SchemaCompatibility;
 use apache_avro::writer::datum::GenericDatumWriter;
 use gauntlet_domain::RecordKind;
+use gauntlet_domain::record::Published;
 use serde_json::Value as Json;
 
 use crate::codec::{WireError, malformed};
@@ -29,62 +30,44 @@ pub struct RecordVersion {
     pub schema: &'static str,
 }
 
-macro_rules! versions {
-    ($($id:literal $kind:ident $version:literal $path:literal;)+) => {
-        &[$(RecordVersion {
-            id: $id,
-            kind: RecordKind::$kind,
-            version: $version,
-            schema: include_str!(concat!("../../../schemas/", $path, ".avsc")),
-        }),+]
-    };
-}
+/// The catalogue: every version ever published, by number. They are declared in the rows of `gauntlet_domain::record`.
+pub const VERSIONS: &[RecordVersion] = &BY_NUMBER;
 
-/// Every version ever published. Append only: a line may be added, never changed.
-pub const VERSIONS: &[RecordVersion] = versions! {
-    1 InstrumentDefined 1 "market/InstrumentDefined";
-    2 TickBlock 1 "market/TickBlock";
-    3 BarBlock 1 "market/BarBlock";
-    4 Quote 1 "market/Quote";
-    5 Trade 1 "market/Trade";
-    6 FeedCompleted 1 "market/FeedCompleted";
-    7 Bar 1 "market/Bar";
-    8 TickRejected 1 "market/TickRejected";
-    9 TickCorrected 1 "market/TickCorrected";
-    10 GapDetected 1 "market/GapDetected";
-    11 SourceCleaned 1 "market/SourceCleaned";
-    12 CreateSnapshot 1 "market/CreateSnapshot";
-    13 SnapshotDue 1 "market/SnapshotDue";
-    14 SnapshotSealed 1 "market/SnapshotSealed";
-    15 ConfigRegistered 1 "research/ConfigRegistered";
-    16 SubmitExperiment 1 "research/SubmitExperiment";
-    17 CancelExperiment 1 "research/CancelExperiment";
-    18 ExperimentSubmitted 1 "research/ExperimentSubmitted";
-    19 ExperimentStarted 1 "research/ExperimentStarted";
-    20 ExperimentCompleted 1 "research/ExperimentCompleted";
-    21 ExperimentCancelled 1 "research/ExperimentCancelled";
-    22 ExperimentFailed 1 "research/ExperimentFailed";
-    23 TrainingRequested 1 "research/TrainingRequested";
-    24 TrialCompleted 1 "research/TrialCompleted";
-    25 TrialPruned 1 "research/TrialPruned";
-    26 TrialFailed 1 "research/TrialFailed";
-    27 EvaluationRequested 1 "research/EvaluationRequested";
-    28 EvaluationCompleted 1 "research/EvaluationCompleted";
-    29 EvaluationFailed 1 "research/EvaluationFailed";
-    30 TradeLogChunk 1 "research/TradeLogChunk";
-    31 EquityCurveChunk 1 "research/EquityCurveChunk";
-    32 LedgerEntered 1 "research/LedgerEntered";
-    33 ExperimentCompleted 2 "research/ExperimentCompleted.v2";
-    34 ExperimentFailed 2 "research/ExperimentFailed.v2";
-    35 TrainingRequested 2 "research/TrainingRequested.v2";
-    36 TrialFailed 2 "research/TrialFailed.v2";
-    37 EvaluationRequested 2 "research/EvaluationRequested.v2";
-    38 EvaluationCompleted 2 "research/EvaluationCompleted.v2";
-    39 EvaluationFailed 2 "research/EvaluationFailed.v2";
-    40 TradeLogChunk 2 "research/TradeLogChunk.v2";
-    41 EquityCurveChunk 2 "research/EquityCurveChunk.v2";
-    42 LedgerEntered 2 "research/LedgerEntered.v2";
+const BY_NUMBER: [RecordVersion; COUNT] = {
+    let mut all = [version(RecordKind::ALL[0], 0); COUNT];
+    let (mut filled, mut kind) = (0, 0);
+    while kind < RecordKind::ALL.len() {
+        let mut nth = 0;
+        while nth < RecordKind::ALL[kind].published().len() {
+            let next = version(RecordKind::ALL[kind], nth);
+            // What has a higher number moves up to make room.
+            let mut place = filled;
+            while place > 0 && all[place - 1].id > next.id {
+                all[place] = all[place - 1];
+                place -= 1;
+            }
+            all[place] = next;
+            filled += 1;
+            nth += 1;
+        }
+        kind += 1;
+    }
+    all
 };
+
+const COUNT: usize = {
+    let (mut count, mut kind) = (0, 0);
+    while kind < RecordKind::ALL.len() {
+        count += RecordKind::ALL[kind].published().len();
+        kind += 1;
+    }
+    count
+};
+
+const fn version(kind: RecordKind, nth: usize) -> RecordVersion {
+    let Published { version, number, schema } = kind.published()[nth];
+    RecordVersion { id: number, kind, version, schema }
+}
 
 /// The version that new events of a record are written in.
 pub fn newest(kind: RecordKind) -> Option<&'static RecordVersion> {

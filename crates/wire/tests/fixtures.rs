@@ -9,7 +9,7 @@ mod samples;
 
 use std::path::{Path, PathBuf};
 
-use gauntlet_domain::{ContentHash, Event};
+use gauntlet_domain::{ContentHash, Event, RecordKind};
 use gauntlet_wire::codec::Codec;
 use gauntlet_wire::registry::{RecordVersion, VERSIONS, newest};
 use samples::{sample, sample_of};
@@ -63,11 +63,17 @@ fn every_record_version_ever_published_reads_back() {
     let files = std::fs::read_dir(fixtures()).unwrap().filter(|entry| {
         entry.as_ref().unwrap().path().extension().is_some_and(|extension| extension == "bin")
     });
-    assert_eq!(
-        files.count(),
-        read,
-        "a fixture without its line in the catalogue: numbers are never taken back"
-    );
+    assert_eq!(files.count(), read, "a fixture without its row: numbers are never taken back");
+}
+
+#[test]
+fn every_schema_is_that_of_a_row() {
+    let schemas = fixtures().join("..");
+    let mut files = 0;
+    for folder in ["market", "research"] {
+        files += std::fs::read_dir(schemas.join(folder)).unwrap().count();
+    }
+    assert_eq!(files, VERSIONS.len(), "a schema without its row in crates/domain/src/record.rs");
 }
 
 #[test]
@@ -83,6 +89,35 @@ fn a_schema_never_changes_and_a_number_is_never_used_again() {
     let mut ids: Vec<u32> = VERSIONS.iter().map(|version| version.id).collect();
     ids.dedup();
     assert!(ids.is_sorted() && ids.len() == VERSIONS.len(), "numbers only grow");
+}
+
+/// The lines that pin an event's place and name: record, key, id.
+#[test]
+fn keys_and_ids_never_change() {
+    let line = |kind: &RecordKind| {
+        let event = sample(*kind);
+        format!("{} {} {}\n", kind.name(), event.key(), event.id())
+    };
+    let fresh: Vec<String> = RecordKind::ALL.iter().map(line).collect();
+    let path = fixtures().join("identities.txt");
+    let mut recorded = String::from_utf8(read_or_write(&path, fresh.concat().as_bytes())).unwrap();
+    let missing = fresh.iter().filter(|line| {
+        let record = line.split_once(' ').unwrap().0;
+        !recorded.lines().any(|known| known.split_once(' ').unwrap().0 == record)
+    });
+    let missing: String = missing.map(String::as_str).collect();
+    if !missing.is_empty() && std::env::var_os("WRITE_FIXTURES").is_some() {
+        recorded += &missing;
+        std::fs::write(&path, &recorded).unwrap();
+    }
+    for line in &fresh {
+        let is_known = recorded.lines().any(|known| known == line.trim_end());
+        assert!(
+            is_known,
+            "not in identities.txt: a published key or id changed, or it lacks the new line\n{line}"
+        );
+    }
+    assert_eq!(recorded.lines().count(), fresh.len());
 }
 
 #[test]

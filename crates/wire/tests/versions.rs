@@ -11,9 +11,9 @@ use apache_avro::schema_compatibility::SchemaCompatibility;
 use apache_avro::types::Value;
 use apache_avro::writer::datum::GenericDatumWriter;
 use gauntlet_domain::experiment::{Phase, TrialFailure};
+use gauntlet_domain::topics::Retention;
 use gauntlet_domain::verdict::{Outcome, Verdict};
 use gauntlet_domain::{Event, RecordKind};
-use gauntlet_wire::catalogue::{Retention, topic_of};
 use gauntlet_wire::registry::{RecordVersion, VERSIONS, newest, recognise};
 use gauntlet_wire::{Codec, EmbeddedRegistry, Meaning, Registry, Undecided};
 use samples::sample;
@@ -30,7 +30,7 @@ fn pairs() -> Vec<(&'static RecordVersion, &'static RecordVersion)> {
 }
 
 fn is_kept(kind: RecordKind) -> bool {
-    !matches!(topic_of(kind).retention, Retention::Days(_))
+    !matches!(kind.topic().retention, Retention::Days(_))
 }
 
 fn body(event: &Event) -> Vec<u8> {

@@ -13,7 +13,8 @@ use gauntlet_backtest::{BacktestError, Bars};
 use gauntlet_domain::experiment::{
     EvaluationCompleted, EvaluationFailed, EvaluationFailure, EvaluationRequested, FoldOutcome, Phase,
 };
-use gauntlet_domain::{Event, Timestamp};
+use gauntlet_domain::topics::{EVALUATION_OUTCOMES, EVALUATION_REQUESTS, RESULTS_SERIES};
+use gauntlet_domain::{Event, Timestamp, Topic};
 use gauntlet_processor::data::{ArtifactStore, BarReader, DataError};
 use gauntlet_processor::worker::{Answer, Answering, Worker};
 use gauntlet_walkforward::{Segments, Walk, hold_out, objective_of};
@@ -32,11 +33,15 @@ impl Worker for Evaluator {
     }
 
     fn version(&self) -> &'static str {
-        "1"
+        "2"
     }
 
-    fn topic(&self) -> &'static str {
-        "evaluation.requests.v1"
+    fn topic(&self) -> &'static Topic {
+        &EVALUATION_REQUESTS
+    }
+
+    fn writes(&self) -> &'static [&'static Topic] {
+        &[&EVALUATION_OUTCOMES, &RESULTS_SERIES]
     }
 
     fn panicked(&self, request: &Event, message: &str) -> Vec<Event> {

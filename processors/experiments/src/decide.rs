@@ -6,6 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::market::{CreateSnapshot, SnapshotSealed};
 use gauntlet_domain::spec::ExperimentSpec;
+use gauntlet_domain::topics::{
+    DATA_SNAPSHOTS, EVALUATION_OUTCOMES, EXPERIMENT_COMMANDS, EXPERIMENTS, TRIAL_LEDGER,
+};
 use gauntlet_domain::verdict::{Evidence, HOLDOUT, Verdict};
 use gauntlet_domain::{Direction, Event, ExperimentId, Input, ModelId, SnapshotId, external};
 use gauntlet_processor::decider::{Decider, Fact, Folded};
@@ -20,9 +23,11 @@ use crate::validate::validate;
 pub const DEFINITION: Definition = Definition {
     name: "experiments",
     version: "3",
-    topics: &["experiment.commands.v1", "data.snapshots.v1", "trial.ledger.v1", "evaluation.outcomes.v1"],
+    reads: &[&EXPERIMENT_COMMANDS, &DATA_SNAPSHOTS, &TRIAL_LEDGER, &EVALUATION_OUTCOMES],
     inputs: Inputs::Single,
-    races_on: &["experiments.v1"],
+    writes: &[&EXPERIMENTS],
+    races_on: &[&EXPERIMENTS],
+    recalls: &[],
     create: || Box::new(Folded::<Experiments>::default()),
 };
 

@@ -6,6 +6,7 @@ use gauntlet_domain::market::{
     Bar, BarBlock, CreateSnapshot, FeedCompleted, InstrumentDefined, PriceBasis, Quote, SnapshotDue,
     SourceCleaned, TickKind, Trade,
 };
+use gauntlet_domain::topics::{DATA_COMMANDS, DATA_REQUESTS, MARKET_BARS, MARKET_QUALITY, MARKET_TICKS};
 use gauntlet_domain::{BarSpec, Event, EventId, Input, SnapshotId};
 use gauntlet_processor::ended::EndedIds;
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
@@ -20,9 +21,11 @@ use crate::ready::ReadyBars;
 pub const DEFINITION: Definition = Definition {
     name: "market-data",
     version: "2",
-    topics: &["market.ticks.v1", "data.commands.v1"],
+    reads: &[&MARKET_TICKS, &DATA_COMMANDS],
     inputs: Inputs::CoPartitioned,
+    writes: &[&MARKET_BARS, &MARKET_QUALITY, &DATA_REQUESTS],
     races_on: &[],
+    recalls: &[],
     create: || Box::new(MarketData::default()),
 };
 

@@ -2,7 +2,8 @@
 //!
 //! The bars of a due range are final, so sealing it is a function of the request; the files are named by content.
 
-use gauntlet_domain::Event;
+use gauntlet_domain::topics::{DATA_REQUESTS, DATA_SNAPSHOTS, MARKET_BARS};
+use gauntlet_domain::{Event, Topic};
 use gauntlet_processor::data::SnapshotSealer;
 use gauntlet_processor::worker::{Answer, Answering, Worker};
 
@@ -18,8 +19,16 @@ impl Worker for Snapshots {
         "1"
     }
 
-    fn topic(&self) -> &'static str {
-        "data.requests.v1"
+    fn topic(&self) -> &'static Topic {
+        &DATA_REQUESTS
+    }
+
+    fn looks_up(&self) -> &'static [&'static Topic] {
+        &[&MARKET_BARS]
+    }
+
+    fn writes(&self) -> &'static [&'static Topic] {
+        &[&DATA_SNAPSHOTS]
     }
 
     fn panicked(&self, _request: &Event, _message: &str) -> Vec<Event> {

@@ -9,7 +9,8 @@ use gauntlet_backtest::Bars;
 use gauntlet_domain::experiment::{
     TrainingRequested, TrialCompleted, TrialFailed, TrialFailure, TrialPruned,
 };
-use gauntlet_domain::{ContentHash, Event};
+use gauntlet_domain::topics::{TRAINING_REQUESTS, TRIAL_RESULTS};
+use gauntlet_domain::{ContentHash, Event, Topic};
 use gauntlet_processor::data::{BarReader, DataError};
 use gauntlet_processor::worker::{Answer, Answering, Worker};
 use gauntlet_search::{Decision, pruner};
@@ -31,8 +32,12 @@ impl Worker for Trainer {
         "1"
     }
 
-    fn topic(&self) -> &'static str {
-        "training.requests.v1"
+    fn topic(&self) -> &'static Topic {
+        &TRAINING_REQUESTS
+    }
+
+    fn writes(&self) -> &'static [&'static Topic] {
+        &[&TRIAL_RESULTS]
     }
 
     fn panicked(&self, request: &Event, message: &str) -> Vec<Event> {

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 
 use gauntlet_domain::experiment::*;
+use gauntlet_domain::topics::{
+    EVALUATION_REQUESTS, EXPERIMENTS, TRAINING_REQUESTS, TRIAL_LEDGER, TRIAL_RESULTS,
+};
 use gauntlet_domain::{Event, ExperimentId, Input, TrialId, external};
 use gauntlet_processor::ended::EndedIds;
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
@@ -15,9 +18,11 @@ use crate::study::{Finals, Study, TrialResult, TrialState, Unreadable, model_id}
 pub const DEFINITION: Definition = Definition {
     name: "tuner",
     version: "2",
-    topics: &["experiments.v1", "trial.results.v1"],
+    reads: &[&EXPERIMENTS, &TRIAL_RESULTS],
     inputs: Inputs::CoPartitioned,
-    races_on: &["trial.ledger.v1"],
+    writes: &[&TRAINING_REQUESTS, &EVALUATION_REQUESTS, &TRIAL_LEDGER],
+    races_on: &[&TRIAL_LEDGER],
+    recalls: &[&TRAINING_REQUESTS, &TRIAL_LEDGER],
     create: || Box::new(Tuner::default()),
 };
 
@@ -74,10 +79,6 @@ impl Machine for Tuner {
 
     fn refuses(&self, input: Input<'_>) -> Option<String> {
         self.objection(&result(input.event)?, input.writer)
-    }
-
-    fn recalls(&self) -> &'static [&'static str] {
-        &["training.requests.v1", "trial.ledger.v1"]
     }
 
     fn recall(&mut self, output: &Event) {

@@ -9,6 +9,7 @@ use gauntlet_config::{Config, resolve_secret};
 use gauntlet_kafka_log::{KafkaLog, KafkaSettings, Membership, STATE, TopicChange, TopicPlan};
 use gauntlet_lake::Lake;
 use gauntlet_log::EventLog;
+use gauntlet_processor::Access;
 use gauntlet_runtime::Elsewhere;
 use gauntlet_runtime::spans::Spans;
 use gauntlet_views::ViewStore;
@@ -148,37 +149,29 @@ fn planned(plan: TopicPlan) -> PlannedTopic {
 
 /// The rights that each processor needs and no more: topic, group and transactional id, as Kafka's ACLs name them. What is
 /// read through a slot has dead letters; what is only read along, as by the projector, has none, and nothing is written.
-fn access_rights(processors: &Processors) -> BTreeMap<&'static str, Rights> {
-    use gauntlet_wire::CATALOGUE;
-    let (definitions, workers) = (&processors.machines, &processors.workers);
+pub fn access_rights(processors: &Processors) -> BTreeMap<&'static str, Rights> {
     let mut rights = BTreeMap::new();
-    for processor in processors.names() {
-        let machine = definitions.iter().find(|definition| definition.name == processor);
-        let worker = workers.iter().find(|worker| worker.name() == processor).map(|worker| worker.topic());
-        let inputs: Vec<&str> =
-            machine.map_or(worker.into_iter().collect(), |definition| definition.topics.to_vec());
-        let mut reads: Vec<&str> =
-            CATALOGUE.iter().filter(|t| t.readers.contains(&processor)).map(|t| t.name).collect();
-        // Where state is restored from, besides inputs.
-        reads.extend(machine.into_iter().flat_map(|definition| definition.races_on).copied());
-        reads.extend(machine.map(|_| STATE));
-        let mut writes: Vec<String> =
-            CATALOGUE.iter().filter(|t| t.writer == processor).map(|t| t.name.to_owned()).collect();
-        writes.extend(inputs.iter().map(|name| format!("{name}.dlq")));
-        writes.extend(machine.map(|_| STATE.to_owned()));
-        let writes_events = !inputs.is_empty();
-        let transactional_id_prefix = writes_events.then(|| format!("{processor}."));
-        rights.insert(
-            processor,
-            Rights { read: reads, write: writes, group: processor.into(), transactional_id_prefix },
-        );
+    for Access { name, reads, looks_up, writes } in processors.topology().processors() {
+        let writes_events = !writes.is_empty();
+        let mut read: Vec<&str> = reads.iter().chain(looks_up).map(|topic| topic.name).collect();
+        let mut write: Vec<String> = writes.iter().map(|topic| topic.name.to_owned()).collect();
+        if writes_events {
+            write.extend(reads.iter().map(|topic| topic.dead_letters()));
+        }
+        if processors.machines.iter().any(|definition| definition.name == *name) {
+            read.push(STATE);
+            write.push(STATE.to_owned());
+        }
+        let transactional_id_prefix = writes_events.then(|| format!("{name}."));
+        let group = (*name).to_owned();
+        rights.insert(*name, Rights { read, write, group, transactional_id_prefix });
     }
     rights
 }
 
 /// The rights that a program outside called NAME needs: the requests of trainer and evaluator, and their answers.
-fn external_trainer_rights() -> Rights {
-    use gauntlet_wire::catalogue::{
+pub fn external_trainer_rights() -> Rights {
+    use gauntlet_domain::topics::{
         EVALUATION_OUTCOMES, EVALUATION_REQUESTS, TRAINING_REQUESTS, TRIAL_RESULTS,
     };
     Rights {

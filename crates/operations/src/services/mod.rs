@@ -35,6 +35,8 @@ use self::{clients as remote, cluster as kafka, spans as collector};
 #[cfg(not(feature = "cluster"))]
 use self::{without as collector, without as kafka, without as remote};
 
+#[cfg(feature = "cluster")]
+pub use kafka::{access_rights, external_trainer_rights};
 pub(crate) use kafka::{apply_topics, plan_topics};
 pub(crate) use remote::{migrate_views, register_schemas};
 

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use gauntlet_domain::topics::MARKET_BARS;
 use gauntlet_log::{LogError, Positions, TopicPartition};
-use gauntlet_wire::catalogue::MARKET_BARS;
 
 use super::{BarIndex, CHUNK, SAVE_EVERY, lock};
 

@@ -25,10 +25,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gauntlet_domain::market::{Bar, SnapshotDue};
+use gauntlet_domain::topics::MARKET_BARS;
 use gauntlet_domain::{BarSpec, Event};
 use gauntlet_log::{EventLog, LogError, Positions, Record, TopicPartition, partition_for};
 use gauntlet_wire::Codec;
-use gauntlet_wire::catalogue::MARKET_BARS;
 
 use crate::events;
 use crate::restore::{any, for_each};

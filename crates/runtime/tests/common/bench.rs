@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use gauntlet_domain::market::{CreateSnapshot, SnapshotDue, SnapshotSealed};
-use gauntlet_domain::{ContentHash, Event, Input, InstrumentId, Timestamp};
+use gauntlet_domain::topics::{DATA_COMMANDS, DATA_REQUESTS, DATA_SNAPSHOTS};
+use gauntlet_domain::{ContentHash, Event, Input, InstrumentId, Timestamp, Topic};
 use gauntlet_log::{EventLog, LocalLog, NewRecord, Record, TopicPartition};
 use gauntlet_processor::data::{DataError, Ports};
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
@@ -17,9 +18,9 @@ use gauntlet_runtime::replay::{Outcome, Replay};
 use gauntlet_runtime::spans::Spans;
 use gauntlet_runtime::{Options, Parts, Projection, Running, restore};
 use gauntlet_wire::Codec;
-use gauntlet_wire::catalogue::DATA_SNAPSHOTS;
 
-/// Answers every command with its request, once; panics on an instrument of the venue PANIC, refuses the venue REFUSED.
+/// Answers every command with its request, once; panics on an instrument of the venue PANIC, refuses the venue REFUSED,
+/// puts out a record on a topic that it does not declare for the venue ASTRAY.
 #[derive(Default)]
 struct Echo {
     seen: BTreeSet<String>,
@@ -31,6 +32,9 @@ impl Machine for Echo {
         assert!(!command.instrument.ends_with(".PANIC"), "the echo cannot bear {}", command.instrument);
         if self.refuses(input).is_some() || !self.seen.insert(command.instrument.clone()) {
             return Vec::new();
+        }
+        if command.instrument.ends_with(".ASTRAY") {
+            return vec![Output::new(command.clone())];
         }
         let CreateSnapshot { snapshot_id, instrument, spec, from, to } = command.clone();
         vec![Output::new(SnapshotDue { snapshot_id, instrument, spec, from, to })]
@@ -54,14 +58,16 @@ impl Machine for Echo {
 pub const ECHO: Definition = Definition {
     name: "market-data",
     version: "1",
-    topics: &["data.commands.v1"],
+    reads: &[&DATA_COMMANDS],
     inputs: Inputs::CoPartitioned,
+    writes: &[&DATA_REQUESTS],
     races_on: &[],
+    recalls: &[],
     create: || Box::<Echo>::default(),
 };
 
 /// Answers requests; panics on the venue FALLS, cannot answer the venue LATER the first three times, leaves the venue
-/// OUTSIDE to somebody else.
+/// OUTSIDE to somebody else, answers the venue LOST on a topic that it does not declare.
 #[derive(Default)]
 pub struct Sealer {
     refused: AtomicU32,
@@ -86,8 +92,12 @@ impl Worker for Sealer {
         "1"
     }
 
-    fn topic(&self) -> &'static str {
-        "data.requests.v1"
+    fn topic(&self) -> &'static Topic {
+        &DATA_REQUESTS
+    }
+
+    fn writes(&self) -> &'static [&'static Topic] {
+        &[&DATA_SNAPSHOTS]
     }
 
     fn is_mine(&self, request: &Event) -> bool {
@@ -109,6 +119,9 @@ impl Answering for Sealer {
         assert!(!due.instrument.ends_with(".FALLS"), "over a cliff");
         if due.instrument.ends_with(".LATER") && self.refused.fetch_add(1, Ordering::Relaxed) < 3 {
             return Err(DataError::Retry("the place is closed".into()));
+        }
+        if due.instrument.ends_with(".LOST") {
+            return Ok(vec![request.clone()]);
         }
         Ok(sealed(due, 7, ""))
     }

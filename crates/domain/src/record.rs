@@ -1,0 +1,343 @@
+//! The one table of records: number, schema, topic, key, id and subject of each. [`Event`], [`RecordKind`], the codec, the
+//! registry and the traces follow from it.
+//!
+//! To add a record, write its struct, its schema, its row here and its sample (`crates/wire/tests/samples`). To change a
+//! record, publish a new version: a schema `NAME.vN.avsc` and `version N is NUMBER` in its row. Numbers only grow, and a
+//! number is never used again.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::bar_spec::BarSpec;
+use crate::event::SINGLE_ORDER_KEY;
+use crate::experiment::*;
+use crate::ids::{ContentHash, EventId, ExperimentId, ModelId, SnapshotId, TrialId};
+use crate::market::*;
+use crate::time::Timestamp;
+use crate::topics::{self, Topic};
+use crate::trace::About::{self, Experiment, Itself, Nothing, SeriesOf, Snapshot};
+
+/// The type of a body in [`Event`]: itself, or a box around it.
+macro_rules! body {
+    ($name:ident) => { $name };
+    ($name:ident boxed) => { Box<$name> };
+}
+
+/// The text of a schema.
+macro_rules! schema {
+    ($folder:ident, $($file:expr),+) => {
+        include_str!(concat!("../../../schemas/", stringify!($folder), "/", $($file),+, ".avsc"))
+    };
+}
+
+/// Declares [`Event`], [`RecordKind`] and what each knows of the rows. A row reads:
+///
+/// number, name, `boxed` where the body is large (an event is moved a few times on its way, a million ticks a second
+/// are), later versions with their numbers, folder of the schema, topic; then, of the body `e`, the key that decides the
+/// partition, what the id is derived from besides the name, and what the event is about.
+macro_rules! records {
+    ($(
+        $number:literal $name:ident $($boxed:ident)? $(, version $version:literal is $later:literal)*
+        : $folder:ident on $topic:ident
+        |$e:ident| key $key:expr, id [$($part:expr),+], about $about:expr;
+    )+) => {
+        /// Any event; the names are those of the Avro records.
+        #[derive(Debug, Clone, PartialEq)]
+        #[allow(missing_docs)]
+        pub enum Event { $($name(body!($name $($boxed)?))),+ }
+
+        /// The name of a record without its body.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[allow(missing_docs)]
+        pub enum RecordKind { $($name),+ }
+
+        impl RecordKind {
+            /// Every record there is.
+            pub const ALL: &'static [RecordKind] = &[$(RecordKind::$name),+];
+
+            /// The record's name, as in its schema.
+            pub const fn name(self) -> &'static str {
+                match self { $(RecordKind::$name => stringify!($name)),+ }
+            }
+
+            /// The topic that holds it.
+            pub const fn topic(self) -> &'static Topic {
+                match self { $(RecordKind::$name => &topics::$topic),+ }
+            }
+
+            /// Every version that was ever published, oldest first. New events are written in the last one.
+            pub const fn published(self) -> &'static [Published] {
+                match self {
+                    $(RecordKind::$name => &[
+                        Published {
+                            version: 1,
+                            number: $number,
+                            schema: schema!($folder, stringify!($name)),
+                        },
+                        $(Published {
+                            version: $version,
+                            number: $later,
+                            schema: schema!($folder, stringify!($name), ".v", $version),
+                        }),*
+                    ]),+
+                }
+            }
+
+            /// Calls the visitor with the type of the record's body.
+            #[inline]
+            pub fn visit<V: KindVisitor>(self, visitor: V) -> V::Output {
+                match self { $(RecordKind::$name => visitor.visit::<$name>()),+ }
+            }
+        }
+
+        #[allow(unused_variables, reason = "a row need not look at the body")]
+        impl Event {
+            /// Which record this is.
+            #[inline]
+            pub fn kind(&self) -> RecordKind {
+                match self { $(Event::$name(_) => RecordKind::$name),+ }
+            }
+
+            /// The key that decides the partition, and with it what this event is ordered against.
+            pub fn key(&self) -> String {
+                match self { $(Event::$name($e) => ToString::to_string(&$key)),+ }
+            }
+
+            /// The id: a function of what the event is about, never of when, where or how often it was made.
+            pub fn id(&self) -> EventId {
+                let kind = self.kind().name().as_bytes();
+                match self {
+                    $(Event::$name($e) => EventId::derive(&[kind, $($part.id_bytes().as_slice()),+])),+
+                }
+            }
+
+            /// What it is about.
+            pub(crate) fn about(&self) -> About {
+                match self { $(Event::$name($e) => $about),+ }
+            }
+
+            /// Calls the visitor with the body.
+            #[inline]
+            pub fn visit<V: BodyVisitor>(&self, visitor: V) -> V::Output {
+                match self { $(Event::$name(body) => visitor.visit::<$name>(body)),+ }
+            }
+        }
+
+        $(
+            impl From<$name> for Event {
+                #[inline]
+                fn from(body: $name) -> Event { Event::$name(body.into()) }
+            }
+
+            impl Body for $name {
+                const KIND: RecordKind = RecordKind::$name;
+            }
+        )+
+    };
+}
+
+records! {
+    // A definition is what it says: another definition is another event.
+    1 InstrumentDefined: market on MARKET_TICKS
+        |e| key e.instrument, id [e.to_json()], about Nothing;
+    2 TickBlock boxed: market on MARKET_TICKS
+        |e| key e.instrument, id [e.instrument, e.source, e.block], about Nothing;
+    3 BarBlock boxed: market on MARKET_TICKS
+        |e| key e.instrument, id [e.instrument, e.source, e.block], about Nothing;
+    4 Quote: market on MARKET_TICKS
+        |e| key e.instrument, id [e.instrument, e.source, e.sequence], about Nothing;
+    5 Trade: market on MARKET_TICKS
+        |e| key e.instrument, id [e.instrument, e.source, e.sequence], about Nothing;
+    6 FeedCompleted: market on MARKET_TICKS
+        |e| key e.instrument, id [e.instrument, e.source], about Nothing;
+    7 Bar: market on MARKET_BARS
+        |e| key e.instrument, id [e.instrument, e.spec, e.open_time], about Nothing;
+    8 TickRejected: market on MARKET_QUALITY
+        |e| key e.instrument, id [e.instrument, e.source, e.reason, first(&e.rows)], about Nothing;
+    9 TickCorrected: market on MARKET_QUALITY
+        |e| key e.instrument, id [e.instrument, e.source, e.reason, first(&e.rows)], about Nothing;
+    10 GapDetected: market on MARKET_QUALITY
+        |e| key e.instrument, id [e.instrument, e.source, e.to], about Nothing;
+    11 SourceCleaned: market on MARKET_QUALITY
+        |e| key e.instrument, id [e.instrument, e.source], about Nothing;
+    12 CreateSnapshot: market on DATA_COMMANDS
+        |e| key e.instrument, id [e.snapshot_id], about Snapshot(e.snapshot_id);
+    13 SnapshotDue: market on DATA_REQUESTS
+        |e| key e.instrument, id [e.snapshot_id], about Snapshot(e.snapshot_id);
+    14 SnapshotSealed: market on DATA_SNAPSHOTS
+        |e| key e.instrument, id [e.snapshot_id], about Snapshot(e.snapshot_id);
+    15 ConfigRegistered: research on CONFIG
+        |e| key e.config_hash, id [e.config_hash], about Itself;
+    16 SubmitExperiment: research on EXPERIMENT_COMMANDS
+        |e| key SINGLE_ORDER_KEY, id [e.experiment_id], about Experiment(e.experiment_id);
+    17 CancelExperiment: research on EXPERIMENT_COMMANDS
+        |e| key SINGLE_ORDER_KEY, id [e.experiment_id], about Experiment(e.experiment_id);
+    18 ExperimentSubmitted boxed: research on EXPERIMENTS
+        |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
+    19 ExperimentStarted boxed: research on EXPERIMENTS
+        |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
+    20 ExperimentCompleted, version 2 is 33: research on EXPERIMENTS
+        |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
+    21 ExperimentCancelled: research on EXPERIMENTS
+        |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
+    22 ExperimentFailed, version 2 is 34: research on EXPERIMENTS
+        |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
+    23 TrainingRequested boxed, version 2 is 35: research on TRAINING_REQUESTS
+        |e| key e.trial_id, id [e.trial_id], about Experiment(e.experiment_id);
+    24 TrialCompleted: research on TRIAL_RESULTS
+        |e| key e.experiment_id, id [e.trial_id], about Experiment(e.experiment_id);
+    25 TrialPruned: research on TRIAL_RESULTS
+        |e| key e.experiment_id, id [e.trial_id], about Experiment(e.experiment_id);
+    26 TrialFailed, version 2 is 36: research on TRIAL_RESULTS
+        |e| key e.experiment_id, id [e.trial_id], about Experiment(e.experiment_id);
+    27 EvaluationRequested boxed, version 2 is 37: research on EVALUATION_REQUESTS
+        |e| key e.model_id, id [e.model_id], about Experiment(e.experiment_id);
+    28 EvaluationCompleted boxed, version 2 is 38: research on EVALUATION_OUTCOMES
+        |e| key e.experiment_id, id [e.model_id], about Experiment(e.experiment_id);
+    29 EvaluationFailed, version 2 is 39: research on EVALUATION_OUTCOMES
+        |e| key e.experiment_id, id [e.model_id], about Experiment(e.experiment_id);
+    30 TradeLogChunk boxed, version 2 is 40: research on RESULTS_SERIES
+        |e| key run(e.model_id, e.phase.word()), id [e.model_id, e.phase.word(), e.chunk], about SeriesOf(e.experiment_id);
+    31 EquityCurveChunk, version 2 is 41: research on RESULTS_SERIES
+        |e| key run(e.model_id, e.phase.word()), id [e.model_id, e.phase.word(), e.chunk], about SeriesOf(e.experiment_id);
+    32 LedgerEntered boxed, version 2 is 42: research on TRIAL_LEDGER
+        |e| key e.mandate, id [e.experiment_id], about Experiment(e.experiment_id);
+}
+
+/// A block's rows have one report for each reason; the first row tells it from the next block's.
+fn first(rows: &[i64]) -> i64 {
+    rows.first().copied().unwrap_or(-1)
+}
+
+/// A run: a model in a phase.
+fn run(model: ModelId, phase: &str) -> String {
+    format!("{model}:{phase}")
+}
+
+impl RecordKind {
+    /// The record of that name.
+    pub fn from_name(name: &str) -> Option<RecordKind> {
+        RecordKind::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+}
+
+/// One version of a record, as it was published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Published {
+    /// Version, from 1.
+    pub version: u32,
+    /// Its number: that of no other version of any record.
+    pub number: u32,
+    /// The text of its Avro schema.
+    pub schema: &'static str,
+}
+
+/// The body of a record.
+pub trait Body: Serialize + DeserializeOwned + Into<Event> {
+    /// Which record it is of.
+    const KIND: RecordKind;
+}
+
+/// Something to do with the type of a body.
+pub trait KindVisitor {
+    /// What comes of it.
+    type Output;
+    /// Does it.
+    fn visit<B: Body>(self) -> Self::Output;
+}
+
+/// Something to do with a body of whatever type.
+pub trait BodyVisitor {
+    /// What comes of it.
+    type Output;
+    /// Does it.
+    fn visit<B: Body>(self, body: &B) -> Self::Output;
+}
+
+/// The bytes of a part of an id.
+enum IdBytes<'a> {
+    Borrowed(&'a [u8]),
+    Number([u8; 8]),
+    Text(String),
+}
+
+impl IdBytes<'_> {
+    #[inline]
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            IdBytes::Borrowed(bytes) => bytes,
+            IdBytes::Number(bytes) => bytes,
+            IdBytes::Text(text) => text.as_bytes(),
+        }
+    }
+}
+
+/// What an id may be derived from: texts and ids by their bytes, whole numbers and times big-endian.
+trait IdPart {
+    fn id_bytes(&self) -> IdBytes<'_>;
+}
+
+macro_rules! id_parts {
+    ($($type:ty: |$e:ident| $bytes:expr;)+) => {
+        $(impl IdPart for $type {
+            #[inline]
+            fn id_bytes(&self) -> IdBytes<'_> {
+                let $e = self;
+                $bytes
+            }
+        })+
+    };
+}
+
+id_parts! {
+    str: |e| IdBytes::Borrowed(e.as_bytes());
+    String: |e| IdBytes::Borrowed(e.as_bytes());
+    i64: |e| IdBytes::Number(e.to_be_bytes());
+    Timestamp: |e| IdBytes::Number(e.0.to_be_bytes());
+    BarSpec: |e| IdBytes::Text(e.to_string());
+    ContentHash: |e| IdBytes::Borrowed(&e.0);
+    SnapshotId: |e| IdBytes::Borrowed(e.0.as_bytes());
+    ExperimentId: |e| IdBytes::Borrowed(e.0.as_bytes());
+    TrialId: |e| IdBytes::Borrowed(e.0.as_bytes());
+    ModelId: |e| IdBytes::Borrowed(e.0.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_record_is_found_by_its_name() {
+        assert!(RecordKind::ALL.len() >= 32);
+        for kind in RecordKind::ALL {
+            assert_eq!(RecordKind::from_name(kind.name()), Some(*kind));
+        }
+        assert_eq!(RecordKind::from_name("Bars"), None);
+    }
+
+    #[test]
+    fn versions_count_from_one_and_every_number_is_used_once() {
+        let mut numbers = BTreeSet::new();
+        for kind in RecordKind::ALL {
+            let published = kind.published();
+            for (at, version) in published.iter().enumerate() {
+                assert_eq!(version.version as usize, at + 1, "{}", kind.name());
+                assert!(numbers.insert(version.number), "{} is used twice", version.number);
+            }
+            assert!(published.windows(2).all(|pair| pair[0].number < pair[1].number), "{}", kind.name());
+        }
+        assert!(numbers.len() >= 32);
+    }
+
+    #[test]
+    fn a_schema_is_that_of_its_record() {
+        for kind in RecordKind::ALL {
+            for version in kind.published() {
+                let schema: serde_json::Value = serde_json::from_str(version.schema).unwrap();
+                assert_eq!(schema["name"], kind.name());
+            }
+        }
+    }
+}
