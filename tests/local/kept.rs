@@ -2,16 +2,20 @@
 //!
 //! `tests/kept/README.md` says which version made each log, and how.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use gauntlet_domain::Topic;
+use gauntlet_domain::topics::{
+    self, CONFIG, DATA_COMMANDS, EVALUATION_REQUESTS, EXPERIMENT_COMMANDS, MARKET_TICKS, TRAINING_REQUESTS,
+    TRIAL_LEDGER,
+};
 use gauntlet_log::{
     Assignment, Commit, CommitOutcome, EventLog, LocalLog, Member, NewRecord, Polled, Positions,
     TopicPartition,
 };
 use gauntlet_runtime::restore::for_each;
 use gauntlet_tests::{Dir, Json, gauntlet, number, repository};
-use gauntlet_wire::CATALOGUE;
 
 /// A kept node's directory, unpacked: its log and its lake.
 fn kept(name: &str) -> Dir {
@@ -33,11 +37,18 @@ fn all_kept() -> Vec<String> {
     names
 }
 
+/// What comes from outside.
+const INPUTS: [&Topic; 4] = [&MARKET_TICKS, &DATA_COMMANDS, &CONFIG, &EXPERIMENT_COMMANDS];
+/// What the tuner writes.
+const OF_TUNER: [&Topic; 3] = [&TRAINING_REQUESTS, &EVALUATION_REQUESTS, &TRIAL_LEDGER];
+/// Who reads and commits how far.
+const PROCESSORS: [&str; 6] = ["market-data", "experiments", "tuner", "snapshots", "trainer", "evaluator"];
+
 /// Derived events on the log.
 fn derived(dir: &Dir) -> i64 {
     let digest = gauntlet(["digest"]).on(dir).ok();
-    let of = |topic: &gauntlet_wire::Topic| number(&digest["topics"][topic.name], "events");
-    CATALOGUE.iter().filter(|topic| !topic.is_input()).map(of).sum()
+    let of = |topic: &Topic| number(&digest["topics"][topic.name], "events");
+    topics::ALL.iter().filter(|topic| !INPUTS.contains(topic)).map(of).sum()
 }
 
 /// Replays everything: no divergence, and every derived event either compared or in a class that the report names.
@@ -134,16 +145,16 @@ fn as_by_another_tuner(dir: &Dir) {
 }
 
 fn relay(from: &LocalLog, to: &LocalLog) {
-    to.create_topics(&gauntlet_runtime::topics(from.partitions(CATALOGUE[0].name).unwrap())).unwrap();
+    to.create_topics(&gauntlet_runtime::topics(from.partitions(MARKET_TICKS.name).unwrap())).unwrap();
     let (mut relaid, now) = (0, gauntlet_runtime::clock::now());
-    for topic in CATALOGUE {
+    for topic in topics::ALL {
         for partition in 0..from.partitions(topic.name).unwrap() {
             let place = TopicPartition::new(topic.name, partition);
             let (start, end) = from.bounds(&place).unwrap();
             let mut records = Vec::new();
             for_each(from, &place, start, end, |record| {
                 let mut headers = record.headers;
-                if topic.writer == "tuner" {
+                if OF_TUNER.contains(&topic) {
                     headers.retain(|(name, _)| name != "ce_logicversion");
                     headers.push(("ce_logicversion".into(), b"before".to_vec()));
                     relaid += 1;
@@ -160,20 +171,17 @@ fn relay(from: &LocalLog, to: &LocalLog) {
         }
     }
     assert!(relaid > 0, "the tuner had written nothing");
-    let readers: BTreeMap<&str, Vec<&str>> = CATALOGUE.iter().fold(BTreeMap::new(), |mut readers, topic| {
-        topic.readers.iter().for_each(|reader| readers.entry(*reader).or_default().push(topic.name));
-        readers
-    });
-    for (processor, topics) in readers {
+    for processor in PROCESSORS {
         let positions = from.committed(processor).unwrap();
         if !positions.is_empty() {
-            commit(to, processor, &topics, positions);
+            commit(to, processor, positions);
         }
     }
 }
 
-fn commit(log: &LocalLog, processor: &str, topics: &[&str], positions: Positions) {
-    let topics = topics.iter().map(|topic| (*topic).to_owned()).collect();
+fn commit(log: &LocalLog, processor: &str, positions: Positions) {
+    let topics: BTreeSet<String> = positions.keys().map(|place| place.topic.clone()).collect();
+    let topics = topics.into_iter().collect();
     let member = Member { processor: processor.into(), slot: 0, topics, assignment: Assignment::Single };
     let mut slot = log.join(member).unwrap();
     let assigned = slot.poll(0, std::time::Duration::from_secs(5)).unwrap();
@@ -208,7 +216,7 @@ fn a_search_under_way_fails_by_name_when_the_logic_changes() {
 /// Trials asked for.
 fn requests(node: &Path) -> u64 {
     let log = LocalLog::open(&node.join("log.redb")).unwrap();
-    let topic = "training.requests.v1";
+    let topic = TRAINING_REQUESTS.name;
     let ends =
         (0..log.partitions(topic).unwrap()).map(|p| log.bounds(&TopicPartition::new(topic, p)).unwrap().1);
     ends.sum()

@@ -2,16 +2,15 @@
 //! restart looks for races from its state snapshot on.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::Nothing;
 use gauntlet_domain::market::{CreateSnapshot, SnapshotDue};
+use gauntlet_domain::topics::{DATA_COMMANDS, DATA_REQUESTS};
 use gauntlet_domain::{Event, Input, InstrumentId, SnapshotId, Timestamp};
 use gauntlet_log::{EventLog, LocalLog, Record, Task, TopicPartition};
+use gauntlet_processor::data::Ports;
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
 use gauntlet_runtime::events::{self, Cause};
 use gauntlet_runtime::races::{Race, Trigger, races};
@@ -20,8 +19,8 @@ use gauntlet_runtime::{Options, Parts, restore};
 use gauntlet_wire::{Codec, headers};
 use serde::{Deserialize, Serialize};
 
-const COMMANDS: &str = "data.commands.v1";
-const REQUESTS: &str = "data.requests.v1";
+const COMMANDS: &str = DATA_COMMANDS.name;
+const REQUESTS: &str = DATA_REQUESTS.name;
 /// End of the range in what is given up.
 const GIVEN_UP: i64 = -1;
 
@@ -61,10 +60,6 @@ impl<const VERSION: i64> Machine for Pairs<VERSION> {
         Vec::new()
     }
 
-    fn recalls(&self) -> &'static [&'static str] {
-        &[REQUESTS]
-    }
-
     fn recall(&mut self, output: &Event) {
         let Event::SnapshotDue(due) = output else { return };
         *self.inherited.entry(due.instrument.clone()).or_default() += 1;
@@ -90,10 +85,11 @@ impl<const VERSION: i64> Machine for Pairs<VERSION> {
 const V1: Definition = Definition {
     name: "market-data",
     version: "1",
-    topics: &[COMMANDS],
+    reads: &[&DATA_COMMANDS],
     inputs: Inputs::CoPartitioned,
-    races_on: &[REQUESTS],
-    recalls: &[],
+    writes: &[&DATA_REQUESTS],
+    races_on: &[&DATA_REQUESTS],
+    recalls: &[&DATA_REQUESTS],
     create: || Box::<Pairs<1>>::default(),
 };
 const V2: Definition = Definition { version: "2", create: || Box::<Pairs<2>>::default(), ..V1 };
@@ -129,10 +125,10 @@ impl Bench {
             codec: self.codec.clone(),
             definitions: vec![definition],
             workers: Vec::new(),
-            data: Arc::new(Nothing),
+            data: Ports::closed(),
             only: None,
             elsewhere: None,
-            projection: None,
+            projections: Vec::new(),
             spans: None,
         };
         let options = Options { poll_timeout: Duration::from_millis(5), ..Options::default() };
@@ -178,7 +174,7 @@ impl Bench {
             codec: &self.codec,
             definitions: &[definition],
             workers: &[],
-            data: &Nothing,
+            data: &Ports::closed(),
             threads: 1,
             filter,
             progress,

@@ -136,7 +136,7 @@ fn a_search_that_another_version_has_begun_is_given_up_by_name() {
     restored.restore(&machine.save().unwrap()).unwrap();
     let ledger = entry(machine.give_up(), spec.experiment_id());
     assert_eq!(entry(restored.give_up(), spec.experiment_id()), ledger);
-    assert_eq!(ledger.ended, "logic_changed");
+    assert_eq!(ledger.ended, TuningEnd::LogicChanged);
     assert_eq!((ledger.requested, ledger.completed + ledger.pruned + ledger.failed), (6, 4));
     assert!(ledger.finalists.is_empty());
     // Once, and for good.
