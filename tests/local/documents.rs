@@ -2,6 +2,10 @@
 
 use std::fmt::Write;
 
+use gauntlet_domain::RecordKind;
+use gauntlet_domain::topics::{self, Partitioning, Retention};
+use gauntlet_processor::worker::Worker;
+use gauntlet_processor::{Access, Topology};
 use gauntlet_quant::metrics::DEFINITIONS;
 use gauntlet_runtime::metrics::METRICS;
 use gauntlet_tests::{Json, repository};
@@ -170,4 +174,111 @@ fn the_page_of_configuration_is_what_the_types_say() {
     assert!(rows.len() > 30, "{} keys", rows.len());
     text.push_str(&table(["key", "default", "bounds", "meaning"], rows));
     page("configuration.md", "Configuration", &text);
+}
+
+/// What the processors declare; that the binary runs these is tested there.
+fn topology() -> Topology {
+    let machines =
+        [gauntlet_market_data::DEFINITION, gauntlet_experiments::DEFINITION, gauntlet_tuner::DEFINITION];
+    let trainer = gauntlet_trainer::Trainer::default();
+    let workers: [&dyn Worker; 3] =
+        [&gauntlet_market_data::Snapshots, &trainer, &gauntlet_evaluator::Evaluator];
+    let projector = Access {
+        name: gauntlet_projector::NAME,
+        reads: gauntlet_projector::TOPICS.to_vec(),
+        looks_up: Vec::new(),
+        writes: Vec::new(),
+    };
+    let machines = machines.iter().map(|definition| definition.access());
+    Topology::new(machines.chain(workers.map(Worker::access)).chain([projector]))
+}
+
+#[test]
+fn the_page_of_topics_is_what_the_tables_and_the_processors_declare() {
+    let topology = topology();
+    assert_eq!(topology.problems(), Vec::<String>::new());
+    let rows = topics::ALL.iter().map(|topic| {
+        let records: Vec<&str> = topic.records().map(|kind| kind.name()).collect();
+        let partitions = match topic.partitioning {
+            Partitioning::ByKey => "by key",
+            Partitioning::Single => "one",
+        };
+        let retention = match topic.retention {
+            Retention::Forever => "for ever".to_owned(),
+            Retention::Compacted => "newest of each key".to_owned(),
+            Retention::Days(days) => format!("{days} days"),
+        };
+        let readers: Vec<&str> = topology.readers_of(topic).collect();
+        [
+            code(topic.name),
+            topic.key.to_owned(),
+            records.join(", "),
+            topology.writer_of(topic).unwrap_or_default().to_owned(),
+            readers.join(", "),
+            partitions.to_owned(),
+            retention,
+        ]
+    });
+    let head = ["topic", "key", "records", "writer", "readers", "partitions", "kept"];
+    let text = format!(
+        "Order holds within a partition, so among all records with one key. Topics cut by key have `topics.partitions` partitions (4); \
+         the partition is murmur2 of the key, as Kafka's clients choose it. `feed` and `gateway` are what comes from outside: replay \
+         takes it as given and makes everything else again. Each topic has a topic of dead letters beside it, `TOPIC.dlq`. For a \
+         strategy `external:NAME` the writers `trainer` and `evaluator` are `trainer.NAME` and `evaluator.NAME`.\n\n{}",
+        table(head, rows)
+    );
+    page("topics.md", "Topics", &text);
+}
+
+/// The type of a field of an Avro schema, for people.
+fn avro_type(of: &Json) -> String {
+    match of {
+        Json::String(name) => name.clone(),
+        Json::Array(choices) => {
+            let choices: Vec<String> = choices.iter().map(avro_type).collect();
+            choices.join(" or ")
+        }
+        _ => match (of["logicalType"].as_str(), of["type"].as_str()) {
+            (Some(logical), _) => logical.to_owned(),
+            (None, Some("array")) => format!("list of {}", avro_type(&of["items"])),
+            (None, Some("map")) => format!("map of {}", avro_type(&of["values"])),
+            (None, Some("record" | "enum")) => of["name"].as_str().unwrap_or_default().to_owned(),
+            (None, _) => avro_type(&of["type"]),
+        },
+    }
+}
+
+#[test]
+fn the_page_of_records_is_what_the_schemas_say() {
+    let mut text = String::from(
+        "A frame is Confluent's: `0x00`, the schema's number as four bytes big-endian, the Avro body. Numbers are the same on every machine \
+         and never used again; a Confluent-compatible registry gives its own. Every version that was ever published stays readable. Prices \
+         are 64-bit integers in billionths, quantities in hundred-millionths, times nanoseconds since 1970 in UTC; an undefined number is \
+         null. The event's id is a UUIDv5 of what the event is about (`crates/domain/src/record.rs`).\n",
+    );
+    for kind in RecordKind::ALL {
+        let published = kind.published();
+        let newest = published.last().unwrap();
+        let schema: Json = serde_json::from_str(newest.schema).unwrap();
+        let numbers: Vec<String> = published
+            .iter()
+            .map(|version| format!("{} (version {})", version.number, version.version))
+            .collect();
+        let doc = schema["doc"].as_str().unwrap_or_default();
+        write!(
+            text,
+            "\n## {}\n\n{doc}. Topic `{}`; schema {}.\n\n",
+            kind.name(),
+            kind.topic().name,
+            numbers.join(", ")
+        )
+        .unwrap();
+        let fields = schema["fields"].as_array().unwrap();
+        let rows = fields.iter().map(|field| {
+            let text = |name: &str| field[name].as_str().unwrap_or_default().to_owned();
+            [code(&text("name")), avro_type(&field["type"]), text("doc")]
+        });
+        text.push_str(&table(["field", "type", "what"], rows));
+    }
+    page("records.md", "Records", &text);
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use gauntlet_domain::market::Bar;
+use gauntlet_quant::indicators::Input;
 
 /// Columns of equal length, oldest bar first.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -50,6 +51,19 @@ pub struct BarRow {
     pub volume: f64,
 }
 
+impl BarRow {
+    /// What an indicator reads.
+    pub fn input(&self, input: Input) -> f64 {
+        match input {
+            Input::Open => self.open,
+            Input::High => self.high,
+            Input::Low => self.low,
+            Input::Close => self.close,
+            Input::Volume => self.volume,
+        }
+    }
+}
+
 impl From<&Bar> for BarRow {
     fn from(bar: &Bar) -> BarRow {
         BarRow {
@@ -75,6 +89,17 @@ impl Bars {
     /// True when there is no bar.
     pub fn is_empty(&self) -> bool {
         self.close.is_empty()
+    }
+
+    /// The column that an indicator reads.
+    pub fn input(&self, input: Input) -> &[f64] {
+        match input {
+            Input::Open => &self.open,
+            Input::High => &self.high,
+            Input::Low => &self.low,
+            Input::Close => &self.close,
+            Input::Volume => &self.volume,
+        }
     }
 
     /// Appends a bar.

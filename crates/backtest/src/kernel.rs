@@ -99,7 +99,7 @@ fn play(
     tally.summary()
 }
 
-/// Running numbers of a summary. `sweep` keeps the same ones in lanes, with the same operations in the same order.
+/// Running numbers of a summary.
 struct Tally {
     capital: f64,
     previous: f64,

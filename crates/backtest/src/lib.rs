@@ -6,7 +6,7 @@
 //! every model to both, and the batch form to the bar-by-bar form used live.
 //!
 //! Reading order: [`bars`], [`costs`], [`account`], [`signal`], [`simulator`] (one bar), [`kernel`] (a range of bars),
-//! [`params`], [`strategy`], [`mod@sweep`] (a whole grid), [`model`] (machine learning), [`trader`] (live).
+//! [`params`], [`strategy`], [`grid`] (many at once), [`model`] (machine learning), [`trader`] (live).
 
 /// Capital and position sizing.
 pub mod account;
@@ -16,6 +16,8 @@ pub mod bars;
 pub mod costs;
 /// What can be wrong with the input.
 pub mod error;
+/// Many strategies over the same bars.
+pub mod grid;
 /// A run over a range of bars.
 pub mod kernel;
 /// Features, labels, estimators and the trading rule over them.
@@ -28,8 +30,6 @@ pub mod signal;
 pub mod simulator;
 /// The strategies.
 pub mod strategy;
-/// Many strategies over the same bars.
-pub mod sweep;
 /// A strategy trading bar by bar.
 pub mod trader;
 
@@ -37,10 +37,10 @@ pub use account::{Account, Sizing};
 pub use bars::{BarRow, Bars};
 pub use costs::{Costs, Spread};
 pub use error::BacktestError;
+pub use grid::Grid;
 pub use kernel::{Outcome, Summary, run, summary};
 pub use params::{ParamKind, ParamSpec, ParamValue, Params};
 pub use signal::{Signal, Signals, Target};
 pub use simulator::{ExitReason, Simulator, Step, Trade};
-pub use strategy::{Strategy, StrategyKind, StrategySpec};
-pub use sweep::sweep;
+pub use strategy::{Strategy, StrategySpec};
 pub use trader::Trader;

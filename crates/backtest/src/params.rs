@@ -124,6 +124,7 @@ impl fmt::Display for ParamKind {
 }
 
 /// Parameters checked against their specs, defaults filled in. Every accessor takes a name from the specs.
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Resolved(BTreeMap<&'static str, ParamValue>);
 
 /// Checks `params` against the `specs` of `owner` (`ma-cross`, `gbdt`, …).

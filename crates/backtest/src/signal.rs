@@ -3,6 +3,7 @@
 use gauntlet_quant::indicators::{Atr, Series, atr};
 
 use crate::bars::{BarRow, Bars};
+use crate::strategy::indicator_cache::IndicatorCache;
 
 /// Direction of the position that is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -80,9 +81,14 @@ impl Signal {
 impl AtrStop {
     /// Distances over whole columns.
     pub fn distances(&self, bars: &Bars) -> Series {
-        let mut series = atr(&bars.high, &bars.low, &bars.close, self.period);
-        series.values.iter_mut().for_each(|value| *value *= self.multiple);
-        series
+        self.distances_with(&mut IndicatorCache::new(bars))
+    }
+
+    /// The same with indicators shared with others over the same bars.
+    pub fn distances_with(&self, cache: &mut IndicatorCache<'_>) -> Series {
+        let ranges = cache.get(&atr::DEFINITION.of_bars(self.period).into());
+        let distance = |range: &f64| range * self.multiple;
+        Series { first: ranges.first, values: ranges.values.iter().map(distance).collect() }
     }
 }
 

@@ -106,16 +106,42 @@ impl Simulator {
         }
     }
 
+    /// Money that is in no position.
+    pub(crate) fn cash(&self) -> f64 {
+        self.cash
+    }
+
+    /// The prices that stop a long position from above and a short one from below; out of reach where there is none.
+    pub(crate) fn stop_levels(&self) -> (f64, f64) {
+        match self.position {
+            Some(Position { side: Target::Long, stop: Some(stop), .. }) => (stop, f64::INFINITY),
+            Some(Position { side: Target::Short, stop: Some(stop), .. }) => (f64::NEG_INFINITY, stop),
+            _ => (f64::NEG_INFINITY, f64::INFINITY),
+        }
+    }
+
+    /// True when openings change nothing for as long as `target` is what is wanted.
+    pub(crate) fn rests_at(&self, target: Target) -> bool {
+        let target = self.allowed(target);
+        let side = self.position.map_or(Target::Flat, |position| position.side);
+        if self.blocked == Target::Flat { target == side } else { target == self.blocked }
+    }
+
+    /// What may be held when `target` is wanted.
+    fn allowed(&self, target: Target) -> Target {
+        match target {
+            Target::Short if !self.account.allow_short => Target::Flat,
+            target => target,
+        }
+    }
+
     /// Signed units held.
     pub fn quantity(&self) -> f64 {
         self.position.map_or(0.0, |position| position.quantity)
     }
 
     fn trade_at_open(&mut self, row: &BarRow, signal: Signal) -> Option<Trade> {
-        let target = match signal.target {
-            Target::Short if !self.account.allow_short => Target::Flat,
-            target => target,
-        };
+        let target = self.allowed(signal.target);
         if target != Target::Flat && target == self.blocked {
             return None;
         }

@@ -4,10 +4,16 @@ mod common;
 
 use common::{accounts, costs, strategies, walks};
 use gauntlet_backtest::{
-    Account, BarRow, Bars, Costs, Signals, Sizing, Spread, Strategy as _, StrategyKind, Trader,
+    Account, BarRow, Bars, Costs, ParamValue, Signals, Sizing, Spread, Strategy as _, StrategySpec, Trader,
+    strategy,
 };
-use gauntlet_backtest::{run, summary, sweep};
+use gauntlet_backtest::{Grid, run, summary};
+use gauntlet_quant::metrics::Running;
 use proptest::prelude::*;
+
+fn ma_cross(values: &[(&str, ParamValue)]) -> StrategySpec {
+    strategy::by_name("ma-cross").unwrap().build(&common::params(values)).unwrap()
+}
 
 fn bits(values: &[f64]) -> Vec<u64> {
     values.iter().map(|value| value.to_bits()).collect()
@@ -76,7 +82,8 @@ proptest! {
             BarRow { open: row.open + 1.0, high: row.high + 1.0, low: row.low + 1.0, close: row.close + 1.0, ..row }
         };
         let bars: Bars = bars.rows().map(lift).collect();
-        let spec = gauntlet_backtest::StrategySpec { stop: None, ..spec };
+        let mut spec = spec;
+        spec.stop = None;
         // Capital enough that no one is ruined: a ruined account stops trading, and so stops losing.
         let account = Account { capital: 1e9, sizing: Sizing::FixedQuantity(3.0), allow_short };
         let free = Costs { latency_bars: costs.latency_bars, ..Costs::FREE };
@@ -108,23 +115,34 @@ proptest! {
     }
 
     #[test]
-    fn a_sweep_in_lanes_is_one_run_after_the_other(
-        bars in walks(700), windows in prop::collection::vec((1..14_i64, 1..30_i64), 1..40), mixed in strategies(),
-        costs in costs(), percent in 1.0..100.0_f64, allow_short: bool, from in 0..300_usize, to in 0..720_usize,
+    fn a_grid_in_lanes_is_one_run_after_the_other(
+        bars in walks(700), windows in prop::collection::vec((1..14_i64, 1..30_i64), 0..20),
+        mixed in prop::collection::vec(strategies(), 1..12), costs in costs(), account in accounts(),
+        ranges in prop::collection::vec((0..700_usize, 0..300_usize), 1..4), left_out in 0..20_usize,
     ) {
-        let account = Account { capital: 1000.0, sizing: Sizing::Percent(percent), allow_short };
         let pair = |(fast, slow): &(i64, i64)| {
-            StrategyKind::MaCross.build(&common::params(&[("fast", (*fast).into()), ("slow", (*slow).into())])).unwrap()
+            ma_cross(&[("fast", (*fast).into()), ("slow", (*slow).into())])
         };
-        let mut grid: Vec<_> = windows.iter().map(pair).collect();
-        grid.insert(grid.len() / 2, mixed);
-        let together = sweep(&bars, from..to, &grid, &costs, &account);
-        for (spec, swept) in grid.iter().zip(&together) {
-            let alone = summary(&bars, from..to, &spec.signals(&bars), &costs, &account);
-            prop_assert_eq!(swept.total_return.to_bits(), alone.total_return.to_bits());
-            prop_assert_eq!(swept.sharpe.map(f64::to_bits), alone.sharpe.map(f64::to_bits));
-            prop_assert_eq!(swept.max_drawdown.to_bits(), alone.max_drawdown.to_bits());
-            prop_assert_eq!(swept.trades, alone.trades);
+        let specs: Vec<_> = windows.iter().map(pair).chain(mixed).collect();
+        let mut grid = Grid::new(&bars, &specs, costs, account);
+        let mut alone = vec![Running::default(); specs.len()];
+        let signals: Vec<_> = specs.iter().map(|spec| spec.signals(&bars)).collect();
+        for (segment, (from, length)) in ranges.into_iter().enumerate() {
+            let range = from..from + length;
+            // One is given up after the first range, so that the others find themselves in other lanes.
+            let playing: Vec<usize> = (0..specs.len()).filter(|spec| segment == 0 || *spec != left_out).collect();
+            grid.play(range.clone(), &playing);
+            for spec in playing {
+                let outcome = run(&bars, range.clone(), &signals[spec], &costs, &account);
+                for (period_return, units) in outcome.returns.iter().zip(&outcome.positions) {
+                    alone[spec].push(*period_return, *units != 0.0);
+                }
+                alone[spec].trade_pnls.extend(outcome.trades.iter().map(|trade| trade.pnl));
+            }
+        }
+        for (spec, alone) in alone.iter().enumerate() {
+            // The text shows every bit, unlike `==`, to which both zeros are one.
+            prop_assert_eq!(format!("{:?}", grid.running(spec)), format!("{alone:?}"), "{:?}", specs[spec]);
         }
     }
 
@@ -162,13 +180,16 @@ proptest! {
 fn no_bars_no_strategies_no_signals() {
     let account = Account { capital: 1.0, sizing: Sizing::default(), allow_short: true };
     let costs = Costs { spread: Spread::Quoted, latency_bars: u32::MAX, ..Costs::FREE };
-    assert!(sweep(&Bars::default(), 0..0, &[], &costs, &account).is_empty());
-    for kind in StrategyKind::ALL {
-        let spec = kind.build(&Default::default()).unwrap();
-        assert_eq!(sweep(&Bars::default(), 0..9, &[spec], &costs, &account).len(), 1);
+    Grid::new(&Bars::default(), &[], costs, account).play(0..0, &[]);
+    for row in strategy::DEFINITIONS {
+        let spec = row.build(&Default::default()).unwrap();
+        let mut grid = Grid::new(&Bars::default(), &[spec], costs, account);
+        grid.play(0..9, &[0]);
+        assert_eq!(grid.running(0), &Running::default());
     }
     let bars = common::bars(&[(1.0, 1.0, 1.0, 1.0); 3]);
-    let spec = StrategyKind::MaCross.build(&Default::default()).unwrap();
-    assert_eq!(sweep(&bars, 0..3, &[spec], &costs, &account)[0].trades, 0);
+    let mut grid = Grid::new(&bars, &[ma_cross(&[])], costs, account);
+    grid.play(0..3, &[0]);
+    assert_eq!((grid.running(0).trade_pnls.len(), grid.running(0).returns.count()), (0, 3));
     assert_eq!(run(&bars, 0..3, &Signals::default(), &costs, &account).equity, [1.0; 3]);
 }

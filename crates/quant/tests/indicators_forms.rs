@@ -77,6 +77,44 @@ proptest! {
         same(&columns.histogram, rows.iter().map(|row| row.map(|value| value.histogram)).collect())?;
     }
 
+    /// The same of every row of the table, by what the table says alone.
+    #[test]
+    fn every_indicator_of_the_table_has_two_equal_forms_and_the_warm_up_that_it_declares(
+        bars in walk(), numbers in prop::collection::vec(0.0..1.0_f64, 4),
+    ) {
+        let column = |pick: fn(&(f64, f64, f64)) -> f64| bars.iter().map(pick).collect::<Vec<f64>>();
+        let (high, low, close) = (column(|bar| bar.0), column(|bar| bar.1), column(|bar| bar.2));
+        let (open, volume) = (column(|bar| (bar.0 + bar.1) / 2.0), column(|bar| bar.0 - bar.1));
+        let input = |input: Input| match input {
+            Input::Open => &open[..],
+            Input::High => &high[..],
+            Input::Low => &low[..],
+            Input::Close => &close[..],
+            Input::Volume => &volume[..],
+        };
+        for definition in DEFINITIONS {
+            prop_assert!(definition.parameters.len() <= numbers.len(), "{} takes more", definition.name);
+            let within = |(parameter, number): (&Parameter, &f64)| {
+                parameter.min + number * (parameter.max - parameter.min).min(30.0)
+            };
+            let arguments: Vec<f64> = definition.parameters.iter().zip(&numbers).map(within).collect();
+            let indicator = definition.of(&arguments);
+            let columns = indicator.columns(input);
+            prop_assert_eq!(columns.len(), definition.outputs.len(), "{}", definition.name);
+            let (mut stream, mut row) = (indicator.stream(), vec![f64::NAN; columns.len()]);
+            for bar in 0..bars.len() {
+                let inputs: Vec<f64> = indicator.inputs().iter().map(|name| input(*name)[bar]).collect();
+                let defined = stream.update(&inputs, &mut row);
+                prop_assert_eq!(defined, bar >= indicator.first(), "{} at {}", definition.name, bar);
+                for (series, value) in columns.iter().zip(&row) {
+                    let value = defined.then_some(value.to_bits());
+                    prop_assert_eq!(series.get(bar).map(f64::to_bits), value, "{} at {}", definition.name, bar);
+                }
+            }
+            prop_assert!(columns.iter().all(|series| series.rows() == bars.len()), "{}", definition.name);
+        }
+    }
+
     /// A rolling extreme is the extreme of the window, the slow way.
     #[test]
     fn extremes_are_those_of_the_window(values in prop::collection::vec(-5..5_i32, 1..80), period in 1..12_usize) {
@@ -86,6 +124,19 @@ proptest! {
             let top = window.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let bottom = window.iter().copied().fold(f64::INFINITY, f64::min);
             prop_assert_eq!((high.values[row], low.values[row]), (top, bottom));
+        }
+    }
+}
+
+#[test]
+fn names_are_unique_and_defaults_lie_within_their_bounds() {
+    let names: std::collections::BTreeSet<&str> =
+        DEFINITIONS.iter().map(|definition| definition.name).collect();
+    assert_eq!(names.len(), DEFINITIONS.len());
+    for definition in DEFINITIONS {
+        for parameter in definition.parameters {
+            let within = parameter.min..=parameter.max;
+            assert!(within.contains(&parameter.default), "{} of {}", parameter.name, definition.name);
         }
     }
 }

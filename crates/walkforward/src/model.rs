@@ -2,7 +2,7 @@
 
 use gauntlet_backtest::model::{Estimator, ModelConfig};
 use gauntlet_backtest::params::{ParamValue, Params};
-use gauntlet_backtest::{Account, BacktestError, Costs, Sizing, Spread, StrategyKind, StrategySpec};
+use gauntlet_backtest::{Account, BacktestError, Costs, Sizing, Spread, StrategySpec, strategy};
 use gauntlet_domain::experiment::{AccountTerms, CostTerms, ParameterValue, Parameters, TrialPlan};
 
 /// A rule, or a model to be learned.
@@ -23,7 +23,7 @@ impl Model {
                 let estimator = Estimator::parse(estimator)?;
                 Ok(Model::Learned(ModelConfig::build(estimator, &plan.features, &params)?))
             }
-            None => Ok(Model::Rule(StrategyKind::parse(&plan.strategy)?.build(&params)?)),
+            None => Ok(Model::Rule(strategy::by_name(&plan.strategy)?.build(&params)?)),
         }
     }
 }

@@ -5,7 +5,7 @@ mod common;
 
 use common::*;
 use gauntlet_backtest::model::{Artifact, Estimator, ModelConfig, train};
-use gauntlet_backtest::{Bars, Outcome, Params, StrategyKind, run};
+use gauntlet_backtest::{Bars, Outcome, Params, run, strategy};
 use gauntlet_domain::experiment::{FoldRange, Parameters, TrialPlan};
 use gauntlet_walkforward::{Segments, Walk, hold_out, model};
 use proptest::prelude::*;
@@ -46,7 +46,7 @@ fn a_fold_of_a_rule_is_a_run_over_its_test_segment() {
     let walk = Walk::new(&plan, &parameters, &bars).unwrap();
     let values = [("fast", 3.into()), ("slow", 12.into()), ("stop_atr", 2.0.into())];
     let params: Params = values.map(|(name, value)| (name.to_owned(), value)).into();
-    let signals = StrategyKind::MaCross.build(&params).unwrap().signals(&bars);
+    let signals = strategy::by_name("ma-cross").unwrap().build(&params).unwrap().signals(&bars);
     let (costs, account) = (model::costs(&plan.costs), model::account(&plan.account));
     for index in 0..3 {
         let (range, outcome) = walk.fold(index).unwrap();

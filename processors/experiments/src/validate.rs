@@ -6,7 +6,7 @@ use std::fmt;
 use gauntlet_backtest::BacktestError;
 use gauntlet_backtest::model::{Estimator, ModelConfig};
 use gauntlet_backtest::params::{ParamValue, Params};
-use gauntlet_backtest::strategy::StrategyKind;
+use gauntlet_backtest::strategy;
 use gauntlet_domain::experiment::ParameterValue;
 use gauntlet_domain::external;
 use gauntlet_domain::names::UnknownName;
@@ -166,7 +166,7 @@ fn model(spec: &ExperimentSpec, space: &Space, problem: &mut impl FnMut(&str, St
         }
         Taker::Learned(estimator)
     } else {
-        match StrategyKind::parse(&spec.model.strategy) {
+        match strategy::by_name(&spec.model.strategy) {
             Ok(strategy) => Taker::Rule(strategy),
             Err(error) => {
                 let others = format!("{LEARNED}, or {}NAME for a program outside", external::PREFIX);
@@ -191,7 +191,7 @@ fn model(spec: &ExperimentSpec, space: &Space, problem: &mut impl FnMut(&str, St
 
 /// What takes the parameters.
 enum Taker {
-    Rule(StrategyKind),
+    Rule(&'static strategy::Definition),
     Learned(Estimator),
 }
 

@@ -1,77 +1,57 @@
 //! `bollinger-reversion`: long when the close falls below the lower Bollinger band, short when it rises above the
 //! upper one; out when it is back at the middle.
 
-use gauntlet_quant::indicators::{Bands, Bbands};
+use gauntlet_quant::indicators::{Bands, Column, price, sma, stddev};
 
-use super::LiveRule;
-use super::indicator_cache::{Column, IndicatorCache};
-use crate::bars::BarRow;
+use super::definition::{Definition, Rule};
 use crate::params::{ParamSpec, Resolved};
 use crate::signal::Target;
 
-pub(super) static PARAMETERS: [ParamSpec; 2] = [
+/// Its row in the table.
+pub static DEFINITION: Definition =
+    Definition::of::<BollingerReversion, 3>("bollinger-reversion", "Bollinger bands, faded", &PARAMETERS);
+
+static PARAMETERS: [ParamSpec; 2] = [
     ParamSpec::int("period", 20, 1, 10_000, "bars in the bands"),
     ParamSpec::float("width", 2.0, 0.0, 100.0, "standard deviations from the middle to a band"),
 ];
 
-/// The strategy's parameters.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct BollingerReversion {
-    /// Bars in the bands.
-    pub period: usize,
-    /// Standard deviations from the middle to a band.
-    pub width: f64,
+#[derive(Clone)]
+struct BollingerReversion {
+    period: usize,
+    width: f64,
 }
 
-/// The rule: what is wanted after a bar with this close.
-fn next(previous: Target, close: f64, bands: Bands) -> Target {
-    if close < bands.lower {
-        Target::Long
-    } else if close > bands.upper {
-        Target::Short
-    } else {
-        match previous {
-            Target::Long if close >= bands.middle => Target::Flat,
-            Target::Short if close <= bands.middle => Target::Flat,
-            held => held,
-        }
-    }
-}
-
-impl BollingerReversion {
-    pub(super) fn from_params(values: &Resolved) -> BollingerReversion {
+impl Rule<3> for BollingerReversion {
+    fn new(values: &Resolved) -> BollingerReversion {
         BollingerReversion { period: values.int("period"), width: values.float("width") }
     }
 
-    pub(super) fn targets(&self, cache: &mut IndicatorCache<'_>) -> Vec<Target> {
-        let (mean, deviation) = (cache.get(Column::Sma, self.period), cache.get(Column::Stddev, self.period));
-        let close = &cache.bars().close;
-        let mut target = Target::Flat;
-        let decide = |row: usize| {
-            if let (Some(mean), Some(deviation)) = (mean.get(row), deviation.get(row)) {
-                target = next(target, close[row], Bands::around(mean, deviation, self.width));
+    /// The parts of the bands rather than the bands: bands of every width share them.
+    fn columns(&self) -> [Column; 3] {
+        let (mean, deviation) = (sma::DEFINITION.of_bars(self.period), stddev::DEFINITION.of_bars(self.period));
+        [price::DEFINITION.of(&[]).into(), mean.into(), deviation.into()]
+    }
+
+    #[inline]
+    fn decide(
+        &mut self,
+        held: Target,
+        &[close, mean, deviation]: &[f64; 3],
+        _: Option<&[f64; 3]>,
+    ) -> Target {
+        let bands = Bands::around(mean, deviation, self.width);
+        if close < bands.lower {
+            Target::Long
+        } else if close > bands.upper {
+            Target::Short
+        } else {
+            match held {
+                Target::Long if close >= bands.middle => Target::Flat,
+                Target::Short if close <= bands.middle => Target::Flat,
+                held => held,
             }
-            target
-        };
-        (0..close.len()).map(decide).collect()
-    }
-
-    pub(super) fn live(&self) -> Live {
-        Live { bands: Bbands::new(self.period, self.width), target: Target::Flat }
-    }
-}
-
-pub(super) struct Live {
-    bands: Bbands,
-    target: Target,
-}
-
-impl LiveRule for Live {
-    fn on_bar(&mut self, row: &BarRow) -> Target {
-        if let Some(bands) = self.bands.update(row.close) {
-            self.target = next(self.target, row.close, bands);
         }
-        self.target
     }
 }
 
@@ -82,12 +62,14 @@ mod tests {
 
     #[test]
     fn in_outside_the_bands_and_out_at_the_middle() {
-        let bands = Bands { upper: 12.0, middle: 10.0, lower: 8.0 };
-        assert_eq!(next(Flat, 7.9, bands), Long);
-        assert_eq!(next(Long, 9.9, bands), Long);
-        assert_eq!(next(Long, 10.0, bands), Flat);
-        assert_eq!(next(Flat, 12.1, bands), Short);
-        assert_eq!(next(Short, 10.0, bands), Flat);
-        assert_eq!(next(Flat, 11.0, bands), Flat);
+        let mut rule = BollingerReversion { period: 20, width: 2.0 };
+        // Bands at 8, 10 and 12.
+        let mut next = |held, close| rule.decide(held, &[close, 10.0, 1.0], None);
+        assert_eq!(next(Flat, 7.9), Long);
+        assert_eq!(next(Long, 9.9), Long);
+        assert_eq!(next(Long, 10.0), Flat);
+        assert_eq!(next(Flat, 12.1), Short);
+        assert_eq!(next(Short, 10.0), Flat);
+        assert_eq!(next(Flat, 11.0), Flat);
     }
 }

@@ -3,25 +3,14 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use gauntlet_quant::indicators::{Series, ema, highest, lowest, rsi, sma, stddev};
+use gauntlet_quant::indicators::{Column, Indicator, Series};
 
 use crate::bars::Bars;
 
-/// Columns by indicator and period. All but the extremes are over closes.
+/// The columns of every indicator that was asked for.
 pub struct IndicatorCache<'a> {
     bars: &'a Bars,
-    columns: BTreeMap<(Column, usize), Rc<Series>>,
-}
-
-/// An indicator with one period.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Column {
-    Sma,
-    Ema,
-    Rsi,
-    Stddev,
-    HighestHigh,
-    LowestLow,
+    columns: BTreeMap<Indicator, Vec<Rc<Series>>>,
 }
 
 impl<'a> IndicatorCache<'a> {
@@ -35,16 +24,13 @@ impl<'a> IndicatorCache<'a> {
         self.bars
     }
 
-    pub(crate) fn get(&mut self, column: Column, period: usize) -> Rc<Series> {
-        let bars = self.bars;
-        let compute = || match column {
-            Column::Sma => sma(&bars.close, period),
-            Column::Ema => ema(&bars.close, period),
-            Column::Rsi => rsi(&bars.close, period),
-            Column::Stddev => stddev(&bars.close, period),
-            Column::HighestHigh => highest(&bars.high, period),
-            Column::LowestLow => lowest(&bars.low, period),
-        };
-        self.columns.entry((column, period)).or_insert_with(|| Rc::new(compute())).clone()
+    /// A column of an indicator.
+    pub fn get(&mut self, column: &Column) -> Rc<Series> {
+        let Column { indicator, output } = column;
+        if !self.columns.contains_key(indicator) {
+            let computed = indicator.columns(|input| self.bars.input(input));
+            self.columns.insert(indicator.clone(), computed.into_iter().map(Rc::new).collect());
+        }
+        self.columns[indicator][*output].clone()
     }
 }

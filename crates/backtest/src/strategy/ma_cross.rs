@@ -1,108 +1,48 @@
 //! `ma-cross`: long while the fast average of closes is above the slow one, short while it is below. When they are
 //! equal, the position stays what it was: only a cross changes it.
 
-use gauntlet_quant::indicators::{Ema, Sma};
+use gauntlet_quant::indicators::{self, Column, ema, sma};
 
-use super::LiveRule;
-use super::indicator_cache::{Column, IndicatorCache};
-use crate::bars::BarRow;
+use super::definition::{Definition, Rule};
 use crate::params::{ParamSpec, Resolved};
 use crate::signal::Target;
 
-pub(super) static PARAMETERS: [ParamSpec; 3] = [
+/// Its row in the table.
+pub static DEFINITION: Definition =
+    Definition::of::<MaCross, 2>("ma-cross", "two moving averages that cross", &PARAMETERS);
+
+static PARAMETERS: [ParamSpec; 3] = [
     ParamSpec::int("fast", 10, 1, 10_000, "bars in the fast average"),
     ParamSpec::int("slow", 50, 1, 10_000, "bars in the slow average"),
     ParamSpec::choice("kind", &["sma", "ema"], "simple or exponential averages"),
 ];
 
-/// The strategy's parameters.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct MaCross {
-    /// Bars in the fast average.
-    pub fast: usize,
-    /// Bars in the slow average.
-    pub slow: usize,
-    /// Which averages.
-    pub kind: AverageKind,
+#[derive(Clone)]
+struct MaCross {
+    average: &'static indicators::Definition,
+    fast: usize,
+    slow: usize,
 }
 
-/// Which moving average.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AverageKind {
-    /// Simple.
-    Sma,
-    /// Exponential.
-    Ema,
-}
-
-/// The rule: what is wanted after a bar at which both averages are defined.
-fn next(previous: Target, fast: f64, slow: f64) -> Target {
-    if fast > slow {
-        Target::Long
-    } else if fast < slow {
-        Target::Short
-    } else {
-        previous
-    }
-}
-
-impl MaCross {
-    pub(super) fn from_params(values: &Resolved) -> MaCross {
-        let kind = if values.text("kind") == "ema" { AverageKind::Ema } else { AverageKind::Sma };
-        MaCross { fast: values.int("fast"), slow: values.int("slow"), kind }
+impl Rule<2> for MaCross {
+    fn new(values: &Resolved) -> MaCross {
+        let average = if values.text("kind") == "ema" { &ema::DEFINITION } else { &sma::DEFINITION };
+        MaCross { average, fast: values.int("fast"), slow: values.int("slow") }
     }
 
-    pub(super) fn targets(&self, cache: &mut IndicatorCache<'_>) -> Vec<Target> {
-        let column = match self.kind {
-            AverageKind::Sma => Column::Sma,
-            AverageKind::Ema => Column::Ema,
-        };
-        let (fast, slow) = (cache.get(column, self.fast), cache.get(column, self.slow));
-        let mut target = Target::Flat;
-        let decide = |row: usize| {
-            if let (Some(fast), Some(slow)) = (fast.get(row), slow.get(row)) {
-                target = next(target, fast, slow);
-            }
-            target
-        };
-        (0..cache.bars().len()).map(decide).collect()
+    fn columns(&self) -> [Column; 2] {
+        [self.fast, self.slow].map(|bars| self.average.of_bars(bars).into())
     }
 
-    pub(super) fn live(&self) -> Live {
-        let average = |period| match self.kind {
-            AverageKind::Sma => Average::Sma(Sma::new(period)),
-            AverageKind::Ema => Average::Ema(Ema::new(period)),
-        };
-        Live { fast: average(self.fast), slow: average(self.slow), target: Target::Flat }
-    }
-}
-
-enum Average {
-    Sma(Sma),
-    Ema(Ema),
-}
-
-impl Average {
-    fn update(&mut self, value: f64) -> Option<f64> {
-        match self {
-            Average::Sma(average) => average.update(value),
-            Average::Ema(average) => average.update(value),
+    #[inline]
+    fn decide(&mut self, held: Target, &[fast, slow]: &[f64; 2], _: Option<&[f64; 2]>) -> Target {
+        if fast > slow {
+            Target::Long
+        } else if fast < slow {
+            Target::Short
+        } else {
+            held
         }
-    }
-}
-
-pub(super) struct Live {
-    fast: Average,
-    slow: Average,
-    target: Target,
-}
-
-impl LiveRule for Live {
-    fn on_bar(&mut self, row: &BarRow) -> Target {
-        if let (Some(fast), Some(slow)) = (self.fast.update(row.close), self.slow.update(row.close)) {
-            self.target = next(self.target, fast, slow);
-        }
-        self.target
     }
 }
 
@@ -113,6 +53,8 @@ mod tests {
 
     #[test]
     fn equal_averages_keep_the_position() {
+        let mut rule = MaCross { average: &sma::DEFINITION, fast: 10, slow: 50 };
+        let mut next = |held, fast, slow| rule.decide(held, &[fast, slow], None);
         assert_eq!(next(Flat, 2.0, 1.0), Long);
         assert_eq!(next(Long, 1.0, 1.0), Long);
         assert_eq!(next(Long, 1.0, 2.0), Short);

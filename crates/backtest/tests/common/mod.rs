@@ -3,7 +3,8 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use gauntlet_backtest::{
-    Account, BarRow, Bars, Costs, ParamValue, Params, Sizing, Spread, StrategyKind, StrategySpec,
+    Account, BarRow, Bars, Costs, ParamKind, ParamSpec, ParamValue, Params, Sizing, Spread, StrategySpec,
+    strategy,
 };
 use proptest::prelude::*;
 
@@ -63,31 +64,28 @@ pub fn params(values: &[(&str, ParamValue)]) -> Params {
     values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
 }
 
-/// Any strategy with short windows, with and without a stop.
+/// Any strategy of the table with short windows and numbers around their defaults, with and without a stop.
 pub fn strategies() -> impl Strategy<Value = StrategySpec> {
-    let kinds = prop::sample::select(StrategyKind::ALL.to_vec());
+    let rows = prop::sample::select(strategy::DEFINITIONS.to_vec());
+    let numbers = prop::collection::vec(0.0..1.0_f64, 12);
     let stop = prop_oneof![Just(0.0), 0.1..4.0_f64];
-    (kinds, 1..9_i64, 1..20_i64, stop, 1..8_i64, any::<bool>()).prop_map(|(kind, a, b, stop, atr, flag)| {
-        let own: Vec<(&str, ParamValue)> = match kind {
-            StrategyKind::MaCross => {
-                vec![
-                    ("fast", a.into()),
-                    ("slow", b.into()),
-                    ("kind", if flag { "ema" } else { "sma" }.into()),
-                ]
-            }
-            StrategyKind::DonchianBreakout => vec![("entry", b.into()), ("exit", a.into())],
-            StrategyKind::RsiReversion => {
-                vec![("period", a.into()), ("oversold", 40.0.into()), ("exit", 55.0.into())]
-            }
-            StrategyKind::BollingerReversion => {
-                vec![("period", b.into()), ("width", (a as f64 / 4.0).into())]
-            }
-        };
-        let mut all = params(&own);
+    (rows, numbers, stop, 1..8_i64).prop_map(|(row, numbers, stop, atr)| {
+        let specs = row.parameters();
+        assert!(specs.len() <= numbers.len(), "{} takes more", row.name);
+        let value = |(spec, number): (&&ParamSpec, &f64)| (spec.name.to_owned(), drawn(spec.kind, *number));
+        let mut all: Params = specs.iter().zip(&numbers).map(value).collect();
         all.extend(params(&[("stop_atr", stop.into()), ("atr_period", atr.into())]));
-        kind.build(&all).expect("the values lie within their bounds")
+        row.build(&all).expect("the values lie within their bounds")
     })
+}
+
+/// A value of a parameter, from a number between 0 and 1.
+fn drawn(kind: ParamKind, number: f64) -> ParamValue {
+    match kind {
+        ParamKind::Int { min, max, .. } => (min + (number * (max - min).min(19) as f64) as i64).into(),
+        ParamKind::Float { default, min, max } => (default * (0.25 + 1.5 * number)).clamp(min, max).into(),
+        ParamKind::Choice(words) => words[(number * words.len() as f64) as usize].into(),
+    }
 }
 
 pub fn costs() -> impl Strategy<Value = Costs> {

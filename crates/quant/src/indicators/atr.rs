@@ -1,26 +1,8 @@
-//! Average true range (TA-Lib `ATR`): Wilder's average of the true range. The first bar has no true range, because
-//! it has no close before it.
+//! Average true range (TA-Lib `ATR`): Wilder's average of the true range.
 
-use super::{Series, Wilder};
-
-/// Incremental true range (TA-Lib `TRANGE`).
-#[derive(Debug, Clone, Default)]
-pub struct TrueRange {
-    previous_close: Option<f64>,
-}
-
-impl TrueRange {
-    /// A range that has seen no bar.
-    pub fn new() -> TrueRange {
-        TrueRange::default()
-    }
-
-    /// Takes the next bar; answers from the second bar on.
-    pub fn update(&mut self, high: f64, low: f64, close: f64) -> Option<f64> {
-        let previous = self.previous_close.replace(close)?;
-        Some((high - low).max((high - previous).abs()).max((low - previous).abs()))
-    }
-}
+use super::definition::{Definition, Input, Parameter, stream};
+use super::true_range::bars;
+use super::{Series, TrueRange, Wilder};
 
 /// Incremental form.
 #[derive(Debug, Clone)]
@@ -42,31 +24,27 @@ impl Atr {
     }
 }
 
-/// True range of columns of equal length; first defined row is 1.
-pub fn true_range(high: &[f64], low: &[f64], close: &[f64]) -> Series {
-    let mut state = TrueRange::new();
-    Series::collect(bars(high, low, close).map(|(high, low, close)| state.update(high, low, close)))
-}
-
 /// Average true range of columns of equal length; first defined row is `period`.
 pub fn atr(high: &[f64], low: &[f64], close: &[f64], period: usize) -> Series {
     let mut state = Atr::new(period);
     Series::collect(bars(high, low, close).map(|(high, low, close)| state.update(high, low, close)))
 }
 
-fn bars<'a>(high: &'a [f64], low: &'a [f64], close: &'a [f64]) -> impl Iterator<Item = (f64, f64, f64)> + 'a {
-    high.iter().zip(low).zip(close).map(|((high, low), close)| (*high, *low, *close))
-}
+/// Its row in the table.
+pub static DEFINITION: Definition = Definition {
+    name: "atr",
+    summary: "average true range",
+    inputs: &[Input::High, Input::Low, Input::Close],
+    parameters: &[Parameter::bars("period", 14, "true ranges in the average")],
+    outputs: &["atr"],
+    first: |a| a.bars(0),
+    columns: |x, a| vec![atr(x[0], x[1], x[2], a.bars(0))],
+    stream: |a| stream(Atr::new(a.bars(0)), |state, x| Some([state.update(x[0], x[1], x[2])?])),
+};
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_gap_counts_as_range() {
-        let ranges = true_range(&[10.0, 15.0, 13.0], &[9.0, 14.0, 9.0], &[9.5, 14.5, 10.0]);
-        assert_eq!(ranges, Series { first: 1, values: vec![5.5, 5.5] });
-    }
 
     #[test]
     fn the_first_average_needs_period_ranges() {

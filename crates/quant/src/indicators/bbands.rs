@@ -1,5 +1,6 @@
 //! Bollinger bands (TA-Lib `BBANDS` over `SMA`): the mean and `width` population standard deviations around it.
 
+use super::definition::{Definition, Input, Parameter, stream};
 use super::{Series, Sma, Stddev, sma, stddev};
 
 /// The bands at one row.
@@ -66,6 +67,28 @@ pub fn bbands(values: &[f64], period: usize, width: f64) -> BandsColumns {
         |pick: fn(&Bands) -> f64| Series { first: middle.first, values: bands.iter().map(pick).collect() };
     BandsColumns { upper: column(|bands| bands.upper), lower: column(|bands| bands.lower), middle }
 }
+
+/// Its row in the table.
+pub static DEFINITION: Definition = Definition {
+    name: "bbands",
+    summary: "Bollinger bands: a mean and deviations around it",
+    inputs: &[Input::Close],
+    parameters: &[
+        Parameter::bars("period", 20, "bars in the bands"),
+        Parameter::number("width", 2.0, 0.0, 100.0, "deviations from the mean to a band"),
+    ],
+    outputs: &["upper", "middle", "lower"],
+    first: |a| a.bars(0) - 1,
+    columns: |x, a| {
+        let bands = bbands(x[0], a.bars(0), a.number(1));
+        vec![bands.upper, bands.middle, bands.lower]
+    },
+    stream: |a| {
+        stream(Bbands::new(a.bars(0), a.number(1)), |state, x| {
+            state.update(x[0]).map(|bands| [bands.upper, bands.middle, bands.lower])
+        })
+    },
+};
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,7 @@
 //! Donchian channel: the highest high and the lowest low of the last `period` bars, the newest included (TA-Lib
 //! `MAX` of highs and `MIN` of lows).
 
+use super::definition::{Definition, Input, Parameter, stream};
 use super::{Highest, Lowest, Series, highest, lowest};
 
 /// The channel at one row.
@@ -45,6 +46,25 @@ pub struct ChannelColumns {
 pub fn donchian(high: &[f64], low: &[f64], period: usize) -> ChannelColumns {
     ChannelColumns { upper: highest(high, period), lower: lowest(low, period) }
 }
+
+/// Its row in the table.
+pub static DEFINITION: Definition = Definition {
+    name: "donchian",
+    summary: "Donchian channel: highest high and lowest low",
+    inputs: &[Input::High, Input::Low],
+    parameters: &[Parameter::bars("period", 20, "bars in the channel")],
+    outputs: &["upper", "lower"],
+    first: |a| a.bars(0) - 1,
+    columns: |x, a| {
+        let channel = donchian(x[0], x[1], a.bars(0));
+        vec![channel.upper, channel.lower]
+    },
+    stream: |a| {
+        stream(Donchian::new(a.bars(0)), |state, x| {
+            state.update(x[0], x[1]).map(|channel| [channel.upper, channel.lower])
+        })
+    },
+};
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,7 @@
 //! Exponential moving average (TA-Lib `EMA`): weight `2 / (period + 1)`, seeded with the mean of the first
 //! `period` values.
 
+use super::definition::{Definition, Input, Parameter, stream};
 use super::Series;
 
 /// Incremental form.
@@ -41,6 +42,18 @@ pub fn ema(values: &[f64], period: usize) -> Series {
     let mut state = Ema::new(period);
     Series::collect(values.iter().map(|value| state.update(*value)))
 }
+
+/// Its row in the table.
+pub static DEFINITION: Definition = Definition {
+    name: "ema",
+    summary: "exponential moving average",
+    inputs: &[Input::Close],
+    parameters: &[Parameter::bars("period", 20, "bars in the average")],
+    outputs: &["ema"],
+    first: |a| a.bars(0) - 1,
+    columns: |x, a| vec![ema(x[0], a.bars(0))],
+    stream: |a| stream(Ema::new(a.bars(0)), |state, x| Some([state.update(x[0])?])),
+};
 
 #[cfg(test)]
 mod tests {

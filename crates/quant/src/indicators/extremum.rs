@@ -1,9 +1,5 @@
-//! Rolling maximum and minimum (TA-Lib `MAX` and `MIN`) of the last `period` values, by a deque that holds only the
-//! values that can still become the answer: amortised O(1) a value.
-
-use std::collections::VecDeque;
-
-use super::Series;
+//! Rolling maximum and minimum share their method: a deque that holds only the values that can still become the answer,
+//! amortised O(1) a value. Not a row of the table itself.
 
 macro_rules! extremum {
     ($(#[$doc:meta])* $name:ident, $(#[$column_doc:meta])* $column:ident, $beats:expr) => {
@@ -13,13 +9,13 @@ macro_rules! extremum {
             period: usize,
             seen: usize,
             /// (row, value) of candidates: rows rise, and every value beats those after it.
-            candidates: VecDeque<(usize, f64)>,
+            candidates: std::collections::VecDeque<(usize, f64)>,
         }
 
         impl $name {
             /// Over the last `period` values.
             pub fn new(period: usize) -> $name {
-                $name { period: period.max(1), seen: 0, candidates: VecDeque::new() }
+                $name { period: period.max(1), seen: 0, candidates: std::collections::VecDeque::new() }
             }
 
             /// Takes the next value; answers from the `period`-th value on.
@@ -41,31 +37,17 @@ macro_rules! extremum {
         }
 
         $(#[$column_doc])*
-        pub fn $column(values: &[f64], period: usize) -> Series {
+        pub fn $column(values: &[f64], period: usize) -> super::Series {
             let mut state = $name::new(period);
-            Series::collect(values.iter().map(|value| state.update(*value)))
+            super::Series::collect(values.iter().map(|value| state.update(*value)))
         }
     };
 }
-
-extremum!(
-    /// Incremental maximum.
-    Highest,
-    /// Maximum in column form; first defined row is `period - 1`.
-    highest,
-    |candidate, value| candidate > value
-);
-extremum!(
-    /// Incremental minimum.
-    Lowest,
-    /// Minimum in column form; first defined row is `period - 1`.
-    lowest,
-    |candidate, value| candidate < value
-);
+pub(super) use extremum;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::indicators::{Series, highest, lowest};
 
     #[test]
     fn the_extremes_of_the_last_three() {

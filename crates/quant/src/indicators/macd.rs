@@ -2,6 +2,7 @@
 //! average (the signal) and the difference of the two (the histogram). As in TA-Lib, both averages are first defined
 //! at the same row, so the fast one skips the first `slow - fast` values, and nothing is shown before the signal is.
 
+use super::definition::{Definition, Input, Parameter, stream};
 use super::{Ema, Series};
 
 /// The indicator at one row.
@@ -68,6 +69,29 @@ pub fn macd(values: &[f64], fast: usize, slow: usize, signal: usize) -> MacdColu
         histogram: column(|row| row.histogram),
     }
 }
+
+/// Its row in the table.
+pub static DEFINITION: Definition = Definition {
+    name: "macd",
+    summary: "moving average convergence/divergence",
+    inputs: &[Input::Close],
+    parameters: &[
+        Parameter::bars("fast", 12, "bars in the fast average"),
+        Parameter::bars("slow", 26, "bars in the slow average"),
+        Parameter::bars("signal", 9, "bars in the average of the difference"),
+    ],
+    outputs: &["macd", "signal", "histogram"],
+    first: |a| a.bars(0).max(a.bars(1)) + a.bars(2) - 2,
+    columns: |x, a| {
+        let columns = macd(x[0], a.bars(0), a.bars(1), a.bars(2));
+        vec![columns.macd, columns.signal, columns.histogram]
+    },
+    stream: |a| {
+        stream(Macd::new(a.bars(0), a.bars(1), a.bars(2)), |state, x| {
+            state.update(x[0]).map(|value| [value.macd, value.signal, value.histogram])
+        })
+    },
+};
 
 #[cfg(test)]
 mod tests {

@@ -5,41 +5,44 @@
 //! order, so they agree to the last bit; a property test holds them to it.
 //!
 //! A period of 0 is read as 1 throughout, so no indicator can divide by zero or panic.
+//!
+//! **A new indicator** is a file in this folder, with both forms and its `DEFINITION` (inputs, parameters with defaults and
+//! bounds, output columns, warm-up), and a row in the table below. A test holds both forms of every row to each other.
+//! The modules are declared by the rows, so `cargo fmt` alone does not find the files: `tests/run` formats every file.
 
-/// Average true range.
-pub mod atr;
-/// Bollinger bands.
-pub mod bbands;
-/// Donchian channel.
-pub mod donchian;
-/// Exponential moving average.
-pub mod ema;
-/// Rolling maximum and minimum.
-pub mod extremum;
-/// Moving average convergence/divergence.
-pub mod macd;
-/// Rate of change.
-pub mod roc;
-/// Relative strength index.
-pub mod rsi;
-/// Simple moving average.
-pub mod sma;
-/// Rolling standard deviation.
-pub mod stddev;
-/// Wilder's moving average.
-pub mod wilder;
+mod definition;
+mod extremum;
 
-pub use atr::{Atr, TrueRange, atr, true_range};
-pub use bbands::{Bands, BandsColumns, Bbands, bbands};
-pub use donchian::{Channel, ChannelColumns, Donchian, donchian};
-pub use ema::{Ema, ema};
-pub use extremum::{Highest, Lowest, highest, lowest};
-pub use macd::{Macd, MacdColumns, MacdValue, macd};
-pub use roc::{Roc, roc};
-pub use rsi::{Rsi, rsi};
-pub use sma::{Sma, sma};
-pub use stddev::{Stddev, stddev};
-pub use wilder::{Wilder, wilder};
+pub use definition::{Arguments, Column, Definition, Indicator, Input, Parameter, Stream};
+
+/// Declares the module of each row, exports what it lists, and gathers the definitions.
+macro_rules! table {
+    ($($name:ident: $($export:ident),+;)+) => {
+        $(pub mod $name;)+
+        $(pub use $name::{$($export),+};)+
+
+        /// Every indicator.
+        pub static DEFINITIONS: &[&Definition] = &[$(&$name::DEFINITION),+];
+    };
+}
+
+table! {
+    // File: what it has besides its definition.
+    price: price;
+    sma: Sma, sma;
+    ema: Ema, ema;
+    wilder: Wilder, wilder;
+    stddev: Stddev, stddev;
+    bbands: Bands, BandsColumns, Bbands, bbands;
+    rsi: Rsi, rsi;
+    roc: Roc, roc;
+    macd: Macd, MacdColumns, MacdValue, macd;
+    highest: Highest, highest;
+    lowest: Lowest, lowest;
+    donchian: Channel, ChannelColumns, Donchian, donchian;
+    true_range: TrueRange, true_range;
+    atr: Atr, atr;
+}
 
 /// The values of an indicator over a column: undefined before row `first`, one value a row from there on.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use super::definition::{Definition, Input, Parameter, stream};
 use super::Series;
 
 /// Incremental form.
@@ -42,6 +43,18 @@ pub fn roc(values: &[f64], period: usize) -> Series {
 fn change(before: f64, value: f64) -> f64 {
     if before == 0.0 { 0.0 } else { (value / before - 1.0) * 100.0 }
 }
+
+/// Its row in the table.
+pub static DEFINITION: Definition = Definition {
+    name: "roc",
+    summary: "rate of change, in percent",
+    inputs: &[Input::Close],
+    parameters: &[Parameter::bars("period", 10, "bars between the two values")],
+    outputs: &["roc"],
+    first: |a| a.bars(0),
+    columns: |x, a| vec![roc(x[0], a.bars(0))],
+    stream: |a| stream(Roc::new(a.bars(0)), |state, x| Some([state.update(x[0])?])),
+};
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,7 @@
 //! Relative strength index (TA-Lib `RSI`): `100 · gain / (gain + loss)` over Wilder's averages of the rises and the
 //! falls between closes. Zero when there was no movement at all, as in TA-Lib.
 
+use super::definition::{Definition, Input, Parameter, stream};
 use super::{Series, Wilder};
 
 /// Incremental form.
@@ -33,6 +34,18 @@ pub fn rsi(values: &[f64], period: usize) -> Series {
     let mut state = Rsi::new(period);
     Series::collect(values.iter().map(|value| state.update(*value)))
 }
+
+/// Its row in the table.
+pub static DEFINITION: Definition = Definition {
+    name: "rsi",
+    summary: "relative strength index",
+    inputs: &[Input::Close],
+    parameters: &[Parameter::bars("period", 14, "changes in the index")],
+    outputs: &["rsi"],
+    first: |a| a.bars(0),
+    columns: |x, a| vec![rsi(x[0], a.bars(0))],
+    stream: |a| stream(Rsi::new(a.bars(0)), |state, x| Some([state.update(x[0])?])),
+};
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use super::definition::{Definition, Input, Parameter, stream};
 use super::Series;
 
 /// Incremental form.
@@ -55,6 +56,18 @@ pub fn sma(values: &[f64], period: usize) -> Series {
         .collect();
     Series { first: period - 1, values: means }
 }
+
+/// Its row in the table.
+pub static DEFINITION: Definition = Definition {
+    name: "sma",
+    summary: "simple moving average",
+    inputs: &[Input::Close],
+    parameters: &[Parameter::bars("period", 20, "bars in the average")],
+    outputs: &["sma"],
+    first: |a| a.bars(0) - 1,
+    columns: |x, a| vec![sma(x[0], a.bars(0))],
+    stream: |a| stream(Sma::new(a.bars(0)), |state, x| Some([state.update(x[0])?])),
+};
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use super::definition::{Definition, Input, Parameter, stream};
 use super::Series;
 
 /// Incremental form.
@@ -48,6 +49,18 @@ fn deviation(window: impl Iterator<Item = f64> + Clone, period: usize) -> f64 {
     });
     (squares / period as f64).sqrt()
 }
+
+/// Its row in the table.
+pub static DEFINITION: Definition = Definition {
+    name: "stddev",
+    summary: "rolling standard deviation of the population",
+    inputs: &[Input::Close],
+    parameters: &[Parameter::bars("period", 20, "bars in the deviation")],
+    outputs: &["stddev"],
+    first: |a| a.bars(0) - 1,
+    columns: |x, a| vec![stddev(x[0], a.bars(0))],
+    stream: |a| stream(Stddev::new(a.bars(0)), |state, x| Some([state.update(x[0])?])),
+};
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,7 @@
 //! Wilder's moving average, also called RMA or SMMA: `(previous · (period − 1) + value) / period`, seeded with the
 //! mean of the first `period` values. The smoothing inside TA-Lib's `ATR` and `RSI`.
 
+use super::definition::{Definition, Input, Parameter, stream};
 use super::Series;
 
 /// Incremental form.
@@ -40,6 +41,18 @@ pub fn wilder(values: &[f64], period: usize) -> Series {
     let mut state = Wilder::new(period);
     Series::collect(values.iter().map(|value| state.update(*value)))
 }
+
+/// Its row in the table.
+pub static DEFINITION: Definition = Definition {
+    name: "wilder",
+    summary: "Wilder's moving average",
+    inputs: &[Input::Close],
+    parameters: &[Parameter::bars("period", 14, "bars in the average")],
+    outputs: &["wilder"],
+    first: |a| a.bars(0) - 1,
+    columns: |x, a| vec![wilder(x[0], a.bars(0))],
+    stream: |a| stream(Wilder::new(a.bars(0)), |state, x| Some([state.update(x[0])?])),
+};
 
 #[cfg(test)]
 mod tests {

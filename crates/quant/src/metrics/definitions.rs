@@ -1,7 +1,9 @@
-//! The catalogue: every metric's public name, unit, direction and one-line summary, in the order of
-//! `crate::metrics::all`. The names are a contract with configuration files and stored results: add, don't rename.
+//! What a row of the table of metrics says: public name, unit, direction, one-line summary, and its function. The
+//! names are a contract with configuration files and stored results: add, don't rename.
 
 use std::fmt;
+
+use crate::metrics::{Inputs, Running};
 
 /// What a metric's number counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,81 +56,83 @@ impl fmt::Display for Direction {
     }
 }
 
-/// One metric in the catalogue. The full definition is at the head of the file of the same name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// One metric in the table. The full definition is at the head of the file of the same name.
+#[derive(Debug, Clone, Copy)]
 pub struct Definition {
     /// Canonical name, in snake case.
     pub name: &'static str,
+    /// Version of the set of metrics since which it is there.
+    pub since: u32,
     /// What the number counts.
     pub unit: Unit,
     /// Which way is better.
     pub direction: Direction,
     /// One line for a table.
     pub summary: &'static str,
+    /// Its value over a whole run. Inputs that are not finite give anything but NaN or an infinity.
+    pub of: fn(&Inputs<'_>) -> Option<f64>,
+    /// The same to the last bit, from what is kept up while a run goes on; none where that takes the whole run.
+    pub running: Option<fn(&Running, f64) -> Option<f64>>,
 }
 
-const fn def(name: &'static str, unit: Unit, direction: Direction, summary: &'static str) -> Definition {
-    Definition { name, unit, direction, summary }
+impl Definition {
+    /// Its value over a whole run; `None` when any number in the inputs is NaN or infinite.
+    pub fn of_whole(&self, inputs: &Inputs<'_>) -> Option<f64> {
+        if inputs.are_finite() { (self.of)(inputs) } else { None }
+    }
+
+    /// Its value so far, from what is kept up: a run without risk-free rate, of so many periods a year. The outer
+    /// `None` says that this metric takes the whole run.
+    pub fn of_running(&self, running: &Running, periods_per_year: f64) -> Option<Option<f64>> {
+        self.running.map(|value| value(running, periods_per_year))
+    }
 }
 
-/// Every metric, in the order in which [`crate::metrics::all`] answers them.
-#[rustfmt::skip]
-pub static DEFINITIONS: &[Definition] = {
-    use Direction::{HigherIsBetter as Higher, LowerIsBetter as Lower, Neutral};
-    use Unit::{Currency, Fraction, FractionPerYear as PerYear, Periods, Ratio, Trades};
-    &[
-        def("total_return",          Fraction, Higher,  "compounded return of the whole series"),
-        def("annual_return",         PerYear,  Higher,  "compound annual growth rate"),
-        def("annual_volatility",     PerYear,  Lower,   "annualised standard deviation of returns"),
-        def("sharpe",                Ratio,    Higher,  "annualised mean excess return over standard deviation"),
-        def("sortino",               Ratio,    Higher,  "annualised mean excess return over downside deviation"),
-        def("calmar",                Ratio,    Higher,  "annual return over maximum drawdown"),
-        def("omega",                 Ratio,    Higher,  "gains over losses, both from the risk-free return"),
-        def("max_drawdown",          Fraction, Lower,   "largest fall from a peak, positive"),
-        def("max_drawdown_duration", Periods,  Lower,   "longest time below a peak"),
-        def("average_drawdown",      Fraction, Lower,   "mean depth of the drawdowns, positive"),
-        def("ulcer_index",           Fraction, Lower,   "root mean square drawdown"),
-        def("downside_deviation",    PerYear,  Lower,   "annualised root mean square shortfall below the risk-free return"),
-        def("skewness",              Ratio,    Higher,  "third standardised moment, biased estimator"),
-        def("kurtosis",              Ratio,    Lower,   "fourth standardised moment less three, biased estimator"),
-        def("value_at_risk",         Fraction, Lower,   "loss that one period in twenty reaches, positive"),
-        def("expected_shortfall",    Fraction, Lower,   "mean loss in the worst twentieth of the periods, positive"),
-        def("tail_ratio",            Ratio,    Higher,  "size of the 95 % quantile over size of the 5 % quantile"),
-        def("gain_to_pain",          Ratio,    Higher,  "sum of returns over sum of losses"),
-        def("best_period",           Fraction, Higher,  "largest return of one period"),
-        def("worst_period",          Fraction, Higher,  "smallest return of one period"),
-        def("positive_periods",      Fraction, Higher,  "share of periods with a return above zero"),
-        def("stability",             Fraction, Higher,  "how straight the log of wealth runs (R²), up or down"),
-        def("autocorrelation",       Ratio,    Neutral, "correlation of each return with the one before"),
-        def("alpha",                 PerYear,  Higher,  "Jensen's alpha, annualised"),
-        def("beta",                  Ratio,    Neutral, "sensitivity to the benchmark"),
-        def("correlation",           Ratio,    Neutral, "correlation with the benchmark"),
-        def("tracking_error",        PerYear,  Neutral, "annualised standard deviation of the return beyond the benchmark"),
-        def("information_ratio",     Ratio,    Higher,  "annualised mean return beyond the benchmark over tracking error"),
-        def("up_capture",            Ratio,    Higher,  "annual return over the benchmark's where the benchmark rose"),
-        def("down_capture",          Ratio,    Lower,   "annual return over the benchmark's where the benchmark fell"),
-        def("trade_count",           Trades,   Neutral, "number of closed trades"),
-        def("win_rate",              Fraction, Higher,  "share of trades with a profit"),
-        def("profit_factor",         Ratio,    Higher,  "gross profit over gross loss"),
-        def("payoff_ratio",          Ratio,    Higher,  "average win over average loss"),
-        def("expectancy",            Currency, Higher,  "mean profit of a trade"),
-        def("average_win",           Currency, Higher,  "mean profit of the winning trades"),
-        def("average_loss",          Currency, Lower,   "mean loss of the losing trades, positive"),
-        def("largest_loss",          Currency, Lower,   "loss of the worst trade, positive"),
-        def("time_in_market",        Fraction, Neutral, "share of periods with a position"),
-    ]
-};
-
-/// The definition of a canonical name.
-pub fn by_name(name: &str) -> Option<&'static Definition> {
-    DEFINITIONS.iter().find(|definition| definition.name == name)
+/// The newest version in a table.
+pub(super) const fn newest(definitions: &[Definition]) -> u32 {
+    let (mut newest, mut row) = (0, 0);
+    while row < definitions.len() {
+        if definitions[row].since > newest {
+            newest = definitions[row].since;
+        }
+        row += 1;
+    }
+    newest
 }
+
+/// Declares the module of each row, exports its function, and makes the rows [`Definition`]s.
+macro_rules! table {
+    ($($name:ident, $since:literal, $unit:ident, $direction:ident, $summary:literal,
+        $of:expr $(, running $running:expr)?;)+) => {
+        $(pub mod $name;)+
+        $(pub use $name::$name;)+
+
+        /// Every metric, in the order in which [`all`] answers them.
+        pub static DEFINITIONS: &[Definition] = {
+            use Direction::{HigherIsBetter as Higher, LowerIsBetter as Lower, Neutral};
+            use Unit::{Currency, Fraction, FractionPerYear as PerYear, Periods, Ratio, Trades};
+            &[$(Definition {
+                name: stringify!($name),
+                since: $since,
+                unit: $unit,
+                direction: $direction,
+                summary: $summary,
+                of: $of,
+                running: table!(@running $($running)?),
+            }),+]
+        };
+    };
+    (@running) => { None };
+    (@running $running:expr) => { Some($running) };
+}
+pub(super) use table;
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::metrics::{DEFINITIONS, by_name};
 
     #[test]
     fn names_are_unique_and_in_snake_case() {

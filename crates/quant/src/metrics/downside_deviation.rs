@@ -20,8 +20,20 @@ pub fn downside_deviation(returns: &[f64], risk_free: f64, periods_per_year: f64
 
 /// Root mean square shortfall of one period; NaN for no returns.
 pub(crate) fn shortfall(returns: &[f64], target: f64) -> f64 {
-    let squares = returns.iter().map(|&r| if r >= target { 0.0 } else { (r - target) * (r - target) });
-    (sum(squares) / returns.len() as f64).sqrt()
+    let squares = returns.iter().map(|&r| square_below(r, target));
+    root_mean(sum(squares), returns.len() as u64)
+}
+
+/// The square of what a return falls short of `target`; NaN for NaN.
+#[inline]
+pub(crate) fn square_below(period_return: f64, target: f64) -> f64 {
+    let distance = period_return - target;
+    if period_return >= target { 0.0 } else { distance * distance }
+}
+
+/// Root of the mean of so many squares, from their sum.
+pub(crate) fn root_mean(squares: f64, count: u64) -> f64 {
+    (squares / count as f64).sqrt()
 }
 
 #[cfg(test)]

@@ -13,179 +13,142 @@
 //! * **The risk-free rate is annual**; `crate::metrics::annual::risk_free_per_period` converts it.
 //! * **Same bits everywhere**: sums run in index order, powers and logarithms come from `libm`.
 
+//!
+//! **A new metric** is a file in this folder, with a function of the same name, and a row in the table below. The
+//! modules are declared by the rows, so `cargo fmt` alone does not find the files: `tests/run` formats every file.
+
+mod inputs;
 mod numeric;
 mod wealth;
 
 pub mod annual;
 
-// Returns alone.
-pub mod annual_return;
-pub mod annual_volatility;
-pub mod autocorrelation;
-pub mod average_drawdown;
-pub mod best_period;
-pub mod calmar;
-pub mod downside_deviation;
-pub mod expected_shortfall;
-pub mod gain_to_pain;
-pub mod kurtosis;
-pub mod max_drawdown;
-pub mod max_drawdown_duration;
-pub mod omega;
-pub mod positive_periods;
-pub mod sharpe;
-pub mod skewness;
-pub mod sortino;
-pub mod stability;
-pub mod tail_ratio;
-pub mod total_return;
-pub mod ulcer_index;
-pub mod value_at_risk;
-pub mod worst_period;
-
-// Against a benchmark.
-pub mod alpha;
-pub mod beta;
-pub mod correlation;
-pub mod down_capture;
-pub mod information_ratio;
-pub mod tracking_error;
-pub mod up_capture;
-
-// Trades and positions.
-pub mod average_loss;
-pub mod average_win;
-pub mod expectancy;
-pub mod largest_loss;
-pub mod payoff_ratio;
-pub mod profit_factor;
-pub mod time_in_market;
-pub mod trade_count;
-pub mod win_rate;
-
 mod definitions;
+mod lanes;
 mod online;
+mod running;
 
-pub use alpha::alpha;
-pub use annual_return::annual_return;
-pub use annual_volatility::annual_volatility;
-pub use autocorrelation::autocorrelation;
-pub use average_drawdown::average_drawdown;
-pub use average_loss::average_loss;
-pub use average_win::average_win;
-pub use best_period::best_period;
-pub use beta::beta;
-pub use calmar::calmar;
-pub use correlation::correlation;
-pub use definitions::{DEFINITIONS, Definition, Direction, Unit, by_name};
-pub use down_capture::down_capture;
-pub use downside_deviation::downside_deviation;
-pub use expectancy::expectancy;
-pub use expected_shortfall::expected_shortfall;
-pub use gain_to_pain::gain_to_pain;
-pub use information_ratio::information_ratio;
-pub use kurtosis::kurtosis;
-pub use largest_loss::largest_loss;
-pub use max_drawdown::max_drawdown;
-pub use max_drawdown_duration::max_drawdown_duration;
-pub use omega::omega;
+pub use definitions::{Definition, Direction, Unit};
+pub use inputs::Inputs;
+pub use lanes::OnlineLanes;
 pub use online::OnlineMoments;
-pub use payoff_ratio::payoff_ratio;
-pub use positive_periods::positive_periods;
-pub use profit_factor::profit_factor;
-pub use sharpe::sharpe;
-pub use skewness::skewness;
-pub use sortino::sortino;
-pub use stability::stability;
-pub use tail_ratio::tail_ratio;
-pub use time_in_market::time_in_market;
-pub use total_return::total_return;
-pub use tracking_error::tracking_error;
-pub use trade_count::trade_count;
-pub use ulcer_index::ulcer_index;
-pub use up_capture::up_capture;
-pub use value_at_risk::value_at_risk;
-pub use win_rate::win_rate;
-pub use worst_period::worst_period;
+pub use running::Running;
 
-/// What the metrics are computed from.
-#[derive(Debug, Clone, Copy)]
-pub struct Inputs<'a> {
-    /// Simple returns, one a period.
-    pub returns: &'a [f64],
-    /// Simple returns of the benchmark over the same periods. Of another length, they give no metric.
-    pub benchmark: Option<&'a [f64]>,
-    /// Profit of each closed trade after costs, in currency.
-    pub trade_pnls: Option<&'a [f64]>,
-    /// Position held during each period, in any unit.
-    pub positions: Option<&'a [f64]>,
-    /// Periods in a year: 252 for trading days, 365 for days of a market that never closes.
-    pub periods_per_year: f64,
-    /// Annual risk-free rate: 0.02 is two percent a year.
-    pub risk_free: f64,
+use definitions::table;
+
+table! {
+    // name, version of the set since which it is there, unit, better direction, what it is: how it is computed from
+    // a whole run, and where that can be kept up while the run goes on, from what is kept.
+    // Returns alone.
+    total_return,          1, Fraction, Higher,  "compounded return of the whole series",
+        |x| total_return(x.returns), running |r, _| r.returns.total_return();
+    annual_return,         1, PerYear,  Higher,  "compound annual growth rate",
+        |x| annual_return(x.returns, x.periods_per_year), running |r, year| r.returns.annual_return(year);
+    annual_volatility,     1, PerYear,  Lower,   "annualised standard deviation of returns",
+        |x| annual_volatility(x.returns, x.periods_per_year), running |r, year| r.returns.annual_volatility(year);
+    sharpe,                1, Ratio,    Higher,  "annualised mean excess return over standard deviation",
+        |x| sharpe(x.returns, x.risk_free, x.periods_per_year), running |r, year| r.returns.sharpe(0.0, year);
+    sortino,               1, Ratio,    Higher,  "annualised mean excess return over downside deviation",
+        |x| sortino(x.returns, x.risk_free, x.periods_per_year), running |r, year| r.returns.sortino(year);
+    calmar,                1, Ratio,    Higher,  "annual return over maximum drawdown",
+        |x| calmar(x.returns, x.periods_per_year), running |r, year| r.returns.calmar(year);
+    omega,                 1, Ratio,    Higher,  "gains over losses, both from the risk-free return",
+        |x| omega(x.returns, x.risk_free, x.periods_per_year);
+    max_drawdown,          1, Fraction, Lower,   "largest fall from a peak, positive",
+        |x| max_drawdown(x.returns), running |r, _| r.returns.max_drawdown();
+    max_drawdown_duration, 1, Periods,  Lower,   "longest time below a peak",
+        |x| max_drawdown_duration(x.returns);
+    average_drawdown,      1, Fraction, Lower,   "mean depth of the drawdowns, positive",
+        |x| average_drawdown(x.returns);
+    ulcer_index,           1, Fraction, Lower,   "root mean square drawdown",
+        |x| ulcer_index(x.returns);
+    downside_deviation,    1, PerYear,  Lower,   "annualised root mean square shortfall below the risk-free return",
+        |x| downside_deviation(x.returns, x.risk_free, x.periods_per_year), running |r, year| r.returns.downside_deviation(year);
+    skewness,              1, Ratio,    Higher,  "third standardised moment, biased estimator",
+        |x| skewness(x.returns);
+    kurtosis,              1, Ratio,    Lower,   "fourth standardised moment less three, biased estimator",
+        |x| kurtosis(x.returns);
+    value_at_risk,         1, Fraction, Lower,   "loss that one period in twenty reaches, positive",
+        |x| value_at_risk(x.returns);
+    expected_shortfall,    1, Fraction, Lower,   "mean loss in the worst twentieth of the periods, positive",
+        |x| expected_shortfall(x.returns);
+    tail_ratio,            1, Ratio,    Higher,  "size of the 95 % quantile over size of the 5 % quantile",
+        |x| tail_ratio(x.returns);
+    gain_to_pain,          1, Ratio,    Higher,  "sum of returns over sum of losses",
+        |x| gain_to_pain(x.returns);
+    best_period,           1, Fraction, Higher,  "largest return of one period",
+        |x| best_period(x.returns);
+    worst_period,          1, Fraction, Higher,  "smallest return of one period",
+        |x| worst_period(x.returns);
+    positive_periods,      1, Fraction, Higher,  "share of periods with a return above zero",
+        |x| positive_periods(x.returns);
+    stability,             1, Fraction, Higher,  "how straight the log of wealth runs (R²), up or down",
+        |x| stability(x.returns);
+    autocorrelation,       1, Ratio,    Neutral, "correlation of each return with the one before",
+        |x| autocorrelation(x.returns);
+    // Against a benchmark.
+    alpha,                 1, PerYear,  Higher,  "Jensen's alpha, annualised",
+        |x| x.benchmark.and_then(|b| alpha(x.returns, b, x.risk_free, x.periods_per_year));
+    beta,                  1, Ratio,    Neutral, "sensitivity to the benchmark",
+        |x| x.benchmark.and_then(|b| beta(x.returns, b));
+    correlation,           1, Ratio,    Neutral, "correlation with the benchmark",
+        |x| x.benchmark.and_then(|b| correlation(x.returns, b));
+    tracking_error,        1, PerYear,  Neutral, "annualised standard deviation of the return beyond the benchmark",
+        |x| x.benchmark.and_then(|b| tracking_error(x.returns, b, x.periods_per_year));
+    information_ratio,     1, Ratio,    Higher,  "annualised mean return beyond the benchmark over tracking error",
+        |x| x.benchmark.and_then(|b| information_ratio(x.returns, b, x.periods_per_year));
+    up_capture,            1, Ratio,    Higher,  "annual return over the benchmark's where the benchmark rose",
+        |x| x.benchmark.and_then(|b| up_capture(x.returns, b, x.periods_per_year));
+    down_capture,          1, Ratio,    Lower,   "annual return over the benchmark's where the benchmark fell",
+        |x| x.benchmark.and_then(|b| down_capture(x.returns, b, x.periods_per_year));
+    // Trades and positions.
+    trade_count,           1, Trades,   Neutral, "number of closed trades",
+        |x| x.trade_pnls.map(trade_count), running |r, _| Some(trade_count(&r.trade_pnls));
+    win_rate,              1, Fraction, Higher,  "share of trades with a profit",
+        |x| x.trade_pnls.and_then(win_rate), running |r, _| win_rate(&r.trade_pnls);
+    profit_factor,         1, Ratio,    Higher,  "gross profit over gross loss",
+        |x| x.trade_pnls.and_then(profit_factor), running |r, _| profit_factor(&r.trade_pnls);
+    payoff_ratio,          1, Ratio,    Higher,  "average win over average loss",
+        |x| x.trade_pnls.and_then(payoff_ratio), running |r, _| payoff_ratio(&r.trade_pnls);
+    expectancy,            1, Currency, Higher,  "mean profit of a trade",
+        |x| x.trade_pnls.and_then(expectancy), running |r, _| expectancy(&r.trade_pnls);
+    average_win,           1, Currency, Higher,  "mean profit of the winning trades",
+        |x| x.trade_pnls.and_then(average_win), running |r, _| average_win(&r.trade_pnls);
+    average_loss,          1, Currency, Lower,   "mean loss of the losing trades, positive",
+        |x| x.trade_pnls.and_then(average_loss), running |r, _| average_loss(&r.trade_pnls);
+    largest_loss,          1, Currency, Lower,   "loss of the worst trade, positive",
+        |x| x.trade_pnls.and_then(largest_loss), running |r, _| largest_loss(&r.trade_pnls);
+    time_in_market,        1, Fraction, Neutral, "share of periods with a position",
+        |x| x.positions.and_then(time_in_market), running |r, _| r.time_in_market();
 }
 
-impl Inputs<'_> {
-    fn are_finite(&self) -> bool {
-        let finite = |values: &[f64]| values.iter().all(|value| value.is_finite());
-        let optional = [self.benchmark, self.trade_pnls, self.positions];
-        finite(&[self.periods_per_year, self.risk_free])
-            && finite(self.returns)
-            && optional.into_iter().flatten().all(finite)
-    }
+/// The newest version of the set of metrics. What reports metrics says in which version, and reports exactly those:
+/// so a metric that is added later does not change what an old request is answered.
+pub const VERSION: u32 = definitions::newest(DEFINITIONS);
+
+/// The metrics of a version of the set.
+pub fn of_version(version: u32) -> impl Iterator<Item = &'static Definition> {
+    DEFINITIONS.iter().filter(move |definition| definition.since <= version)
+}
+
+/// The definition of a canonical name.
+pub fn by_name(name: &str) -> Option<&'static Definition> {
+    DEFINITIONS.iter().find(|definition| definition.name == name)
 }
 
 /// Every metric by its canonical name, in the order of [`DEFINITIONS`].
 ///
 /// A metric of an input that is not there is `None`. If any number in the inputs is NaN or infinite, every
 /// metric is `None`: half a report from broken data is worse than none.
-#[rustfmt::skip]
 pub fn all(inputs: &Inputs<'_>) -> Vec<(&'static str, Option<f64>)> {
-    if !inputs.are_finite() {
-        return DEFINITIONS.iter().map(|definition| (definition.name, None)).collect();
-    }
-    let &Inputs { returns, benchmark, trade_pnls: trades, positions, periods_per_year: year, risk_free } = inputs;
-    vec![
-        ("total_return",          total_return(returns)),
-        ("annual_return",         annual_return(returns, year)),
-        ("annual_volatility",     annual_volatility(returns, year)),
-        ("sharpe",                sharpe(returns, risk_free, year)),
-        ("sortino",               sortino(returns, risk_free, year)),
-        ("calmar",                calmar(returns, year)),
-        ("omega",                 omega(returns, risk_free, year)),
-        ("max_drawdown",          max_drawdown(returns)),
-        ("max_drawdown_duration", max_drawdown_duration(returns)),
-        ("average_drawdown",      average_drawdown(returns)),
-        ("ulcer_index",           ulcer_index(returns)),
-        ("downside_deviation",    downside_deviation(returns, risk_free, year)),
-        ("skewness",              skewness(returns)),
-        ("kurtosis",              kurtosis(returns)),
-        ("value_at_risk",         value_at_risk(returns)),
-        ("expected_shortfall",    expected_shortfall(returns)),
-        ("tail_ratio",            tail_ratio(returns)),
-        ("gain_to_pain",          gain_to_pain(returns)),
-        ("best_period",           best_period(returns)),
-        ("worst_period",          worst_period(returns)),
-        ("positive_periods",      positive_periods(returns)),
-        ("stability",             stability(returns)),
-        ("autocorrelation",       autocorrelation(returns)),
-        ("alpha",                 benchmark.and_then(|benchmark| alpha(returns, benchmark, risk_free, year))),
-        ("beta",                  benchmark.and_then(|benchmark| beta(returns, benchmark))),
-        ("correlation",           benchmark.and_then(|benchmark| correlation(returns, benchmark))),
-        ("tracking_error",        benchmark.and_then(|benchmark| tracking_error(returns, benchmark, year))),
-        ("information_ratio",     benchmark.and_then(|benchmark| information_ratio(returns, benchmark, year))),
-        ("up_capture",            benchmark.and_then(|benchmark| up_capture(returns, benchmark, year))),
-        ("down_capture",          benchmark.and_then(|benchmark| down_capture(returns, benchmark, year))),
-        ("trade_count",           trades.map(trade_count)),
-        ("win_rate",              trades.and_then(win_rate)),
-        ("profit_factor",         trades.and_then(profit_factor)),
-        ("payoff_ratio",          trades.and_then(payoff_ratio)),
-        ("expectancy",            trades.and_then(expectancy)),
-        ("average_win",           trades.and_then(average_win)),
-        ("average_loss",          trades.and_then(average_loss)),
-        ("largest_loss",          trades.and_then(largest_loss)),
-        ("time_in_market",        positions.and_then(time_in_market)),
-    ]
+    all_of(VERSION, inputs)
+}
+
+/// As [`all`], of a version of the set.
+pub fn all_of(version: u32, inputs: &Inputs<'_>) -> Vec<(&'static str, Option<f64>)> {
+    let finite = inputs.are_finite();
+    let value = |definition: &Definition| if finite { (definition.of)(inputs) } else { None };
+    of_version(version).map(|definition| (definition.name, value(definition))).collect()
 }
 
 #[cfg(test)]
@@ -211,10 +174,21 @@ mod tests {
 
     #[test]
     fn the_table_and_the_definitions_agree_in_names_and_order() {
-        let names: Vec<&str> = all(&returns_only(&[0.1, -0.1])).into_iter().map(|(name, _)| name).collect();
+        let names: Vec<&str> =
+            all(&returns_only(&[0.1, -0.1])).into_iter().map(|(name, _)| name).collect();
         let defined: Vec<&str> = DEFINITIONS.iter().map(|definition| definition.name).collect();
         assert_eq!(names, defined);
-        assert_eq!(names.len(), 39);
+    }
+
+    /// A row that is added with the number of an old version would change what old requests are answered.
+    #[test]
+    fn what_a_version_holds_never_changes() {
+        let count = |version: u32| of_version(version).count();
+        assert_eq!((count(0), count(1)), (0, 39));
+        assert_eq!(all_of(1, &returns_only(&[0.1, -0.1])).len(), 39);
+        assert_eq!(count(VERSION), DEFINITIONS.len());
+        let since: Vec<u32> = DEFINITIONS.iter().map(|definition| definition.since).collect();
+        assert!((1..=VERSION).all(|version| since.contains(&version)), "a version without a metric: {since:?}");
     }
 
     #[test]
@@ -293,6 +267,36 @@ mod tests {
             for (name, value) in all(&inputs) {
                 prop_assert!(value.is_none_or(f64::is_finite), "{} is {:?}", name, value);
             }
+        }
+
+        /// What ranks a trial fold by fold is what its report says, to the last bit.
+        #[test]
+        fn what_is_kept_up_is_what_the_whole_run_gives(
+            returns in prop::collection::vec((-1.2..1.5_f64, prop::bool::weighted(0.6)), 0..80),
+            trade_pnls in prop::collection::vec(prop_oneof![Just(0.0), -9.0..9.0_f64], 0..20),
+            periods_per_year in prop_oneof![1.0..300.0_f64, Just(0.0)],
+        ) {
+            let mut running = Running::default();
+            returns.iter().for_each(|(period_return, held)| running.push(*period_return, *held));
+            running.trade_pnls.extend(&trade_pnls);
+            let positions: Vec<f64> = returns.iter().map(|(_, held)| if *held { -2.0 } else { 0.0 }).collect();
+            let returns: Vec<f64> = returns.iter().map(|(period_return, _)| *period_return).collect();
+            let inputs = Inputs {
+                trade_pnls: Some(&trade_pnls),
+                positions: Some(&positions),
+                periods_per_year,
+                risk_free: 0.0,
+                ..returns_only(&returns)
+            };
+            let mut compared = 0;
+            for definition in DEFINITIONS {
+                if let Some(value) = definition.of_running(&running, periods_per_year) {
+                    let whole = (definition.of)(&inputs);
+                    prop_assert_eq!(value.map(f64::to_bits), whole.map(f64::to_bits), "{}", definition.name);
+                    compared += 1;
+                }
+            }
+            prop_assert!(compared >= 18, "compared only {}", compared);
         }
 
         #[test]

@@ -29,7 +29,7 @@ pub(crate) fn ratio(numerator: f64, denominator: f64) -> Option<f64> {
 pub(crate) struct Moments {
     pub(crate) count: u64,
     pub(crate) mean: f64,
-    sum_sq_dev: f64,
+    pub(crate) sum_sq_dev: f64,
 }
 
 impl Moments {
@@ -43,9 +43,7 @@ impl Moments {
 
     pub(crate) fn push(&mut self, value: f64) {
         self.count += 1;
-        let before = value - self.mean;
-        self.mean += before / self.count as f64;
-        self.sum_sq_dev += before * (value - self.mean);
+        (self.mean, self.sum_sq_dev) = welford(self.count as f64, self.mean, self.sum_sq_dev, value);
     }
 
     pub(crate) fn mean(&self) -> Option<f64> {
@@ -60,6 +58,14 @@ impl Moments {
     pub(crate) fn sample_std_dev(&self) -> Option<f64> {
         self.sample_variance().map(f64::sqrt)
     }
+}
+
+/// Mean and sum of squared deviations after the next value, which is number `count`.
+#[inline(always)]
+pub(crate) fn welford(count: f64, mean: f64, sum_sq_dev: f64, value: f64) -> (f64, f64) {
+    let before = value - mean;
+    let mean = mean + before / count;
+    (mean, sum_sq_dev + before * (value - mean))
 }
 
 /// Sums of squared and crossed deviations of two series of one length.

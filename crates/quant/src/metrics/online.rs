@@ -1,14 +1,16 @@
-//! One pass over the returns of a backtest: total return, Sharpe ratio and maximum drawdown without a column of
-//! returns in memory.
+//! One pass over the returns of a backtest: total return, Sharpe ratio, maximum drawdown and their like without a
+//! column of returns in memory.
 //!
 //! Mean and variance by Welford's method, the code that the slice functions run, so that a number that ranked a
 //! trial and the number in its report are the same to the last bit. Sum and sum of squares would save one
 //! division a bar, but rounds a constant series to a tiny variance and so to an enormous Sharpe ratio.
 
-use crate::metrics::annual::annual_rate;
+use crate::metrics::annual::{annual_rate, checked, root_of_time};
 use crate::metrics::annual_volatility::volatility_of;
+use crate::metrics::downside_deviation::{root_mean, square_below};
 use crate::metrics::numeric::{Moments, defined, ratio};
 use crate::metrics::sharpe::sharpe_of;
+use crate::metrics::sortino::sortino_of;
 use crate::metrics::wealth::Wealth;
 
 /// Running count, mean, variance, wealth and drawdown of simple per-period returns.
@@ -16,9 +18,11 @@ use crate::metrics::wealth::Wealth;
 /// A return that is not finite makes everything but the count undefined, for good.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct OnlineMoments {
-    moments: Moments,
-    wealth: Wealth,
-    deepest: f64,
+    pub(super) moments: Moments,
+    pub(super) wealth: Wealth,
+    pub(super) deepest: f64,
+    /// Sum of the squared returns below zero.
+    pub(super) shortfalls: f64,
 }
 
 impl OnlineMoments {
@@ -35,6 +39,7 @@ impl OnlineMoments {
         if drawdown > self.deepest {
             self.deepest = drawdown;
         }
+        self.shortfalls += square_below(period_return, 0.0);
     }
 
     /// Number of returns so far.
@@ -75,6 +80,20 @@ impl OnlineMoments {
     /// Annualised volatility, as [`crate::metrics::annual_volatility()`].
     pub fn annual_volatility(&self, periods_per_year: f64) -> Option<f64> {
         volatility_of(&self.moments, periods_per_year)
+    }
+
+    /// As [`crate::metrics::sortino()`] without a risk-free rate.
+    pub fn sortino(&self, periods_per_year: f64) -> Option<f64> {
+        let shortfall = root_mean(self.shortfalls, self.count());
+        sortino_of(&self.moments, 0.0, shortfall, checked(periods_per_year)?)
+    }
+
+    /// As [`crate::metrics::downside_deviation()`] without a risk-free rate.
+    pub fn downside_deviation(&self, periods_per_year: f64) -> Option<f64> {
+        if self.count() == 0 {
+            return None;
+        }
+        defined(root_mean(self.shortfalls, self.count()) * root_of_time(periods_per_year)?)
     }
 
     /// As [`crate::metrics::max_drawdown()`]: a positive fraction.

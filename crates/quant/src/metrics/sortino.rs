@@ -11,12 +11,24 @@ use crate::metrics::numeric::{Moments, defined, ratio};
 
 /// Annualised Sortino ratio; see the file's head.
 pub fn sortino(returns: &[f64], risk_free: f64, periods_per_year: f64) -> Option<f64> {
-    if returns.len() < 2 {
+    let target = risk_free_per_period(risk_free, periods_per_year)?;
+    let moments = Moments::of(returns.iter().copied());
+    sortino_of(&moments, target, shortfall(returns, target), periods_per_year)
+}
+
+/// The ratio from moments and the shortfall of one period below `target`, shared with the one-pass
+/// [`crate::metrics::OnlineMoments`].
+pub(crate) fn sortino_of(
+    moments: &Moments,
+    target: f64,
+    shortfall: f64,
+    periods_per_year: f64,
+) -> Option<f64> {
+    if moments.count < 2 {
         return None;
     }
-    let target = risk_free_per_period(risk_free, periods_per_year)?;
-    let excess = Moments::of(returns.iter().copied()).mean()? - target;
-    defined(ratio(excess, shortfall(returns, target))? * root_of_time(periods_per_year)?)
+    let excess = moments.mean()? - target;
+    defined(ratio(excess, shortfall)? * root_of_time(periods_per_year)?)
 }
 
 #[cfg(test)]

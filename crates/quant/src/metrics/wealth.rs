@@ -8,7 +8,7 @@
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Wealth {
     pub(crate) value: f64,
-    peak: f64,
+    pub(crate) peak: f64,
 }
 
 impl Default for Wealth {
@@ -20,11 +20,7 @@ impl Default for Wealth {
 impl Wealth {
     /// Applies one return and answers the drawdown after it: exactly 0.0 at a peak, more below it.
     pub(crate) fn step(&mut self, period_return: f64) -> f64 {
-        // The factor multiplies even at ruin, so that a path which once was NaN or infinite never turns finite.
-        self.value *= if period_return <= -1.0 { 0.0 } else { 1.0 + period_return };
-        if self.value > self.peak {
-            self.peak = self.value;
-        }
+        (self.value, self.peak) = grow(self.value, self.peak, period_return);
         1.0 - self.value / self.peak
     }
 
@@ -32,6 +28,14 @@ impl Wealth {
     pub(crate) fn is_finite(&self) -> bool {
         self.value.is_finite()
     }
+}
+
+/// Wealth and its peak after one return.
+#[inline(always)]
+pub(crate) fn grow(value: f64, peak: f64, period_return: f64) -> (f64, f64) {
+    // The factor multiplies even at ruin, so that a path which once was NaN or infinite never turns finite.
+    let value = value * if period_return <= -1.0 { 0.0 } else { 1.0 + period_return };
+    (value, if value > peak { value } else { peak })
 }
 
 /// End wealth over start wealth: never negative, not finite if the path ever left the range of a float.
