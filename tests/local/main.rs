@@ -10,6 +10,7 @@ mod dead_letters;
 mod dependencies;
 mod documents;
 mod faults;
+mod kept;
 mod observed;
 mod pipeline;
 mod served;

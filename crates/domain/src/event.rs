@@ -49,6 +49,8 @@ pub struct Envelope {
     pub correlation: EventId,
     /// Who wrote it: a processor's name, `gateway` or `feed`.
     pub source: String,
+    /// Observation: the version of the logic that made it. `None` from outside, and before records said it.
+    pub logic: Option<String>,
     /// Observation: when it was written, by the writer's clock.
     pub recorded_at: Timestamp,
     /// Observation: how long the work behind it took, in microseconds.

@@ -102,6 +102,7 @@ mod tests {
             correlation: cause,
             source: "trainer.sklearn".into(),
             recorded_at: Timestamp(0),
+            logic: None,
             took_micros: None,
             decided_at: None,
             trace: None,

@@ -3,7 +3,7 @@
 use gauntlet_domain::{Event, EventId, topics};
 use gauntlet_log::TopicPartition;
 use gauntlet_processor::topology::is_input;
-use gauntlet_runtime::replay::{Divergence, Replay};
+use gauntlet_runtime::replay::{self, Divergence, Replay};
 use gauntlet_views::schema;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -24,16 +24,37 @@ pub struct ReplayRequest {
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Replayed {
-    /// Whether all that was compared is the same. False when nothing was compared.
+    /// Whether all that was compared is the same. False when nothing was compared, also when other versions of the logic
+    /// made everything that there is.
     pub identical: bool,
     /// Events compared.
     pub compared: u64,
     /// Answers of trainers outside, taken as they are recorded; left out when nothing was compared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub foreign: Option<u64>,
+    /// What other versions of the processors' logic made, which this build cannot make again.
+    pub not_compared: Vec<NotCompared>,
     /// The first difference.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub divergence: Option<Diverging>,
+}
+
+/// Events that another version of a processor's logic made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotCompared {
+    /// Whose.
+    pub processor: String,
+    /// The version that made them.
+    pub version: String,
+    /// How many.
+    pub events: u64,
+}
+
+impl From<replay::NotCompared> for NotCompared {
+    fn from(not: replay::NotCompared) -> NotCompared {
+        let replay::NotCompared { processor, version, events } = not;
+        NotCompared { processor, version, events }
+    }
 }
 
 /// The first event that differs.
@@ -99,6 +120,7 @@ pub fn replay(node: &Node, request: &ReplayRequest, progress: &dyn Progress) -> 
         identical: says_something && divergence.is_none(),
         compared: outcome.compared,
         foreign: says_something.then_some(outcome.foreign),
+        not_compared: outcome.not_compared.into_iter().map(NotCompared::from).collect(),
         divergence,
     })
 }

@@ -25,6 +25,7 @@ pub fn recorded(event: impl Into<Event>) -> Recorded {
             Event::EvaluationCompleted(_) | Event::EvaluationFailed(_) => "evaluator".into(),
             _ => "test".into(),
         },
+        logic: None,
         recorded_at: Timestamp(0),
         took_micros: None,
         decided_at: None,

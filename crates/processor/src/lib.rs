@@ -13,6 +13,8 @@
 pub mod data;
 /// Machines that decide and fold.
 pub mod decider;
+/// What stays of what has ended.
+pub mod ended;
 /// Given, when, then.
 pub mod harness;
 /// What the runtime runs.
@@ -24,6 +26,7 @@ pub mod worker;
 
 pub use data::{ArtifactStore, BarReader, DataError, Declared, Ports, SnapshotSealer};
 pub use decider::{Decider, Fact, Folded};
+pub use ended::EndedIds;
 pub use machine::{Definition, Inputs, Machine, Output, StateError};
 pub use topology::{Access, Topology};
 pub use worker::{Answer, Answering, AnyWorker, Worker};

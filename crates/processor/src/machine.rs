@@ -43,6 +43,14 @@ pub trait Machine: Send {
     fn refuses(&self, _input: Input<'_>) -> Option<String> {
         None
     }
+    /// Learns, before any input, that another version of the logic has put this out ([`Definition::recalls`]). What that version has begun is not
+    /// gone on with by this one's rules: [`Machine::step`] puts out nothing about it.
+    fn recall(&mut self, _output: &Event) {}
+    /// Ends by name what another version of the logic has begun and not ended; nothing when there is nothing left. The
+    /// runtime asks when state is restored, records how far the inputs had been read, and replay asks at the same point.
+    fn give_up(&mut self) -> Vec<Output> {
+        Vec::new()
+    }
     /// The state as bytes.
     fn save(&self) -> Result<Vec<u8>, StateError>;
     /// Replaces the state.
@@ -63,7 +71,8 @@ pub enum Inputs {
 pub struct Definition {
     /// Name: consumer group, source of its events.
     pub name: &'static str,
-    /// Version of the logic; saved state of another version is not used.
+    /// Version of the logic: raised whenever the same inputs may give other outputs. It is on the record of every output,
+    /// so that replay compares what this version has made and nothing else. Saved state of another version is not used.
     pub version: &'static str,
     /// Topics that it reads.
     pub reads: &'static [&'static Topic],
@@ -73,17 +82,26 @@ pub struct Definition {
     pub writes: &'static [&'static Topic],
     /// Topics on which it puts out decisions that raced ([`Output::raced`]); where a restart looks for their order.
     pub races_on: &'static [&'static Topic],
+    /// Topics of its outputs that tell what is under way: when state is folded from the first input, the machine is told what
+    /// other versions of the logic have written there ([`Machine::recall`]).
+    pub recalls: &'static [&'static Topic],
     /// Makes a machine with empty state.
     pub create: fn() -> Box<dyn Machine>,
 }
 
 impl Definition {
-    /// What it reads and writes. Besides its inputs it reads the races that it has decided.
+    /// What it reads and writes. Besides its inputs it reads outputs of its own: the races that it has decided, and what
+    /// other versions of its logic have begun.
     pub fn access(&self) -> Access {
         Access {
             name: self.name,
             reads: self.reads.to_vec(),
-            looks_up: self.races_on.to_vec(),
+            looks_up: self
+                .races_on
+                .iter()
+                .chain(self.recalls.iter().filter(|topic| !self.races_on.contains(topic)))
+                .copied()
+                .collect(),
             writes: self.writes.to_vec(),
         }
     }

@@ -16,6 +16,9 @@ pub type Answer = Result<Vec<Event>, DataError>;
 pub trait Worker: Send + Sync {
     /// Name: consumer group, source of its events.
     fn name(&self) -> &'static str;
+    /// Version of the logic: raised whenever the same request may be answered otherwise. It is on the record of every
+    /// answer, so that replay compares what this version has answered and nothing else.
+    fn version(&self) -> &'static str;
     /// Topic of its requests.
     fn topic(&self) -> &'static Topic;
     /// Topics on which its data lie, beside the requests.

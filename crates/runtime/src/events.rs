@@ -15,6 +15,8 @@ pub struct Cause<'a> {
     pub input: Option<&'a Recorded>,
     /// Who writes.
     pub source: &'a str,
+    /// The version of its logic; `None` from outside.
+    pub logic: Option<&'a str>,
     /// When, by the wall clock.
     pub recorded_at: Timestamp,
     /// How long the work took.
@@ -26,7 +28,7 @@ pub struct Cause<'a> {
 impl<'a> Cause<'a> {
     /// From outside: the event is its own cause.
     pub fn outside(source: &'a str, recorded_at: Timestamp) -> Cause<'a> {
-        Cause { input: None, source, recorded_at, took_micros: None, decided_at: None }
+        Cause { input: None, source, logic: None, recorded_at, took_micros: None, decided_at: None }
     }
 }
 
@@ -38,6 +40,7 @@ pub fn record(codec: &Codec, event: &Event, cause: Cause<'_>) -> Result<NewRecor
         causation: cause.input.map_or(id, |input| input.envelope.id),
         correlation: correlation(event, id, cause.input),
         source: cause.source.to_owned(),
+        logic: cause.logic.map(str::to_owned),
         recorded_at: cause.recorded_at,
         took_micros: cause.took_micros,
         decided_at: cause.decided_at,
@@ -103,6 +106,13 @@ pub fn writer(record: &Record) -> &str {
     }
 }
 
+/// The version of a processor's logic that made a record. Before records said it, that of `experiments` was 2 and every
+/// other one was 1.
+pub fn logic_version<'a>(processor: &str, record: &'a Record) -> &'a str {
+    let unsaid = if processor == "experiments" { "2" } else { "1" };
+    headers::logic_version(&record.headers).unwrap_or(unsaid)
+}
+
 /// A record's envelope. A foreign writer may have left the headers out; then the event is its own cause.
 pub fn envelope(record: &Record, event: &Event) -> Envelope {
     envelope_from_headers(&record.headers).unwrap_or_else(|| {
@@ -112,6 +122,7 @@ pub fn envelope(record: &Record, event: &Event) -> Envelope {
             causation: id,
             correlation: id,
             source: OUTSIDE.into(),
+            logic: None,
             recorded_at: Timestamp(record.timestamp_micros.saturating_mul(1000)),
             took_micros: None,
             decided_at: None,

@@ -32,6 +32,8 @@ mod machine_slot;
 pub mod metrics;
 /// What a slot reports about itself.
 mod observer;
+/// What a replay finds on the record, by the version of the logic that made it.
+mod on_record;
 /// Sizes and times.
 mod options;
 /// Records that cannot be read yet.
@@ -42,6 +44,8 @@ mod pool;
 mod projection;
 /// A projection's thread.
 mod projection_slot;
+/// Decisions that raced, and where they were taken.
+pub mod races;
 /// The newest records of a partition.
 pub mod recent;
 /// Re-execution and comparison.

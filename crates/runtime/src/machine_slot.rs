@@ -21,7 +21,8 @@ use crate::failure::SlotError;
 use crate::observer::{Observations, Observer};
 use crate::options::Options;
 use crate::paused::{PausedRecords, Pauses, size};
-use crate::restore::{FeedError, Race, committed_of, restore};
+use crate::races::{Race, Trigger};
+use crate::restore::{FeedError, Restored, restore, state_snapshot};
 use crate::slot::{self, Batch, Context, Demand, Next, Work};
 
 /// Records that are read and stepped through at a time: few enough to stay in the processor's cache.
@@ -81,13 +82,14 @@ impl MachineWork<'_> {
 
     /// The machine of a task with its state; waits while records behind it cannot be read yet. `None` when everything
     /// stops.
-    fn restored(&self, task: &Task) -> Result<Option<Box<dyn Machine>>, LogError> {
+    fn restored(&self, task: &Task) -> Result<Option<Restored>, SlotError> {
         let Context { log, codec, stop, .. } = self.context;
         let mut pauses = Pauses::new();
         while !stop.is_raised() {
             match restore(log, codec, self.definition, task) {
-                Ok(machine) => return Ok(Some(machine)),
-                Err(FeedError::Log(error)) => return Err(error),
+                Ok(restored) => return Ok(Some(restored)),
+                Err(FeedError::Log(error)) => return Err(error.into()),
+                Err(FeedError::Output(error)) => return Err(error.into()),
                 Err(FeedError::Undecided { partition, offset, error }) => {
                     let (processor, task) = (self.definition.name, task.id);
                     tracing::warn!(processor, task, %partition, offset, %error, "state waits, the record will be tried again");
@@ -103,8 +105,8 @@ impl MachineWork<'_> {
         let mut snapshots = Vec::new();
         for (id, task) in self.tasks.iter_mut().filter(|(_, task)| task.since_snapshot >= every) {
             task.since_snapshot = 0;
-            let (version, positions) = (self.definition.version.into(), task.positions.clone());
-            snapshots.push((*id, StateSnapshot { version, positions, bytes: task.machine.save()? }));
+            let log = self.context.log;
+            snapshots.push((*id, state_snapshot(log, self.definition, &task.positions, &*task.machine)?));
         }
         Ok(snapshots)
     }
@@ -114,8 +116,12 @@ impl Work for MachineWork<'_> {
     fn assigned(&mut self, task: &Task, observer: &mut Observer) -> Result<(), SlotError> {
         observer.starts(true);
         let began = Instant::now();
-        let Some(machine) = self.restored(task)? else { return Ok(()) };
-        let positions = committed_of(&self.context.log.committed(self.definition.name)?, task);
+        let Some(Restored { machine, positions, given_up }) = self.restored(task)? else { return Ok(()) };
+        if !given_up.is_empty() {
+            // With the positions at which it was decided, so that only the task's owner can commit it.
+            self.pending.batch.commit.positions.extend(positions.clone());
+            given_up.into_iter().for_each(|output| self.pending.push(output));
+        }
         observer.restored(began.elapsed());
         self.tasks.insert(task.id, RunningTask { machine, positions, since_snapshot: 0 });
         Ok(())
@@ -282,11 +288,12 @@ impl Pending {
             let race = || {
                 let mut positions = task.positions.clone();
                 positions.insert(TopicPartition::clone(partition), offset);
-                Race { input: TopicPartition::clone(partition), positions }
+                Race { trigger: Trigger::Input(TopicPartition::clone(partition)), positions }
             };
             let cause = Cause {
                 input: Some(&input),
                 source: definition.name,
+                logic: Some(definition.version),
                 recorded_at,
                 took_micros: None,
                 decided_at: output.raced.then(|| race().to_text()),

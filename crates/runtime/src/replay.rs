@@ -1,8 +1,11 @@
 //! Replay is re-execution: every derived event is made again from the recorded inputs and compared with the record, body
-//! by body. What comes from outside is taken as given: feeds, gateway, and what programs outside have answered to requests
-//! that are not a worker's own.
+//! by body, both in the newest version of its schema. What comes from outside is taken as given: feeds, gateway, and what
+//! programs outside have answered to requests that are not a worker's own.
+//!
+//! What another version of a processor's logic has made is counted and not compared. An output of this version is a
+//! divergence only where no other version had a part in what it is about.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -15,8 +18,12 @@ use gauntlet_wire::{Codec, headers};
 
 use crate::digest::event_hash;
 use crate::events;
+use crate::on_record::{OnRecord, Takeover};
 use crate::pool::answer;
-use crate::restore::{Feeder, committed_of, for_each, races};
+use crate::races::races;
+use crate::restore::{Feeder, committed_of, for_each, recall};
+
+pub use crate::on_record::NotCompared;
 
 /// An event that differs.
 #[derive(Debug, Clone)]
@@ -40,6 +47,8 @@ pub struct Outcome {
     pub compared: u64,
     /// Answers from outside, taken as recorded.
     pub foreign: u64,
+    /// What other versions of the logic have made, in the order of the pipeline.
+    pub not_compared: Vec<NotCompared>,
     /// The first divergence in the order of the pipeline, then of the log.
     pub divergence: Option<Divergence>,
 }
@@ -64,8 +73,26 @@ pub struct Replay<'a> {
     pub progress: &'a (dyn Fn(u64) + Sync),
 }
 
-/// Recorded events of one writer that wait to be made again.
-type Expected = HashMap<EventId, ContentHash>;
+/// Whose events are compared.
+#[derive(Clone, Copy)]
+struct Writer<'a> {
+    name: &'a str,
+    version: &'a str,
+    writes: &'a [&'static Topic],
+}
+
+impl<'a> From<&'a Definition> for Writer<'a> {
+    fn from(definition: &'a Definition) -> Writer<'a> {
+        let Definition { name, version, writes, .. } = definition;
+        Writer { name, version, writes }
+    }
+}
+
+impl<'a> From<&'a dyn AnyWorker> for Writer<'a> {
+    fn from(worker: &'a dyn AnyWorker) -> Writer<'a> {
+        Writer { name: worker.name(), version: worker.version(), writes: worker.writes() }
+    }
+}
 
 impl Replay<'_> {
     /// Re-executes everything and compares.
@@ -96,31 +123,43 @@ impl Replay<'_> {
         outcome: &mut Outcome,
         expired: &mut Vec<Event>,
     ) -> Result<(), LogError> {
-        let (mut expected, _) = self.recorded_on(definition.writes, &HashSet::new())?;
+        let writer = Writer::from(definition);
+        let mut on_record = self.recorded_by(writer, &HashSet::new())?;
+        let causes = if on_record.has_others() { self.causes_of(writer)? } else { HashSet::new() };
         let trimmed = self.trimmed_topics(definition.writes)?;
         let committed = self.log.committed(definition.name)?;
         for task in self.tasks(definition)? {
             let to = committed_of(&committed, &task);
             let from: Positions = to.keys().map(|place| (place.clone(), 0)).collect();
-            let races = races(self.log, definition, &task)?;
+            let races = races(self.log, definition, &task, &Positions::new())?;
             let mut machine = (definition.create)();
+            recall(self.log, self.codec, definition, &mut *machine)?;
+            let mut takeover = Takeover::default();
             let feeder = Feeder { log: self.log, codec: self.codec, from, to, races };
-            feeder.feed(&mut *machine, |_, outputs| {
-                for output in outputs {
-                    if !(self.filter)(&output.event) || outcome.divergence.is_some() {
+            feeder.feed(&mut *machine, |fed, outputs| {
+                takeover.fed(&fed, &on_record, &causes);
+                for event in outputs.into_iter().map(|output| output.event) {
+                    let id = event.id();
+                    if !(self.filter)(&event) || outcome.divergence.is_some() || on_record.is_of_other(&id) {
                         continue;
                     }
-                    let is_trimmed = trimmed.contains(&output.event.kind().topic());
-                    if is_trimmed && !expected.contains_key(&output.event.id()) {
-                        expired.push(output.event);
+                    if on_record.expected.contains_key(&id) {
+                        self.compare(&event, &mut on_record, outcome)?;
+                    } else if trimmed.contains(&event.kind().topic()) {
+                        expired.push(event);
+                    } else if !on_record.has_others() {
+                        outcome.divergence = Some(self.divergence(id, Some(event))?);
                     } else {
-                        self.compare(&output.event, &mut expected, outcome)?;
+                        takeover.unrecorded(&fed, event);
                     }
                 }
                 Ok(())
             })?;
+            if let (None, Some(event)) = (&outcome.divergence, takeover.missing(&on_record)) {
+                outcome.divergence = Some(self.divergence(event.id(), Some(event))?);
+            }
         }
-        self.left_over(expected, outcome)
+        self.left_over(on_record, writer, None, outcome)
     }
 
     fn worker(
@@ -152,8 +191,10 @@ impl Replay<'_> {
                 Ok(())
             })?;
         }
-        let (mut expected, taken) = self.recorded_on(worker.writes(), &foreign)?;
-        outcome.foreign += taken;
+        let writer = Writer::from(worker);
+        let mut on_record = self.recorded_by(writer, &foreign)?;
+        outcome.foreign += on_record.foreign.len() as u64;
+        requests.retain(|request| !on_record.is_answered_by_other(request));
         for (request, events) in requests.iter().zip(self.answer_all(worker, &requests)) {
             let events = events.map_err(|why| LogError::Refused {
                 at: worker.name().to_owned(),
@@ -161,11 +202,17 @@ impl Replay<'_> {
             })?;
             for event in events {
                 if outcome.divergence.is_none() {
-                    self.compare(&event, &mut expected, outcome)?;
+                    self.compare(&event, &mut on_record, outcome)?;
                 }
             }
         }
-        self.left_over(expected, outcome)
+        let requests = requests.iter().map(Event::id).collect();
+        // Requests of another version of who asks cannot be made again once retention has removed them.
+        let asker = self.definitions.iter().find(|definition| definition.writes.contains(&worker.topic()));
+        let is_asker = |not: &NotCompared| asker.is_some_and(|asker| asker.name == not.processor);
+        let are_gone =
+            outcome.not_compared.iter().any(is_asker) && !self.trimmed_topics(&[worker.topic()])?.is_empty();
+        self.left_over(on_record, writer, are_gone.then_some(&requests), outcome)
     }
 
     /// Answers requests on several threads; the answers come back in the requests' order.
@@ -224,30 +271,40 @@ impl Replay<'_> {
         })
     }
 
-    /// Hashes of all events recorded on a writer's topics that matter, but for those that some requests made happen, of
-    /// which the number is given.
-    fn recorded_on(
-        &self,
-        topics: &[&Topic],
-        foreign: &HashSet<EventId>,
-    ) -> Result<(Expected, u64), LogError> {
-        let mut expected = Expected::new();
-        let mut taken = HashSet::new();
-        self.each_recorded_on(topics, |id, record| {
+    /// Recorded events of a writer that matter; answers to some requests are a program's outside.
+    fn recorded_by(&self, writer: Writer<'_>, foreign: &HashSet<EventId>) -> Result<OnRecord, LogError> {
+        let mut on_record = OnRecord::default();
+        self.each_recorded_on(writer.writes, |id, record| {
             match self.codec.decode(record.value.as_deref()) {
                 Ok(event) if (self.filter)(&event) => {
-                    if headers::causation_id(&record.headers).is_some_and(|cause| foreign.contains(&cause)) {
-                        taken.insert(id);
-                        return Ok(());
+                    let cause = headers::causation_id(&record.headers);
+                    let made_by = events::logic_version(writer.name, record);
+                    if cause.is_some_and(|cause| foreign.contains(&cause)) {
+                        on_record.foreign.insert(id);
+                    } else if made_by == writer.version {
+                        on_record.expected.insert(id, event_hash(self.codec, record)?);
+                    } else {
+                        on_record.other(made_by, &event, cause);
                     }
-                    expected.insert(id, event_hash(self.codec, record)?);
                 }
                 Err(error) if error.is_transient() => return Err(events::undecided(record, &error)),
                 Ok(_) | Err(_) => {}
             }
             Ok(())
         })?;
-        Ok((expected, taken.len() as u64))
+        Ok(on_record)
+    }
+
+    /// What the outputs of one version followed from.
+    fn causes_of(&self, writer: Writer<'_>) -> Result<HashSet<EventId>, LogError> {
+        let mut causes = HashSet::new();
+        self.each_recorded_on(writer.writes, |_, record| {
+            if events::logic_version(writer.name, record) == writer.version {
+                causes.extend(headers::causation_id(&record.headers));
+            }
+            Ok(())
+        })?;
+        Ok(causes)
     }
 
     fn each_recorded_on(
@@ -270,10 +327,15 @@ impl Replay<'_> {
         Ok(())
     }
 
-    fn compare(&self, event: &Event, expected: &mut Expected, outcome: &mut Outcome) -> Result<(), LogError> {
+    fn compare(
+        &self,
+        event: &Event,
+        on_record: &mut OnRecord,
+        outcome: &mut Outcome,
+    ) -> Result<(), LogError> {
         let id = event.id();
         let again = self.hash(event)?;
-        match expected.remove(&id) {
+        match on_record.expected.remove(&id) {
             Some(recorded) if recorded == again => {
                 outcome.compared += 1;
                 (self.progress)(outcome.compared);
@@ -299,9 +361,36 @@ impl Replay<'_> {
         event_hash(self.codec, &record)
     }
 
-    /// Recorded events that nothing made again.
-    fn left_over(&self, expected: Expected, outcome: &mut Outcome) -> Result<(), LogError> {
-        if let (None, Some(id)) = (&outcome.divergence, expected.keys().min()) {
+    /// Recorded events that nothing made again. Where other versions had a part they are not compared: events about
+    /// something that another version has worked on too, and answers to requests of another version that retention has
+    /// removed, which this one cannot make again (`requests` are those that there are; `None` when none can be gone).
+    fn left_over(
+        &self,
+        mut on_record: OnRecord,
+        writer: Writer<'_>,
+        requests: Option<&HashSet<EventId>>,
+        outcome: &mut Outcome,
+    ) -> Result<(), LogError> {
+        let mut left = std::mem::take(&mut on_record.expected);
+        let may_be_excused = on_record.has_others() || requests.is_some();
+        if outcome.divergence.is_none() && !left.is_empty() && may_be_excused {
+            let before = left.len();
+            self.each_recorded_on(writer.writes, |id, record| {
+                let is_shared =
+                    || events::decode(self.codec, record).is_ok_and(|event| on_record.is_shared(&event));
+                let cause = headers::causation_id(&record.headers);
+                let is_asked =
+                    |requests: &HashSet<EventId>| cause.is_some_and(|cause| requests.contains(&cause));
+                let is_request_gone = requests.is_some_and(|requests| !is_asked(requests));
+                if left.contains_key(&id) && (is_request_gone || is_shared()) {
+                    left.remove(&id);
+                }
+                Ok(())
+            })?;
+            on_record.excuse(writer.version, (before - left.len()) as u64);
+        }
+        outcome.not_compared.extend(on_record.not_compared(writer.name));
+        if let (None, Some(id)) = (&outcome.divergence, left.keys().min()) {
             outcome.divergence = Some(self.divergence(*id, None)?);
         }
         Ok(())

@@ -2,75 +2,28 @@
 //! their outputs dropped (they are on the log already).
 //!
 //! The order of inputs from several partitions is free, because no decision depends on it, except for decisions that
-//! raced: those recorded how far each input had been read, and are fed at exactly that point. Replay feeds inputs by the
-//! same rule.
+//! raced (`races.rs`): those are fed at exactly the point that they recorded. Replay feeds inputs by the same rule.
+//!
+//! State of another version of the logic is folded anew. What that version has begun, the machine learns from its outputs
+//! and ends by name: no version goes on with what another has begun.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use gauntlet_domain::Recorded;
-use gauntlet_log::{EventLog, LogError, Positions, Record, StateSnapshot, Tail, Task, TopicPartition};
-use gauntlet_processor::machine::{Definition, Machine, Output};
-use gauntlet_wire::{Codec, WireError, headers};
+use gauntlet_log::{
+    EventLog, LogError, NewRecord, Positions, Record, StateSnapshot, Tail, Task, TopicPartition,
+};
+use gauntlet_processor::machine::{Definition, Machine, Output, StateError};
+use gauntlet_wire::{Codec, WireError};
 
-use crate::events;
+use crate::clock;
+use crate::events::{self, Cause};
+use crate::races::{Race, Trigger, output_ends, races};
 
 /// Records read at once while feeding.
 const CHUNK: usize = 512;
-
-/// A racing decision: its input, and how far the other inputs had been read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Race {
-    /// Where the input lies.
-    pub input: TopicPartition,
-    /// Next offset of every other input of the task when it was taken in, and the input's own offset.
-    pub positions: Positions,
-}
-
-impl Race {
-    /// As a header: `topic/partition=offset` joined by `;`, the input first.
-    pub fn to_text(&self) -> String {
-        let place = |(partition, offset): (&TopicPartition, &u64)| format!("{partition}={offset}");
-        let own = self.positions.iter().filter(|(partition, _)| **partition == self.input).map(place);
-        let others = self.positions.iter().filter(|(partition, _)| **partition != self.input).map(place);
-        own.chain(others).collect::<Vec<_>>().join(";")
-    }
-
-    /// Reads the header.
-    pub fn from_text(text: &str) -> Option<Race> {
-        let mut positions = Positions::new();
-        let mut input = None;
-        for part in text.split(';') {
-            let (place, offset) = part.rsplit_once('=')?;
-            let (topic, partition) = place.rsplit_once('/')?;
-            let partition = TopicPartition::new(topic, partition.parse().ok()?);
-            input.get_or_insert_with(|| partition.clone());
-            positions.insert(partition, offset.parse().ok()?);
-        }
-        Some(Race { input: input?, positions })
-    }
-}
-
-/// Races of a task, in the order in which they were decided.
-pub fn races(log: &dyn EventLog, definition: &Definition, task: &Task) -> Result<Vec<Race>, LogError> {
-    let mut races = Vec::new();
-    for topic in definition.races_on {
-        for partition in 0..log.partitions(topic.name)? {
-            let place = TopicPartition::new(topic.name, partition);
-            let (start, end) = log.bounds(&place)?;
-            for_each(log, &place, start, end, |record| {
-                let race = headers::decided_at(&record.headers).and_then(Race::from_text);
-                races.extend(race.filter(|race| task.partitions.contains(&race.input)));
-                Ok(())
-            })?;
-        }
-    }
-    // Positions of one task only grow, so the sum orders the decisions; one input may decide several outputs.
-    races.sort_by_key(|race| race.positions.values().sum::<u64>());
-    races.dedup();
-    Ok(races)
-}
 
 /// Reads a stretch of one partition.
 pub fn for_each(
@@ -134,6 +87,16 @@ pub enum FeedError {
         /// What the registry said.
         error: WireError,
     },
+    /// An output could not be written.
+    #[error("an output could not be written: {0}")]
+    Output(WireError),
+}
+
+impl FeedError {
+    fn undecided(record: Record, error: WireError) -> FeedError {
+        let Record { partition, offset, .. } = record;
+        FeedError::Undecided { partition: Arc::unwrap_or_clone(partition), offset, error }
+    }
 }
 
 /// For those who end with it.
@@ -144,8 +107,17 @@ impl From<FeedError> for LogError {
             FeedError::Undecided { partition, offset, error } => {
                 LogError::Undecided { partition, offset, detail: error.to_string() }
             }
+            FeedError::Output(_) => LogError::Invariant { detail: error.to_string() },
         }
     }
+}
+
+/// What outputs followed from.
+pub enum Fed<'a> {
+    /// An input, and where it lies.
+    Input(&'a TopicPartition, u64, &'a Recorded),
+    /// A change of the logic.
+    LogicChange,
 }
 
 /// Brings a machine to the state that it had at `to`; gives it the outputs' visitor for replay.
@@ -163,47 +135,55 @@ pub struct Feeder<'a> {
 }
 
 impl Feeder<'_> {
-    /// Feeds the machine; `visit` gets every input with what it put out. Records that cannot be read are left out, as
-    /// they were the first time.
+    /// Feeds the machine; `visit` gets everything that was fed with what the machine put out. Records that cannot be read
+    /// are left out, as they were the first time.
     pub fn feed(
-        self,
+        mut self,
         machine: &mut dyn Machine,
-        mut visit: impl FnMut(&Recorded, Vec<Output>) -> Result<(), LogError>,
+        mut visit: impl FnMut(Fed<'_>, Vec<Output>) -> Result<(), LogError>,
     ) -> Result<(), FeedError> {
-        let mut inputs = Inputs { log: self.log, next: self.from, readers: BTreeMap::new() };
-        let mut feed = |inputs: &mut Inputs<'_>, place: &TopicPartition, to: u64| -> Result<(), FeedError> {
-            while let Some(record) = inputs.take(place, to)? {
-                match events::read(self.codec, &record) {
-                    Ok(input) => {
-                        let outputs = machine.step(input.input());
-                        visit(&input, outputs)?;
-                    }
-                    Err(error) if error.is_transient() => {
-                        let Record { partition, offset, .. } = record;
-                        let partition = Arc::unwrap_or_clone(partition);
-                        return Err(FeedError::Undecided { partition, offset, error });
-                    }
-                    Err(_) => {}
-                }
-            }
-            Ok(())
-        };
-        for race in &self.races {
+        let races = std::mem::take(&mut self.races);
+        let mut inputs = Inputs { log: self.log, next: self.from.clone(), readers: BTreeMap::new() };
+        for race in races {
             // Races before the snapshot are behind us; races after the end are not ours to feed.
-            if race.positions.iter().any(|(place, offset)| *offset < inputs.at(place)) {
-                continue;
-            }
-            if race.positions.get(&race.input) >= self.to.get(&race.input) {
+            let is_behind = race.positions.iter().any(|(place, offset)| *offset < inputs.at(place));
+            if is_behind || !race.is_before(&self.to) {
                 continue;
             }
             for (place, offset) in &race.positions {
-                feed(&mut inputs, place, *offset)?;
+                self.advance(machine, &mut inputs, (place, *offset), &mut visit)?;
             }
-            let decided = race.positions.get(&race.input).copied().unwrap_or(0);
-            feed(&mut inputs, &race.input, decided + 1)?;
+            match &race.trigger {
+                Trigger::Input(own) => {
+                    let decided = race.positions.get(own).copied().unwrap_or(0);
+                    self.advance(machine, &mut inputs, (own, decided + 1), &mut visit)?;
+                }
+                Trigger::LogicChange { .. } => visit(Fed::LogicChange, machine.give_up())?,
+            }
         }
         for (place, offset) in &self.to {
-            feed(&mut inputs, place, *offset)?;
+            self.advance(machine, &mut inputs, (place, *offset), &mut visit)?;
+        }
+        Ok(())
+    }
+
+    /// Feeds one partition up to an offset.
+    fn advance(
+        &self,
+        machine: &mut dyn Machine,
+        inputs: &mut Inputs<'_>,
+        (place, to): (&TopicPartition, u64),
+        visit: &mut impl FnMut(Fed<'_>, Vec<Output>) -> Result<(), LogError>,
+    ) -> Result<(), FeedError> {
+        while let Some(record) = inputs.take(place, to)? {
+            match events::read(self.codec, &record) {
+                Ok(input) => {
+                    let outputs = machine.step(input.input());
+                    visit(Fed::Input(place, record.offset, &input), outputs)?;
+                }
+                Err(error) if error.is_transient() => return Err(FeedError::undecided(record, error)),
+                Err(_) => {}
+            }
         }
         Ok(())
     }
@@ -249,10 +229,23 @@ impl Inputs<'_> {
     }
 }
 
+/// The state of a task as it is kept: the inputs that it covers, and where the outputs ended among which a restart looks
+/// for races.
+pub fn state_snapshot(
+    log: &dyn EventLog,
+    definition: &Definition,
+    inputs: &Positions,
+    machine: &dyn Machine,
+) -> Result<StateSnapshot, StateError> {
+    let mut positions = inputs.clone();
+    positions.extend(output_ends(log, definition));
+    Ok(StateSnapshot { version: definition.version.into(), positions, bytes: machine.save()? })
+}
+
 /// Refuses state that is ahead of the committed positions. Going on from them would do again what was done, and what
 /// follows would see it twice.
-fn check_covered(processor: &str, snapshot: &StateSnapshot, committed: &Positions) -> Result<(), LogError> {
-    for (partition, covered) in &snapshot.positions {
+fn check_covered(processor: &str, inputs: &Positions, committed: &Positions) -> Result<(), LogError> {
+    for (partition, covered) in inputs {
         let committed = committed.get(partition).copied().unwrap_or(0);
         if *covered > committed {
             let (processor, partition) = (processor.to_owned(), partition.clone());
@@ -262,30 +255,98 @@ fn check_covered(processor: &str, snapshot: &StateSnapshot, committed: &Position
     Ok(())
 }
 
-/// A machine with the state of a task, and the positions that it covers.
+/// A task's state after a restart.
+pub struct Restored {
+    /// The machine.
+    pub machine: Box<dyn Machine>,
+    /// Next offset of each input.
+    pub positions: Positions,
+    /// What the machine has given up because another version of the logic had begun it: to be committed before anything
+    /// else.
+    pub given_up: Vec<NewRecord>,
+}
+
+/// A machine with the state of a task.
 pub fn restore(
     log: &dyn EventLog,
     codec: &Codec,
     definition: &Definition,
     task: &Task,
-) -> Result<Box<dyn Machine>, FeedError> {
+) -> Result<Restored, FeedError> {
     let to = committed_of(&log.committed(definition.name)?, task);
     let mut machine = (definition.create)();
     let mut from: Positions = to.keys().map(|place| (place.clone(), 0)).collect();
-    let snapshot = log.snapshot(definition.name, task.id)?;
-    if let Some(snapshot) = &snapshot {
-        check_covered(definition.name, snapshot, &to)?;
-    }
-    if let Some(snapshot) = snapshot.filter(|snapshot| snapshot.version == definition.version) {
-        if machine.restore(&snapshot.bytes).is_ok() {
-            from.extend(snapshot.positions);
+    let mut races_from = Positions::new();
+    let mut is_anew = true;
+    if let Some(StateSnapshot { version, positions, bytes }) = log.snapshot(definition.name, task.id)? {
+        let is_output =
+            |place: &TopicPartition| definition.races_on.iter().any(|topic| topic.name == place.topic);
+        let (outputs, inputs) =
+            positions.into_iter().partition::<Positions, _>(|(place, _)| is_output(place));
+        check_covered(definition.name, &inputs, &to)?;
+        if version == definition.version && machine.restore(&bytes).is_ok() {
+            from.extend(inputs);
+            races_from = outputs;
+            is_anew = false;
         } else {
             machine = (definition.create)();
         }
     }
-    let races = if definition.races_on.is_empty() { Vec::new() } else { races(log, definition, task)? };
-    Feeder { log, codec, from, to, races }.feed(&mut *machine, |_, _| Ok(()))?;
-    Ok(machine)
+    let others = if is_anew { recall(log, codec, definition, &mut *machine)? } else { BTreeSet::new() };
+    let races = races(log, definition, task, &races_from)?;
+    Feeder { log, codec, from, to: to.clone(), races }.feed(&mut *machine, |_, _| Ok(()))?;
+    let trigger = Trigger::LogicChange { from: Vec::from_iter(others).join("+") };
+    let decided_at = Race { trigger, positions: to.clone() }.to_text();
+    let given_up = machine.give_up().into_iter().map(|output| {
+        tracing::warn!(processor = definition.name, event = ?output.event, "begun by other logic, given up");
+        let outside = Cause::outside(definition.name, clock::now());
+        let cause =
+            Cause { logic: Some(definition.version), decided_at: Some(decided_at.clone()), ..outside };
+        events::record(codec, &output.event, cause).map_err(FeedError::Output)
+    });
+    let given_up = given_up.collect::<Result<_, _>>()?;
+    Ok(Restored { machine, positions: to, given_up })
+}
+
+/// Tells a machine what other versions of its logic have put out about what may be under way; gives those versions.
+pub(crate) fn recall(
+    log: &dyn EventLog,
+    codec: &Codec,
+    definition: &Definition,
+    machine: &mut dyn Machine,
+) -> Result<BTreeSet<String>, FeedError> {
+    let mut versions = BTreeSet::new();
+    for topic in definition.recalls {
+        for partition in 0..log.partitions(topic.name)? {
+            let place = TopicPartition::new(topic.name, partition);
+            let (start, end) = log.bounds(&place)?;
+            let mut undecided = None;
+            let read = for_each(log, &place, start, end, |record| {
+                let version = events::logic_version(definition.name, &record);
+                if version == definition.version {
+                    return Ok(());
+                }
+                match events::decode(codec, &record) {
+                    Ok(event) => {
+                        machine.recall(&event);
+                        versions.insert(version.to_owned());
+                    }
+                    Err(error) if error.is_transient() => {
+                        let ended = Err(events::undecided(&record, &error));
+                        undecided = Some(FeedError::undecided(record, error));
+                        return ended;
+                    }
+                    Err(_) => {}
+                }
+                Ok(())
+            });
+            if let Some(undecided) = undecided {
+                return Err(undecided);
+            }
+            read?;
+        }
+    }
+    Ok(versions)
 }
 
 #[cfg(test)]
@@ -295,26 +356,12 @@ mod tests {
     #[test]
     fn state_ahead_of_the_committed_positions_is_refused_by_name() {
         let place = TopicPartition::new("market.ticks.v1", 0);
-        let covered = |offset| StateSnapshot {
-            version: "1".into(),
-            positions: Positions::from([(place.clone(), offset)]),
-            bytes: Vec::new(),
-        };
-        let committed = Positions::from([(place.clone(), 5)]);
+        let covered = |offset| Positions::from([(place.clone(), offset)]);
+        let committed = covered(5);
         assert!(check_covered("market-data", &covered(5), &committed).is_ok());
         let error = check_covered("market-data", &covered(6), &committed).unwrap_err().to_string();
         assert!(error.starts_with("market-data has committed market.ticks.v1/0 up to 5"), "{error}");
         // What has expired is no position at all.
         assert!(check_covered("market-data", &covered(1), &Positions::new()).is_err());
-    }
-
-    #[test]
-    fn a_race_reads_back_from_its_header() {
-        let input = TopicPartition::new("experiments.v1", 1);
-        let positions = Positions::from([(input.clone(), 5), (TopicPartition::new("a.v1", 1), 17)]);
-        let race = Race { input, positions };
-        assert_eq!(race.to_text(), "experiments.v1/1=5;a.v1/1=17");
-        assert_eq!(Race::from_text(&race.to_text()), Some(race));
-        assert_eq!(Race::from_text("nonsense"), None);
     }
 }

@@ -212,8 +212,9 @@ impl Running {
     }
 
     /// Whether every input has been taken in and everything that follows from it is committed and projected.
+    /// A processor that is still restoring its state may have something to give up that another version of its logic began.
     pub fn is_quiet(&self) -> Result<bool, LogError> {
-        self.readers.have_read_everything()
+        Ok(self.starting.names().is_empty() && self.readers.have_read_everything()?)
     }
 
     /// Whether every processor here is at work, and log and views answer; or what is missing.

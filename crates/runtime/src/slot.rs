@@ -142,6 +142,10 @@ impl<W: Work> Joined<'_, W> {
                         return Ok(End::CommitUnknown);
                     }
                     self.assigned(tasks)?;
+                    // What the tasks have given up is committed before they count as started.
+                    if !self.commit()? {
+                        return Ok(End::CommitUnknown);
+                    }
                 }
                 Polled::Revoked(tasks) => {
                     if !self.commit()? {

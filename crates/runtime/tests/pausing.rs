@@ -96,6 +96,7 @@ const ECHO: Definition = Definition {
     inputs: Inputs::CoPartitioned,
     writes: &[&DATA_REQUESTS],
     races_on: &[],
+    recalls: &[],
     create: || Box::<Echo>::default(),
 };
 
@@ -104,6 +105,10 @@ struct Sealer;
 impl Worker for Sealer {
     fn name(&self) -> &'static str {
         "snapshots"
+    }
+
+    fn version(&self) -> &'static str {
+        "1"
     }
 
     fn topic(&self) -> &'static Topic {

@@ -15,7 +15,7 @@ use gauntlet_domain::{Event, RecordKind};
 
 use crate::columnar::Columnar;
 use crate::flat;
-use crate::registry::{EmbeddedRegistry, Meaning, Registry, VERSIONS, newest};
+use crate::registry::{EmbeddedRegistry, Meaning, RecordVersion, Registry, known_versions, newest, resolve};
 
 /// First byte of every frame.
 pub const MAGIC: u8 = 0;
@@ -135,8 +135,7 @@ struct Compiled {
 }
 
 static COMPILED: LazyLock<HashMap<u32, Compiled>> = LazyLock::new(|| {
-    VERSIONS
-        .iter()
+    known_versions()
         .map(|version| {
             let schema = version.parsed();
             let broken = "invariant: a schema in the catalogue resolves (tests/fixtures.rs)";
@@ -184,16 +183,33 @@ impl Codec {
         Ok(frame)
     }
 
-    /// The event in a frame.
+    /// The event in a frame. What another version of its record has written is resolved to the newest.
     #[inline]
     pub fn decode(&self, frame: Option<&[u8]>) -> Result<Event, WireError> {
-        let (kind, number, body) = self.open(frame)?;
-        decode_body(kind, number, &body)
+        match self.unframe(frame)? {
+            Unframed::Newest(version, body) => decode_body(version.kind, version.id, body),
+            Unframed::Resolved(event) => Ok(event),
+        }
     }
 
-    /// The record in a frame, its number in the catalogue and its body, without decoding it. A body of a version that
-    /// this build does not have is given as the version that it is read as.
+    /// The record in a frame, its number in the catalogue and its body, in the newest version of the record: written so
+    /// already and not decoded, or resolved to it and written again.
     pub fn open<'a>(&self, frame: Option<&'a [u8]>) -> Result<(RecordKind, u32, Cow<'a, [u8]>), WireError> {
+        match self.unframe(frame)? {
+            Unframed::Newest(version, body) => Ok((version.kind, version.id, Cow::Borrowed(body))),
+            Unframed::Resolved(event) => {
+                // By ourselves: a resolved map comes in any order, an event's in that of its keys.
+                let kind = event.kind();
+                let number = newest(kind).ok_or(WireError::Unregistered { record: kind.name() })?.id;
+                let mut body = Vec::with_capacity(256);
+                encode_body(&event, &mut body)?;
+                Ok((kind, number, Cow::Owned(body)))
+            }
+        }
+    }
+
+    #[inline]
+    fn unframe<'a>(&self, frame: Option<&'a [u8]>) -> Result<Unframed<'a>, WireError> {
         let frame = frame.ok_or(WireError::NullValue)?;
         let [magic, a, b, c, d, body @ ..] = frame else {
             return Err(WireError::TooShort { len: frame.len() });
@@ -206,20 +222,36 @@ impl Codec {
         }
         let id = u32::from_be_bytes([*a, *b, *c, *d]);
         match self.registry.meaning_of(id) {
-            Ok(Meaning::Ours(version)) => Ok((version.kind, version.id, Cow::Borrowed(body))),
+            Ok(Meaning::Ours(version)) if version.is_newest() => Ok(Unframed::Newest(version, body)),
+            Ok(Meaning::Ours(version)) => Ok(Unframed::Resolved(decode_earlier(version, body)?)),
             Ok(Meaning::Newer(newer)) => {
                 let target = newer.target();
-                let event = decode_body(target.kind, target.id, &newer.translate(body)?)?;
-                // Written once more by ourselves: a translated map comes in any order, an event's in that of its keys.
-                let mut canonical = Vec::with_capacity(body.len());
-                encode_body(&event, &mut canonical)?;
-                Ok((target.kind, target.id, Cow::Owned(canonical)))
+                Ok(Unframed::Resolved(decode_body(target.kind, target.id, &newer.translate(body)?)?))
             }
             Ok(Meaning::Foreign(found)) => Err(WireError::ForeignSchema { id, found }),
             Ok(Meaning::Unknown) => Err(WireError::UnknownSchema { id }),
             Err(undecided) => Err(WireError::Undecided { id, detail: undecided.detail }),
         }
     }
+}
+
+/// What is in a frame.
+enum Unframed<'a> {
+    /// A body in the newest version of its record, not decoded.
+    Newest(&'static RecordVersion, &'a [u8]),
+    /// An event that another version of its record has written.
+    Resolved(Event),
+}
+
+/// Decodes what an earlier version of a record has written. The record's type reads it where it knows how (a field that
+/// changed its type, say); fields that were only added come from the defaults of the newest schema.
+fn decode_earlier(version: &RecordVersion, body: &[u8]) -> Result<Event, WireError> {
+    let kind = version.kind;
+    decode_body(kind, version.id, body).or_else(|unread| {
+        let newest = newest(kind).ok_or(WireError::Unregistered { record: kind.name() })?;
+        let resolved = resolve(kind, version.parsed(), newest.parsed(), body).map_err(|_| unread)?;
+        decode_body(kind, newest.id, &resolved)
+    })
 }
 
 fn encode_body(event: &Event, out: &mut Vec<u8>) -> Result<(), WireError> {

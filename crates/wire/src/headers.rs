@@ -1,5 +1,5 @@
 //! Envelopes as headers: CloudEvents 1.0 Kafka binding, binary mode, with the extensions `causationid`,
-//! `correlationid`, `tookmicros` and `decidedat`; and W3C's `traceparent` on control events.
+//! `correlationid`, `logicversion`, `tookmicros` and `decidedat`; and W3C's `traceparent` on control events.
 
 use std::borrow::Cow;
 
@@ -14,13 +14,14 @@ const SOURCE: &str = "ce_source";
 const TIME: &str = "ce_time";
 const CAUSATION: &str = "ce_causationid";
 const CORRELATION: &str = "ce_correlationid";
+const LOGIC: &str = "ce_logicversion";
 const TOOK: &str = "ce_tookmicros";
 const DECIDED_AT: &str = "ce_decidedat";
 const TRACE_PARENT: &str = "traceparent";
 
 /// Writes the headers of an event.
 pub fn headers_from_envelope(kind: RecordKind, envelope: &Envelope) -> Vec<Header> {
-    let mut headers: Vec<Header> = Vec::with_capacity(11);
+    let mut headers: Vec<Header> = Vec::with_capacity(12);
     let mut put = |name: &'static str, value: String| headers.push((Cow::Borrowed(name), value.into_bytes()));
     put("ce_specversion", "1.0".into());
     put(ID, envelope.id.to_string());
@@ -29,6 +30,9 @@ pub fn headers_from_envelope(kind: RecordKind, envelope: &Envelope) -> Vec<Heade
     put(TIME, envelope.recorded_at.to_string());
     put(CAUSATION, envelope.causation.to_string());
     put(CORRELATION, envelope.correlation.to_string());
+    if let Some(version) = &envelope.logic {
+        put(LOGIC, version.clone());
+    }
     if let Some(micros) = envelope.took_micros {
         put(TOOK, micros.to_string());
     }
@@ -50,6 +54,7 @@ pub fn envelope_from_headers(headers: &[Header]) -> Option<Envelope> {
         causation: text(headers, CAUSATION).and_then(|t| t.parse().ok()).unwrap_or(id),
         correlation: text(headers, CORRELATION).and_then(|t| t.parse().ok()).unwrap_or(id),
         source: text(headers, SOURCE)?.to_owned(),
+        logic: logic_version(headers).map(str::to_owned),
         recorded_at: text(headers, TIME).and_then(|t| t.parse().ok()).unwrap_or(Timestamp(0)),
         took_micros: text(headers, TOOK).and_then(|t| t.parse().ok()),
         decided_at: text(headers, DECIDED_AT).map(str::to_owned),
@@ -65,6 +70,11 @@ pub fn event_id(headers: &[Header]) -> Option<EventId> {
 /// Who wrote the event, if the record says it.
 pub fn source(headers: &[Header]) -> Option<&str> {
     text(headers, SOURCE)
+}
+
+/// The version of the logic that made the event, if the record says it.
+pub fn logic_version(headers: &[Header]) -> Option<&str> {
+    text(headers, LOGIC)
 }
 
 /// The id of the event that made this one happen, if the record says it.

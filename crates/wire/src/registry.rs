@@ -74,6 +74,15 @@ pub fn newest(kind: RecordKind) -> Option<&'static RecordVersion> {
     VERSIONS.iter().rev().find(|version| version.kind == kind)
 }
 
+/// Every version that this build can read.
+pub(crate) fn known_versions() -> impl Iterator<Item = &'static RecordVersion> {
+    #[cfg(test)]
+    let unpublished = std::iter::once(&tests::EARLIER);
+    #[cfg(not(test))]
+    let unpublished = std::iter::empty();
+    VERSIONS.iter().chain(unpublished)
+}
+
 /// The version with that number in the catalogue.
 pub fn numbered(id: u32) -> Option<&'static RecordVersion> {
     VERSIONS.iter().find(|version| version.id == id)
@@ -83,6 +92,19 @@ impl RecordVersion {
     /// The record's full name: `gauntlet.market.Bar`.
     pub fn full_name(&self) -> String {
         full_name(self.parsed()).unwrap_or_default()
+    }
+
+    /// Whether new events are written in this version.
+    #[inline]
+    pub(crate) fn is_newest(&self) -> bool {
+        // Asked for every tick, so looked up and not searched for.
+        static NEWEST: LazyLock<Vec<bool>> = LazyLock::new(|| {
+            let last = VERSIONS.last().map_or(0, |version| version.id);
+            (0..=last)
+                .map(|id| VERSIONS.iter().any(|v| v.id == id && newest(v.kind).map(|n| n.id) == Some(id)))
+                .collect()
+        });
+        NEWEST.get(self.id as usize).copied().unwrap_or(false)
     }
 
     /// The schema, parsed once.
@@ -97,7 +119,7 @@ impl RecordVersion {
 
 static PARSED: LazyLock<Vec<(&'static RecordVersion, Schema)>> = LazyLock::new(|| {
     let broken = "invariant: a schema in the catalogue parses (tests/fixtures.rs)";
-    VERSIONS.iter().map(|version| (version, Schema::parse_str(version.schema).expect(broken))).collect()
+    known_versions().map(|version| (version, Schema::parse_str(version.schema).expect(broken))).collect()
 });
 
 /// What the number on a frame stands for.
@@ -229,23 +251,124 @@ impl Newer {
         self.target
     }
 
-    /// The body in our schema: decoded by its writer's, resolved to ours by Avro's rules, written again, but for the order
-    /// of maps as this build would have written it. Slow; it is for the hours of an upgrade.
+    /// The body in our schema. Slow; it is for the hours of an upgrade.
     pub(crate) fn translate(&self, body: &[u8]) -> Result<Vec<u8>, WireError> {
-        let (kind, ours) = (self.target.kind, self.target.parsed());
-        let failed = |error: apache_avro::Error| malformed(kind, error);
-        let reader = GenericDatumReader::builder(&self.writer).reader_schema(ours).human_readable(false);
-        let mut rest = Body { rest: body, has_ended: false };
-        let value = reader.build().and_then(|reader| reader.read_value(&mut rest)).map_err(failed)?;
-        if rest.has_ended {
-            return Err(malformed(kind, "the body ends before its last field"));
+        resolve(self.target.kind, &self.writer, self.target.parsed(), body)
+    }
+}
+
+/// A body in another schema of its record: decoded by its writer's, resolved to the reader's by Avro's rules with the
+/// reader's defaults, and written again, but for the order of maps as this build would have written it.
+pub(crate) fn resolve(
+    kind: RecordKind,
+    writer: &Schema,
+    reader: &Schema,
+    body: &[u8],
+) -> Result<Vec<u8>, WireError> {
+    let failed = |error: apache_avro::Error| malformed(kind, error);
+    let resolving = GenericDatumReader::builder(writer).reader_schema(reader).human_readable(false);
+    let mut rest = Body { rest: body, has_ended: false };
+    let value = resolving.build().and_then(|resolving| resolving.read_value(&mut rest)).map_err(failed)?;
+    if rest.has_ended {
+        return Err(malformed(kind, "the body ends before its last field"));
+    }
+    if !rest.rest.is_empty() {
+        return Err(WireError::TrailingBytes { record: kind.name(), extra: rest.rest.len() });
+    }
+    let writer = GenericDatumWriter::builder(reader).human_readable(false).build().map_err(failed)?;
+    let mut resolved = Vec::with_capacity(body.len());
+    writer.write_value(&mut resolved, value).map_err(failed)?;
+    Ok(resolved)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use apache_avro::types::Value;
+    use gauntlet_domain::market::{FeedCompleted, InstrumentDefined, PriceBasis, Session};
+    use gauntlet_domain::{Event, RecordKind};
+
+    use super::*;
+    use crate::codec::Codec;
+
+    /// `InstrumentDefined` as it might have been before it had a session: as if that field had come with version 1.
+    pub(crate) const EARLIER: RecordVersion = RecordVersion {
+        id: 9001,
+        kind: RecordKind::InstrumentDefined,
+        version: 0,
+        schema: include_str!("../tests/earlier/InstrumentDefined.avsc"),
+    };
+
+    /// The catalogue with the number of the earlier version.
+    struct WithEarlier;
+
+    impl Registry for WithEarlier {
+        fn id_of(&self, kind: RecordKind) -> Option<u32> {
+            EmbeddedRegistry.id_of(kind)
         }
-        if !rest.rest.is_empty() {
-            return Err(WireError::TrailingBytes { record: kind.name(), extra: rest.rest.len() });
+
+        fn meaning_of(&self, id: u32) -> Result<Meaning, Undecided> {
+            if id == EARLIER.id { Ok(Meaning::Ours(&EARLIER)) } else { EmbeddedRegistry.meaning_of(id) }
         }
-        let writer = GenericDatumWriter::builder(ours).human_readable(false).build().map_err(failed)?;
-        let mut translated = Vec::with_capacity(body.len());
-        writer.write_value(&mut translated, value).map_err(failed)?;
-        Ok(translated)
+    }
+
+    fn definition(session: Option<Session>) -> Event {
+        let bars = vec!["time:1h".parse().unwrap()];
+        InstrumentDefined { session, ..InstrumentDefined::new("A.B", bars, PriceBasis::Quotes) }.into()
+    }
+
+    /// The definition as a writer of the earlier version framed it.
+    fn earlier_frame() -> Vec<u8> {
+        let newest = newest(RecordKind::InstrumentDefined).unwrap().parsed();
+        let written = Codec::default().encode(&definition(None)).unwrap();
+        let body = resolve(RecordKind::InstrumentDefined, newest, EARLIER.parsed(), &written[5..]).unwrap();
+        assert!(body.len() < written.len() - 5, "it has a field less");
+        [&[0][..], &EARLIER.id.to_be_bytes(), &body].concat()
+    }
+
+    #[test]
+    fn an_earlier_version_is_read_as_the_newest() {
+        let codec = Codec::new(Arc::new(WithEarlier));
+        let frame = earlier_frame();
+        assert_eq!(codec.decode(Some(&frame)).unwrap(), definition(None));
+        // To a digest and to a replay both are the same bytes.
+        let (kind, number, body) = codec.open(Some(&frame)).unwrap();
+        let now = codec.encode(&definition(None)).unwrap();
+        assert_eq!((kind, number), (RecordKind::InstrumentDefined, newest(kind).unwrap().id));
+        assert_eq!(body, now[5..]);
+        let other = codec.encode(&definition(Some(Session { open_second: 1, close_second: 2 }))).unwrap();
+        assert_ne!(body, other[5..]);
+        for cut in 5..frame.len() {
+            assert!(codec.decode(Some(&frame[..cut])).is_err(), "cut at {cut}");
+        }
+        let longer = [&frame[..], b"!"].concat();
+        assert_eq!(codec.decode(Some(&longer)).unwrap_err().name(), "TrailingBytes");
+    }
+
+    #[test]
+    fn an_added_field_has_its_default() {
+        let kind = RecordKind::FeedCompleted;
+        let writer = newest(kind).unwrap();
+        let mut json: Json = serde_json::from_str(writer.schema).unwrap();
+        let added = serde_json::json!({ "name": "added", "type": "long", "default": 7 });
+        json["fields"].as_array_mut().unwrap().push(added);
+        let reader = Schema::parse(&json).unwrap();
+        let (instrument, source, name) = ("A.B".into(), "s".into(), "n".into());
+        let event = FeedCompleted { instrument, source, name, rows: 3, blocks: 1 };
+        let written = Codec::default().encode(&event.into()).unwrap();
+        let resolved = resolve(kind, writer.parsed(), &reader, &written[5..]).unwrap();
+        let value = GenericDatumReader::builder(&reader).build().unwrap();
+        let Value::Record(fields) = value.read_value(&mut &resolved[..]).unwrap() else { panic!() };
+        assert_eq!(fields.last().unwrap(), &("added".to_owned(), Value::Long(7)));
+        assert_eq!(fields.len(), 6, "and what was there");
+    }
+
+    #[test]
+    fn the_last_version_of_each_record_is_the_newest() {
+        for version in VERSIONS {
+            let last = VERSIONS.iter().rfind(|other| other.kind == version.kind).unwrap();
+            assert_eq!(version.is_newest(), version.id == last.id, "{}", version.full_name());
+        }
+        assert!(!EARLIER.is_newest());
     }
 }

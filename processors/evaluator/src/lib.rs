@@ -32,6 +32,10 @@ impl Worker for Evaluator {
         "evaluator"
     }
 
+    fn version(&self) -> &'static str {
+        "2"
+    }
+
     fn topic(&self) -> &'static Topic {
         &EVALUATION_REQUESTS
     }

@@ -1,7 +1,7 @@
 //! The decision and its fold.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::market::{CreateSnapshot, SnapshotSealed};
@@ -12,6 +12,7 @@ use gauntlet_domain::topics::{
 use gauntlet_domain::verdict::{Evidence, HOLDOUT, Verdict};
 use gauntlet_domain::{Direction, Event, ExperimentId, Input, ModelId, SnapshotId, external};
 use gauntlet_processor::decider::{Decider, Fact, Folded};
+use gauntlet_processor::ended::EndedIds;
 use gauntlet_processor::machine::{Definition, Inputs, Output};
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,7 @@ pub const DEFINITION: Definition = Definition {
     inputs: Inputs::Single,
     writes: &[&EXPERIMENTS],
     races_on: &[&EXPERIMENTS],
+    recalls: &[],
     create: || Box::new(Folded::<Experiments>::default()),
 };
 
@@ -33,11 +35,16 @@ pub const DEFINITION: Definition = Definition {
 #[derive(Default)]
 pub struct Experiments;
 
-/// Every experiment, every sealed snapshot, the places given out.
+/// Every experiment that has not ended, every sealed snapshot, the places given out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct State {
     experiments: BTreeMap<ExperimentId, Experiment>,
-    snapshots: BTreeMap<SnapshotId, SnapshotSealed>,
+    /// What has ended, also when it failed before it had a place: a repeated command and a late result do nothing.
+    ended: EndedIds,
+    /// Submitted experiments by the snapshots that their documents name, so that a sealed one finds those that wait for it.
+    waiting: BTreeMap<SnapshotId, BTreeSet<ExperimentId>>,
+    snapshots: BTreeMap<SnapshotId, DataRef>,
     places: BTreeMap<String, i64>,
 }
 
@@ -64,7 +71,6 @@ enum Stage {
     Announced,
     Submitted,
     Running,
-    Ended,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -106,43 +112,69 @@ impl Decider for Experiments {
     }
 
     fn apply(state: &mut State, fact: Fact<'_>) {
-        let experiments = &mut state.experiments;
         match fact {
             Fact::Seen(input) => match input.event {
                 Event::SnapshotSealed(sealed) => {
-                    state.snapshots.entry(sealed.snapshot_id).or_insert_with(|| sealed.clone());
+                    state.snapshots.entry(sealed.snapshot_id).or_insert_with(|| data_ref(sealed));
                 }
                 event => {
-                    if let Some(id) = result_of(event) {
-                        experiments.entry(id).or_default().learn(input);
+                    if let Some(id) = result_of(event).filter(|id| !state.has_ended(*id)) {
+                        state.experiments.entry(id).or_default().learn(input);
                     }
                 }
             },
             Fact::Emitted(Event::ExperimentSubmitted(submitted)) => {
-                let experiment = experiments.entry(submitted.experiment_id).or_default();
+                let experiment = state.experiments.entry(submitted.experiment_id).or_default();
                 *experiment = std::mem::take(experiment).submitted(submitted);
+                for snapshot in [submitted.tuning_snapshot, submitted.holdout_snapshot] {
+                    state.waiting.entry(snapshot).or_default().insert(submitted.experiment_id);
+                }
                 state.places.insert(submitted.mandate.clone(), submitted.place);
             }
             Fact::Emitted(Event::ExperimentStarted(started)) => {
-                if let Some(experiment) = experiments.get_mut(&started.experiment_id) {
+                state.waits_no_more(started.experiment_id);
+                if let Some(experiment) = state.experiments.get_mut(&started.experiment_id) {
                     experiment.stage = Stage::Running;
-                    experiment.waiting = None;
                 }
             }
             Fact::Emitted(Event::ExperimentCompleted(ExperimentCompleted { experiment_id, .. }))
             | Fact::Emitted(Event::ExperimentCancelled(ExperimentCancelled { experiment_id, .. }))
             | Fact::Emitted(Event::ExperimentFailed(ExperimentFailed { experiment_id, .. })) => {
-                // Remembered so that its command is known, and nothing more; also when it failed before it had a place.
-                experiments
-                    .insert(*experiment_id, Experiment { stage: Stage::Ended, ..Experiment::default() });
+                state.waits_no_more(*experiment_id);
+                state.experiments.remove(experiment_id);
+                state.ended.insert(experiment_id.0.as_bytes());
             }
             _ => {}
         }
     }
 }
 
+impl State {
+    fn has_ended(&self, id: ExperimentId) -> bool {
+        self.ended.contains(id.0.as_bytes())
+    }
+
+    fn waits_no_more(&mut self, id: ExperimentId) {
+        let Some(waiting) = self.experiments.get_mut(&id).and_then(|experiment| experiment.waiting.take())
+        else {
+            return;
+        };
+        for snapshot in [waiting.tuning, waiting.holdout] {
+            if let Some(ids) = self.waiting.get_mut(&snapshot) {
+                ids.remove(&id);
+                if ids.is_empty() {
+                    self.waiting.remove(&snapshot);
+                }
+            }
+        }
+    }
+}
+
 fn submit(state: &State, command: &SubmitExperiment) -> Vec<Output> {
     let experiment_id = command.experiment_id;
+    if state.has_ended(experiment_id) {
+        return Vec::new();
+    }
     let announced = state.experiments.get(&experiment_id).cloned().unwrap_or_default();
     if announced.stage != Stage::Announced {
         return Vec::new();
@@ -194,7 +226,7 @@ fn cancel(state: &State, command: &CancelExperiment) -> Vec<Output> {
             vec![Output::raced(ExperimentCancelled { experiment_id, reason })]
         }
         // Ended already, or never submitted: there is nothing to cancel.
-        Some(Stage::Announced | Stage::Ended) | None => Vec::new(),
+        Some(Stage::Announced) | None => Vec::new(),
     }
 }
 
@@ -203,10 +235,11 @@ fn data_arrived(state: &State, sealed: &SnapshotSealed) -> Vec<Output> {
     if state.snapshots.contains_key(&sealed.snapshot_id) {
         return Vec::new();
     }
-    let get = |id: &SnapshotId| {
-        if *id == sealed.snapshot_id { Some(sealed) } else { state.snapshots.get(id) }
-    };
-    let start = |(id, experiment): (&ExperimentId, &Experiment)| {
+    let sealed = data_ref(sealed);
+    let get =
+        |id: &SnapshotId| if *id == sealed.snapshot_id { Some(&sealed) } else { state.snapshots.get(id) };
+    let start = |id: &ExperimentId| {
+        let experiment = state.experiments.get(id)?;
         let waiting = experiment.waiting.as_ref()?;
         let (tuning, holdout) = (get(&waiting.tuning)?, get(&waiting.holdout)?);
         Some(match read_shape(&waiting.document) {
@@ -214,7 +247,7 @@ fn data_arrived(state: &State, sealed: &SnapshotSealed) -> Vec<Output> {
             Err(detail) => vec![failed(*id, ExperimentFailure::InvalidDocument, detail)],
         })
     };
-    state.experiments.iter().filter_map(start).flatten().collect()
+    state.waiting.get(&sealed.snapshot_id).into_iter().flatten().filter_map(start).flatten().collect()
 }
 
 /// The experiment that a result is about; `None` for what is no result.
@@ -260,9 +293,6 @@ impl Experiment {
 
     /// Takes a result in; true when it is new and still matters.
     fn learn(&mut self, result: Input<'_>) -> bool {
-        if self.stage == Stage::Ended {
-            return false;
-        }
         let (model, evaluation) = match result.event {
             Event::LedgerEntered(ledger) => {
                 let new = self.ledger.is_none();
@@ -284,8 +314,8 @@ impl Experiment {
         &self,
         experiment_id: ExperimentId,
         spec: &ExperimentSpec,
-        tuning: &SnapshotSealed,
-        holdout: &SnapshotSealed,
+        tuning: &DataRef,
+        holdout: &DataRef,
     ) -> Vec<Output> {
         for (range, part) in [(tuning, "tuning"), (holdout, "the hold-out")] {
             if range.rows <= 0 {
@@ -296,9 +326,9 @@ impl Experiment {
                 return vec![failed(experiment_id, ExperimentFailure::NoData, detail)];
             }
         }
-        match trial_plan(spec, data_ref(tuning)) {
+        match trial_plan(spec, tuning.clone()) {
             Ok(plan) => {
-                let started = ExperimentStarted { experiment_id, plan, holdout: data_ref(holdout) };
+                let started = ExperimentStarted { experiment_id, plan, holdout: holdout.clone() };
                 std::iter::once(Output::new(started)).chain(self.ending(experiment_id)).collect()
             }
             Err(error) => vec![failed(experiment_id, ExperimentFailure::TooFewBars, error.to_string())],
@@ -309,9 +339,18 @@ impl Experiment {
     /// failed ones last, ties to the earlier trial.
     fn ending(&self, experiment_id: ExperimentId) -> Option<Output> {
         let ledger = self.ledger.as_ref()?;
+        if ledger.ended == TuningEnd::LogicChanged {
+            let detail = format!(
+                "the tuner was replaced by a version with other rules while it searched, and no version goes on with what \
+                 another has begun: {} trials had been asked for, {} were completed; submit the document again under \
+                 another name (the ledger entry's headers say which versions)",
+                ledger.requested, ledger.completed
+            );
+            return Some(failed(experiment_id, ExperimentFailure::LogicChanged, detail));
+        }
         if ledger.ended == TuningEnd::InvalidDocument {
             let detail = "the tuner could not read what was accepted here, so the two are of different versions: \
-                          run one version everywhere and submit it again under another name";
+                           run one version everywhere and submit it again under another name";
             return Some(failed(experiment_id, ExperimentFailure::InvalidDocument, detail.to_owned()));
         }
         if ledger.finalists.is_empty() {

@@ -8,6 +8,7 @@ use gauntlet_domain::market::{
 };
 use gauntlet_domain::topics::{DATA_COMMANDS, DATA_REQUESTS, MARKET_BARS, MARKET_QUALITY, MARKET_TICKS};
 use gauntlet_domain::{BarSpec, Event, EventId, Input, SnapshotId};
+use gauntlet_processor::ended::EndedIds;
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,7 @@ pub const DEFINITION: Definition = Definition {
     inputs: Inputs::CoPartitioned,
     writes: &[&MARKET_BARS, &MARKET_QUALITY, &DATA_REQUESTS],
     races_on: &[],
+    recalls: &[],
     create: || Box::new(MarketData::default()),
 };
 
@@ -35,6 +37,7 @@ pub struct MarketData {
 
 /// One instrument.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Instrument {
     definition: InstrumentDefined,
     /// Every definition that was taken in: one that comes again must not undo the one after it.
@@ -51,8 +54,10 @@ struct Instrument {
     building: Vec<TimeBars>,
     ready: BTreeMap<BarSpec, ReadyBars>,
     sources: BTreeMap<String, Source>,
-    /// Snapshots asked for; an entry stays with `None` once it is due, so that a repeated command does nothing.
-    snapshots: BTreeMap<SnapshotId, Option<CreateSnapshot>>,
+    /// Snapshots asked for that are not due yet.
+    asked: BTreeMap<SnapshotId, CreateSnapshot>,
+    /// Those that have been due: a repeated command does nothing.
+    finished: EndedIds,
 }
 
 /// How far a source has been taken in.
@@ -141,7 +146,8 @@ impl Instrument {
             latest: i64::MIN,
             ready: BTreeMap::new(),
             sources: BTreeMap::new(),
-            snapshots: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            finished: EndedIds::default(),
         }
     }
 
@@ -181,7 +187,7 @@ impl Instrument {
         cleaner.rows(&definition.cleaning, rows.into_iter(), &mut ledger, |tick| {
             take_in(definition, building, latest, &tick, &mut bars)
         });
-        if bars.is_empty() && self.snapshots.is_empty() {
+        if bars.is_empty() && self.asked.is_empty() {
             // Nearly every live tick: what the ledger says is all, and it says nothing.
             return ledger.into_events(&definition.instrument, source, &mut state.counts);
         }
@@ -245,7 +251,9 @@ impl Instrument {
     }
 
     fn ask(&mut self, command: &CreateSnapshot) -> Vec<Event> {
-        self.snapshots.entry(command.snapshot_id).or_insert_with(|| Some(command.clone()));
+        if !self.finished.contains(command.snapshot_id.0.as_bytes()) {
+            self.asked.entry(command.snapshot_id).or_insert_with(|| command.clone());
+        }
         self.due()
     }
 
@@ -264,24 +272,18 @@ impl Instrument {
 
     /// Snapshots whose end event time has passed: their bars are final.
     fn due(&mut self) -> Vec<Event> {
-        if self.snapshots.is_empty() {
-            return Vec::new();
-        }
         let ready: Vec<SnapshotId> = self
-            .snapshots
+            .asked
             .values()
-            .flatten()
             .filter(|command| self.event_time(command.spec) >= command.to.0)
             .map(|command| command.snapshot_id)
             .collect();
-        let mut events = Vec::new();
-        for id in ready {
-            if let Some(Some(command)) = self.snapshots.insert(id, None) {
-                let CreateSnapshot { snapshot_id, instrument, spec, from, to } = command;
-                events.push(SnapshotDue { snapshot_id, instrument, spec, from, to }.into());
-            }
-        }
-        events
+        let due = ready.iter().filter_map(|id| {
+            self.finished.insert(id.0.as_bytes());
+            let CreateSnapshot { snapshot_id, instrument, spec, from, to } = self.asked.remove(id)?;
+            Some(SnapshotDue { snapshot_id, instrument, spec, from, to }.into())
+        });
+        due.collect()
     }
 }
 

@@ -15,6 +15,10 @@ impl Worker for Snapshots {
         "snapshots"
     }
 
+    fn version(&self) -> &'static str {
+        "1"
+    }
+
     fn topic(&self) -> &'static Topic {
         &DATA_REQUESTS
     }

@@ -256,3 +256,23 @@ fn a_jump_at_the_end_of_a_source_moves_event_time_when_it_is_let_go() {
     let bars = outputs.iter().filter(|event| matches!(event, Event::Bar(_))).count();
     assert_eq!((bars, outputs.iter().filter(|event| is_due(event)).count()), (2, 1));
 }
+
+#[test]
+fn snapshots_that_have_been_due_are_kept_apart_from_those_asked_for() {
+    let mut machine = MarketData::default();
+    let mut step = |event: Event| machine.step(recorded(event).input());
+    step(hours(0, &[0, 20_000]));
+    let commands: Vec<CreateSnapshot> = (1..=10_000).map(|hour| ask("time:1h", 0, hour * 3600)).collect();
+    for command in &commands {
+        assert_eq!(step(command.clone().into()).len(), 1, "due at once");
+    }
+    let ahead = ask("time:1h", 0, 30_000 * 3600);
+    assert_eq!(step(ahead.clone().into()), []);
+    for repeated in commands.iter().step_by(97).chain([&ahead]) {
+        assert_eq!(step(repeated.clone().into()), []);
+    }
+    let state: serde_json::Value = serde_json::from_slice(&machine.save().unwrap()).unwrap();
+    let instrument = &state["instruments"][INSTRUMENT];
+    assert_eq!(instrument["asked"].as_object().unwrap().len(), 1, "what is finished is not walked over");
+    assert_eq!(instrument["finished"].as_str().unwrap().len(), 10_000 * 32);
+}

@@ -28,6 +28,10 @@ impl Worker for Trainer {
         "trainer"
     }
 
+    fn version(&self) -> &'static str {
+        "1"
+    }
+
     fn topic(&self) -> &'static Topic {
         &TRAINING_REQUESTS
     }

@@ -7,6 +7,7 @@ use gauntlet_domain::topics::{
     EVALUATION_REQUESTS, EXPERIMENTS, TRAINING_REQUESTS, TRIAL_LEDGER, TRIAL_RESULTS,
 };
 use gauntlet_domain::{Event, ExperimentId, Input, TrialId, external};
+use gauntlet_processor::ended::EndedIds;
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
 use gauntlet_quant::metrics::{self, OnlineMoments};
 use serde::{Deserialize, Serialize};
@@ -21,42 +22,55 @@ pub const DEFINITION: Definition = Definition {
     inputs: Inputs::CoPartitioned,
     writes: &[&TRAINING_REQUESTS, &EVALUATION_REQUESTS, &TRIAL_LEDGER],
     races_on: &[&TRIAL_LEDGER],
+    recalls: &[&TRAINING_REQUESTS, &TRIAL_LEDGER],
     create: || Box::new(Tuner::default()),
 };
 
 /// Every search of a partition. A machine and not a decider: a search of ten thousand trials would be copied at each
 /// result to decide without changing it.
 #[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Tuner {
+    /// Searches that have not ended.
     studies: BTreeMap<ExperimentId, Study>,
+    /// Those that have: a repeated submission and a late answer do nothing.
+    ended: EndedIds,
+    /// What another version of the logic has put out about its searches.
+    inherited: BTreeMap<ExperimentId, Inherited>,
+}
+
+/// A search of another version of the logic.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Inherited {
+    /// Trials that it asked for.
+    requested: u64,
+    /// Whether it entered the ledger: it had ended.
+    entered: bool,
 }
 
 impl Machine for Tuner {
     fn step(&mut self, input: Input<'_>) -> Vec<Output> {
         match input.event {
             Event::ExperimentSubmitted(submitted) => {
-                self.studies.entry(submitted.experiment_id).or_insert_with(|| Study::new(submitted));
+                self.submitted(submitted);
                 Vec::new()
             }
-            Event::ExperimentStarted(started) => match self.open(started.experiment_id) {
-                Some(study) if study.begun().is_none() => {
-                    study.begin(started.plan.clone(), started.holdout.clone());
-                    go_on(study)
-                }
-                _ => Vec::new(),
-            },
-            Event::ExperimentCancelled(e) => self.open(e.experiment_id).map_or_else(Vec::new, cancel),
-            Event::ExperimentFailed(e) => {
-                if let Some(study) = self.open(e.experiment_id) {
-                    study.end();
-                }
-                Vec::new()
+            Event::ExperimentStarted(started) => self.started(started),
+            Event::ExperimentCancelled(e) => {
+                self.with(e.experiment_id, |study| conclude_early(study, TuningEnd::Cancelled))
             }
+            Event::ExperimentFailed(e) => self.with(e.experiment_id, |study| {
+                study.end();
+                Vec::new()
+            }),
             other => match result(other) {
                 Some(answer) if self.objection(&answer, input.writer).is_none() => {
-                    let Some(study) = self.open(answer.experiment_id) else { return Vec::new() };
-                    // Not negative: a trial that was asked for.
-                    if study.take(answer.trial as u64, answer.result) { go_on(study) } else { Vec::new() }
+                    let goes_on = !self.inherited.contains_key(&answer.experiment_id);
+                    self.with(answer.experiment_id, |study| {
+                        // Not negative: a trial that was asked for.
+                        let is_new = study.take(answer.trial as u64, answer.result);
+                        if is_new && goes_on { go_on(study) } else { Vec::new() }
+                    })
                 }
                 _ => Vec::new(),
             },
@@ -65,6 +79,26 @@ impl Machine for Tuner {
 
     fn refuses(&self, input: Input<'_>) -> Option<String> {
         self.objection(&result(input.event)?, input.writer)
+    }
+
+    fn recall(&mut self, output: &Event) {
+        match output {
+            Event::TrainingRequested(request) => {
+                let inherited = self.inherited.entry(request.experiment_id).or_default();
+                // Not negative: it is this processor's own.
+                inherited.requested = inherited.requested.max(request.trial as u64 + 1);
+            }
+            Event::LedgerEntered(ledger) => {
+                self.inherited.entry(ledger.experiment_id).or_default().entered = true;
+            }
+            _ => {}
+        }
+    }
+
+    fn give_up(&mut self) -> Vec<Output> {
+        let inherited = std::mem::take(&mut self.inherited);
+        let give_up = |id| self.with(id, |study| conclude_early(study, TuningEnd::LogicChanged));
+        inherited.into_keys().flat_map(give_up).collect()
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {
@@ -78,27 +112,59 @@ impl Machine for Tuner {
 }
 
 impl Tuner {
+    fn submitted(&mut self, submitted: &ExperimentSubmitted) {
+        let id = submitted.experiment_id;
+        if self.inherited.get(&id).is_some_and(|inherited| inherited.entered) {
+            self.ended.insert(id.0.as_bytes());
+        }
+        if !self.ended.contains(id.0.as_bytes()) {
+            self.studies.entry(id).or_insert_with(|| Study::new(submitted));
+        }
+    }
+
+    fn started(&mut self, started: &ExperimentStarted) -> Vec<Output> {
+        let inherited = self.inherited.get(&started.experiment_id).copied();
+        self.with(started.experiment_id, |study| {
+            if study.begun().is_some() {
+                return Vec::new();
+            }
+            study.begin(started.plan.clone(), started.holdout.clone());
+            match inherited {
+                None => go_on(study),
+                // Its answers are counted for the ledger; nothing more is asked.
+                Some(inherited) => {
+                    study.inherit(inherited.requested);
+                    Vec::new()
+                }
+            }
+        })
+    }
+
     /// Why an answer answers nothing that was asked for. One that comes after the end of its search is late and no more.
     fn objection(&self, answer: &Answer, source: &str) -> Option<String> {
         let id = answer.experiment_id;
-        let Some(study) = self.studies.get(&id) else {
-            return Some(format!("there is no experiment {id} here: answer requests, nothing else"));
-        };
-        study.is_open().then(|| study.objection(answer.trial, answer.trial_id, source))?
+        match self.studies.get(&id) {
+            Some(study) => study.objection(answer.trial, answer.trial_id, source),
+            None if self.ended.contains(id.0.as_bytes()) => None,
+            None => Some(format!("there is no experiment {id} here: answer requests, nothing else")),
+        }
     }
 
-    fn open(&mut self, id: ExperimentId) -> Option<&mut Study> {
-        self.studies.get_mut(&id).filter(|study| study.is_open())
+    /// Moves a search that has not ended; of one that ends thereby only its id stays.
+    fn with(&mut self, id: ExperimentId, step: impl FnOnce(&mut Study) -> Vec<Output>) -> Vec<Output> {
+        let Some(study) = self.studies.get_mut(&id) else { return Vec::new() };
+        let outputs = step(study);
+        if !study.is_open() {
+            self.studies.remove(&id);
+            self.ended.insert(id.0.as_bytes());
+        }
+        outputs
     }
 }
 
 /// The next requests, or the end.
 fn go_on(study: &mut Study) -> Vec<Output> {
-    next(study).unwrap_or_else(|Unreadable| {
-        let entry = closing_entry(study, TuningEnd::InvalidDocument, &[]);
-        study.end();
-        entry.into_iter().collect()
-    })
+    next(study).unwrap_or_else(|Unreadable| conclude_early(study, TuningEnd::InvalidDocument))
 }
 
 fn next(study: &mut Study) -> Result<Vec<Output>, Unreadable> {
@@ -132,8 +198,9 @@ fn conclude(study: &mut Study, ended: TuningEnd) -> Result<Vec<Output>, Unreadab
     Ok(outputs)
 }
 
-fn cancel(study: &mut Study) -> Vec<Output> {
-    let entry = closing_entry(study, TuningEnd::Cancelled, &[]);
+/// Ends a search without finalists; the ledger says how, if tuning has begun.
+fn conclude_early(study: &mut Study, ended: TuningEnd) -> Vec<Output> {
+    let entry = closing_entry(study, ended, &[]);
     study.end();
     entry.into_iter().collect()
 }

@@ -32,6 +32,8 @@ pub(crate) struct Study {
     results: Vec<TrialResult>,
     /// Results that arrived before one of their predecessors.
     early: BTreeMap<u64, TrialResult>,
+    /// Only while a step is under way: what has ended is forgotten after it.
+    #[serde(skip)]
     ended: bool,
     /// What follows from the document and the results; made again after a restart.
     #[serde(skip)]
@@ -109,6 +111,11 @@ impl Study {
 
     pub(crate) fn begin(&mut self, plan: TrialPlan, holdout: DataRef) {
         self.begun = Some((plan, holdout));
+    }
+
+    /// Takes over from another version of the logic, which has asked for so many trials.
+    pub(crate) fn inherit(&mut self, requested: u64) {
+        self.requested = requested;
     }
 
     /// Why an answer is not one to a trial that was asked for, by whom it was asked of.
@@ -229,14 +236,9 @@ impl Study {
         Ok(Finals { trials, holdout_keeps: tools.holdout_keeps })
     }
 
-    /// Forgets what an ended search no longer needs.
+    /// Nothing more follows from it.
     pub(crate) fn end(&mut self) {
         self.ended = true;
-        self.results = Vec::new();
-        self.early = BTreeMap::new();
-        self.begun = None;
-        self.document = String::new();
-        self.tools = None;
     }
 
     /// A document that cannot be read ends the search: every caller is told.

@@ -2,7 +2,7 @@
 
 use gauntlet_domain::Event;
 use gauntlet_operations::integrity::{Digests, Verified, VerifiedViews};
-use gauntlet_operations::replay::Replayed;
+use gauntlet_operations::replay::{NotCompared, Replayed};
 
 use crate::table::table;
 
@@ -17,14 +17,25 @@ pub fn digests(answer: &Digests) -> String {
     format!("{text}\nall {}", answer.all)
 }
 
-/// That all is the same, or the first difference.
+/// That all is the same, or the first difference; and what was not compared.
 pub fn replayed(answer: &Replayed) -> String {
+    let lines = std::iter::once(compared(answer)).chain(answer.not_compared.iter().map(not_compared));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn not_compared(not: &NotCompared) -> String {
+    let NotCompared { processor, version, events } = not;
+    format!("{events} events of {processor} were made by version {version} of its logic, not compared")
+}
+
+fn compared(answer: &Replayed) -> String {
     let compared = answer.compared;
     let Some(divergence) = &answer.divergence else {
         return match answer.foreign {
-            None => {
+            None if answer.not_compared.is_empty() => {
                 "nothing was compared: the log has no derived event to replay; run something first".into()
             }
+            None => "nothing was compared: the build that made these events can replay them".into(),
             Some(0) => format!("identical: {compared} events"),
             Some(foreign) => format!(
                 "identical: {compared} events, with {foreign} answers of trainers outside as they are recorded"

@@ -62,6 +62,7 @@ pub const ECHO: Definition = Definition {
     inputs: Inputs::CoPartitioned,
     writes: &[&DATA_REQUESTS],
     races_on: &[],
+    recalls: &[],
     create: || Box::<Echo>::default(),
 };
 
@@ -85,6 +86,10 @@ pub fn sealed(due: &SnapshotDue, rows: i64, why: &str) -> Vec<Event> {
 impl Worker for Sealer {
     fn name(&self) -> &'static str {
         "snapshots"
+    }
+
+    fn version(&self) -> &'static str {
+        "1"
     }
 
     fn topic(&self) -> &'static Topic {

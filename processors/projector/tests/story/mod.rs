@@ -19,6 +19,7 @@ pub fn recorded(event: impl Into<Event>) -> Recorded {
         correlation: id,
         source: "test".into(),
         recorded_at: NOW,
+        logic: None,
         took_micros: Some(2_500_000),
         decided_at: None,
         trace: None,

@@ -1,0 +1,223 @@
+//! Logs kept from earlier versions: today's build reads them, replays what it can and says what it cannot.
+//!
+//! `tests/kept/README.md` says which version made each log, and how.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use gauntlet_domain::Topic;
+use gauntlet_domain::topics::{
+    self, CONFIG, DATA_COMMANDS, EVALUATION_REQUESTS, EXPERIMENT_COMMANDS, MARKET_TICKS, TRAINING_REQUESTS,
+    TRIAL_LEDGER,
+};
+use gauntlet_log::{
+    Assignment, Commit, CommitOutcome, EventLog, LocalLog, Member, NewRecord, Polled, Positions,
+    TopicPartition,
+};
+use gauntlet_runtime::restore::for_each;
+use gauntlet_tests::{Dir, Json, gauntlet, number, repository};
+
+/// A kept node's directory, unpacked: its log and its lake.
+fn kept(name: &str) -> Dir {
+    let dir = Dir::new();
+    let path = repository().join("tests/kept").join(format!("{name}.zip"));
+    let file = std::fs::File::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    zip::ZipArchive::new(file).unwrap().extract(dir.node()).unwrap();
+    dir
+}
+
+/// Every log that is kept.
+fn all_kept() -> Vec<String> {
+    let files = std::fs::read_dir(repository().join("tests/kept")).unwrap();
+    let names = files.filter_map(|file| {
+        file.unwrap().file_name().into_string().unwrap().strip_suffix(".zip").map(str::to_owned)
+    });
+    let names: Vec<String> = names.collect();
+    assert!(names.len() >= 2, "the kept logs are missing");
+    names
+}
+
+/// What comes from outside.
+const INPUTS: [&Topic; 4] = [&MARKET_TICKS, &DATA_COMMANDS, &CONFIG, &EXPERIMENT_COMMANDS];
+/// What the tuner writes.
+const OF_TUNER: [&Topic; 3] = [&TRAINING_REQUESTS, &EVALUATION_REQUESTS, &TRIAL_LEDGER];
+/// Who reads and commits how far.
+const PROCESSORS: [&str; 6] = ["market-data", "experiments", "tuner", "snapshots", "trainer", "evaluator"];
+
+/// Derived events on the log.
+fn derived(dir: &Dir) -> i64 {
+    let digest = gauntlet(["digest"]).on(dir).ok();
+    let of = |topic: &Topic| number(&digest["topics"][topic.name], "events");
+    topics::ALL.iter().filter(|topic| !INPUTS.contains(topic)).map(of).sum()
+}
+
+/// Replays everything: no divergence, and every derived event either compared or in a class that the report names.
+fn replayed(dir: &Dir, what: &str) -> Json {
+    let run = gauntlet(["replay", "--all"]).on(dir).run();
+    let report = run.json();
+    assert!(report.get("divergence").is_none(), "{what}: {run}");
+    let classes = report["not_compared"].as_array().unwrap_or_else(|| panic!("{what}: {run}"));
+    let not_compared: i64 = classes.iter().map(|class| number(class, "events")).sum();
+    let (compared, foreign) = (number(&report, "compared"), number(&report, "foreign"));
+    assert!(compared > 0, "{what}: nothing was compared: {run}");
+    assert_eq!(report["identical"], true, "{what}: {run}");
+    assert_eq!(run.code, Some(0), "{run}");
+    for class in classes {
+        let named = |field: &str| class[field].as_str().is_some_and(|text| !text.is_empty());
+        assert!(named("processor") && named("version") && number(class, "events") > 0, "{class}");
+    }
+    assert_eq!(compared + not_compared + foreign, derived(dir), "{what}: an event is in no class: {run}");
+    eprintln!("{what}: {compared} events identical, {not_compared} of other versions: {classes:?}");
+    report
+}
+
+/// Runs the processors until all is quiet.
+fn settle(dir: &Dir) {
+    let wanted =
+        ["snapshot", "create", "--instrument", "XAUUSD", "--bars", "time:1h", "--from", "2006-03-20"];
+    let listed = gauntlet(wanted.into_iter().chain(["--to", "2006-03-22"])).on(dir).ok();
+    assert_eq!(listed["status"], "sealed");
+}
+
+/// The only experiment.
+fn experiment(dir: &Dir) -> Json {
+    let id = gauntlet(["ls", "experiments"]).on(dir).ok()[0]["experiment_id"].as_str().unwrap().to_owned();
+    gauntlet(["show", &id]).on(dir).ok()
+}
+
+fn has_other_versions_of(report: &Json, processor: &str) -> bool {
+    report["not_compared"].as_array().unwrap().iter().any(|class| class["processor"] == processor)
+}
+
+#[test]
+fn every_kept_log_is_read_verified_and_replayed() {
+    for name in all_kept() {
+        let dir = kept(&name);
+        let verified = gauntlet(["verify"]).on(&dir).ok();
+        assert_eq!(verified["ok"], true, "{name}: {verified}");
+        assert!(number(&verified["checked"], "events") > 50, "{name}: {verified}");
+        replayed(&dir, &name);
+    }
+}
+
+#[test]
+fn what_had_ended_is_as_it_was() {
+    let dir = kept("finished");
+    let before = experiment(&dir);
+    assert_eq!(before["status"], "completed");
+    settle(&dir);
+    assert_eq!(experiment(&dir), before);
+    replayed(&dir, "finished, and gone on with");
+}
+
+/// It is gone on with when the tuner's logic is the same, and failed by name when it is another.
+#[test]
+fn what_was_under_way_ends() {
+    let dir = kept("under-way");
+    assert_eq!(experiment(&dir)["status"], "running");
+    settle(&dir);
+    let ended = experiment(&dir);
+    let report = replayed(&dir, "under way, and gone on with");
+    if has_other_versions_of(&report, "tuner") {
+        assert_eq!(
+            (&ended["status"], ended["detail"].as_str().map(is_logic_changed)),
+            (&Json::from("failed"), Some(true))
+        );
+    } else {
+        assert_eq!(ended["status"], "completed", "{ended}");
+    }
+}
+
+fn is_logic_changed(detail: &str) -> bool {
+    detail.contains("logic_changed") || detail.contains("another has begun")
+}
+
+/// Lays a kept log anew, as if its tuner had been another version.
+fn as_by_another_tuner(dir: &Dir) {
+    let (old, new) = (dir.node().join("log.redb"), dir.node().join("relaid.redb"));
+    {
+        let (from, to) = (LocalLog::open(&old).unwrap(), LocalLog::open(&new).unwrap());
+        relay(&from, &to);
+    }
+    std::fs::rename(new, old).unwrap();
+    // Views are made again from the log.
+    std::fs::remove_file(dir.node().join("views.redb")).unwrap();
+}
+
+fn relay(from: &LocalLog, to: &LocalLog) {
+    to.create_topics(&gauntlet_runtime::topics(from.partitions(MARKET_TICKS.name).unwrap())).unwrap();
+    let (mut relaid, now) = (0, gauntlet_runtime::clock::now());
+    for topic in topics::ALL {
+        for partition in 0..from.partitions(topic.name).unwrap() {
+            let place = TopicPartition::new(topic.name, partition);
+            let (start, end) = from.bounds(&place).unwrap();
+            let mut records = Vec::new();
+            for_each(from, &place, start, end, |record| {
+                let mut headers = record.headers;
+                if OF_TUNER.contains(&topic) {
+                    headers.retain(|(name, _)| name != "ce_logicversion");
+                    headers.push(("ce_logicversion".into(), b"before".to_vec()));
+                    relaid += 1;
+                }
+                // As if it were of today: what is old may be removed.
+                let timestamp_micros = now.0 / 1000;
+                let (key, value) = (record.key, record.value);
+                records.push(NewRecord { topic: topic.name.into(), key, headers, value, timestamp_micros });
+                Ok(())
+            })
+            .unwrap();
+            to.append(records).unwrap();
+            assert_eq!(to.bounds(&place).unwrap(), (start, end), "{place}: laid anew where it was");
+        }
+    }
+    assert!(relaid > 0, "the tuner had written nothing");
+    for processor in PROCESSORS {
+        let positions = from.committed(processor).unwrap();
+        if !positions.is_empty() {
+            commit(to, processor, positions);
+        }
+    }
+}
+
+fn commit(log: &LocalLog, processor: &str, positions: Positions) {
+    let topics: BTreeSet<String> = positions.keys().map(|place| place.topic.clone()).collect();
+    let topics = topics.into_iter().collect();
+    let member = Member { processor: processor.into(), slot: 0, topics, assignment: Assignment::Single };
+    let mut slot = log.join(member).unwrap();
+    let assigned = slot.poll(0, std::time::Duration::from_secs(5)).unwrap();
+    assert!(matches!(assigned, Polled::Assigned(_)), "{assigned:?}");
+    let outcome = slot.commit(Commit { positions, ..Commit::default() }).unwrap();
+    assert_eq!(outcome, CommitOutcome::Committed);
+}
+
+#[test]
+fn a_search_under_way_fails_by_name_when_the_logic_changes() {
+    let dir = kept("under-way");
+    as_by_another_tuner(&dir);
+    // Nothing has run yet: what the other version made is not compared, the rest is.
+    let report = replayed(&dir, "before the change");
+    assert!(has_other_versions_of(&report, "tuner"), "{report}");
+    settle(&dir);
+    let ended = experiment(&dir);
+    assert_eq!(ended["status"], "failed", "{ended}");
+    assert!(is_logic_changed(ended["detail"].as_str().unwrap()), "{ended}");
+    let asked = requests(&dir.node());
+    settle(&dir);
+    assert_eq!(requests(&dir.node()), asked, "nothing more is asked");
+    let after = replayed(&dir, "after the change");
+    assert!(number(&after, "compared") > number(&report, "compared"), "the end is compared: {after}");
+    // Folded anew it comes to the same.
+    LocalLog::open(&dir.node().join("log.redb")).unwrap().delete_snapshots().unwrap();
+    settle(&dir);
+    assert_eq!(experiment(&dir), ended);
+    assert_eq!(replayed(&dir, "folded anew"), after);
+}
+
+/// Trials asked for.
+fn requests(node: &Path) -> u64 {
+    let log = LocalLog::open(&node.join("log.redb")).unwrap();
+    let topic = TRAINING_REQUESTS.name;
+    let ends =
+        (0..log.partitions(topic).unwrap()).map(|p| log.bounds(&TopicPartition::new(topic, p)).unwrap().1);
+    ends.sum()
+}
