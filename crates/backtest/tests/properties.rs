@@ -1,4 +1,5 @@
 //! What holds for every strategy, on any bars, with any costs.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 
@@ -183,7 +184,8 @@ fn no_bars_no_strategies_no_signals() {
     Grid::new(&Bars::default(), &[], costs, account).play(0..0, &[]);
     for row in strategy::DEFINITIONS {
         let spec = row.build(&Default::default()).unwrap();
-        let mut grid = Grid::new(&Bars::default(), &[spec], costs, account);
+        let bars = Bars::default();
+        let mut grid = Grid::new(&bars, &[spec], costs, account);
         grid.play(0..9, &[0]);
         assert_eq!(grid.running(0), &Running::default());
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use gauntlet_domain::{Event, Input, Recorded, Timestamp};
 use gauntlet_log::{
-    Assignment, Commit, LogError, Member, NewRecord, Positions, Record, StateSnapshot, Task, TopicPartition,
+    Assignment, Commit, Member, NewRecord, Positions, Record, StateSnapshot, Task, TopicPartition,
 };
 use gauntlet_processor::machine::{Definition, Inputs, Machine};
 use gauntlet_processor::topology::check_output;

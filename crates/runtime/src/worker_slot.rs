@@ -156,7 +156,7 @@ impl WorkerWork<'_> {
                 let cause = || Cause {
                     input: Some(&request.recorded),
                     source: processor,
-                    logic: Some(self.worker.version()),
+                    logic: Some(self.answering.worker.version()),
                     recorded_at,
                     took_micros: Some(i64::try_from(took.as_micros()).unwrap_or(i64::MAX)),
                     decided_at: None,

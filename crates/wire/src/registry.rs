@@ -335,9 +335,9 @@ pub(crate) mod tests {
         let (kind, number, body) = codec.open(Some(&frame)).unwrap();
         let now = codec.encode(&definition(None)).unwrap();
         assert_eq!((kind, number), (RecordKind::InstrumentDefined, newest(kind).unwrap().id));
-        assert_eq!(body, now[5..]);
+        assert_eq!(&*body, &now[5..]);
         let other = codec.encode(&definition(Some(Session { open_second: 1, close_second: 2 }))).unwrap();
-        assert_ne!(body, other[5..]);
+        assert_ne!(&*body, &other[5..]);
         for cut in 5..frame.len() {
             assert!(codec.decode(Some(&frame[..cut])).is_err(), "cut at {cut}");
         }
