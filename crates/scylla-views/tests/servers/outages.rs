@@ -26,7 +26,7 @@ fn careful_server() -> Cassandra {
 #[test]
 fn a_server_that_dies_or_hangs_costs_time_and_nothing_else() {
     let mut server = careful_server();
-    let patient = CqlOptions { timeout_ms: 2_000, retry_ms: 90_000, ..options(&server, "outage") };
+    let patient = CqlOptions { timeout_ms: 2_000, retry_ms: 240_000, ..options(&server, "outage") };
     let store_patient = store(patient.clone());
     let embedded = EmbeddedStore::memory().unwrap();
     let mut numbers = Numbers::new(7);
