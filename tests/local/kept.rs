@@ -82,7 +82,8 @@ fn settle(dir: &Dir) {
 /// The only experiment.
 fn experiment(dir: &Dir) -> Json {
     let id = gauntlet(["ls", "experiments"]).on(dir).ok()[0]["experiment_id"].as_str().unwrap().to_owned();
-    gauntlet(["show", &id]).on(dir).ok()
+    // One that has failed is shown with exit code 1.
+    gauntlet(["show", &id]).on(dir).run().json()
 }
 
 fn has_other_versions_of(report: &Json, processor: &str) -> bool {
@@ -141,7 +142,10 @@ fn as_by_another_tuner(dir: &Dir) {
     }
     std::fs::rename(new, old).unwrap();
     // Views are made again from the log.
-    std::fs::remove_file(dir.node().join("views.redb")).unwrap();
+    let views = dir.node().join("views.redb");
+    if views.exists() {
+        std::fs::remove_file(views).unwrap();
+    }
 }
 
 fn relay(from: &LocalLog, to: &LocalLog) {

@@ -1,11 +1,12 @@
 //! A Gauntlet: log, views and lake, and the processors over them; a directory of one machine, or a cluster's services.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use gauntlet_config::Config;
+use gauntlet_domain::EventId;
 use gauntlet_lake::Lake;
 use gauntlet_log::{EventLog, Positions, TopicPartition};
 use gauntlet_processor::data::Ports;
@@ -44,9 +45,28 @@ pub struct Node {
     pub processors: Processors,
     /// What is done differently on a directory and on a cluster.
     pub services: Box<dyn Services>,
+    /// Ids of events that this process has published, or found to be.
+    published: Mutex<BTreeSet<EventId>>,
 }
 
+/// Published events that a process remembers; beyond them it forgets all and looks again.
+const REMEMBERED: usize = 10_000;
+
 impl Node {
+    /// Whether this process has published an event, or found it published.
+    pub(crate) fn has_published(&self, id: EventId) -> bool {
+        self.published.lock().unwrap_or_else(PoisonError::into_inner).contains(&id)
+    }
+
+    /// Notes events that lie on the log now.
+    pub(crate) fn remember_published(&self, ids: impl Iterator<Item = EventId>) {
+        let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        if published.len() >= REMEMBERED {
+            published.clear();
+        }
+        published.extend(ids);
+    }
+
     /// Opens the directory, one process at a time; or connects to what the configuration names.
     pub fn open(
         config: &Config,
@@ -69,7 +89,8 @@ impl Node {
         let (lake, spans) = (services.lake(), services.spans());
         let bars = Arc::new(BarIndex::kept_in(config.dir.join("index"), log.clone(), codec.clone()));
         let config = config.clone();
-        Node { log, codec, views, lake, bars, config, interrupted, spans, processors, services }
+        let published = Mutex::default();
+        Node { log, codec, views, lake, bars, config, interrupted, spans, processors, services, published }
     }
 
     /// Threads for expensive work.

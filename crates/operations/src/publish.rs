@@ -40,7 +40,8 @@ pub fn publish_once(node: &Node, source: &'static str, wanted: &[Event]) -> Resu
     let (mut records, mut spans) = (Vec::new(), Vec::new());
     let began = clock::now();
     for event in wanted {
-        if !is_published(node, event)? {
+        // The same definition governs every file of a feed: it is looked for once.
+        if !node.has_published(event.id()) && !is_published(node, event)? {
             records.push(record(node, event, source)?);
             spans.push(event);
         }
@@ -49,6 +50,7 @@ pub fn publish_once(node: &Node, source: &'static str, wanted: &[Event]) -> Resu
     if any {
         node.log.append(records)?;
     }
+    node.remember_published(wanted.iter().map(Event::id));
     if let Some(port) = &node.spans {
         let ended = clock::now();
         let spans = spans.into_iter().filter_map(|event| spans::published(source, event, began, ended));

@@ -225,7 +225,10 @@ fn a_refusal_says_what_a_caller_would_do() {
         panic!("not replayed")
     };
     assert!(!nothing.identical, "a check that compared nothing fails");
-    assert_eq!(document(&Answer::Replayed(nothing)), json!({ "identical": false, "compared": 0 }));
+    assert_eq!(
+        document(&Answer::Replayed(nothing)),
+        json!({ "identical": false, "compared": 0, "not_compared": [] })
+    );
     let heads = BTreeMap::from([("chain".to_owned(), "abc".to_owned())]);
     let verified = answer(&node, &Request::Verify(VerifyRequest { heads: Some(heads) }));
     assert!(verified.is_no());
