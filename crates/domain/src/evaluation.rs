@@ -1,6 +1,6 @@
 //! Finalists: what the evaluator is asked, what it found, the series behind it, and their ranking.
 //!
-//! [`RankedModel`] is part of `ExperimentCompleted`; everything else here is a record of its own.
+//! `RankedModel` is part of `ExperimentCompleted`; everything else here is a record of its own.
 
 use serde::{Deserialize, Serialize};
 

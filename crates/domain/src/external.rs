@@ -1,6 +1,6 @@
 //! Strategies that a program outside answers for: `external:NAME` in a document and in every plan made of it.
 //!
-//! Whom a strategy is left to is decided in [`addressee`] and nowhere else. A request carries its answer; whoever takes
+//! Whom a strategy is left to is decided in `addressee` and nowhere else. A request carries its answer; whoever takes
 //! requests or answers compares names.
 
 /// What such a strategy's name begins with.

@@ -1,6 +1,6 @@
 //! What a gate says of a model: a statistic held against a threshold, what it was judged on, and who set a refusal aside.
 //!
-//! [`judge`] is the only place where a statistic meets its threshold, [`Verdict::sentence`] the only place where a verdict
+//! `judge` is the only place where a statistic meets its threshold, [`Verdict::sentence`] the only place where a verdict
 //! becomes words. A gate itself is elsewhere: it computes its statistic, its threshold and its evidence.
 
 use std::fmt;

@@ -1,7 +1,7 @@
 //! Words of research records that come from a short list: the phases of a run, why something failed, how tuning ended.
 //!
 //! Each is an enum here and in the Avro schema. A later release may add a word. Where a record carries the word as text
-//! too, a reader that does not know it keeps it as [`Unknown`](Phase::Unknown) and passes it on as it is; as an Avro symbol
+//! too, a reader that does not know it keeps it as `Unknown` and passes it on as it is; as an Avro symbol
 //! it becomes `UNKNOWN`, the default that Avro's resolution chooses.
 
 use std::fmt;

@@ -1,9 +1,9 @@
 //! The loop of a slot: join, poll, take in, commit; join again when nobody knows whether a commit succeeded.
 //!
-//! What is done with records is plugged in as [`Work`]: stepping through them (`machine_slot.rs`) or having them answered
+//! What is done with records is plugged in as `Work`: stepping through them (`machine_slot.rs`) or having them answered
 //! (`worker_slot.rs`). A record that cannot be read yet makes its partition pause (`paused.rs`).
 //!
-//! The loop decides when to commit, never what: outputs, positions and state come from the work as one [`Batch`].
+//! The loop decides when to commit, never what: outputs, positions and state come from the work as one `Batch`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

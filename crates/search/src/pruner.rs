@@ -2,7 +2,7 @@
 //!
 //! Two halves, so that the decision does not depend on who else is running: the tuner asks a [`Pruner`] for thresholds
 //! over the trials that fixed lag lets it see, and sends them with the request; the trainer decides from those and its
-//! own folds alone ([`decide`]).
+//! own folds alone (`decide`).
 //!
 //! The value of a fold is what the trainer reports after it: the objective over folds `0 ..= fold`, or of that fold
 //! alone; the same for every trial of a search. `None` is a value that is not defined.

@@ -1,4 +1,4 @@
-//! Log, codec, views, lake and spans behind one trait: embedded in a directory, or a cluster's. [`open`] is the only place
+//! Log, codec, views, lake and spans behind one trait: embedded in a directory, or a cluster's. `open` is the only place
 //! that asks which.
 //!
 //! A build without the feature `cluster` has none of the clients and says so.
