@@ -209,17 +209,20 @@ fn the_page_of_topics_is_what_the_tables_and_the_processors_declare() {
             Retention::Days(days) => format!("{days} days"),
         };
         let readers: Vec<&str> = topology.readers_of(topic).collect();
+        let lookers = topology.processors().iter().filter(|access| access.looks_up.contains(&topic));
+        let lookers: Vec<&str> = lookers.map(|access| access.name).collect();
         [
             code(topic.name),
             topic.key.to_owned(),
             records.join(", "),
             topology.writer_of(topic).unwrap_or_default().to_owned(),
             readers.join(", "),
+            lookers.join(", "),
             partitions.to_owned(),
             retention,
         ]
     });
-    let head = ["topic", "key", "records", "writer", "readers", "partitions", "kept"];
+    let head = ["topic", "key", "records", "writer", "readers", "looked up by", "partitions", "kept"];
     let text = format!(
         "Order holds within a partition, so among all records with one key. Topics cut by key have `topics.partitions` partitions (4); \
          the partition is murmur2 of the key, as Kafka's clients choose it. `feed` and `gateway` are what comes from outside: replay \

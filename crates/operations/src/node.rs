@@ -85,8 +85,9 @@ impl Node {
         processors: Processors,
         interrupted: Arc<AtomicBool>,
     ) -> Node {
-        let (log, codec, views) = (services.log(), services.codec(), services.views());
-        let (lake, spans) = (services.lake(), services.spans());
+        let (log, stores) = (services.log(), services.stores());
+        let (codec, views) = (stores.codec.clone(), stores.views.clone());
+        let (lake, spans) = (stores.lake.clone(), stores.spans.clone());
         let bars = Arc::new(BarIndex::kept_in(config.dir.join("index"), log.clone(), codec.clone()));
         let config = config.clone();
         let published = Mutex::default();

@@ -23,7 +23,7 @@ pub(crate) enum SlotError {
     State(#[from] StateError),
     #[error("request {0} has no answer: {1}")]
     Unanswerable(EventId, String),
-    #[error("views: {0}")]
+    #[error(transparent)]
     Projection(#[from] ProjectionError),
 }
 

@@ -7,16 +7,12 @@ use std::time::Duration;
 
 use gauntlet_config::{Config, resolve_secret};
 use gauntlet_kafka_log::{KafkaLog, KafkaSettings, Membership, STATE, TopicChange, TopicPlan};
-use gauntlet_lake::Lake;
 use gauntlet_log::EventLog;
 use gauntlet_processor::Access;
 use gauntlet_runtime::Elsewhere;
-use gauntlet_runtime::spans::Spans;
-use gauntlet_views::ViewStore;
-use gauntlet_wire::Codec;
 
 use super::stores::Stores;
-use super::{Fill, Role, Services};
+use super::{Role, Services};
 use crate::processors::Processors;
 use crate::refusal::Refusal;
 use crate::setup::{AppliedTopics, Change, PlannedTopic, Rights, TopicsPlan};
@@ -32,7 +28,6 @@ struct Cluster {
     slot: u32,
     role: Role,
     stores: Stores,
-    spans: Option<Arc<dyn Spans>>,
 }
 
 /// Connects to everything and refuses topics that are missing or differ.
@@ -40,8 +35,7 @@ pub fn open(config: &Config, role: Role) -> Result<Box<dyn Services>, Refusal> {
     let (log, slot) = connect(config, role)?;
     let stores = Stores::open(config)?;
     log.check_topics(&gauntlet_runtime::topics(config.topics.partitions))?;
-    let spans = super::spans(config)?;
-    Ok(Box::new(Cluster { log, slot, role, stores, spans }))
+    Ok(Box::new(Cluster { log, slot, role, stores }))
 }
 
 /// The log, and this process's number among those that share the work. Says within ten seconds when nobody answers.
@@ -70,20 +64,8 @@ impl Services for Cluster {
         self.log.clone()
     }
 
-    fn codec(&self) -> Codec {
-        self.stores.codec.clone()
-    }
-
-    fn views(&self) -> Arc<dyn ViewStore> {
-        self.stores.views.clone()
-    }
-
-    fn lake(&self) -> Arc<Lake> {
-        self.stores.lake.clone()
-    }
-
-    fn spans(&self) -> Option<Arc<dyn Spans>> {
-        self.spans.clone()
+    fn stores(&self) -> &Stores {
+        &self.stores
     }
 
     fn slot(&self) -> u32 {
@@ -109,10 +91,6 @@ impl Services for Cluster {
     fn keeps_expired(&self) -> bool {
         // Brokers remove them.
         false
-    }
-
-    fn rebuild_views(&self, fill: Fill<'_>) -> Result<(), Refusal> {
-        self.stores.rebuild_views(fill)
     }
 }
 

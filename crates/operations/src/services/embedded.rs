@@ -5,15 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gauntlet_config::Config;
-use gauntlet_lake::Lake;
 use gauntlet_log::{EventLog, LocalLog};
 use gauntlet_runtime::Elsewhere;
-use gauntlet_runtime::spans::Spans;
-use gauntlet_views::ViewStore;
-use gauntlet_wire::Codec;
 
+use super::Services;
 use super::stores::Stores;
-use super::{Fill, Services};
 use crate::refusal::Refusal;
 
 /// How often lag and health are looked at: it costs nothing here.
@@ -23,7 +19,6 @@ const WATCH_EVERY: Duration = Duration::from_secs(1);
 pub struct Embedded {
     log: Arc<dyn EventLog>,
     stores: Stores,
-    spans: Option<Arc<dyn Spans>>,
 }
 
 /// The log's file.
@@ -44,7 +39,7 @@ impl Embedded {
             stores.lake.remove_leftovers()?;
         }
         log.create_topics(&gauntlet_runtime::topics(config.topics.partitions))?;
-        Ok(Embedded { log: Arc::new(log), stores, spans: super::spans(config)? })
+        Ok(Embedded { log: Arc::new(log), stores })
     }
 }
 
@@ -53,20 +48,8 @@ impl Services for Embedded {
         self.log.clone()
     }
 
-    fn codec(&self) -> Codec {
-        self.stores.codec.clone()
-    }
-
-    fn views(&self) -> Arc<dyn ViewStore> {
-        self.stores.views.clone()
-    }
-
-    fn lake(&self) -> Arc<Lake> {
-        self.stores.lake.clone()
-    }
-
-    fn spans(&self) -> Option<Arc<dyn Spans>> {
-        self.spans.clone()
+    fn stores(&self) -> &Stores {
+        &self.stores
     }
 
     fn slot(&self) -> u32 {
@@ -87,9 +70,5 @@ impl Services for Embedded {
 
     fn keeps_expired(&self) -> bool {
         true
-    }
-
-    fn rebuild_views(&self, fill: Fill<'_>) -> Result<(), Refusal> {
-        self.stores.rebuild_views(fill)
     }
 }

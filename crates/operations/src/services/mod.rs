@@ -21,14 +21,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gauntlet_config::Config;
-use gauntlet_lake::Lake;
 use gauntlet_log::EventLog;
 use gauntlet_runtime::Elsewhere;
 use gauntlet_runtime::spans::Spans;
 use gauntlet_views::ViewStore;
-use gauntlet_wire::Codec;
 
 use crate::refusal::Refusal;
+
+pub use stores::Stores;
 
 #[cfg(feature = "cluster")]
 use self::{clients as remote, cluster as kafka, spans as collector};
@@ -56,14 +56,8 @@ pub type Fill<'a> = &'a dyn Fn(Arc<dyn ViewStore>) -> Result<(), Refusal>;
 pub trait Services: Send + Sync {
     /// The log.
     fn log(&self) -> Arc<dyn EventLog>;
-    /// The codec.
-    fn codec(&self) -> Codec;
-    /// The views.
-    fn views(&self) -> Arc<dyn ViewStore>;
-    /// The lake.
-    fn lake(&self) -> Arc<Lake>;
-    /// Where finished spans go, if the configuration names a collector.
-    fn spans(&self) -> Option<Arc<dyn Spans>>;
+    /// Codec, views, lake and spans.
+    fn stores(&self) -> &Stores;
     /// This process's number among those that share the work.
     fn slot(&self) -> u32;
     /// What other processes run, when this one runs only what nobody else does.
@@ -75,8 +69,6 @@ pub trait Services: Send + Sync {
     fn is_exclusive(&self) -> bool;
     /// Whether the log keeps records whose time is over until somebody removes them.
     fn keeps_expired(&self) -> bool;
-    /// Makes the views again: `fill` gets the store to fill.
-    fn rebuild_views(&self, fill: Fill<'_>) -> Result<(), Refusal>;
 }
 
 /// Opens the directory, one process at a time; or connects to what the configuration names.

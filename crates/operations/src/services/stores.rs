@@ -1,9 +1,10 @@
-//! Codec, views and lake. Each is embedded unless its section of the configuration names a service.
+//! Codec, views, lake and spans. Each is embedded unless its section of the configuration names a service.
 
 use std::sync::Arc;
 
 use gauntlet_config::Config;
 use gauntlet_lake::Lake;
+use gauntlet_runtime::spans::Spans;
 use gauntlet_views::{EmbeddedStore, ViewStore};
 use gauntlet_wire::Codec;
 
@@ -18,6 +19,8 @@ pub struct Stores {
     pub views: Arc<dyn ViewStore>,
     /// The lake.
     pub lake: Arc<Lake>,
+    /// Where finished spans go, if the configuration names a collector.
+    pub spans: Option<Arc<dyn Spans>>,
     config: Config,
 }
 
@@ -35,7 +38,7 @@ impl Stores {
             url if url.starts_with("file:") => Lake::open_url(url)?,
             _ => remote::lake(config)?,
         });
-        Ok(Stores { codec, views, lake, config: config.clone() })
+        Ok(Stores { codec, views, lake, spans: super::spans(config)?, config: config.clone() })
     }
 
     /// Makes the views again. Embedded ones are dropped first; on a cluster new tables are filled beside the old ones and
