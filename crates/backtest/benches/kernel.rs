@@ -15,8 +15,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
-use gauntlet_backtest::{Account, BarRow, Bars, Costs, Params, Sizing, Spread, StrategyKind, StrategySpec};
-use gauntlet_backtest::{Summary, summary, sweep};
+use gauntlet_backtest::{Account, BarRow, Bars, Costs, Params, Sizing, Spread, StrategySpec};
+use gauntlet_backtest::{Grid, run, strategy};
+use gauntlet_quant::metrics::Running;
 
 const FIRST_WINDOW: i64 = 2;
 const LAST_WINDOW: i64 = 31;
@@ -37,14 +38,16 @@ fn main() {
     println!("{} pairs, {} bars, commission {} bps", grid.len(), bars.len(), COSTS.commission_bps);
 
     let (plain, plain_seconds) = best_of(3, || one_by_one(&bars, &grid));
-    let (single, single_seconds) = best_of(20, || sweep(&bars, 0..bars.len(), &grid, &COSTS, &ACCOUNT));
-    let (double, double_seconds) = best_of(20, || on_threads(&bars, &grid, cores));
-    assert_eq!(single, plain, "lanes equal the plain form to the last bit");
+    let (single, single_seconds) = best_of(10, || side_by_side(&bars, &grid));
+    let (double, double_seconds) = best_of(10, || on_threads(&bars, &grid, cores));
+    assert_eq!(single, plain, "side by side equals one by one to the last bit");
     assert_eq!(double, plain, "threads change nothing");
-    for (name, seconds) in
-        [("plain", plain_seconds), ("lanes", single_seconds), ("lanes, threads", double_seconds)]
-    {
-        println!("{name:>16}: {:8.2} ms  {:8.1} M bars/s", seconds * 1e3, work / seconds / 1e6);
+    for (path, seconds) in [
+        ("one by one: signals, kernel::run and the tally of its columns", plain_seconds),
+        ("side by side: Grid, what the trainer runs for rules of one plan", single_seconds),
+        ("side by side on every thread", double_seconds),
+    ] {
+        println!("{:8.2} ms  {:8.1} M bars/s  {path}", seconds * 1e3, work / seconds / 1e6);
     }
 
     let mut figures = vec![
@@ -54,12 +57,10 @@ fn main() {
     if let (Some(python), Some(path)) = (std::env::var_os("VECTORBT_PYTHON"), &data) {
         let peer = vectorbt(&python, path);
         let mut compared = 0;
-        for (pair, summary) in pairs.iter().zip(&plain) {
+        for (pair, ours) in pairs.iter().zip(&plain) {
             if let Some(theirs) = peer.get(&format!("{},{}", pair.0, pair.1)) {
-                assert!(
-                    (summary.total_return - theirs).abs() < 1e-6,
-                    "{pair:?}: {summary:?} against {theirs}"
-                );
+                let total_return = ours.returns.total_return().expect("there are bars");
+                assert!((total_return - theirs).abs() < 1e-6, "{pair:?}: {total_return} against {theirs}");
                 compared += 1;
             }
         }
@@ -79,20 +80,34 @@ fn main() {
 
 fn strategy((fast, slow): (i64, i64)) -> StrategySpec {
     let params = Params::from([("fast".to_owned(), fast.into()), ("slow".to_owned(), slow.into())]);
-    StrategyKind::MaCross.build(&params).expect("windows are within bounds")
+    strategy::ma_cross::DEFINITION.build(&params).expect("windows are within bounds")
 }
 
-fn one_by_one(bars: &Bars, grid: &[StrategySpec]) -> Vec<Summary> {
-    grid.iter().map(|spec| summary(bars, 0..bars.len(), &spec.signals(bars), &COSTS, &ACCOUNT)).collect()
+fn one_by_one(bars: &Bars, grid: &[StrategySpec]) -> Vec<Running> {
+    let alone = |spec: &StrategySpec| {
+        let outcome = run(bars, 0..bars.len(), &spec.signals(bars), &COSTS, &ACCOUNT);
+        let mut running = Running::default();
+        for (period_return, units) in outcome.returns.iter().zip(&outcome.positions) {
+            running.push(*period_return, *units != 0.0);
+        }
+        running.trade_pnls.extend(outcome.trades.iter().map(|trade| trade.pnl));
+        running
+    };
+    grid.iter().map(alone).collect()
 }
 
-fn on_threads(bars: &Bars, grid: &[StrategySpec], threads: usize) -> Vec<Summary> {
+fn side_by_side(bars: &Bars, grid: &[StrategySpec]) -> Vec<Running> {
+    let accounts: Vec<usize> = (0..grid.len()).collect();
+    let mut grid = Grid::new(bars, grid, COSTS, ACCOUNT);
+    grid.play(0..bars.len(), &accounts);
+    accounts.into_iter().map(|account| grid.running(account).clone()).collect()
+}
+
+fn on_threads(bars: &Bars, grid: &[StrategySpec], threads: usize) -> Vec<Running> {
     std::thread::scope(|scope| {
         let parts = grid.chunks(grid.len().div_ceil(threads));
-        let running: Vec<_> = parts
-            .map(|part| scope.spawn(move || sweep(bars, 0..bars.len(), part, &COSTS, &ACCOUNT)))
-            .collect();
-        running.into_iter().flat_map(|thread| thread.join().expect("the sweep does not panic")).collect()
+        let running: Vec<_> = parts.map(|part| scope.spawn(move || side_by_side(bars, part))).collect();
+        running.into_iter().flat_map(|thread| thread.join().expect("the grid does not panic")).collect()
     })
 }
 

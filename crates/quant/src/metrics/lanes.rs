@@ -39,6 +39,7 @@ impl<const LANES: usize> OnlineLanes<LANES> {
 
     /// Adds the return of the next period of every series.
     #[inline(always)]
+    #[allow(clippy::needless_range_loop, reason = "a lane is a place in several arrays")]
     pub fn push(&mut self, returns: &[f64; LANES]) {
         self.count += 1;
         let count = self.count as f64;
@@ -61,11 +62,7 @@ impl<const LANES: usize> OnlineLanes<LANES> {
     /// One of the series so far.
     pub fn get(&self, lane: usize) -> OnlineMoments {
         OnlineMoments {
-            moments: Moments {
-                count: self.count,
-                mean: self.mean[lane],
-                sum_sq_dev: self.sum_sq_dev[lane],
-            },
+            moments: Moments { count: self.count, mean: self.mean[lane], sum_sq_dev: self.sum_sq_dev[lane] },
             wealth: Wealth { value: self.wealth[lane], peak: self.peak[lane] },
             deepest: self.deepest[lane],
             shortfalls: self.shortfalls[lane],

@@ -174,8 +174,7 @@ mod tests {
 
     #[test]
     fn the_table_and_the_definitions_agree_in_names_and_order() {
-        let names: Vec<&str> =
-            all(&returns_only(&[0.1, -0.1])).into_iter().map(|(name, _)| name).collect();
+        let names: Vec<&str> = all(&returns_only(&[0.1, -0.1])).into_iter().map(|(name, _)| name).collect();
         let defined: Vec<&str> = DEFINITIONS.iter().map(|definition| definition.name).collect();
         assert_eq!(names, defined);
     }
@@ -188,7 +187,10 @@ mod tests {
         assert_eq!(all_of(1, &returns_only(&[0.1, -0.1])).len(), 39);
         assert_eq!(count(VERSION), DEFINITIONS.len());
         let since: Vec<u32> = DEFINITIONS.iter().map(|definition| definition.since).collect();
-        assert!((1..=VERSION).all(|version| since.contains(&version)), "a version without a metric: {since:?}");
+        assert!(
+            (1..=VERSION).all(|version| since.contains(&version)),
+            "a version without a metric: {since:?}"
+        );
     }
 
     #[test]
