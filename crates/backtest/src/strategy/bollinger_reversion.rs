@@ -29,17 +29,13 @@ impl Rule<3> for BollingerReversion {
 
     /// The parts of the bands rather than the bands: bands of every width share them.
     fn columns(&self) -> [Column; 3] {
-        let (mean, deviation) = (sma::DEFINITION.of_bars(self.period), stddev::DEFINITION.of_bars(self.period));
+        let (mean, deviation) =
+            (sma::DEFINITION.of_bars(self.period), stddev::DEFINITION.of_bars(self.period));
         [price::DEFINITION.of(&[]).into(), mean.into(), deviation.into()]
     }
 
     #[inline]
-    fn decide(
-        &mut self,
-        held: Target,
-        &[close, mean, deviation]: &[f64; 3],
-        _: Option<&[f64; 3]>,
-    ) -> Target {
+    fn decide(&mut self, held: Target, &[close, mean, deviation]: &[f64; 3], _: Option<&[f64; 3]>) -> Target {
         let bands = Bands::around(mean, deviation, self.width);
         if close < bands.lower {
             Target::Long

@@ -1,8 +1,8 @@
 //! Exponential moving average (TA-Lib `EMA`): weight `2 / (period + 1)`, seeded with the mean of the first
 //! `period` values.
 
-use super::definition::{Definition, Input, Parameter, stream};
 use super::Series;
+use super::definition::{Definition, Input, Parameter, stream};
 
 /// Incremental form.
 #[derive(Debug, Clone)]

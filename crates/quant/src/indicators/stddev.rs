@@ -6,8 +6,8 @@
 
 use std::collections::VecDeque;
 
-use super::definition::{Definition, Input, Parameter, stream};
 use super::Series;
+use super::definition::{Definition, Input, Parameter, stream};
 
 /// Incremental form.
 #[derive(Debug, Clone)]

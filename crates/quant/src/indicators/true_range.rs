@@ -30,7 +30,11 @@ pub fn true_range(high: &[f64], low: &[f64], close: &[f64]) -> Series {
 }
 
 /// Rows of three columns.
-pub(super) fn bars<'a>(high: &'a [f64], low: &'a [f64], close: &'a [f64]) -> impl Iterator<Item = (f64, f64, f64)> + 'a {
+pub(super) fn bars<'a>(
+    high: &'a [f64],
+    low: &'a [f64],
+    close: &'a [f64],
+) -> impl Iterator<Item = (f64, f64, f64)> + 'a {
     high.iter().zip(low).zip(close).map(|((high, low), close)| (*high, *low, *close))
 }
 

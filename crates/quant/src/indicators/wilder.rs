@@ -1,8 +1,8 @@
 //! Wilder's moving average, also called RMA or SMMA: `(previous · (period − 1) + value) / period`, seeded with the
 //! mean of the first `period` values. The smoothing inside TA-Lib's `ATR` and `RSI`.
 
-use super::definition::{Definition, Input, Parameter, stream};
 use super::Series;
+use super::definition::{Definition, Input, Parameter, stream};
 
 /// Incremental form.
 #[derive(Debug, Clone)]
