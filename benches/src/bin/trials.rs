@@ -99,6 +99,7 @@ fn gauntlet(installation: &Installation, dir: &Path, args: &[&str]) -> serde_jso
 
 fn main() {
     hardware();
+    println!("path: submit, tuner, trainer (rules of one plan that wait run side by side), views, durable");
     let mut best: f64 = 0.0;
     let mut installation = Installation::new(std::env::args().any(|arg| arg == "cluster"));
     for round in 0..3 {

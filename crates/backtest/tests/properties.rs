@@ -13,7 +13,7 @@ use gauntlet_quant::metrics::Running;
 use proptest::prelude::*;
 
 fn ma_cross(values: &[(&str, ParamValue)]) -> StrategySpec {
-    strategy::by_name("ma-cross").unwrap().build(&common::params(values)).unwrap()
+    strategy::ma_cross::DEFINITION.build(&common::params(values)).expect("the values lie within their bounds")
 }
 
 fn bits(values: &[f64]) -> Vec<u64> {
@@ -181,11 +181,16 @@ proptest! {
 fn no_bars_no_strategies_no_signals() {
     let account = Account { capital: 1.0, sizing: Sizing::default(), allow_short: true };
     let costs = Costs { spread: Spread::Quoted, latency_bars: u32::MAX, ..Costs::FREE };
-    Grid::new(&Bars::default(), &[], costs, account).play(0..0, &[]);
+    let none = Bars::default();
+    Grid::new(&none, &[], costs, account).play(0..0, &[]);
     for row in strategy::DEFINITIONS {
         let spec = row.build(&Default::default()).unwrap();
+<<<<<<< HEAD
         let bars = Bars::default();
         let mut grid = Grid::new(&bars, &[spec], costs, account);
+=======
+        let mut grid = Grid::new(&none, &[spec], costs, account);
+>>>>>>> kernel
         grid.play(0..9, &[0]);
         assert_eq!(grid.running(0), &Running::default());
     }

@@ -47,16 +47,37 @@ pub trait Answering: Worker {
     /// Answers a request. [`DataError::Retry`] asks to be called again later; [`DataError::Unavailable`] says that there
     /// is no answer, not even a failure, and stops the processor with a report.
     fn run(&self, request: &Event, data: Self::Data<'_>) -> Answer;
+    /// Whether a request is better answered together with others that wait. One that is not gets a thread of its own.
+    fn gathers(&self, _request: &Event) -> bool {
+        false
+    }
+    /// Answers several requests, an answer a request in their order. Each is what [`Answering::run`] gives, to the last
+    /// bit; only the time that it takes may differ.
+    fn run_many(&self, requests: &[&Event], data: Self::Data<'_>) -> Vec<Answer> {
+        requests.iter().map(|request| self.run(request, data)).collect()
+    }
 }
 
 /// A worker as the runtime knows it, whatever data it declares. Never implemented by hand.
 pub trait AnyWorker: Worker {
     /// Answers a request, with the ports that the worker has declared.
     fn answer(&self, request: &Event, ports: &Ports) -> Answer;
+    /// Whether a request is better answered together with others that wait.
+    fn gathers(&self, request: &Event) -> bool;
+    /// Answers several requests, an answer a request in their order.
+    fn answer_many(&self, requests: &[&Event], ports: &Ports) -> Vec<Answer>;
 }
 
 impl<W: Answering> AnyWorker for W {
     fn answer(&self, request: &Event, ports: &Ports) -> Answer {
         self.run(request, W::Data::of(ports))
+    }
+
+    fn gathers(&self, request: &Event) -> bool {
+        Answering::gathers(self, request)
+    }
+
+    fn answer_many(&self, requests: &[&Event], ports: &Ports) -> Vec<Answer> {
+        self.run_many(requests, W::Data::of(ports))
     }
 }

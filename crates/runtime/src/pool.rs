@@ -46,6 +46,11 @@ impl Pool {
         Ok(Pool { jobs: Some(sender), metrics, threads })
     }
 
+    /// How many requests or batches of them are answered at the same time.
+    pub(crate) fn threads(&self) -> usize {
+        self.threads.len()
+    }
+
     /// Queues work on so many requests; waits while the queue is full. The work must not panic.
     pub(crate) fn submit(&self, requests: usize, work: impl FnOnce() + Send + 'static) {
         self.metrics.waiting.increment(requests as f64);
@@ -64,6 +69,17 @@ impl Drop for Pool {
             let _ = thread.join();
         }
     }
+}
+
+/// Runs several requests together, whatever happens: when that panics they run one by one, and each answers for itself.
+pub(crate) fn answer_many(worker: &dyn AnyWorker, requests: &[&Event], ports: &Ports) -> Vec<Answer> {
+    if requests.len() > 1
+        && let Ok(answers) = catch_unwind(AssertUnwindSafe(|| worker.answer_many(requests, ports)))
+        && answers.len() == requests.len()
+    {
+        return answers;
+    }
+    requests.iter().map(|request| answer(worker, request, ports)).collect()
 }
 
 /// Runs a request, whatever happens: a panic is an answer too, if the worker has one for it.

@@ -24,11 +24,13 @@ use crate::failure::SlotError;
 use crate::metrics::WORK_SECONDS;
 use crate::observer::{Observations, Observer};
 use crate::paused::PausedRecords;
-use crate::pool::{Pool, answer};
+use crate::pool::{Pool, answer_many};
 use crate::slot::{self, Batch, Context, Demand, Next, Work};
 
 /// Pause before a request that could not be answered yet is tried again.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
+/// Requests in one job at most: what is answered together is also done again together after a crash.
+const LARGEST_JOB: usize = 64;
 /// How long the slot waits for an answer before it looks around again.
 const ANSWER_WAIT: Duration = Duration::from_millis(5);
 
@@ -84,14 +86,18 @@ struct Answering {
 impl Answering {
     /// Answers the requests of one job.
     fn run(self, requests: Vec<Request>) {
-        for request in requests {
-            let (began, at) = (Instant::now(), clock::now());
-            let answered = match answer(&*self.worker, &request.recorded.event, &self.ports) {
-                Ok(events) => Answered::Outcome { events, took: began.elapsed(), began: at },
+        let (began, at) = (Instant::now(), clock::now());
+        let events: Vec<&Event> = requests.iter().map(|request| &request.recorded.event).collect();
+        let answers = answer_many(&*self.worker, &events, &self.ports);
+        // What they took together is shared out.
+        let took = began.elapsed() / u32::try_from(requests.len()).unwrap_or(u32::MAX).max(1);
+        for (request, answer) in requests.into_iter().zip(answers) {
+            let answered = match answer {
+                Ok(events) => Answered::Outcome { events, took, began: at },
                 Err(DataError::Retry(why)) => Answered::Retry(why),
                 Err(DataError::Unavailable(why)) => Answered::Unanswerable(why),
             };
-            self.work_seconds.record(began.elapsed());
+            self.work_seconds.record(took);
             // An error means that the slot has left: nobody waits for the answer, the request will be read again.
             let _ = self.returns.send((request, answered));
         }
@@ -123,10 +129,19 @@ impl WorkerWork<'_> {
         self.in_flight.values().map(VecDeque::len).sum()
     }
 
-    /// Hands requests to the pool. A job is one request; a worker that answers several at once gets them as one job here.
+    /// Hands requests to the pool: those that the worker answers better together in equal parts for all threads, every
+    /// other one as a job of its own.
     fn hand_out(&self, requests: Vec<Request>) {
-        for request in requests {
-            let (job, answering) = (vec![request], self.answering.clone());
+        let worker = &self.answering.worker;
+        let (mut gathered, alone): (Vec<_>, Vec<_>) =
+            requests.into_iter().partition(|request| worker.gathers(&request.recorded.event));
+        let part = gathered.len().div_ceil(self.pool.threads().max(1)).clamp(1, LARGEST_JOB);
+        let mut jobs: Vec<Vec<Request>> = alone.into_iter().map(|request| vec![request]).collect();
+        while !gathered.is_empty() {
+            jobs.push(gathered.drain(..part.min(gathered.len())).collect());
+        }
+        for job in jobs {
+            let answering = self.answering.clone();
             self.pool.submit(job.len(), move || answering.run(job));
         }
     }

@@ -20,5 +20,6 @@ fn main() {
         segments.push(&bars, range, &outcome);
     }
     let sharpe = objective_of(&segments, "sharpe", plan.periods_per_year, true);
+    println!("one by one: Walk, what the trainer runs for learned models");
     println!("prepared in {prepared:?}, whole trial in {:?}, sharpe {sharpe:?}", began.elapsed());
 }

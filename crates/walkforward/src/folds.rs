@@ -65,7 +65,7 @@ impl<'a> Walk<'a> {
 
     /// Runs one fold; gives the judged bars and what happened there.
     pub fn fold(&self, index: usize) -> Result<(Range<usize>, Outcome), BacktestError> {
-        let test = range(self.plan.folds[index].test_from, self.plan.folds[index].test_to);
+        let test = test_range(self.plan, index);
         let play = |signals: &Signals| run(self.bars, test.clone(), signals, &self.costs, &self.account);
         let outcome = match &self.prepared {
             Prepared::Rule(signals) => play(signals),
@@ -149,6 +149,11 @@ impl Learner {
         targets.extend((first..test.end).map(target));
         Signals { targets, stop_distances: self.stop_distances.clone() }
     }
+}
+
+/// The judged bars of a fold.
+pub(crate) fn test_range(plan: &TrialPlan, index: usize) -> Range<usize> {
+    range(plan.folds[index].test_from, plan.folds[index].test_to)
 }
 
 fn range(from: i64, to: i64) -> Range<usize> {

@@ -9,7 +9,10 @@ pub mod folds;
 pub mod model;
 /// Metrics over the returns of one or more segments.
 pub mod report;
+/// Many rules through the folds at once.
+pub mod side_by_side;
 
 pub use folds::{Held, Walk, hold_out};
 pub use model::Model;
 pub use report::{Segments, objective_of};
+pub use side_by_side::SideBySide;

@@ -3,18 +3,22 @@
 //! Consumes `training.requests.v1`, emits `trial.results.v1`. A worker: pure in the request and the snapshot that it
 //! names; what it decides about pruning it decides from the request's thresholds and its own folds alone.
 
+/// Trials of one plan at once.
+mod together;
+/// One trial and its answer.
+mod trial;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gauntlet_backtest::Bars;
-use gauntlet_domain::experiment::{
-    TrainingRequested, TrialCompleted, TrialFailed, TrialFailure, TrialPruned,
-};
+use gauntlet_domain::experiment::{TrainingRequested, TrialFailure};
 use gauntlet_domain::topics::{TRAINING_REQUESTS, TRIAL_RESULTS};
 use gauntlet_domain::{ContentHash, Event, Topic};
 use gauntlet_processor::data::{BarReader, DataError};
 use gauntlet_processor::worker::{Answer, Answering, Worker};
-use gauntlet_search::{Decision, pruner};
-use gauntlet_walkforward::{Segments, Walk, objective_of};
+use gauntlet_walkforward::{Segments, SideBySide, Walk, objective_of};
+
+use trial::{Trial, failed};
 
 /// The trainer.
 #[derive(Default)]
@@ -55,18 +59,60 @@ impl Answering for Trainer {
 
     fn run(&self, request: &Event, data: &dyn BarReader) -> Answer {
         let Event::TrainingRequested(request) = request else { return Ok(Vec::new()) };
-        let bars = match self.bars(&request.plan.data.content_hash, data) {
-            Ok(bars) => bars,
-            Err(DataError::Unavailable(why)) => {
-                return Ok(vec![failed(request, TrialFailure::DataUnavailable, why)]);
+        self.answer(&[request], data).pop().unwrap_or_else(|| Ok(Vec::new()))
+    }
+
+    /// Only rules run side by side; a model is learned for hours, and better next to others than before them.
+    fn gathers(&self, request: &Event) -> bool {
+        matches!(request, Event::TrainingRequested(request) if request.plan.estimator.is_none())
+    }
+
+    fn run_many(&self, requests: &[&Event], data: &dyn BarReader) -> Vec<Answer> {
+        let mut answers: Vec<Option<Answer>> = vec![None; requests.len()];
+        for place in 0..requests.len() {
+            let Event::TrainingRequested(first) = requests[place] else { continue };
+            if answers[place].is_some() {
+                continue;
             }
-            Err(retry) => return Err(retry),
-        };
-        Ok(vec![trial(request, &bars)])
+            let (mut places, mut alike) = (Vec::new(), Vec::new());
+            for (other, request) in requests.iter().enumerate().skip(place) {
+                if let Event::TrainingRequested(request) = request
+                    && request.plan == first.plan
+                {
+                    places.push(other);
+                    alike.push(&**request);
+                }
+            }
+            for (place, answer) in places.into_iter().zip(self.answer(&alike, data)) {
+                answers[place] = Some(answer);
+            }
+        }
+        answers.into_iter().map(|answer| answer.unwrap_or_else(|| Ok(Vec::new()))).collect()
     }
 }
 
 impl Trainer {
+    /// Answers requests of one plan, in their order.
+    fn answer(&self, requests: &[&TrainingRequested], data: &dyn BarReader) -> Vec<Answer> {
+        let Some(plan) = requests.first().map(|request| &request.plan) else { return Vec::new() };
+        let bars = match self.bars(&plan.data.content_hash, data) {
+            Ok(bars) => bars,
+            Err(DataError::Unavailable(why)) => {
+                let gone = |request: &&TrainingRequested| {
+                    failed(request, TrialFailure::DataUnavailable, why.clone())
+                };
+                return requests.iter().map(|request| Ok(vec![gone(request)])).collect();
+            }
+            Err(retry) => return vec![Err(retry); requests.len()],
+        };
+        let events = if requests.len() > 1 && SideBySide::takes(plan, &bars) {
+            together::trials(requests, &bars)
+        } else {
+            requests.iter().map(|request| alone(request, &bars)).collect()
+        };
+        events.into_iter().map(|event| Ok(vec![event])).collect()
+    }
+
     fn bars(&self, hash: &ContentHash, data: &dyn BarReader) -> Result<Arc<Bars>, DataError> {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((known, bars)) = &*latest
@@ -81,63 +127,24 @@ impl Trainer {
 }
 
 /// Runs a trial to its end, or to the fold where it falls behind.
-fn trial(request: &TrainingRequested, bars: &Bars) -> Event {
+fn alone(request: &TrainingRequested, bars: &Bars) -> Event {
     let plan = &request.plan;
     let walk = match Walk::new(plan, &request.parameters, bars) {
         Ok(walk) => walk,
         Err(error) => return failed(request, TrialFailure::InvalidParameters, error.to_string()),
     };
-    let direction = plan.direction();
     let with_benchmark = plan.account.has_benchmark();
-    let value =
-        |segments: &Segments| objective_of(segments, &plan.objective, plan.periods_per_year, with_benchmark);
-    let mut segments = Segments::default();
-    let mut fold_values = Vec::with_capacity(plan.folds.len());
+    let (mut trial, mut segments) = (Trial::new(request), Segments::default());
     for fold in 0..plan.folds.len() {
         let (range, outcome) = match walk.fold(fold) {
             Ok(ran) => ran,
             Err(error) => return failed(request, TrialFailure::TrainingFailed, error.to_string()),
         };
         segments.push(bars, range, &outcome);
-        fold_values.push(value(&segments));
-        let last = fold + 1 == plan.folds.len();
-        let decision = pruner::decide(&request.pruning_thresholds, fold, &fold_values, direction);
-        if let Some(Some(threshold)) = request.pruning_thresholds.get(fold)
-            && decision == Decision::Prune
-            && !last
-        {
-            return TrialPruned {
-                experiment_id: request.experiment_id,
-                trial: request.trial,
-                trial_id: request.trial_id,
-                parameters: request.parameters.clone(),
-                fold: fold as i64,
-                threshold: *threshold,
-                fold_values,
-            }
-            .into();
+        let value = objective_of(&segments, &plan.objective, plan.periods_per_year, with_benchmark);
+        if let Some(pruned) = trial.after_fold(value) {
+            return pruned;
         }
     }
-    TrialCompleted {
-        experiment_id: request.experiment_id,
-        trial: request.trial,
-        trial_id: request.trial_id,
-        parameters: request.parameters.clone(),
-        value: fold_values.last().copied().flatten(),
-        fold_values,
-        metrics: segments.key_metrics(plan.periods_per_year, with_benchmark, &plan.objective),
-    }
-    .into()
-}
-
-fn failed(request: &TrainingRequested, reason: TrialFailure, detail: String) -> Event {
-    TrialFailed {
-        experiment_id: request.experiment_id,
-        trial: request.trial,
-        trial_id: request.trial_id,
-        parameters: request.parameters.clone(),
-        reason,
-        detail,
-    }
-    .into()
+    trial.completed(segments.key_metrics(plan.periods_per_year, with_benchmark, &plan.objective))
 }

@@ -214,6 +214,99 @@ proptest! {
     }
 }
 
+// Several at once.
+
+/// Requests of a few plans: rules with and without stops, costs of every kind, objectives that can and cannot be kept up
+/// without columns, thresholds that prune, parameters that are refused, folds beyond the bars, and other events.
+fn mixed() -> impl Strategy<Value = Vec<Event>> {
+    let terms = (0..3_usize, 0..4_usize, any::<bool>(), 0..3_i64, 0..5_usize, any::<bool>());
+    let plan = terms.prop_map(|(costs, objective, allow_short, latency_bars, folds_, has_benchmark)| {
+        let name = ["ma-cross", "donchian-breakout", "rsi-reversion", "bollinger-reversion"][folds_ % 4];
+        let mut plan = plan(name, BARS, folds(BARS, folds_, 0));
+        plan.costs.quoted_spread = costs == 0;
+        plan.costs.spread_bps = if costs == 1 { 3.0 } else { 0.0 };
+        plan.costs.latency_bars = latency_bars;
+        plan.account.allow_short = allow_short;
+        plan.account.percent = if costs == 2 { 30.0 } else { 100.0 };
+        plan.account.capital = if folds_ == 3 && costs == 2 { 0.0 } else { plan.account.capital };
+        plan.account.benchmark = if has_benchmark { "buy-and-hold" } else { "none" }.into();
+        plan.objective = ["sharpe", "profit_factor", "omega", "time_in_market"][objective].into();
+        plan.maximize = objective != 3;
+        if folds_ == 4 && costs == 1 {
+            // The last fold begins after the last bar.
+            let beyond = FoldRange { test_from: BARS as i64 + 9, test_to: BARS as i64 + 9, ..plan.folds[3] };
+            plan.folds.push(beyond);
+        }
+        plan
+    });
+    let plans = prop::collection::vec(plan, 1..4);
+    let thresholds = prop::collection::vec(prop::option::weighted(0.5, -3.0..3.0_f64), 0..6);
+    let trial = (0..4_usize, 1..30_i64, prop_oneof![Just(0.0), 0.5..4.0_f64], thresholds);
+    (plans, prop::collection::vec(trial, 1..24)).prop_map(|(plans, trials)| {
+        let event = |(index, (which, window, stop, pruning_thresholds))| -> Event {
+            let plan: &TrialPlan = &plans[which % plans.len()];
+            let own = match plan.strategy.as_str() {
+                "ma-cross" => "fast",
+                "donchian-breakout" => "entry",
+                _ => "period",
+            };
+            let own = if window == 13 { "periodd" } else { own };
+            if window == 17 {
+                let experiment_id = request().experiment_id;
+                return CancelExperiment { experiment_id, reason: String::new() }.into();
+            }
+            TrainingRequested {
+                trial: index as i64,
+                parameters: parameters(&[(own, int(window)), ("stop_atr", float(stop))]),
+                plan: plan.clone(),
+                pruning_thresholds,
+                ..request()
+            }
+            .into()
+        };
+        trials.into_iter().enumerate().map(event).collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn several_at_once_are_answered_like_one_by_one(events in mixed()) {
+        let requests: Vec<&Event> = events.iter().collect();
+        let together = Trainer::default().run_many(&requests, &full());
+        prop_assert_eq!(together.len(), requests.len());
+        let trainer = Trainer::default();
+        for (event, answer) in events.iter().zip(together) {
+            // The text shows every bit, unlike `==`, to which both zeros are one.
+            let alone = trainer.run(event, &full());
+            prop_assert_eq!(format!("{alone:?}"), format!("{answer:?}"));
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_answered_together_is_answered_for_each() {
+    let other = TrainingRequested { trial: 13, ..request() };
+    let events: [Event; 2] = [request().into(), other.into()];
+    let requests: Vec<&Event> = events.iter().collect();
+    for answer in Trainer::default().run_many(&requests, &lake(Source::Lacks)) {
+        assert_eq!(failed(&answer.unwrap()[0]), ("data_unavailable", "no such snapshot"));
+    }
+    for answer in Trainer::default().run_many(&requests, &lake(Source::Rests)) {
+        assert!(matches!(answer, Err(DataError::Retry(_))));
+    }
+    assert!(Trainer::default().run_many(&[], &full()).is_empty());
+}
+
+#[test]
+fn rules_gather_and_learned_models_do_not() {
+    let trainer = Trainer::default();
+    assert!(trainer.gathers(&request().into()));
+    let plan = learned("gbdt", &["return(1)"], BARS, folds(BARS, FOLDS, 8));
+    assert!(!trainer.gathers(&TrainingRequested { plan, ..request() }.into()));
+}
+
 // Failures.
 
 #[test]

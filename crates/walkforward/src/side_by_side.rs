@@ -1,0 +1,76 @@
+//! Trials of one plan side by side: fold by fold what [`crate::Walk`] gives, to the last bit, for many rules at once.
+
+use gauntlet_backtest::{BacktestError, Bars, Grid, StrategySpec};
+use gauntlet_domain::experiment::{Metrics, TrialPlan};
+use gauntlet_quant::metrics;
+
+use crate::folds::test_range;
+use crate::model::{account, costs};
+use crate::report::key_metrics;
+
+/// Rules on their way through the folds of a plan.
+pub struct SideBySide<'a> {
+    plan: &'a TrialPlan,
+    grid: Grid<'a>,
+}
+
+impl<'a> SideBySide<'a> {
+    /// Whether trials of this plan can run side by side: rules whose objective can be kept up without the columns of a
+    /// run, over folds that lie within the bars.
+    pub fn takes(plan: &TrialPlan, bars: &Bars) -> bool {
+        let kept_up = |name: &str| metrics::by_name(name).is_some_and(|metric| metric.running.is_some());
+        let within = |index: usize| {
+            let test = test_range(plan, index);
+            test.start <= test.end && test.end <= bars.len()
+        };
+        plan.estimator.is_none() && kept_up(&plan.objective) && (0..plan.folds.len()).all(within)
+    }
+
+    /// Prepares the rules for the folds over the tuning bars.
+    pub fn new(
+        plan: &'a TrialPlan,
+        rules: &[StrategySpec],
+        bars: &'a Bars,
+    ) -> Result<SideBySide<'a>, BacktestError> {
+        let (costs, account) = (costs(&plan.costs), account(&plan.account));
+        costs.validate()?;
+        account.validate()?;
+        Ok(SideBySide { plan, grid: Grid::new(bars, rules, costs, account) })
+    }
+
+    /// Runs one fold for some of the rules, which must have run through the same folds so far.
+    pub fn fold(&mut self, index: usize, rules: &[usize]) {
+        self.grid.play(test_range(self.plan, index), rules);
+    }
+
+    /// The objective of a rule over the folds so far.
+    pub fn objective(&self, rule: usize) -> Option<f64> {
+        self.metric(rule, &self.plan.objective)
+    }
+
+    /// The key metrics of a rule over the folds so far, and the objective where it is not among them.
+    pub fn key_metrics(&self, rule: usize) -> Metrics {
+        key_metrics(&self.plan.objective, |name| self.metric(rule, name))
+    }
+
+    fn metric(&self, rule: usize, name: &str) -> Option<f64> {
+        let running = self.grid.running(rule);
+        let value = metrics::by_name(name)?.of_running(running, self.plan.periods_per_year);
+        value.flatten().filter(|value| value.is_finite())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::KEY_METRICS;
+
+    #[test]
+    fn the_key_metrics_can_be_kept_up_without_columns() {
+        for name in KEY_METRICS {
+            let metric = metrics::by_name(name).unwrap();
+            assert!(metric.running.is_some(), "{name} takes the whole run: no trial could run side by side");
+            assert_eq!(metric.since, 1, "{name} would be new in old trials");
+        }
+    }
+}
