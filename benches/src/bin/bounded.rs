@@ -2,7 +2,8 @@
 //! bars, and a submission after more and more commands.
 //!
 //! `cargo build --release -p gauntlet && cargo run --release -p gauntlet-benches --bin bounded`. It runs the binary beside
-//! it as anybody would, on the embedded log, and prints the time of the whole command, with its start and end. Arguments
+//! it as anybody would, on the embedded log, and prints the time of the whole command, with its start and end, and of
+//! what of it is reading bars. Arguments
 //! are the sizes, `100000 1000000 10000000` when left out for bars, and a tenth of each for commands.
 #![allow(clippy::print_stdout, clippy::expect_used)]
 
@@ -11,13 +12,16 @@ use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gauntlet_benches::hardware;
 use gauntlet_domain::experiment::{CancelExperiment, ConfigRegistered};
-use gauntlet_domain::market::CreateSnapshot;
-use gauntlet_domain::{BarSpec, ContentHash, Event, ExperimentId, InstrumentId, Timestamp};
+use gauntlet_domain::market::{CreateSnapshot, SnapshotDue};
+use gauntlet_domain::{BarSpec, ContentHash, Event, ExperimentId, InstrumentId, SnapshotId, Timestamp};
+use gauntlet_log::counting::CountingLog;
 use gauntlet_log::{EventLog, LocalLog, NewRecord};
+use gauntlet_runtime::bar_index::BarIndex;
 use gauntlet_runtime::events::{self, Cause};
 use gauntlet_wire::Codec;
 
@@ -103,7 +107,7 @@ fn show(what: &str, mut times: Vec<Duration>) {
 /// Days all over the history, asked of a node that runs, then of one that each command starts for itself.
 fn snapshots(dir: &Path, bars: u64) {
     println!("{bars} bars fed in {:.1} s", feed(dir, bars).as_secs_f64());
-    let days = bars / DAY - 2;
+    let days = bars / DAY - 3;
     let snapshot = |day: u64| {
         let (from, to) = (date(day), date(day + 1));
         let range = ["--from", &from, "--to", &to];
@@ -111,10 +115,37 @@ fn snapshots(dir: &Path, bars: u64) {
         gauntlet(dir, &[&args[..], &range[..]].concat())
     };
     let up = Up::start(dir);
+    // Whatever it has to restore is behind it then.
+    snapshot(0);
     let ask = |first: u64| (0..ROUNDS).map(|n| snapshot(first + n * (days - 1) / ROUNDS)).collect();
-    show(&format!("a day out of {bars} bars, of a node that runs"), ask(0));
+    show(&format!("a day out of {bars} bars, of a node that runs"), ask(1));
     drop(up);
-    show(&format!("a day out of {bars} bars, alone"), ask(1));
+    show(&format!("a day out of {bars} bars, alone"), ask(2));
+    read(dir, bars, days);
+}
+
+/// What sealing a day reads, without all that is around it.
+fn read(dir: &Path, bars: u64, days: u64) {
+    let log = LocalLog::open(&dir.join("data").join("log.redb")).expect("nobody else has it open");
+    let log = CountingLog::over(Arc::new(log));
+    let began = Instant::now();
+    let index = BarIndex::kept_in(dir.join("data").join("index"), Arc::new(log.clone()), Codec::default());
+    let spec = BarSpec::Time { seconds: 60 };
+    assert!(index.has_bars("AAA.X", spec).expect("the log answers"));
+    let opened = began.elapsed();
+    let mut times = Vec::new();
+    for n in 0..ROUNDS {
+        let from = BEGIN_SECONDS + (3 + n * (days - 3) / ROUNDS) * 86_400;
+        let nanos = |seconds: u64| Timestamp(seconds as i64 * 1_000_000_000);
+        let snapshot_id = SnapshotId::derive(&[&n.to_le_bytes()]);
+        let (instrument, from, to) = ("AAA.X".into(), nanos(from), nanos(from + 86_400));
+        let due = SnapshotDue { snapshot_id, instrument, spec, from, to };
+        let began = Instant::now();
+        assert_eq!(index.bars(&due).expect("the log answers").len() as u64, DAY);
+        times.push(began.elapsed());
+    }
+    let (opened, records) = (opened.as_secs_f64() * 1e3, log.take_count() / ROUNDS);
+    show(&format!("its bars alone, index read in {opened:.1} ms, {records} of {bars} records read"), times);
 }
 
 /// A node that runs.
@@ -130,9 +161,6 @@ impl Up {
         while !address.exists() && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(20));
         }
-        // Whatever it has to restore is behind it.
-        gauntlet(dir, &["ls", "experiments"]);
-        std::thread::sleep(Duration::from_secs(2));
         up
     }
 }
