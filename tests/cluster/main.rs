@@ -268,6 +268,7 @@ fn read(log: &KafkaLog, topic: &str) -> Vec<Record> {
 ///
 /// `GAUNTLET_FAULTS=full` does it as often as a release asks for.
 #[test]
+#[expect(clippy::too_many_lines, reason = "one course of events, told in its order")]
 fn kills_and_outages_cost_time_and_nothing_else() {
     let full = std::env::var_os("GAUNTLET_FAULTS").is_some_and(|wanted| wanted == "full");
     let (kills, broker, others) = if full { (50, 5, 3) } else { (8, 1, 1) };

@@ -168,6 +168,7 @@ fn document(dir: &Dir, changes: &[(&str, &str)]) -> PathBuf {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one course of events, told in its order")]
 fn an_experiment_that_cannot_be_meant() {
     let dir = hours();
     let before = digest_of(&dir.node());

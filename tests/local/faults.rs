@@ -9,8 +9,8 @@ use gauntlet_log::LocalLog;
 use gauntlet_tests::{Dir, Random, Run, Started, binary, bundled, demo, digest_of, gauntlet};
 use gauntlet_wire::Codec;
 
-/// Kills that have to hit a demo at work.
-const KILLS: u32 = 20;
+/// Durable writes of one process at which it is killed, before and after each. A demo writes more often than the largest.
+const WRITES: [u64; 10] = [1, 2, 3, 5, 8, 13, 21, 34, 55, 89];
 
 fn start_demo(dir: &Dir) -> Started {
     gauntlet(["demo", "--no-serve"]).on(dir).start()
@@ -24,82 +24,72 @@ fn duplicates_and_events(node: &Path) -> (u64, BTreeMap<String, u64>) {
     (duplicates, topics.into_iter().map(|(name, topic)| (name, topic.events)).collect())
 }
 
+/// A demo whose process gets a signal at one of its durable writes.
+fn start_demo_with(dir: &Dir, moment: &str, write: u64, signal: &str) -> Started {
+    let point = format!("{moment}:{write}:{signal}");
+    gauntlet(["demo", "--no-serve"]).on(dir).env("FAULT_SIGNAL_AT_WRITE", &point).start()
+}
+
+/// What a demo must have come to, whatever happened to it on the way.
+fn assert_as_if_undisturbed(dir: &Dir, what: &str) {
+    digest_of(&dir.node()).assert_equals(&demo().digest, what);
+    let (duplicates, events) = duplicates_and_events(&dir.node());
+    let (_, expected) = duplicates_and_events(&golden_copy().node());
+    assert_eq!(events, expected, "{what}");
+    eprintln!("{what}: {duplicates} records were written twice");
+    let verified = gauntlet(["verify"]).on(dir).ok();
+    assert_eq!(verified["ok"], true, "{what}: {verified}");
+    let replayed = gauntlet(["replay", "--all"]).on(dir).ok();
+    assert_eq!(replayed["identical"], true, "{what}: {replayed}");
+}
+
 #[test]
-fn twenty_kills_at_random_moments_change_nothing() {
-    let golden = demo();
-    let mut random = Random::seeded(20_140_505);
-    let (mut kills, mut rounds) = (0, 0);
-    while kills < KILLS {
-        rounds += 1;
-        let dir = Dir::new();
-        let mut moments = Vec::new();
-        // A demo that is done before its kill starts over in a new directory.
-        let done = loop {
-            if kills == KILLS {
-                break false;
+fn twenty_kills_around_durable_writes_change_nothing() {
+    let (mut dir, mut kills, mut here) = (Dir::new(), 0, Vec::new());
+    for write in WRITES {
+        for moment in ["before", "after"] {
+            let mut run = start_demo_with(&dir, moment, write, "KILL").wait();
+            if run.code == Some(0) {
+                // Done before its kill: this one is over, the next begins from nothing.
+                assert_as_if_undisturbed(&dir, &format!("killed {here:?}"));
+                (dir, here) = (Dir::new(), Vec::new());
+                run = start_demo_with(&dir, moment, write, "KILL").wait();
             }
-            let moment = random.between(20, 1_500);
-            let mut started = start_demo(&dir);
-            std::thread::sleep(Duration::from_millis(moment));
-            if started.has_ended() {
-                let run = started.wait();
-                assert_eq!(run.code, Some(0), "after kills at {moments:?} ms: {run}");
-                break true;
-            }
-            let run = started.kill();
-            if run.was_killed() {
-                kills += 1;
-                moments.push(moment);
-            }
-        };
-        if !done {
-            gauntlet(["demo", "--no-serve"]).on(&dir).ok();
+            assert!(run.was_killed(), "{moment} write {write}: {run}");
+            here.push((moment, write));
+            kills += 1;
         }
-        let what = format!("round {rounds}, killed {} times, at {moments:?} ms", moments.len());
-        digest_of(&dir.node()).assert_equals(&golden.digest, &what);
-        let (duplicates, events) = duplicates_and_events(&dir.node());
-        let (_, expected) = duplicates_and_events(&golden_copy().node());
-        assert_eq!(events, expected, "{what}");
-        eprintln!("{what}: {duplicates} records were written twice");
-        let verified = gauntlet(["verify"]).on(&dir).ok();
-        assert_eq!(verified["ok"], true, "{what}: {verified}");
-        let replayed = gauntlet(["replay", "--all"]).on(&dir).ok();
-        assert_eq!(replayed["identical"], true, "{what}: {replayed}");
     }
-    assert_eq!(kills, KILLS);
+    assert_eq!(kills, 2 * WRITES.len());
+    gauntlet(["demo", "--no-serve"]).on(&dir).ok();
+    assert_as_if_undisturbed(&dir, &format!("killed {here:?}"));
+}
+
+#[test]
+fn a_kill_at_a_random_moment_changes_nothing() {
+    let mut random = Random::seeded(u64::from(std::process::id()));
+    let dir = Dir::new();
+    let moment = random.between(20, 1_500);
+    let started = start_demo(&dir);
+    std::thread::sleep(Duration::from_millis(moment));
+    started.kill();
+    gauntlet(["demo", "--no-serve"]).on(&dir).ok();
+    assert_as_if_undisturbed(&dir, &format!("killed after {moment} ms"));
 }
 
 fn golden_copy() -> Dir {
     Dir::copy_of(&demo().node)
 }
 
-/// Sends a signal at each of several moments of one demo, then lets it finish.
-fn interrupted(signal: &str, moments: &[u64]) {
+/// Sends a signal at each of several writes of one demo, then lets it finish.
+fn interrupted(signal: &str, writes: &[(&str, u64)]) {
     let dir = Dir::new();
-    let mut hits = 0;
-    for moment in moments {
-        let mut started = start_demo(&dir);
-        // Before the log there is nothing to keep, and perhaps nobody who listens for signals.
-        started.until("log", || dir.node().join("log.redb").exists());
-        std::thread::sleep(Duration::from_millis(*moment));
-        if started.has_ended() {
-            break;
-        }
-        started.signal(signal);
-        let run = started.wait();
-        if run.code == Some(0) {
-            break;
-        }
-        if run.was_killed() {
-            // It had not begun to listen for signals, and had done nothing. A shell says 130 of it all the same.
-            continue;
-        }
-        is_interrupted(&run, &format!("{signal} after {moment} ms"));
-        hits += 1;
+    for (moment, write) in writes {
+        let run = start_demo_with(&dir, moment, *write, signal).wait();
+        is_interrupted(&run, &format!("{signal} {moment} write {write}"));
     }
-    assert!(hits >= 2, "{signal} hit the demo {hits} times only");
     gauntlet(["demo", "--no-serve"]).on(&dir).ok();
-    digest_of(&dir.node()).assert_equals(&demo().digest, &format!("after {hits} times {signal}"));
+    digest_of(&dir.node()).assert_equals(&demo().digest, &format!("after {signal} at {writes:?}"));
 }
 
 fn is_interrupted(run: &Run, what: &str) {
@@ -111,12 +101,15 @@ fn is_interrupted(run: &Run, what: &str) {
 
 #[test]
 fn ctrl_c_at_any_moment_is_130_and_safe() {
-    interrupted("INT", &[0, 60, 300, 900, 1_600, 2_500]);
+    interrupted(
+        "INT",
+        &[("after", 1), ("before", 2), ("after", 5), ("before", 12), ("after", 12), ("before", 30)],
+    );
 }
 
 #[test]
 fn sigterm_is_the_same() {
-    interrupted("TERM", &[10, 700, 1_800]);
+    interrupted("TERM", &[("before", 3), ("after", 8), ("before", 20)]);
 }
 
 #[test]

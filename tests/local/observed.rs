@@ -27,6 +27,7 @@ fn sum(metrics: &str, name: &str, labels: &[(&str, &str)]) -> u64 {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one course of events, told in its order")]
 fn after_the_demo_metrics_agree_with_the_digest() {
     let dir = Dir::new();
     let mut up = Up::of(gauntlet(["demo", "--listen", "127.0.0.1:0"]), &dir);

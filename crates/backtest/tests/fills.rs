@@ -1,8 +1,6 @@
 //! Fills, costs, stops and latency, computed by hand.
 
-mod common;
-
-use common::{ALL_IN, MINUTE, bars};
+use crate::common::{ALL_IN, MINUTE, bars};
 use gauntlet_backtest::Target::{self, Flat, Long, Short};
 use gauntlet_backtest::{Account, Bars, Costs, ExitReason, Outcome, Signals, Sizing, Spread, run};
 use gauntlet_quant::indicators::Series;

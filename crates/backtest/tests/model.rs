@@ -1,8 +1,6 @@
 //! Training and trading a model: no leaks, canonical bytes, the same through both forms.
 
-mod common;
-
-use common::{ALL_IN, bar, walks};
+use crate::common::{ALL_IN, bar, walks};
 use gauntlet_backtest::model::{Artifact, Estimator, Features, Labels, ModelConfig, fit, train};
 use gauntlet_backtest::{BacktestError, BarRow, Bars, Costs, Params, Strategy as _, run};
 use proptest::prelude::*;
@@ -11,10 +9,13 @@ fn config(estimator: Estimator) -> ModelConfig {
     let features =
         ["return(1)", "return(3)", "rsi(5)", "sma_distance(6)", "bollinger(6)", "hour_sin", "range"];
     let features: Vec<String> = features.map(str::to_owned).into();
-    let mut params =
-        common::params(&[("horizon_bars", 2.into()), ("stop_atr", 2.0.into()), ("atr_period", 5.into())]);
+    let mut params = crate::common::params(&[
+        ("horizon_bars", 2.into()),
+        ("stop_atr", 2.0.into()),
+        ("atr_period", 5.into()),
+    ]);
     if estimator == Estimator::Gbdt {
-        params.extend(common::params(&[("trees", 10.into()), ("depth", 3.into())]));
+        params.extend(crate::common::params(&[("trees", 10.into()), ("depth", 3.into())]));
     }
     ModelConfig::build(estimator, &features, &params).expect("the names are known")
 }

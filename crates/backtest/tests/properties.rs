@@ -1,9 +1,6 @@
 //! What holds for every strategy, on any bars, with any costs.
-#![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::{accounts, costs, strategies, walks};
+use crate::common::{accounts, costs, strategies, walks};
 use gauntlet_backtest::{
     Account, BarRow, Bars, Costs, ParamValue, Signals, Sizing, Spread, Strategy as _, StrategySpec, Trader,
     strategy,
@@ -13,7 +10,9 @@ use gauntlet_quant::metrics::Running;
 use proptest::prelude::*;
 
 fn ma_cross(values: &[(&str, ParamValue)]) -> StrategySpec {
-    strategy::ma_cross::DEFINITION.build(&common::params(values)).expect("the values lie within their bounds")
+    strategy::ma_cross::DEFINITION
+        .build(&crate::common::params(values))
+        .expect("the values lie within their bounds")
 }
 
 fn bits(values: &[f64]) -> Vec<u64> {
@@ -189,7 +188,7 @@ fn no_bars_no_strategies_no_signals() {
         grid.play(0..9, &[0]);
         assert_eq!(grid.running(0), &Running::default());
     }
-    let bars = common::bars(&[(1.0, 1.0, 1.0, 1.0); 3]);
+    let bars = crate::common::bars(&[(1.0, 1.0, 1.0, 1.0); 3]);
     let mut grid = Grid::new(&bars, &[ma_cross(&[])], costs, account);
     grid.play(0..3, &[0]);
     assert_eq!((grid.running(0).trade_pnls.len(), grid.running(0).returns.count()), (0, 3));

@@ -168,6 +168,13 @@ pub struct TrialPlan {
     pub periods_per_year: f64,
     /// Seed of everything random.
     pub seed: i64,
+    /// Version of the set of metrics that a finalist reports; 1 before plans said so.
+    #[serde(default = "first_metric_set")]
+    pub metric_set: i64,
+}
+
+fn first_metric_set() -> i64 {
+    1
 }
 
 impl TrialPlan {

@@ -174,7 +174,7 @@ records! {
         |e| key SINGLE_ORDER_KEY, id [e.experiment_id], about Experiment(e.experiment_id);
     18 ExperimentSubmitted boxed: research on EXPERIMENTS
         |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
-    19 ExperimentStarted boxed: research on EXPERIMENTS
+    19 ExperimentStarted boxed, version 2 is 43: research on EXPERIMENTS
         |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
     20 ExperimentCompleted, version 2 is 33: research on EXPERIMENTS
         |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);

@@ -1,5 +1,4 @@
 //! Every way a file can be wrong gives a message that names the file, what is wrong and what to do.
-#![allow(clippy::unwrap_used)] // helpers of tests fail their test
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,4 @@
 //! Every file of the shared market data is read whole, and what is known of each comes out.
-#![allow(clippy::unwrap_used)] // helpers of tests fail their test
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -89,6 +89,7 @@ fn process(port: u16, prefix: &str) -> Process {
 
 /// What every lake does. `open` gives the same lake again, as another process has it; `damage` puts other bytes, or
 /// none, where a path is kept.
+#[expect(clippy::too_many_lines, reason = "one course of events, told in its order")]
 fn contract(open: &(dyn Fn() -> Lake + Sync), damage: &dyn Fn(&str, Option<&[u8]>)) {
     let (lake, other) = (open(), open());
     // Bars and bytes come back as they were, from wherever they are read.

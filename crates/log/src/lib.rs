@@ -11,6 +11,10 @@ mod coordinator;
 /// A log that counts what is read, for tests.
 #[cfg(feature = "contract")]
 pub mod counting;
+/// Why the log could not answer.
+mod error;
+/// A signal at a chosen write, for tests.
+mod fault;
 /// Records as bytes with a checksum.
 mod frame;
 /// The adapter for one machine.
@@ -21,6 +25,8 @@ mod partitioner;
 pub mod port;
 /// What the local log needs of a store; in memory and on disk.
 mod store;
+/// Gathers commits and writes them.
+mod writer;
 
 pub use local::LocalLog;
 pub use partitioner::partition_for;

@@ -1,8 +1,4 @@
-//! The log of one machine: a coordinator for the groups, and one thread that gathers waiting commits into one durable
-//! write (group commit), over a store.
-//!
-//! A commit is checked for fencing by that thread right before it is written, so nobody can lose a task between the
-//! check and the write.
+//! The log of one machine: a coordinator for the groups and the one writer, over a store.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -10,23 +6,20 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockWrit
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Sender, bounded};
 
 use crate::coordinator::{Change, Coordinator};
-use crate::frame;
-use crate::partitioner::partition_for;
 use crate::port::{
     Commit, CommitOutcome, EventLog, LogError, Member, NewRecord, Polled, Positions, Record, Slot,
     StateSnapshot, Tail, TopicConfig, TopicPartition,
 };
 use crate::store::disk::DiskStore;
 use crate::store::memory::MemoryStore;
-use crate::store::{Batch, Placed, Store, StoredTopic};
+use crate::store::{Store, StoredTopic};
+use crate::writer::{Request, write_commits};
 
 /// Commits that may wait for the writer; a full queue holds its senders back.
 const QUEUE: usize = 256;
-/// Output bytes that one durable write gathers at most.
-const GROUP_BYTES: usize = 16 << 20;
 /// Bytes that one poll returns at most, give or take one record.
 const POLL_BYTES: usize = 8 << 20;
 
@@ -36,23 +29,15 @@ pub struct LocalLog {
     writer: Option<JoinHandle<()>>,
 }
 
-struct Shared {
-    store: Box<dyn Store>,
+pub(crate) struct Shared {
+    pub(crate) store: Box<dyn Store>,
     topics: Mutex<HashMap<String, StoredTopic>>,
     /// Read-locked by polls and by the writer until its batch is durable; write-locked to change membership.
-    coordinator: RwLock<Coordinator>,
+    pub(crate) coordinator: RwLock<Coordinator>,
     /// Counts durable writes and changes of membership; readers wait for it to move.
     version: Mutex<u64>,
     moved: Condvar,
     commits: Mutex<Option<Sender<Request>>>,
-}
-
-/// One waiting commit.
-struct Request {
-    /// Who commits; `None` is an append from outside any group.
-    member: Option<(String, u32, u64)>,
-    commit: Commit,
-    answer: Sender<Result<CommitOutcome, LogError>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -105,7 +90,7 @@ impl Drop for LocalLog {
 }
 
 impl Shared {
-    fn topic(&self, name: &str) -> Result<StoredTopic, LogError> {
+    pub(crate) fn topic(&self, name: &str) -> Result<StoredTopic, LogError> {
         lock(&self.topics).get(name).cloned().ok_or_else(|| LogError::UnknownTopic { topic: name.to_owned() })
     }
 
@@ -113,7 +98,7 @@ impl Shared {
         self.coordinator.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn announce(&self) {
+    pub(crate) fn announce(&self) {
         *lock(&self.version) += 1;
         self.moved.notify_all();
     }
@@ -176,105 +161,6 @@ impl Shared {
         }
         Ok(records)
     }
-}
-
-/// Gathers waiting commits and writes them as one batch, for as long as anybody can commit.
-fn write_commits(shared: &Shared, requests: &Receiver<Request>) {
-    let mut ends: BTreeMap<(u32, u32), u64> = BTreeMap::new();
-    while let Ok(first) = requests.recv() {
-        let mut group = vec![first];
-        let mut bytes = output_bytes(&group[0].commit);
-        while bytes < GROUP_BYTES
-            && let Ok(next) = requests.try_recv()
-        {
-            bytes += output_bytes(&next.commit);
-            group.push(next);
-        }
-        write_group(shared, group, &mut ends);
-    }
-}
-
-fn output_bytes(commit: &Commit) -> usize {
-    commit
-        .outputs
-        .iter()
-        .map(|record| record.value.as_ref().map_or(0, Vec::len) + record.key.len() + 64)
-        .sum()
-}
-
-fn write_group(shared: &Shared, group: Vec<Request>, ends: &mut BTreeMap<(u32, u32), u64>) {
-    // Held until the batch is durable: membership cannot change between the check and the write.
-    let coordinator = shared.coordinator.read().unwrap_or_else(PoisonError::into_inner);
-    let mut batch = Batch::default();
-    let mut answers = Vec::with_capacity(group.len());
-    let mut new_ends = ends.clone();
-    for request in group {
-        if let Some((processor, slot, epoch)) = &request.member {
-            let owns = |partition| coordinator.owns(processor, *slot, *epoch, partition);
-            if !coordinator.is_current(processor, *slot, *epoch) || !request.commit.positions.keys().all(owns)
-            {
-                // The answer may go to a thread that has given up waiting; then nobody is there to be told.
-                let _ = request.answer.send(Ok(CommitOutcome::Fenced));
-                continue;
-            }
-        }
-        match place(shared, request.member.as_ref(), request.commit, &mut new_ends, &mut batch) {
-            Ok(()) => answers.push(request.answer),
-            Err(error) => {
-                let _ = request.answer.send(Err(error));
-            }
-        }
-    }
-    let written = shared.store.write(batch);
-    drop(coordinator);
-    match written {
-        Ok(()) => {
-            *ends = new_ends;
-            shared.announce();
-            for answer in answers {
-                let _ = answer.send(Ok(CommitOutcome::Committed));
-            }
-        }
-        Err(error) => {
-            ends.clear();
-            for answer in answers {
-                let _ = answer.send(Err(error.clone()));
-            }
-        }
-    }
-}
-
-/// Gives every output its offset and adds the commit to the batch; on an error nothing of it is added.
-fn place(
-    shared: &Shared,
-    member: Option<&(String, u32, u64)>,
-    commit: Commit,
-    ends: &mut BTreeMap<(u32, u32), u64>,
-    batch: &mut Batch,
-) -> Result<(), LogError> {
-    let mut placed = Vec::with_capacity(commit.outputs.len());
-    for record in &commit.outputs {
-        let topic = shared.topic(&record.topic)?;
-        placed.push((topic.id, partition_for(&record.key, topic.partitions)));
-    }
-    let mut positions = Vec::with_capacity(commit.positions.len());
-    let processor = member.map_or("", |(processor, ..)| processor);
-    for (partition, offset) in commit.positions {
-        let topic = shared.topic(&partition.topic)?;
-        positions.push((processor.to_owned(), topic.id, partition.partition, offset));
-    }
-    for ((topic, partition), record) in placed.into_iter().zip(&commit.outputs) {
-        let end = match ends.get(&(topic, partition)) {
-            Some(end) => *end,
-            None => shared.store.bounds(topic, partition)?.1,
-        };
-        ends.insert((topic, partition), end + 1);
-        batch.records.push(Placed { topic, partition, offset: end, bytes: frame::encode(record) });
-    }
-    batch.positions.extend(positions);
-    let snapshots = commit.snapshots.into_iter();
-    batch.snapshots.extend(snapshots.map(|(task, snapshot)| (processor.to_owned(), task, snapshot)));
-    Ok(())
 }
 
 impl EventLog for LocalLog {

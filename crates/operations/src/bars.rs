@@ -67,20 +67,26 @@ pub fn bars(request: &BarsRequest) -> Result<MadeBars, Refusal> {
     Ok(made)
 }
 
-fn read_ticks(request: &BarsRequest) -> Result<MadeBars, Refusal> {
-    let spec = request.spec;
+/// How the file is read, and what bars are made of it.
+fn reading(request: &BarsRequest) -> Result<(Options, BarRules), Refusal> {
     let symbol = request.instrument.clone().unwrap_or_else(|| "FILE".into());
-    let instrument = InstrumentId::new(&symbol, "LOCAL").map_err(Refusal::input)?;
-    let mut options = Options::new(instrument.clone());
+    let mut options = Options::new(InstrumentId::new(&symbol, "LOCAL").map_err(Refusal::input)?);
     options.format = request.format;
     options.utc_offset_seconds = request.utc_offset_seconds;
     options.market = request.market.clone();
     let rules = BarRules {
-        specs: vec![spec],
+        specs: vec![request.spec],
         stamp: request.stamp,
         empty_bars: request.empty,
         session: request.session,
     };
+    Ok((options, rules))
+}
+
+fn read_ticks(request: &BarsRequest) -> Result<MadeBars, Refusal> {
+    let spec = request.spec;
+    let (options, rules) = reading(request)?;
+    let instrument = options.instrument.clone();
     let mut source = gauntlet_feed::open(&request.path, &options)?;
     let hash = source.source_hash().to_string();
     let mut machine = MarketData::default();

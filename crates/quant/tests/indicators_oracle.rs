@@ -1,7 +1,5 @@
 //! Indicators against TA-Lib: values recorded by `oracles/indicators_oracle.py`, with the versions inside.
 
-#![allow(clippy::unwrap_used)]
-
 use std::collections::BTreeMap;
 
 use gauntlet_quant::indicators::*;

@@ -1,6 +1,5 @@
 //! Reading is bounded by what is asked for, whatever lies on the log before it; and what is found by an index is what
 //! reading everything finds.
-#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,18 +1,13 @@
 //! The runtime over a log whose slots lose their tasks without notice, or do not know whether they have committed:
 //! everything is answered once, in order, and nobody fails.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-#[path = "common/bench.rs"]
-mod bench;
-mod common;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use bench::Bench;
-use common::quiet;
+use crate::bench::Bench;
+use crate::common::quiet;
 use gauntlet_domain::topics::{DATA_COMMANDS, DATA_REQUESTS, DATA_SNAPSHOTS};
 use gauntlet_log::{
     Commit, CommitOutcome, EventLog, LocalLog, LogError, Member, NewRecord, Polled, Positions, Slot,

@@ -1,14 +1,9 @@
 //! Metrics say what happened, over the in-memory log. A file of its own: the recorder is the process's, and so is what it counts.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-#[path = "common/bench.rs"]
-mod bench;
-mod common;
 
 use std::collections::BTreeMap;
 
-use bench::Bench;
-use common::{quiet, within};
+use crate::bench::Bench;
+use crate::common::{quiet, within};
 use gauntlet_domain::topics::DATA_COMMANDS;
 use gauntlet_log::{EventLog, NewRecord};
 use gauntlet_runtime::Options;
@@ -26,6 +21,7 @@ fn series(text: &str) -> BTreeMap<String, f64> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one course of events, told in its order")]
 fn metrics_count_what_happened() {
     let recorder = PrometheusBuilder::new().set_buckets(BUCKETS).unwrap().install_recorder().unwrap();
     describe();

@@ -1,16 +1,11 @@
 //! The runtime under processors that misbehave: a panic is reported and named, a poisoned record goes aside, work that
 //! cannot be done yet is done later. Over the in-memory log, with processors made for it.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-#[path = "common/bench.rs"]
-mod bench;
-mod common;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bench::{Bench, PANICKED, sealed};
-use common::{quiet, within};
+use crate::bench::{Bench, PANICKED, sealed};
+use crate::common::{quiet, within};
 use gauntlet_domain::market::SnapshotSealed;
 use gauntlet_domain::topics::{DATA_COMMANDS, DATA_REQUESTS, DATA_SNAPSHOTS};
 use gauntlet_domain::{ContentHash, Event, Timestamp};
@@ -148,6 +143,7 @@ fn what_a_machine_refuses_goes_to_the_dead_letters_with_its_reason() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one course of events, told in its order")]
 fn poison_goes_to_the_dead_letters_and_its_neighbours_are_processed() {
     let bench = Bench::new();
     let good = bench.command("X.OK").value.unwrap();

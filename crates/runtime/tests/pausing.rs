@@ -1,15 +1,12 @@
 //! A registry that cannot tell yet what a record is makes its partition pause: no dead letter, nothing skipped, the other
 //! partitions go on, and in the end the log is the one of a run in which nothing happened.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use common::{quiet, within};
+use crate::common::{quiet, within};
 use gauntlet_domain::market::{CreateSnapshot, SnapshotDue, SnapshotSealed};
 use gauntlet_domain::topics::{self, DATA_COMMANDS, DATA_REQUESTS, DATA_SNAPSHOTS};
 use gauntlet_domain::{ContentHash, Event, Input, InstrumentId, RecordKind, Recorded, Timestamp, Topic};

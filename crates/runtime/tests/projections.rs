@@ -1,17 +1,12 @@
 //! Several projections in one runtime: each has a name, topics, progress and a leader of its own, and one that fails or is
 //! slow does not harm the other.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-#[path = "common/bench.rs"]
-mod bench;
-mod common;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bench::Bench;
-use common::{quiet, within};
+use crate::bench::Bench;
+use crate::common::{quiet, within};
 use gauntlet_domain::Recorded;
 use gauntlet_domain::topics::{DATA_REQUESTS, DATA_SNAPSHOTS};
 use gauntlet_log::{EventLog, Positions, TopicPartition};

@@ -1,14 +1,9 @@
 //! Spans hang together as their events do, over the in-memory log.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-#[path = "common/bench.rs"]
-mod bench;
-mod common;
 
 use std::sync::{Arc, Mutex};
 
-use bench::Bench;
-use common::quiet;
+use crate::bench::Bench;
+use crate::common::quiet;
 use gauntlet_domain::topics::{DATA_REQUESTS, DATA_SNAPSHOTS};
 use gauntlet_domain::trace::span_id;
 use gauntlet_domain::{Event, TraceContext};

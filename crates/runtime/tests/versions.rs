@@ -1,6 +1,5 @@
 //! Logic that changes: what another version made is counted and not compared, what it had begun is given up once, and a
 //! restart looks for races from its state snapshot on.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

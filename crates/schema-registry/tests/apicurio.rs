@@ -1,6 +1,5 @@
 //! Against a real registry: Apicurio through its Confluent-compatible interface. One registry for all tests but those that
 //! break it; each has a prefix of its own.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeSet;
 use std::path::Path;

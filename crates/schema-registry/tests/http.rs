@@ -1,6 +1,5 @@
 //! Against a few lines of HTTP that answer as a registry does, and as it does when something is wrong: passwords, TLS,
 //! errors without JSON, a caller inside a tokio runtime.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -1,8 +1,6 @@
 //! Optuna as the oracle. The records in `oracles/` were made by the scripts beside them and carry the
 //! versions.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
-
 use gauntlet_search::pruner::{Median, decide};
 use gauntlet_search::{
     Decision, Direction, FoldHistory, FoldState, Observation, Outcome, Parameters, Pruner, Random, Sampler,

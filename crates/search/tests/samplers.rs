@@ -1,7 +1,5 @@
 //! What every sampler promises, for spaces and histories drawn at random.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
-
 use std::collections::BTreeMap;
 
 use gauntlet_search::rng::Stream;

@@ -1,7 +1,5 @@
 //! Reading a space: the shape of an experiment's `parameters`, and what is said about one that is wrong.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
-
 use gauntlet_search::{
     Direction, Domain, ParameterValue, Parameters, SAMPLERS, SamplerKind, SearchError, Space,
 };
@@ -72,6 +70,7 @@ fn an_assignment_is_plain_json_scalars() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one course of events, told in its order")]
 fn every_error_says_what_was_wrong_where_and_what_to_do() {
     for (document, expected) in [
         (

@@ -395,6 +395,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "one course of events, told in its order")]
     fn names_need_no_quotes_in_cql() {
         // Reserved words of Cassandra 5 and ScyllaDB that a column could be called.
         const RESERVED: &[&str] = &[

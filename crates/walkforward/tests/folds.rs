@@ -1,9 +1,6 @@
 //! Folds and the hold-out: what runs over which bars, and that nothing knows what comes later.
-#![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use gauntlet_backtest::model::{Artifact, Estimator, ModelConfig, train};
 use gauntlet_backtest::{Bars, Outcome, Params, run, strategy};
 use gauntlet_domain::experiment::{FoldRange, Parameters, TrialPlan};

@@ -1,9 +1,6 @@
 //! Metrics over joined segments.
-#![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use gauntlet_backtest::{Bars, Outcome};
 use gauntlet_quant::metrics;
 use gauntlet_walkforward::report::KEY_METRICS;

@@ -3,16 +3,13 @@
 //!
 //! A new record or version is added with `WRITE_FIXTURES=1 cargo test -p gauntlet-wire`, which writes what is missing
 //! and never changes what is there.
-#![allow(clippy::unwrap_used)]
-
-mod samples;
 
 use std::path::{Path, PathBuf};
 
+use crate::samples::{sample, sample_of};
 use gauntlet_domain::{ContentHash, Event, RecordKind};
 use gauntlet_wire::codec::Codec;
 use gauntlet_wire::registry::{RecordVersion, VERSIONS, newest};
-use samples::{sample, sample_of};
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas/fixtures")

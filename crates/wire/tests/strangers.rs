@@ -1,12 +1,10 @@
 //! Bytes that are no event are refused by name, and schemas that are not ours are told apart: ours in other words, a
 //! later version of ours, somebody else's.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod samples;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::samples::sample;
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::writer::datum::GenericDatumWriter;
@@ -14,7 +12,6 @@ use gauntlet_domain::RecordKind;
 use gauntlet_wire::codec::MAX_FRAME;
 use gauntlet_wire::registry::{VERSIONS, newest, recognise};
 use gauntlet_wire::{Codec, EmbeddedRegistry, Meaning, Registry, Undecided, WireError};
-use samples::sample;
 use serde_json::{Value, json};
 
 #[test]

@@ -1,11 +1,9 @@
 //! Versions of one record read each other as far as their topic demands, and say the same to readers of each.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod samples;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::samples::sample;
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::schema_compatibility::SchemaCompatibility;
@@ -17,7 +15,6 @@ use gauntlet_domain::verdict::{Comparison, Outcome, Verdict};
 use gauntlet_domain::{Event, RecordKind};
 use gauntlet_wire::registry::{RecordVersion, VERSIONS, newest, recognise};
 use gauntlet_wire::{Codec, EmbeddedRegistry, Meaning, Registry, Undecided};
-use samples::sample;
 use serde_json::{Value as Json, json};
 
 fn schema(version: &RecordVersion) -> Schema {
@@ -95,7 +92,7 @@ fn a_reader_of_version_1_sees_what_a_writer_of_version_1_would_have_written() {
         let value = resolved(&body(&event), &schema(later), &schema(earlier));
         let old =
             Codec::default().decode(Some(&framed(earlier.id, &written(&schema(earlier), value)))).unwrap();
-        assert_eq!(old, samples::sample_of(earlier.kind, earlier.version), "{}", earlier.kind.name());
+        assert_eq!(old, crate::samples::sample_of(earlier.kind, earlier.version), "{}", earlier.kind.name());
         read += 1;
     }
     assert!(read >= 8, "{read} read");

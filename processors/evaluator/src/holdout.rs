@@ -80,6 +80,7 @@ mod tests {
                 maximize,
                 periods_per_year: 1.0,
                 seed: 0,
+                metric_set: 1,
             },
             holdout: data,
             holdout_keeps,

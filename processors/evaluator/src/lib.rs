@@ -100,6 +100,7 @@ fn evaluate(
     let tuning: Bars = tuning.iter().collect();
     let years = plan.periods_per_year;
     let with_benchmark = plan.account.has_benchmark();
+    let set = u32::try_from(plan.metric_set).unwrap_or(u32::MAX);
 
     let walk = Walk::new(plan, &request.parameters, &tuning)?;
     let mut walked = Segments::default();
@@ -139,9 +140,9 @@ fn evaluate(
             model_id: request.model_id,
             trial: request.trial,
             parameters: request.parameters.clone(),
-            walk_forward: walked.all_metrics(years, with_benchmark),
+            walk_forward: walked.metrics_of(set, years, with_benchmark),
             folds,
-            holdout: held_segments.all_metrics(years, with_benchmark),
+            holdout: held_segments.metrics_of(set, years, with_benchmark),
             verdict: holdout::judge(request, walk_value, held_value),
             artifact,
         }

@@ -4,6 +4,7 @@ use gauntlet_domain::Direction;
 use gauntlet_domain::experiment::{AccountTerms, CostTerms, DataRef, FoldRange, TrialPlan};
 use gauntlet_domain::market::SnapshotSealed;
 use gauntlet_domain::spec::{ExperimentSpec, FoldMode, SpreadSpec};
+use gauntlet_quant::metrics;
 use gauntlet_quant::splits::{Mode, SplitError, WalkForward};
 
 const NANOS_PER_YEAR: f64 = 365.25 * 86_400.0 * 1e9;
@@ -63,6 +64,7 @@ pub fn trial_plan(spec: &ExperimentSpec, data: DataRef) -> Result<TrialPlan, Spl
         objective: spec.tuning.objective.clone(),
         maximize: spec.tuning.direction == Direction::Maximize,
         seed: i64::from(spec.tuning.seed),
+        metric_set: i64::from(metrics::VERSION),
         data,
     })
 }

@@ -1,11 +1,8 @@
 //! What stays of experiments that have ended: sixteen bytes each, and nobody walks over them.
-#![allow(clippy::unwrap_used)]
-
-mod common;
 
 use std::time::Instant;
 
-use common::*;
+use crate::common::*;
 use gauntlet_domain::Event;
 use gauntlet_experiments::Experiments;
 use gauntlet_processor::Folded;

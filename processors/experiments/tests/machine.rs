@@ -1,9 +1,6 @@
 //! The decisions: places, joins in any order, endings; and the properties of every machine.
-#![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::verdict::{Evidence, HOLDOUT};
 use gauntlet_domain::{Event, Recorded, Verdict};

@@ -1,9 +1,6 @@
 //! What can be wrong with a document, message by message.
-#![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::{document, spec, with};
+use crate::common::{document, spec, with};
 use gauntlet_domain::spec::ExperimentSpec;
 use gauntlet_experiments::validate;
 use serde_json::{Value, json};

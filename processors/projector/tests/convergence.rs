@@ -1,19 +1,17 @@
 //! Redelivery, order, batching and the wall clock change nothing: the views end in one state.
-#![allow(clippy::unwrap_used)]
-
-mod story;
 
 use std::collections::BTreeMap;
 
+use crate::story::*;
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::{Event, Recorded, Timestamp};
 use gauntlet_projector::rows;
 use gauntlet_views::schema::{EXPERIMENTS, LEADERBOARDS, QUALITY, RUNS, TRADE_LOGS, VIEWS};
 use gauntlet_views::{EmbeddedStore, Row, TableDigest, Upsert, Value, ViewStore, joins};
 use proptest::prelude::*;
-use story::*;
 
 /// Two sources cleaned, one experiment to its end, one cancelled, one refused, in an order in which it may have happened.
+#[expect(clippy::too_many_lines, reason = "one course of events, told in its order")]
 fn history() -> Vec<Recorded> {
     let mut events: Vec<Event> = Vec::new();
     for source in ["file a", "file b"] {

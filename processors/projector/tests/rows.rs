@@ -1,8 +1,6 @@
 //! Every event gives the rows that it should, and nothing that is written on the log gives a row that does not fit.
-#![allow(clippy::unwrap_used)]
 
-mod story;
-
+use crate::story::*;
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::market::*;
 use gauntlet_domain::*;
@@ -10,7 +8,6 @@ use gauntlet_projector::{TOPICS, row_that_shows, rows};
 use gauntlet_views::{Upsert, Value};
 use gauntlet_wire::codec::Codec;
 use proptest::prelude::*;
-use story::*;
 
 /// A row as a person reads it: `table @stamp [key] column=value …`.
 fn show(row: &Upsert) -> String {

@@ -1,9 +1,6 @@
 //! Searches that have ended, and searches that another version of the logic has begun.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::spec::ExperimentSpec;
 use gauntlet_domain::{Event, ExperimentId};

@@ -1,11 +1,8 @@
 //! Fixed lag, endings, and the properties of every machine.
-#![allow(clippy::unwrap_used)]
-
-mod common;
 
 use std::collections::BTreeSet;
 
-use common::*;
+use crate::common::*;
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::spec::ExperimentSpec;
 use gauntlet_domain::{Event, ModelId, Recorded, TrialId};

@@ -116,6 +116,7 @@ pub fn plan(strategy: &str, bars: usize, folds: Vec<FoldRange>) -> TrialPlan {
         maximize: true,
         periods_per_year: 6000.0,
         seed: 7,
+        metric_set: 1,
     }
 }
 

@@ -112,10 +112,12 @@ fn plan() -> TrialPlan {
         maximize: true,
         periods_per_year: 5_876.25,
         seed: 7,
+        metric_set: 1,
     }
 }
 
 /// The sample of a record.
+#[expect(clippy::too_many_lines, reason = "a sample a record, in the order of the table")]
 pub fn sample(kind: RecordKind) -> Event {
     let experiment_id = ExperimentId::derive(&[b"sample"]);
     let trial_id = TrialId::derive(&[b"sample"]);

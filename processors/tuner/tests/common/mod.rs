@@ -84,6 +84,7 @@ pub fn started(spec: &ExperimentSpec) -> ExperimentStarted {
             maximize: spec.tuning.direction == Direction::Maximize,
             periods_per_year: 6000.0,
             seed: 7,
+            metric_set: 1,
         },
         holdout: data(holdout),
     }

@@ -1,0 +1,138 @@
+//! What cleaning says of rows: what it left out, what it put right, and how a source ended.
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Timestamp;
+
+/// Why cleaning rejected, corrected or reported something. Text in events, so that an old reader can pass on a
+/// code that it does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// Bid above ask.
+    Crossed,
+    /// Bid equal to ask.
+    Locked,
+    /// Price zero or negative.
+    NonPositivePrice,
+    /// Size zero or negative.
+    NonPositiveSize,
+    /// NaN, infinite or unreadable number.
+    NotANumber,
+    /// Unreadable time.
+    BadTime,
+    /// A jump that the next tick takes back, or an absurd price.
+    Outlier,
+    /// The venue's own numbering repeats, or a quote repeats the one before it to the last digit and nanosecond.
+    Duplicate,
+    /// Behind the latest tick.
+    OutOfOrder,
+    /// Silence longer than the instrument allows.
+    Gap,
+    /// The same quote for longer than the instrument allows.
+    Stale,
+    /// A number too large to hold.
+    OutOfRange,
+    /// A running total that went down.
+    TotalDecreased,
+    /// Open, high, low and close that contradict each other.
+    InconsistentBar,
+}
+
+impl Reason {
+    /// The code as in events and on the command line.
+    pub fn code(self) -> &'static str {
+        use Reason::*;
+        match self {
+            Crossed => "crossed",
+            Locked => "locked",
+            NonPositivePrice => "non_positive_price",
+            NonPositiveSize => "non_positive_size",
+            NotANumber => "not_a_number",
+            BadTime => "bad_time",
+            Outlier => "outlier",
+            Duplicate => "duplicate",
+            OutOfOrder => "out_of_order",
+            Gap => "gap",
+            Stale => "stale",
+            OutOfRange => "out_of_range",
+            TotalDecreased => "total_decreased",
+            InconsistentBar => "inconsistent_bar",
+        }
+    }
+}
+
+/// Rows of one block that were left out for the same reason, in columns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TickRejected {
+    /// `SYMBOL.VENUE`.
+    pub instrument: String,
+    /// The source of the rows.
+    pub source: String,
+    /// Code of a [`Reason`].
+    pub reason: String,
+    /// Row numbers in the source.
+    pub rows: Vec<i64>,
+    /// Event times of the rows, nanoseconds.
+    pub times: Vec<i64>,
+}
+
+/// Rows of one block that were kept but put right for the same reason, in columns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TickCorrected {
+    /// `SYMBOL.VENUE`.
+    pub instrument: String,
+    /// The source of the rows.
+    pub source: String,
+    /// Code of a [`Reason`].
+    pub reason: String,
+    /// Row numbers in the source.
+    pub rows: Vec<i64>,
+    /// Event times of the rows, nanoseconds.
+    pub times: Vec<i64>,
+}
+
+/// Silence in the data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GapDetected {
+    /// `SYMBOL.VENUE`.
+    pub instrument: String,
+    /// The source in which the silence ended.
+    pub source: String,
+    /// The row that ended it.
+    pub row: i64,
+    /// Last event time before the silence.
+    pub from: Timestamp,
+    /// First event time after it.
+    pub to: Timestamp,
+}
+
+/// A count by reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReasonCount {
+    /// Code of a [`Reason`].
+    pub reason: String,
+    /// How many rows.
+    pub count: i64,
+}
+
+/// What cleaning made of a whole source; answers [`FeedCompleted`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceCleaned {
+    /// `SYMBOL.VENUE`.
+    pub instrument: String,
+    /// SHA-256 of the source file.
+    pub source: String,
+    /// File name, for people.
+    pub name: String,
+    /// Rows read.
+    pub rows: i64,
+    /// Rows that went into bars.
+    pub accepted: i64,
+    /// Rows left out, by reason.
+    pub rejected: Vec<ReasonCount>,
+    /// Rows put right, by reason; they are among the accepted.
+    pub corrected: Vec<ReasonCount>,
+    /// Gaps that ended in this source.
+    pub gaps: i64,
+}

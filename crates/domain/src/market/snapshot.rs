@@ -1,0 +1,82 @@
+//! Snapshots of bars: asked for, due, sealed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::bar_spec::BarSpec;
+use crate::ids::{ContentHash, InstrumentId, SnapshotId};
+use crate::time::Timestamp;
+
+/// Command: seal the bars of a range.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreateSnapshot {
+    /// Derived from the fields below.
+    pub snapshot_id: SnapshotId,
+    /// `SYMBOL.VENUE`.
+    pub instrument: String,
+    /// Which bars.
+    pub spec: BarSpec,
+    /// First open time, inclusive.
+    pub from: Timestamp,
+    /// Last close time, inclusive: a bar belongs to the range when it closes at or before this moment.
+    pub to: Timestamp,
+}
+
+impl CreateSnapshot {
+    /// The command for a range; the id is a function of the arguments.
+    pub fn new(instrument: &InstrumentId, spec: BarSpec, from: Timestamp, to: Timestamp) -> CreateSnapshot {
+        let snapshot_id = SnapshotId::derive(&[
+            instrument.as_str().as_bytes(),
+            spec.to_string().as_bytes(),
+            &from.0.to_be_bytes(),
+            &to.0.to_be_bytes(),
+        ]);
+        CreateSnapshot { snapshot_id, instrument: instrument.as_str().to_owned(), spec, from, to }
+    }
+}
+
+/// Event time has passed the end of a range that was asked for: its bars are final and can be sealed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotDue {
+    /// The snapshot asked for.
+    pub snapshot_id: SnapshotId,
+    /// `SYMBOL.VENUE`.
+    pub instrument: String,
+    /// Which bars.
+    pub spec: BarSpec,
+    /// First open time, inclusive.
+    pub from: Timestamp,
+    /// Last close time, inclusive.
+    pub to: Timestamp,
+}
+
+/// One file of a sealed snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotFile {
+    /// Path in the lake.
+    pub path: String,
+    /// SHA-256 of the file's bytes.
+    pub sha256: ContentHash,
+    /// Bars in the file.
+    pub rows: i64,
+}
+
+/// The bars of a range are on the lake under their content hash and will never change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotSealed {
+    /// The snapshot asked for.
+    pub snapshot_id: SnapshotId,
+    /// `SYMBOL.VENUE`.
+    pub instrument: String,
+    /// Which bars.
+    pub spec: BarSpec,
+    /// First open time asked for.
+    pub from: Timestamp,
+    /// Last close time asked for.
+    pub to: Timestamp,
+    /// SHA-256 over the canonical bytes of the bars: the data's identity, whatever the file format.
+    pub content_hash: ContentHash,
+    /// Bars.
+    pub rows: i64,
+    /// Where they lie.
+    pub files: Vec<SnapshotFile>,
+}

@@ -1,0 +1,6 @@
+//! Bad input, and real files.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail their test")]
+
+mod bad_input;
+mod shared_data;

@@ -1,0 +1,7 @@
+//! Indicators and metrics against oracles, and in their several forms.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail their test")]
+
+mod indicators_forms;
+mod indicators_oracle;
+mod metrics_oracle;

@@ -1,0 +1,7 @@
+//! The machine and what has ended.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail their test")]
+
+mod common;
+mod ended;
+mod machine;
