@@ -16,13 +16,18 @@ use std::process::Command;
 use std::time::Instant;
 
 use gauntlet_backtest::{Account, BarRow, Bars, Costs, Params, Sizing, Spread, StrategySpec};
-use gauntlet_backtest::{Grid, run, strategy};
+use gauntlet_backtest::{Grid, Then, run, strategy};
 use gauntlet_quant::metrics::Running;
 
 const FIRST_WINDOW: i64 = 2;
 const LAST_WINDOW: i64 = 31;
 const COSTS: Costs = Costs { commission_bps: 5.0, spread: Spread::None, slippage_bps: 0.0, latency_bars: 0 };
-const ACCOUNT: Account = Account { capital: 100_000.0, sizing: Sizing::Percent(100.0), allow_short: false };
+const ACCOUNT: Account = Account {
+    capital: 100_000.0,
+    sizing: Sizing::Percent(100.0),
+    allow_short: false,
+    maintenance_margin: 0.0,
+};
 
 fn main() {
     let shared = std::env::var_os("GAUNTLET_SHARED_DATA").map(PathBuf::from);
@@ -99,7 +104,7 @@ fn one_by_one(bars: &Bars, grid: &[StrategySpec]) -> Vec<Running> {
 fn side_by_side(bars: &Bars, grid: &[StrategySpec]) -> Vec<Running> {
     let accounts: Vec<usize> = (0..grid.len()).collect();
     let mut grid = Grid::new(bars, grid, COSTS, ACCOUNT);
-    grid.play(0..bars.len(), &accounts);
+    grid.play(0..bars.len(), &accounts, Then::Close);
     accounts.into_iter().map(|account| grid.running(account).clone()).collect()
 }
 

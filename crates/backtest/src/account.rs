@@ -16,6 +16,10 @@ pub struct Account {
     /// Whether a short signal sells short; otherwise it means flat.
     #[serde(default)]
     pub allow_short: bool,
+    /// Share of a position's value that the equity must not fall to: there the position is liquidated. 0 is when
+    /// nothing is left.
+    #[serde(default)]
+    pub maintenance_margin: f64,
 }
 
 /// Size of a trade, decided once at its entry.
@@ -40,7 +44,8 @@ impl Default for Sizing {
 }
 
 impl Account {
-    /// Refuses capital and sizes that are not positive and finite, and percentages above 100.
+    /// Refuses capital and sizes that are not positive and finite, percentages above 100, and margins that no equity
+    /// covers.
     pub fn validate(&self) -> Result<(), BacktestError> {
         let (field, size, limit, expected) = match self.sizing {
             Sizing::Percent(size) => ("account.sizing.percent", size, 100.0, "more than 0, at most 100"),
@@ -60,6 +65,10 @@ impl Account {
         }
         if !(size > 0.0 && size <= limit) {
             return Err(BacktestError::BadSetting { field, value: size, expected });
+        }
+        if !(0.0..1.0).contains(&self.maintenance_margin) {
+            let (field, expected) = ("account.maintenance_margin", "a share from 0 to below 1");
+            return Err(BacktestError::BadSetting { field, value: self.maintenance_margin, expected });
         }
         Ok(())
     }
@@ -91,7 +100,7 @@ mod tests {
     use super::*;
 
     fn account(sizing: Sizing) -> Account {
-        Account { capital: 1000.0, sizing, allow_short: false }
+        Account { capital: 1000.0, sizing, allow_short: false, maintenance_margin: 0.0 }
     }
 
     #[test]

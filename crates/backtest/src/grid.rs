@@ -1,7 +1,7 @@
 //! Many strategies over the same bars, segment by segment, without columns: the inner loop of tuning.
 //!
 //! Indicators are computed once and shared, and accounts advance several at a time (`lanes`). An account gives what
-//! [`crate::kernel::run`] gives, to the last bit, so how strategies are put together over calls or threads changes
+//! [`crate::kernel::Run`] gives, to the last bit, so how strategies are put together over calls or threads changes
 //! nothing.
 
 use std::ops::Range;
@@ -12,17 +12,19 @@ use gauntlet_quant::metrics::Running;
 use crate::account::Account;
 use crate::bars::Bars;
 use crate::costs::Costs;
+use crate::kernel::Then;
 use crate::signal::{Signal, Target};
 use crate::strategy::indicator_cache::IndicatorCache;
 use crate::strategy::{Change, StrategySpec};
 
 mod lanes;
 
+use lanes::Standing;
+
 /// Accounts of one kind over the same bars, a strategy each.
 pub struct Grid<'a> {
     bars: &'a Bars,
     costs: Costs,
-    account: Account,
     entries: Vec<Entry>,
 }
 
@@ -30,6 +32,7 @@ pub struct Grid<'a> {
 struct Entry {
     orders: Orders,
     running: Running,
+    standing: Standing,
 }
 
 /// The signals of a strategy, as the bars at which they change.
@@ -46,18 +49,20 @@ impl<'a> Grid<'a> {
         let entry = |strategy: &StrategySpec| Entry {
             orders: Orders::of(strategy, &mut cache),
             running: Running::default(),
+            standing: Standing::new(&costs, &account),
         };
-        Grid { bars, costs, account, entries: strategies.iter().map(entry).collect() }
+        Grid { bars, costs, entries: strategies.iter().map(entry).collect() }
     }
 
-    /// Runs some of the accounts over the bars of `range` (cut at the end of the bars), each from its capital on. They
-    /// must have run over the same ranges so far.
-    pub fn play(&mut self, range: Range<usize>, accounts: &[usize]) {
+    /// Runs some of the accounts over the next segment, the bars of `range` (cut at the end of the bars). They must have
+    /// run over the same segments so far.
+    pub fn play(&mut self, range: Range<usize>, accounts: &[usize], then: Then) {
         let range = self.bars.clamp(range);
         for members in accounts.chunks(lanes::LANES) {
             let entries = members.iter().map(|account| &self.entries[*account]).collect::<Vec<_>>();
-            let played = lanes::play(self.bars, range.clone(), &entries, &self.costs, &self.account);
-            for (account, segment) in members.iter().zip(played) {
+            let played = lanes::play(self.bars, range.clone(), &entries, &self.costs, then);
+            for (account, (segment, standing)) in members.iter().zip(played) {
+                self.entries[*account].standing = standing;
                 let running = &mut self.entries[*account].running;
                 running.returns = segment.returns;
                 running.periods_held += segment.periods_held;
@@ -66,7 +71,7 @@ impl<'a> Grid<'a> {
         }
     }
 
-    /// What has become of an account over all ranges so far, each begun with the capital.
+    /// What has become of an account over all segments so far.
     pub fn running(&self, account: usize) -> &Running {
         &self.entries[account].running
     }

@@ -4,6 +4,9 @@
 //! Signals may come from bars before the range (that is the warm-up); fills happen inside it only. So the first
 //! fill can be at the very first opening of the range, and what is open at its last close is closed there, with
 //! costs.
+//!
+//! A range may be run in segments, one after another, each with signals of its own: it is one account all the way
+//! through, and with the same signals in each the result is that of one run, to the last bit.
 
 use std::ops::Range;
 
@@ -22,11 +25,11 @@ pub struct Outcome {
     pub returns: Vec<f64>,
     /// Equity at the close, in the account's currency.
     pub equity: Vec<f64>,
-    /// Signed units held at the close.
+    /// Signed units held during the bar, from its opening on; a stop may have closed them before the close.
     pub positions: Vec<f64>,
     /// Closed positions, in the order of their exits.
     pub trades: Vec<Trade>,
-    /// The same run in a few numbers.
+    /// The account so far in a few numbers: this range and the segments before it.
     pub summary: Summary,
 }
 
@@ -41,21 +44,13 @@ pub struct Summary {
     pub max_drawdown: f64,
     /// Closed positions.
     pub trades: u64,
+    /// What the account owes beyond what it had, in its currency; zero unless it was liquidated.
+    pub shortfall: f64,
 }
 
 /// Runs signals over the bars of `range` (cut at the end of the bars).
 pub fn run(bars: &Bars, range: Range<usize>, signals: &Signals, costs: &Costs, account: &Account) -> Outcome {
-    let length = bars.clamp(range.clone()).len();
-    let column = || Vec::with_capacity(length);
-    let mut outcome =
-        Outcome { returns: column(), equity: column(), positions: column(), ..Outcome::default() };
-    outcome.summary = play(bars, range, signals, costs, account, |step, bar_return, quantity| {
-        outcome.returns.push(bar_return);
-        outcome.equity.push(step.equity);
-        outcome.positions.push(quantity);
-        outcome.trades.extend(step.closed.into_iter().flatten());
-    });
-    outcome
+    Run::new(bars, costs, account).segment(range, signals, Then::Close)
 }
 
 /// The summary of [`run`], to the last bit, without its columns.
@@ -66,37 +61,95 @@ pub fn summary(
     costs: &Costs,
     account: &Account,
 ) -> Summary {
-    play(bars, range, signals, costs, account, |_, _, _| {})
+    let mut run = Run::new(bars, costs, account);
+    run.play(range, signals, Then::Close, |_, _| {});
+    run.summary()
 }
 
-/// Plays the bars in order and shows each to `record`, with its return and the units held at its close.
-fn play(
-    bars: &Bars,
-    range: Range<usize>,
-    signals: &Signals,
-    costs: &Costs,
-    account: &Account,
-    mut record: impl FnMut(Step, f64, f64),
-) -> Summary {
-    let range = bars.clamp(range);
-    let delay = 1 + costs.latency_bars as usize;
-    let mut simulator = Simulator::new(*costs, *account);
-    let mut tally = Tally::new(account.capital);
-    for index in range.clone() {
-        let row = bars.row(index);
-        let due = index.checked_sub(delay).and_then(|decided| signals.get(decided));
-        let mut step = simulator.step(&row, due);
-        if index + 1 == range.end {
-            // What the stop has closed is not open at the close, so the second place is free.
-            if let Some(trade) = simulator.finish(&row) {
-                step = Step { equity: simulator.equity(row.close), closed: [step.closed[0], Some(trade)] };
-            }
+/// What happens to an open position at the end of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    /// It stays for the segment that follows.
+    GoOn,
+    /// It is closed at the last close, with costs.
+    Close,
+}
+
+/// An account on its way through the bars, segment by segment, in their order.
+pub struct Run<'a> {
+    bars: &'a Bars,
+    /// Bars from a signal to its fill.
+    delay: usize,
+    simulator: Simulator,
+    tally: Tally,
+}
+
+impl<'a> Run<'a> {
+    /// An account in cash.
+    pub fn new(bars: &'a Bars, costs: &Costs, account: &Account) -> Run<'a> {
+        Run {
+            bars,
+            delay: 1 + costs.latency_bars as usize,
+            simulator: Simulator::new(*costs, *account),
+            tally: Tally::new(account.capital),
         }
-        tally.trades += step.closed.iter().flatten().count() as u64;
-        let bar_return = tally.push(step.equity);
-        record(step, bar_return, simulator.quantity());
     }
-    tally.summary()
+
+    /// Another model takes the account over before bar `next`; `signals` are what it wants. See
+    /// [`Simulator::hand_over`].
+    pub fn hand_over(&mut self, next: usize, signals: &Signals) {
+        let wanted = next.checked_sub(self.delay).and_then(|decided| signals.get(decided));
+        if let (Some(last), Some(wanted)) = (next.checked_sub(1), wanted) {
+            self.simulator.hand_over(self.bars.close[last], wanted);
+        }
+    }
+
+    /// Runs the next segment (cut at the end of the bars).
+    pub fn segment(&mut self, range: Range<usize>, signals: &Signals, then: Then) -> Outcome {
+        let length = self.bars.clamp(range.clone()).len();
+        let column = || Vec::with_capacity(length);
+        let mut outcome =
+            Outcome { returns: column(), equity: column(), positions: column(), ..Outcome::default() };
+        self.play(range, signals, then, |step, bar_return| {
+            outcome.returns.push(bar_return);
+            outcome.equity.push(step.equity);
+            outcome.positions.push(step.held);
+            outcome.trades.extend(step.closed.into_iter().flatten());
+        });
+        outcome.summary = self.summary();
+        outcome
+    }
+
+    /// The account so far in a few numbers.
+    pub fn summary(&self) -> Summary {
+        Summary { shortfall: self.simulator.shortfall(), ..self.tally.summary() }
+    }
+
+    /// Plays the bars in order and shows each to `record`, with its return.
+    fn play(
+        &mut self,
+        range: Range<usize>,
+        signals: &Signals,
+        then: Then,
+        mut record: impl FnMut(Step, f64),
+    ) {
+        let range = self.bars.clamp(range);
+        for index in range.clone() {
+            let row = self.bars.row(index);
+            let due = index.checked_sub(self.delay).and_then(|decided| signals.get(decided));
+            let mut step = self.simulator.step(&row, due);
+            if then == Then::Close && index + 1 == range.end {
+                // What a stop has closed is not open at the close, so the second place is free.
+                if let Some(trade) = self.simulator.finish(&row) {
+                    let (equity, closed) = (self.simulator.equity(row.close), [step.closed[0], Some(trade)]);
+                    step = Step { equity, closed, ..step };
+                }
+            }
+            self.tally.trades += step.closed.iter().flatten().count() as u64;
+            let bar_return = self.tally.push(step.equity);
+            record(step, bar_return);
+        }
+    }
 }
 
 /// Running numbers of a summary.
@@ -148,6 +201,7 @@ impl Tally {
             sharpe: sharpe(self.bars, self.sum, self.squares),
             max_drawdown: 1.0 - self.trough / self.trough_peak,
             trades: self.trades,
+            shortfall: 0.0,
         }
     }
 }

@@ -38,7 +38,7 @@ pub use bars::{BarRow, Bars};
 pub use costs::{Costs, Spread};
 pub use error::BacktestError;
 pub use grid::Grid;
-pub use kernel::{Outcome, Summary, run, summary};
+pub use kernel::{Outcome, Run, Summary, Then, run, summary};
 pub use params::{ParamKind, ParamSpec, ParamValue, Params};
 pub use signal::{Signal, Signals, Target};
 pub use simulator::{ExitReason, Simulator, Step, Trade};

@@ -1,10 +1,15 @@
 //! One account, a bar at a time: the state machine behind every backtest and behind paper trading.
 //!
-//! Order of events within a bar: the signal that is due trades at the opening; then the stop is checked against the
-//! bar's low (long) or high (short); then equity is marked at the close. Bars are mids, so every fill pays half the
-//! spread, slippage and commission. A position is sized once, at its entry, and never rebalanced.
+//! Order of events within a bar: the signal that is due trades at the opening; then the stop and the liquidation are
+//! checked against the bar's low (long) or high (short); then equity is marked at the close. Bars are mids, so every fill
+//! pays half the spread, slippage and commission. A position is sized once, at its entry, and never rebalanced.
 //!
-//! Invariants: equity = cash + quantity · close; final equity = capital + Σ pnl of the trades (to rounding).
+//! A position is liquidated at the mid at which nothing is left of the equity beyond the maintenance margin, or at the
+//! opening when the market has jumped over that mid. The account stays flat from there on. What it owes then is its
+//! shortfall, not its equity: an account loses what it has and no more.
+//!
+//! Invariants: equity = cash + quantity · close, never below zero at the close of a bar once flat; final equity =
+//! capital + Σ pnl of the trades + shortfall (to rounding).
 
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +49,8 @@ pub enum ExitReason {
     Signal,
     /// The stop was touched.
     Stop,
+    /// The equity was used up.
+    Liquidation,
     /// The range ended.
     EndOfRange,
 }
@@ -53,8 +60,10 @@ pub enum ExitReason {
 pub struct Step {
     /// Equity at the close.
     pub equity: f64,
-    /// Positions closed at the opening and by the stop, in this order.
+    /// Positions closed at the opening, and by a stop or a liquidation, in this order.
     pub closed: [Option<Trade>; 2],
+    /// Signed units held after the opening; a stop may have closed them before the close.
+    pub held: f64,
 }
 
 /// The account's state.
@@ -66,6 +75,10 @@ pub struct Simulator {
     position: Option<Position>,
     /// Direction in which a stop was hit: no entry until the signal has been something else.
     blocked: Target,
+    /// Nothing is traded any more.
+    liquidated: bool,
+    /// What the account owes beyond what it had.
+    shortfall: f64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -82,15 +95,34 @@ struct Position {
 impl Simulator {
     /// An account in cash.
     pub fn new(costs: Costs, account: Account) -> Simulator {
-        Simulator { costs, account, cash: account.capital, position: None, blocked: Target::Flat }
+        Simulator {
+            costs,
+            account,
+            cash: account.capital,
+            position: None,
+            blocked: Target::Flat,
+            liquidated: false,
+            shortfall: 0.0,
+        }
     }
 
     /// Plays one bar. `due` is the signal decided at the close `1 + latency_bars` bars ago.
     #[inline]
     pub fn step(&mut self, row: &BarRow, due: Option<Signal>) -> Step {
         let at_open = due.and_then(|signal| self.trade_at_open(row, signal));
-        let at_stop = self.check_stop(row);
-        Step { equity: self.equity(row.close), closed: [at_open, at_stop] }
+        let held = self.quantity();
+        let within = self.check_levels(row);
+        Step { equity: self.equity(row.close), closed: [at_open, within], held }
+    }
+
+    /// Another model takes the account over after a bar that closed at `close`, and `wanted` is what it wants first. A
+    /// position of the same side stays, with its quantity and its entry, and the new stop counts from this close on.
+    pub fn hand_over(&mut self, close: f64, wanted: Signal) {
+        self.blocked = Target::Flat;
+        let side = self.allowed(wanted.target);
+        if let Some(position) = self.position.as_mut().filter(|position| position.side == side) {
+            position.stop = wanted.stop_distance.map(|distance| close - side.sign() * distance);
+        }
     }
 
     /// Closes what is open at the close of the last bar.
@@ -111,17 +143,35 @@ impl Simulator {
         self.cash
     }
 
-    /// The prices that stop a long position from above and a short one from below; out of reach where there is none.
-    pub(crate) fn stop_levels(&self) -> (f64, f64) {
-        match self.position {
-            Some(Position { side: Target::Long, stop: Some(stop), .. }) => (stop, f64::INFINITY),
-            Some(Position { side: Target::Short, stop: Some(stop), .. }) => (f64::NEG_INFINITY, stop),
-            _ => (f64::NEG_INFINITY, f64::INFINITY),
+    /// What the account owes beyond what it had; zero unless it was liquidated.
+    pub fn shortfall(&self) -> f64 {
+        self.shortfall
+    }
+
+    /// The mids that end a long position from above and a short one from below, by its stop or by liquidation; out of
+    /// reach where there is no position.
+    pub(crate) fn exit_levels(&self) -> (f64, f64) {
+        let (floor, ceiling) = (f64::NEG_INFINITY, f64::INFINITY);
+        let Some(position) = &self.position else { return (floor, ceiling) };
+        let liquidation = self.liquidation_mid(position);
+        match position.side {
+            Target::Long => (position.stop.unwrap_or(floor).max(liquidation), ceiling),
+            Target::Short => (floor, position.stop.unwrap_or(ceiling).min(liquidation)),
+            Target::Flat => (floor, ceiling),
         }
+    }
+
+    /// The mid at which the equity is down to the maintenance margin of the position.
+    fn liquidation_mid(&self, position: &Position) -> f64 {
+        let margin = position.side.sign() * self.account.maintenance_margin;
+        -self.cash / (position.quantity * (1.0 - margin))
     }
 
     /// True when openings change nothing for as long as `target` is what is wanted.
     pub(crate) fn rests_at(&self, target: Target) -> bool {
+        if self.liquidated {
+            return true;
+        }
         let target = self.allowed(target);
         let side = self.position.map_or(Target::Flat, |position| position.side);
         if self.blocked == Target::Flat { target == side } else { target == self.blocked }
@@ -142,7 +192,7 @@ impl Simulator {
 
     fn trade_at_open(&mut self, row: &BarRow, signal: Signal) -> Option<Trade> {
         let target = self.allowed(signal.target);
-        if target != Target::Flat && target == self.blocked {
+        if self.liquidated || (target != Target::Flat && target == self.blocked) {
             return None;
         }
         self.blocked = Target::Flat;
@@ -186,6 +236,11 @@ impl Simulator {
         let fee = position.quantity.abs() * price * self.costs.commission();
         self.cash += position.quantity * price;
         self.cash -= fee;
+        if self.cash <= 0.0 {
+            self.liquidated = true;
+            self.shortfall = -self.cash;
+            self.cash = 0.0;
+        }
         let fees = position.entry_fee + fee;
         Some(Trade {
             entry_time: position.entry_time,
@@ -200,18 +255,24 @@ impl Simulator {
         })
     }
 
-    /// A stop fills at its own price, or at the opening when the market has jumped over it.
-    fn check_stop(&mut self, row: &BarRow) -> Option<Trade> {
-        let Position { side, stop: Some(stop), .. } = self.position? else { return None };
-        let (touched, mid) = match side {
-            Target::Long => (row.low <= stop, row.open.min(stop)),
-            Target::Short => (row.high >= stop, row.open.max(stop)),
+    /// A stop and a liquidation fill at their own mid, or at the opening when the market has jumped over it.
+    fn check_levels(&mut self, row: &BarRow) -> Option<Trade> {
+        let Position { side, stop, .. } = self.position?;
+        let (floor, ceiling) = self.exit_levels();
+        let (level, touched, mid) = match side {
+            Target::Long => (floor, row.low <= floor, row.open.min(floor)),
+            Target::Short => (ceiling, row.high >= ceiling, row.open.max(ceiling)),
             Target::Flat => return None,
         };
         if !touched {
             return None;
         }
-        self.blocked = side;
-        self.exit(mid, row.open_spread, row.close_time, ExitReason::Stop)
+        let reason = if stop == Some(level) { ExitReason::Stop } else { ExitReason::Liquidation };
+        if reason == ExitReason::Stop {
+            self.blocked = side;
+        } else {
+            self.liquidated = true;
+        }
+        self.exit(mid, row.open_spread, row.close_time, reason)
     }
 }

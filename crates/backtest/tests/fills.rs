@@ -2,7 +2,7 @@
 
 use crate::common::{ALL_IN, MINUTE, bars};
 use gauntlet_backtest::Target::{self, Flat, Long, Short};
-use gauntlet_backtest::{Account, Bars, Costs, ExitReason, Outcome, Signals, Sizing, Spread, run};
+use gauntlet_backtest::{Account, Bars, Costs, ExitReason, Outcome, Run, Signals, Sizing, Spread, Then, run};
 use gauntlet_quant::indicators::Series;
 
 fn signals(targets: &[Target]) -> Signals {
@@ -33,7 +33,7 @@ fn a_signal_fills_at_the_next_opening() {
     let outcome = run_free(&rising(), &signals(&[Long, Long, Flat, Flat]));
     assert_eq!(outcome.equity, [1000.0, 1250.0, 2000.0, 2000.0]);
     assert_eq!(outcome.returns, [0.0, 0.25, 2000.0 / 1250.0 - 1.0, 0.0]);
-    assert_eq!(outcome.positions, [0.0, 50.0, 50.0, 0.0]);
+    assert_eq!(outcome.positions, [0.0, 50.0, 50.0, 0.0], "sold at the last opening");
     let [trade] = outcome.trades[..] else { panic!("one trade: {:?}", outcome.trades) };
     assert_eq!((trade.entry_time, trade.exit_time), (MINUTE, 3 * MINUTE));
     assert_eq!((trade.side, trade.quantity, trade.entry_price, trade.exit_price), (Long, 50.0, 20.0, 40.0));
@@ -56,7 +56,7 @@ fn what_is_open_at_the_end_is_closed_there_with_costs() {
     );
     assert!((trade.fees - 0.69).abs() < 1e-12 && (trade.pnl - 28.31).abs() < 1e-12, "{trade:?}");
     assert!((outcome.equity[3] - 1028.31).abs() < 1e-9);
-    assert_eq!(outcome.positions[3], 0.0);
+    assert_eq!(outcome.positions[3], 1.0, "held until the close");
 }
 
 #[test]
@@ -133,7 +133,8 @@ fn a_stop_fills_at_its_price_and_blocks_until_the_signal_changes() {
         (stopped.exit_price, stopped.exit_reason, stopped.exit_time),
         (95.0, ExitReason::Stop, 3 * MINUTE)
     );
-    assert_eq!(outcome.positions, [0.0, 10.0, 0.0, 0.0, 0.0, outcome.positions[5], 0.0]);
+    let again = outcome.positions[5];
+    assert_eq!(outcome.positions, [0.0, 10.0, 10.0, 0.0, 0.0, again, again], "held in the bar of its stop");
     assert_eq!(outcome.trades[1].entry_price, 105.0);
 }
 
@@ -188,4 +189,104 @@ fn a_price_of_zero_opens_nothing_and_can_be_sold_at() {
     assert_eq!(run_free(&zeros, &signals(&[Long; 4])).summary.trades, 0);
     let crash = bars(&[(10.0, 10.0, 10.0, 10.0), (10.0, 10.0, 0.0, 0.0), (0.0, 0.0, 0.0, 0.0)]);
     assert_eq!(run_free(&crash, &signals(&[Long, Flat, Flat])).equity, [1000.0, 0.0, 0.0]);
+}
+
+// Liquidation.
+
+/// Short everything at 99, then the market opens at 300: what is lost beyond the capital is owed, not earned back.
+#[test]
+fn a_market_that_jumps_over_the_liquidation_takes_everything_and_no_more() {
+    let bars = bars(&[
+        (100.0, 100.0, 100.0, 100.0),
+        (100.0, 100.0, 100.0, 100.0),
+        (300.0, 300.0, 300.0, 300.0),
+        (50.0, 50.0, 50.0, 50.0),
+    ]);
+    let outcome = run_free(&bars, &signals(&[Short; 4]));
+    assert_eq!(outcome.equity, [1000.0, 1000.0, 0.0, 0.0]);
+    assert_eq!(outcome.returns, [0.0, 0.0, -1.0, 0.0]);
+    assert_eq!((outcome.summary.total_return, outcome.summary.max_drawdown), (-1.0, 1.0));
+    let [trade] = outcome.trades.as_slice() else { panic!("{:?}", outcome.trades) };
+    assert_eq!((trade.exit_reason, trade.exit_price, trade.pnl), (ExitReason::Liquidation, 300.0, -2000.0));
+}
+
+#[test]
+fn within_a_bar_the_liquidation_fills_where_nothing_is_left() {
+    let bars = bars(&[
+        (100.0, 100.0, 100.0, 100.0),
+        (100.0, 100.0, 100.0, 100.0),
+        (100.0, 250.0, 100.0, 120.0),
+        (90.0, 90.0, 90.0, 90.0),
+    ]);
+    let outcome = run_free(&bars, &signals(&[Short; 4]));
+    assert_eq!(outcome.trades[0].exit_price, 200.0);
+    assert_eq!(outcome.equity, [1000.0, 1000.0, 0.0, 0.0]);
+    assert_eq!(outcome.positions, [0.0, -10.0, -10.0, 0.0], "held until then");
+    // With a margin of a quarter it ends where 2000 − 10·p is a quarter of 10·p, and 400 are left.
+    let margin = Account { maintenance_margin: 0.25, ..ALL_IN };
+    let outcome = run(&bars, 0..4, &signals(&[Short; 4]), &Costs::FREE, &margin);
+    assert_eq!((outcome.trades[0].exit_price, outcome.equity[2], outcome.equity[3]), (160.0, 400.0, 400.0));
+}
+
+#[test]
+fn a_stop_that_is_nearer_comes_first() {
+    let bars = bars(&[
+        (100.0, 100.0, 100.0, 100.0),
+        (100.0, 100.0, 100.0, 100.0),
+        (100.0, 250.0, 100.0, 120.0),
+        (90.0, 90.0, 90.0, 90.0),
+    ]);
+    let outcome = run_free(&bars, &with_stop(&[Short; 4], 50.0));
+    assert_eq!((outcome.trades[0].exit_reason, outcome.trades[0].exit_price), (ExitReason::Stop, 150.0));
+    assert_eq!(outcome.equity[3], 500.0);
+}
+
+/// Long more than there is: the liquidation lies above zero.
+#[test]
+fn a_long_position_on_margin_is_liquidated_too() {
+    let bars = bars(&[
+        (100.0, 100.0, 100.0, 100.0),
+        (100.0, 100.0, 100.0, 100.0),
+        (90.0, 90.0, 40.0, 80.0),
+        (500.0, 500.0, 500.0, 500.0),
+    ]);
+    let account = Account { sizing: Sizing::FixedQuantity(20.0), ..ALL_IN };
+    let outcome = run(&bars, 0..4, &signals(&[Long; 4]), &Costs::FREE, &account);
+    assert_eq!((outcome.trades[0].exit_price, outcome.trades.len()), (50.0, 1));
+    assert_eq!(outcome.equity, [1000.0, 1000.0, 0.0, 0.0]);
+}
+
+// Segments of one account.
+
+#[test]
+fn a_model_that_takes_over_keeps_a_position_of_its_side_and_gives_it_its_own_stop() {
+    let bars = bars(&[
+        (100.0, 100.0, 100.0, 100.0),
+        (100.0, 100.0, 100.0, 100.0),
+        (110.0, 120.0, 110.0, 120.0),
+        (120.0, 120.0, 114.0, 116.0),
+        (116.0, 116.0, 100.0, 100.0),
+    ]);
+    let mut account = Run::new(&bars, &Costs::FREE, &ALL_IN);
+    let first = account.segment(0..3, &with_stop(&[Long; 5], 50.0), Then::GoOn);
+    assert_eq!((first.trades.len(), first.equity[2]), (0, 1200.0));
+    // The stop of the second model lies 5 below the close of 120 at which it took over.
+    account.hand_over(3, &with_stop(&[Long; 5], 5.0));
+    let second = account.segment(3..5, &with_stop(&[Long; 5], 5.0), Then::Close);
+    let [trade] = second.trades.as_slice() else { panic!("{:?}", second.trades) };
+    assert_eq!((trade.entry_price, trade.exit_price, trade.exit_reason), (100.0, 115.0, ExitReason::Stop));
+    assert_eq!(second.returns[0], 1150.0 / 1200.0 - 1.0);
+}
+
+#[test]
+fn a_model_that_wants_the_other_side_changes_it_at_the_next_opening() {
+    let bars =
+        bars(&[(100.0, 100.0, 100.0, 100.0), (100.0, 100.0, 100.0, 110.0), (120.0, 120.0, 90.0, 90.0)]);
+    let mut account = Run::new(&bars, &Costs::FREE, &ALL_IN);
+    account.segment(0..2, &signals(&[Long; 3]), Then::GoOn);
+    let short = signals(&[Short; 3]);
+    account.hand_over(2, &short);
+    let second = account.segment(2..3, &short, Then::Close);
+    assert_eq!(second.trades.iter().map(|trade| trade.exit_price).collect::<Vec<_>>(), [120.0, 90.0]);
+    assert_eq!(second.equity, [1500.0]);
 }

@@ -12,11 +12,10 @@ fn main() {
     let bars = common::swing(50_000);
     let plan = common::learned("gbdt", &[], bars.len(), common::folds(bars.len(), 5, 24));
     let began = Instant::now();
-    let walk = Walk::new(&plan, &common::parameters(&[]), &bars).unwrap();
+    let mut walk = Walk::new(&plan, &common::parameters(&[]), &bars).unwrap();
     let prepared = began.elapsed();
     let mut segments = Segments::default();
-    for fold in 0..plan.folds.len() {
-        let (range, outcome) = walk.fold(fold).unwrap();
+    while let Some((range, outcome)) = walk.next_fold().unwrap() {
         segments.push(&bars, range, &outcome);
     }
     let sharpe = objective_of(&segments, "sharpe", plan.periods_per_year, true);

@@ -1,11 +1,12 @@
 //! Folds one by one, and the hold-out. A rule runs over each test segment with indicators warmed up on the bars before
-//! it; a model is fitted to each fold's training range first. Every segment starts with the account's capital, and the
-//! returns of the segments are concatenated.
+//! it; a model is fitted to each fold's training range first. The segments are one account, from the first judged bar to
+//! the last: what is held at the end of one is held at the beginning of the next, and no bar's return is missing. The
+//! hold-out is an account of its own, which starts flat with all the capital.
 
 use std::ops::Range;
 
 use gauntlet_backtest::model::{Artifact, Features, Labels, ModelConfig, fit};
-use gauntlet_backtest::{Account, BacktestError, Bars, Costs, Outcome, Signals, Target, run};
+use gauntlet_backtest::{BacktestError, Bars, Costs, Outcome, Run, Signals, Target, Then, run};
 use gauntlet_domain::experiment::{FoldRange, Parameters, TrialPlan};
 use gauntlet_quant::indicators::Series;
 
@@ -16,7 +17,9 @@ pub struct Walk<'a> {
     plan: &'a TrialPlan,
     bars: &'a Bars,
     costs: Costs,
-    account: Account,
+    account: Run<'a>,
+    /// Folds that have been run.
+    folds: usize,
     prepared: Prepared,
 }
 
@@ -60,20 +63,30 @@ impl<'a> Walk<'a> {
         let (costs, account) = (costs(&plan.costs), account(&plan.account));
         costs.validate()?;
         account.validate()?;
-        Ok(Walk { plan, bars, costs, account, prepared })
+        let account = Run::new(bars, &costs, &account);
+        Ok(Walk { plan, bars, costs, account, folds: 0, prepared })
     }
 
-    /// Runs one fold; gives the judged bars and what happened there.
-    pub fn fold(&self, index: usize) -> Result<(Range<usize>, Outcome), BacktestError> {
-        let test = test_range(self.plan, index);
-        let play = |signals: &Signals| run(self.bars, test.clone(), signals, &self.costs, &self.account);
+    /// Runs the next fold; gives the judged bars and what happened there. `None` after the last one.
+    pub fn next_fold(&mut self) -> Result<Option<(Range<usize>, Outcome)>, BacktestError> {
+        let index = self.folds;
+        if index == self.plan.folds.len() {
+            return Ok(None);
+        }
+        self.folds += 1;
+        let (test, then) = (test_range(self.plan, index), then(self.plan, index));
         let outcome = match &self.prepared {
-            Prepared::Rule(signals) => play(signals),
+            // The rule goes on as if there were no folds.
+            Prepared::Rule(signals) => self.account.segment(test.clone(), signals, then),
             Prepared::Learned(learner) => {
-                play(&learner.signals(&self.fit(learner, index)?, test.clone(), &self.costs))
+                let signals = learner.signals(&self.fit(learner, index)?, test.clone(), &self.costs);
+                if index > 0 {
+                    self.account.hand_over(test.start, &signals);
+                }
+                self.account.segment(test.clone(), &signals, then)
             }
         };
-        Ok((test, outcome))
+        Ok(Some((test, outcome)))
     }
 
     /// The model as it is fitted for one fold; none for a rule.
@@ -151,6 +164,11 @@ impl Learner {
     }
 }
 
+/// What happens to a position at the end of a fold: it stays for the next one.
+pub(crate) fn then(plan: &TrialPlan, index: usize) -> Then {
+    if index + 1 == plan.folds.len() { Then::Close } else { Then::GoOn }
+}
+
 /// The judged bars of a fold.
 pub(crate) fn test_range(plan: &TrialPlan, index: usize) -> Range<usize> {
     range(plan.folds[index].test_from, plan.folds[index].test_to)
@@ -185,7 +203,7 @@ fn without(features: &Features, labels: &Labels, holes: &[Range<usize>]) -> (Fea
 #[cfg(test)]
 mod tests {
     use gauntlet_backtest::model::Estimator;
-    use gauntlet_backtest::{BarRow, ParamValue, Params};
+    use gauntlet_backtest::{Account, BarRow, ParamValue, Params};
 
     use super::*;
 
@@ -229,8 +247,12 @@ mod tests {
                 assert_eq!(ours.target, theirs.target, "bar {bar}");
                 assert_eq!(ours.stop_distance.map(f64::to_bits), theirs.stop_distance.map(f64::to_bits));
             }
-            let account =
-                Account { capital: 1e5, sizing: gauntlet_backtest::Sizing::Percent(95.0), allow_short: true };
+            let account = Account {
+                capital: 1e5,
+                sizing: gauntlet_backtest::Sizing::Percent(95.0),
+                allow_short: true,
+                maintenance_margin: 0.0,
+            };
             let outcome = |signals| run(&bars, 600..800, signals, &costs, &account);
             assert_eq!(outcome(&ours), outcome(&theirs));
             assert!(!outcome(&ours).trades.is_empty(), "nothing was traded, nothing compared");

@@ -56,5 +56,10 @@ pub fn costs(terms: &CostTerms) -> Costs {
 
 /// The kernel's account.
 pub fn account(terms: &AccountTerms) -> Account {
-    Account { capital: terms.capital, sizing: Sizing::Percent(terms.percent), allow_short: terms.allow_short }
+    Account {
+        capital: terms.capital,
+        sizing: Sizing::Percent(terms.percent),
+        allow_short: terms.allow_short,
+        maintenance_margin: 0.0,
+    }
 }

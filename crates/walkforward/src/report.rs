@@ -27,7 +27,7 @@ pub struct Segments {
     pub returns: Vec<f64>,
     /// Returns of holding the same bars.
     pub benchmark: Vec<f64>,
-    /// Units held at each close.
+    /// Units held during each bar.
     pub positions: Vec<f64>,
     /// What is kept up from fold to fold: what tuning asks for after each. The trades are here.
     pub running: Running,

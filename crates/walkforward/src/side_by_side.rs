@@ -4,7 +4,7 @@ use gauntlet_backtest::{BacktestError, Bars, Grid, StrategySpec};
 use gauntlet_domain::experiment::{Metrics, TrialPlan};
 use gauntlet_quant::metrics;
 
-use crate::folds::test_range;
+use crate::folds::{test_range, then};
 use crate::model::{account, costs};
 use crate::report::key_metrics;
 
@@ -38,9 +38,9 @@ impl<'a> SideBySide<'a> {
         Ok(SideBySide { plan, grid: Grid::new(bars, rules, costs, account) })
     }
 
-    /// Runs one fold for some of the rules, which must have run through the same folds so far.
+    /// Runs the next fold for some of the rules, which must have run through the same folds so far.
     pub fn fold(&mut self, index: usize, rules: &[usize]) {
-        self.grid.play(test_range(self.plan, index), rules);
+        self.grid.play(test_range(self.plan, index), rules, then(self.plan, index));
     }
 
     /// The objective of a rule over the folds so far.

@@ -11,10 +11,9 @@ const YEAR: f64 = 6000.0;
 fn segments() -> Segments {
     let bars = swing(600);
     let plan = plan("ma-cross", 600, folds(600, 3, 0));
-    let walk = Walk::new(&plan, &parameters(&[("fast", int(3)), ("slow", int(12))]), &bars).unwrap();
+    let mut walk = Walk::new(&plan, &parameters(&[("fast", int(3)), ("slow", int(12))]), &bars).unwrap();
     let mut segments = Segments::default();
-    for index in 0..3 {
-        let (range, outcome) = walk.fold(index).unwrap();
+    while let Some((range, outcome)) = walk.next_fold().unwrap() {
         segments.push(&bars, range, &outcome);
     }
     segments

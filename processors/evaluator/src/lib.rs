@@ -33,7 +33,7 @@ impl Worker for Evaluator {
     }
 
     fn version(&self) -> &'static str {
-        "2"
+        "3"
     }
 
     fn topic(&self) -> &'static Topic {
@@ -102,12 +102,11 @@ fn evaluate(
     let with_benchmark = plan.account.has_benchmark();
     let set = u32::try_from(plan.metric_set).unwrap_or(u32::MAX);
 
-    let walk = Walk::new(plan, &request.parameters, &tuning)?;
+    let mut walk = Walk::new(plan, &request.parameters, &tuning)?;
     let mut walked = Segments::default();
     let mut folds = Vec::with_capacity(plan.folds.len());
     let mut walk_series = Series::new(request, Phase::WalkForward);
-    for fold in 0..plan.folds.len() {
-        let (range, outcome) = walk.fold(fold)?;
+    while let Some((range, outcome)) = walk.next_fold()? {
         let mut alone = Segments::default();
         alone.push(&tuning, range.clone(), &outcome);
         folds.push(FoldOutcome {

@@ -128,10 +128,10 @@ fn the_walk_is_that_of_a_trial_and_every_fold_is_reported_alone() {
     for request in [rule(), learned_model()] {
         let completed = answer(&request, &full()).completed;
         let (plan, bars) = (&request.plan, read(&swing(TUNING)));
-        let walk = Walk::new(plan, &request.parameters, &bars).unwrap();
+        let mut walk = Walk::new(plan, &request.parameters, &bars).unwrap();
         let mut walked = Segments::default();
-        for (index, fold) in completed.folds.iter().enumerate() {
-            let (range, outcome) = walk.fold(index).unwrap();
+        for fold in &completed.folds {
+            let (range, outcome) = walk.next_fold().unwrap().unwrap();
             let mut alone = Segments::default();
             alone.push(&bars, range.clone(), &outcome);
             assert_eq!(
@@ -219,10 +219,10 @@ fn the_same_request_gives_the_same_answer() {
 fn equity_grows_by_every_return_from_segment_to_segment() {
     let request = rule();
     let (answer, bars) = (answer(&request, &full()), read(&swing(TUNING)));
-    let walk = Walk::new(&request.plan, &request.parameters, &bars).unwrap();
+    let mut walk = Walk::new(&request.plan, &request.parameters, &bars).unwrap();
     let (mut equity, mut expected) = (request.plan.account.capital, Vec::new());
-    for fold in 0..3 {
-        for bar_return in walk.fold(fold).unwrap().1.returns {
+    while let Some((_, outcome)) = walk.next_fold().unwrap() {
+        for bar_return in outcome.returns {
             equity *= 1.0 + bar_return;
             expected.push(equity);
         }

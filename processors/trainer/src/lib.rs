@@ -33,7 +33,7 @@ impl Worker for Trainer {
     }
 
     fn version(&self) -> &'static str {
-        "1"
+        "2"
     }
 
     fn topic(&self) -> &'static Topic {
@@ -129,15 +129,16 @@ impl Trainer {
 /// Runs a trial to its end, or to the fold where it falls behind.
 fn alone(request: &TrainingRequested, bars: &Bars) -> Event {
     let plan = &request.plan;
-    let walk = match Walk::new(plan, &request.parameters, bars) {
+    let mut walk = match Walk::new(plan, &request.parameters, bars) {
         Ok(walk) => walk,
         Err(error) => return failed(request, TrialFailure::InvalidParameters, error.to_string()),
     };
     let with_benchmark = plan.account.has_benchmark();
     let (mut trial, mut segments) = (Trial::new(request), Segments::default());
-    for fold in 0..plan.folds.len() {
-        let (range, outcome) = match walk.fold(fold) {
-            Ok(ran) => ran,
+    loop {
+        let (range, outcome) = match walk.next_fold() {
+            Ok(Some(ran)) => ran,
+            Ok(None) => break,
             Err(error) => return failed(request, TrialFailure::TrainingFailed, error.to_string()),
         };
         segments.push(bars, range, &outcome);

@@ -96,11 +96,10 @@ fn a_trial_reports_its_objective_after_each_fold_over_all_folds_so_far() {
     let request = request();
     let completed = completed(&request);
     let bars: Bars = market(&swing(BARS)).iter().collect();
-    let walk = Walk::new(&request.plan, &request.parameters, &bars).unwrap();
+    let mut walk = Walk::new(&request.plan, &request.parameters, &bars).unwrap();
     let mut segments = Segments::default();
     let mut expected = Vec::new();
-    for fold in 0..FOLDS {
-        let (range, outcome) = walk.fold(fold).unwrap();
+    while let Some((range, outcome)) = walk.next_fold().unwrap() {
         segments.push(&bars, range, &outcome);
         expected.push(objective_of(&segments, "sharpe", request.plan.periods_per_year, true));
     }

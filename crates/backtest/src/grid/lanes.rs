@@ -2,7 +2,7 @@
 //!
 //! A lane is one account. Orders and stops are rare: each is played by the lane's own [`Simulator`], alone. What happens
 //! at every bar, equity, its change and the tally of the changes, is computed for all lanes at once, by the operations
-//! of [`crate::kernel::run`] in their order.
+//! of [`crate::kernel::Run`] in their order.
 
 use std::ops::Range;
 
@@ -12,6 +12,7 @@ use super::Entry;
 use crate::account::Account;
 use crate::bars::{BarRow, Bars};
 use crate::costs::Costs;
+use crate::kernel::Then;
 use crate::signal::Target;
 use crate::simulator::Simulator;
 
@@ -27,17 +28,17 @@ fn each(operation: impl Fn(usize) -> f64) -> Lane {
     std::array::from_fn(operation)
 }
 
-/// Plays a segment for up to [`LANES`] entries; gives what they come to: returns with those of the segments before,
-/// trades and periods of this segment alone.
+/// Plays the next segment for up to [`LANES`] entries; gives what they come to: returns with those of the segments
+/// before, trades and periods of this segment alone, and where the account stands.
 pub(super) fn play(
     bars: &Bars,
     range: Range<usize>,
     entries: &[&Entry],
     costs: &Costs,
-    account: &Account,
-) -> Vec<Running> {
+    then: Then,
+) -> Vec<(Running, Standing)> {
     let Some(first) = entries.first() else { return Vec::new() };
-    let mut group = Group::new(bars, range.start, entries, first, costs, account);
+    let mut group = Group::new(bars, range.start, entries, first, costs);
     for bar in range.clone() {
         if bar >= group.next_order {
             group.orders(bar);
@@ -45,12 +46,35 @@ pub(super) fn play(
         if bars.low[bar] <= group.highest_floor || bars.high[bar] >= group.lowest_ceiling {
             group.stops(bar);
         }
-        if bar + 1 == range.end {
+        if then == Then::Close && bar + 1 == range.end {
             group.finish(bar);
         }
         group.mark(bars.close[bar]);
     }
     group.into_running()
+}
+
+/// Where an account stands between two segments.
+#[derive(Debug, Clone)]
+pub(super) struct Standing {
+    simulator: Simulator,
+    /// What is wanted, and which change of it comes next.
+    wanted: Target,
+    next_change: usize,
+    /// Equity at the last close.
+    previous: f64,
+}
+
+impl Standing {
+    /// In cash.
+    pub(super) fn new(costs: &Costs, account: &Account) -> Standing {
+        Standing {
+            simulator: Simulator::new(*costs, *account),
+            wanted: Target::Flat,
+            next_change: 0,
+            previous: account.capital,
+        }
+    }
 }
 
 /// The accounts of some entries. Lanes without one have no orders, are played and forgotten.
@@ -86,33 +110,37 @@ impl<'a> Group<'a> {
         bars: &'a Bars,
         start: usize,
         entries: &'a [&'a Entry],
-        first: &Entry,
+        first: &'a Entry,
         costs: &Costs,
-        account: &Account,
     ) -> Group<'a> {
-        let returns =
-            std::array::from_fn(|lane| &entries.get(lane).map_or(first, |entry| *entry).running.returns);
-        Group {
+        let entry = |lane| entries.get(lane).map_or(first, |entry| *entry);
+        let standing = |lane| &entry(lane).standing;
+        let returns = std::array::from_fn(|lane| &entry(lane).running.returns);
+        let mut group = Group {
             bars,
             entries,
             delay: 1 + costs.latency_bars as usize,
-            simulators: std::array::from_fn(|_| Simulator::new(*costs, *account)),
-            wanted: [Target::Flat; LANES],
-            next_change: [0; LANES],
+            simulators: std::array::from_fn(|lane| standing(lane).simulator.clone()),
+            wanted: std::array::from_fn(|lane| standing(lane).wanted),
+            next_change: std::array::from_fn(|lane| standing(lane).next_change),
             next_order: start,
             floor: [f64::NEG_INFINITY; LANES],
             ceiling: [f64::INFINITY; LANES],
             highest_floor: f64::NEG_INFINITY,
             lowest_ceiling: f64::INFINITY,
-            cash: [account.capital; LANES],
+            cash: [0.0; LANES],
             quantity: [0.0; LANES],
-            previous: [account.capital; LANES],
+            previous: std::array::from_fn(|lane| standing(lane).previous),
             idle: true,
             was_idle: true,
             returns: OnlineLanes::of(returns),
             periods_held: [0.0; LANES],
             trade_pnls: Default::default(),
-        }
+        };
+        (0..LANES).for_each(|lane| group.refresh(lane));
+        group.reach();
+        group.was_idle = group.idle;
+        group
     }
 
     /// Plays the bar for the lanes in which another position is wanted than before, or than is held.
@@ -160,6 +188,10 @@ impl<'a> Group<'a> {
         let step = self.simulators[lane].step(row, due);
         self.trade_pnls[lane].extend(step.closed.iter().flatten().map(|trade| trade.pnl));
         self.refresh(lane);
+        // Every other bar with a position is counted when it is marked.
+        if step.held != 0.0 && self.quantity[lane] == 0.0 {
+            self.periods_held[lane] += 1.0;
+        }
     }
 
     /// Closes what is open at the close of the last bar.
@@ -168,6 +200,7 @@ impl<'a> Group<'a> {
         for lane in 0..self.entries.len() {
             if let Some(trade) = self.simulators[lane].finish(&row) {
                 self.trade_pnls[lane].push(trade.pnl);
+                self.periods_held[lane] += 1.0;
                 self.refresh(lane);
             }
         }
@@ -178,7 +211,7 @@ impl<'a> Group<'a> {
     fn refresh(&mut self, lane: usize) {
         let simulator = &self.simulators[lane];
         (self.cash[lane], self.quantity[lane]) = (simulator.cash(), simulator.quantity());
-        (self.floor[lane], self.ceiling[lane]) = simulator.stop_levels();
+        (self.floor[lane], self.ceiling[lane]) = simulator.exit_levels();
         // A position that is opened and stopped within a bar leaves no quantity, but another cash.
         self.was_idle = false;
     }
@@ -207,13 +240,16 @@ impl<'a> Group<'a> {
         self.was_idle = self.idle;
     }
 
-    fn into_running(self) -> Vec<Running> {
-        let Group { entries, returns, periods_held, trade_pnls, .. } = self;
-        let running = |(lane, trade_pnls): (usize, Vec<f64>)| Running {
-            returns: returns.get(lane),
-            periods_held: periods_held[lane] as u64,
-            trade_pnls,
-        };
-        trade_pnls.into_iter().enumerate().take(entries.len()).map(running).collect()
+    fn into_running(self) -> Vec<(Running, Standing)> {
+        let Group { entries, simulators, returns, periods_held, trade_pnls, .. } = self;
+        let lanes = simulators.into_iter().zip(trade_pnls).enumerate().take(entries.len());
+        lanes
+            .map(|(lane, (simulator, trade_pnls))| {
+                let (wanted, next_change) = (self.wanted[lane], self.next_change[lane]);
+                let standing = Standing { simulator, wanted, next_change, previous: self.previous[lane] };
+                let periods_held = periods_held[lane] as u64;
+                (Running { returns: returns.get(lane), periods_held, trade_pnls }, standing)
+            })
+            .collect()
     }
 }

@@ -11,7 +11,8 @@ use proptest::prelude::*;
 pub const MINUTE: i64 = 60_000_000_000;
 
 /// A thousand in capital, all of it in every trade.
-pub const ALL_IN: Account = Account { capital: 1000.0, sizing: Sizing::Percent(100.0), allow_short: true };
+pub const ALL_IN: Account =
+    Account { capital: 1000.0, sizing: Sizing::Percent(100.0), allow_short: true, maintenance_margin: 0.0 };
 
 pub fn bar(index: usize, open: f64, high: f64, low: f64, close: f64) -> BarRow {
     let open_time = index as i64 * MINUTE;
@@ -108,5 +109,10 @@ pub fn accounts() -> impl Strategy<Value = Account> {
         (1.0..2000.0_f64).prop_map(Sizing::FixedNotional),
         (0.1..5.0_f64).prop_map(Sizing::RiskPercentAtStop),
     ];
-    (sizing, any::<bool>()).prop_map(|(sizing, allow_short)| Account { capital: 1000.0, sizing, allow_short })
+    (sizing, any::<bool>()).prop_map(|(sizing, allow_short)| Account {
+        capital: 1000.0,
+        sizing,
+        allow_short,
+        maintenance_margin: 0.0,
+    })
 }
