@@ -185,12 +185,7 @@ fn no_bars_no_strategies_no_signals() {
     Grid::new(&none, &[], costs, account).play(0..0, &[]);
     for row in strategy::DEFINITIONS {
         let spec = row.build(&Default::default()).unwrap();
-<<<<<<< HEAD
-        let bars = Bars::default();
-        let mut grid = Grid::new(&bars, &[spec], costs, account);
-=======
         let mut grid = Grid::new(&none, &[spec], costs, account);
->>>>>>> kernel
         grid.play(0..9, &[0]);
         assert_eq!(grid.running(0), &Running::default());
     }

@@ -39,14 +39,10 @@ impl<const LANES: usize> OnlineLanes<LANES> {
 
     /// Adds the return of the next period of every series.
     #[inline(always)]
-<<<<<<< HEAD
     #[expect(
         clippy::needless_range_loop,
         reason = "one index over several arrays of one length is what vectorises"
     )]
-=======
-    #[allow(clippy::needless_range_loop, reason = "a lane is a place in several arrays")]
->>>>>>> kernel
     pub fn push(&mut self, returns: &[f64; LANES]) {
         self.count += 1;
         let count = self.count as f64;
