@@ -9,7 +9,7 @@ fn metrics_of_dates_that_do_not_fit() {
     let dir = Dir::new();
     let days = |name: &str, rows: &[(&str, &str)]| {
         let text: String = rows.iter().map(|(date, value)| format!("{date},{value}\n")).collect();
-        dir.write(name, &format!("date,return\n{text}"))
+        dir.write(name, format!("date,return\n{text}"))
     };
     let series = days("r.csv", &[("2024-01-01", "0.1"), ("2024-01-02", "-0.1"), ("2024-01-03", "0.2")]);
     let metrics = |path: &Path, more: &[&str]| {
