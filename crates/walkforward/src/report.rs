@@ -4,8 +4,8 @@ use gauntlet_backtest::{Bars, Outcome};
 use gauntlet_domain::experiment::Metrics;
 use gauntlet_quant::metrics::{self, Inputs, Running};
 
-/// Metrics that every trial reports; a finalist reports those of [`EVALUATED_SET`]. Part of the first version of the set of
-/// metrics: what is added here has to be new in the table, or old trials would report it on replay.
+/// Metrics that every trial reports; a finalist reports all there are. Part of the first version of the set of metrics:
+/// what is added here has to be new in the table, or old trials would report it on replay.
 pub const KEY_METRICS: [&str; 11] = [
     "total_return",
     "annual_return",
@@ -19,10 +19,6 @@ pub const KEY_METRICS: [&str; 11] = [
     "trade_count",
     "time_in_market",
 ];
-
-/// Version of the set of metrics that an evaluation reports. A request does not say which version it was made for, so this
-/// stays the first one: replayed, an evaluation on record must come out as it is.
-pub const EVALUATED_SET: u32 = 1;
 
 /// What happened in the segments so far.
 #[derive(Debug, Clone, Default)]
@@ -73,17 +69,6 @@ impl Segments {
     pub fn metrics_of(&self, metric_set: u32, periods_per_year: f64, with_benchmark: bool) -> Metrics {
         let all = metrics::all_of(metric_set, &self.inputs(periods_per_year, with_benchmark));
         all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-    }
-
-    /// What an evaluation reports: [`EVALUATED_SET`], and the objective where it is newer. Models are ranked by what is
-    /// reported, so a report without the objective would rank nothing.
-    pub fn evaluated(&self, periods_per_year: f64, with_benchmark: bool, objective: &str) -> Metrics {
-        let mut metrics = self.metrics_of(EVALUATED_SET, periods_per_year, with_benchmark);
-        if !metrics.contains_key(objective) && metrics::by_name(objective).is_some() {
-            let value = objective_of(self, objective, periods_per_year, with_benchmark);
-            metrics.insert(objective.to_owned(), value);
-        }
-        metrics
     }
 
     /// The key metrics, and the objective where it is not among them.

@@ -38,20 +38,6 @@ fn one_metric_alone_is_the_one_among_all() {
     }
 }
 
-/// A later version of the set changes no evaluation on record; an objective of a later version is still ranked by.
-#[test]
-fn an_evaluation_reports_the_first_set_and_its_objective() {
-    let segments = segments();
-    let first = segments.evaluated(YEAR, true, "sharpe");
-    assert_eq!(first, segments.metrics_of(1, YEAR, true));
-    assert_eq!(first.len(), 39);
-    let newer = segments.evaluated(YEAR, true, "recovery_factor");
-    assert_eq!(newer.len(), 40);
-    assert_eq!(newer["recovery_factor"], objective_of(&segments, "recovery_factor", YEAR, true));
-    assert!(newer["recovery_factor"].is_some());
-    assert_eq!(segments.evaluated(YEAR, true, "no-such-metric").len(), 39);
-}
-
 #[test]
 fn key_metrics_are_those_and_the_objective() {
     let keys = segments().key_metrics(YEAR, true, "beta");

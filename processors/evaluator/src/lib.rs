@@ -139,9 +139,9 @@ fn evaluate(
             model_id: request.model_id,
             trial: request.trial,
             parameters: request.parameters.clone(),
-            walk_forward: walked.evaluated(years, with_benchmark, &plan.objective),
+            walk_forward: walked.all_metrics(years, with_benchmark),
             folds,
-            holdout: held_segments.evaluated(years, with_benchmark, &plan.objective),
+            holdout: held_segments.all_metrics(years, with_benchmark),
             verdict: holdout::judge(request, walk_value, held_value),
             artifact,
         }
