@@ -11,6 +11,7 @@ mod dependencies;
 mod documents;
 mod faults;
 mod kept;
+mod measured;
 mod observed;
 mod pipeline;
 mod served;

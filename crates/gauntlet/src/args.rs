@@ -15,7 +15,7 @@ use gauntlet_operations::browse::{ListRequest, Sort};
 use gauntlet_operations::dead_letters::{ListDeadLetters, ReplayDeadLetters};
 use gauntlet_operations::feed::{FeedRequest, file_name, files};
 use gauntlet_operations::integrity::Heads;
-use gauntlet_operations::metrics::{MetricsRequest, SeriesKind};
+use gauntlet_operations::metrics::{MetricsRequest, RiskFree, SeriesKind};
 use gauntlet_operations::refusal::unreadable;
 use gauntlet_operations::snapshot::SnapshotRequest;
 use gauntlet_operations::submit::{SubmitRequest, check};
@@ -337,20 +337,20 @@ fn session(text: &str) -> Result<Session, Refusal> {
 /// What to measure.
 #[derive(Debug, Clone, Args)]
 pub struct MetricsArgs {
-    /// A CSV: one column of numbers, or a date first.
+    /// A CSV: one column of numbers, or dates (2014-05-01, or RFC 3339) and numbers.
     pub path: PathBuf,
     /// returns or equity.
     #[arg(long, default_value = "returns")]
     pub kind: String,
-    /// A CSV of the same kind to compare with.
+    /// A CSV of the same kind to compare with, joined by date.
     #[arg(long)]
     pub benchmark: Option<PathBuf>,
-    /// Periods in a year.
-    #[arg(long, default_value_t = 252.0)]
-    pub periods_per_year: f64,
-    /// Annual risk-free rate.
-    #[arg(long, default_value_t = 0.0, allow_hyphen_values = true)]
-    pub risk_free: f64,
+    /// Periods in a year; without it, a year of dates says, and 252 where there are no dates.
+    #[arg(long, allow_hyphen_values = true)]
+    pub periods_per_year: Option<f64>,
+    /// Annual risk-free rate, 0.02 for two percent; or a CSV with the annual rate of each date.
+    #[arg(long, default_value = "0", value_name = "RATE|FILE", allow_hyphen_values = true)]
+    pub risk_free: String,
 }
 
 impl TryFrom<MetricsArgs> for MetricsRequest {
@@ -366,6 +366,7 @@ impl TryFrom<MetricsArgs> for MetricsRequest {
             }
         };
         let MetricsArgs { path, benchmark, periods_per_year, risk_free, .. } = args;
+        let risk_free = risk_free.parse().map_or_else(|_| RiskFree::Series(risk_free.into()), RiskFree::Rate);
         Ok(MetricsRequest { path, kind, benchmark, periods_per_year, risk_free })
     }
 }

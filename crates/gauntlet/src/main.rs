@@ -83,7 +83,9 @@ fn run(cli: Cli) -> Result<Report, Refusal> {
     let quiet = cli.json;
     let sources = sources(&cli);
     if let Some(answer) = without_configuration(&cli.command, &sources) {
-        return Report::of(&answer?);
+        let answer = answer?;
+        say(answer.notes());
+        return Report::of(&answer);
     }
     let resolved = load(sources)?;
     match &cli.command {
@@ -124,6 +126,11 @@ fn run(cli: Cli) -> Result<Report, Refusal> {
         Command::Views(ViewsCommand::Migrate) => set_up(config, SetupRequest::MigrateViews),
         command => on_node(config, open, &request(command)?, quiet),
     }
+}
+
+#[allow(clippy::print_stderr)]
+fn say(notes: &[String]) {
+    notes.iter().for_each(|note| eprintln!("gauntlet: {note}"));
 }
 
 /// Answers of what needs no configuration and no directory; `None` for everything else.

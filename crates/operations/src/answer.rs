@@ -71,6 +71,14 @@ impl Answer {
             _ => false,
         }
     }
+
+    /// What was done to the input that whoever asked should know, beside the answer.
+    pub fn notes(&self) -> &[String] {
+        match self {
+            Answer::Measured(answer) => &answer.notes,
+            _ => &[],
+        }
+    }
 }
 
 /// How far something that was asked for has come.

@@ -188,7 +188,7 @@ mod tests {
 
     use super::*;
     use crate::browse::{List, Sort};
-    use crate::metrics::SeriesKind;
+    use crate::metrics::{RiskFree, SeriesKind};
 
     /// Requests of every kind, with every field filled.
     fn requests() -> Vec<Request> {
@@ -296,8 +296,8 @@ mod tests {
             path: "returns.csv".into(),
             kind: SeriesKind::Equity,
             benchmark: Some("benchmark.csv".into()),
-            periods_per_year: 252.5,
-            risk_free: 0.01,
+            periods_per_year: Some(252.5),
+            risk_free: RiskFree::Rate(0.01),
         }));
         comes_back(&SetupRequest::PlanTopics);
         comes_back(&SetupRequest::ApplyTopics);

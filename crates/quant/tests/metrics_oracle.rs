@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use gauntlet_quant::metrics::drawdown_table::drawdown_table;
 use gauntlet_quant::metrics::{DEFINITIONS, Inputs, OnlineMoments, all};
 use serde_json::Value;
 
@@ -12,7 +13,7 @@ use serde_json::Value;
 const TOLERANCE: f64 = 1e-9;
 
 /// What the oracle file holds. A test that compares less than this reads the wrong file.
-const VALUES: usize = 92;
+const VALUES: usize = 137;
 
 fn cases() -> Vec<Value> {
     let text = include_str!("oracles/metrics_oracle.json");
@@ -96,4 +97,25 @@ fn one_pass_over_real_returns_agrees_with_the_libraries_too() {
         }
     }
     assert!(compared >= 9, "compared only {compared} values");
+}
+
+#[test]
+fn every_drawdown_is_where_the_library_finds_it() {
+    let mut compared = 0;
+    for case in cases() {
+        let returns = series(&case, "returns").unwrap();
+        let (table, wanted) = (drawdown_table(&returns), case["drawdowns"].as_array().unwrap());
+        assert_eq!(table.len(), wanted.len(), "{}", case["name"]);
+        for (ours, theirs) in table.iter().zip(wanted) {
+            let last_below = ours.end.unwrap_or(returns.len()) - 1;
+            let places = [ours.start, ours.trough, last_below, ours.periods].map(|place| place as f64);
+            let named = ["start", "trough", "last_below", "periods"].map(|key| number(theirs, key));
+            assert_eq!(places, named, "{}", case["name"]);
+            let depth = number(theirs, "depth");
+            assert!((ours.depth - depth).abs() <= TOLERANCE * depth, "{} is not {depth}", ours.depth);
+            compared += 1;
+        }
+    }
+    assert!(compared >= 60, "compared only {compared} drawdowns");
+    println!("compared {compared} drawdowns");
 }

@@ -6,6 +6,8 @@ mod browse;
 mod data;
 /// Digests, replays, verifications.
 mod integrity;
+/// Metrics of a series.
+mod measured;
 /// Files, configurations, a cluster's services.
 mod tools;
 
@@ -38,7 +40,7 @@ pub fn text(answer: &Answer) -> String {
         Answer::VerifiedViews(answer) => integrity::verified_views(answer),
         Answer::MadeBars(answer) => tools::bars(answer),
         Answer::Backtested(answer) => tools::backtested(answer),
-        Answer::Measured(answer) => tools::measured(answer),
+        Answer::Measured(answer) => measured::measured(answer),
         Answer::TopicsPlan(answer) => tools::topics(answer),
         Answer::AppliedTopics(answer) => {
             format!("{} topics created, {} are as they should be", answer.created, answer.topics)

@@ -3,9 +3,7 @@
 use gauntlet_operations::backtest::Backtested;
 use gauntlet_operations::bars::MadeBars;
 use gauntlet_operations::configuration::{Changed, Key, Valid};
-use gauntlet_operations::metrics::Measured;
 use gauntlet_operations::setup::{MigratedViews, PlannedTopic, RegisteredSchemas, SchemaState, TopicsPlan};
-use gauntlet_quant::metrics::by_name;
 
 use crate::table::{number, table};
 
@@ -36,15 +34,6 @@ pub fn backtested(answer: &Backtested) -> String {
         answer.equity.last().map_or(answer.capital, |point| point.1),
         table(&["metric", "value"], rows)
     )
-}
-
-/// Every metric and what it is.
-pub fn measured(answer: &Measured) -> String {
-    let rows = answer.metrics.iter().map(|(name, value)| {
-        let summary = by_name(name).map_or("", |definition| definition.summary);
-        vec![(*name).to_owned(), number(*value), summary.to_owned()]
-    });
-    table(&["metric", "value", "what it is"], rows)
 }
 
 /// What would be done about each topic.

@@ -71,11 +71,39 @@ pub struct Definition {
     pub summary: &'static str,
     /// Its value over a whole run. Inputs that are not finite give anything but NaN or an infinity.
     pub of: fn(&Inputs<'_>) -> Option<f64>,
+    /// The text of that call, which names the inputs that it takes.
+    pub(super) call: &'static str,
     /// The same to the last bit, from what is kept up while a run goes on; none where that takes the whole run.
     pub running: Option<fn(&Running, f64) -> Option<f64>>,
 }
 
+/// An input that not every metric takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Input {
+    /// Returns of a benchmark.
+    Benchmark,
+    /// Closed trades.
+    Trades,
+    /// Positions.
+    Positions,
+    /// Periods in a year.
+    PeriodsPerYear,
+    /// The risk-free rate.
+    RiskFree,
+}
+
 impl Definition {
+    /// Whether it is computed from this input.
+    pub fn takes(&self, input: Input) -> bool {
+        self.call.contains(match input {
+            Input::Benchmark => "benchmark",
+            Input::Trades => "trade_pnls",
+            Input::Positions => "positions",
+            Input::PeriodsPerYear => "periods_per_year",
+            Input::RiskFree => "risk_free",
+        })
+    }
+
     /// Its value over a whole run; `None` when any number in the inputs is NaN or infinite.
     pub fn of_whole(&self, inputs: &Inputs<'_>) -> Option<f64> {
         if inputs.are_finite() { (self.of)(inputs) } else { None }
@@ -118,6 +146,7 @@ macro_rules! table {
                 direction: $direction,
                 summary: $summary,
                 of: $of,
+                call: stringify!($of),
                 running: table!(@running $($running)?),
             }),+]
         };
@@ -139,6 +168,35 @@ mod tests {
         let names: BTreeSet<&str> = DEFINITIONS.iter().map(|definition| definition.name).collect();
         assert_eq!(names.len(), DEFINITIONS.len());
         assert!(names.iter().all(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '_')));
+    }
+
+    /// A metric that takes an input changes with it, and one that does not take it does not.
+    #[test]
+    fn what_a_metric_takes_is_what_moves_it() {
+        let series = [0.03, -0.02, 0.01, -0.01, 0.02, 0.005];
+        let other = [0.01, -0.03, 0.02, 0.0, 0.01, 0.004];
+        let inputs = Inputs {
+            returns: &series,
+            benchmark: Some(&other),
+            trade_pnls: Some(&series),
+            positions: Some(&other),
+            periods_per_year: 252.0,
+            risk_free: 0.02,
+        };
+        let changed = [
+            (Input::Benchmark, Inputs { benchmark: None, ..inputs }),
+            (Input::Trades, Inputs { trade_pnls: None, ..inputs }),
+            (Input::Positions, Inputs { positions: None, ..inputs }),
+            (Input::PeriodsPerYear, Inputs { periods_per_year: 12.0, ..inputs }),
+            (Input::RiskFree, Inputs { risk_free: 0.3, ..inputs }),
+        ];
+        for definition in DEFINITIONS {
+            let before = (definition.of)(&inputs);
+            for (input, inputs) in &changed {
+                let moves = (definition.of)(inputs) != before;
+                assert_eq!(definition.takes(*input), moves, "{} and {input:?}", definition.name);
+            }
+        }
     }
 
     #[test]

@@ -22,17 +22,20 @@ mod numeric;
 mod wealth;
 
 pub mod annual;
+pub mod drawdown_table;
 
 mod definitions;
 mod lanes;
 mod online;
 mod running;
 
-pub use definitions::{Definition, Direction, Unit};
+pub use definitions::{Definition, Direction, Input, Unit};
+pub use drawdown_table::{Drawdown, top_drawdowns};
 pub use inputs::Inputs;
 pub use lanes::OnlineLanes;
 pub use online::OnlineMoments;
 pub use running::Running;
+pub use wealth::{RUIN, hold_to_ruin};
 
 use definitions::table;
 
@@ -86,6 +89,36 @@ table! {
         |x| stability(x.returns);
     autocorrelation,       1, Ratio,    Neutral, "correlation of each return with the one before",
         |x| autocorrelation(x.returns);
+    smart_sharpe,          2, Ratio,    Higher,  "Sharpe ratio over a penalty for autocorrelation",
+        |x| smart_sharpe(x.returns, x.risk_free, x.periods_per_year);
+    smart_sortino,         2, Ratio,    Higher,  "Sortino ratio over a penalty for autocorrelation",
+        |x| smart_sortino(x.returns, x.risk_free, x.periods_per_year);
+    probabilistic_sharpe_ratio, 2, Fraction, Higher, "confidence that the true Sharpe ratio is above zero",
+        |x| probabilistic_sharpe_ratio(x.returns, x.risk_free, x.periods_per_year);
+    recovery_factor,       2, Ratio,    Higher,  "total return over maximum drawdown",
+        |x| recovery_factor(x.returns);
+    serenity_index,        2, Ratio,    Higher,  "annual return over ulcer index and drawdown at risk",
+        |x| serenity_index(x.returns, x.periods_per_year);
+    common_sense_ratio,    2, Ratio,    Higher,  "profit factor of periods times tail ratio",
+        |x| common_sense_ratio(x.returns);
+    cpc_index,             2, Ratio,    Higher,  "profit factor times win rate times payoff ratio, of periods",
+        |x| cpc_index(x.returns);
+    kelly_criterion,       2, Fraction, Neutral, "share of the capital that Kelly would stake on a period",
+        |x| kelly_criterion(x.returns);
+    win_rate_periods,      2, Fraction, Higher,  "share of the periods that moved with a return above zero",
+        |x| win_rate_periods(x.returns);
+    profit_factor_periods, 2, Ratio,    Higher,  "sum of gains over sum of losses, of periods",
+        |x| profit_factor_periods(x.returns);
+    payoff_ratio_periods,  2, Ratio,    Higher,  "average gain over average loss, of periods",
+        |x| payoff_ratio_periods(x.returns);
+    longest_winning_streak, 2, Periods, Higher,  "most consecutive periods with a return above zero",
+        |x| longest_winning_streak(x.returns);
+    longest_losing_streak, 2, Periods,  Lower,   "most consecutive periods with a return below zero",
+        |x| longest_losing_streak(x.returns);
+    jarque_bera,           2, Ratio,    Neutral, "Jarque-Bera statistic of normality",
+        |x| jarque_bera(x.returns);
+    jarque_bera_p_value,   2, Fraction, Neutral, "probability of such a Jarque-Bera statistic if returns are normal",
+        |x| jarque_bera_p_value(x.returns);
     // Against a benchmark.
     alpha,                 1, PerYear,  Higher,  "Jensen's alpha, annualised",
         |x| x.benchmark.and_then(|b| alpha(x.returns, b, x.risk_free, x.periods_per_year));
@@ -183,7 +216,7 @@ mod tests {
     #[test]
     fn what_a_version_holds_never_changes() {
         let count = |version: u32| of_version(version).count();
-        assert_eq!((count(0), count(1)), (0, 39));
+        assert_eq!((count(0), count(1), count(2)), (0, 39, 54));
         assert_eq!(all_of(1, &returns_only(&[0.1, -0.1])).len(), 39);
         assert_eq!(count(VERSION), DEFINITIONS.len());
         let since: Vec<u32> = DEFINITIONS.iter().map(|definition| definition.since).collect();
@@ -238,6 +271,27 @@ mod tests {
         assert_eq!(value(&ruin, "annual_return"), Some(-1.0));
         assert_eq!(value(&ruin, "max_drawdown"), Some(1.0));
         assert_eq!(value(&ruin, "stability"), None);
+    }
+
+    /// Two losses of more than everything must not compound to a fortune.
+    #[test]
+    fn no_metric_calls_a_ruined_account_good() {
+        for returns in [&[-2.0, -2.0][..], &[0.5, -3.0, 2.0, -3.0]] {
+            let mut held = returns.to_vec();
+            assert!(hold_to_ruin(&mut held).is_some());
+            for series in [returns, &held] {
+                let inputs = returns_only(series);
+                for (name, worst) in [("total_return", -1.0), ("annual_return", -1.0), ("max_drawdown", 1.0)]
+                {
+                    assert_eq!(value(&inputs, name), Some(worst), "{name} of {series:?}");
+                }
+                for name in ["calmar", "recovery_factor"] {
+                    assert_eq!(value(&inputs, name), Some(-1.0), "{name} of {series:?}");
+                }
+                assert!(value(&inputs, "serenity_index").is_none_or(|index| index < 0.0));
+                assert_eq!(top_drawdowns(series, 9).last().map(|last| last.end), Some(None));
+            }
+        }
     }
 
     #[test]
@@ -306,6 +360,7 @@ mod tests {
             let inputs = Inputs { positions: Some(&returns), ..returns_only(&returns) };
             for name in [
                 "max_drawdown", "average_drawdown", "ulcer_index", "positive_periods", "stability", "time_in_market",
+                "win_rate_periods", "probabilistic_sharpe_ratio", "jarque_bera_p_value",
             ] {
                 prop_assert!(value(&inputs, name).is_none_or(|v| (0.0..=1.0).contains(&v)), "{}", name);
             }

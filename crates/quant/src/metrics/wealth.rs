@@ -4,6 +4,18 @@
 //! 1 - W_t / peak, a positive fraction from 0 to 1. A return of -1 or less is ruin: wealth is zero from then on
 //! (a debt cannot compound, and two of them would multiply to a fortune).
 
+/// The return that leaves nothing.
+pub const RUIN: f64 = -1.0;
+
+/// Rewrites returns as an account lives through them and answers the place of the ruin: the return that ruins it loses
+/// everything and no more, and nothing moves afterwards. So metrics of wealth and metrics of returns describe one path.
+pub fn hold_to_ruin(returns: &mut [f64]) -> Option<usize> {
+    let ruin = returns.iter().position(|&period_return| period_return <= RUIN)?;
+    returns[ruin] = RUIN;
+    returns[ruin + 1..].fill(0.0);
+    Some(ruin)
+}
+
 /// Wealth and its running peak.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Wealth {
@@ -34,7 +46,7 @@ impl Wealth {
 #[inline(always)]
 pub(crate) fn grow(value: f64, peak: f64, period_return: f64) -> (f64, f64) {
     // The factor multiplies even at ruin, so that a path which once was NaN or infinite never turns finite.
-    let value = value * if period_return <= -1.0 { 0.0 } else { 1.0 + period_return };
+    let value = value * if period_return <= RUIN { 0.0 } else { 1.0 + period_return };
     (value, if value > peak { value } else { peak })
 }
 
@@ -67,6 +79,16 @@ mod tests {
     fn ruin_is_final() {
         assert_eq!(drawdowns(&[-1.5, -3.0, 0.5]), Some(vec![1.0, 1.0, 1.0]));
         assert_eq!(growth([-1.5, -3.0]), 0.0);
+    }
+
+    #[test]
+    fn after_ruin_nothing_moves() {
+        let mut returns = [0.5, -2.0, -2.0, 7.0];
+        assert_eq!(hold_to_ruin(&mut returns), Some(1));
+        assert_eq!(returns, [0.5, -1.0, 0.0, 0.0]);
+        let mut returns = [0.5, -0.999];
+        assert_eq!(hold_to_ruin(&mut returns), None);
+        assert_eq!(returns, [0.5, -0.999]);
     }
 
     #[test]

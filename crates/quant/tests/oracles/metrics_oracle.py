@@ -85,6 +85,73 @@ def of_returns(r, year, risk_free):
     }
 
 
+def shapes(r, year, risk_free):
+    """The second version of the set: what users of quantstats look for. Its functions run on the series beyond the
+    risk-free return, with no rate of their own. Where its form is another (the head of each metric's file says why), the
+    parts come from libraries and only their quotient or product is taken here."""
+    free = (1 + risk_free) ** (1 / year) - 1
+    days, beyond = by_day(r), by_day(r - free)
+    n = len(r)
+    ulcer = float(qs.ulcer_index(days)) * np.sqrt((n - 1) / n)
+    deepest = -ep.conditional_value_at_risk(qs.to_drawdown_series(days).to_numpy())
+    pitfall = deepest / ep.annual_volatility(r, annualization=year)
+    normality = scipy.stats.jarque_bera(r)
+    return {
+        "smart_sharpe": (qs.smart_sharpe(beyond, periods=year), "quantstats.smart_sharpe"),
+        "smart_sortino": (qs.smart_sortino(beyond, periods=year), "quantstats.smart_sortino"),
+        "probabilistic_sharpe_ratio": (
+            with_biased_moments(lambda: qs.probabilistic_sharpe_ratio(beyond)),
+            "quantstats.probabilistic_sharpe_ratio, with the moments of scipy.stats.skew and kurtosis(bias=True)",
+        ),
+        "recovery_factor": (
+            ep.cum_returns_final(r) / -ep.max_drawdown(r),
+            "empyrical.cum_returns_final over empyrical.max_drawdown",
+        ),
+        "serenity_index": (
+            ep.annual_return(r, annualization=year) / (ulcer * pitfall),
+            "empyrical.annual_return over quantstats.ulcer_index (divisor n) times pitfall, which is "
+            "empyrical.conditional_value_at_risk of quantstats.to_drawdown_series over empyrical.annual_volatility",
+        ),
+        "common_sense_ratio": (qs.common_sense_ratio(days), "quantstats.common_sense_ratio"),
+        "cpc_index": (qs.cpc_index(days), "quantstats.cpc_index"),
+        "kelly_criterion": (qs.kelly_criterion(days), "quantstats.kelly_criterion"),
+        "win_rate_periods": (qs.win_rate(days), "quantstats.win_rate"),
+        "profit_factor_periods": (qs.profit_factor(days), "quantstats.profit_factor"),
+        "payoff_ratio_periods": (qs.payoff_ratio(days), "quantstats.payoff_ratio"),
+        "longest_winning_streak": (float(qs.consecutive_wins(days)), "quantstats.consecutive_wins"),
+        "longest_losing_streak": (float(qs.consecutive_losses(days)), "quantstats.consecutive_losses"),
+        "jarque_bera": (normality.statistic, "scipy.stats.jarque_bera, statistic"),
+        "jarque_bera_p_value": (normality.pvalue, "scipy.stats.jarque_bera, pvalue"),
+    }
+
+
+def with_biased_moments(call):
+    """quantstats takes bias-adjusted moments; the paper, and this project, the biased ones."""
+    skew, kurtosis = qs.skew, qs.kurtosis
+    qs.skew = lambda x, **_: scipy.stats.skew(x, bias=True)
+    qs.kurtosis = lambda x, **_: scipy.stats.kurtosis(x, bias=True)
+    try:
+        return call()
+    finally:
+        qs.skew, qs.kurtosis = skew, kurtosis
+
+
+def drawdown_table(r):
+    """Every drawdown as positions in the series; the libraries' end is the last day below the peak."""
+    details = qs.drawdown_details(qs.to_drawdown_series(by_day(r)))
+    place = {day: at for at, day in enumerate(by_day(r).index.strftime("%Y-%m-%d"))}
+    return [
+        {
+            "start": place[row["start"]],
+            "trough": place[row["valley"]],
+            "last_below": place[row["end"]],
+            "periods": int(row["days"]),
+            "depth": -row["max drawdown"] / 100,
+        }
+        for _, row in details.iterrows()
+    ]
+
+
 def of_benchmark(r, b, year, risk_free):
     free = (1 + risk_free) ** (1 / year) - 1
     assert year == 252, "empyrical's captures know named periods only"
@@ -128,7 +195,7 @@ def of_positions(positions):
 
 
 def case(name, returns, year, risk_free, benchmark=None, trade_pnls=None, positions=None):
-    expected = of_returns(returns, year, risk_free)
+    expected = of_returns(returns, year, risk_free) | shapes(returns, year, risk_free)
     inputs = {"returns": returns}
     if benchmark is not None:
         inputs["benchmark"] = benchmark
@@ -146,6 +213,7 @@ def case(name, returns, year, risk_free, benchmark=None, trade_pnls=None, positi
         "risk_free": risk_free,
         **{key: [float(x) for x in values] for key, values in inputs.items()},
         "expected": {key: {"value": float(value), "source": source} for key, (value, source) in expected.items()},
+        "drawdowns": drawdown_table(returns),
     }
 
 
