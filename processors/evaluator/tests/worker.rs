@@ -143,7 +143,7 @@ fn the_walk_is_that_of_a_trial_and_every_fold_is_reported_alone() {
             walked.push(&bars, range, &outcome);
         }
         assert_eq!(completed.folds.len(), 3);
-        assert_eq!(completed.walk_forward, walked.all_metrics(plan.periods_per_year, true));
+        assert_eq!(completed.walk_forward, walked.metrics_of(1, plan.periods_per_year, true));
         assert!(completed.walk_forward["sharpe"].is_some());
         assert_eq!((completed.model_id, completed.trial), (request.model_id, 12));
     }
@@ -158,7 +158,7 @@ fn the_hold_out_is_the_walk_s_continuation_and_its_model_is_stored() {
         let held = hold_out(&request.plan, &request.parameters, &joined, TUNING).unwrap();
         let mut segments = Segments::default();
         segments.push(&joined, held.range, &held.outcome);
-        assert_eq!(completed.holdout, segments.all_metrics(request.plan.periods_per_year, true));
+        assert_eq!(completed.holdout, segments.metrics_of(1, request.plan.periods_per_year, true));
         let stored = lake.artifacts.unwrap().into_inner().unwrap();
         assert_eq!(stored, held.artifact.iter().map(|artifact| artifact.to_bytes()).collect::<Vec<_>>());
         assert_eq!(completed.artifact, stored.first().map(|bytes| ContentHash::of(bytes)));
