@@ -51,12 +51,15 @@ mod tests {
 
     #[test]
     fn the_printed_track_record_length() {
-        // The same paper: a daily record of annual Sharpe ratio 2 under normality needs 2.73 years of 250 days to show a
-        // Sharpe ratio above 1 with 95 % confidence.
-        let sharpe = 2.0 / 250_f64.sqrt();
-        let daily = SharpeEstimate { observations: 100, sharpe, skewness: 0.0, kurtosis: 3.0 };
-        let years = min_trl(&daily, 1.0 / 250_f64.sqrt(), 0.95).unwrap() / 250.0;
-        assert!((years - 2.73).abs() < 5e-3, "{years}");
+        // The same paper: years that a record of annual Sharpe ratio 2 needs, under normality, to show a Sharpe ratio above 1 with
+        // 95 % confidence, if it is daily, weekly or monthly.
+        for (periods, printed) in [(250.0, 2.73), (52.0, 2.83), (12.0, 3.24)] {
+            let root = f64::sqrt(periods);
+            let estimate =
+                SharpeEstimate { observations: 100, sharpe: 2.0 / root, skewness: 0.0, kurtosis: 3.0 };
+            let years = min_trl(&estimate, 1.0 / root, 0.95).unwrap() / periods;
+            assert!((years - printed).abs() < 5e-3, "{years} is not {printed}");
+        }
     }
 
     #[test]
