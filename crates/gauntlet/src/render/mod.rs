@@ -6,6 +6,8 @@ mod browse;
 mod data;
 /// Digests, replays, verifications.
 mod integrity;
+/// Inference over many trials.
+mod stats;
 /// Files, configurations, a cluster's services.
 mod tools;
 
@@ -39,6 +41,7 @@ pub fn text(answer: &Answer) -> String {
         Answer::MadeBars(answer) => tools::bars(answer),
         Answer::Backtested(answer) => tools::backtested(answer),
         Answer::Measured(answer) => tools::measured(answer),
+        Answer::Stats(answer) => stats::stats(answer),
         Answer::TopicsPlan(answer) => tools::topics(answer),
         Answer::AppliedTopics(answer) => {
             format!("{} topics created, {} are as they should be", answer.created, answer.topics)
