@@ -466,7 +466,12 @@ fn stats_of_what_is_no_matrix_of_returns() {
     stats("f.csv", &good, &["--benchmark", "b"], &["f.csv: 1 column of trials", "gauntlet metrics"]);
     stats("g.csv", &good, &["--blocks", "7"], &["--blocks 7: give an even number from 2 to 20"]);
     stats("h.csv", &good, &["--blocks", "200"], &["--blocks 200: give an even number from 2 to 20"]);
-    stats("i.csv", twice.rsplit_once("2020").unwrap().0, &[], &["1 rows are too few for 16 blocks"]);
+    stats(
+        "i.csv",
+        twice.rsplit_once("2020").unwrap().0,
+        &[],
+        &["too few rows (1) for 16 blocks of two: give more rows"],
+    );
     stats("j.csv", &good, &["--benchmark", "c"], &["'c' is neither a column of", "its columns are a, b"]);
     let benchmark = |name: &str, text: &str| dir.write(name, text).to_str().unwrap().to_owned();
     let later = benchmark("later.csv", "date,m\n2030-01-01,0.1\n");

@@ -20,7 +20,7 @@ fn numbers(value: &Value) -> Vec<f64> {
 }
 
 fn all_series(oracle: &Value) -> Vec<Vec<f64>> {
-    let series: Vec<Vec<f64>> = oracle["series"].as_array().unwrap().iter().map(numbers).collect();
+    let series: Vec<Vec<f64>> = oracle["series"].as_array().expect("an array").iter().map(numbers).collect();
     assert_eq!((series.len(), series[0].len()), (24, 510), "another oracle file");
     series
 }
@@ -46,14 +46,14 @@ impl Comparison {
         self.worst = self.worst.max(error);
     }
 
-    fn tell(&self, what: &str, at_least: usize) {
+    fn tell(&self, what: &str, at_least: usize) -> String {
         assert!(self.count >= at_least, "{what}: compared only {} values", self.count);
-        println!("{what}: {} values, largest relative difference {:e}", self.count, self.worst);
+        format!("{what}: {} values, largest relative difference {:e}", self.count, self.worst)
     }
 }
 
 fn triples(value: &Value) -> Vec<Vec<f64>> {
-    value.as_array().unwrap().iter().map(numbers).collect()
+    value.as_array().expect("an array").iter().map(numbers).collect()
 }
 
 #[test]
@@ -71,9 +71,9 @@ fn distributions_to_the_last_digits() {
     for row in triples(&oracle["student"]["upper_tail"]) {
         student.near(student_cdf(-row[0], row[1]).unwrap(), row[2], 1e-11);
     }
-    cdf.tell("normal distribution", 17);
-    quantile.tell("normal quantile", 17);
-    student.tell("Student's upper tail", 60);
+    println!("{}", cdf.tell("normal distribution", 17));
+    println!("{}", quantile.tell("normal quantile", 17));
+    println!("{}", student.tell("Student's upper tail", 60));
 }
 
 #[test]
@@ -95,8 +95,8 @@ fn standard_errors_and_probabilities_of_one_series() {
         exact.near(two_sided_p(estimate.sharpe, returns.len()).unwrap(), wanted("p_value"), 1e-11);
         by_gradient.near(hac(returns, lag).unwrap(), wanted("hac_by_gradient"), 1e-4);
     }
-    exact.tell("estimates", 24 * 8);
-    by_gradient.tell("HAC by the gradient of population moments", 24);
+    println!("{}", exact.tell("estimates", 24 * 8));
+    println!("{}", by_gradient.tell("HAC by the gradient of population moments", 24));
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn the_revised_deflated_ratio() {
         let form = gauntlet_quant::inference::DsrForm::Revised2025;
         compared.near(dsr(&estimate, &best, form).unwrap(), expected["dsr_2025"].as_f64().unwrap(), 1e-11);
     }
-    compared.tell("deflated Sharpe ratio, form of 2025", 24);
+    println!("{}", compared.tell("deflated Sharpe ratio, form of 2025", 24));
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn automatic_block_lengths() {
             .collect();
         compared.near(block_length(&sums).unwrap(), of_sums, 1e-10);
     }
-    compared.tell("block lengths", 48);
+    println!("{}", compared.tell("block lengths", 48));
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn adjusted_p_values_and_clusters() {
             assert!(haircut(*sharpe, 510, p).is_ok() == (*sharpe > 0.0));
         }
     }
-    compared.tell("adjusted p-values", 96);
+    println!("{}", compared.tell("adjusted p-values", 96));
 
     // fcluster numbers clusters its own way: the same pairs must be together.
     let (labels, expected) = (EffectiveTrials::of(&slices(&series)).unwrap(), numbers(&oracle["clusters"]));
@@ -198,7 +198,7 @@ fn tests_of_superiority() {
         let drawn = BootstrappedMeans::draw(&slices(&series), block, 1, replicates as u32).unwrap();
         let p = spa(&drawn, &variances).unwrap();
         exact.near(p.statistic, expected["statistic"].as_f64().unwrap(), 1e-10);
-        exact.tell(&format!("studentising variances and statistic, {name}"), 25);
+        println!("{}", exact.tell(&format!("studentising variances and statistic, {name}"), 25));
         // Two independent simulations: four standard errors of their difference, and the one that is added to R.
         let close = |ours: f64, theirs: &Value, what: &str| {
             let theirs = theirs.as_f64().unwrap();
@@ -240,5 +240,5 @@ fn overfitting_of_a_published_program() {
         assert!(gap >= on_a_grid - 1e-12 && gap <= on_a_grid + 0.01, "{gap} is not about {on_a_grid}");
         println!("{} blocks: PBO {}, {:?}", wanted("blocks"), found.pbo, found.dominance);
     }
-    compared.tell("overfitting", 10);
+    println!("{}", compared.tell("overfitting", 10));
 }

@@ -307,10 +307,11 @@ pub fn stats(request: &StatsRequest) -> Result<Stats, Refusal> {
     }
     let rows = matrix.dates.len();
     if rows < 2 * request.blocks {
+        let fit = rows / 4 * 2;
+        let instead = if fit < 2 { String::new() } else { format!("--blocks {fit} or fewer, or ") };
         return Err(Refusal::BadInput(format!(
-            "{name}: {rows} rows are too few for {} blocks of two: give --blocks {} or fewer, or more rows",
-            request.blocks,
-            rows / 4 * 2
+            "{name}: too few rows ({rows}) for {} blocks of two: give {instead}more rows",
+            request.blocks
         )));
     }
     Ok(Family { request, matrix, benchmark }.stats())
@@ -342,7 +343,7 @@ mod tests {
 
     use super::*;
 
-    /// Forty trials of noise, the first of them with skill and the last one flat, beside a market.
+    /// Forty trials of noise, the first of them with skill and the last one flat, beside a quiet market.
     fn asked(rows: u64) -> (tempfile::TempDir, StatsRequest) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("m.csv");
@@ -353,8 +354,14 @@ mod tests {
             let date = Timestamp::from_date(2020, 1, 1).unwrap().0 + row as i64 * 86_400_000_000_000;
             text.push_str(&Timestamp(date).to_string());
             for k in 0..41 {
-                let noise = 0.04 * (stream.unit() - 0.5) + if k == 0 { 0.003 } else { 0.0 };
-                text.push_str(&format!(",{}", if k == 39 { 0.0 } else { noise }));
+                let noise = 0.04 * (stream.unit() - 0.5);
+                let value = match k {
+                    0 => noise + 0.003,
+                    39 => 0.0,
+                    40 => noise / 10.0,
+                    _ => noise,
+                };
+                text.push_str(&format!(",{value}"));
             }
             text.push('\n');
         }

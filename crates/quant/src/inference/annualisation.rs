@@ -25,7 +25,7 @@ pub fn eta(periods: usize, autocorrelations: &[f64]) -> Result<f64, Undefined> {
 /// η(q) of a first-order autoregression, ρ_k = ρ^k with |ρ| < 1, in closed form.
 pub fn eta_ar1(periods: usize, rho: f64) -> Result<f64, Undefined> {
     at_least(1, periods)?;
-    if !(rho.abs() < 1.0) {
+    if rho.is_nan() || rho.abs() >= 1.0 {
         return Err(Undefined::Infeasible);
     }
     let count = periods as f64;

@@ -72,7 +72,7 @@ impl Trials {
     /// from their mean.
     pub fn merged(count: u64, with_sharpe: u64, sum_sq_dev: f64) -> Result<Trials, Undefined> {
         at_least(1, usize::try_from(count).unwrap_or(usize::MAX))?;
-        if with_sharpe > count || !(finite(sum_sq_dev)? >= 0.0) {
+        if with_sharpe > count || finite(sum_sq_dev)? < 0.0 {
             return Err(Undefined::Infeasible);
         }
         let variance = if with_sharpe < 2 { 0.0 } else { sum_sq_dev / (with_sharpe - 1) as f64 };

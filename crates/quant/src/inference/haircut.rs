@@ -78,7 +78,7 @@ pub fn adjusted_p_values(p_values: &[f64], adjustment: Adjustment) -> Result<Vec
 /// What an adjusted p-value leaves of a positive Sharpe ratio per observation. A ratio of zero or less has no haircut.
 pub fn haircut(sharpe: f64, observations: usize, adjusted_p: f64) -> Result<Haircut, Undefined> {
     at_least(2, observations)?;
-    if !(finite(sharpe)? > 0.0) {
+    if finite(sharpe)? <= 0.0 {
         return Err(Undefined::NotTestable);
     }
     if adjusted_p >= 1.0 {

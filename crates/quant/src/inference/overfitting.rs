@@ -69,7 +69,7 @@ pub fn pbo(series: &[&[f64]], blocks: usize) -> Result<Overfitting, Undefined> {
             equal += usize::from(other == reached);
         }
         // ω ≤ 1/2 with rank = worse + (equal + 1)/2, in whole numbers.
-        is_overfit += usize::from(2 * worse + equal + 1 <= sums.trials + 1);
+        is_overfit += usize::from(2 * worse + equal <= sums.trials);
         is_loss += usize::from(reached < 0.0);
         inside.push(sharpe);
         outside.push(reached);
