@@ -434,6 +434,66 @@ fn metrics_of_what_is_no_series() {
 }
 
 #[test]
+fn stats_of_what_is_no_matrix_of_returns() {
+    let dir = Dir::new();
+    let row =
+        |day: usize| format!("2020-{:02}-{:02},0.0{},-0.0{}", day / 28 + 1, day % 28 + 1, day % 7, day % 5);
+    let rows = |header: &str| (0..64).fold(header.to_owned(), |text, day| format!("{text}\n{}", row(day)));
+    let good = rows("date,a,b");
+    let path = dir.write("good.csv", &good);
+    let stats = |name: &str, text: &str, more: &[&str], words: &[&str]| {
+        let path = dir.write(name, text);
+        let args = [&["stats", path.to_str().unwrap(), "--json"], more].concat();
+        gauntlet(args).refused(2, words);
+    };
+    gauntlet(["stats", "absent.csv", "--json"]).refused(2, &["absent.csv", "No such file", "check the path"]);
+    stats(
+        "a.csv",
+        &good.replace("date,a,b\n", ""),
+        &[],
+        &["a.csv:1", "where the header should be", "date,trial_1"],
+    );
+    stats("b.csv", &good.replacen("-0.01", "x", 1), &[], &["b.csv:3: column 'b': 'x' is not a number"]);
+    let newest_first = "date,a,b\n2020-01-02,0.1,0.1\n2020-01-01,0.1,0.1\n";
+    stats("c.csv", newest_first, &[], &["c.csv:3: 2020-01-01 comes after 2020-01-02", "oldest first"]);
+    let twice = "date,a,b\n2020-01-02,0.1,0.1\n2020-01-02,0.1,0.1\n";
+    stats("d.csv", twice, &[], &["d.csv:3: 2020-01-02 comes twice: give one row a date"]);
+    stats(
+        "e.csv",
+        "date,a,b\n2020-01-02,0.1,-5\n",
+        &[],
+        &["e.csv:2: column 'b': -5 is below -1", "0.05 for 5 %"],
+    );
+    stats("f.csv", &good, &["--benchmark", "b"], &["f.csv: 1 column of trials", "gauntlet metrics"]);
+    stats("g.csv", &good, &["--blocks", "7"], &["--blocks 7: give an even number from 2 to 20"]);
+    stats("h.csv", &good, &["--blocks", "200"], &["--blocks 200: give an even number from 2 to 20"]);
+    stats(
+        "i.csv",
+        twice.rsplit_once("2020").unwrap().0,
+        &[],
+        &["too few rows (1) for 16 blocks of two: give more rows"],
+    );
+    stats("j.csv", &good, &["--benchmark", "c"], &["'c' is neither a column of", "its columns are a, b"]);
+    let benchmark = |name: &str, text: &str| dir.write(name, text).to_str().unwrap().to_owned();
+    let later = benchmark("later.csv", "date,m\n2030-01-01,0.1\n");
+    stats("k.csv", &good, &["--benchmark", &later], &["later.csv: no date in common with", "same period"]);
+    let short = benchmark("short.csv", "date,m\n2020-01-01,0.1\n");
+    stats("l.csv", &good, &["--benchmark", &short], &["short.csv: 63 dates of", "first 2020-01-02"]);
+    let all = gauntlet(["stats", path.to_str().unwrap(), "--json"]).ok();
+    assert_eq!(
+        (&all["observations"], &all["trials"], &all["best"]),
+        (&64.into(), &2.into(), &"a".into()),
+        "{all}"
+    );
+    assert!(all["dsr"].is_number() && all["pbo"]["value"].is_number(), "{all}");
+    assert_eq!(
+        all["spa"],
+        gauntlet(["stats", path.to_str().unwrap(), "--json"]).ok()["spa"],
+        "the seed decides"
+    );
+}
+
+#[test]
 fn a_backtest_takes_values_and_a_period_with_bars() {
     let dir = Dir::new();
     let hours = bundled("xauusd_oanda_hour_20060320_20140501.zip");

@@ -18,7 +18,9 @@ use gauntlet_operations::integrity::Heads;
 use gauntlet_operations::metrics::{MetricsRequest, RiskFree, SeriesKind};
 use gauntlet_operations::refusal::unreadable;
 use gauntlet_operations::snapshot::SnapshotRequest;
+use gauntlet_operations::stats::StatsRequest;
 use gauntlet_operations::submit::{SubmitRequest, check};
+use gauntlet_quant::inference::DEFAULT_BLOCKS;
 
 /// What to feed.
 #[derive(Debug, Clone, Args)]
@@ -368,5 +370,31 @@ impl TryFrom<MetricsArgs> for MetricsRequest {
         let MetricsArgs { path, benchmark, periods_per_year, risk_free, .. } = args;
         let risk_free = risk_free.parse().map_or_else(|_| RiskFree::Series(risk_free.into()), RiskFree::Rate);
         Ok(MetricsRequest { path, kind, benchmark, periods_per_year, risk_free })
+    }
+}
+
+/// What to infer from.
+#[derive(Debug, Clone, Args)]
+pub struct StatsArgs {
+    /// A CSV with a header: a date first, then a column of returns for each trial, oldest row first.
+    pub matrix: PathBuf,
+    /// Blocks of the cross-validation behind PBO, an even number from 2 to 20.
+    #[arg(long, default_value_t = DEFAULT_BLOCKS)]
+    pub blocks: usize,
+    /// A column of it, or a CSV of a date and one column of returns: what SPA, reality check and StepM compare with.
+    #[arg(long, value_name = "COLUMN|FILE")]
+    pub benchmark: Option<String>,
+    /// Seed of the bootstraps.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Periods in a year.
+    #[arg(long, default_value_t = 252.0)]
+    pub periods_per_year: f64,
+}
+
+impl From<StatsArgs> for StatsRequest {
+    fn from(args: StatsArgs) -> StatsRequest {
+        let StatsArgs { matrix, blocks, benchmark, seed, periods_per_year } = args;
+        StatsRequest { path: matrix, blocks, benchmark, seed, periods_per_year }
     }
 }

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::args::{
     BarsArgs, FeedArgs, ListArgs, ListDeadLettersArgs, MetricsArgs, ReplayDeadLettersArgs, SnapshotArgs,
-    SubmitArgs,
+    StatsArgs, SubmitArgs,
 };
 
 /// From market ticks to a validated, ranked trading model, with proof of how it got there.
@@ -132,6 +132,8 @@ pub enum Command {
     },
     /// Every metric of a series.
     Metrics(MetricsArgs),
+    /// How much of the best of many trials is luck: PSR, DSR, MinTRL, PBO, SPA.
+    Stats(StatsArgs),
 }
 
 /// `gauntlet snapshot`

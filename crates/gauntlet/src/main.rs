@@ -141,6 +141,7 @@ fn without_configuration(command: &Command, sources: &Sources) -> Option<Result<
         Command::Metrics(args) => {
             args.clone().try_into().and_then(|args| ToolRequest::Metrics(args).answer())
         }
+        Command::Stats(args) => ToolRequest::Stats(args.clone().into()).answer(),
         Command::Config(ConfigCommand::Schema { experiment }) => {
             Ok(Answer::Schema(configuration::schema(*experiment)))
         }

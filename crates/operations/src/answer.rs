@@ -14,6 +14,7 @@ use crate::metrics::Measured;
 use crate::replay::Replayed;
 use crate::setup::{AppliedTopics, MigratedViews, RegisteredSchemas, TopicsPlan};
 use crate::snapshot::{Requested, VerifiedSnapshot};
+use crate::stats::Stats;
 use crate::submit::{Cancelling, Submitted, Waited};
 
 /// The answer of one operation.
@@ -41,6 +42,7 @@ pub enum Answer {
     MadeBars(MadeBars),
     Backtested(Backtested),
     Measured(Measured),
+    Stats(Stats),
     TopicsPlan(TopicsPlan),
     AppliedTopics(AppliedTopics),
     RegisteredSchemas(RegisteredSchemas),

@@ -55,6 +55,8 @@ pub mod services;
 pub mod setup;
 /// Sealed data.
 pub mod snapshot;
+/// Inference over the returns of many trials.
+pub mod stats;
 /// Experiments in.
 pub mod submit;
 

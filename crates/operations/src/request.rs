@@ -17,6 +17,7 @@ use crate::progress::Progress;
 use crate::refusal::Refusal;
 use crate::replay::{self, ReplayRequest};
 use crate::snapshot::{self, SnapshotRequest};
+use crate::stats::{StatsRequest, stats};
 use crate::submit::{self, CancelRequest, SubmitRequest};
 
 /// What a node answers.
@@ -146,6 +147,8 @@ pub enum ToolRequest {
     Backtest(BacktestRequest),
     /// Every metric of a series.
     Metrics(MetricsRequest),
+    /// Inference over the returns of many trials.
+    Stats(StatsRequest),
 }
 
 impl ToolRequest {
@@ -155,6 +158,7 @@ impl ToolRequest {
             ToolRequest::Bars(request) => Answer::MadeBars(bars(request)?),
             ToolRequest::Backtest(request) => Answer::Backtested(backtest(request)?),
             ToolRequest::Metrics(request) => Answer::Measured(metrics(request)?),
+            ToolRequest::Stats(request) => Answer::Stats(stats(request)?),
         })
     }
 }
@@ -298,6 +302,13 @@ mod tests {
             benchmark: Some("benchmark.csv".into()),
             periods_per_year: Some(252.5),
             risk_free: RiskFree::Rate(0.01),
+        }));
+        comes_back(&ToolRequest::Stats(StatsRequest {
+            path: "returns.csv".into(),
+            blocks: 16,
+            benchmark: Some("market".into()),
+            seed: 7,
+            periods_per_year: 252.0,
         }));
         comes_back(&SetupRequest::PlanTopics);
         comes_back(&SetupRequest::ApplyTopics);

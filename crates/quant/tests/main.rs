@@ -4,4 +4,6 @@
 
 mod indicators_forms;
 mod indicators_oracle;
+mod inference_oracle;
+mod inference_power;
 mod metrics_oracle;

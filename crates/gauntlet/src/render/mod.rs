@@ -8,6 +8,8 @@ mod data;
 mod integrity;
 /// Metrics of a series.
 mod measured;
+/// Inference over many trials.
+mod stats;
 /// Files, configurations, a cluster's services.
 mod tools;
 
@@ -41,6 +43,7 @@ pub fn text(answer: &Answer) -> String {
         Answer::MadeBars(answer) => tools::bars(answer),
         Answer::Backtested(answer) => tools::backtested(answer),
         Answer::Measured(answer) => measured::measured(answer),
+        Answer::Stats(answer) => stats::stats(answer),
         Answer::TopicsPlan(answer) => tools::topics(answer),
         Answer::AppliedTopics(answer) => {
             format!("{} topics created, {} are as they should be", answer.created, answer.topics)

@@ -18,7 +18,7 @@
 //! modules are declared by the rows, so `cargo fmt` alone does not find the files: `tests/run` formats every file.
 
 mod inputs;
-mod numeric;
+pub(crate) mod numeric;
 mod wealth;
 
 pub mod annual;
