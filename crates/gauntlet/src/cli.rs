@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::args::{
-    BarsArgs, FeedArgs, ListArgs, ListDeadLettersArgs, MetricsArgs, ReplayDeadLettersArgs, SnapshotArgs,
-    SubmitArgs,
+    BarsArgs, FeedArgs, ListArgs, ListDeadLettersArgs, MetricsArgs, ReplayDeadLettersArgs, SearchArgs,
+    SnapshotArgs, SubmitArgs,
 };
 
 /// From market ticks to a validated, ranked trading model, with proof of how it got there.
@@ -132,6 +132,8 @@ pub enum Command {
     },
     /// Every metric of a series.
     Metrics(MetricsArgs),
+    /// A sampler by itself: asks and is told a JSON line at a time, on stdout and stdin.
+    Search(SearchArgs),
 }
 
 /// `gauntlet snapshot`

@@ -150,4 +150,3 @@ impl Choice<SamplerKind> {
         self.flag("repeat").unwrap_or(true)
     }
 }
-

@@ -135,9 +135,9 @@ impl Search {
         };
         // What is left has to be looked for: from a place that the seed decides, so that no corner comes first.
         let from = u128::from(Stream::new(seed).named("rest").at(trial).bits()) % points;
-        proposed.filter(accepts).or_else(|| {
-            (0..points).map(|i| space.point((from + i) % points)).find(|params| accepts(params))
-        })
+        proposed
+            .filter(accepts)
+            .or_else(|| (0..points).map(|i| space.point((from + i) % points)).find(|params| accepts(params)))
     }
 
     fn asked(&mut self, params: Parameters) {

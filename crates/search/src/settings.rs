@@ -264,7 +264,8 @@ mod tests {
         text.parse::<Choice<SamplerKind>>().unwrap_err().to_string()
     }
 
-    const TPE: &str = "tpe(multivariate=true,startup_trials=10,candidates=24,constant_liar=true,kernels=256,repeat=false)";
+    const TPE: &str =
+        "tpe(multivariate=true,startup_trials=10,candidates=24,constant_liar=true,kernels=256,repeat=false)";
 
     #[test]
     fn a_document_resolves_to_every_setting() {

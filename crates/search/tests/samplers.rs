@@ -76,8 +76,7 @@ fn the_spaces_of_these_properties_have_conditions_that_bite() {
     let mut runner = TestRunner::deterministic();
     let spaces: Vec<Space> = (0..200).map(|_| space().new_tree(&mut runner).unwrap().current()).collect();
     let bites = |space: &&Space| {
-        let refused =
-            |k| grid(&without_conditions(space), k).is_some_and(|p| !space.satisfies(&p));
+        let refused = |k| grid(&without_conditions(space), k).is_some_and(|p| !space.satisfies(&p));
         easily_satisfied(space) && (0..50).any(refused)
     };
     let (conditioned, biting) =
@@ -210,8 +209,7 @@ fn adding_a_parameter_does_not_change_what_random_proposes_for_the_others() {
     let one = Space::from_json(&json!({ "b": { "int": [1, 1000] } })).unwrap();
     let two = Space::from_json(&json!({ "a": { "int": [1, 9] }, "b": { "int": [1, 1000] } })).unwrap();
     for trial in 0..20 {
-        let (x, y) =
-            (random(&one, 7, trial).unwrap(), random(&two, 7, trial).unwrap());
+        let (x, y) = (random(&one, 7, trial).unwrap(), random(&two, 7, trial).unwrap());
         assert_eq!(x["b"], y["b"]);
     }
 }
@@ -237,9 +235,7 @@ fn sobol_covers_a_plane_more_evenly_than_random() {
 #[test]
 fn log_domains_are_searched_evenly_in_the_logarithm() {
     let space = Space::from_json(&json!({ "n": { "int": [1, 1000], "log": true } })).unwrap();
-    let below_32 = (0..2000)
-        .filter(|k| random(&space, 1, *k).unwrap()["n"].as_integer() < Some(32))
-        .count();
+    let below_32 = (0..2000).filter(|k| random(&space, 1, *k).unwrap()["n"].as_integer() < Some(32)).count();
     let expected = 2000.0 * (31.5_f64 / 0.5).ln() / (1000.5_f64 / 0.5).ln();
     assert!((below_32 as f64 - expected).abs() < 90.0, "{below_32} is not near {expected}");
 }

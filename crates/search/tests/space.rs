@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use gauntlet_search::{
-    Direction, Domain, ParameterValue, Parameters, Choice, SAMPLERS, SamplerKind, SearchError, Space,
+    Choice, Direction, Domain, ParameterValue, Parameters, SAMPLERS, SamplerKind, SearchError, Space,
 };
 use serde_json::{Value as Json, json};
 

@@ -48,9 +48,7 @@ fn digest(hash: u64, sampler: &str, space: &Space) -> u64 {
             match search.ask() {
                 Ask::Trial(params) => {
                     let text = serde_json::to_string(&params).unwrap();
-                    hash = text
-                        .bytes()
-                        .fold(hash, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+                    hash = text.bytes().fold(hash, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
                     asked.push(params);
                 }
                 Ask::Wait => {

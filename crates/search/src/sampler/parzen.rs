@@ -233,7 +233,8 @@ impl Gaussians {
             sigmas[i] = gap.clamp(narrowest, width);
         }
         order.push(n);
-        let mut all = Self { means, sigmas, masses: vec![0.0; n + 1], scales: vec![0.0; n + 1], class: order };
+        let mut all =
+            Self { means, sigmas, masses: vec![0.0; n + 1], scales: vec![0.0; n + 1], class: order };
         all.classify(low, high);
         all
     }

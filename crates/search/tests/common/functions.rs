@@ -33,8 +33,7 @@ impl Function {
     /// The best value after each trial of a search.
     pub fn search(&self, sampler: &str, seed: u64, parallelism: u64, trials: usize) -> Vec<f64> {
         let sampler: Choice<SamplerKind> = sampler.parse().unwrap();
-        let mut search =
-            Search::new(self.space(), &sampler, Direction::Minimize, seed, parallelism).unwrap();
+        let mut search = Search::new(self.space(), &sampler, Direction::Minimize, seed, parallelism).unwrap();
         let (mut best, mut running) = (Vec::new(), VecDeque::new());
         let mut lowest = f64::INFINITY;
         while best.len() < trials {
