@@ -6,6 +6,9 @@
 //! (`_ParzenEstimator`, 5.0), which follow Bergstra et al. 2011, "Algorithms for Hyper-Parameter
 //! Optimization".
 
+mod gaussian;
+
+use self::gaussian::{Cell, Gaussians, truncated};
 use crate::rng::Stream;
 use crate::space::{Domain, unwarp, warp};
 use gauntlet_domain::experiment::ParameterValue;
@@ -29,19 +32,6 @@ enum Kernels {
     Choice(Choices),
 }
 
-/// Gaussians by column. Kernels of equal mean and width are one class, so that what is expensive is computed once.
-#[derive(Debug, Clone)]
-struct Gaussians {
-    means: Vec<f64>,
-    sigmas: Vec<f64>,
-    /// Each Gaussian's mass within the domain.
-    masses: Vec<f64>,
-    /// The logarithm of width times mass.
-    scales: Vec<f64>,
-    /// The first kernel of the same class.
-    class: Vec<usize>,
-}
-
 /// Kernels of a category: most weight on the observed choice; none observed for the prior.
 #[derive(Debug, Clone)]
 struct Choices {
@@ -59,12 +49,12 @@ pub(super) struct Parzen {
     kernels: Vec<Kernels>,
     weights: Vec<f64>,
     log_weights: Vec<f64>,
-    /// Kernels of discrete numbers further away than so many widths count as zero.
-    reach: f64,
+    /// Whether kernels are left out whose share of the sum is below e^-[`NATS`] for certain.
+    is_screened: bool,
 }
 
-/// Beyond it a kernel's share is below e^-72, far below that of the prior.
-const REACH: f64 = 12.0;
+/// 256 kernels that are left out change a density by less than 10^-6 of it.
+const NATS: f64 = 20.0;
 
 impl Axis {
     /// `None` for a domain of one value: there is nothing to estimate.
@@ -128,12 +118,12 @@ impl Parzen {
     pub(super) fn new(axes: &[Axis], columns: &[Vec<f64>], weights: Vec<f64>) -> Self {
         let kernels = axes.iter().zip(columns).map(|(axis, column)| kernels(axis, column)).collect();
         let log_weights = weights.iter().map(|weight| libm::log(*weight)).collect();
-        Self { axes: axes.to_vec(), kernels, weights, log_weights, reach: f64::INFINITY }
+        Self { axes: axes.to_vec(), kernels, weights, log_weights, is_screened: false }
     }
 
-    /// Leaves out what is negligible.
-    pub(super) fn within_reach(self) -> Self {
-        Self { reach: REACH, ..self }
+    /// Leaves out what is negligible: computing the mass of a Gaussian in a cell costs most of a proposal.
+    pub(super) fn screened(self) -> Self {
+        Self { is_screened: true, ..self }
     }
 
     /// A draw, as a coordinate for each axis. Axis `i` uses the stream's path `i`.
@@ -146,37 +136,75 @@ impl Parzen {
     /// The logarithm of the density (continuous axes, in warped coordinates) or probability (others) of points, each a
     /// coordinate for each axis.
     pub(super) fn log_densities(&self, points: &[Vec<f64>]) -> Vec<f64> {
-        let mut sums = vec![vec![0.0_f64; self.weights.len()]; points.len()];
-        for (i, (axis, kernels)) in self.axes.iter().zip(&self.kernels).enumerate() {
-            // Equal coordinates have equal factors; in a discrete domain there are many.
-            let mut known: Vec<(f64, Vec<f64>)> = Vec::new();
-            for (sums, point) in sums.iter_mut().zip(points) {
-                let x = point[i];
-                match (axis, kernels) {
-                    (Axis::Continuous { .. }, Kernels::Gaussian(g)) => g.add_densities(x, sums),
-                    (Axis::Discrete { step, log, .. }, Kernels::Gaussian(g)) => {
-                        let place = known.iter().position(|(other, _)| *other == x).unwrap_or_else(|| {
-                            known.push((x, g.log_probabilities(x, *step, *log, self.reach)));
-                            known.len() - 1
-                        });
-                        sums.iter_mut().zip(&known[place].1).for_each(|(sum, factor)| *sum += factor);
-                    }
-                    (_, Kernels::Choice(choices)) => choices.add_log_probabilities(x, sums),
-                    // `kernels` never builds this pair.
-                    (Axis::Choice { .. }, Kernels::Gaussian(_)) => sums.fill(f64::NEG_INFINITY),
-                }
+        // Equal coordinates have equal cells; in a discrete domain there are many.
+        let mut cells: Vec<Vec<Cell>> = vec![Vec::new(); self.axes.len()];
+        let mut of = |point: &Vec<f64>| {
+            let places: Vec<usize> =
+                (0..point.len()).map(|i| self.cell(i, point[i], &mut cells[i])).collect();
+            if !self.is_screened {
+                let exact = |kernel| self.log_kernel(kernel, point, &places, &mut cells);
+                return self.log_sum((0..self.weights.len()).map(exact).collect());
             }
-        }
-        sums.iter_mut().map(|sums| self.log_sum(sums)).collect()
+            let bounds = self.bounds(point, &places, &cells);
+            if cells.iter().all(Vec::is_empty) {
+                return self.log_sum(bounds);
+            }
+            let mut exact = |kernel| self.log_kernel(kernel, point, &places, &mut cells);
+            let prior = bounds.len() - 1;
+            let top = (0..prior).fold(prior, |top, k| if bounds[k] > bounds[top] { k } else { top });
+            let least = f64::max(exact(top), exact(prior)) - NATS;
+            let visible = (0..bounds.len()).filter(|k| bounds[*k] >= least);
+            self.log_sum(visible.map(exact).collect())
+        };
+        points.iter().map(&mut of).collect()
     }
 
-    /// The logarithm of the weighted sum of kernels, given their logarithms.
-    fn log_sum(&self, logs: &mut [f64]) -> f64 {
-        logs.iter_mut().zip(&self.log_weights).for_each(|(log, weight)| *log += weight);
+    /// The place of a coordinate's cell among those of its axis; 0 where there are no cells.
+    fn cell(&self, axis: usize, x: f64, cells: &mut Vec<Cell>) -> usize {
+        let (Axis::Discrete { step, log, .. }, Kernels::Gaussian(g)) = (self.axes[axis], &self.kernels[axis])
+        else {
+            return 0;
+        };
+        cells.iter().position(|cell| cell.x == x).unwrap_or_else(|| {
+            let (below, above) = (warp(x - step / 2.0, log), warp(x + step / 2.0, log));
+            cells.push(Cell { x, below, above, known: vec![f64::NAN; g.means.len()] });
+            cells.len() - 1
+        })
+    }
+
+    /// For each kernel a number that the logarithm of its share does not exceed; without cells the logarithm itself.
+    fn bounds(&self, point: &[f64], places: &[usize], cells: &[Vec<Cell>]) -> Vec<f64> {
+        let mut sums = vec![0.0; self.weights.len()];
+        for (i, kernels) in self.kernels.iter().enumerate() {
+            match (kernels, cells[i].get(places[i])) {
+                (Kernels::Gaussian(g), None) => g.add_densities(point[i], &mut sums),
+                (Kernels::Gaussian(g), Some(cell)) => g.add_bounds(cell, &mut sums),
+                (Kernels::Choice(choices), _) => choices.add_log_probabilities(point[i], &mut sums),
+            }
+        }
+        sums.iter_mut().zip(&self.log_weights).for_each(|(sum, weight)| *sum += weight);
+        sums
+    }
+
+    /// The logarithm of a kernel's share.
+    fn log_kernel(&self, k: usize, point: &[f64], places: &[usize], cells: &mut [Vec<Cell>]) -> f64 {
+        let factors = self.kernels.iter().enumerate().map(|(i, kernels)| {
+            match (kernels, cells[i].get_mut(places[i])) {
+                (Kernels::Gaussian(g), None) => g.log_density(k, point[i]),
+                (Kernels::Gaussian(g), Some(cell)) => g.log_probability(k, cell),
+                (Kernels::Choice(choices), _) => libm::log(choices.probability(k, point[i] as usize)),
+            }
+        });
+        factors.sum::<f64>() + self.log_weights[k]
+    }
+
+    /// The logarithm of a sum, given the logarithms of its parts.
+    fn log_sum(&self, logs: Vec<f64>) -> f64 {
         // The prior reaches every point of the domain, so the largest is finite.
         let largest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        // Below that `exp` is zero.
-        let visible = logs.iter().map(|log| log - largest).filter(|log| *log > -746.0);
+        // Below -746 `exp` is zero.
+        let least = if self.is_screened { -NATS } else { -746.0 };
+        let visible = logs.iter().map(|log| log - largest).filter(|log| *log > least);
         largest + libm::log(visible.map(libm::exp).sum())
     }
 }
@@ -208,80 +236,6 @@ fn kernels(axis: &Axis, observed: &[f64]) -> Kernels {
             Kernels::Gaussian(Gaussians::new(low, high, &warped))
         }
         Axis::Choice { count } => Kernels::Choice(Choices::new(count, observed)),
-    }
-}
-
-impl Gaussians {
-    /// One Gaussian at each observation, as wide as the larger gap to its neighbours (at the ends: as the inner
-    /// gap), but no wider than the domain and no narrower than a share of it; the prior sits in the middle and is
-    /// as wide as the domain.
-    fn new(low: f64, high: f64, observed: &[f64]) -> Self {
-        let (n, width) = (observed.len(), high - low);
-        let mut order: Vec<usize> = (0..n).collect();
-        order.sort_by(|a, b| observed[*a].total_cmp(&observed[*b]));
-        let narrowest = width / f64::min(100.0, (n + 2) as f64);
-        let (mut means, mut sigmas) = (observed.to_vec(), vec![width; n + 1]);
-        means.push(0.5 * (low + high));
-        for (rank, &i) in order.iter().enumerate() {
-            let below = rank.checked_sub(1).map_or(low, |r| means[order[r]]);
-            let above = order.get(rank + 1).map_or(high, |&j| means[j]);
-            let gap = match rank {
-                0 if n > 1 => above - means[i],
-                _ if n > 1 && rank == n - 1 => means[i] - below,
-                _ => f64::max(means[i] - below, above - means[i]),
-            };
-            sigmas[i] = gap.clamp(narrowest, width);
-        }
-        order.push(n);
-        let mut all =
-            Self { means, sigmas, masses: vec![0.0; n + 1], scales: vec![0.0; n + 1], class: order };
-        all.classify(low, high);
-        all
-    }
-
-    /// Finds the classes and computes for each what its kernels share. `class` has the kernels in the order of their
-    /// means; of equal means the widths differ at the two ends only, so a class is among the last few.
-    fn classify(&mut self, low: f64, high: f64) {
-        let order = std::mem::replace(&mut self.class, vec![0; self.means.len()]);
-        let mut recent: Vec<usize> = Vec::new();
-        for i in order {
-            let (mean, sigma) = (self.means[i], self.sigmas[i]);
-            recent.retain(|&j| self.means[j] == mean);
-            self.class[i] = match recent.iter().find(|&&j| self.sigmas[j] == sigma) {
-                Some(&j) => j,
-                None => {
-                    self.masses[i] = normal_mass((low - mean) / sigma, (high - mean) / sigma);
-                    self.scales[i] = libm::log(sigma * self.masses[i]);
-                    recent.push(i);
-                    i
-                }
-            };
-            (self.masses[i], self.scales[i]) = (self.masses[self.class[i]], self.scales[self.class[i]]);
-        }
-    }
-
-    fn add_densities(&self, x: f64, sums: &mut [f64]) {
-        let kernels = self.means.iter().zip(&self.sigmas).zip(&self.scales);
-        for (sum, ((mean, sigma), scale)) in sums.iter_mut().zip(kernels) {
-            let z = (x - mean) / sigma;
-            *sum += -0.5 * z * z - scale - LN_SQRT_2PI;
-        }
-    }
-
-    /// The logarithm of each kernel's mass within half a step of `x`.
-    fn log_probabilities(&self, x: f64, step: f64, log: bool, reach: f64) -> Vec<f64> {
-        let (below, above) = (warp(x - step / 2.0, log), warp(x + step / 2.0, log));
-        let mut logs = vec![f64::NEG_INFINITY; self.means.len()];
-        let of = |k: usize| {
-            let (a, b) = ((below - self.means[k]) / self.sigmas[k], (above - self.means[k]) / self.sigmas[k]);
-            if a > reach || b < -reach {
-                return f64::NEG_INFINITY;
-            }
-            libm::log(normal_mass(a, b) / self.masses[k])
-        };
-        (0..logs.len()).filter(|k| self.class[*k] == *k).for_each(|k| logs[k] = of(k));
-        (0..logs.len()).for_each(|k| logs[k] = logs[self.class[k]]);
-        logs
     }
 }
 
@@ -329,23 +283,6 @@ fn sample(axis: &Axis, kernels: &Kernels, kernel: usize, mut stream: Stream) -> 
     }
 }
 
-/// A truncated Gaussian by rejection. The mean is inside the bounds and sigma at most their distance, so that
-/// at least a third of the draws is kept; after 64 refusals (probability 10^-11) it is the mean.
-fn truncated(mean: f64, sigma: f64, low: f64, high: f64, mut stream: Stream) -> f64 {
-    let draws = (0..64).map(|_| mean + sigma * stream.normal());
-    draws.into_iter().find(|x| low <= *x && *x <= high).unwrap_or(mean)
-}
-
-/// ln √(2π)
-const LN_SQRT_2PI: f64 = 0.918_938_533_204_672_7;
-
-/// The standard normal's mass between two bounds, computed in the tail where both are, so that it does not
-/// cancel.
-fn normal_mass(a: f64, b: f64) -> f64 {
-    let tail = |x: f64| 0.5 * libm::erfc(x * std::f64::consts::FRAC_1_SQRT_2);
-    if a > 0.0 { tail(a) - tail(b) } else { tail(-b) - tail(-a) }
-}
-
 /// The index whose cumulative weight first exceeds `u`, or the last.
 fn pick(weights: impl Iterator<Item = f64>, u: f64) -> usize {
     let (mut sum, mut last) = (0.0, 0);
@@ -387,11 +324,13 @@ mod tests {
                 _ => axes[0].coordinate(domain, &ParameterValue::Float(x)).unwrap(),
             };
             let observed: Vec<f64> = numbers(&case["observed"]).into_iter().map(coordinate).collect();
-            let estimator = parzen(&axes, observed).within_reach();
+            let estimator = parzen(&axes, observed);
             for (x, expected) in numbers(&case["points"]).into_iter().zip(numbers(&case["log_density"])) {
                 let ours = estimator.log_densities(&[vec![coordinate(x)]])[0];
                 let error = (ours - expected).abs();
                 assert!(error < 1e-9, "{} at {x}: {ours} is not {expected}", case["domain"]);
+                let screened = estimator.clone().screened().log_densities(&[vec![coordinate(x)]])[0];
+                assert!((screened - ours).abs() < 1e-6, "{} at {x}: {screened}", case["domain"]);
                 worst = worst.max(error);
                 compared += 1;
             }

@@ -246,7 +246,7 @@ impl<'a> Estimates<'a> {
         match settings.kernels {
             // A stored search without settings: to the last bit as it was.
             UNBOUNDED => Self { group, good, bad },
-            _ => Self { group, good: good.within_reach(), bad: bad.within_reach() },
+            _ => Self { group, good: good.screened(), bad: bad.screened() },
         }
     }
 
