@@ -4,7 +4,8 @@
 //! Names that other crates own (strategies, samplers, metrics) are text here and are judged when the experiment is
 //! submitted.
 
-use gauntlet_domain::spec::ExperimentSpec;
+use gauntlet_domain::spec::{ExperimentSpec, TuningSpec};
+use gauntlet_search::{Choice, PrunerKind, SamplerKind};
 
 use crate::check::check;
 use crate::error::ConfigError;
@@ -31,7 +32,20 @@ pub fn read_experiment(
         put(&mut tree, &schema, path, value, Origin::Override { text: format!("{path}={value}") })?;
     }
     check(&mut tree, &schema)?;
-    typed(&tree)
+    let mut spec: ExperimentSpec = typed(&tree)?;
+    resolve(&mut spec.tuning);
+    Ok(spec)
+}
+
+/// Spells the settings of sampler and pruner out, like every other default: a stored name without settings means what
+/// it meant before there were any. What cannot be read is judged with the other names.
+fn resolve(tuning: &mut TuningSpec) {
+    if let Ok(sampler) = Choice::<SamplerKind>::of_document(&tuning.sampler) {
+        tuning.sampler = sampler.to_string();
+    }
+    if let Ok(pruner) = Choice::<PrunerKind>::of_document(&tuning.pruner) {
+        tuning.pruner = pruner.to_string();
+    }
 }
 
 #[cfg(test)]
@@ -93,6 +107,27 @@ paper:
         let spec = gold(&[]).unwrap();
         let again = read_experiment(&spec.canonical_json(), "resolved.json", &[]).unwrap();
         assert_eq!(again.canonical_json(), spec.canonical_json());
+    }
+
+    #[test]
+    fn samplers_and_pruners_are_resolved_to_their_settings() {
+        let tuning = |sampler: &str| {
+            let spec = gold(&[("tuning.sampler", sampler)]).unwrap();
+            (spec.tuning.sampler, spec.tuning.pruner)
+        };
+        let tpe = "tpe(multivariate=true,startup_trials=10,candidates=24,constant_liar=true,kernels=256,repeat=false)";
+        let median = "median(startup_trials=5,warmup_folds=1)";
+        assert_eq!(gold(&[]).unwrap().tuning.sampler, tpe);
+        assert_eq!(tuning("tpe"), (tpe.to_owned(), median.to_owned()));
+        assert_eq!(tuning("{ tpe: { candidates: 48 } }").0, tpe.replace("=24", "=48"));
+        assert_eq!(tuning("tpe(candidates=48)").0, tpe.replace("=24", "=48"));
+        assert_eq!(tuning(&format!("{tpe:?}")).0, tpe);
+        // Judged when it is submitted, with the other names.
+        assert_eq!(tuning("{ tpe: { candidate: 48 } }").0, "tpe(candidate=48)");
+        assert_eq!(
+            gold(&[("tuning.sampler", "3")]).unwrap_err().to_string(),
+            "'tuning.sampler' in override tuning.sampler=3 is 3: expected a name, or a name with settings such as { tpe: { candidates: 48 } }"
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use gauntlet_domain::Direction;
 use gauntlet_domain::spec::{Benchmark, FoldMode, Scheme};
+use gauntlet_search::settings::Kind;
 use gauntlet_search::{PRUNERS, SAMPLERS};
 use serde_json::{Value, json};
 
@@ -84,8 +85,8 @@ pub fn experiment_schema() -> Value {
                 )
             })),
             "tuning": section("How the hyperparameters are searched.", &[], json!({
-                "sampler": text(&format!("Sampler: {}.", names(SAMPLERS.iter().map(|row| row.name)))),
-                "pruner": text(&format!("Pruner: {}.", names(PRUNERS.iter().map(|row| row.name)))),
+                "sampler": choice("Sampler", SAMPLERS, "{ tpe: { candidates: 48 } }"),
+                "pruner": choice("Pruner", PRUNERS, "{ median: { warmup_folds: 2 } }"),
                 "trials": count("Budget."),
                 "parallelism": count(
                     "The fixed lag W: the proposal of trial k sees the results of trials 0 to k - W."
@@ -136,9 +137,21 @@ fn word(names: &[&str], description: &str) -> Value {
     json!({ "enum": names, "description": description })
 }
 
-/// Names as a sentence lists them.
-fn names<'a>(all: impl Iterator<Item = &'a str>) -> String {
-    all.collect::<Vec<_>>().join(", ")
+/// A row of a table, by its name or with settings.
+fn choice<K: Kind>(what: &str, rows: &[K], example: &str) -> Value {
+    let row = |row: &K| {
+        let settings: Vec<&str> = row.settings().iter().map(|setting| setting.name).collect();
+        match settings.is_empty() {
+            true => row.name().to_owned(),
+            false => format!("{} ({})", row.name(), settings.join(", ")),
+        }
+    };
+    let rows: Vec<String> = rows.iter().map(row).collect();
+    json!({
+        "anyOf": [{ "type": "string" }, { "type": "object", "additionalProperties": true }],
+        "title": format!("a name, or a name with settings such as {example}"),
+        "description": format!("{what}, with its settings in parentheses: {}.", rows.join(", "))
+    })
 }
 
 fn number(description: &str) -> Value {

@@ -287,9 +287,11 @@ impl<'de> Deserialize<'de> for SpreadSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TuningSpec {
-    /// Name of a sampler of the search.
+    /// A sampler of the search: `tpe`, or `tpe(candidates=48)` with settings.
+    #[serde(deserialize_with = "chosen")]
     pub sampler: String,
-    /// Name of a pruner of the search.
+    /// A pruner of the search, in the same form.
+    #[serde(deserialize_with = "chosen")]
     pub pruner: String,
     /// Budget.
     pub trials: u32,
@@ -315,6 +317,37 @@ impl Default for TuningSpec {
             direction: Direction::Maximize,
         }
     }
+}
+
+/// A name, or a section of one name and its settings, `{ tpe: { candidates: 48 } }`, as the text `tpe(candidates=48)`.
+/// Whether there is such a name and such a setting is known to the search.
+fn chosen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    struct Visitor;
+    impl<'de> serde::de::Visitor<'de> for Visitor {
+        type Value = String;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a name such as tpe, or a name with settings such as { tpe: { candidates: 48 } }")
+        }
+        fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<String, E> {
+            Ok(name.to_owned())
+        }
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<String, A::Error> {
+            use serde::de::Error;
+            let one = "expected one name with its settings, such as { tpe: { candidates: 48 } }";
+            let entry = map.next_entry::<String, Option<BTreeMap<String, serde_json::Value>>>()?;
+            let (name, settings) = entry.ok_or_else(|| A::Error::custom(one))?;
+            if map.next_key::<String>()?.is_some() {
+                return Err(A::Error::custom(one));
+            }
+            let setting = |(key, value): (String, serde_json::Value)| match value {
+                serde_json::Value::String(text) => format!("{key}={text}"),
+                value => format!("{key}={value}"),
+            };
+            let settings: Vec<String> = settings.unwrap_or_default().into_iter().map(setting).collect();
+            Ok(format!("{name}({})", settings.join(",")))
+        }
+    }
+    deserializer.deserialize_any(Visitor)
 }
 
 /// How a result is validated.
@@ -488,6 +521,22 @@ mod tests {
         }
         assert_eq!(serde_json::from_str::<SpreadSpec>("4").unwrap(), SpreadSpec::Bps(4.0));
         assert!(serde_json::from_str::<SpreadSpec>("true").is_err());
+    }
+
+    #[test]
+    fn a_sampler_with_settings_is_read_as_text() {
+        let sampler = |sampler: serde_json::Value| {
+            let mut document = minimal();
+            document["tuning"] = serde_json::json!({ "sampler": sampler });
+            serde_json::from_value::<ExperimentSpec>(document).map(|spec| spec.tuning.sampler)
+        };
+        assert_eq!(sampler(serde_json::json!("tpe")).unwrap(), "tpe");
+        let settings = serde_json::json!({ "tpe": { "multivariate": false, "candidates": 48 } });
+        assert_eq!(sampler(settings).unwrap(), "tpe(candidates=48,multivariate=false)");
+        assert_eq!(sampler(serde_json::json!({ "tpe": null })).unwrap(), "tpe()");
+        for wrong in [serde_json::json!({}), serde_json::json!({ "tpe": {}, "random": {} })] {
+            assert!(sampler(wrong).unwrap_err().to_string().starts_with("expected one name"));
+        }
     }
 
     #[test]

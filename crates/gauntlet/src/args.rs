@@ -17,6 +17,7 @@ use gauntlet_operations::feed::{FeedRequest, file_name, files};
 use gauntlet_operations::integrity::Heads;
 use gauntlet_operations::metrics::{MetricsRequest, RiskFree, SeriesKind};
 use gauntlet_operations::refusal::unreadable;
+use gauntlet_operations::search::SearchRequest;
 use gauntlet_operations::snapshot::SnapshotRequest;
 use gauntlet_operations::stats::StatsRequest;
 use gauntlet_operations::submit::{SubmitRequest, check};
@@ -396,5 +397,38 @@ impl From<StatsArgs> for StatsRequest {
     fn from(args: StatsArgs) -> StatsRequest {
         let StatsArgs { matrix, blocks, benchmark, seed, periods_per_year } = args;
         StatsRequest { path: matrix, blocks, benchmark, seed, periods_per_year }
+    }
+}
+
+/// How to search.
+#[derive(Debug, Clone, Args)]
+pub struct SearchArgs {
+    /// A document of the shape that an experiment's parameters have.
+    #[arg(long)]
+    pub space: PathBuf,
+    /// grid, random, sobol or tpe; with settings such as 'tpe(candidates=48)'.
+    #[arg(long)]
+    pub sampler: String,
+    /// none or median; with settings such as 'median(warmup_folds=2)'.
+    #[arg(long, default_value = "none")]
+    pub pruner: String,
+    /// minimize or maximize.
+    #[arg(long, default_value = "minimize")]
+    pub direction: String,
+    /// How many trials may be outstanding.
+    #[arg(long, default_value_t = 1)]
+    pub parallelism: u32,
+    /// Seed of everything random.
+    #[arg(long)]
+    pub seed: u64,
+}
+
+impl TryFrom<SearchArgs> for SearchRequest {
+    type Error = Refusal;
+
+    fn try_from(args: SearchArgs) -> Result<SearchRequest, Refusal> {
+        let direction = args.direction.parse().map_err(Refusal::input)?;
+        let SearchArgs { space, sampler, pruner, parallelism, seed, .. } = args;
+        Ok(SearchRequest { space, sampler, pruner, direction, parallelism, seed })
     }
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::args::{
-    BarsArgs, FeedArgs, ListArgs, ListDeadLettersArgs, MetricsArgs, ReplayDeadLettersArgs, SnapshotArgs,
-    StatsArgs, SubmitArgs,
+    BarsArgs, FeedArgs, ListArgs, ListDeadLettersArgs, MetricsArgs, ReplayDeadLettersArgs, SearchArgs,
+    SnapshotArgs, StatsArgs, SubmitArgs,
 };
 
 /// From market ticks to a validated, ranked trading model, with proof of how it got there.
@@ -134,6 +134,8 @@ pub enum Command {
     Metrics(MetricsArgs),
     /// How much of the best of many trials is luck: PSR, DSR, MinTRL, PBO, SPA.
     Stats(StatsArgs),
+    /// A sampler by itself: asks and is told a JSON line at a time, on stdout and stdin.
+    Search(SearchArgs),
 }
 
 /// `gauntlet snapshot`

@@ -36,6 +36,7 @@ use gauntlet_operations::backtest::BacktestRequest;
 use gauntlet_operations::browse::{List, ListRequest};
 use gauntlet_operations::integrity::VerifyRequest;
 use gauntlet_operations::replay::ReplayRequest;
+use gauntlet_operations::search::search;
 use gauntlet_operations::services::require_used;
 use gauntlet_operations::submit::CancelRequest;
 use gauntlet_operations::{
@@ -82,6 +83,11 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<Report, Refusal> {
     let quiet = cli.json;
     let sources = sources(&cli);
+    if let Command::Search(args) = &cli.command {
+        let request = args.clone().try_into()?;
+        search(&request, std::io::stdin().lock(), std::io::stdout().lock())?;
+        return Ok(Report::silent());
+    }
     if let Some(answer) = without_configuration(&cli.command, &sources) {
         let answer = answer?;
         say(answer.notes());

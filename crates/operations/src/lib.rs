@@ -49,6 +49,8 @@ pub mod replay;
 pub mod request;
 /// Rows of views as answers.
 pub mod rows;
+/// A sampler by itself.
+pub mod search;
 /// Log, codec, views, lake and spans; embedded or a cluster's.
 pub mod services;
 /// Preparing a cluster's services.

@@ -6,8 +6,8 @@
 //! numbers are derived from what they are for ([`rng`]), and `ln`, `exp` and `erf` come from `libm`, so a
 //! proposal has the same bits on every machine.
 //!
-//! Reading order: [`condition`], [`space`], [`observation`], [`rng`], [`sampler`] and its
-//! samplers, [`pruner`], [`best`].
+//! Reading order: [`condition`], [`space`], [`observation`], [`rng`], [`settings`], [`sampler`] and its
+//! samplers, [`search`], [`pruner`], [`best`].
 
 /// The best completed trials.
 pub mod best;
@@ -23,6 +23,10 @@ pub mod pruner;
 pub mod rng;
 /// The samplers: grid, random, Sobol, TPE.
 pub mod sampler;
+/// A search under way.
+pub mod search;
+/// Samplers and pruners with their settings.
+pub mod settings;
 /// The parameters to search and their domains.
 pub mod space;
 
@@ -33,5 +37,9 @@ pub use gauntlet_domain::Direction;
 pub use gauntlet_domain::experiment::{ParameterValue, Parameters};
 pub use observation::{Observation, Outcome};
 pub use pruner::{Decision, FoldHistory, FoldState, PRUNERS, Pruner, PrunerKind};
-pub use sampler::{Grid, Random, SAMPLERS, Sampler, SamplerKind, Sobol, Tpe, observable_trials};
+pub use sampler::{
+    Grid, Question, Random, SAMPLERS, Sampler, SamplerKind, Sobol, Tpe, TpeSettings, observable_trials,
+};
+pub use search::{Ask, Search};
+pub use settings::{Choice, SettingError};
 pub use space::{Domain, Parameter, Space};

@@ -10,14 +10,13 @@
 mod median;
 mod none;
 
-use std::str::FromStr;
-
 use gauntlet_domain::Direction;
-use gauntlet_domain::names::{UnknownName, find};
 use serde::{Deserialize, Serialize};
 
 pub use median::Median;
 pub use none::NoPruner;
+
+use crate::settings::{Choice, Kind, Setting};
 
 /// A rule for pruning, over trials as they come in.
 ///
@@ -32,31 +31,60 @@ pub trait Pruner: Send + Sync {
 }
 
 /// A pruner by its name: a row of [`PRUNERS`].
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct PrunerKind {
     /// What selects it in a document.
     pub name: &'static str,
     /// What it does, in one line.
     pub summary: &'static str,
-    /// The pruner with its defaults, before its first trial.
-    pub make: fn(Direction) -> Box<dyn Pruner>,
+    /// What a document can set.
+    pub settings: &'static [Setting],
+    /// The pruner before its first trial.
+    make: fn(&Choice<PrunerKind>, Direction) -> Box<dyn Pruner>,
 }
 
 /// Every pruner. To add one: its file in `pruner/` and, here, its `mod` and its row.
 pub const PRUNERS: &[PrunerKind] = &[
-    PrunerKind { name: "none", summary: "every trial runs all its folds", make: |_| Box::new(NoPruner) },
+    PrunerKind {
+        name: "none",
+        summary: "every trial runs all its folds",
+        settings: &[],
+        make: |_, _| Box::new(NoPruner),
+    },
     PrunerKind {
         name: "median",
         summary: "stops a trial whose best value is worse than the median of the completed ones at the same fold",
-        make: |_| Box::new(Median::new(5, 1)),
+        settings: &[
+            Setting::count("startup_trials", 5, 0, "completed trials before anything is pruned"),
+            Setting::count("warmup_folds", 1, 0, "folds that every trial runs"),
+        ],
+        make: |choice, _| {
+            let count = |name| choice.count(name) as usize;
+            Box::new(Median::new(count("startup_trials"), count("warmup_folds")))
+        },
     },
 ];
 
-impl FromStr for PrunerKind {
-    type Err = UnknownName;
+impl Kind for PrunerKind {
+    const WHAT: &'static str = "pruner";
 
-    fn from_str(name: &str) -> Result<Self, UnknownName> {
-        find("pruner", name, PRUNERS, |row| row.name).copied()
+    fn rows() -> &'static [Self] {
+        PRUNERS
+    }
+
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn settings(&self) -> &'static [Setting] {
+        self.settings
+    }
+}
+
+impl Choice<PrunerKind> {
+    /// The pruner before its first trial.
+    pub fn build(&self, direction: Direction) -> Box<dyn Pruner> {
+        (self.kind.make)(self, direction)
     }
 }
 
@@ -138,7 +166,7 @@ mod tests {
     }
 
     fn by_name(name: &str) -> Box<dyn Pruner> {
-        (name.parse::<PrunerKind>().unwrap().make)(Minimize)
+        name.parse::<Choice<PrunerKind>>().unwrap().build(Minimize)
     }
 
     #[test]
@@ -194,7 +222,7 @@ mod tests {
         for kind in PRUNERS.iter().filter(|kind| kind.name != "none") {
             for (direction, hopeless) in [(Minimize, 1e9), (Maximize, -1e9)] {
                 let history: Vec<FoldHistory> = (0..50).map(|k| completed(&[f64::from(k % 7); 6])).collect();
-                let thresholds = after((kind.make)(direction), &history);
+                let thresholds = after(Choice::default_of(*kind).build(direction), &history);
                 let own = [Some(hopeless); 6];
                 let prune = |fold| decide(&thresholds, fold, &own, direction) == Decision::Prune;
                 assert!((0..6).any(prune), "{} lets it run: {thresholds:?}", kind.name);
@@ -206,7 +234,7 @@ mod tests {
 
     #[test]
     fn an_unknown_pruner_is_answered_with_the_known_ones() {
-        let error = "medain".parse::<PrunerKind>().unwrap_err().to_string();
+        let error = "medain".parse::<Choice<PrunerKind>>().unwrap_err().to_string();
         assert_eq!(error, "unknown pruner `medain`: did you mean `median`? (known: none, median)");
     }
 }

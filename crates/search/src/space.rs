@@ -115,6 +115,32 @@ impl Space {
         self.parameters.iter().try_fold(1_u128, |size, p| size.checked_mul(p.domain.grid_size()))
     }
 
+    /// How many points a discrete space has before conditions leave some out; `None` when a parameter is continuous
+    /// or the number does not fit a `u128`.
+    pub fn points(&self) -> Option<u128> {
+        self.parameters.iter().try_fold(1_u128, |points, p| points.checked_mul(p.domain.count()?))
+    }
+
+    /// The point with this number, of [`Space::points`]; in mixed radix, the last parameter varies fastest.
+    pub fn point(&self, number: u128) -> Parameters {
+        let mut rest = number;
+        let digits = self.parameters.iter().rev().map(|p| {
+            let radix = p.domain.grid_size();
+            let digit = rest % radix;
+            rest /= radix;
+            (p.name.clone(), p.domain.grid_value(digit))
+        });
+        digits.collect()
+    }
+
+    /// The number of a point of a discrete space; `None` for what is none of its points.
+    pub fn number_of(&self, params: &Parameters) -> Option<u128> {
+        self.parameters.iter().try_fold(0_u128, |number, p| {
+            let place = p.domain.place(params.get(&p.name)?)?;
+            number.checked_mul(p.domain.count()?)?.checked_add(place)
+        })
+    }
+
     /// Whether any parameter carries a condition.
     pub fn has_conditions(&self) -> bool {
         self.parameters.iter().any(|p| p.when.is_some())
@@ -245,6 +271,21 @@ impl Domain {
             }
             Domain::Categorical(_) | Domain::Fixed(_) => self.nth(x.max(0.0) as u128),
         }
+    }
+
+    /// Which of this discrete domain's values it is, from 0; `None` when it is none of them.
+    pub fn place(&self, value: &ParameterValue) -> Option<u128> {
+        let place = match (self, value) {
+            (Domain::Int { low, step, .. }, ParameterValue::Int(i)) => {
+                u128::try_from((i128::from(*i) - i128::from(*low)) / i128::from(*step)).ok()?
+            }
+            (Domain::Float { low, step, .. }, ParameterValue::Float(x)) => {
+                step.map_or(0, |step| ((x - low) / step).round().max(0.0) as u128)
+            }
+            (Domain::Categorical(choices), _) => choices.iter().position(|choice| choice == value)? as u128,
+            _ => 0,
+        };
+        (self.count().is_some_and(|count| place < count) && self.nth(place) == *value).then_some(place)
     }
 
     /// Whether a value is one of this domain's.

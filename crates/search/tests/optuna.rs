@@ -3,8 +3,8 @@
 
 use gauntlet_search::pruner::{Median, decide};
 use gauntlet_search::{
-    Decision, Direction, FoldHistory, FoldState, Observation, Outcome, Parameters, Pruner, Random, Sampler,
-    Space, Tpe,
+    Ask, Choice, Decision, Direction, FoldHistory, FoldState, Observation, Outcome, Parameters, Pruner,
+    SamplerKind, Search, Space,
 };
 use serde_json::{Value as Json, json};
 
@@ -83,19 +83,23 @@ fn problems() -> [Problem; 4] {
 }
 
 fn best_value(
-    sampler: &dyn Sampler,
+    sampler: &str,
     space: &Space,
     objective: fn(&Parameters) -> f64,
-    sign: f64,
+    direction: Direction,
     seed: u64,
 ) -> f64 {
-    let mut history: Vec<Observation> = Vec::new();
+    let sampler: Choice<SamplerKind> = sampler.parse().unwrap();
+    let sign = if direction == Direction::Maximize { -1.0 } else { 1.0 };
+    let mut search = Search::new(space.clone(), &sampler, direction, seed, 1).unwrap();
+    let mut best = f64::INFINITY;
     for trial in 0..TRIALS {
-        let params = sampler.propose(space, seed, trial, &history).unwrap();
-        let outcome = Outcome::Completed(sign * objective(&params));
-        history.push(Observation { trial, params, outcome });
+        let Ask::Trial(params) = search.ask() else { panic!("trial {trial}") };
+        let value = objective(&params);
+        best = best.min(value);
+        search.observe(Observation { trial, params, outcome: Outcome::Completed(sign * value) });
     }
-    history.iter().filter_map(|o| o.objective()).map(|v| sign * v).fold(f64::INFINITY, f64::min)
+    best
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -117,12 +121,13 @@ fn tpe_finds_what_optunas_tpe_finds_and_more_than_random_search() {
     let mut failures = Vec::new();
     for (name, document, objective) in problems() {
         let space = Space::from_json(&document).unwrap();
-        let ours = |sampler: &dyn Sampler| {
-            median((0..SEEDS).map(|seed| best_value(sampler, &space, objective, 1.0, seed)).collect())
+        let ours = |sampler: &str| {
+            let best = |seed| best_value(sampler, &space, objective, Direction::Minimize, seed);
+            median((0..SEEDS).map(best).collect())
         };
-        let (random, random_optuna) = (ours(&Random), recorded(&record, name, "random"));
-        for (multivariate, sampler) in [(false, "tpe_independent"), (true, "tpe_multivariate")] {
-            let tpe = ours(&Tpe { multivariate, ..Tpe::new(Direction::Minimize) });
+        let (random, random_optuna) = (ours("random"), recorded(&record, name, "random"));
+        for (ours_is, sampler) in [("tpe", "tpe_independent"), ("tpe()", "tpe_multivariate")] {
+            let tpe = ours(ours_is);
             let optuna = recorded(&record, name, sampler);
             let share = (tpe - optuna) / (random_optuna - optuna);
             println!(
@@ -142,8 +147,8 @@ fn maximising_is_minimising_the_negative() {
     let (_, document, objective) = &problems()[0];
     let space = Space::from_json(document).unwrap();
     for seed in 0..3 {
-        let minimised = best_value(&Tpe::new(Direction::Minimize), &space, *objective, 1.0, seed);
-        let maximised = best_value(&Tpe::new(Direction::Maximize), &space, *objective, -1.0, seed);
+        let minimised = best_value("tpe()", &space, *objective, Direction::Minimize, seed);
+        let maximised = best_value("tpe()", &space, *objective, Direction::Maximize, seed);
         assert_eq!(minimised, maximised);
     }
 }

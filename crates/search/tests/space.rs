@@ -1,7 +1,7 @@
 //! Reading a space: the shape of an experiment's `parameters`, and what is said about one that is wrong.
 
 use gauntlet_search::{
-    Direction, Domain, ParameterValue, Parameters, SAMPLERS, SamplerKind, SearchError, Space,
+    Choice, Direction, Domain, ParameterValue, Parameters, SAMPLERS, SamplerKind, SearchError, Space,
 };
 use serde_json::{Value as Json, json};
 
@@ -168,12 +168,12 @@ fn the_same_name_twice_is_refused() {
 
 #[test]
 fn names_of_samplers_and_directions_are_listed_when_one_is_wrong() {
-    let error = "tpee".parse::<SamplerKind>().unwrap_err().to_string();
+    let error = "tpee".parse::<Choice<SamplerKind>>().unwrap_err().to_string();
     assert_eq!(error, "unknown sampler `tpee`: did you mean `tpe`? (known: grid, random, sobol, tpe)");
     let error = "up".parse::<Direction>().unwrap_err().to_string();
     assert_eq!(error, "unknown direction `up`: use one of maximize, minimize");
     for row in SAMPLERS {
-        assert_eq!(row.name.parse::<SamplerKind>().unwrap().name, row.name);
+        assert_eq!(row.name.parse::<Choice<SamplerKind>>().unwrap().kind.name, row.name);
         assert!(!row.summary.is_empty());
     }
 }

@@ -12,7 +12,7 @@ use gauntlet_domain::external;
 use gauntlet_domain::names::UnknownName;
 use gauntlet_domain::spec::{ExperimentSpec, SpreadSpec};
 use gauntlet_quant::metrics;
-use gauntlet_search::{Domain, PrunerKind, SamplerKind, Space};
+use gauntlet_search::{Choice, Domain, PrunerKind, SamplerKind, Space};
 
 /// One thing that is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,10 +107,10 @@ fn account_and_costs(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, Strin
 
 fn tuning_and_validation(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, String)) {
     let tuning = &spec.tuning;
-    if let Err(error) = tuning.sampler.parse::<SamplerKind>() {
+    if let Err(error) = tuning.sampler.parse::<Choice<SamplerKind>>() {
         problem("tuning.sampler", error.to_string());
     }
-    if let Err(error) = tuning.pruner.parse::<PrunerKind>() {
+    if let Err(error) = tuning.pruner.parse::<Choice<PrunerKind>>() {
         problem("tuning.pruner", error.to_string());
     }
     if !(1..=1_000_000).contains(&tuning.trials) {
@@ -137,7 +137,7 @@ fn objective(name: &str) -> Result<(), UnknownName> {
 }
 
 fn model(spec: &ExperimentSpec, space: &Space, problem: &mut impl FnMut(&str, String)) {
-    if let Ok(sampler) = spec.tuning.sampler.parse::<SamplerKind>()
+    if let Ok(sampler) = spec.tuning.sampler.parse::<Choice<SamplerKind>>()
         && let Err(error) = sampler.build(space, spec.tuning.direction)
     {
         problem("tuning.sampler", error.to_string());

@@ -6,8 +6,8 @@ use gauntlet_domain::experiment::*;
 use gauntlet_domain::spec::{ExperimentSpec, TuningSpec};
 use gauntlet_domain::{ExperimentId, ModelId, TrialId, external};
 use gauntlet_search::{
-    FoldHistory, FoldState, Observation, Outcome, Pruner, PrunerKind, Sampler, SamplerKind, Space, finalists,
-    observable_trials,
+    Ask, Choice, FoldHistory, FoldState, Observation, Outcome, Pruner, PrunerKind, SamplerKind, Search,
+    Space, finalists,
 };
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,10 @@ pub(crate) struct Study {
     results: Vec<TrialResult>,
     /// Results that arrived before one of their predecessors.
     early: BTreeMap<u64, TrialResult>,
+    /// Parameters of trials that were asked for and are not among `results`. A state that was saved without them lacks
+    /// some; they are then proposed again.
+    #[serde(default)]
+    asked: BTreeMap<u64, Parameters>,
     /// Only while a step is under way: what has ended is forgotten after it.
     #[serde(skip)]
     ended: bool,
@@ -67,12 +71,10 @@ struct Tools {
     tuning: TuningSpec,
     finalists: usize,
     holdout_keeps: f64,
-    space: Space,
-    sampler: Box<dyn Sampler>,
+    search: Search,
     pruner: Box<dyn Pruner>,
     /// Trials that the pruner was shown.
     shown: usize,
-    observations: Vec<Observation>,
     folds: Vec<FoldHistory>,
 }
 
@@ -96,6 +98,7 @@ impl Study {
             exhausted: false,
             results: Vec::new(),
             early: BTreeMap::new(),
+            asked: BTreeMap::new(),
             ended: false,
             tools: None,
         }
@@ -151,6 +154,7 @@ impl Study {
         }
         self.early.insert(trial, result);
         while let Some(next) = self.early.remove(&(self.results.len() as u64)) {
+            self.asked.remove(&(self.results.len() as u64));
             if let Some(tools) = &mut self.tools {
                 tools.observe(self.results.len() as u64, &next);
             }
@@ -166,8 +170,9 @@ impl Study {
         if external::addressee(TRAINER, &plan.strategy) == TRAINER {
             return None;
         }
-        // It was asked for, so the document can be read.
-        self.tools().ok()?.propose(trial)
+        // It was asked for, so the document can be read; reading it fills in what a saved state lacks.
+        self.tools().ok()?;
+        self.asked.get(&trial).cloned()
     }
 
     /// Results without a hole, in the order of the trials.
@@ -200,17 +205,18 @@ impl Study {
         let (experiment_id, mut trial) = (self.experiment_id, self.requested);
         let addressee = external::addressee(TRAINER, &plan.strategy);
         let tools = self.tools()?;
-        let (budget, lag) = (u64::from(tools.tuning.trials), u64::from(tools.tuning.parallelism));
+        let budget = u64::from(tools.tuning.trials);
         let mut requests = Vec::new();
         let mut exhausted = false;
         while trial < budget {
-            let seen = observable_trials(trial, lag) as usize;
-            if tools.observations.len() < seen {
-                break;
-            }
-            let Some(parameters) = tools.propose(trial) else {
-                exhausted = true;
-                break;
+            let seen = tools.search.seen();
+            let parameters = match tools.search.ask() {
+                Ask::Trial(parameters) => parameters,
+                Ask::Wait => break,
+                Ask::Exhausted => {
+                    exhausted = true;
+                    break;
+                }
             };
             requests.push(TrainingRequested {
                 experiment_id,
@@ -223,6 +229,8 @@ impl Study {
             });
             trial += 1;
         }
+        let asked = requests.iter().map(|request| (request.trial as u64, request.parameters.clone()));
+        self.asked.extend(asked);
         self.requested = trial;
         self.exhausted = exhausted;
         Ok(requests)
@@ -231,8 +239,9 @@ impl Study {
     /// What goes on to evaluation.
     pub(crate) fn finals(&mut self) -> Result<Finals, Unreadable> {
         let tools = self.tools()?;
-        let best = finalists(&tools.observations, tools.finalists, tools.tuning.direction);
-        let trials = best.into_iter().map(|index| tools.observations[index].trial).collect();
+        let observations = tools.search.observations();
+        let best = finalists(observations, tools.finalists, tools.tuning.direction);
+        let trials = best.into_iter().map(|index| observations[index].trial).collect();
         Ok(Finals { trials, holdout_keeps: tools.holdout_keeps })
     }
 
@@ -245,15 +254,30 @@ impl Study {
     fn tools(&mut self) -> Result<&mut Tools, Unreadable> {
         let tools = match self.tools.take() {
             Some(tools) => tools,
-            None => {
-                let mut tools = Tools::of(&self.document)?;
-                for (trial, result) in self.results.iter().enumerate() {
-                    tools.observe(trial as u64, result);
-                }
-                tools
-            }
+            None => self.made_again()?,
         };
         Ok(self.tools.insert(tools))
+    }
+
+    /// The search up to the last trial that was asked for, in one pass: only parameters that were not kept are proposed
+    /// again.
+    fn made_again(&mut self) -> Result<Tools, Unreadable> {
+        let mut tools = Tools::of(&self.document)?;
+        for (trial, result) in self.results.iter().enumerate() {
+            tools.observe(trial as u64, result);
+        }
+        for trial in 0..self.requested {
+            let result = self.results.get(trial as usize).or_else(|| self.early.get(&trial));
+            let kept = self.asked.get(&trial).or(result.map(|result| &result.parameters));
+            match kept {
+                Some(parameters) => tools.search.resume(parameters.clone()),
+                None => {
+                    let Ask::Trial(parameters) = tools.search.ask() else { break };
+                    self.asked.insert(trial, parameters);
+                }
+            }
+        }
+        Ok(tools)
     }
 }
 
@@ -262,17 +286,16 @@ impl Tools {
         let spec: ExperimentSpec = serde_json::from_str(document).map_err(unreadable)?;
         let parameters = spec.model.parameters.into_iter().collect();
         let space = Space::from_json(&serde_json::Value::Object(parameters)).map_err(unreadable)?;
-        let sampler = spec.tuning.sampler.parse::<SamplerKind>().map_err(unreadable)?;
-        let pruner = spec.tuning.pruner.parse::<PrunerKind>().map_err(unreadable)?;
+        let sampler: Choice<SamplerKind> = spec.tuning.sampler.parse().map_err(unreadable)?;
+        let pruner: Choice<PrunerKind> = spec.tuning.pruner.parse().map_err(unreadable)?;
+        let (seed, lag) = (u64::from(spec.tuning.seed), u64::from(spec.tuning.parallelism));
         Ok(Tools {
-            sampler: sampler.build(&space, spec.tuning.direction).map_err(unreadable)?,
-            pruner: (pruner.make)(spec.tuning.direction),
+            search: Search::new(space, &sampler, spec.tuning.direction, seed, lag).map_err(unreadable)?,
+            pruner: pruner.build(spec.tuning.direction),
             shown: 0,
             finalists: spec.validation.finalists as usize,
             holdout_keeps: spec.validation.holdout_keeps.0,
             tuning: spec.tuning,
-            space,
-            observations: Vec::new(),
             folds: Vec::new(),
         })
     }
@@ -284,16 +307,8 @@ impl Tools {
         self.pruner.thresholds()
     }
 
-    /// What trial number so and so tries; `None` when the space has nothing more to offer, or results that the lag shows are
-    /// missing.
-    fn propose(&self, trial: u64) -> Option<Parameters> {
-        let seen = observable_trials(trial, u64::from(self.tuning.parallelism)) as usize;
-        let history = self.observations.get(..seen)?;
-        self.sampler.propose(&self.space, u64::from(self.tuning.seed), trial, history)
-    }
-
     fn observe(&mut self, trial: u64, result: &TrialResult) {
-        self.observations.push(observation(trial, result));
+        self.search.observe(observation(trial, result));
         self.folds.push(fold_history(result));
     }
 }

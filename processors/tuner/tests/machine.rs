@@ -81,7 +81,7 @@ fn first_requests(spec: &ExperimentSpec) -> Vec<TrainingRequested> {
 
 #[test]
 fn it_has_the_properties_of_every_machine() {
-    for sampler in ["tpe", "random"] {
+    for sampler in ["tpe", "random", "tpe()", "random()", "sobol()"] {
         let played = play(&sampled(sampler, 60, 8), latest_first);
         assert_eq!(check_properties::<Tuner>(&played.history), 60 + 1 + 3);
     }
@@ -146,7 +146,7 @@ fn a_request_carries_the_trial_its_id_and_the_plan() {
 
 #[test]
 fn results_in_order_and_backwards_give_the_same_search() {
-    for sampler in ["tpe", "random", "sobol", "grid"] {
+    for sampler in ["tpe", "random", "sobol", "grid", "tpe()", "random()", "sobol()"] {
         for parallelism in [1, 4, 16] {
             let spec = sampled(sampler, 50, parallelism);
             assert_eq!(
@@ -277,7 +277,7 @@ proptest! {
 
     #[test]
     fn the_order_of_completion_changes_nothing(
-        sampler in prop::sample::select(vec!["tpe", "random", "grid"]),
+        sampler in prop::sample::select(vec!["tpe", "random", "grid", "tpe()"]),
         parallelism in prop::sample::select(vec![1_u32, 4, 16]),
         choices in prop::collection::vec(any::<prop::sample::Index>(), 45),
     ) {

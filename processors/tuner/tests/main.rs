@@ -5,3 +5,4 @@
 mod common;
 mod ended;
 mod machine;
+mod restored;

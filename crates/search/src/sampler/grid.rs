@@ -2,7 +2,7 @@
 
 use crate::error::SearchError;
 use crate::observation::Observation;
-use crate::sampler::Sampler;
+use crate::sampler::{Question, Sampler};
 use crate::space::Space;
 use gauntlet_domain::experiment::Parameters;
 
@@ -11,9 +11,13 @@ use gauntlet_domain::experiment::Parameters;
 /// `points`.
 ///
 /// Points that violate a condition are left out: trial `k` is the `k`-th valid point. The seed and the
-/// history are ignored. `None` after the last point.
+/// observations are ignored. `None` after the last point.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Grid;
+pub struct Grid {
+    /// How many valid points lie before `next`, so that the next trial does not count them again.
+    found: u64,
+    next: u128,
+}
 
 impl Grid {
     /// The largest grid that is searched under conditions. Counting valid points means visiting them.
@@ -33,25 +37,28 @@ impl Grid {
 }
 
 impl Sampler for Grid {
-    fn propose(&self, space: &Space, _seed: u64, trial: u64, _history: &[Observation]) -> Option<Parameters> {
+    fn observe(&mut self, _observation: &Observation) {}
+
+    fn propose(&mut self, question: &Question<'_>) -> Option<Parameters> {
+        let Question { space, trial, .. } = *question;
         // A grid too large to count is longer than any search without conditions.
         let size = space.size().unwrap_or(u128::MAX);
         if !space.has_conditions() {
-            return (u128::from(trial) < size).then(|| point(space, u128::from(trial)));
+            return (u128::from(trial) < size).then(|| space.point(u128::from(trial)));
         }
-        let mut valid =
-            (0..size.min(Self::MAX_CONDITIONED)).map(|i| point(space, i)).filter(|p| space.satisfies(p));
-        valid.nth(usize::try_from(trial).ok()?)
+        if trial < self.found {
+            *self = Self::default();
+        }
+        while self.next < size.min(Self::MAX_CONDITIONED) {
+            let params = space.point(self.next);
+            self.next += 1;
+            if space.satisfies(&params) {
+                self.found += 1;
+                if self.found > trial {
+                    return Some(params);
+                }
+            }
+        }
+        None
     }
-}
-
-fn point(space: &Space, index: u128) -> Parameters {
-    let mut rest = index;
-    let digits = space.parameters().iter().rev().map(|p| {
-        let radix = p.domain.grid_size();
-        let digit = rest % radix;
-        rest /= radix;
-        (p.name.clone(), p.domain.grid_value(digit))
-    });
-    digits.collect()
 }

@@ -6,6 +6,9 @@
 //! (`_ParzenEstimator`, 5.0), which follow Bergstra et al. 2011, "Algorithms for Hyper-Parameter
 //! Optimization".
 
+mod gaussian;
+
+use self::gaussian::{Cell, Gaussians, truncated};
 use crate::rng::Stream;
 use crate::space::{Domain, unwarp, warp};
 use gauntlet_domain::experiment::ParameterValue;
@@ -25,16 +28,18 @@ pub(super) enum Axis {
 /// The kernels of one parameter; the last one is the prior.
 #[derive(Debug, Clone)]
 enum Kernels {
-    Gaussian(Vec<Gaussian>),
-    Choice(Vec<Vec<f64>>),
+    Gaussian(Gaussians),
+    Choice(Choices),
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Gaussian {
-    mean: f64,
-    sigma: f64,
-    /// The Gaussian's mass within the domain.
-    mass: f64,
+/// Kernels of a category: most weight on the observed choice; none observed for the prior.
+#[derive(Debug, Clone)]
+struct Choices {
+    count: usize,
+    observed: Vec<Option<usize>>,
+    /// Probability of the observed choice, and of each other one.
+    same: f64,
+    other: f64,
 }
 
 /// A mixture of products: kernel `i` is the product over the axes of their kernels `i`.
@@ -43,7 +48,13 @@ pub(super) struct Parzen {
     axes: Vec<Axis>,
     kernels: Vec<Kernels>,
     weights: Vec<f64>,
+    log_weights: Vec<f64>,
+    /// Whether kernels are left out whose share of the sum is below e^-[`NATS`] for certain.
+    is_screened: bool,
 }
+
+/// 256 kernels that are left out change a density by less than 10^-6 of it.
+const NATS: f64 = 20.0;
 
 impl Axis {
     /// `None` for a domain of one value: there is nothing to estimate.
@@ -102,156 +113,187 @@ impl Axis {
 }
 
 impl Parzen {
-    /// Kernels for observed coordinates, one row for each trial, oldest first, with a coordinate for each
-    /// axis.
-    pub(super) fn new(axes: &[Axis], observed: &[Vec<f64>]) -> Self {
-        let column = |i: usize| observed.iter().map(|row| row[i]).collect::<Vec<_>>();
-        let kernels = axes.iter().enumerate().map(|(i, axis)| kernels(axis, &column(i))).collect();
-        Self { axes: axes.to_vec(), kernels, weights: weights(observed.len()) }
+    /// Kernels for observed coordinates: a column for each axis, oldest first. `weights` are those of [`weights`], the
+    /// prior's last.
+    pub(super) fn new(axes: &[Axis], columns: &[Vec<f64>], weights: Vec<f64>) -> Self {
+        let kernels = axes.iter().zip(columns).map(|(axis, column)| kernels(axis, column)).collect();
+        let log_weights = weights.iter().map(|weight| libm::log(*weight)).collect();
+        Self { axes: axes.to_vec(), kernels, weights, log_weights, is_screened: false }
+    }
+
+    /// Leaves out what is negligible: computing the mass of a Gaussian in a cell costs most of a proposal.
+    pub(super) fn screened(self) -> Self {
+        Self { is_screened: true, ..self }
     }
 
     /// A draw, as a coordinate for each axis. Axis `i` uses the stream's path `i`.
     pub(super) fn sample(&self, stream: &Stream) -> Vec<f64> {
-        let kernel = pick(&self.weights, stream.named("kernel").unit());
+        let kernel = pick(self.weights.iter().copied(), stream.named("kernel").unit());
         let axes = self.axes.iter().zip(&self.kernels).enumerate();
         axes.map(|(i, (axis, kernels))| sample(axis, kernels, kernel, stream.at(i as u64))).collect()
     }
 
-    /// The logarithm of the density (continuous axes, in warped coordinates) or probability (others) of
-    /// coordinates.
-    pub(super) fn log_density(&self, point: &[f64]) -> f64 {
-        let logs: Vec<f64> = (0..self.weights.len())
-            .map(|k| {
-                let factors = self.axes.iter().zip(&self.kernels).zip(point);
-                libm::log(self.weights[k])
-                    + factors.map(|((axis, kernels), x)| log_factor(axis, kernels, k, *x)).sum::<f64>()
-            })
-            .collect();
+    /// The logarithm of the density (continuous axes, in warped coordinates) or probability (others) of points, each a
+    /// coordinate for each axis.
+    pub(super) fn log_densities(&self, points: &[Vec<f64>]) -> Vec<f64> {
+        // Equal coordinates have equal cells; in a discrete domain there are many.
+        let mut cells: Vec<Vec<Cell>> = vec![Vec::new(); self.axes.len()];
+        let mut of = |point: &Vec<f64>| {
+            let places: Vec<usize> =
+                (0..point.len()).map(|i| self.cell(i, point[i], &mut cells[i])).collect();
+            if !self.is_screened {
+                let exact = |kernel| self.log_kernel(kernel, point, &places, &mut cells);
+                return self.log_sum((0..self.weights.len()).map(exact).collect());
+            }
+            let bounds = self.bounds(point, &places, &cells);
+            if cells.iter().all(Vec::is_empty) {
+                return self.log_sum(bounds);
+            }
+            let mut exact = |kernel| self.log_kernel(kernel, point, &places, &mut cells);
+            let prior = bounds.len() - 1;
+            let top = (0..prior).fold(prior, |top, k| if bounds[k] > bounds[top] { k } else { top });
+            let least = f64::max(exact(top), exact(prior)) - NATS;
+            let visible = (0..bounds.len()).filter(|k| bounds[*k] >= least);
+            self.log_sum(visible.map(exact).collect())
+        };
+        points.iter().map(&mut of).collect()
+    }
+
+    /// The place of a coordinate's cell among those of its axis; 0 where there are no cells.
+    fn cell(&self, axis: usize, x: f64, cells: &mut Vec<Cell>) -> usize {
+        let (Axis::Discrete { step, log, .. }, Kernels::Gaussian(g)) = (self.axes[axis], &self.kernels[axis])
+        else {
+            return 0;
+        };
+        cells.iter().position(|cell| cell.x == x).unwrap_or_else(|| {
+            let (below, above) = (warp(x - step / 2.0, log), warp(x + step / 2.0, log));
+            cells.push(Cell { x, below, above, known: vec![f64::NAN; g.means.len()] });
+            cells.len() - 1
+        })
+    }
+
+    /// For each kernel a number that the logarithm of its share does not exceed; without cells the logarithm itself.
+    fn bounds(&self, point: &[f64], places: &[usize], cells: &[Vec<Cell>]) -> Vec<f64> {
+        let mut sums = vec![0.0; self.weights.len()];
+        for (i, kernels) in self.kernels.iter().enumerate() {
+            match (kernels, cells[i].get(places[i])) {
+                (Kernels::Gaussian(g), None) => g.add_densities(point[i], &mut sums),
+                (Kernels::Gaussian(g), Some(cell)) => g.add_bounds(cell, &mut sums),
+                (Kernels::Choice(choices), _) => choices.add_log_probabilities(point[i], &mut sums),
+            }
+        }
+        sums.iter_mut().zip(&self.log_weights).for_each(|(sum, weight)| *sum += weight);
+        sums
+    }
+
+    /// The logarithm of a kernel's share.
+    fn log_kernel(&self, k: usize, point: &[f64], places: &[usize], cells: &mut [Vec<Cell>]) -> f64 {
+        let factors = self.kernels.iter().enumerate().map(|(i, kernels)| {
+            match (kernels, cells[i].get_mut(places[i])) {
+                (Kernels::Gaussian(g), None) => g.log_density(k, point[i]),
+                (Kernels::Gaussian(g), Some(cell)) => g.log_probability(k, cell),
+                (Kernels::Choice(choices), _) => libm::log(choices.probability(k, point[i] as usize)),
+            }
+        });
+        factors.sum::<f64>() + self.log_weights[k]
+    }
+
+    /// The logarithm of a sum, given the logarithms of its parts.
+    fn log_sum(&self, logs: Vec<f64>) -> f64 {
         // The prior reaches every point of the domain, so the largest is finite.
         let largest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        largest + libm::log(logs.iter().map(|l| libm::exp(l - largest)).sum())
+        // Below -746 `exp` is zero.
+        let least = if self.is_screened { -NATS } else { -746.0 };
+        let visible = logs.iter().map(|log| log - largest).filter(|log| *log > least);
+        largest + libm::log(visible.map(libm::exp).sum())
     }
 }
 
-/// Optuna's default weights: the 25 newest trials count fully, older ones less and less; the prior as much as
-/// a new trial. They sum to 1.
-fn weights(n: usize) -> Vec<f64> {
-    let ramp = n.saturating_sub(25);
-    let oldest = 1.0 / n.max(1) as f64;
-    let slope = if ramp > 1 { (1.0 - oldest) / (ramp - 1) as f64 } else { 0.0 };
-    let mut weights: Vec<f64> =
-        (0..n).map(|i| if i < ramp { oldest + slope * i as f64 } else { 1.0 }).collect();
+/// The weight of each trial and, last, of the prior; they sum to 1.
+pub(super) fn normalised(mut weights: Vec<f64>) -> Vec<f64> {
     weights.push(1.0);
     let sum: f64 = weights.iter().sum();
     weights.iter().map(|w| w / sum).collect()
 }
 
+/// Trials that count fully: the newest.
+pub(super) const NEWEST: usize = 25;
+
+/// Optuna's default weights: the 25 newest trials count fully, older ones less and less; the prior as much as
+/// a new trial.
+pub(super) fn weight(i: usize, n: usize) -> f64 {
+    let ramp = n.saturating_sub(NEWEST);
+    let oldest = 1.0 / n.max(1) as f64;
+    let slope = if ramp > 1 { (1.0 - oldest) / (ramp - 1) as f64 } else { 0.0 };
+    if i < ramp { oldest + slope * i as f64 } else { 1.0 }
+}
+
 fn kernels(axis: &Axis, observed: &[f64]) -> Kernels {
     match *axis {
-        Axis::Continuous { low, high, .. } => Kernels::Gaussian(gaussians(low, high, observed)),
+        Axis::Continuous { low, high, .. } => Kernels::Gaussian(Gaussians::new(low, high, observed)),
         Axis::Discrete { low, high, log, .. } => {
             let warped: Vec<f64> = observed.iter().map(|x| warp(*x, log)).collect();
-            Kernels::Gaussian(gaussians(low, high, &warped))
+            Kernels::Gaussian(Gaussians::new(low, high, &warped))
         }
-        Axis::Choice { count } => Kernels::Choice(choices(count, observed)),
+        Axis::Choice { count } => Kernels::Choice(Choices::new(count, observed)),
     }
 }
 
-/// One Gaussian at each observation, as wide as the larger gap to its neighbours (at the ends: as the inner
-/// gap), but no wider than the domain and no narrower than a share of it; the prior sits in the middle and is
-/// as wide as the domain.
-fn gaussians(low: f64, high: f64, means: &[f64]) -> Vec<Gaussian> {
-    let (n, width) = (means.len(), high - low);
-    let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by(|a, b| means[*a].total_cmp(&means[*b]));
-    let narrowest = width / f64::min(100.0, (n + 2) as f64);
-    let mut sigmas = vec![width; n];
-    for (rank, &i) in order.iter().enumerate() {
-        let below = rank.checked_sub(1).map_or(low, |r| means[order[r]]);
-        let above = order.get(rank + 1).map_or(high, |&j| means[j]);
-        let gap = match rank {
-            0 if n > 1 => above - means[i],
-            _ if n > 1 && rank == n - 1 => means[i] - below,
-            _ => f64::max(means[i] - below, above - means[i]),
-        };
-        sigmas[i] = gap.clamp(narrowest, width);
+impl Choices {
+    fn new(count: usize, observed: &[f64]) -> Self {
+        let floor = 1.0 / (observed.len() + 1) as f64;
+        let total = 1.0 + floor * count as f64;
+        let observed = observed.iter().map(|x| Some(*x as usize)).chain([None]).collect();
+        Self { count, observed, same: (floor + 1.0) / total, other: floor / total }
     }
-    let kernel = |mean: f64, sigma: f64| Gaussian {
-        mean,
-        sigma,
-        mass: normal_mass((low - mean) / sigma, (high - mean) / sigma),
-    };
-    let prior = kernel(0.5 * (low + high), width);
-    means.iter().zip(sigmas).map(|(mean, sigma)| kernel(*mean, sigma)).chain([prior]).collect()
-}
 
-fn choices(count: usize, observed: &[f64]) -> Vec<Vec<f64>> {
-    let kernels = observed.len() + 1;
-    let floor = 1.0 / kernels as f64;
-    let total = 1.0 + floor * count as f64;
-    let row = |x: &f64| (0..count).map(|c| (floor + f64::from(u8::from(c == *x as usize))) / total).collect();
-    observed.iter().map(row).chain([vec![1.0 / count as f64; count]]).collect()
+    fn probability(&self, kernel: usize, choice: usize) -> f64 {
+        match self.observed[kernel] {
+            Some(observed) if observed == choice => self.same,
+            Some(_) => self.other,
+            None => 1.0 / self.count as f64,
+        }
+    }
+
+    fn add_log_probabilities(&self, x: f64, sums: &mut [f64]) {
+        let (same, other) = (libm::log(self.same), libm::log(self.other));
+        let prior = libm::log(1.0 / self.count as f64);
+        for (sum, observed) in sums.iter_mut().zip(&self.observed) {
+            *sum += observed.map_or(prior, |observed| if observed == x as usize { same } else { other });
+        }
+    }
 }
 
 fn sample(axis: &Axis, kernels: &Kernels, kernel: usize, mut stream: Stream) -> f64 {
     match (axis, kernels) {
         (Axis::Continuous { low, high, .. }, Kernels::Gaussian(g)) => {
-            truncated(&g[kernel], *low, *high, stream)
+            truncated(g.means[kernel], g.sigmas[kernel], *low, *high, stream)
         }
         // The domain rounds it to a value in `Axis::value`, but densities are needed before that.
         (Axis::Discrete { low, high, step, log }, Kernels::Gaussian(g)) => {
-            let x = unwarp(truncated(&g[kernel], *low, *high, stream), *log);
+            let x = unwarp(truncated(g.means[kernel], g.sigmas[kernel], *low, *high, stream), *log);
             let (first, last) = (unwarp(*low, *log) + step / 2.0, unwarp(*high, *log) - step / 2.0);
             let (first, last) = if *log { (first.round(), last.round()) } else { (first, last) };
             (first + ((x - first) / step).round() * step).clamp(first, last)
         }
-        (_, Kernels::Choice(rows)) => pick(&rows[kernel], stream.unit()) as f64,
+        (_, Kernels::Choice(choices)) => {
+            pick((0..choices.count).map(|choice| choices.probability(kernel, choice)), stream.unit()) as f64
+        }
         (Axis::Choice { .. }, Kernels::Gaussian(_)) => 0.0, // `kernels` never builds this pair
     }
 }
 
-/// A truncated Gaussian by rejection. The mean is inside the bounds and sigma at most their distance, so that
-/// at least a third of the draws is kept; after 64 refusals (probability 10^-11) it is the mean.
-fn truncated(kernel: &Gaussian, low: f64, high: f64, mut stream: Stream) -> f64 {
-    let draws = (0..64).map(|_| kernel.mean + kernel.sigma * stream.normal());
-    draws.into_iter().find(|x| low <= *x && *x <= high).unwrap_or(kernel.mean)
-}
-
-fn log_factor(axis: &Axis, kernels: &Kernels, kernel: usize, x: f64) -> f64 {
-    match (axis, kernels) {
-        (Axis::Continuous { .. }, Kernels::Gaussian(g)) => {
-            let Gaussian { mean, sigma, mass } = g[kernel];
-            let z = (x - mean) / sigma;
-            -0.5 * z * z - libm::log(sigma * mass) - LN_SQRT_2PI
+/// The index whose cumulative weight first exceeds `u`, or the last.
+fn pick(weights: impl Iterator<Item = f64>, u: f64) -> usize {
+    let (mut sum, mut last) = (0.0, 0);
+    for (i, weight) in weights.enumerate() {
+        sum += weight;
+        if u < sum {
+            return i;
         }
-        (Axis::Discrete { step, log, .. }, Kernels::Gaussian(g)) => {
-            let Gaussian { mean, sigma, mass } = g[kernel];
-            let edge = |x: f64| (warp(x, *log) - mean) / sigma;
-            libm::log(normal_mass(edge(x - step / 2.0), edge(x + step / 2.0)) / mass)
-        }
-        (_, Kernels::Choice(rows)) => libm::log(rows[kernel][x as usize]),
-        (Axis::Choice { .. }, Kernels::Gaussian(_)) => f64::NEG_INFINITY, // `kernels` never builds this pair
+        last = i;
     }
-}
-
-/// ln √(2π)
-const LN_SQRT_2PI: f64 = 0.918_938_533_204_672_7;
-
-/// The standard normal's mass between two bounds, computed in the tail where both are, so that it does not
-/// cancel.
-fn normal_mass(a: f64, b: f64) -> f64 {
-    let tail = |x: f64| 0.5 * libm::erfc(x * std::f64::consts::FRAC_1_SQRT_2);
-    if a > 0.0 { tail(a) - tail(b) } else { tail(-b) - tail(-a) }
-}
-
-/// The index whose cumulative weight first exceeds `u`.
-fn pick(weights: &[f64], u: f64) -> usize {
-    let mut sum = 0.0;
-    let found = weights.iter().position(|w| {
-        sum += w;
-        u < sum
-    });
-    found.unwrap_or(weights.len() - 1)
+    last
 }
 
 #[cfg(test)]
@@ -262,6 +304,11 @@ mod tests {
 
     fn numbers(json: &Json) -> Vec<f64> {
         json.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
+    }
+
+    fn parzen(axes: &[Axis], observed: Vec<f64>) -> Parzen {
+        let n = observed.len();
+        Parzen::new(axes, &[observed], normalised((0..n).map(|i| weight(i, n)).collect()))
     }
 
     #[test]
@@ -276,13 +323,14 @@ mod tests {
                 Domain::Categorical(_) => x,
                 _ => axes[0].coordinate(domain, &ParameterValue::Float(x)).unwrap(),
             };
-            let observed: Vec<_> =
-                numbers(&case["observed"]).into_iter().map(|x| vec![coordinate(x)]).collect();
-            let estimator = Parzen::new(&axes, &observed);
+            let observed: Vec<f64> = numbers(&case["observed"]).into_iter().map(coordinate).collect();
+            let estimator = parzen(&axes, observed);
             for (x, expected) in numbers(&case["points"]).into_iter().zip(numbers(&case["log_density"])) {
-                let ours = estimator.log_density(&[coordinate(x)]);
+                let ours = estimator.log_densities(&[vec![coordinate(x)]])[0];
                 let error = (ours - expected).abs();
                 assert!(error < 1e-9, "{} at {x}: {ours} is not {expected}", case["domain"]);
+                let screened = estimator.clone().screened().log_densities(&[vec![coordinate(x)]])[0];
+                assert!((screened - ours).abs() < 1e-6, "{} at {x}: {screened}", case["domain"]);
                 worst = worst.max(error);
                 compared += 1;
             }
@@ -295,13 +343,13 @@ mod tests {
     fn samples_follow_the_density() {
         let space = Space::from_json(&serde_json::json!({ "p": { "int": [1, 8], "log": true } })).unwrap();
         let axes = [Axis::of(&space.parameters()[0].domain).unwrap()];
-        let estimator = Parzen::new(&axes, &[vec![2.0], vec![6.0], vec![6.0]]);
+        let estimator = parzen(&axes, vec![2.0, 6.0, 6.0]);
         let n = 20_000;
         let root = Stream::new(3);
         let samples: Vec<f64> = (0..n).map(|i| estimator.sample(&root.at(i))[0]).collect();
         let mut total = 0.0;
         for value in 1..=8 {
-            let expected = libm::exp(estimator.log_density(&[f64::from(value)]));
+            let expected = libm::exp(estimator.log_densities(&[vec![f64::from(value)]])[0]);
             let share = samples.iter().filter(|x| **x == f64::from(value)).count() as f64 / n as f64;
             assert!((share - expected).abs() < 0.015, "{value}: {share} is not {expected}");
             total += expected;
@@ -312,7 +360,7 @@ mod tests {
     #[test]
     fn old_trials_weigh_less_and_all_weights_sum_to_one() {
         for n in [0, 1, 24, 25, 26, 27, 100] {
-            let weights = weights(n);
+            let weights = normalised((0..n).map(|i| weight(i, n)).collect());
             assert_eq!(weights.len(), n + 1);
             assert!((weights.iter().sum::<f64>() - 1.0).abs() < 1e-12);
             assert!(weights.windows(2).all(|w| w[0] <= w[1]));

@@ -2,13 +2,12 @@
 
 use crate::observation::Observation;
 use crate::rng::Stream;
-use crate::sampler::Sampler;
-use crate::space::Space;
+use crate::sampler::{Question, Sampler};
 use gauntlet_domain::experiment::Parameters;
 
-/// Uniform search (uniform in the logarithm where `log` is set). A point that violates a condition is redrawn
-/// whole, so proposals are uniform over the valid points; `None` after [`Random::MAX_DRAWS`] redraws. The
-/// history is ignored.
+/// Uniform search (uniform in the logarithm where `log` is set). A point that is not accepted is redrawn whole, so
+/// proposals are uniform over the points that may be proposed; `None` after [`Random::MAX_DRAWS`] redraws. The
+/// observations are ignored.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Random;
 
@@ -18,12 +17,16 @@ impl Random {
 }
 
 impl Sampler for Random {
-    fn propose(&self, space: &Space, seed: u64, trial: u64, _history: &[Observation]) -> Option<Parameters> {
-        let trial = Stream::new(seed).named("random").at(trial);
+    fn observe(&mut self, _observation: &Observation) {}
+
+    fn propose(&mut self, question: &Question<'_>) -> Option<Parameters> {
+        let trial = Stream::new(question.seed).named("random").at(question.trial);
         let draw = |attempt: u64| -> Parameters {
-            let value = |name: &str| trial.at(attempt).named(name).unit();
-            space.parameters().iter().map(|p| (p.name.clone(), p.domain.at(value(&p.name)))).collect()
+            let attempt = trial.at(attempt);
+            let value = |name: &str| attempt.named(name).unit();
+            let parameters = question.space.parameters().iter();
+            parameters.map(|p| (p.name.clone(), p.domain.at(value(&p.name)))).collect()
         };
-        (0..Self::MAX_DRAWS).map(draw).find(|params| space.satisfies(params))
+        (0..Self::MAX_DRAWS).map(draw).find(|params| (question.accepts)(params))
     }
 }

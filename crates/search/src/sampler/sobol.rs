@@ -1,9 +1,11 @@
 //! A low-discrepancy sequence: covers the space more evenly than random draws.
 
+use std::collections::BTreeSet;
+
 use crate::error::SearchError;
 use crate::observation::Observation;
 use crate::rng::Stream;
-use crate::sampler::Sampler;
+use crate::sampler::{Question, Sampler};
 use crate::space::{Domain, Space};
 use gauntlet_domain::experiment::Parameters;
 
@@ -11,14 +13,28 @@ use gauntlet_domain::experiment::Parameters;
 /// (new-joe-kuo-6.21201) and a digital shift from the seed, one for each parameter: shifting keeps every net
 /// property.
 ///
-/// Fixed parameters take no dimension. Without conditions trial `k` is point `k`; with conditions it is the
-/// `k`-th point that satisfies them, so the valid part stays evenly covered and proposals cost time
-/// proportional to `k`. `None` after [`Sobol::MAX_REJECTED`] violations in a row, or for a space that has
-/// more dimensions than the table. The history is ignored. The coverage is best after 2^n trials.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Sobol;
+/// Fixed parameters take no dimension. Trial `k` is the `k`-th point that satisfies the conditions and, with
+/// `distinct`, is none of the points before it, so the valid part stays evenly covered. `None` after
+/// [`Sobol::MAX_REJECTED`] other points in a row, or for a space that has more dimensions than the table. The
+/// observations are ignored. The coverage is best after 2^n trials.
+#[derive(Debug, Clone, Default)]
+pub struct Sobol {
+    /// Whether a point of a discrete space counts once.
+    distinct: bool,
+    sequence: Option<Shifted>,
+    /// The next point to look at, and how many proposals lie before it: what the next trial need not count again.
+    next: u32,
+    found: u64,
+    /// Numbers of the points of a discrete space before `next`, with `distinct`.
+    seen: BTreeSet<u128>,
+}
 
 impl Sobol {
+    /// Before its first trial.
+    pub fn new(distinct: bool) -> Self {
+        Self { distinct, ..Self::default() }
+    }
+
     /// Parameters that may vary.
     pub const MAX_DIMENSIONS: usize = TABLE.len() + 1;
 
@@ -37,31 +53,41 @@ impl Sobol {
 }
 
 impl Sampler for Sobol {
-    fn propose(&self, space: &Space, seed: u64, trial: u64, _history: &[Observation]) -> Option<Parameters> {
+    fn observe(&mut self, _observation: &Observation) {}
+
+    fn propose(&mut self, question: &Question<'_>) -> Option<Parameters> {
+        let Question { space, seed, trial, .. } = *question;
         if dimensions(space) > Self::MAX_DIMENSIONS {
             return None;
         }
-        let sequence = Shifted::new(space, seed);
-        let trial = u32::try_from(trial).ok()?;
-        if !space.has_conditions() {
-            return Some(sequence.params(space, trial));
+        if trial < self.found || self.sequence.as_ref().is_none_or(|sequence| sequence.seed != seed) {
+            let sequence = Some(Shifted::new(space, seed));
+            *self = Self { sequence, ..Self::new(self.distinct) };
         }
-        let (mut found, mut rejected) = (0_u32, 0_u32);
-        for index in 0..=u32::MAX {
-            let params = sequence.params(space, index);
-            if !space.satisfies(&params) {
+        let mut rejected = 0;
+        while rejected < Self::MAX_REJECTED {
+            let params = self.sequence.as_ref()?.params(space, self.next);
+            self.next = self.next.checked_add(1)?;
+            if !self.is_new(space, &params) {
                 rejected += 1;
-                if rejected == Self::MAX_REJECTED {
-                    return None;
-                }
-            } else if found == trial {
+                continue;
+            }
+            rejected = 0;
+            self.found += 1;
+            if self.found > trial {
                 return Some(params);
-            } else {
-                found += 1;
-                rejected = 0;
             }
         }
+        // The sequence ends here, for this trial and all later ones.
+        self.next = u32::MAX;
         None
+    }
+}
+
+impl Sobol {
+    fn is_new(&mut self, space: &Space, params: &Parameters) -> bool {
+        space.satisfies(params)
+            && (!self.distinct || space.number_of(params).is_none_or(|number| self.seen.insert(number)))
     }
 }
 
@@ -74,7 +100,9 @@ fn varies(domain: &Domain) -> bool {
 }
 
 /// Direction numbers and shift of every varying parameter, in the space's order.
+#[derive(Debug, Clone)]
 struct Shifted {
+    seed: u64,
     dimensions: Vec<([u32; 32], u32)>,
 }
 
@@ -83,7 +111,7 @@ impl Shifted {
         let root = Stream::new(seed).named("sobol");
         let varying = space.parameters().iter().filter(|p| varies(&p.domain)).enumerate();
         let shift = |name: &str| (root.named(name).bits() >> 32) as u32;
-        Self { dimensions: varying.map(|(i, p)| (direction_numbers(i), shift(&p.name))).collect() }
+        Self { seed, dimensions: varying.map(|(i, p)| (direction_numbers(i), shift(&p.name))).collect() }
     }
 
     fn params(&self, space: &Space, index: u32) -> Parameters {
