@@ -201,3 +201,68 @@ fn outcome(told: Told) -> Result<(Outcome, FoldHistory), String> {
     };
     Ok((outcome, FoldHistory { state, values }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(
+        name: &str,
+        space: &str,
+        sampler: &str,
+        parallelism: u32,
+        input: &str,
+    ) -> Result<Vec<String>, String> {
+        let path = std::env::temp_dir().join(format!("gauntlet-search-{name}-{}.yaml", std::process::id()));
+        std::fs::write(&path, space).unwrap();
+        let (sampler, pruner) = (sampler.to_owned(), "median(startup_trials=1,warmup_folds=0)".to_owned());
+        let request = SearchRequest {
+            space: path.clone(),
+            sampler,
+            pruner,
+            direction: Direction::Minimize,
+            parallelism,
+            seed: 7,
+        };
+        let mut output = Vec::new();
+        let answer = search(&request, input.as_bytes(), &mut output);
+        std::fs::remove_file(&path).unwrap();
+        let text = String::from_utf8(output).unwrap();
+        answer.map(|()| text.lines().map(str::to_owned).collect()).map_err(|error| error.to_string())
+    }
+
+    const KIND: &str = r#"{"kind": {"categorical": ["sma", "ema"]}}"#;
+    const NUMBER: &str = r#"{"x": {"float": [0, 1]}}"#;
+
+    #[test]
+    fn it_asks_ahead_of_what_it_is_told_and_ends_with_the_input() {
+        let told = "{\"tell\": 2, \"value\": 1}\n\n{\"tell\": 0, \"values\": [2, 3]}\n{\"tell\": 1, \"value\": NaN}\n";
+        let asked = run("ahead", NUMBER, "tpe", 3, told).unwrap();
+        assert_eq!(asked.len(), 3 + 3);
+        for (trial, line) in asked.iter().enumerate() {
+            assert!(line.starts_with(&format!("{{\"ask\":{trial},\"params\":{{\"x\":")), "{line}");
+        }
+        assert!(asked[3].ends_with("\"thresholds\":[2.0,3.0]}"), "{}", asked[3]);
+    }
+
+    #[test]
+    fn a_space_that_is_spent_ends_the_search_by_name() {
+        let told = "{\"tell\": 0, \"value\": 1}\n{\"tell\": 1, \"state\": \"failed\"}\n";
+        let asked = run("spent", KIND, "random", 1, told).unwrap();
+        assert_eq!(asked.len(), 3);
+        assert_eq!(asked[2], "{\"end\":\"space_exhausted\",\"trials\":2}");
+        assert_eq!(run("silent", KIND, "random", 2, "").unwrap().len(), 2);
+    }
+
+    #[test]
+    fn what_cannot_be_taken_is_refused_with_its_line() {
+        let said = |told: &str| run("refused", NUMBER, "tpe", 1, told).unwrap_err();
+        assert!(said("{\"tell\": 5, \"value\": 1}").starts_with("stdin:1: trial 5 was not asked"));
+        let twice = "{\"tell\": 0, \"value\": 1}\n{\"tell\": 0, \"value\": 1}";
+        assert!(said(twice).starts_with("stdin:2: trial 0 was told before"));
+        assert!(said("{\"tell\": 0}").starts_with("stdin:1: trial 0 has no result"));
+        assert!(said("hello").starts_with("stdin:1: expected"));
+        let wrong = run("sampler", NUMBER, "tqe", 1, "").unwrap_err();
+        assert!(wrong.starts_with("--sampler: unknown sampler `tqe`: did you mean `tpe`?"), "{wrong}");
+    }
+}
