@@ -100,6 +100,7 @@ pub fn experiment_schema() -> Value {
                 "holdout_keeps": share(
                     "Share of the walk-forward objective that the hold-out must keep to confirm a finalist."
                 ),
+                "min_trades": count("Trades on the hold-out below which nothing is confirmed."),
                 "finalists": count("How many trials go on to evaluation."),
                 "scheme": word(Scheme::NAMES, "Scheme of the folds."),
                 "folds": count("Number of folds."),

@@ -31,6 +31,8 @@ pub struct EvaluationRequested {
     pub holdout: DataRef,
     /// Share of the walk-forward value that the hold-out must keep.
     pub holdout_keeps: f64,
+    /// Trades on the hold-out below which nothing is confirmed; 0 from writers of version 1.
+    pub min_trades: i64,
     /// Who is to answer: `evaluator`, or `evaluator.NAME` for a program outside.
     pub addressee: String,
 }

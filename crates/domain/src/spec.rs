@@ -358,6 +358,8 @@ pub struct ValidationSpec {
     pub holdout: Share,
     /// Share of the walk-forward objective that the hold-out must keep to confirm a finalist.
     pub holdout_keeps: Share,
+    /// Trades on the hold-out below which nothing is confirmed.
+    pub min_trades: u32,
     /// How many trials go on to evaluation.
     pub finalists: u32,
     /// How the folds follow each other.
@@ -377,6 +379,7 @@ impl Default for ValidationSpec {
         ValidationSpec {
             holdout: Share(0.2),
             holdout_keeps: Share(0.5),
+            min_trades: 10,
             finalists: 3,
             scheme: Scheme::WalkForward,
             folds: 5,

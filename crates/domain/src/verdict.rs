@@ -199,6 +199,12 @@ impl Verdict {
             Comparison::AtMost => "at most",
         };
         let place = phase.as_ref().map(place).unwrap_or_default();
+        if metric == "trade_count" {
+            return format!("{metric} {statistic}{place}, {bound} {threshold} needed");
+        }
+        if threshold == f64::MIN_POSITIVE {
+            return format!("{metric} {statistic:.4}{place}, more than 0 needed");
+        }
         let aside = walked.copied().flatten().map(|walked| format!(" ({walked:.4} walked forward)"));
         format!("{metric} {statistic:.4}{place}, {bound} {threshold:.4} needed{}", aside.unwrap_or_default())
     }

@@ -233,6 +233,8 @@ pub(crate) struct EvaluationRequested {
     holdout: DataRef,
     holdout_keeps: f64,
     #[serde(default)]
+    min_trades: i64,
+    #[serde(default)]
     addressee: String,
 }
 
@@ -248,6 +250,7 @@ impl From<EvaluationRequested> for evaluation::EvaluationRequested {
             plan: read.plan,
             holdout: read.holdout,
             holdout_keeps: read.holdout_keeps,
+            min_trades: read.min_trades,
         }
     }
 }

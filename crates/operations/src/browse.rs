@@ -125,7 +125,7 @@ pub struct ExperimentReport {
     #[serde(flatten)]
     pub row: ViewRow,
     /// The metric that it optimises.
-    pub objective: String,
+    pub objective: Option<String>,
     /// Trials by state.
     pub trials: BTreeMap<String, usize>,
     /// Finalists, best first.
@@ -334,11 +334,13 @@ fn find_anywhere(node: &Node, id: &str) -> Result<Row, Refusal> {
 pub fn experiment_report(node: &Node, row: Row) -> Result<ExperimentReport, Refusal> {
     let id = text(&row, "experiment_id").unwrap_or_default().to_owned();
     let objective = objective(node, &row)?;
-    let board = node.views.partition(
-        &schema::LEADERBOARDS,
-        &[id.as_str().into(), objective.as_str().into()],
-        None,
-    )?;
+    let board = match &objective {
+        Some(metric) => {
+            let of = [id.as_str().into(), metric.as_str().into()];
+            node.views.partition(&schema::LEADERBOARDS, &of, None)?
+        }
+        None => Vec::new(),
+    };
     let mut trials: BTreeMap<String, usize> = BTreeMap::new();
     for trial in node.views.partition(&schema::TUNING_RESULTS, &[id.as_str().into()], None)? {
         *trials.entry(text(&trial, "state").unwrap_or("unknown").to_owned()).or_default() += 1;
@@ -356,15 +358,13 @@ pub fn experiment_report(node: &Node, row: Row) -> Result<ExperimentReport, Refu
     Ok(ExperimentReport { row: ViewRow(row), objective, trials, leaderboard })
 }
 
-/// The metric that an experiment optimises.
-fn objective(node: &Node, row: &Row) -> Result<String, Refusal> {
-    let Some(config) = text(row, "config_id") else { return Ok("sharpe".into()) };
+/// The metric that an experiment optimises; `None` while its document is not in the views, or when it cannot be read.
+fn objective(node: &Node, row: &Row) -> Result<Option<String>, Refusal> {
+    let Some(config) = text(row, "config_id") else { return Ok(None) };
     let row = node.views.row(&schema::CONFIGURATIONS, &[config.into()])?;
     let document = row.as_ref().and_then(|row| text(row, "parameters"));
     let document: Option<Json> = document.and_then(|text| serde_json::from_str(text).ok());
-    Ok(document
-        .and_then(|d| d["tuning"]["objective"].as_str().map(str::to_owned))
-        .unwrap_or_else(|| "sharpe".into()))
+    Ok(document.and_then(|document| document["tuning"]["objective"].as_str().map(str::to_owned)))
 }
 
 /// Puts several things of one kind side by side.

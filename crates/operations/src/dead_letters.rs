@@ -51,6 +51,7 @@ pub struct ListedDeadLetter {
     /// The offset there, if the letter says so.
     pub offset: Option<u64>,
     /// The record's own time.
+    #[serde(serialize_with = "as_text")]
     pub time: Timestamp,
     /// Who set it aside.
     pub processor: String,
@@ -62,6 +63,11 @@ pub struct ListedDeadLetter {
     pub bytes: Option<usize>,
     /// Whether it can be read now.
     pub readable: bool,
+}
+
+/// A time as documents have it, RFC 3339.
+fn as_text<S: serde::Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(time)
 }
 
 /// One dead letter with all that is known of it.

@@ -1,34 +1,83 @@
-//! The gate `holdout`: does the objective on data that tuning never saw keep enough of what walking forward promised?
+//! The gate `holdout`: is there a gain on data that tuning never saw, and does it keep enough of what walking forward
+//! promised? A loss never passes, however small it is beside another loss.
 //!
-//! Statistic: the objective on the hold-out. Threshold: the share asked for of a gain, or its inverse of a loss. Pure.
+//! The verdict is on the first of these that does not hold, or on the last one:
+//!
+//! 1. there are at least `min_trades` trades on the hold-out;
+//! 2. the walk-forward is a gain itself: its objective is above zero, or, where less of the objective is better, its
+//!    total return is;
+//! 3. so is the hold-out;
+//! 4. the objective on the hold-out is at least `holdout_keeps` of that on the walk-forward, or, where less is better, at
+//!    most its inverse.
+//!
+//! Pure.
 
 use gauntlet_domain::experiment::{EvaluationRequested, Metrics, Phase};
 use gauntlet_domain::verdict::{self, Comparison, Evidence, HOLDOUT, Verdict};
 
-/// The verdict on a finalist with this objective on the walk-forward and on the hold-out.
-pub(crate) fn judge(request: &EvaluationRequested, walked: Option<f64>, held: Option<f64>) -> Verdict {
-    let EvaluationRequested { model_id, plan, holdout, holdout_keeps, .. } = request;
-    let evidence = Evidence {
-        metric: plan.objective.clone(),
-        model_id: Some(*model_id),
-        phase: Some(Phase::Holdout),
-        data: Some(holdout.content_hash),
-        numbers: Metrics::from([
-            (Phase::WalkForward.word().to_owned(), walked),
-            ("holdout_keeps".to_owned(), Some(*holdout_keeps)),
-        ]),
-        remark: None,
-    };
-    let comparison = if plan.maximize { Comparison::AtLeast } else { Comparison::AtMost };
-    let threshold = walked.map(|walked| needed(walked, *holdout_keeps, plan.maximize));
-    verdict::judge(HOLDOUT, held, comparison, threshold, evidence)
+/// What a finalist came to on one stretch of data.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stretch {
+    /// The objective.
+    pub(crate) value: Option<f64>,
+    /// Return from the first bar to the last.
+    pub(crate) total_return: Option<f64>,
+    /// Closed positions.
+    pub(crate) trades: usize,
 }
 
-/// At least the share asked for of a gain, and not more than its inverse of a loss. A share of zero allows any loss: the
-/// threshold is infinite.
-fn needed(walked: f64, keeps: f64, maximize: bool) -> f64 {
-    let is_gain = if maximize { walked >= 0.0 } else { walked <= 0.0 };
-    if is_gain { walked * keeps } else { walked / keeps }
+/// The least number above zero: what a gain is at least.
+const A_GAIN: f64 = f64::MIN_POSITIVE;
+
+/// The verdict on a finalist.
+pub(crate) fn judge(request: &EvaluationRequested, walked: Stretch, held: Stretch) -> Verdict {
+    let EvaluationRequested { plan, holdout_keeps: keeps, min_trades, .. } = request;
+    let objective = plan.objective.as_str();
+    let at_least = |metric: &str, phase, statistic, threshold: f64| {
+        let evidence = evidence(request, metric, phase, walked, held);
+        verdict::judge(HOLDOUT, statistic, Comparison::AtLeast, Some(threshold), evidence)
+    };
+    let gain = |phase: Phase, stretch: Stretch| {
+        if plan.maximize {
+            at_least(objective, phase, stretch.value, A_GAIN)
+        } else {
+            at_least("total_return", phase, stretch.total_return, A_GAIN)
+        }
+    };
+    let enough = at_least("trade_count", Phase::Holdout, Some(held.trades as f64), *min_trades as f64);
+    let comparison = if plan.maximize { Comparison::AtLeast } else { Comparison::AtMost };
+    let threshold = walked.value.map(|value| if plan.maximize { value * keeps } else { value / keeps });
+    let evidence = evidence(request, objective, Phase::Holdout, walked, held);
+    let kept = verdict::judge(HOLDOUT, held.value, comparison, threshold, evidence);
+    [enough, gain(Phase::WalkForward, walked), gain(Phase::Holdout, held)]
+        .into_iter()
+        .find(|verdict| !verdict.passes())
+        .unwrap_or(kept)
+}
+
+fn evidence(
+    request: &EvaluationRequested,
+    metric: &str,
+    phase: Phase,
+    walked: Stretch,
+    held: Stretch,
+) -> Evidence {
+    let numbers = [
+        (Phase::WalkForward.word(), walked.value),
+        ("holdout", held.value),
+        ("holdout_keeps", Some(request.holdout_keeps)),
+        ("holdout_trades", Some(held.trades as f64)),
+        ("min_trades", Some(request.min_trades as f64)),
+    ];
+    let data = if phase == Phase::Holdout { &request.holdout } else { &request.plan.data };
+    Evidence {
+        metric: metric.to_owned(),
+        model_id: Some(request.model_id),
+        data: Some(data.content_hash),
+        phase: Some(phase),
+        numbers: Metrics::from(numbers.map(|(name, value)| (name.to_owned(), value))),
+        remark: None,
+    }
 }
 
 #[cfg(test)]
@@ -84,71 +133,86 @@ mod tests {
             },
             holdout: data,
             holdout_keeps,
+            min_trades: 10,
             addressee: "evaluator".into(),
         }
     }
 
+    fn stretch(value: Option<f64>) -> Stretch {
+        Stretch { value, total_return: Some(0.1), trades: 10 }
+    }
+
+    fn verdict(maximize: bool, keeps: f64, walked: Option<f64>, held: Option<f64>) -> Verdict {
+        judge(&request(maximize, keeps), stretch(walked), stretch(held))
+    }
+
     fn confirms(maximize: bool, keeps: f64, walked: f64, held: f64) -> bool {
-        judge(&request(maximize, keeps), Some(walked), Some(held)).passes()
+        verdict(maximize, keeps, Some(walked), Some(held)).passes()
     }
 
     #[test]
     fn a_gain_must_keep_its_share() {
         assert!(confirms(true, 0.5, 2.0, 1.0));
         assert!(!confirms(true, 0.5, 2.0, 0.99));
-        // Minimised, a negative value is a gain.
-        assert!(confirms(false, 0.5, -2.0, -1.0));
-        assert!(!confirms(false, 0.5, -2.0, -0.99));
-    }
-
-    #[test]
-    fn a_loss_may_grow_by_the_inverse_of_the_share() {
-        assert!(confirms(true, 0.5, -1.0, -2.0));
-        assert!(!confirms(true, 0.5, -1.0, -2.01));
-        // Minimised, a positive value (a drawdown) is a loss.
+        // Less is better: twice as much is half as good.
         assert!(confirms(false, 0.5, 0.2, 0.4));
         assert!(!confirms(false, 0.5, 0.2, 0.41));
     }
 
     #[test]
-    fn from_nothing_nothing_may_be_lost() {
-        for maximize in [true, false] {
-            assert!(confirms(maximize, 0.5, 0.0, 0.0));
+    fn a_loss_never_passes() {
+        for (walked, held) in [(-5.0, -3.9), (-1.0, 2.0), (0.0, 1.0), (1.0, 0.0), (1.0, -0.1)] {
+            assert!(!confirms(true, 0.0, walked, held), "{walked} {held}");
         }
-        assert!(!confirms(true, 0.5, 0.0, -0.1));
-        assert!(!confirms(false, 0.5, 0.0, 0.1));
+        let lost = Stretch { total_return: Some(-0.01), ..stretch(Some(0.1)) };
+        let request = request(false, 0.5);
+        assert!(!judge(&request, lost, stretch(Some(0.1))).passes());
+        let refused = judge(&request, stretch(Some(0.1)), lost);
+        assert_eq!((refused.evidence.metric.as_str(), refused.statistic), ("total_return", Some(-0.01)));
     }
 
+    /// Who never trades loses nothing and shows nothing.
     #[test]
-    fn a_share_of_zero_allows_any_loss_but_no_loss_of_a_gain() {
-        assert!(confirms(true, 0.0, -1.0, -1e9));
-        assert!(confirms(true, 0.0, 1.0, 0.0));
-        assert!(!confirms(true, 0.0, 1.0, -0.1));
+    fn too_few_trades_confirm_nothing() {
+        let idle = Stretch { value: Some(0.0), total_return: Some(0.0), trades: 0 };
+        let refused = judge(&request(false, 0.5), idle, idle);
+        assert_eq!(
+            (refused.statistic, refused.threshold, refused.outcome),
+            (Some(0.0), Some(10.0), Outcome::Refused)
+        );
+        assert_eq!(refused.evidence.metric, "trade_count");
+        let few = Stretch { trades: 9, ..stretch(Some(2.0)) };
+        assert!(!judge(&request(true, 0.5), stretch(Some(2.0)), few).passes());
+        assert!(
+            judge(&request(true, 0.5), Stretch { trades: 0, ..stretch(Some(2.0)) }, stretch(Some(2.0)))
+                .passes()
+        );
     }
 
     #[test]
     fn the_undefined_is_never_confirmed() {
         for (walked, held) in [(None, Some(1.0)), (Some(1.0), None), (None, None)] {
-            let verdict = judge(&request(true, 0.0), walked, held);
+            let verdict = verdict(true, 0.0, walked, held);
             assert!(!verdict.passes() && verdict.outcome == Outcome::Undefined);
-            assert_eq!(
-                verdict.sentence(),
-                "refused: sharpe is undefined on the walk-forward or on the hold-out"
-            );
         }
     }
 
     #[test]
     fn the_verdict_says_what_was_compared() {
-        let verdict = judge(&request(true, 0.5), Some(1.0), Some(0.75));
+        let said = |maximize, walked, held| verdict(maximize, 0.5, Some(walked), Some(held)).sentence();
         assert_eq!(
-            verdict.sentence(),
+            said(true, 1.0, 0.75),
             "confirmed: sharpe 0.7500 on the hold-out, at least 0.5000 needed (1.0000 walked forward)"
         );
-        let verdict = judge(&request(false, 0.5), Some(0.2), Some(0.5));
         assert_eq!(
-            verdict.sentence(),
+            said(false, 0.2, 0.5),
             "refused: sharpe 0.5000 on the hold-out, at most 0.4000 needed (0.2000 walked forward)"
+        );
+        assert_eq!(said(true, -1.0, 2.0), "refused: sharpe -1.0000 on the walk-forward, more than 0 needed");
+        let few = Stretch { trades: 4, ..stretch(Some(2.0)) };
+        assert_eq!(
+            judge(&request(true, 0.5), stretch(Some(2.0)), few).sentence(),
+            "refused: trade_count 4 on the hold-out, at least 10 needed"
         );
     }
 }

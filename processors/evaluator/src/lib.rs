@@ -19,6 +19,7 @@ use gauntlet_processor::data::{ArtifactStore, BarReader, DataError};
 use gauntlet_processor::worker::{Answer, Answering, Worker};
 use gauntlet_walkforward::{Segments, Walk, hold_out, objective_of};
 
+use holdout::Stretch;
 use series::Series;
 
 /// The evaluator.
@@ -129,8 +130,11 @@ fn evaluate(
         Some(artifact) => Some(artifacts.put_artifact(&artifact.to_bytes())?),
         None => None,
     };
-    let walk_value = objective_of(&walked, &plan.objective, years, with_benchmark);
-    let held_value = objective_of(&held_segments, &plan.objective, years, with_benchmark);
+    let stretch = |segments: &Segments| Stretch {
+        value: objective_of(segments, &plan.objective, years, with_benchmark),
+        total_return: objective_of(segments, "total_return", years, with_benchmark),
+        trades: segments.running.trade_pnls.len(),
+    };
     let mut events: Vec<Event> = walk_series.into_events();
     events.extend(held_series.into_events());
     events.push(
@@ -142,7 +146,7 @@ fn evaluate(
             walk_forward: walked.metrics_of(set, years, with_benchmark),
             folds,
             holdout: held_segments.metrics_of(set, years, with_benchmark),
-            verdict: holdout::judge(request, walk_value, held_value),
+            verdict: holdout::judge(request, stretch(&walked), stretch(&held_segments)),
             artifact,
         }
         .into(),

@@ -71,6 +71,7 @@ fn request_of(plan: TrialPlan, parameters: Parameters) -> EvaluationRequested {
         plan,
         holdout,
         holdout_keeps: 0.5,
+        min_trades: 1,
         addressee: "evaluator".into(),
     }
 }

@@ -22,7 +22,7 @@ use crate::validate::validate;
 /// Experiments for the runtime.
 pub const DEFINITION: Definition = Definition {
     name: "experiments",
-    version: "3",
+    version: "4",
     reads: &[&EXPERIMENT_COMMANDS, &DATA_SNAPSHOTS, &TRIAL_LEDGER, &EVALUATION_OUTCOMES],
     inputs: Inputs::Single,
     writes: &[&EXPERIMENTS],

@@ -10,7 +10,7 @@ use gauntlet_backtest::strategy;
 use gauntlet_domain::experiment::ParameterValue;
 use gauntlet_domain::external;
 use gauntlet_domain::names::UnknownName;
-use gauntlet_domain::spec::{ExperimentSpec, SpreadSpec};
+use gauntlet_domain::spec::{Direction, ExperimentSpec, SpreadSpec};
 use gauntlet_quant::metrics;
 use gauntlet_search::{Choice, Domain, PrunerKind, SamplerKind, Space};
 
@@ -119,8 +119,9 @@ fn tuning_and_validation(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, S
     if !(1..=10_000).contains(&tuning.parallelism) {
         problem("tuning.parallelism", format!("{} is not between 1 and 10,000", tuning.parallelism));
     }
-    if let Err(error) = objective(&tuning.objective) {
-        problem("tuning.objective", error.to_string());
+    match objective(&tuning.objective) {
+        Err(error) => problem("tuning.objective", error.to_string()),
+        Ok(metric) => direction(metric, tuning.direction, problem),
     }
     let validation = &spec.validation;
     if !(1..=1000).contains(&validation.folds) {
@@ -132,8 +133,33 @@ fn tuning_and_validation(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, S
 }
 
 /// The metric of that name.
-fn objective(name: &str) -> Result<(), UnknownName> {
-    gauntlet_domain::names::find("metric", name, metrics::DEFINITIONS, |definition| definition.name).map(drop)
+fn objective(name: &str) -> Result<&'static metrics::Definition, UnknownName> {
+    gauntlet_domain::names::find("metric", name, metrics::DEFINITIONS, |definition| definition.name)
+}
+
+/// An objective has one direction, and its definition knows it.
+fn direction(metric: &metrics::Definition, asked: Direction, problem: &mut impl FnMut(&str, String)) {
+    let name = metric.name;
+    let better = match metric.direction {
+        metrics::Direction::HigherIsBetter => Direction::Maximize,
+        metrics::Direction::LowerIsBetter => Direction::Minimize,
+        metrics::Direction::Neutral => {
+            let why = format!(
+                "{name} only describes, neither more nor less of it is better: choose another metric"
+            );
+            return problem("tuning.objective", why);
+        }
+    };
+    if asked != better {
+        let why = format!(
+            "{} of {name} is better: write direction: {better}",
+            match better {
+                Direction::Maximize => "more",
+                Direction::Minimize => "less",
+            }
+        );
+        problem("tuning.direction", why);
+    }
 }
 
 fn model(spec: &ExperimentSpec, space: &Space, problem: &mut impl FnMut(&str, String)) {

@@ -17,7 +17,7 @@ use crate::study::{Finals, Study, TrialResult, TrialState, Unreadable, model_id}
 /// The tuner for the runtime.
 pub const DEFINITION: Definition = Definition {
     name: "tuner",
-    version: "2",
+    version: "3",
     reads: &[&EXPERIMENTS, &TRIAL_RESULTS],
     inputs: Inputs::CoPartitioned,
     writes: &[&TRAINING_REQUESTS, &EVALUATION_REQUESTS, &TRIAL_LEDGER],
@@ -178,7 +178,7 @@ fn next(study: &mut Study) -> Result<Vec<Output>, Unreadable> {
 
 /// The ledger and the finalists' evaluations.
 fn conclude(study: &mut Study, ended: TuningEnd) -> Result<Vec<Output>, Unreadable> {
-    let Finals { trials, holdout_keeps } = study.finals()?;
+    let Finals { trials, holdout_keeps, min_trades } = study.finals()?;
     let mut outputs: Vec<Output> = closing_entry(study, ended, &trials).into_iter().collect();
     let Some((plan, holdout)) = study.begun().cloned() else { return Ok(outputs) };
     for (place, trial) in (1_i64..).zip(trials) {
@@ -191,6 +191,7 @@ fn conclude(study: &mut Study, ended: TuningEnd) -> Result<Vec<Output>, Unreadab
             plan: plan.clone(),
             holdout: holdout.clone(),
             holdout_keeps,
+            min_trades,
             addressee: external::addressee("evaluator", &plan.strategy),
         }));
     }

@@ -71,6 +71,7 @@ struct Tools {
     tuning: TuningSpec,
     finalists: usize,
     holdout_keeps: f64,
+    min_trades: i64,
     search: Search,
     pruner: Box<dyn Pruner>,
     /// Trials that the pruner was shown.
@@ -84,6 +85,8 @@ pub(crate) struct Finals {
     pub(crate) trials: Vec<u64>,
     /// Share of the walk-forward value that the hold-out must keep.
     pub(crate) holdout_keeps: f64,
+    /// Trades on the hold-out below which nothing is confirmed.
+    pub(crate) min_trades: i64,
 }
 
 impl Study {
@@ -242,7 +245,7 @@ impl Study {
         let observations = tools.search.observations();
         let best = finalists(observations, tools.finalists, tools.tuning.direction);
         let trials = best.into_iter().map(|index| observations[index].trial).collect();
-        Ok(Finals { trials, holdout_keeps: tools.holdout_keeps })
+        Ok(Finals { trials, holdout_keeps: tools.holdout_keeps, min_trades: tools.min_trades })
     }
 
     /// Nothing more follows from it.
@@ -295,6 +298,7 @@ impl Tools {
             shown: 0,
             finalists: spec.validation.finalists as usize,
             holdout_keeps: spec.validation.holdout_keeps.0,
+            min_trades: i64::from(spec.validation.min_trades),
             tuning: spec.tuning,
             folds: Vec::new(),
         })

@@ -1,11 +1,12 @@
 """From a request to its answer: a function of the request and of the bars that it names, and of nothing else."""
 
 import math
+import sys
 
 from bars import Unavailable
 from metrics import Unknown, metrics, objective
 from models import InvalidParameters, TrainingFailed, model
-from simulator import Outcome, play
+from simulator import Account, Outcome, play
 
 SAME = ("experiment_id", "trial", "trial_id", "parameters")
 
@@ -38,9 +39,10 @@ def trial(request, lake):
     plan = request["plan"]
     bars = lake.bars(plan["data"])
     tried = model(request["parameters"], bars, plan["seed"])
+    account = Account(plan["costs"], plan["account"])
     run, values = Outcome(), []
     for fold in range(len(plan["folds"])):
-        run.extend(walk(plan, fold, tried, bars))
+        run.extend(walk(account, plan, fold, tried, bars))
         values.append(objective(run, plan))
         threshold = fallen_behind(request["pruning_thresholds"], fold, values, plan["maximize"])
         if threshold is not None and fold + 1 < len(plan["folds"]):
@@ -53,9 +55,10 @@ def evaluation(request, lake):
     plan = request["plan"]
     tuning, holdout = lake.bars(plan["data"]), lake.bars(request["holdout"])
     tried = model(request["parameters"], tuning, plan["seed"])
+    account = Account(plan["costs"], plan["account"])
     run, folds = Outcome(), []
     for fold, bounds in enumerate(plan["folds"]):
-        alone = walk(plan, fold, tried, tuning)
+        alone = walk(account, plan, fold, tried, tuning)
         run.extend(alone)
         folds.append({
             "from": tuning.open_time[bounds["test_from"]], "to": tuning.close_time[bounds["test_to"] - 1],
@@ -63,8 +66,9 @@ def evaluation(request, lake):
         })
     joined = tuning + holdout
     tried = model(request["parameters"], joined, plan["seed"])
-    held = segment(plan, tried, tried.fitted(0, len(tuning), []), joined, len(tuning), len(joined))
-    verdict = judge(request, objective(run, plan), objective(held, plan))
+    fit, account = tried.fitted(0, len(tuning), []), Account(plan["costs"], plan["account"])
+    held = segment(account, plan, tried, fit, joined, (len(tuning), len(joined)), last=True)
+    verdict = judge(request, stretch(run, plan), stretch(held, plan))
     return "EvaluationCompleted", {
         **{name: request[name] for name in ("experiment_id", "model_id", "trial", "parameters")},
         "walk_forward": all_of(run, plan), "folds": folds, "holdout": all_of(held, plan),
@@ -73,17 +77,24 @@ def evaluation(request, lake):
     }
 
 
-def walk(plan, fold, tried, bars):
-    """One fold: learn from its training range, less the embargo after earlier tests; trade its test range."""
+def stretch(run, plan):
+    """What is judged of a stretch of data: objective, total return, trades."""
+    return objective(run, plan), all_of(run, plan)["total_return"], len(run.pnls)
+
+
+def walk(account, plan, fold, tried, bars):
+    """The next fold of one account: learn from its training range, less the embargo after earlier tests; trade its test range."""
     bounds, embargo = plan["folds"][fold], plan["embargo_bars"]
     holes = [range(earlier["test_to"], earlier["test_to"] + embargo) for earlier in plan["folds"][:fold]]
     fit = tried.fitted(bounds["train_from"], bounds["train_to"], holes)
-    return segment(plan, tried, fit, bars, bounds["test_from"], bounds["test_to"])
+    last = fold + 1 == len(plan["folds"])
+    return segment(account, plan, tried, fit, bars, (bounds["test_from"], bounds["test_to"]), last)
 
 
-def segment(plan, tried, fit, bars, first, end):
-    decided = max(first - 1 - plan["costs"]["latency_bars"], 0)
-    return play(bars, first, end, tried.targets(fit, decided, end), plan)
+def segment(account, plan, tried, fit, bars, bounds, last):
+    (first, end), delay = bounds, 1 + plan["costs"]["latency_bars"]
+    targets = tried.targets(fit, max(first - delay, 0), end)
+    return play(account, bars, first, end, targets, delay, last)
 
 
 def fallen_behind(thresholds, fold, values, maximize):
@@ -98,38 +109,58 @@ def fallen_behind(thresholds, fold, values, maximize):
     return threshold if behind else None
 
 
+A_GAIN = sys.float_info.min  # the least number above zero
+
+
 def judge(request, walked, held):
-    """At least the share asked for of a gain, not more than its inverse of a loss; the undefined never passes."""
-    plan, keeps = request["plan"], request["holdout_keeps"]
-    maximize, needed, outcome = plan["maximize"], None, "undefined"
-    if walked is not None:
-        gain = walked >= 0.0 if maximize else walked <= 0.0
-        if gain:
-            needed = walked * keeps
-        else:
-            needed = walked / keeps if keeps else math.copysign(math.inf, walked)
-        if held is not None:
-            outcome = "passed" if (held >= needed if maximize else held <= needed) else "refused"
-    return {
-        "gate": "holdout", "statistic": held, "threshold": needed,
-        "comparison": "at_least" if maximize else "at_most", "outcome": outcome, "waiver": None,
-        "evidence": {
-            "metric": plan["objective"], "model_id": str(request["model_id"]), "phase": "holdout",
-            "data": request["holdout"]["content_hash"], "remark": None,
-            "numbers": {"walk_forward": walked, "holdout_keeps": keeps},
-        },
-    }
+    """The verdict on the first that does not hold: enough trades, a gain on the walk-forward, a gain on the hold-out, the share
+    kept. `walked` and `held` are (objective, total return, trades)."""
+    plan, keeps, least = request["plan"], request["holdout_keeps"], request["min_trades"]
+    maximize, objective = plan["maximize"], plan["objective"]
+
+    def verdict(metric, phase, statistic, needed, at_least=True):
+        outcome = "undefined"
+        if statistic is not None and needed is not None:
+            outcome = "passed" if (statistic >= needed if at_least else statistic <= needed) else "refused"
+        data = request["holdout"] if phase == "holdout" else plan["data"]
+        return {
+            "gate": "holdout", "statistic": statistic, "threshold": needed,
+            "comparison": "at_least" if at_least else "at_most", "outcome": outcome, "waiver": None,
+            "evidence": {
+                "metric": metric, "model_id": str(request["model_id"]), "phase": phase,
+                "data": data["content_hash"], "remark": None,
+                "numbers": {
+                    "walk_forward": walked[0], "holdout": held[0], "holdout_keeps": keeps,
+                    "holdout_trades": float(held[2]), "min_trades": float(least),
+                },
+            },
+        }
+
+    def gain(phase, run):
+        return verdict(objective, phase, run[0], A_GAIN) if maximize else verdict("total_return", phase, run[1], A_GAIN)
+
+    needed = None
+    if walked[0] is not None:
+        needed = walked[0] * keeps if maximize else (walked[0] / keeps if keeps else math.inf)
+    kept = verdict(objective, "holdout", held[0], needed, at_least=maximize)
+    first = [verdict("trade_count", "holdout", float(held[2]), float(least)), gain("walk_forward", walked), gain("holdout", held)]
+    return next((failed for failed in first if failed["outcome"] != "passed"), kept)
 
 
 def sentence(verdict):
     """The verdict in words, as Gauntlet says them."""
-    held, needed, evidence = verdict["statistic"], verdict["threshold"], verdict["evidence"]
+    statistic, needed, evidence = verdict["statistic"], verdict["threshold"], verdict["evidence"]
     name, walked = evidence["metric"], evidence["numbers"]["walk_forward"]
+    place = "the hold-out" if evidence["phase"] == "holdout" else "the walk-forward"
     if verdict["outcome"] == "undefined":
-        return f"refused: {name} is undefined on the walk-forward or on the hold-out"
+        return f"refused: {name} is undefined on {place}"
     word = "confirmed" if verdict["outcome"] == "passed" else "refused"
     bound = verdict["comparison"].replace("_", " ")
-    return f"{word}: {name} {held:.4f} on the hold-out, {bound} {needed:.4f} needed ({walked:.4f} walked forward)"
+    if name == "trade_count":
+        return f"{word}: {name} {statistic:g} on {place}, {bound} {needed:g} needed"
+    if needed == A_GAIN:
+        return f"{word}: {name} {statistic:.4f} on {place}, more than 0 needed"
+    return f"{word}: {name} {statistic:.4f} on {place}, {bound} {needed:.4f} needed ({walked:.4f} walked forward)"
 
 
 def all_of(run, plan):

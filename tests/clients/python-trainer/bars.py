@@ -39,6 +39,8 @@ class Bars:
     open_time: list
     close_time: list
     open: list
+    high: list
+    low: list
     close: list
     open_spread: list
     close_spread: list
@@ -98,7 +100,7 @@ class Lake:
         found = content_hash(rows, data["instrument"], data["spec"])
         if found != data["content_hash"] or len(rows) != data["rows"]:
             raise Unavailable(f"{path} has {len(rows)} other bars than its name says, {data['rows']} with {found}")
-        prices = {name: (rows[name] / 1e9).tolist() for name in PRICES if name not in ("high", "low")}
+        prices = {name: (rows[name] / 1e9).tolist() for name in PRICES}
         return Bars(rows["open_time"].tolist(), rows["close_time"].tolist(), **prices)
 
 

@@ -1,8 +1,9 @@
 """One account, a bar at a time, by Gauntlet's rules, operation by operation those of crates/backtest/src/simulator.rs.
 
 What is wanted at a close is filled at the opening one bar and the latency later. Every fill pays half the spread,
-slippage and commission. A position is sized once, at its entry. What is open at the end of the range is closed there.
-A model that wants stops of its own says so by its targets.
+slippage and commission. A position is sized once, at its entry. It is liquidated where nothing is left of the equity,
+and the account stays flat from there on. Ranges that follow each other are one account; what is open at the end of the
+last one is closed there. A model that wants stops of its own says so by its targets.
 """
 
 import math
@@ -34,10 +35,13 @@ class Account:
         self.allow_short = account["allow_short"]
         self.cash = account["capital"]
         self.side, self.quantity, self.entry_price, self.entry_fee = 0, 0.0, 0.0, 0.0
+        self.previous, self.liquidated = self.cash, False
         self.pnls = []
 
     def trade(self, target, mid, quoted):
         """Takes the position that is wanted: -1 short, 0 none, 1 long."""
+        if self.liquidated:
+            return
         if target < 0 and not self.allow_short:
             target = 0
         if target != self.side:
@@ -47,7 +51,7 @@ class Account:
 
     def open(self, side, mid, quoted):
         price = self.price(side, mid, quoted)
-        if not (price > 0.0 and self.cash > 0.0):
+        if self.liquidated or not (price > 0.0 and self.cash > 0.0):
             return
         units = self.cash * self.share / (price * (1.0 + self.commission))
         if not (units > 0.0 and math.isfinite(units)):
@@ -66,6 +70,18 @@ class Account:
         self.cash -= fee
         self.pnls.append(self.quantity * (price - self.entry_price) - (self.entry_fee + fee))
         self.side, self.quantity = 0, 0.0
+        if self.cash <= 0.0:
+            # What is owed beyond that is not the account's.
+            self.cash, self.liquidated = 0.0, True
+
+    def liquidate(self, opening, high, low, quoted):
+        """Closes a position at the mid at which nothing is left, or at an opening beyond it."""
+        if self.side == 0:
+            return
+        level = -self.cash / self.quantity
+        if low <= level if self.side > 0 else high >= level:
+            self.close(min(opening, level) if self.side > 0 else max(opening, level), quoted)
+            self.liquidated = True
 
     def price(self, side, mid, quoted):
         """A buyer pays more than the mid, a seller gets less."""
@@ -78,23 +94,24 @@ class Account:
         return self.cash + self.quantity * price if self.side else self.cash
 
 
-def play(bars, first, end, targets, plan):
-    """Trades the bars from `first` to before `end`; `targets[i]` is what is wanted at the close of bar i."""
-    account = Account(plan["costs"], plan["account"])
-    delay = 1 + plan["costs"]["latency_bars"]
+def play(account, bars, first, end, targets, delay, last):
+    """Trades the bars from `first` to before `end`; `targets[i]` is what is wanted at the close of bar i. What is open at
+    the end is closed when this is the last range of the account."""
+    account.pnls = []
     outcome = Outcome(pnls=account.pnls)
-    previous = plan["account"]["capital"]
     for bar in range(first, end):
         if bar >= delay:
             account.trade(targets[bar - delay], bars.open[bar], bars.open_spread[bar])
-        if bar + 1 == end:
+        held = account.quantity
+        account.liquidate(bars.open[bar], bars.high[bar], bars.low[bar], bars.open_spread[bar])
+        if last and bar + 1 == end:
             account.close(bars.close[bar], bars.close_spread[bar])
         equity = account.equity(bars.close[bar])
         # Nothing is earned on equity that is gone.
-        outcome.returns.append(equity / previous - 1.0 if previous > 0.0 else 0.0)
-        outcome.positions.append(account.quantity)
+        outcome.returns.append(equity / account.previous - 1.0 if account.previous > 0.0 else 0.0)
+        outcome.positions.append(held)
         # Who holds the same bars begins at the very first opening.
         before = bars.close[bar - 1] if bar else bars.open[bar]
         outcome.benchmark.append(bars.close[bar] / before - 1.0 if before else 0.0)
-        previous = equity
+        account.previous = equity
     return outcome

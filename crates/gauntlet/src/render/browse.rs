@@ -69,7 +69,8 @@ pub fn experiment(report: &ExperimentReport) -> String {
                 finalist.parameters.0.clone(),
             ]
         });
-        let walk = format!("{}, walk-forward", report.objective);
+        let objective = report.objective.as_deref().unwrap_or("objective");
+        let walk = format!("{objective}, walk-forward");
         text.push_str(&table(&["#", "trial", &walk, "hold-out", "verdict", "parameters"], lines));
     }
     text

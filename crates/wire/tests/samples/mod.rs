@@ -80,6 +80,15 @@ pub fn sample_of(kind: RecordKind, version: u32) -> Event {
         // Its strategy is one that is built in.
         (Event::TrainingRequested(mut event), 1) => {
             event.addressee = "trainer".into();
+            event.plan.metric_set = 1;
+            (*event).into()
+        }
+        (Event::ExperimentStarted(mut event), 1) => {
+            event.plan.metric_set = 1;
+            (*event).into()
+        }
+        (Event::EvaluationRequested(mut event), 1) => {
+            (event.plan.metric_set, event.min_trades) = (1, 0);
             (*event).into()
         }
         (event, _) => event,
@@ -112,7 +121,7 @@ fn plan() -> TrialPlan {
         maximize: true,
         periods_per_year: 5_876.25,
         seed: 7,
-        metric_set: 1,
+        metric_set: 2,
     }
 }
 
@@ -354,6 +363,7 @@ pub fn sample(kind: RecordKind) -> Event {
             plan: plan(),
             holdout: data_ref(),
             holdout_keeps: 0.5,
+            min_trades: 10,
             addressee: "evaluator".into(),
         }
         .into(),
