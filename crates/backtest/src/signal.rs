@@ -79,6 +79,11 @@ impl Signal {
 }
 
 impl AtrStop {
+    /// The first bar, from 0, at which its distance is defined.
+    pub fn warm_up(&self) -> usize {
+        atr::DEFINITION.of_bars(self.period).first()
+    }
+
     /// Distances over whole columns.
     pub fn distances(&self, bars: &Bars) -> Series {
         self.distances_with(&mut IndicatorCache::new(bars))

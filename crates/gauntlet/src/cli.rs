@@ -84,6 +84,25 @@ pub enum Command {
     Show {
         /// An id, or its beginning.
         id: String,
+        /// The fills of a run.
+        #[arg(long, conflicts_with = "equity")]
+        trades: bool,
+        /// The equity of a run, bar by bar.
+        #[arg(long)]
+        equity: bool,
+    },
+    /// Writes the equity and the returns of a run, a bar a row.
+    Export {
+        /// A run's id, or its beginning.
+        id: String,
+        /// A file that ends in .csv or .parquet.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// The rules that exist: in words, with parameters, defaults, bounds and warm-up.
+    Strategies {
+        /// One of them.
+        name: Option<String>,
     },
     /// Puts several things side by side.
     Compare {

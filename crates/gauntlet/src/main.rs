@@ -35,9 +35,12 @@ use gauntlet_config::{Config, Resolved, Sources, load};
 use gauntlet_operations::backtest::BacktestRequest;
 use gauntlet_operations::browse::{List, ListRequest};
 use gauntlet_operations::integrity::VerifyRequest;
+use gauntlet_operations::refusal::unreadable;
 use gauntlet_operations::replay::ReplayRequest;
+use gauntlet_operations::runs::{ExportRequest, RunPart};
 use gauntlet_operations::search::search;
 use gauntlet_operations::services::require_used;
+use gauntlet_operations::strategies::strategies;
 use gauntlet_operations::submit::CancelRequest;
 use gauntlet_operations::{
     Answer, Node, Progress, Refusal, Request, Role, SetupRequest, Silent, ToolRequest, configuration,
@@ -148,6 +151,7 @@ fn without_configuration(command: &Command, sources: &Sources) -> Option<Result<
             args.clone().try_into().and_then(|args| ToolRequest::Metrics(args).answer())
         }
         Command::Stats(args) => ToolRequest::Stats(args.clone().into()).answer(),
+        Command::Strategies { name } => strategies(name.as_deref()).map(Answer::Strategies),
         Command::Config(ConfigCommand::Schema { experiment }) => {
             Ok(Answer::Schema(configuration::schema(*experiment)))
         }
@@ -200,7 +204,15 @@ fn request(command: Command) -> Result<Request, Refusal> {
         Command::Snapshot(SnapshotCommand::Ls) => {
             Request::List(ListRequest { what: List::Snapshots, filter: None, sort: None, limit: None })
         }
-        Command::Snapshot(SnapshotCommand::Show { id }) | Command::Show { id } => Request::Show(id),
+        Command::Snapshot(SnapshotCommand::Show { id })
+        | Command::Show { id, trades: false, equity: false } => Request::Show(id),
+        Command::Show { id, trades: true, .. } => Request::ShowRun(id, RunPart::Trades),
+        Command::Show { id, .. } => Request::ShowRun(id, RunPart::Equity),
+        Command::Export { id, out } => {
+            // Whoever holds the directory may run elsewhere.
+            let out = std::path::absolute(&out).map_err(|error| unreadable(&out, &error))?;
+            Request::Export(ExportRequest { id, out })
+        }
         Command::Snapshot(SnapshotCommand::Verify { id }) => Request::VerifySnapshot(id),
         Command::Submit(args) => Request::Submit(args.try_into()?),
         Command::Cancel { id, reason } => Request::Cancel(CancelRequest { id, reason }),

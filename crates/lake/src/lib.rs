@@ -8,6 +8,8 @@
 pub mod artifact;
 /// The bytes that a snapshot's identity is a hash of.
 pub mod canonical;
+/// Times and numbers in a Parquet file.
+mod columns;
 /// Why the lake cannot answer.
 pub mod error;
 /// Object stores: S3, Google Cloud Storage, Azure.
@@ -22,6 +24,7 @@ pub mod store;
 mod cache;
 
 pub use canonical::BarHasher;
+pub use columns::write_columns;
 pub use error::LakeError;
 #[cfg(feature = "object-store")]
 pub use objects::ObjectStoreSettings;

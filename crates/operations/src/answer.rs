@@ -12,9 +12,11 @@ use crate::feed::Fed;
 use crate::integrity::{Digests, RebuiltViews, Verified, VerifiedViews};
 use crate::metrics::Measured;
 use crate::replay::Replayed;
+use crate::runs::{Exported, RunNumbers};
 use crate::setup::{AppliedTopics, MigratedViews, RegisteredSchemas, TopicsPlan};
 use crate::snapshot::{Requested, VerifiedSnapshot};
 use crate::stats::Stats;
+use crate::strategies::StrategyCard;
 use crate::submit::{Cancelling, Submitted, Waited};
 
 /// The answer of one operation.
@@ -30,6 +32,8 @@ pub enum Answer {
     Cancelling(Cancelling),
     Listing(Listing),
     Shown(Shown),
+    RunNumbers(RunNumbers),
+    Exported(Exported),
     Comparison(Comparison),
     Digests(Digests),
     Replayed(Replayed),
@@ -43,6 +47,7 @@ pub enum Answer {
     Backtested(Backtested),
     Measured(Measured),
     Stats(Stats),
+    Strategies(Vec<StrategyCard>),
     TopicsPlan(TopicsPlan),
     AppliedTopics(AppliedTopics),
     RegisteredSchemas(RegisteredSchemas),

@@ -49,6 +49,8 @@ pub mod replay;
 pub mod request;
 /// Rows of views as answers.
 pub mod rows;
+/// A run's own numbers.
+pub mod runs;
 /// A sampler by itself.
 pub mod search;
 /// Log, codec, views, lake and spans; embedded or a cluster's.
@@ -59,6 +61,8 @@ pub mod setup;
 pub mod snapshot;
 /// Inference over the returns of many trials.
 pub mod stats;
+/// The rules that exist.
+pub mod strategies;
 /// Experiments in.
 pub mod submit;
 

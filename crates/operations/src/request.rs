@@ -16,6 +16,7 @@ use crate::node::Node;
 use crate::progress::Progress;
 use crate::refusal::Refusal;
 use crate::replay::{self, ReplayRequest};
+use crate::runs::{self, ExportRequest, RunPart};
 use crate::snapshot::{self, SnapshotRequest};
 use crate::stats::{StatsRequest, stats};
 use crate::submit::{self, CancelRequest, SubmitRequest};
@@ -37,6 +38,10 @@ pub enum Request {
     List(ListRequest),
     /// Show whatever has this id.
     Show(String),
+    /// Show numbers of the run with this id.
+    ShowRun(String, RunPart),
+    /// Write a run's numbers to a file.
+    Export(ExportRequest),
     /// Put the things with these ids side by side.
     Compare(Vec<String>),
     /// Hash all topics and views.
@@ -114,6 +119,8 @@ impl Request {
             Request::Cancel(request) => Answer::Cancelling(submit::cancel(node, request)?),
             Request::List(request) => Answer::Listing(browse::list(node, request)?),
             Request::Show(id) => Answer::Shown(browse::show(node, id)?),
+            Request::ShowRun(id, part) => Answer::RunNumbers(runs::numbers(node, id, *part)?),
+            Request::Export(request) => Answer::Exported(runs::export(node, request)?),
             Request::Compare(ids) => Answer::Comparison(browse::compare(node, ids)?),
             Request::Digest => Answer::Digests(integrity::digest(node)?),
             Request::Replay(request) => Answer::Replayed(replay::replay(node, request, progress)?),
@@ -232,6 +239,8 @@ mod tests {
                 limit: Some(3),
             }),
             Request::Show("id".into()),
+            Request::ShowRun("id".into(), RunPart::Equity),
+            Request::Export(ExportRequest { id: "id".into(), out: "/f.csv".into() }),
             Request::Compare(vec!["a".into(), "b".into()]),
             Request::Digest,
             Request::Replay(ReplayRequest { experiment: text("id"), workers: Some(2) }),
@@ -277,8 +286,10 @@ mod tests {
             Request::ReplayDeadLetters(_) => 13,
             Request::RebuildViews => 14,
             Request::VerifyViews => 15,
+            Request::ShowRun(..) => 16,
+            Request::Export(_) => 17,
         });
-        assert_eq!(kinds.collect::<BTreeSet<i32>>().len(), 16, "a kind of request has no example");
+        assert_eq!(kinds.collect::<BTreeSet<i32>>().len(), 18, "a kind of request has no example");
     }
 
     #[test]

@@ -7,7 +7,6 @@ mod bench;
 mod bounded;
 mod common;
 mod membership;
-mod metering;
 mod misbehaving;
 mod pausing;
 mod projections;

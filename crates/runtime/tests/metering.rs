@@ -1,9 +1,15 @@
 //! Metrics say what happened, over the in-memory log. A file of its own: the recorder is the process's, and so is what it counts.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail their test")]
+
+#[path = "common/bench.rs"]
+mod bench;
+mod common;
+
 use std::collections::BTreeMap;
 
-use crate::bench::Bench;
-use crate::common::{quiet, within};
+use bench::Bench;
+use common::{quiet, within};
 use gauntlet_domain::topics::DATA_COMMANDS;
 use gauntlet_log::{EventLog, NewRecord};
 use gauntlet_runtime::Options;

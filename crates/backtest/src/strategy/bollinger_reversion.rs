@@ -8,8 +8,11 @@ use crate::params::{ParamSpec, Resolved};
 use crate::signal::Target;
 
 /// Its row in the table.
-pub static DEFINITION: Definition =
-    Definition::of::<BollingerReversion, 3>("bollinger-reversion", "Bollinger bands, faded", &PARAMETERS);
+pub static DEFINITION: Definition = Definition::of::<BollingerReversion, 3>(
+    "bollinger-reversion",
+    "long when the close falls below the lower Bollinger band, short when it rises above the upper one; out when it is back at the middle",
+    &PARAMETERS,
+);
 
 static PARAMETERS: [ParamSpec; 2] = [
     ParamSpec::int("period", 20, 1, 10_000, "bars in the bands"),

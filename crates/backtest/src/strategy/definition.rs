@@ -29,7 +29,7 @@ pub(crate) trait Rule<const COLUMNS: usize>: Clone + Send + Sync + 'static {
 pub struct Definition {
     /// The name in an experiment.
     pub name: &'static str,
-    /// When it holds what, in one line.
+    /// When it holds what, in words.
     pub summary: &'static str,
     /// Its own parameters; it takes those of the stop besides.
     own: &'static [ParamSpec],
@@ -59,6 +59,11 @@ impl Definition {
         Ok(StrategySpec { definition: self, values, stop })
     }
 
+    /// The first bar, from 0, at which all its columns are defined with these parameters.
+    pub(super) fn warm_up(&self, values: &Resolved) -> usize {
+        self.rule(values).warm_up()
+    }
+
     /// The rule in both forms.
     pub(super) fn rule(&self, values: &Resolved) -> Box<dyn Forms> {
         (self.rule)(values)
@@ -81,6 +86,8 @@ impl Eq for Definition {}
 
 /// The two forms of a rule, whatever it is.
 pub(super) trait Forms {
+    /// The first bar at which all columns are defined.
+    fn warm_up(&self) -> usize;
     /// What is wanted at each bar.
     fn targets(&self, cache: &mut IndicatorCache<'_>) -> Vec<Target>;
     /// The bars at which something else is wanted than at the bar before, in order.
@@ -126,6 +133,11 @@ impl<R: Rule<COLUMNS>, const COLUMNS: usize> Ruled<R, COLUMNS> {
 }
 
 impl<R: Rule<COLUMNS>, const COLUMNS: usize> Forms for Ruled<R, COLUMNS> {
+    fn warm_up(&self) -> usize {
+        let columns = self.0.columns();
+        columns.iter().map(|column| column.indicator.first()).max().unwrap_or_default()
+    }
+
     fn targets(&self, cache: &mut IndicatorCache<'_>) -> Vec<Target> {
         let mut targets = vec![Target::Flat; cache.bars().len()];
         self.play(cache, |bar, target| targets[bar] = target);

@@ -10,7 +10,7 @@ use crate::signal::Target;
 /// Its row in the table.
 pub static DEFINITION: Definition = Definition::of::<DonchianBreakout, 5>(
     "donchian-breakout",
-    "breakouts from the Donchian channel",
+    "long when the close leaves the channel of the last entry bars upwards, short downwards; out when it leaves the channel of the last exit bars on the other side; channels end at the bar before",
     &PARAMETERS,
 );
 

@@ -8,8 +8,11 @@ use crate::params::{ParamSpec, Resolved};
 use crate::signal::Target;
 
 /// Its row in the table.
-pub static DEFINITION: Definition =
-    Definition::of::<MaCross, 2>("ma-cross", "two moving averages that cross", &PARAMETERS);
+pub static DEFINITION: Definition = Definition::of::<MaCross, 2>(
+    "ma-cross",
+    "long while the fast average of closes is above the slow one, short while it is below; equal averages keep the position",
+    &PARAMETERS,
+);
 
 static PARAMETERS: [ParamSpec; 3] = [
     ParamSpec::int("fast", 10, 1, 10_000, "bars in the fast average"),

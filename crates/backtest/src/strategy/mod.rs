@@ -77,6 +77,12 @@ pub struct StrategySpec {
 }
 
 impl StrategySpec {
+    /// The first bar, from 0, at which it can want a position: its columns and its stop are defined.
+    pub fn warm_up(&self) -> usize {
+        let stop = self.stop.map_or(0, |stop| stop.warm_up());
+        self.definition.warm_up(&self.values).max(stop)
+    }
+
     /// Batch form: the signal of every bar.
     pub fn signals(&self, bars: &Bars) -> Signals {
         self.signals_with(&mut IndicatorCache::new(bars))

@@ -8,8 +8,11 @@ use crate::params::{ParamSpec, Resolved};
 use crate::signal::Target;
 
 /// Its row in the table.
-pub static DEFINITION: Definition =
-    Definition::of::<RsiReversion, 1>("rsi-reversion", "relative strength, faded", &PARAMETERS);
+pub static DEFINITION: Definition = Definition::of::<RsiReversion, 1>(
+    "rsi-reversion",
+    "long when the relative strength index falls below oversold, short when it rises above overbought; out when it is back at exit",
+    &PARAMETERS,
+);
 
 static PARAMETERS: [ParamSpec; 4] = [
     ParamSpec::int("period", 14, 1, 10_000, "changes in the index"),

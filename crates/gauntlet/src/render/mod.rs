@@ -8,6 +8,8 @@ mod data;
 mod integrity;
 /// Metrics of a series.
 mod measured;
+/// Runs and rules.
+mod runs;
 /// Inference over many trials.
 mod stats;
 /// Files, configurations, a cluster's services.
@@ -44,6 +46,11 @@ pub fn text(answer: &Answer) -> String {
         Answer::Backtested(answer) => tools::backtested(answer),
         Answer::Measured(answer) => measured::measured(answer),
         Answer::Stats(answer) => stats::stats(answer),
+        Answer::Strategies(answer) => runs::strategies(answer),
+        Answer::RunNumbers(answer) => runs::numbers(answer),
+        Answer::Exported(answer) => {
+            format!("{} bars of run {} in {}", answer.rows, answer.run, answer.out.display())
+        }
         Answer::TopicsPlan(answer) => tools::topics(answer),
         Answer::AppliedTopics(answer) => {
             format!("{} topics created, {} are as they should be", answer.created, answer.topics)
