@@ -81,7 +81,7 @@ fn unavailable(settings: &KafkaSettings, what: &str, complaints: &Complaints) ->
     } else if lower.contains("ssl") || lower.contains("certificate") {
         "check security.protocol and ssl.ca.location in kafka.properties"
     } else {
-        "check that a broker runs there and kafka.bootstrap names it"
+        "check that a broker runs there and kafka.bootstrap_servers names it"
     };
     LogError::Unavailable {
         at: format!("kafka at {}", settings.bootstrap),

@@ -1,5 +1,5 @@
-//! The cleaning rules, tick by tick, in this order: unreadable, non-positive, crossed, locked, duplicate, out of order,
-//! stale, absurd, outlier.
+//! The cleaning rules, tick by tick, in this order: unreadable, non-positive, crossed, locked, duplicate, stale, out of
+//! order, absurd, outlier.
 //!
 //! Two rows that are equal are two trades, unless the venue's own numbering says otherwise; a quote that repeats the
 //! one before it to the last digit and nanosecond says nothing new and is a duplicate. A jump is held back for one tick:

@@ -110,7 +110,7 @@ fn no_broker_is_said_soon_and_names_the_setting() {
     let began = Instant::now();
     let error = KafkaLog::connect(KafkaSettings::new("127.0.0.1:1", "x."), 1).err().unwrap().to_string();
     assert!(error.contains("kafka at 127.0.0.1:1 does not answer"), "{error}");
-    assert!(error.contains("check that a broker runs there and kafka.bootstrap"), "{error}");
+    assert!(error.contains("check that a broker runs there and kafka.bootstrap_servers"), "{error}");
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }
 
