@@ -3,6 +3,7 @@
 //! made once.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod accounts;
 mod bad_input;
 mod cleaning;
 mod damage;
@@ -14,6 +15,7 @@ mod kept;
 mod measured;
 mod observed;
 mod pipeline;
+mod runs;
 mod served;
 mod snapshots;
 mod tidy;

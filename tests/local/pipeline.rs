@@ -31,23 +31,25 @@ fn the_demo_comes_to_the_recorded_digest() {
 }
 
 #[test]
-fn the_trend_looks_good_walking_forward_and_fails_on_what_came_after() {
+fn the_best_trend_looks_good_walking_forward_and_fails_on_what_came_after() {
     let experiments = demo().report["experiments"].as_array().unwrap();
     let trend = experiments.iter().find(|experiment| experiment["name"] == "gold-trend").unwrap();
     let board = trend["leaderboard"].as_array().unwrap();
     assert_eq!(board.len(), 3, "{board:?}");
     for entry in board {
         assert!(entry["walk_forward"].as_f64().unwrap() > 0.0, "{entry}");
-        assert_eq!(entry["confirmed"], false, "{entry}");
-        assert!(entry["verdict"].as_str().unwrap().starts_with("refused: sharpe"), "{entry}");
+        let passed = entry["confirmed"].as_bool().unwrap();
+        let word = if passed { "confirmed: sharpe" } else { "refused: sharpe" };
+        assert!(entry["verdict"].as_str().unwrap().starts_with(word), "{entry}");
         // The same as numbers, each with its evidence.
         let verdicts = entry["verdicts"].as_array().unwrap();
         assert_eq!(verdicts.len(), 1, "{entry}");
         let verdict = &verdicts[0];
-        assert_eq!((&verdict["gate"], &verdict["outcome"]), (&json!("holdout"), &json!("refused")));
+        let outcome = if passed { "passed" } else { "refused" };
+        assert_eq!((&verdict["gate"], &verdict["outcome"]), (&json!("holdout"), &json!(outcome)));
         assert_eq!((&verdict["comparison"], &verdict["waiver"]), (&json!("at_least"), &Json::Null));
         let statistic = verdict["statistic"].as_f64().unwrap();
-        assert!(statistic < verdict["threshold"].as_f64().unwrap(), "{verdict}");
+        assert_eq!(statistic >= verdict["threshold"].as_f64().unwrap(), passed, "{verdict}");
         assert_eq!(verdict["statistic"], entry["holdout"]);
         let evidence = &verdict["evidence"];
         assert_eq!((&evidence["metric"], &evidence["phase"]), (&json!("sharpe"), &json!("holdout")));
@@ -58,7 +60,11 @@ fn the_trend_looks_good_walking_forward_and_fails_on_what_came_after() {
     assert!(ranks.is_sorted_by(|better, worse| better >= worse), "walking forward ranks: {ranks:?}");
     let all: Vec<&Json> = experiments.iter().flat_map(|e| e["leaderboard"].as_array().unwrap()).collect();
     assert_eq!(all.len(), 5);
-    assert!(all.iter().all(|entry| entry["confirmed"] == false), "{all:?}");
+    // The third of the trends keeps 0.54 of 0.65; the first, the second and both learned models do not pass.
+    let confirmed: Vec<_> =
+        all.iter().filter(|entry| entry["confirmed"] == true).map(|entry| &entry["trial"]).collect();
+    assert_eq!(confirmed, [&json!(159)], "{all:?}");
+    assert_eq!(board[0]["confirmed"], false, "{board:?}");
     assert_eq!(number(&demo().report, "feed.ticks.read"), 917_876);
     assert_eq!(number(&demo().report, "feed.bars.read"), 48_665);
 }
