@@ -2,7 +2,7 @@
 //!
 //! The text form is what an experiment document stores and what the one `FromStr` reads; `Display` writes every setting
 //! out. A name **without** parentheses is what was stored before there were settings, so it means what it meant then
-//! ([`Setting::plain`]). A document that people write goes through [`Choice::of_document`], where a name alone means
+//! (`Setting::plain`). A document that people write goes through `Choice::of_document`, where a name alone means
 //! today's defaults; its resolved form has the parentheses.
 
 use std::fmt;

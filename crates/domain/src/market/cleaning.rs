@@ -116,7 +116,7 @@ pub struct ReasonCount {
     pub count: i64,
 }
 
-/// What cleaning made of a whole source; answers [`FeedCompleted`].
+/// What cleaning made of a whole source; answers [`FeedCompleted`](crate::market::FeedCompleted).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceCleaned {
     /// `SYMBOL.VENUE`.

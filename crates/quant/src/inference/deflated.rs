@@ -1,10 +1,10 @@
 //! Deflated Sharpe ratio: the probabilistic one against the Sharpe ratio that the best of N trials without skill is expected
 //! to show (Bailey and López de Prado 2014).
 //!
-//! * E[max_N] = (1 - γ)·Φ⁻¹(1 - 1/N) + γ·Φ⁻¹(1 - 1/(N·e)), the expected maximum of N independent standard normal values, with γ
+//! * E(max_N) = (1 - γ)·Φ⁻¹(1 - 1/N) + γ·Φ⁻¹(1 - 1/(N·e)), the expected maximum of N independent standard normal values, with γ
 //!   Euler's constant; zero for one trial, where the formula would be -∞.
-//! * SR0 = √V·E[max_N], per observation; DSR = PSR(SR0).
-//! * MinBTL = (E[max_N] / SR)² years: backtests shorter than this let N trials without skill reach the annual Sharpe ratio SR
+//! * SR0 = √V·E(max_N), per observation; DSR = PSR(SR0).
+//! * MinBTL = (E(max_N) / SR)² years: backtests shorter than this let N trials without skill reach the annual Sharpe ratio SR
 //!   (Bailey, Borwein, López de Prado and Zhu 2014); 2·ln N / SR² bounds it.
 //!
 //! **N and V belong together.** The variance over correlated trials is already small by the factor 1 - ρ̄. An effective number

@@ -2,7 +2,7 @@
 //!
 //! Returns are simple, net, per period, as fractions. A Sharpe ratio is per observation, mean over the standard deviation
 //! with divisor n - 1, and is annualised only for display. Skewness and kurtosis are population moments (divisor n) and the
-//! kurtosis is not excess: a normal law has 3. A statistic that does not exist is an [`Undefined`] with its reason, never NaN.
+//! kurtosis is not excess: a normal law has 3. A statistic that does not exist is an `Undefined` with its reason, never NaN.
 //! Powers, logarithms and error functions come from `libm`, sums run in index order and randomness is counter-based, so a
 //! result is the same to the last bit on any machine.
 

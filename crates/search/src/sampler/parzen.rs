@@ -113,7 +113,7 @@ impl Axis {
 }
 
 impl Parzen {
-    /// Kernels for observed coordinates: a column for each axis, oldest first. `weights` are those of [`weights`], the
+    /// Kernels for observed coordinates: a column for each axis, oldest first. `weights` are those of `weights`, the
     /// prior's last.
     pub(super) fn new(axes: &[Axis], columns: &[Vec<f64>], weights: Vec<f64>) -> Self {
         let kernels = axes.iter().zip(columns).map(|(axis, column)| kernels(axis, column)).collect();
