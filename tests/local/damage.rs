@@ -66,13 +66,15 @@ fn a_flipped_byte_in_a_record_is_named_by_topic_partition_and_offset() {
     assert!(compared >= 2, "{compared} damaged records were looked for");
 }
 
-/// Anywhere: either it is found, or the damage lies where nothing is kept and everything is as before.
+/// Anywhere: either it is found, or the damage lies where nothing is kept and everything is as before. How much of the
+/// file holds nothing depends on how its commits fell together, so flips go on until enough of them have hit something.
 #[test]
 fn damage_anywhere_is_found_or_harmless() {
     let healthy = digest_of(mini());
     let mut random = Random::seeded(4_711);
     let (mut found, mut harmless) = (0, 0);
-    for _ in 0..24 {
+    while found < 5 || found + harmless < 24 {
+        assert!(found + harmless < 240, "{found} of {harmless} found: too few flips hit anything");
         let dir = Dir::copy_of(mini());
         let length = std::fs::metadata(log(&dir)).unwrap().len();
         // The first page holds the two headers; the file's structure is another test.
@@ -97,7 +99,6 @@ fn damage_anywhere_is_found_or_harmless() {
         }
     }
     eprintln!("{found} damages found, {harmless} in bytes that nobody reads");
-    assert!(found >= 5, "{found} found: too few flips hit anything");
 }
 
 /// What is small and decides what is read: topics, bounds of partitions, positions of processors. A wrong one would leave
