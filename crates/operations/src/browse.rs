@@ -333,7 +333,8 @@ fn find_anywhere(node: &Node, id: &str) -> Result<Row, Refusal> {
 /// An experiment with its leaderboard.
 pub fn experiment_report(node: &Node, row: Row) -> Result<ExperimentReport, Refusal> {
     let id = text(&row, "experiment_id").unwrap_or_default().to_owned();
-    let objective = objective(node, &row)?;
+    let document = document(node, &row)?;
+    let objective = document.and_then(|document| document["tuning"]["objective"].as_str().map(str::to_owned));
     let board = match &objective {
         Some(metric) => {
             let of = [id.as_str().into(), metric.as_str().into()];
@@ -358,13 +359,12 @@ pub fn experiment_report(node: &Node, row: Row) -> Result<ExperimentReport, Refu
     Ok(ExperimentReport { row: ViewRow(row), objective, trials, leaderboard })
 }
 
-/// The metric that an experiment optimises; `None` while its document is not in the views, or when it cannot be read.
-fn objective(node: &Node, row: &Row) -> Result<Option<String>, Refusal> {
-    let Some(config) = text(row, "config_id") else { return Ok(None) };
+/// The document of an experiment's row; `None` while it is not in the views, or when it cannot be read.
+pub(crate) fn document(node: &Node, experiment: &Row) -> Result<Option<Json>, Refusal> {
+    let Some(config) = text(experiment, "config_id") else { return Ok(None) };
     let row = node.views.row(&schema::CONFIGURATIONS, &[config.into()])?;
     let document = row.as_ref().and_then(|row| text(row, "parameters"));
-    let document: Option<Json> = document.and_then(|text| serde_json::from_str(text).ok());
-    Ok(document.and_then(|document| document["tuning"]["objective"].as_str().map(str::to_owned)))
+    Ok(document.and_then(|text| serde_json::from_str(text).ok()))
 }
 
 /// Puts several things of one kind side by side.

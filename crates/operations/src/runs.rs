@@ -8,7 +8,7 @@ use gauntlet_views::schema;
 use gauntlet_views::{Row, Value};
 use serde::{Deserialize, Serialize};
 
-use crate::browse::find;
+use crate::browse::{document, find};
 use crate::node::Node;
 use crate::refusal::Refusal;
 use crate::rows::text;
@@ -134,10 +134,7 @@ fn equity(node: &Node, run: &Row, id: &str) -> Result<Vec<Point>, Refusal> {
 /// The money at the start of an experiment's runs.
 fn capital(node: &Node, experiment: &str) -> Result<Option<f64>, Refusal> {
     let row = node.views.row(&schema::EXPERIMENTS, &[experiment.into()])?;
-    let Some(config) = row.as_ref().and_then(|row| text(row, "config_id")) else { return Ok(None) };
-    let row = node.views.row(&schema::CONFIGURATIONS, &[config.into()])?;
-    let document = row.as_ref().and_then(|row| text(row, "parameters"));
-    let document: Option<serde_json::Value> = document.and_then(|text| serde_json::from_str(text).ok());
+    let document = row.as_ref().map(|row| document(node, row)).transpose()?.flatten();
     Ok(document.and_then(|document| document["account"]["capital"].as_f64()))
 }
 

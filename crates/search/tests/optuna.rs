@@ -1,6 +1,7 @@
 //! Optuna as the oracle. The records in `oracles/` were made by the scripts beside them and carry the
 //! versions.
 
+use crate::functions;
 use gauntlet_search::pruner::{Median, decide};
 use gauntlet_search::{
     Ask, Choice, Decision, Direction, FoldHistory, FoldState, Observation, Outcome, Parameters, Pruner,
@@ -19,30 +20,17 @@ fn number(params: &Parameters, name: &str) -> f64 {
     params[name].as_number().unwrap()
 }
 
+/// The coordinates of a point, by name.
+fn coordinates(p: &Parameters) -> Vec<f64> {
+    p.values().map(|value| value.as_number().unwrap()).collect()
+}
+
 fn branin(p: &Parameters) -> f64 {
-    let pi = std::f64::consts::PI;
-    let (x, y) = (number(p, "x"), number(p, "y"));
-    let a = y - 5.1 / (4.0 * pi * pi) * x * x + 5.0 / pi * x - 6.0;
-    a * a + 10.0 * (1.0 - 1.0 / (8.0 * pi)) * libm::cos(x) + 10.0
+    functions::branin(&coordinates(p))
 }
 
 fn hartmann6(p: &Parameters) -> f64 {
-    const ALPHA: [f64; 4] = [1.0, 1.2, 3.0, 3.2];
-    const A: [[f64; 6]; 4] = [
-        [10.0, 3.0, 17.0, 3.5, 1.7, 8.0],
-        [0.05, 10.0, 17.0, 0.1, 8.0, 14.0],
-        [3.0, 3.5, 1.7, 10.0, 17.0, 8.0],
-        [17.0, 8.0, 0.05, 10.0, 0.1, 14.0],
-    ];
-    const P: [[f64; 6]; 4] = [
-        [0.1312, 0.1696, 0.5569, 0.0124, 0.8283, 0.5886],
-        [0.2329, 0.4135, 0.8307, 0.3736, 0.1004, 0.9991],
-        [0.2348, 0.1451, 0.3522, 0.2883, 0.3047, 0.6650],
-        [0.4047, 0.8828, 0.8732, 0.5743, 0.1091, 0.0381],
-    ];
-    let distance =
-        |i: usize| (0..6).map(|j| A[i][j] * (number(p, &format!("x{j}")) - P[i][j]).powi(2)).sum::<f64>();
-    -(0..4).map(|i| ALPHA[i] * libm::exp(-distance(i))).sum::<f64>()
+    functions::hartmann6(&coordinates(p))
 }
 
 fn quadratic(p: &Parameters) -> f64 {

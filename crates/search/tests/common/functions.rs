@@ -63,7 +63,8 @@ pub fn quantile(sorted: &[f64], share: f64) -> f64 {
     sorted[below] + (sorted[above] - sorted[below]) * (place - below as f64)
 }
 
-fn hartmann6(x: &[f64]) -> f64 {
+/// Six coordinates from 0 to 1.
+pub fn hartmann6(x: &[f64]) -> f64 {
     const ALPHA: [f64; 4] = [1.0, 1.2, 3.0, 3.2];
     const A: [[f64; 6]; 4] = [
         [10.0, 3.0, 17.0, 3.5, 1.7, 8.0],
@@ -95,7 +96,8 @@ fn rastrigin(x: &[f64]) -> f64 {
     10.0 * x.len() as f64 + x.iter().map(|v| v * v - 10.0 * libm::cos(TAU * v)).sum::<f64>()
 }
 
-fn branin(x: &[f64]) -> f64 {
+/// Two coordinates.
+pub fn branin(x: &[f64]) -> f64 {
     let a = x[1] - 5.1 / (4.0 * PI * PI) * x[0] * x[0] + 5.0 / PI * x[0] - 6.0;
     a * a + 10.0 * (1.0 - 1.0 / (8.0 * PI)) * libm::cos(x[0]) + 10.0
 }
