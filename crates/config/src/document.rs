@@ -4,7 +4,7 @@
 //! Names that other crates own (strategies, samplers, metrics) are text here and are judged when the experiment is
 //! submitted.
 
-use gauntlet_domain::spec::{ExperimentSpec, TuningSpec};
+use gauntlet_domain::spec::{ExperimentSpec, TuningSpec, ValidationSpec};
 use gauntlet_search::{Choice, PrunerKind, SamplerKind};
 
 use crate::check::check;
@@ -34,6 +34,7 @@ pub fn read_experiment(
     check(&mut tree, &schema)?;
     let mut spec: ExperimentSpec = typed(&tree)?;
     resolve(&mut spec.tuning);
+    spec.validation.scheme_version.get_or_insert(ValidationSpec::SCHEME_VERSION);
     Ok(spec)
 }
 

@@ -53,7 +53,14 @@ pub fn experiment_schema() -> Value {
                     Benchmark::NAMES,
                     "What the returns are compared with: the same bars bought and held, or nothing."
                 ),
-                "allow_short": { "type": "boolean", "description": "Whether short positions are taken." }
+                "allow_short": { "type": "boolean", "description": "Whether short positions are taken." },
+                "maintenance_margin": number(
+                    "Share of a position's value below which the equity must not fall, or the position is closed."
+                ),
+                "periods_per_year": {
+                    "type": ["number", "null"],
+                    "description": "Bars in a year; counted in the data, where they cover a year or more."
+                }
             })),
             "model": section("What is tried.", &["strategy"], json!({
                 "strategy": text("Name of a strategy, ml, or external:NAME for a trainer outside."),
@@ -98,11 +105,18 @@ pub fn experiment_schema() -> Value {
             "validation": section("How a result is validated.", &[], json!({
                 "holdout": share("The last share of the period, which tuning never sees."),
                 "holdout_keeps": share(
-                    "Share of the walk-forward objective that the hold-out must keep to confirm a finalist."
+                    "Share of the procedure's walk-forward value that the hold-out must keep to confirm a finalist."
                 ),
                 "min_trades": count("Trades on the hold-out below which nothing is confirmed."),
                 "finalists": count("How many trials go on to evaluation."),
-                "scheme": word(Scheme::NAMES, "Scheme of the folds."),
+                "scheme": word(
+                    Scheme::NAMES,
+                    "walk-forward: a search for each fold on what lies before it, and its best trial trades the fold. fixed: one search, scored on the folds."
+                ),
+                "scheme_version": {
+                    "type": ["integer", "null"],
+                    "description": "What the scheme's name means; 1 is what fixed is now. Filled in."
+                },
                 "folds": count("Number of folds."),
                 "mode": word(
                     FoldMode::NAMES,
@@ -209,7 +223,11 @@ mod tests {
                 to: DateText(Timestamp(1)),
             },
             mandate: Some("gold".to_owned()),
-            account: AccountSpec::default(),
+            account: AccountSpec {
+                maintenance_margin: 0.1,
+                periods_per_year: Some(252.0),
+                ..AccountSpec::default()
+            },
             model: ModelSpec {
                 strategy: "ml".to_owned(),
                 features: vec!["rsi(14)".to_owned()],
@@ -218,7 +236,7 @@ mod tests {
             },
             costs: CostSpec::default(),
             tuning: TuningSpec::default(),
-            validation: ValidationSpec::default(),
+            validation: ValidationSpec { scheme_version: Some(2), ..ValidationSpec::default() },
             sensitivity: anything.clone(),
             gates: anything.clone(),
             paper: anything.clone(),
@@ -243,7 +261,7 @@ mod tests {
     fn the_experiment_schema_has_exactly_the_fields_of_the_types() {
         let value = serde_json::to_value(populated()).unwrap();
         let compared = same_keys(&value, &experiment_schema(), "");
-        assert_eq!(compared, 13 + 5 + 5 + 1 + 4 + 4 + 7 + 9);
+        assert_eq!(compared, 13 + 5 + 7 + 1 + 4 + 4 + 7 + 10);
     }
 
     /// Sections of a document, by the path of their keys.
@@ -273,7 +291,7 @@ mod tests {
                 compared += 1;
             }
         }
-        assert_eq!(compared, 48);
+        assert_eq!(compared, 51);
     }
 
     /// Every keyword of a schema, wherever it stands.

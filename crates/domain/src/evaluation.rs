@@ -1,10 +1,10 @@
-//! Finalists: what the evaluator is asked, what it found, the series behind it, and their ranking.
+//! Finalists and walk-forwards: what the evaluator is asked, what it found, the series behind it, and the ranking.
 //!
 //! `RankedModel` is part of `ExperimentCompleted`; everything else here is a record of its own.
 
 use serde::{Deserialize, Serialize};
 
-use crate::experiment::{DataRef, Metrics, Parameters, TrialPlan};
+use crate::experiment::{DataRef, FoldRange, Metrics, Parameters, TrialPlan};
 use crate::ids::{ContentHash, ExperimentId, ModelId};
 use crate::time::Timestamp;
 use crate::verdict::Verdict;
@@ -29,15 +29,27 @@ pub struct EvaluationRequested {
     pub plan: TrialPlan,
     /// The data held out.
     pub holdout: DataRef,
-    /// Share of the walk-forward value that the hold-out must keep.
+    /// Share of the procedure's value that the hold-out must keep.
     pub holdout_keeps: f64,
     /// Trades on the hold-out below which nothing is confirmed; 0 from writers of version 1.
     pub min_trades: i64,
+    /// What the walk-forward of the procedure came to, which the hold-out is held against; `None` where there was no
+    /// walk-forward: then the finalist's own tuning score takes its place.
+    pub procedure: Option<ProcedureOutcome>,
     /// Who is to answer: `evaluator`, or `evaluator.NAME` for a program outside.
     pub addressee: String,
 }
 
-/// One fold of a walk-forward report.
+/// What the walk-forward of the procedure came to.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ProcedureOutcome {
+    /// The objective over the joined folds.
+    pub value: Option<f64>,
+    /// Return from the first bar to the last.
+    pub total_return: Option<f64>,
+}
+
+/// One fold of the plan in a finalist's report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FoldOutcome {
     /// First judged bar's open time.
@@ -50,7 +62,7 @@ pub struct FoldOutcome {
     pub total_return: Option<f64>,
 }
 
-/// A finalist was walked forward and held against the hold-out.
+/// A finalist was scored on all tuning bars and held against the hold-out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(from = "versions::EvaluationCompleted", into = "versions::EvaluationCompleted")]
 pub struct EvaluationCompleted {
@@ -62,16 +74,31 @@ pub struct EvaluationCompleted {
     pub trial: i64,
     /// What was evaluated.
     pub parameters: Parameters,
-    /// Metrics over the concatenated walk-forward returns.
+    /// Metrics over the folds of the plan, on which it was chosen: a tuning score. Empty before version 3.
+    pub tuning: Metrics,
+    /// The same under the name that it had before version 3; empty since.
     pub walk_forward: Metrics,
     /// Fold by fold.
     pub folds: Vec<FoldOutcome>,
     /// Metrics on the hold-out.
     pub holdout: Metrics,
-    /// What the hold-out says of the walk-forward.
+    /// What the hold-out says.
     pub verdict: Verdict,
     /// The trained model on the lake; none for a rule.
     pub artifact: Option<ContentHash>,
+    /// Numbers from which others can judge the tuning score, by name: see `gauntlet_walkforward::inference`.
+    pub inference: Metrics,
+}
+
+impl EvaluationCompleted {
+    /// The metrics by which finalists are ranked, and the phase that they are of.
+    pub fn scores(&self) -> (Phase, &Metrics) {
+        if self.tuning.is_empty() && !self.walk_forward.is_empty() {
+            (Phase::WalkForward, &self.walk_forward)
+        } else {
+            (Phase::Tuning, &self.tuning)
+        }
+    }
 }
 
 /// A finalist could not be evaluated.
@@ -90,13 +117,95 @@ pub struct EvaluationFailed {
     pub detail: String,
 }
 
-/// Trades of a run, in columns. A run is a finalist in one phase; its id is `model:phase`.
+/// A fold of a walk-forward: what its search chose.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WalkForwardSegment {
+    /// What the choice is fitted to, and the bars that it trades.
+    pub bars: FoldRange,
+    /// The best trial of its search; `None` where none has a defined objective: the fold stays flat.
+    pub trial: Option<i64>,
+    /// Trials of its search that were completed.
+    pub completed: i64,
+    /// Those of the best trial.
+    pub parameters: Parameters,
+    /// Objective of the best trial before the fold.
+    pub in_sample: Option<f64>,
+    /// Its annual return there.
+    pub in_sample_return: Option<f64>,
+}
+
+/// Request: trade each fold with what the search before it chose, as one account.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WalkForwardRequested {
+    /// Which experiment.
+    pub experiment_id: ExperimentId,
+    /// What every trial shares; its folds are those of the search over all tuning bars and say nothing here.
+    pub plan: TrialPlan,
+    /// In the order of time.
+    pub segments: Vec<WalkForwardSegment>,
+    /// Who is to answer: `evaluator`, or `evaluator.NAME` for a program outside.
+    pub addressee: String,
+}
+
+/// A fold of a walk-forward as it was traded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WalkForwardFold {
+    /// What was chosen, and where.
+    pub segment: WalkForwardSegment,
+    /// First bar's open time.
+    pub from: Timestamp,
+    /// Last bar's close time.
+    pub to: Timestamp,
+    /// Objective in this fold alone.
+    pub value: Option<f64>,
+    /// Return in this fold alone.
+    pub total_return: Option<f64>,
+    /// The same for a year.
+    pub annual_return: Option<f64>,
+}
+
+/// What the procedure earned: a search on the past, its best trial on what follows, again and again.
+///
+/// Its run has the id `EXPERIMENT:walk_forward`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WalkForwardCompleted {
+    /// Which experiment.
+    pub experiment_id: ExperimentId,
+    /// Over the joined folds.
+    pub metrics: Metrics,
+    /// Fold by fold.
+    pub folds: Vec<WalkForwardFold>,
+    /// `efficiency`, `profitable_folds`, `flat_folds`, and the drift of each parameter: see
+    /// `gauntlet_walkforward::procedure`.
+    pub summary: Metrics,
+    /// Numbers from which others can judge the value, by name: see `gauntlet_walkforward::inference`.
+    pub inference: Metrics,
+}
+
+/// The walk-forward could not be computed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WalkForwardFailed {
+    /// Which experiment.
+    pub experiment_id: ExperimentId,
+    /// Why.
+    pub reason: EvaluationFailure,
+    /// For a person.
+    pub detail: String,
+}
+
+/// The run of an experiment's walk-forward, in the place where others have their model.
+pub fn walk_forward_run(experiment: ExperimentId) -> ModelId {
+    ModelId(experiment.0)
+}
+
+/// Trades of a run, in columns. A run is a finalist in one phase, or a walk-forward ([`walk_forward_run`]); its id is
+/// `model:phase`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(from = "versions::TradeLogChunk", into = "versions::TradeLogChunk")]
 pub struct TradeLogChunk {
     /// Which experiment.
     pub experiment_id: ExperimentId,
-    /// The finalist.
+    /// The finalist, or [`walk_forward_run`].
     pub model_id: ModelId,
     /// Which stretch of data.
     pub phase: Phase,
@@ -122,7 +231,7 @@ pub struct TradeLogChunk {
 pub struct EquityCurveChunk {
     /// Which experiment.
     pub experiment_id: ExperimentId,
-    /// The finalist.
+    /// The finalist, or [`walk_forward_run`].
     pub model_id: ModelId,
     /// Which stretch of data.
     pub phase: Phase,
@@ -142,7 +251,9 @@ pub struct RankedModel {
     pub model_id: ModelId,
     /// Its trial.
     pub trial: i64,
-    /// Objective over the concatenated walk-forward returns.
+    /// Objective over all tuning bars, by which the ranking is; `None` before version 3.
+    pub tuning: Option<f64>,
+    /// The same under the name that it had before version 3; `None` since.
     pub walk_forward: Option<f64>,
     /// Objective on the hold-out.
     pub holdout: Option<f64>,

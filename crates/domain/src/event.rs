@@ -3,7 +3,7 @@
 //! An event's body is a function of its cause. What the wall clock says, who wrote it and how long it took live in
 //! the `Envelope`; they are shown to people and take part in no decision, id or digest.
 
-use crate::ids::{EventId, ModelId, TrialId};
+use crate::ids::{EventId, ExperimentId, ModelId, TrialId};
 pub use crate::record::{Event, RecordKind};
 use crate::time::Timestamp;
 use crate::trace::TraceContext;
@@ -17,6 +17,7 @@ impl Event {
         match self {
             Event::TrainingRequested(e) => Some(&e.addressee),
             Event::EvaluationRequested(e) => Some(&e.addressee),
+            Event::WalkForwardRequested(e) => Some(&e.addressee),
             _ => None,
         }
     }
@@ -27,12 +28,15 @@ impl Event {
             |kind: RecordKind, of: &uuid::Uuid| EventId::derive(&[kind.name().as_bytes(), of.as_bytes()]);
         let training = |trial: &TrialId| Some(request(RecordKind::TrainingRequested, &trial.0));
         let evaluation = |model: &ModelId| Some(request(RecordKind::EvaluationRequested, &model.0));
+        let walk = |of: &ExperimentId| Some(request(RecordKind::WalkForwardRequested, &of.0));
         match self {
             Event::TrialCompleted(e) => training(&e.trial_id),
             Event::TrialPruned(e) => training(&e.trial_id),
             Event::TrialFailed(e) => training(&e.trial_id),
             Event::EvaluationCompleted(e) => evaluation(&e.model_id),
             Event::EvaluationFailed(e) => evaluation(&e.model_id),
+            Event::WalkForwardCompleted(e) => walk(&e.experiment_id),
+            Event::WalkForwardFailed(e) => walk(&e.experiment_id),
             _ => None,
         }
     }
@@ -124,6 +128,8 @@ mod tests {
                 content_hash: crate::ContentHash::of(b""),
                 rows,
                 files: vec![],
+                first_open: None,
+                last_close: None,
             })
         };
         assert_eq!(sealed(1).id(), sealed(2).id());

@@ -132,6 +132,9 @@ pub struct AccountTerms {
     pub allow_short: bool,
     /// Name of a [`crate::spec::Benchmark`].
     pub benchmark: String,
+    /// Share of a position's value below which the equity must not fall; 0 closes the account when nothing is left.
+    #[serde(default)]
+    pub maintenance_margin: f64,
 }
 
 impl AccountTerms {
@@ -184,6 +187,15 @@ impl TrialPlan {
     }
 }
 
+/// A fold of a nested walk-forward: a search of its own on the window before it, whose best trial trades it once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SearchWindow {
+    /// Blocks of the window, on which the trials of its search are scored.
+    pub folds: Vec<FoldRange>,
+    /// What the best trial is fitted to, and the bars that it then trades.
+    pub walk: FoldRange,
+}
+
 /// The data are sealed, the folds are cut: tuning begins.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExperimentStarted {
@@ -193,9 +205,13 @@ pub struct ExperimentStarted {
     pub plan: TrialPlan,
     /// The data that the finalists are held against.
     pub holdout: DataRef,
+    /// Searches 1, 2, …, one for each fold of the walk-forward; the plan itself is search 0, over all tuning bars. Empty
+    /// where there is no walk-forward.
+    #[serde(default)]
+    pub windows: Vec<SearchWindow>,
 }
 
-/// Every finalist is evaluated; the ranking is by walk-forward, the hold-out only says yes or no.
+/// Every finalist is evaluated; the ranking is by tuning score, the hold-out only says yes or no.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExperimentCompleted {
     /// Which one.
@@ -231,7 +247,7 @@ pub struct ExperimentFailed {
 pub struct TrainingRequested {
     /// Which experiment.
     pub experiment_id: ExperimentId,
-    /// Number of the trial, from 0.
+    /// Number of the trial, from 0: place in its search, plus the budget of a search times the number of the search.
     pub trial: i64,
     /// Derived from experiment and number.
     pub trial_id: TrialId,
@@ -330,7 +346,7 @@ pub struct LedgerEntered {
     pub data: DataRef,
     /// In which way.
     pub ended: TuningEnd,
-    /// Trials asked for.
+    /// Trials asked for by the search over all tuning bars; so are those below.
     pub requested: i64,
     /// Trials completed.
     pub completed: i64,
@@ -342,4 +358,6 @@ pub struct LedgerEntered {
     pub finalists: Vec<ModelId>,
     /// Sharpe ratios of the completed trials.
     pub sharpe: SharpeMoments,
+    /// Trials of the searches before the folds of the walk-forward: they looked at the data, and nothing of them is chosen.
+    pub looks: i64,
 }

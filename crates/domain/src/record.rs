@@ -164,7 +164,7 @@ records! {
         |e| key e.instrument, id [e.snapshot_id], about Snapshot(e.snapshot_id);
     13 SnapshotDue: market on DATA_REQUESTS
         |e| key e.instrument, id [e.snapshot_id], about Snapshot(e.snapshot_id);
-    14 SnapshotSealed: market on DATA_SNAPSHOTS
+    14 SnapshotSealed, version 2 is 47: market on DATA_SNAPSHOTS
         |e| key e.instrument, id [e.snapshot_id], about Snapshot(e.snapshot_id);
     15 ConfigRegistered: research on CONFIG
         |e| key e.config_hash, id [e.config_hash], about Itself;
@@ -174,15 +174,15 @@ records! {
         |e| key SINGLE_ORDER_KEY, id [e.experiment_id], about Experiment(e.experiment_id);
     18 ExperimentSubmitted boxed: research on EXPERIMENTS
         |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
-    19 ExperimentStarted boxed, version 2 is 43: research on EXPERIMENTS
+    19 ExperimentStarted boxed, version 2 is 43, version 3 is 48: research on EXPERIMENTS
         |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
-    20 ExperimentCompleted, version 2 is 33: research on EXPERIMENTS
+    20 ExperimentCompleted, version 2 is 33, version 3 is 49: research on EXPERIMENTS
         |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
     21 ExperimentCancelled: research on EXPERIMENTS
         |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
     22 ExperimentFailed, version 2 is 34: research on EXPERIMENTS
         |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
-    23 TrainingRequested boxed, version 2 is 35: research on TRAINING_REQUESTS
+    23 TrainingRequested boxed, version 2 is 35, version 3 is 55: research on TRAINING_REQUESTS
         |e| key e.trial_id, id [e.trial_id], about Experiment(e.experiment_id);
     24 TrialCompleted: research on TRIAL_RESULTS
         |e| key e.experiment_id, id [e.trial_id], about Experiment(e.experiment_id);
@@ -190,18 +190,24 @@ records! {
         |e| key e.experiment_id, id [e.trial_id], about Experiment(e.experiment_id);
     26 TrialFailed, version 2 is 36: research on TRIAL_RESULTS
         |e| key e.experiment_id, id [e.trial_id], about Experiment(e.experiment_id);
-    27 EvaluationRequested boxed, version 2 is 37: research on EVALUATION_REQUESTS
+    27 EvaluationRequested boxed, version 2 is 37, version 3 is 50: research on EVALUATION_REQUESTS
         |e| key e.model_id, id [e.model_id], about Experiment(e.experiment_id);
-    28 EvaluationCompleted boxed, version 2 is 38: research on EVALUATION_OUTCOMES
+    28 EvaluationCompleted boxed, version 2 is 38, version 3 is 51: research on EVALUATION_OUTCOMES
         |e| key e.experiment_id, id [e.model_id], about Experiment(e.experiment_id);
     29 EvaluationFailed, version 2 is 39: research on EVALUATION_OUTCOMES
         |e| key e.experiment_id, id [e.model_id], about Experiment(e.experiment_id);
-    30 TradeLogChunk boxed, version 2 is 40: research on RESULTS_SERIES
+    30 TradeLogChunk boxed, version 2 is 40, version 3 is 52: research on RESULTS_SERIES
         |e| key run(e.model_id, e.phase.word()), id [e.model_id, e.phase.word(), e.chunk], about SeriesOf(e.experiment_id);
-    31 EquityCurveChunk, version 2 is 41: research on RESULTS_SERIES
+    31 EquityCurveChunk, version 2 is 41, version 3 is 53: research on RESULTS_SERIES
         |e| key run(e.model_id, e.phase.word()), id [e.model_id, e.phase.word(), e.chunk], about SeriesOf(e.experiment_id);
-    32 LedgerEntered boxed, version 2 is 42: research on TRIAL_LEDGER
+    32 LedgerEntered boxed, version 2 is 42, version 3 is 54: research on TRIAL_LEDGER
         |e| key e.mandate, id [e.experiment_id], about Experiment(e.experiment_id);
+    44 WalkForwardRequested boxed: research on EVALUATION_REQUESTS
+        |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
+    45 WalkForwardCompleted boxed: research on EVALUATION_OUTCOMES
+        |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
+    46 WalkForwardFailed: research on EVALUATION_OUTCOMES
+        |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
 }
 
 /// A block's rows have one report for each reason; the first row tells it from the next block's.

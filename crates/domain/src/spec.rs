@@ -109,6 +109,17 @@ pub struct AccountSpec {
     pub benchmark: Benchmark,
     /// Whether short positions are taken.
     pub allow_short: bool,
+    /// Share of a position's value below which the equity must not fall, or the position is closed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub maintenance_margin: f64,
+    /// Bars in a year, for annualisation. Without it they are counted in the data, which takes a year of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub periods_per_year: Option<f64>,
+}
+
+/// What was not stated is not written, so that a document keeps its id.
+fn is_zero(number: &f64) -> bool {
+    *number == 0.0
 }
 
 impl Default for AccountSpec {
@@ -119,6 +130,8 @@ impl Default for AccountSpec {
             sizing: Sizing { percent: 95.0 },
             benchmark: Benchmark::BuyAndHold,
             allow_short: true,
+            maintenance_margin: 0.0,
+            periods_per_year: None,
         }
     }
 }
@@ -313,14 +326,18 @@ fn chosen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error
 pub struct ValidationSpec {
     /// The last share of the period, which tuning never sees.
     pub holdout: Share,
-    /// Share of the walk-forward objective that the hold-out must keep to confirm a finalist.
+    /// Share of the procedure's walk-forward objective (of the tuning score, where the scheme has none) that the hold-out
+    /// must keep to confirm a finalist.
     pub holdout_keeps: Share,
     /// Trades on the hold-out below which nothing is confirmed.
     pub min_trades: u32,
     /// How many trials go on to evaluation.
     pub finalists: u32,
-    /// How the folds follow each other.
+    /// How a result is validated besides the hold-out.
     pub scheme: Scheme,
+    /// What the scheme's name means: see [`ValidationSpec::scheme`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scheme_version: Option<u32>,
     /// Number of folds.
     pub folds: u32,
     /// Where the training of each fold begins.
@@ -339,6 +356,7 @@ impl Default for ValidationSpec {
             min_trades: 10,
             finalists: 3,
             scheme: Scheme::WalkForward,
+            scheme_version: None,
             folds: 5,
             mode: FoldMode::Anchored,
             purge: 0,
@@ -348,10 +366,23 @@ impl Default for ValidationSpec {
 }
 
 named_enum! {
-    /// How the folds follow each other.
+    /// How a result is validated besides the hold-out.
     pub enum Scheme("scheme") {
-        /// Each fold is judged on the bars that follow those that it learned from.
+        /// Each fold has a search of its own on what lies before it, and the best trial of that search trades the fold.
         WalkForward = "walk-forward",
+        /// One search, scored on fixed folds. What it comes to is a tuning score: the best of many tries on these bars.
+        Fixed = "fixed",
+    }
+}
+
+impl ValidationSpec {
+    /// The newest meaning of the schemes' names. In version 1, which stored documents without one are of, `walk-forward`
+    /// was the name of what is `fixed` now.
+    pub const SCHEME_VERSION: u32 = 2;
+
+    /// The scheme that the document means.
+    pub fn scheme(&self) -> Scheme {
+        if self.scheme_version.unwrap_or(1) < 2 { Scheme::Fixed } else { self.scheme }
     }
 }
 
@@ -463,7 +494,7 @@ mod tests {
                 "unknown spread `qouted`: did you mean `quoted`? (known: quoted, none), or a number",
             ),
             ("tuning", "direction", "maximise", "unknown direction `maximise`: did you mean `maximize`?"),
-            ("validation", "scheme", "k-fold", "unknown scheme `k-fold`: use one of walk-forward"),
+            ("validation", "scheme", "k-fold", "unknown scheme `k-fold`: use one of walk-forward, fixed"),
             ("validation", "mode", "anchor", "unknown mode `anchor`: did you mean `anchored`?"),
         ] {
             let mut wrong = minimal();

@@ -34,7 +34,7 @@ pub struct Verdict {
     pub waiver: Option<Waiver>,
 }
 
-/// On which side of its threshold a statistic passes; the threshold itself passes.
+/// On which side of its threshold a statistic passes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Comparison {
@@ -42,10 +42,12 @@ pub enum Comparison {
     #[default]
     #[serde(rename = "UNKNOWN")]
     Unknown,
-    /// The statistic must reach the threshold.
+    /// The statistic must reach the threshold, which itself passes.
     AtLeast,
-    /// The statistic must not exceed the threshold.
+    /// The statistic must not exceed the threshold, which itself passes.
     AtMost,
+    /// The statistic must exceed the threshold, which itself does not pass.
+    MoreThan,
 }
 
 impl Comparison {
@@ -55,6 +57,7 @@ impl Comparison {
             Comparison::Unknown => "unknown",
             Comparison::AtLeast => "at_least",
             Comparison::AtMost => "at_most",
+            Comparison::MoreThan => "more_than",
         }
     }
 }
@@ -137,6 +140,7 @@ pub fn judge(
             let passes = match comparison {
                 Comparison::AtLeast => statistic >= threshold,
                 Comparison::AtMost => statistic <= threshold,
+                Comparison::MoreThan => statistic > threshold,
                 Comparison::Unknown => false,
             };
             if passes { Outcome::Passed } else { Outcome::Refused }
@@ -184,28 +188,31 @@ impl Verdict {
     /// What was compared with what.
     fn measured(&self) -> String {
         let Evidence { metric, phase, numbers, .. } = &self.evidence;
-        let walked = numbers.get(Phase::WalkForward.word());
+        // What the threshold was computed from: the procedure's walk-forward, or the tuning score where there is none.
+        let bases = [(Phase::WalkForward, "walked forward"), (Phase::Tuning, "in tuning")];
+        let basis = bases.into_iter().find_map(|(phase, how)| Some((numbers.get(phase.word())?, phase, how)));
         let (Some(statistic), Some(threshold)) = (self.statistic, self.threshold) else {
             if metric.is_empty() {
                 return "the numbers are not recorded".to_owned();
             }
-            let walked = walked.map(|_| place(&Phase::WalkForward));
-            let places: Vec<String> = walked.into_iter().chain(phase.as_ref().map(place)).collect();
+            let basis = basis.map(|(_, phase, _)| place(&phase));
+            let places: Vec<String> = basis.into_iter().chain(phase.as_ref().map(place)).collect();
             return format!("{metric} is undefined{}", places.join(" or"));
         };
         let bound = match self.comparison {
             Comparison::Unknown => "something about",
             Comparison::AtLeast => "at least",
             Comparison::AtMost => "at most",
+            Comparison::MoreThan => "more than",
         };
         let place = phase.as_ref().map(place).unwrap_or_default();
         if metric == "trade_count" {
             return format!("{metric} {statistic}{place}, {bound} {threshold} needed");
         }
-        if threshold == f64::MIN_POSITIVE {
-            return format!("{metric} {statistic:.4}{place}, more than 0 needed");
+        if self.comparison == Comparison::MoreThan {
+            return format!("{metric} {statistic:.4}{place}, {bound} {threshold} needed");
         }
-        let aside = walked.copied().flatten().map(|walked| format!(" ({walked:.4} walked forward)"));
+        let aside = basis.and_then(|(value, _, how)| value.map(|value| format!(" ({value:.4} {how})")));
         format!("{metric} {statistic:.4}{place}, {bound} {threshold:.4} needed{}", aside.unwrap_or_default())
     }
 }
@@ -220,6 +227,7 @@ fn place(phase: &Phase) -> String {
     match phase {
         Phase::WalkForward => " on the walk-forward".to_owned(),
         Phase::Holdout => " on the hold-out".to_owned(),
+        Phase::Tuning => " in tuning".to_owned(),
         Phase::Unknown(word) => format!(" on {word}"),
     }
 }

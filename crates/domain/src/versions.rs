@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | `reason`, `phase`, `ended`: a text | `reason_code`, `phase_code`, `ended_code`: an enum | the enum, and the text where the enum is `UNKNOWN` |
 //! | `confirmed`, `verdict`: yes or no, and a sentence | `holdout_verdict`: a [`Verdict`] | the verdict, and the two where it is null |
+//! | `walk_forward`: what a finalist comes to on the folds that it was chosen on (version 3) | `tuning`: the same under its true name | `tuning`, where there is one |
 //! | nothing (a request) | `addressee`: a text | the text, and what the plan's strategy says where it is empty |
 //!
 //! The types of the domain have one field for each; the structs here have the two of the wire. The old fields are filled
@@ -74,6 +75,7 @@ with_word!(experiment::LedgerEntered {
     failed: i64,
     finalists: Vec<ModelId>,
     sharpe: SharpeMoments,
+    looks: i64,
 });
 
 with_word!(evaluation::EvaluationFailed {
@@ -112,6 +114,8 @@ pub(crate) struct EvaluationCompleted {
     model_id: ModelId,
     trial: i64,
     parameters: Parameters,
+    #[serde(default)]
+    tuning: Metrics,
     walk_forward: Metrics,
     folds: Vec<FoldOutcome>,
     holdout: Metrics,
@@ -120,6 +124,8 @@ pub(crate) struct EvaluationCompleted {
     artifact: Option<ContentHash>,
     #[serde(default)]
     holdout_verdict: Option<Verdict>,
+    #[serde(default)]
+    inference: Metrics,
 }
 
 impl From<EvaluationCompleted> for evaluation::EvaluationCompleted {
@@ -130,11 +136,13 @@ impl From<EvaluationCompleted> for evaluation::EvaluationCompleted {
             model_id: read.model_id,
             trial: read.trial,
             parameters: read.parameters,
+            tuning: read.tuning,
             walk_forward: read.walk_forward,
             folds: read.folds,
             holdout: read.holdout,
             verdict: read.holdout_verdict.unwrap_or_else(|| Verdict::of_version_1(confirmed, &sentence)),
             artifact: read.artifact,
+            inference: read.inference,
         }
     }
 }
@@ -146,6 +154,7 @@ impl From<evaluation::EvaluationCompleted> for EvaluationCompleted {
             model_id: event.model_id,
             trial: event.trial,
             parameters: event.parameters,
+            tuning: event.tuning,
             walk_forward: event.walk_forward,
             folds: event.folds,
             holdout: event.holdout,
@@ -153,6 +162,7 @@ impl From<evaluation::EvaluationCompleted> for EvaluationCompleted {
             verdict: event.verdict.sentence(),
             artifact: event.artifact,
             holdout_verdict: Some(event.verdict),
+            inference: event.inference,
         }
     }
 }
@@ -161,6 +171,8 @@ impl From<evaluation::EvaluationCompleted> for EvaluationCompleted {
 pub(crate) struct RankedModel {
     model_id: ModelId,
     trial: i64,
+    #[serde(default)]
+    tuning: Option<f64>,
     walk_forward: Option<f64>,
     holdout: Option<f64>,
     confirmed: bool,
@@ -174,6 +186,7 @@ impl From<RankedModel> for evaluation::RankedModel {
         Self {
             model_id: read.model_id,
             trial: read.trial,
+            tuning: read.tuning,
             walk_forward: read.walk_forward,
             holdout: read.holdout,
             verdict,
@@ -186,6 +199,7 @@ impl From<evaluation::RankedModel> for RankedModel {
         Self {
             model_id: ranked.model_id,
             trial: ranked.trial,
+            tuning: ranked.tuning,
             walk_forward: ranked.walk_forward,
             holdout: ranked.holdout,
             confirmed: ranked.verdict.passes(),
@@ -235,6 +249,8 @@ pub(crate) struct EvaluationRequested {
     #[serde(default)]
     min_trades: i64,
     #[serde(default)]
+    procedure: Option<evaluation::ProcedureOutcome>,
+    #[serde(default)]
     addressee: String,
 }
 
@@ -251,6 +267,7 @@ impl From<EvaluationRequested> for evaluation::EvaluationRequested {
             holdout: read.holdout,
             holdout_keeps: read.holdout_keeps,
             min_trades: read.min_trades,
+            procedure: read.procedure,
         }
     }
 }

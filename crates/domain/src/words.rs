@@ -95,10 +95,12 @@ macro_rules! words {
 words! {
     /// A stretch of data that a finalist is judged on.
     pub enum Phase {
-        /// The test segments of the folds, one after the other.
+        /// Bars that follow those on which was searched, fold after fold.
         WalkForward = "walk_forward",
         /// The data that tuning never saw.
         Holdout = "holdout",
+        /// All tuning bars: what was searched on.
+        Tuning = "tuning",
     }
 }
 
@@ -220,7 +222,7 @@ mod tests {
             };
         }
         check!(Phase ExperimentFailure TrialFailure EvaluationFailure TuningEnd);
-        assert_eq!(read, 20);
+        assert_eq!(read, 21);
     }
 
     #[test]

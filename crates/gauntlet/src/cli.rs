@@ -85,11 +85,14 @@ pub enum Command {
         /// An id, or its beginning.
         id: String,
         /// The fills of a run.
-        #[arg(long, conflicts_with = "equity")]
+        #[arg(long, conflicts_with_all = ["equity", "folds"])]
         trades: bool,
         /// The equity of a run, bar by bar.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "folds")]
         equity: bool,
+        /// What an experiment's walk-forward chose before each fold, and what it came to there.
+        #[arg(long)]
+        folds: bool,
     },
     /// Writes the equity and the returns of a run, a bar a row.
     Export {

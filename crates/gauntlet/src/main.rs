@@ -205,9 +205,10 @@ fn request(command: Command) -> Result<Request, Refusal> {
             Request::List(ListRequest { what: List::Snapshots, filter: None, sort: None, limit: None })
         }
         Command::Snapshot(SnapshotCommand::Show { id })
-        | Command::Show { id, trades: false, equity: false } => Request::Show(id),
+        | Command::Show { id, trades: false, equity: false, folds: false } => Request::Show(id),
         Command::Show { id, trades: true, .. } => Request::ShowRun(id, RunPart::Trades),
-        Command::Show { id, .. } => Request::ShowRun(id, RunPart::Equity),
+        Command::Show { id, equity: true, .. } => Request::ShowRun(id, RunPart::Equity),
+        Command::Show { id, .. } => Request::ShowRun(id, RunPart::Folds),
         Command::Export { id, out } => {
             // Whoever holds the directory may run elsewhere.
             let out = std::path::absolute(&out).map_err(|error| unreadable(&out, &error))?;

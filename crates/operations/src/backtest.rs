@@ -184,8 +184,13 @@ fn run(spec: &ExperimentSpec, rows: &[Bar], name: &str) -> Result<Backtested, Re
         to: spec.data.to.0,
         rows: rows.len() as i64,
     };
-    let whole =
-        plan::trial_plan(spec, data).map_err(|error| Refusal::BadInput(format!("{name}: {error}")))?;
+    let refused = |error: plan::PlanError| Refusal::BadInput(format!("{name}: {error}"));
+    let [first, .., last] = rows else {
+        return Err(Refusal::BadInput(format!("{name}: one bar is no backtest")));
+    };
+    let periods =
+        plan::periods_per_year(spec, data.rows, first.open_time, last.close_time).map_err(refused)?;
+    let whole = plan::trial_plan(spec, data, periods).map_err(refused)?;
     let space = validate::space(spec).map_err(Refusal::input)?;
     let parameters = fixed(&space)?;
     let bad = |error: gauntlet_backtest::BacktestError| Refusal::BadInput(format!("{name}: {error}"));

@@ -61,6 +61,8 @@ impl BarReader for LakeData {
 impl SnapshotSealer for LakeData {
     fn seal(&self, due: &SnapshotDue) -> Result<SnapshotSealed, DataError> {
         let bars = self.bars.bars(due).map_err(|error| from_log(&error))?;
+        let first_open = bars.first().map(|bar| bar.open_time);
+        let last_close = bars.last().map(|bar| bar.close_time);
         let sealed = write_snapshot(&self.lake, &due.instrument, due.spec, bars.into_iter())
             .map_err(|error| from_lake(&error))?;
         Ok(SnapshotSealed {
@@ -72,6 +74,8 @@ impl SnapshotSealer for LakeData {
             content_hash: sealed.content_hash,
             rows: sealed.rows,
             files: sealed.files,
+            first_open,
+            last_close,
         })
     }
 }

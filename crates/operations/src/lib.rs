@@ -31,6 +31,8 @@ pub mod integrity;
 pub mod metrics;
 /// A directory or a cluster, and what runs over it.
 pub mod node;
+/// What luck alone would have shown.
+pub mod noise;
 /// Answers of programs outside, checked.
 mod outside;
 /// The processors that a process knows.

@@ -29,7 +29,7 @@ pub(crate) fn text<'a>(row: &'a Row, column: &str) -> Option<&'a str> {
 }
 
 /// Columns whose text is a JSON document.
-const DOCUMENTS: [&str; 11] = [
+const DOCUMENTS: [&str; 13] = [
     "parameters",
     "hyperparameters",
     "metrics",
@@ -39,7 +39,9 @@ const DOCUMENTS: [&str; 11] = [
     "corrected",
     "finalists",
     "sharpe",
+    "summary",
     "evidence",
+    "inference",
     "waiver",
 ];
 
@@ -124,10 +126,10 @@ mod tests {
 
     #[test]
     fn no_column_of_a_row_is_said_twice_in_the_answer_around_it() {
-        for added in ["place", "parameters", "verdict", "verdicts"] {
+        for added in ["place", "parameters", "verdict", "verdicts", "inference", "deflated", "equals"] {
             assert!(LEADERBOARDS.key().chain(LEADERBOARDS.columns).all(|column| column.name != added));
         }
-        for added in ["objective", "trials", "leaderboard"] {
+        for added in ["objective", "trials", "looks", "walk_forward", "noise", "leaderboard"] {
             assert!(EXPERIMENTS.key().chain(EXPERIMENTS.columns).all(|column| column.name != added));
         }
         assert!(MODELS.key().chain(MODELS.columns).all(|column| column.name != "verdicts"));

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use gauntlet_domain::Timestamp;
+use gauntlet_domain::experiment::Phase;
 use gauntlet_views::schema;
 use gauntlet_views::{Row, Value};
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::browse::{document, find};
 use crate::node::Node;
 use crate::refusal::Refusal;
-use crate::rows::text;
+use crate::rows::{Document, ViewRow, text};
 
 /// Which numbers of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +22,8 @@ pub enum RunPart {
     Trades,
     /// Its equity.
     Equity,
+    /// Of an experiment or its walk-forward: what was chosen before each fold, and what it came to there.
+    Folds,
 }
 
 /// A run to be written to a file.
@@ -71,6 +74,7 @@ pub struct Point {
 pub enum RunNumbers {
     Trades { run: String, trades: Vec<Fill> },
     Equity { run: String, equity: Vec<Point> },
+    Folds { run: String, summary: Document, folds: Vec<ViewRow> },
 }
 
 /// What was written.
@@ -86,15 +90,40 @@ pub struct Exported {
 
 /// Fills or equity of a run.
 pub fn numbers(node: &Node, id: &str, part: RunPart) -> Result<RunNumbers, Refusal> {
-    let row = find(node, &schema::RUNS, id)?;
-    let run = text(&row, "run_id").unwrap_or_default().to_owned();
-    Ok(match part {
+    let run = || -> Result<(Row, String), Refusal> {
+        let row = find(node, &schema::RUNS, id)?;
+        let run = text(&row, "run_id").unwrap_or_default().to_owned();
+        Ok((row, run))
+    };
+    match part {
+        RunPart::Folds => folds(node, id),
         RunPart::Trades => {
+            let (_, run) = run()?;
             let rows = node.views.partition(&schema::TRADE_LOGS, &[run.as_str().into()], None)?;
-            RunNumbers::Trades { trades: rows.iter().map(fill).collect(), run }
+            Ok(RunNumbers::Trades { trades: rows.iter().map(fill).collect(), run })
         }
-        RunPart::Equity => RunNumbers::Equity { equity: equity(node, &row, &run)?, run },
-    })
+        RunPart::Equity => {
+            let (row, run) = run()?;
+            Ok(RunNumbers::Equity { equity: equity(node, &row, &run)?, run })
+        }
+    }
+}
+
+/// The folds of an experiment's walk-forward, asked for by the experiment's id or the run's.
+fn folds(node: &Node, id: &str) -> Result<RunNumbers, Refusal> {
+    let id = id.split_once(':').map_or(id, |(experiment, _)| experiment);
+    let experiment = find(node, &schema::EXPERIMENTS, id)?;
+    let experiment = text(&experiment, "experiment_id").unwrap_or_default().to_owned();
+    let run = format!("{experiment}:{}", Phase::WalkForward);
+    let key = [experiment.as_str().into(), run.as_str().into()];
+    let Some(row) = node.views.row(&schema::RUNS, &key)? else {
+        return Err(Refusal::BadInput(format!(
+            "experiment {experiment} has no walk-forward: its scheme is fixed, or it has not come so far"
+        )));
+    };
+    let summary = Document(text(&row, "summary").unwrap_or("{}").to_owned());
+    let rows = node.views.partition(&schema::WALK_FORWARD_FOLDS, &[experiment.as_str().into()], None)?;
+    Ok(RunNumbers::Folds { run, summary, folds: rows.into_iter().map(ViewRow).collect() })
 }
 
 /// Writes the equity of a run, a bar a row.

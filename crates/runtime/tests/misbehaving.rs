@@ -164,6 +164,8 @@ fn poison_goes_to_the_dead_letters_and_its_neighbours_are_processed() {
         content_hash: ContentHash::of(b""),
         rows: 0,
         files: vec![],
+        first_open: None,
+        last_close: None,
     };
     let foreign = bench.codec.encode(&due.into()).unwrap();
     let unknown_schema = [&[0, 0xff, 0xff, 0xff, 0xff], &good[5..]].concat();

@@ -130,7 +130,19 @@ impl Answering for Sealer {
         let content_hash = ContentHash::of(instrument.as_bytes());
         let files = vec![];
         Ok(vec![
-            SnapshotSealed { snapshot_id, instrument, spec, from, to, content_hash, rows: 7, files }.into(),
+            SnapshotSealed {
+                snapshot_id,
+                instrument,
+                spec,
+                from,
+                to,
+                content_hash,
+                rows: 7,
+                files,
+                first_open: None,
+                last_close: None,
+            }
+            .into(),
         ])
     }
 }

@@ -154,8 +154,10 @@ pub static RUNS: Table = Table {
         text("phase"),  // tuning | walk_forward | holdout
         text("key_metrics"),
         long("trial"),
+        text("summary"),
+        text("inference"),
     ],
-    doc: "A trial, run_id its trial id, or one phase of a finalist, run_id MODEL:PHASE",
+    doc: "A trial, run_id its trial id; one phase of a finalist, run_id MODEL:PHASE; a walk-forward, run_id EXPERIMENT:walk_forward",
 };
 
 /// Models.
@@ -251,8 +253,34 @@ pub static LEADERBOARDS: Table = Table {
     name: "leaderboards",
     partition_key: &[text("experiment_id"), text("metric")],
     clustering: &[double("score").descending(), long("trial")],
-    columns: &[text("model_id"), double("walk_forward"), double("holdout"), boolean("confirmed")],
-    doc: "A finalist under one metric, best first; score is the walk-forward value, negated when less is better",
+    columns: &[
+        text("model_id"),
+        double("walk_forward"), // before finalists had a tuning score
+        double("holdout"),
+        boolean("confirmed"),
+        double("tuning"),
+    ],
+    doc: "A finalist under one metric, best first; score is the tuning score, negated when less is better",
+};
+
+/// Folds of walk-forwards.
+pub static WALK_FORWARD_FOLDS: Table = Table {
+    name: "walk_forward_folds",
+    partition_key: &[text("experiment_id")],
+    clustering: &[long("fold")],
+    columns: &[
+        time("from"),
+        time("to"),
+        long("trial"), // null where the search before it chose nothing: the fold stayed flat
+        long("completed"),
+        text("parameters"),
+        double("in_sample"),
+        double("in_sample_return"),
+        double("value"),
+        double("total_return"),
+        double("annual_return"),
+    ],
+    doc: "What was chosen before a fold, from 1, and what it came to there; in_sample and value are the objective, in_sample_return and annual_return the return of a year",
 };
 
 /// The trial ledger.
@@ -269,6 +297,10 @@ pub static TRIAL_LEDGER: Table = Table {
         long("failed"),
         text("finalists"),
         text("sharpe"),
+        long("looks"),
+        text("instrument"),
+        time("data_from"),
+        time("data_to"),
     ],
     doc: "What an experiment tried, by its place in the order of its mandate",
 };
@@ -324,6 +356,7 @@ pub static VIEWS: &[&Table] = &[
     &EQUITY_CURVES,
     &TUNING_RESULTS,
     &LEADERBOARDS,
+    &WALK_FORWARD_FOLDS,
     &TRIAL_LEDGER,
     &SOURCES,
     &QUALITY,

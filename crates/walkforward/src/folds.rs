@@ -21,6 +21,8 @@ pub struct Walk<'a> {
     /// Folds that have been run.
     folds: usize,
     prepared: Prepared,
+    /// The training of the last fold and the model fitted to it: folds that train on the same bars share it.
+    fitted: Option<(Training, Artifact)>,
 }
 
 /// What the folds share. Features and stops at a bar are functions of the bars up to it, so computing them once over
@@ -32,8 +34,11 @@ enum Prepared {
     Learned(Learner),
 }
 
+/// What a fold is trained on: its bars, and those of them that are left out.
+type Training = (Range<usize>, Vec<Range<usize>>);
+
 /// A model to be learned, with its features of all bars.
-struct Learner {
+pub(crate) struct Learner {
     config: ModelConfig,
     features: Features,
     stop_distances: Option<Series>,
@@ -64,7 +69,7 @@ impl<'a> Walk<'a> {
         costs.validate()?;
         account.validate()?;
         let account = Run::new(bars, &costs, &account);
-        Ok(Walk { plan, bars, costs, account, folds: 0, prepared })
+        Ok(Walk { plan, bars, costs, account, folds: 0, prepared, fitted: None })
     }
 
     /// Runs the next fold; gives the judged bars and what happened there. `None` after the last one.
@@ -79,10 +84,17 @@ impl<'a> Walk<'a> {
             // The rule goes on as if there were no folds.
             Prepared::Rule(signals) => self.account.segment(test.clone(), signals, then),
             Prepared::Learned(learner) => {
-                let signals = learner.signals(&self.fit(learner, index)?, test.clone(), &self.costs);
-                if index > 0 {
+                let training = self.training(index);
+                let is_new = self.fitted.as_ref().is_none_or(|(known, _)| *known != training);
+                let artifact = match self.fitted.take() {
+                    Some((_, artifact)) if !is_new => artifact,
+                    _ => self.fit(learner, &training)?,
+                };
+                let signals = learner.signals(&artifact, test.clone(), &self.costs);
+                if index > 0 && is_new {
                     self.account.hand_over(test.start, &signals);
                 }
+                self.fitted = Some((training, artifact));
                 self.account.segment(test.clone(), &signals, then)
             }
         };
@@ -93,14 +105,18 @@ impl<'a> Walk<'a> {
     pub fn artifact(&self, index: usize) -> Result<Option<Artifact>, BacktestError> {
         match &self.prepared {
             Prepared::Rule(_) => Ok(None),
-            Prepared::Learned(learner) => self.fit(learner, index).map(Some),
+            Prepared::Learned(learner) => self.fit(learner, &self.training(index)).map(Some),
         }
     }
 
-    fn fit(&self, learner: &Learner, index: usize) -> Result<Artifact, BacktestError> {
+    fn training(&self, index: usize) -> Training {
         let fold = self.plan.folds[index];
         let holes = embargoed(&self.plan.folds[..index], self.plan.embargo_bars);
-        learner.fit(self.bars, range(fold.train_from, fold.train_to), &holes, self.plan.seed)
+        (range(fold.train_from, fold.train_to), holes)
+    }
+
+    fn fit(&self, learner: &Learner, (train, holes): &Training) -> Result<Artifact, BacktestError> {
+        learner.fit(self.bars, train.clone(), holes, self.plan.seed)
     }
 }
 
@@ -126,14 +142,14 @@ pub fn hold_out(
 }
 
 impl Learner {
-    fn new(config: ModelConfig, bars: &Bars) -> Learner {
+    pub(crate) fn new(config: ModelConfig, bars: &Bars) -> Learner {
         let features = Features::of(bars, &config.features);
         let stop_distances = config.stop.map(|stop| stop.distances(bars));
         Learner { config, features, stop_distances }
     }
 
     /// Fits the model to the bars of `train` that are in no hole. No label knows a price after `train`.
-    fn fit(
+    pub(crate) fn fit(
         &self,
         bars: &Bars,
         train: Range<usize>,
@@ -150,7 +166,7 @@ impl Learner {
 
     /// The signals that can fill in `test`: those of [`Artifact::signals`], to the last bit, without asking the model
     /// about bars that no order of the segment comes from. Earlier bars are flat here and are never read.
-    fn signals(&self, artifact: &Artifact, test: Range<usize>, costs: &Costs) -> Signals {
+    pub(crate) fn signals(&self, artifact: &Artifact, test: Range<usize>, costs: &Costs) -> Signals {
         let first = test.start.saturating_sub(1).saturating_sub(costs.latency_bars as usize);
         let threshold = artifact.config.threshold;
         let target = |bar: usize| match self.features.row(bar).map(|row| artifact.predict_proba(row)) {
@@ -174,7 +190,7 @@ pub(crate) fn test_range(plan: &TrialPlan, index: usize) -> Range<usize> {
     range(plan.folds[index].test_from, plan.folds[index].test_to)
 }
 
-fn range(from: i64, to: i64) -> Range<usize> {
+pub(crate) fn range(from: i64, to: i64) -> Range<usize> {
     from.max(0) as usize..to.max(0) as usize
 }
 

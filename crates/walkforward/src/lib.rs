@@ -5,8 +5,12 @@
 
 /// Folds one by one, and the hold-out.
 pub mod folds;
+/// Numbers from which others can judge a score.
+pub mod inference;
 /// What a plan and its parameters say should run.
 pub mod model;
+/// The walk-forward of a procedure.
+pub mod procedure;
 /// Metrics over the returns of one or more segments.
 pub mod report;
 /// Many rules through the folds at once.
@@ -14,5 +18,6 @@ pub mod side_by_side;
 
 pub use folds::{Held, Walk, hold_out};
 pub use model::Model;
+pub use procedure::Procedure;
 pub use report::{Segments, objective_of};
 pub use side_by_side::SideBySide;

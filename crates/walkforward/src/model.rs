@@ -60,6 +60,6 @@ pub fn account(terms: &AccountTerms) -> Account {
         capital: terms.capital,
         sizing: Sizing::Percent(terms.percent),
         allow_short: terms.allow_short,
-        maintenance_margin: 0.0,
+        maintenance_margin: terms.maintenance_margin,
     }
 }

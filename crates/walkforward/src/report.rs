@@ -29,6 +29,8 @@ pub struct Segments {
     pub benchmark: Vec<f64>,
     /// Units held during each bar.
     pub positions: Vec<f64>,
+    /// Their value at the close before each bar over the equity there, signed.
+    pub exposures: Vec<f64>,
     /// What is kept up from fold to fold: what tuning asks for after each. The trades are here.
     pub running: Running,
 }
@@ -42,10 +44,14 @@ impl Segments {
         self.running.trade_pnls.extend(outcome.trades.iter().map(|trade| trade.pnl));
         self.returns.extend_from_slice(&outcome.returns);
         self.positions.extend_from_slice(&outcome.positions);
-        for bar in range {
+        let held = outcome.positions.iter().zip(&outcome.equity).zip(&outcome.returns);
+        for (bar, ((units, equity), bar_return)) in range.zip(held) {
             // The very first bar has no close before it; holding begins at its opening.
             let before = bar.checked_sub(1).map_or(bars.open[bar], |previous| bars.close[previous]);
             self.benchmark.push(if before == 0.0 { 0.0 } else { bars.close[bar] / before - 1.0 });
+            let equity_before = equity / (1.0 + bar_return);
+            let exposure = units * before / equity_before;
+            self.exposures.push(if exposure.is_finite() { exposure } else { 0.0 });
         }
     }
 

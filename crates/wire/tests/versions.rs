@@ -199,7 +199,9 @@ fn the_words_of_the_schemas_are_those_of_the_types() {
                     EvaluationFailure::KNOWN.iter().map(EvaluationFailure::symbol).collect()
                 }
                 "TuningEnd" => TuningEnd::KNOWN.iter().map(TuningEnd::symbol).collect(),
-                "Comparison" => [Comparison::AtLeast, Comparison::AtMost].map(Comparison::word).to_vec(),
+                "Comparison" => [Comparison::AtLeast, Comparison::AtMost, Comparison::MoreThan]
+                    .map(Comparison::word)
+                    .to_vec(),
                 "Outcome" => [Outcome::Passed, Outcome::Refused, Outcome::Undefined, Outcome::Waived]
                     .map(Outcome::word)
                     .to_vec(),
@@ -261,7 +263,7 @@ fn a_word_of_a_later_release_passes_on_as_its_text() {
     let Event::TrialFailed(failed) = event else { panic!("{event:?}") };
     assert_eq!(failed.reason, TrialFailure::Unknown("moon_phase".into()));
     let event = read_from_later(RecordKind::EquityCurveChunk, |v| {
-        with(v, &[("phase", text()), ("phase_code", moon(3))])
+        with(v, &[("phase", text()), ("phase_code", moon(4))])
     });
     // Its phase is part of its key and of its id.
     assert!(event.key().ends_with(":moon_phase"), "{}", event.key());

@@ -1,14 +1,15 @@
-//! The gate `holdout`: is there a gain on data that tuning never saw, and does it keep enough of what walking forward
-//! promised? A loss never passes, however small it is beside another loss.
+//! The gate `holdout`: is there a gain on data that tuning never saw, and does it keep enough of what was promised? A loss
+//! never passes, however small it is beside another loss.
 //!
-//! The verdict is on the first of these that does not hold, or on the last one:
+//! The promise is the walk-forward of the procedure, which chose without looking; where there was none, it is the tuning
+//! score of the finalist itself. The verdict is on the first of these that does not hold, or on the last one:
 //!
 //! 1. there are at least `min_trades` trades on the hold-out;
-//! 2. the walk-forward is a gain itself: its objective is above zero, or, where less of the objective is better, its
-//!    total return is;
+//! 2. the promise is a gain itself: its objective is above zero, or, where less of the objective is better, its total
+//!    return is;
 //! 3. so is the hold-out;
-//! 4. the objective on the hold-out is at least `holdout_keeps` of that on the walk-forward, or, where less is better, at
-//!    most its inverse.
+//! 4. the objective on the hold-out is at least `holdout_keeps` of that of the promise, or, where less is better, at most
+//!    its inverse.
 //!
 //! Pure.
 
@@ -26,55 +27,62 @@ pub(crate) struct Stretch {
     pub(crate) trades: usize,
 }
 
-/// The least number above zero: what a gain is at least.
-const A_GAIN: f64 = f64::MIN_POSITIVE;
+/// What the hold-out is held against.
+struct Promise {
+    phase: Phase,
+    value: Option<f64>,
+    total_return: Option<f64>,
+}
 
-/// The verdict on a finalist.
-pub(crate) fn judge(request: &EvaluationRequested, walked: Stretch, held: Stretch) -> Verdict {
+/// The verdict on a finalist that came to `tuned` on the tuning bars and to `held` on the hold-out.
+pub(crate) fn judge(request: &EvaluationRequested, tuned: Stretch, held: Stretch) -> Verdict {
     let EvaluationRequested { plan, holdout_keeps: keeps, min_trades, .. } = request;
+    let promise = match request.procedure {
+        Some(of) => Promise { phase: Phase::WalkForward, value: of.value, total_return: of.total_return },
+        None => Promise { phase: Phase::Tuning, value: tuned.value, total_return: tuned.total_return },
+    };
     let objective = plan.objective.as_str();
-    let at_least = |metric: &str, phase, statistic, threshold: f64| {
-        let evidence = evidence(request, metric, phase, walked, held);
-        verdict::judge(HOLDOUT, statistic, Comparison::AtLeast, Some(threshold), evidence)
+    let is = |metric: &str, phase: &Phase, statistic, comparison, threshold| {
+        let evidence = evidence(request, metric, phase, &promise, held);
+        verdict::judge(HOLDOUT, statistic, comparison, threshold, evidence)
     };
-    let gain = |phase: Phase, stretch: Stretch| {
-        if plan.maximize {
-            at_least(objective, phase, stretch.value, A_GAIN)
-        } else {
-            at_least("total_return", phase, stretch.total_return, A_GAIN)
-        }
+    let gain = |phase: &Phase, value, total_return| {
+        let (metric, statistic) =
+            if plan.maximize { (objective, value) } else { ("total_return", total_return) };
+        is(metric, phase, statistic, Comparison::MoreThan, Some(0.0))
     };
-    let enough = at_least("trade_count", Phase::Holdout, Some(held.trades as f64), *min_trades as f64);
+    let trades = (Some(held.trades as f64), Some(*min_trades as f64));
+    let enough = is("trade_count", &Phase::Holdout, trades.0, Comparison::AtLeast, trades.1);
     let comparison = if plan.maximize { Comparison::AtLeast } else { Comparison::AtMost };
-    let threshold = walked.value.map(|value| if plan.maximize { value * keeps } else { value / keeps });
-    let evidence = evidence(request, objective, Phase::Holdout, walked, held);
-    let kept = verdict::judge(HOLDOUT, held.value, comparison, threshold, evidence);
-    [enough, gain(Phase::WalkForward, walked), gain(Phase::Holdout, held)]
-        .into_iter()
-        .find(|verdict| !verdict.passes())
-        .unwrap_or(kept)
+    let threshold = promise.value.map(|value| if plan.maximize { value * keeps } else { value / keeps });
+    let kept = is(objective, &Phase::Holdout, held.value, comparison, threshold);
+    let gains = [
+        gain(&promise.phase, promise.value, promise.total_return),
+        gain(&Phase::Holdout, held.value, held.total_return),
+    ];
+    std::iter::once(enough).chain(gains).find(|verdict| !verdict.passes()).unwrap_or(kept)
 }
 
 fn evidence(
     request: &EvaluationRequested,
     metric: &str,
-    phase: Phase,
-    walked: Stretch,
+    phase: &Phase,
+    promise: &Promise,
     held: Stretch,
 ) -> Evidence {
     let numbers = [
-        (Phase::WalkForward.word(), walked.value),
+        (promise.phase.word(), promise.value),
         ("holdout", held.value),
         ("holdout_keeps", Some(request.holdout_keeps)),
         ("holdout_trades", Some(held.trades as f64)),
         ("min_trades", Some(request.min_trades as f64)),
     ];
-    let data = if phase == Phase::Holdout { &request.holdout } else { &request.plan.data };
+    let data = if *phase == Phase::Holdout { &request.holdout } else { &request.plan.data };
     Evidence {
         metric: metric.to_owned(),
         model_id: Some(request.model_id),
         data: Some(data.content_hash),
-        phase: Some(phase),
+        phase: Some(phase.clone()),
         numbers: Metrics::from(numbers.map(|(name, value)| (name.to_owned(), value))),
         remark: None,
     }
@@ -82,7 +90,9 @@ fn evidence(
 
 #[cfg(test)]
 mod tests {
-    use gauntlet_domain::experiment::{AccountTerms, CostTerms, DataRef, Parameters, TrialPlan};
+    use gauntlet_domain::experiment::{
+        AccountTerms, CostTerms, DataRef, Parameters, ProcedureOutcome, TrialPlan,
+    };
     use gauntlet_domain::verdict::Outcome;
     use gauntlet_domain::{BarSpec, ContentHash, ExperimentId, ModelId, SnapshotId, Timestamp};
 
@@ -122,6 +132,7 @@ mod tests {
                     percent: 100.0,
                     allow_short: true,
                     benchmark: "none".into(),
+                    maintenance_margin: 0.0,
                 },
                 folds: vec![],
                 embargo_bars: 0,
@@ -134,6 +145,7 @@ mod tests {
             holdout: data,
             holdout_keeps,
             min_trades: 10,
+            procedure: None,
             addressee: "evaluator".into(),
         }
     }
@@ -202,17 +214,36 @@ mod tests {
         let said = |maximize, walked, held| verdict(maximize, 0.5, Some(walked), Some(held)).sentence();
         assert_eq!(
             said(true, 1.0, 0.75),
-            "confirmed: sharpe 0.7500 on the hold-out, at least 0.5000 needed (1.0000 walked forward)"
+            "confirmed: sharpe 0.7500 on the hold-out, at least 0.5000 needed (1.0000 in tuning)"
         );
         assert_eq!(
             said(false, 0.2, 0.5),
-            "refused: sharpe 0.5000 on the hold-out, at most 0.4000 needed (0.2000 walked forward)"
+            "refused: sharpe 0.5000 on the hold-out, at most 0.4000 needed (0.2000 in tuning)"
         );
-        assert_eq!(said(true, -1.0, 2.0), "refused: sharpe -1.0000 on the walk-forward, more than 0 needed");
+        assert_eq!(said(true, -1.0, 2.0), "refused: sharpe -1.0000 in tuning, more than 0 needed");
         let few = Stretch { trades: 4, ..stretch(Some(2.0)) };
         assert_eq!(
             judge(&request(true, 0.5), stretch(Some(2.0)), few).sentence(),
             "refused: trade_count 4 on the hold-out, at least 10 needed"
         );
+    }
+
+    /// Where the procedure was walked forward, the finalist's own score, on which it was chosen, promises nothing.
+    #[test]
+    fn the_promise_is_the_procedures_where_there_is_one() {
+        let walked = |value| EvaluationRequested {
+            procedure: Some(ProcedureOutcome { value, total_return: value.map(|value| value / 10.0) }),
+            ..request(true, 0.5)
+        };
+        let judged = |value, held| judge(&walked(value), stretch(Some(9.0)), stretch(Some(held)));
+        assert_eq!(
+            judged(Some(1.0), 0.75).sentence(),
+            "confirmed: sharpe 0.7500 on the hold-out, at least 0.5000 needed (1.0000 walked forward)"
+        );
+        assert_eq!(
+            judged(Some(-0.2), 2.0).sentence(),
+            "refused: sharpe -0.2000 on the walk-forward, more than 0 needed"
+        );
+        assert_eq!(judged(None, 2.0).outcome, Outcome::Undefined);
     }
 }

@@ -1,26 +1,30 @@
-//! The evaluator: walks a finalist forward and holds it against the hold-out that tuning never saw.
+//! The evaluator: trades a walk-forward, scores a finalist, and holds it against the hold-out that tuning never saw.
 //!
 //! Consumes `evaluation.requests.v1`, emits `evaluation.outcomes.v1` and `results.series.v1`. A worker: pure in the
-//! request and the two snapshots that it names. The walk-forward ranks; the hold-out is opened once for each finalist
-//! and only says yes or no.
+//! request and the snapshots that it names. A finalist's score is over the bars that it was chosen on and ranks; the
+//! hold-out is opened once for each finalist and only says yes or no.
 
 /// The gate: hold-out against walk-forward.
 mod holdout;
 /// Trade logs and equity curves in chunks.
 mod series;
+/// The walk-forward.
+mod walk;
 
 use gauntlet_backtest::{BacktestError, Bars};
 use gauntlet_domain::experiment::{
-    EvaluationCompleted, EvaluationFailed, EvaluationFailure, EvaluationRequested, FoldOutcome, Phase,
+    EvaluationCompleted, EvaluationFailed, EvaluationFailure, EvaluationRequested, FoldOutcome, Metrics,
+    Phase, WalkForwardFailed, WalkForwardRequested,
 };
 use gauntlet_domain::topics::{EVALUATION_OUTCOMES, EVALUATION_REQUESTS, RESULTS_SERIES};
 use gauntlet_domain::{Event, Timestamp, Topic};
 use gauntlet_processor::data::{ArtifactStore, BarReader, DataError};
 use gauntlet_processor::worker::{Answer, Answering, Worker};
+use gauntlet_walkforward::inference::inference;
 use gauntlet_walkforward::{Segments, Walk, hold_out, objective_of};
 
 use holdout::Stretch;
-use series::Series;
+use series::{Run, Series};
 
 /// The evaluator.
 pub struct Evaluator;
@@ -34,7 +38,7 @@ impl Worker for Evaluator {
     }
 
     fn version(&self) -> &'static str {
-        "3"
+        "4"
     }
 
     fn topic(&self) -> &'static Topic {
@@ -50,6 +54,9 @@ impl Worker for Evaluator {
             Event::EvaluationRequested(request) => {
                 vec![failed(request, EvaluationFailure::Panicked, message.to_owned())]
             }
+            Event::WalkForwardRequested(request) => {
+                vec![not_walked(request, EvaluationFailure::Panicked, message.to_owned())]
+            }
             _ => Vec::new(),
         }
     }
@@ -59,16 +66,14 @@ impl Answering for Evaluator {
     type Data<'a> = EvaluatorData<'a>;
 
     fn run(&self, request: &Event, data: EvaluatorData<'_>) -> Answer {
-        let Event::EvaluationRequested(request) = request else { return Ok(Vec::new()) };
-        match evaluate(request, data) {
-            Ok(events) => Ok(events),
-            Err(Failure::Training(error)) => {
-                Ok(vec![failed(request, EvaluationFailure::TrainingFailed, error.to_string())])
+        match request {
+            Event::EvaluationRequested(request) => {
+                answer(evaluate(request, data), |reason, why| failed(request, reason, why))
             }
-            Err(Failure::Data(DataError::Unavailable(why))) => {
-                Ok(vec![failed(request, EvaluationFailure::DataUnavailable, why)])
+            Event::WalkForwardRequested(request) => {
+                answer(walk::walk(request, data.0), |reason, why| not_walked(request, reason, why))
             }
-            Err(Failure::Data(retry)) => Err(retry),
+            _ => Ok(Vec::new()),
         }
     }
 }
@@ -90,6 +95,20 @@ impl From<DataError> for Failure {
     }
 }
 
+/// What was found, or in the words of `failed` why nothing was; a store that is silent is asked again.
+fn answer(found: Result<Vec<Event>, Failure>, failed: impl Fn(EvaluationFailure, String) -> Event) -> Answer {
+    match found {
+        Ok(events) => Ok(events),
+        Err(Failure::Training(error)) => {
+            Ok(vec![failed(EvaluationFailure::TrainingFailed, error.to_string())])
+        }
+        Err(Failure::Data(DataError::Unavailable(why))) => {
+            Ok(vec![failed(EvaluationFailure::DataUnavailable, why)])
+        }
+        Err(Failure::Data(retry)) => Err(retry),
+    }
+}
+
 fn evaluate(
     request: &EvaluationRequested,
     (bars, artifacts): EvaluatorData<'_>,
@@ -106,7 +125,7 @@ fn evaluate(
     let mut walk = Walk::new(plan, &request.parameters, &tuning)?;
     let mut walked = Segments::default();
     let mut folds = Vec::with_capacity(plan.folds.len());
-    let mut walk_series = Series::new(request, Phase::WalkForward);
+    let mut walk_series = Series::new(Run::of(request, Phase::Tuning), plan);
     while let Some((range, outcome)) = walk.next_fold()? {
         let mut alone = Segments::default();
         alone.push(&tuning, range.clone(), &outcome);
@@ -123,7 +142,7 @@ fn evaluate(
     let held = hold_out(plan, &request.parameters, &joined, tuning.len())?;
     let mut held_segments = Segments::default();
     held_segments.push(&joined, held.range.clone(), &held.outcome);
-    let mut held_series = Series::new(request, Phase::Holdout);
+    let mut held_series = Series::new(Run::of(request, Phase::Holdout), plan);
     held_series.push(&joined, held.range.clone(), &held.outcome);
 
     let artifact = match &held.artifact {
@@ -143,15 +162,21 @@ fn evaluate(
             model_id: request.model_id,
             trial: request.trial,
             parameters: request.parameters.clone(),
-            walk_forward: walked.metrics_of(set, years, with_benchmark),
+            tuning: walked.metrics_of(set, years, with_benchmark),
+            walk_forward: Metrics::new(),
             folds,
             holdout: held_segments.metrics_of(set, years, with_benchmark),
             verdict: holdout::judge(request, stretch(&walked), stretch(&held_segments)),
             artifact,
+            inference: inference(&walked, years, with_benchmark),
         }
         .into(),
     );
     Ok(events)
+}
+
+fn not_walked(request: &WalkForwardRequested, reason: EvaluationFailure, detail: String) -> Event {
+    WalkForwardFailed { experiment_id: request.experiment_id, reason, detail }.into()
 }
 
 fn failed(request: &EvaluationRequested, reason: EvaluationFailure, detail: String) -> Event {

@@ -3,16 +3,39 @@
 use std::ops::Range;
 
 use gauntlet_backtest::{Bars, Outcome, Target};
-use gauntlet_domain::Event;
-use gauntlet_domain::experiment::{EquityCurveChunk, EvaluationRequested, Phase, TradeLogChunk};
+use gauntlet_domain::experiment::{
+    EquityCurveChunk, EvaluationRequested, Phase, TradeLogChunk, TrialPlan, WalkForwardRequested,
+    walk_forward_run,
+};
+use gauntlet_domain::{Event, ExperimentId, ModelId};
 
 /// Rows in a full chunk. Part of the format: chunks are events.
 const ROWS_PER_CHUNK: usize = 8192;
 
+/// Which run.
+pub(crate) struct Run {
+    experiment_id: ExperimentId,
+    model_id: ModelId,
+    phase: Phase,
+}
+
+impl Run {
+    /// A finalist in one phase.
+    pub(crate) fn of(request: &EvaluationRequested, phase: Phase) -> Run {
+        Run { experiment_id: request.experiment_id, model_id: request.model_id, phase }
+    }
+
+    /// The walk-forward of an experiment.
+    pub(crate) fn walk_forward(request: &WalkForwardRequested) -> Run {
+        let experiment_id = request.experiment_id;
+        Run { experiment_id, model_id: walk_forward_run(experiment_id), phase: Phase::WalkForward }
+    }
+}
+
 /// What a run did, fill by fill and bar by bar.
 pub(crate) struct Series<'a> {
-    request: &'a EvaluationRequested,
-    phase: Phase,
+    run: Run,
+    plan: &'a TrialPlan,
     /// Equity carried over the segments.
     equity: f64,
     curve: Vec<(i64, f64)>,
@@ -28,9 +51,8 @@ struct Fill {
 }
 
 impl<'a> Series<'a> {
-    pub(crate) fn new(request: &'a EvaluationRequested, phase: Phase) -> Series<'a> {
-        let equity = request.plan.account.capital;
-        Series { request, phase, equity, curve: Vec::new(), fills: Vec::new() }
+    pub(crate) fn new(run: Run, plan: &'a TrialPlan) -> Series<'a> {
+        Series { run, plan, equity: plan.account.capital, curve: Vec::new(), fills: Vec::new() }
     }
 
     /// Adds a segment. Its equity goes on where the one before ended; its fills are those of the account's own capital.
@@ -50,14 +72,15 @@ impl<'a> Series<'a> {
     }
 
     pub(crate) fn into_events(self) -> Vec<Event> {
-        let EvaluationRequested { experiment_id, model_id, plan, .. } = self.request;
+        let Run { experiment_id, model_id, phase } = self.run;
+        let plan = self.plan;
         let mut events = Vec::new();
         for (chunk, fills) in (0..).zip(self.fills.chunks(ROWS_PER_CHUNK)) {
             events.push(
                 TradeLogChunk {
-                    experiment_id: *experiment_id,
-                    model_id: *model_id,
-                    phase: self.phase.clone(),
+                    experiment_id: experiment_id,
+                    model_id: model_id,
+                    phase: phase.clone(),
                     chunk,
                     asset: plan.data.instrument.clone(),
                     times: fills.iter().map(|fill| fill.time).collect(),
@@ -72,9 +95,9 @@ impl<'a> Series<'a> {
         for (chunk, points) in (0..).zip(self.curve.chunks(ROWS_PER_CHUNK)) {
             events.push(
                 EquityCurveChunk {
-                    experiment_id: *experiment_id,
-                    model_id: *model_id,
-                    phase: self.phase.clone(),
+                    experiment_id: experiment_id,
+                    model_id: model_id,
+                    phase: phase.clone(),
                     chunk,
                     times: points.iter().map(|(time, _)| *time).collect(),
                     values: points.iter().map(|(_, value)| *value).collect(),

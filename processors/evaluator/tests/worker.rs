@@ -72,6 +72,7 @@ fn request_of(plan: TrialPlan, parameters: Parameters) -> EvaluationRequested {
         holdout,
         holdout_keeps: 0.5,
         min_trades: 1,
+        procedure: None,
         addressee: "evaluator".into(),
     }
 }

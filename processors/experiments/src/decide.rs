@@ -16,13 +16,13 @@ use gauntlet_processor::ended::EndedIds;
 use gauntlet_processor::machine::{Definition, Inputs, Output};
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{data_ref, trial_plan};
+use crate::plan::{PlanError, Sealed, plans};
 use crate::validate::validate;
 
 /// Experiments for the runtime.
 pub const DEFINITION: Definition = Definition {
     name: "experiments",
-    version: "4",
+    version: "5",
     reads: &[&EXPERIMENT_COMMANDS, &DATA_SNAPSHOTS, &TRIAL_LEDGER, &EVALUATION_OUTCOMES],
     inputs: Inputs::Single,
     writes: &[&EXPERIMENTS],
@@ -44,7 +44,7 @@ pub struct State {
     ended: EndedIds,
     /// Submitted experiments by the snapshots that their documents name, so that a sealed one finds those that wait for it.
     waiting: BTreeMap<SnapshotId, BTreeSet<ExperimentId>>,
-    snapshots: BTreeMap<SnapshotId, DataRef>,
+    snapshots: BTreeMap<SnapshotId, Sealed>,
     places: BTreeMap<String, i64>,
 }
 
@@ -115,7 +115,7 @@ impl Decider for Experiments {
         match fact {
             Fact::Seen(input) => match input.event {
                 Event::SnapshotSealed(sealed) => {
-                    state.snapshots.entry(sealed.snapshot_id).or_insert_with(|| data_ref(sealed));
+                    state.snapshots.entry(sealed.snapshot_id).or_insert_with(|| Sealed::of(sealed));
                 }
                 event => {
                     if let Some(id) = result_of(event).filter(|id| !state.has_ended(*id)) {
@@ -235,9 +235,10 @@ fn data_arrived(state: &State, sealed: &SnapshotSealed) -> Vec<Output> {
     if state.snapshots.contains_key(&sealed.snapshot_id) {
         return Vec::new();
     }
-    let sealed = data_ref(sealed);
-    let get =
-        |id: &SnapshotId| if *id == sealed.snapshot_id { Some(&sealed) } else { state.snapshots.get(id) };
+    let sealed = Sealed::of(sealed);
+    let get = |id: &SnapshotId| {
+        if *id == sealed.data.snapshot_id { Some(&sealed) } else { state.snapshots.get(id) }
+    };
     let start = |id: &ExperimentId| {
         let experiment = state.experiments.get(id)?;
         let waiting = experiment.waiting.as_ref()?;
@@ -247,7 +248,7 @@ fn data_arrived(state: &State, sealed: &SnapshotSealed) -> Vec<Output> {
             Err(detail) => vec![failed(*id, ExperimentFailure::InvalidDocument, detail)],
         })
     };
-    state.waiting.get(&sealed.snapshot_id).into_iter().flatten().filter_map(start).flatten().collect()
+    state.waiting.get(&sealed.data.snapshot_id).into_iter().flatten().filter_map(start).flatten().collect()
 }
 
 /// The experiment that a result is about; `None` for what is no result.
@@ -314,10 +315,10 @@ impl Experiment {
         &self,
         experiment_id: ExperimentId,
         spec: &ExperimentSpec,
-        tuning: &DataRef,
-        holdout: &DataRef,
+        tuning: &Sealed,
+        holdout: &Sealed,
     ) -> Vec<Output> {
-        for (range, part) in [(tuning, "tuning"), (holdout, "the hold-out")] {
+        for (range, part) in [(&tuning.data, "tuning"), (&holdout.data, "the hold-out")] {
             if range.rows <= 0 {
                 let detail = format!(
                     "there is no {} bar of {} between {} and {}, which is what {part} needs: choose a period with data",
@@ -326,17 +327,22 @@ impl Experiment {
                 return vec![failed(experiment_id, ExperimentFailure::NoData, detail)];
             }
         }
-        match trial_plan(spec, tuning.clone()) {
-            Ok(plan) => {
-                let started = ExperimentStarted { experiment_id, plan, holdout: holdout.clone() };
-                std::iter::once(Output::new(started)).chain(self.ending(experiment_id)).collect()
+        let reason = match plans(spec, tuning, holdout) {
+            Ok((plan, windows)) => {
+                let holdout = holdout.data.clone();
+                let started = ExperimentStarted { experiment_id, plan, holdout, windows };
+                return std::iter::once(Output::new(started)).chain(self.ending(experiment_id)).collect();
             }
-            Err(error) => vec![failed(experiment_id, ExperimentFailure::TooFewBars, error.to_string())],
-        }
+            Err(error @ (PlanError::Folds(_) | PlanError::Window { .. })) => {
+                (ExperimentFailure::TooFewBars, error.to_string())
+            }
+            Err(error @ PlanError::Year { .. }) => (ExperimentFailure::InvalidDocument, error.to_string()),
+        };
+        vec![failed(experiment_id, reason.0, reason.1)]
     }
 
-    /// The end, once tuning has ended and every finalist is in: the ranking by walk-forward, best first, undefined and
-    /// failed ones last, ties to the earlier trial.
+    /// The end, once tuning has ended and every finalist is in: the ranking by tuning score, best first, undefined
+    /// and failed ones last, ties to the earlier trial.
     fn ending(&self, experiment_id: ExperimentId) -> Option<Output> {
         let ledger = self.ledger.as_ref()?;
         if ledger.ended == TuningEnd::LogicChanged {
@@ -369,7 +375,8 @@ impl Experiment {
         let mut ranking: Vec<RankedModel> =
             evaluations.into_iter().map(|e| e.ranked(&self.objective)).collect();
         ranking.sort_by(|a, b| {
-            let by_value = match (a.walk_forward, b.walk_forward) {
+            let score = |model: &RankedModel| model.tuning.or(model.walk_forward);
+            let by_value = match (score(a), score(b)) {
                 (Some(a), Some(b)) => self.direction.better_first(a, b),
                 (Some(_), None) => Ordering::Less,
                 (None, Some(_)) => Ordering::Greater,
@@ -391,6 +398,7 @@ impl Evaluation {
             Evaluation::Completed(e) => RankedModel {
                 model_id: e.model_id,
                 trial: e.trial,
+                tuning: value(&e.tuning),
                 walk_forward: value(&e.walk_forward),
                 holdout: value(&e.holdout),
                 verdict: e.verdict.clone(),
@@ -398,6 +406,7 @@ impl Evaluation {
             Evaluation::Failed(e) => RankedModel {
                 model_id: e.model_id,
                 trial: e.trial,
+                tuning: None,
                 walk_forward: None,
                 holdout: None,
                 verdict: Verdict::undefined(HOLDOUT, unmeasured(objective, e)),

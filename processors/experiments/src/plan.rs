@@ -1,72 +1,223 @@
-//! What every trial of an experiment shares, from the document and the sealed data.
+//! What every trial of an experiment shares, and the searches that it consists of, from the document and the sealed data.
+
+use std::ops::Range;
 
 use gauntlet_domain::Direction;
-use gauntlet_domain::experiment::{AccountTerms, CostTerms, DataRef, FoldRange, TrialPlan};
+use gauntlet_domain::experiment::{AccountTerms, CostTerms, DataRef, FoldRange, SearchWindow, TrialPlan};
 use gauntlet_domain::market::SnapshotSealed;
-use gauntlet_domain::spec::{ExperimentSpec, FoldMode, SpreadSpec};
+use gauntlet_domain::spec::{ExperimentSpec, FoldMode, Scheme, SpreadSpec, ValidationSpec};
+use gauntlet_domain::time::Timestamp;
 use gauntlet_quant::metrics;
-use gauntlet_quant::splits::{Mode, SplitError, WalkForward};
+use gauntlet_quant::splits::{Fold, Mode, SplitError, WalkForward};
+use serde::{Deserialize, Serialize};
 
 const NANOS_PER_YEAR: f64 = 365.25 * 86_400.0 * 1e9;
 
-/// A snapshot as stages hand it on.
-pub fn data_ref(sealed: &SnapshotSealed) -> DataRef {
-    DataRef {
-        snapshot_id: sealed.snapshot_id,
-        content_hash: sealed.content_hash,
-        instrument: sealed.instrument.clone(),
-        spec: sealed.spec,
-        from: sealed.from,
-        to: sealed.to,
-        rows: sealed.rows,
+/// Time below which bars in a year cannot be counted: the data have not seen every season and holiday.
+pub const LEAST_NANOS: i64 = 365 * 86_400 * 1_000_000_000;
+
+/// Contiguous blocks of a window on which a trial is scored, one after the other: where it can be pruned.
+const BLOCKS: usize = 5;
+
+/// Share of a window that a learned model is fitted to; it is scored on the rest.
+const FITTED: f64 = 0.75;
+
+/// A sealed snapshot, and the time that its bars cover.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sealed {
+    /// As stages hand it on.
+    pub data: DataRef,
+    /// Open time of the first bar; what was asked for, where a record does not say it.
+    pub first_open: Timestamp,
+    /// Close time of the last bar; what was asked for, where a record does not say it.
+    pub last_close: Timestamp,
+}
+
+impl Sealed {
+    /// What the record of a snapshot says.
+    pub fn of(sealed: &SnapshotSealed) -> Sealed {
+        Sealed {
+            data: DataRef {
+                snapshot_id: sealed.snapshot_id,
+                content_hash: sealed.content_hash,
+                instrument: sealed.instrument.clone(),
+                spec: sealed.spec,
+                from: sealed.from,
+                to: sealed.to,
+                rows: sealed.rows,
+            },
+            first_open: sealed.first_open.unwrap_or(sealed.from),
+            last_close: sealed.last_close.unwrap_or(sealed.to),
+        }
     }
 }
 
-/// The plan. Bars in a year are counted on the tuning data: bars over calendar time, so closed hours and holidays count
-/// as the market keeps them.
-pub fn trial_plan(spec: &ExperimentSpec, data: DataRef) -> Result<TrialPlan, SplitError> {
-    let bars = usize::try_from(data.rows).unwrap_or_default();
-    let embargo = (bars as f64 * spec.validation.embargo.0) as usize;
-    let walk = WalkForward {
-        folds: spec.validation.folds as usize,
-        mode: match spec.validation.mode {
-            FoldMode::Anchored => Mode::Anchored,
-            FoldMode::Rolling => Mode::Rolling,
-        },
-        train_segments: 1,
-        purge: spec.validation.purge as usize,
-        embargo,
+/// Why there is no plan. The document or the period must change.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum PlanError {
+    /// The bars cannot be cut into folds.
+    #[error(transparent)]
+    Folds(#[from] SplitError),
+    /// A search would have too little to look at.
+    #[error(
+        "the search before fold {fold} has {bars} bars, and its trials are scored on {BLOCKS} blocks of \
+         them{fitted}: use fewer folds, a shorter purge, or a longer period"
+    )]
+    Window {
+        /// The fold, from 1; 0 is the search over all tuning bars.
+        fold: usize,
+        /// Bars before it.
+        bars: usize,
+        /// What a learned model takes first.
+        fitted: &'static str,
+    },
+    /// Bars in a year cannot be counted.
+    #[error(
+        "account.periods_per_year: the bars cover {days:.1} days, and bars in a year are counted in a year of data or \
+         more: state them, such as periods_per_year: 252 for daily bars of shares"
+    )]
+    Year {
+        /// From the first bar to the last.
+        days: f64,
+    },
+}
+
+/// Bars in a year: as the document states them, or counted in the data, so that closed hours and holidays count as the
+/// market keeps them.
+pub fn periods_per_year(
+    spec: &ExperimentSpec,
+    bars: i64,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<f64, PlanError> {
+    if let Some(stated) = spec.account.periods_per_year {
+        return Ok(stated);
+    }
+    let elapsed = to.0.saturating_sub(from.0);
+    // A document of the first version was run whatever its data cover.
+    if elapsed < LEAST_NANOS && spec.validation.scheme_version.is_some() {
+        return Err(PlanError::Year { days: elapsed as f64 / 86_400e9 });
+    }
+    Ok(bars as f64 / (elapsed as f64 / NANOS_PER_YEAR))
+}
+
+/// The plan of the search over all tuning bars, and the windows of the searches before the folds of the walk-forward, where
+/// the scheme has one. Bars in a year are counted in both snapshots.
+pub fn plans(
+    spec: &ExperimentSpec,
+    tuning: &Sealed,
+    holdout: &Sealed,
+) -> Result<(TrialPlan, Vec<SearchWindow>), PlanError> {
+    let rows = tuning.data.rows.saturating_add(holdout.data.rows);
+    let periods = periods_per_year(spec, rows, tuning.first_open, holdout.last_close)?;
+    let plan = trial_plan(spec, tuning.data.clone(), periods)?;
+    let windows = match spec.validation.scheme() {
+        Scheme::Fixed => Vec::new(),
+        Scheme::WalkForward => windows(spec, &plan)?,
     };
-    let index = |i: usize| i as i64;
-    let folds = walk.split(bars)?.into_iter().map(|fold| FoldRange {
-        train_from: index(fold.train.start),
-        train_to: index(fold.train.end),
-        test_from: index(fold.test.start),
-        test_to: index(fold.test.end),
-    });
-    let years = data.to.0.saturating_sub(data.from.0) as f64 / NANOS_PER_YEAR;
+    Ok((plan, windows))
+}
+
+/// The plan of a search over all tuning bars.
+pub fn trial_plan(
+    spec: &ExperimentSpec,
+    data: DataRef,
+    periods_per_year: f64,
+) -> Result<TrialPlan, PlanError> {
+    let bars = usize::try_from(data.rows).unwrap_or_default();
     let learned = spec.model.strategy == crate::validate::LEARNED;
+    let costs = cost_terms(spec);
+    let folds = match spec.validation.scheme() {
+        Scheme::WalkForward => blocks(spec, 0, 0..bars, &costs)?,
+        Scheme::Fixed => splitter(&spec.validation, bars).split(bars)?.iter().map(fold_range).collect(),
+    };
     Ok(TrialPlan {
-        periods_per_year: data.rows as f64 / years,
+        periods_per_year,
         strategy: spec.model.strategy.clone(),
         features: spec.model.features.clone(),
         estimator: learned.then(|| spec.model.estimator_name().to_owned()),
-        costs: cost_terms(spec),
+        costs,
         account: AccountTerms {
             currency: spec.account.currency.clone(),
             capital: spec.account.capital,
             percent: spec.account.sizing.percent,
             allow_short: spec.account.allow_short,
             benchmark: spec.account.benchmark.name().to_owned(),
+            maintenance_margin: spec.account.maintenance_margin,
         },
-        folds: folds.collect(),
-        embargo_bars: index(embargo),
+        folds,
+        embargo_bars: embargo(&spec.validation, bars) as i64,
         objective: spec.tuning.objective.clone(),
         maximize: spec.tuning.direction == Direction::Maximize,
         seed: i64::from(spec.tuning.seed),
         metric_set: i64::from(metrics::VERSION),
         data,
     })
+}
+
+fn splitter(validation: &ValidationSpec, bars: usize) -> WalkForward {
+    WalkForward {
+        folds: validation.folds as usize,
+        mode: match validation.mode {
+            FoldMode::Anchored => Mode::Anchored,
+            FoldMode::Rolling => Mode::Rolling,
+        },
+        train_segments: 1,
+        purge: validation.purge as usize,
+        embargo: embargo(validation, bars),
+    }
+}
+
+fn embargo(validation: &ValidationSpec, bars: usize) -> usize {
+    (bars as f64 * validation.embargo.0) as usize
+}
+
+fn fold_range(fold: &Fold) -> FoldRange {
+    FoldRange {
+        train_from: fold.train.start as i64,
+        train_to: fold.train.end as i64,
+        test_from: fold.test.start as i64,
+        test_to: fold.test.end as i64,
+    }
+}
+
+/// A search for each fold of the walk-forward, on the bars that may be learned from before it.
+fn windows(spec: &ExperimentSpec, plan: &TrialPlan) -> Result<Vec<SearchWindow>, PlanError> {
+    let bars = usize::try_from(plan.data.rows).unwrap_or_default();
+    let folds = splitter(&spec.validation, bars).split(bars)?;
+    let window = |(fold, cut): (usize, &Fold)| {
+        let folds = blocks(spec, fold, cut.train.clone(), &plan.costs)?;
+        Ok(SearchWindow { folds, walk: fold_range(cut) })
+    };
+    (1..).zip(&folds).map(window).collect()
+}
+
+/// Blocks of a window on which the trials of its search are scored: a rule on all of it, a learned model on what it was not
+/// fitted to. Labels end a horizon before the end of what is fitted; the bars of a purge, and of the latency, come on top.
+fn blocks(
+    spec: &ExperimentSpec,
+    fold: usize,
+    window: Range<usize>,
+    costs: &CostTerms,
+) -> Result<Vec<FoldRange>, PlanError> {
+    let learned = spec.model.strategy == crate::validate::LEARNED;
+    let cut = window.start + if learned { (window.len() as f64 * FITTED) as usize } else { 0 };
+    let gap = (spec.validation.purge as usize).max(usize::try_from(costs.latency_bars).unwrap_or(usize::MAX));
+    let fitted = window.start..if learned { cut.saturating_sub(gap) } else { window.start };
+    if window.end - cut < BLOCKS || (learned && fitted.is_empty()) {
+        let fitted = if learned { ", which follow what a model is fitted to" } else { "" };
+        return Err(PlanError::Window { fold, bars: window.len(), fitted });
+    }
+    let judged = window.end - cut;
+    // As numpy's array_split: the first blocks take one bar more each where the bars do not divide.
+    let start = |block: usize| cut + block * (judged / BLOCKS) + block.min(judged % BLOCKS);
+    let block = |block: usize| FoldRange {
+        train_from: fitted.start as i64,
+        train_to: fitted.end as i64,
+        test_from: start(block) as i64,
+        test_to: start(block + 1) as i64,
+    };
+    Ok((0..BLOCKS).map(block).collect())
 }
 
 /// Orders fill at an opening anyway, so a latency below one bar is in the next opening already; whole bars come on top.

@@ -10,9 +10,11 @@ use gauntlet_backtest::strategy;
 use gauntlet_domain::experiment::ParameterValue;
 use gauntlet_domain::external;
 use gauntlet_domain::names::UnknownName;
-use gauntlet_domain::spec::{Direction, ExperimentSpec, SpreadSpec};
+use gauntlet_domain::spec::{Direction, ExperimentSpec, FoldMode, Scheme, SpreadSpec, ValidationSpec};
 use gauntlet_quant::metrics;
 use gauntlet_search::{Choice, Domain, PrunerKind, SamplerKind, Space};
+
+use crate::plan::LEAST_NANOS;
 
 /// One thing that is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +59,8 @@ pub fn validate(spec: &ExperimentSpec) -> Vec<Problem> {
         }
     }
     account_and_costs(spec, &mut problem);
-    tuning_and_validation(spec, &mut problem);
+    tuning(spec, &mut problem);
+    validation(spec, &mut problem);
     match space(spec) {
         Err(message) => {
             // The search names its fields from `parameters` on.
@@ -84,6 +87,11 @@ fn account_and_costs(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, Strin
     if !(positive(percent) && percent <= 100.0) {
         problem("account.sizing.percent", format!("{percent} is not above 0 and at most 100"));
     }
+    if !(0.0..1.0).contains(&spec.account.maintenance_margin) {
+        let margin = spec.account.maintenance_margin;
+        problem("account.maintenance_margin", format!("{margin} is not a share from 0 to below 1"));
+    }
+    year(spec, problem);
     let spread = match spec.costs.spread {
         SpreadSpec::Bps(bps) => bps,
         SpreadSpec::Quoted | SpreadSpec::None => 0.0,
@@ -105,7 +113,26 @@ fn account_and_costs(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, Strin
     }
 }
 
-fn tuning_and_validation(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, String)) {
+/// Bars in a year are stated, or there is a year in which to count them.
+fn year(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, String)) {
+    let field = "account.periods_per_year";
+    let asked = spec.data.to.0.0.saturating_sub(spec.data.from.0.0);
+    match spec.account.periods_per_year {
+        Some(periods) if !(periods.is_finite() && periods > 0.0) => {
+            problem(field, format!("{periods} is not a positive number of bars"));
+        }
+        None if (0..LEAST_NANOS).contains(&asked) && spec.validation.scheme_version.is_some() => {
+            let why = "is needed: data of less than a year do not say how many bars a year has";
+            problem(
+                field,
+                format!("{why}; state them, such as periods_per_year: 252 for daily bars of shares"),
+            );
+        }
+        _ => {}
+    }
+}
+
+fn tuning(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, String)) {
     let tuning = &spec.tuning;
     if let Err(error) = tuning.sampler.parse::<Choice<SamplerKind>>() {
         problem("tuning.sampler", error.to_string());
@@ -123,12 +150,49 @@ fn tuning_and_validation(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, S
         Err(error) => problem("tuning.objective", error.to_string()),
         Ok(metric) => direction(metric, tuning.direction, problem),
     }
+}
+
+fn validation(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, String)) {
     let validation = &spec.validation;
+    scheme(spec, problem);
     if !(1..=1000).contains(&validation.folds) {
         problem("validation.folds", format!("{} is not between 1 and 1000", validation.folds));
     }
     if !(1..=1000).contains(&validation.finalists) {
         problem("validation.finalists", format!("{} is not between 1 and 1000", validation.finalists));
+    }
+}
+
+/// Each setting does what it says in the scheme, or is refused. Stored documents of the first version keep what they had.
+fn scheme(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, String)) {
+    let ValidationSpec { scheme_version, purge, mode, embargo, .. } = &spec.validation;
+    let Some(version) = *scheme_version else { return };
+    if !(1..=ValidationSpec::SCHEME_VERSION).contains(&version) {
+        let newest = ValidationSpec::SCHEME_VERSION;
+        let why = format!("{version} is not known: leave it out, or use 1 to {newest}");
+        return problem("validation.scheme_version", why);
+    }
+    if embargo.0 > 0.0 && version > 1 {
+        let why =
+            "means nothing where training only comes before the test: leave it out, and use purge for a gap";
+        problem("validation.embargo", why.into());
+    }
+    let is_fixed = spec.validation.scheme() == Scheme::Fixed;
+    let is_rule = spec.model.strategy != LEARNED && external::trainer(&spec.model.strategy).is_none();
+    if is_fixed && is_rule && version > 1 {
+        let why = "scheme fixed scores a rule on fixed folds and trains nothing before them: leave it out, or use \
+                   scheme: walk-forward";
+        if *purge > 0 {
+            problem("validation.purge", why.into());
+        }
+        if *mode != FoldMode::Anchored {
+            problem("validation.mode", why.into());
+        }
+    }
+    if !is_fixed && external::trainer(&spec.model.strategy).is_some() {
+        let why = "walk-forward asks for the trades of what each fold chose, which a program outside does not answer yet: \
+                   use scheme: fixed";
+        problem("validation.scheme", why.into());
     }
 }
 

@@ -39,7 +39,7 @@ fn ranking(history: &[Event]) -> Vec<(i64, Option<f64>)> {
     let Some(Event::ExperimentCompleted(completed)) = outputs.last() else {
         panic!("not completed: {outputs:?}")
     };
-    completed.ranking.iter().map(|model| (model.trial, model.walk_forward)).collect()
+    completed.ranking.iter().map(|model| (model.trial, model.tuning)).collect()
 }
 
 fn begun(document: &Value) -> Vec<Event> {
@@ -194,14 +194,16 @@ fn what_starts_carries_the_plan_and_both_snapshots() {
     else {
         unreachable!()
     };
-    assert_eq!(started.plan, plan::trial_plan(&spec(&document), plan::data_ref(&tuning)).unwrap());
-    assert_eq!(started.holdout, plan::data_ref(&holdout));
+    let (tuning, holdout) = (plan::Sealed::of(&tuning), plan::Sealed::of(&holdout));
+    let (of_document, windows) = plan::plans(&spec(&document), &tuning, &holdout).unwrap();
+    assert_eq!((&started.plan, &started.windows), (&of_document, &windows));
+    assert_eq!(started.holdout, holdout.data);
+    assert!(windows.is_empty(), "a stored document without a version of its scheme has one search");
     let plan = &started.plan;
     assert_eq!((plan.folds.len(), plan.folds[0].test_from, plan.folds[4].test_to), (5, 200, 1200));
     assert_eq!((plan.estimator.as_deref(), plan.maximize), (None, true));
-    // 91 days, of which tuning has 80 %, cut on an hour.
-    let years = f64::from((91.0_f64 * 24.0 * 0.8) as i32) / 24.0 / 365.25;
-    assert!((plan.periods_per_year - 1200.0 / years).abs() < 1e-9);
+    // Both snapshots, of 91 days together.
+    assert!((plan.periods_per_year - 1500.0 / (91.0 / 365.25)).abs() < 1e-9);
 }
 
 #[test]
@@ -213,7 +215,7 @@ fn the_plan_says_what_the_document_says() {
     document["account"] = json!({ "capital": 500.0, "sizing": { "percent": 50.0 }, "allow_short": false });
     document["tuning"] = json!({ "objective": "max_drawdown", "direction": "minimize", "seed": 9 });
     let Event::SnapshotSealed(tuning) = tuning_sealed(&document, 1200) else { unreachable!() };
-    let plan = plan::trial_plan(&spec(&document), plan::data_ref(&tuning)).unwrap();
+    let plan = plan::trial_plan(&spec(&document), plan::Sealed::of(&tuning).data, 6000.0).unwrap();
     assert_eq!((plan.strategy.as_str(), plan.estimator.as_deref()), ("ml", Some("gbdt")));
     assert_eq!(plan.features, ["rsi(14)"]);
     let fold =
@@ -283,7 +285,7 @@ fn everything_in_any_order_ends_alike() {
 }
 
 #[test]
-fn outcomes_in_any_order_rank_alike_by_walk_forward_with_ties_to_the_earlier_trial() {
+fn outcomes_in_any_order_rank_alike_by_tuning_score_with_ties_to_the_earlier_trial() {
     let document = document();
     let results = [
         ledger(&document, &[9, 8, 5, 1, 4]),
@@ -321,10 +323,11 @@ fn a_ranked_model_says_what_the_hold_out_said() {
     let document = document();
     let history =
         [begun(&document), vec![evaluated(&document, 2, Some(1.0)), not_evaluated(&document, 3)]].concat();
-    let ranked = |trial, walk_forward, holdout, verdict| RankedModel {
+    let ranked = |trial, tuning, holdout, verdict| RankedModel {
         model_id: model(trial),
         trial,
-        walk_forward,
+        tuning,
+        walk_forward: None,
         holdout,
         verdict,
     };
@@ -432,7 +435,7 @@ fn a_finalist_is_evaluated_by_whom_the_strategy_names_whoever_else_says_somethin
             let outputs: Vec<Event> =
                 all.flat_map(|event| machine.step(event.input())).map(|output| output.event).collect();
             let Some(Event::ExperimentCompleted(completed)) = outputs.last() else { panic!("{outputs:?}") };
-            assert_eq!(completed.ranking[0].walk_forward, Some(1.0));
+            assert_eq!(completed.ranking[0].tuning, Some(1.0));
         }
     }
 }

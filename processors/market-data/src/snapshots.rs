@@ -16,7 +16,7 @@ impl Worker for Snapshots {
     }
 
     fn version(&self) -> &'static str {
-        "1"
+        "2"
     }
 
     fn topic(&self) -> &'static Topic {

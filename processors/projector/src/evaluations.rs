@@ -13,8 +13,6 @@ use crate::{ONCE, explained, json, observed};
 /// The only version of a model: another model is another id.
 const VERSION: i64 = 1;
 
-const PHASES: [Phase; 2] = [Phase::WalkForward, Phase::Holdout];
-
 pub(crate) fn completed(event: &EvaluationCompleted, envelope: &Envelope) -> Vec<Upsert> {
     let finalist =
         Finalist { experiment_id: event.experiment_id, model_id: event.model_id, trial: event.trial };
@@ -24,10 +22,13 @@ pub(crate) fn completed(event: &EvaluationCompleted, envelope: &Envelope) -> Vec
         .with("parameters", json(&event.parameters))
         .with("confirmed", event.verdict.passes())
         .with("verdict", event.verdict.sentence());
-    let metrics = [&event.walk_forward, &event.holdout];
-    let runs = PHASES.into_iter().zip(metrics).map(|(phase, metrics)| {
-        finalist.run(&phase, "completed", envelope).with("key_metrics", json(metrics))
-    });
+    let (phase, scores) = event.scores();
+    let mut scored = finalist.run(&phase, "completed", envelope).with("key_metrics", json(scores));
+    if !event.inference.is_empty() {
+        scored = scored.with("inference", json(&event.inference));
+    }
+    let held = finalist.run(&Phase::Holdout, "completed", envelope).with("key_metrics", json(&event.holdout));
+    let runs = [scored, held];
     let verdict = finalist.verdict(&event.verdict);
     [model, verdict].into_iter().chain(runs).chain(places(event)).collect()
 }
@@ -39,13 +40,16 @@ pub(crate) fn failed(event: &EvaluationFailed, envelope: &Envelope) -> Vec<Upser
     let model = finalist.model().with("confirmed", false).with("verdict", said);
     let evidence = Evidence { model_id: Some(event.model_id), ..Evidence::default() };
     let verdict = finalist.verdict(&Verdict::undefined(HOLDOUT, evidence));
-    let runs = PHASES.into_iter().map(|phase| finalist.run(&phase, "failed", envelope));
+    let phases = [Phase::Tuning, Phase::Holdout];
+    let runs = phases.map(|phase| finalist.run(&phase, "failed", envelope));
     [model, verdict].into_iter().chain(runs).collect()
 }
 
-/// The finalist's row on the leaderboard of every metric that can be ranked and is defined on the walk-forward.
+/// The finalist's row on the leaderboard of every metric that can be ranked and of which it has a score.
 fn places(event: &EvaluationCompleted) -> impl Iterator<Item = Upsert> {
-    event.walk_forward.iter().filter_map(|(metric, value)| {
+    let (phase, scores) = event.scores();
+    let column = if phase == Phase::Tuning { "tuning" } else { "walk_forward" };
+    scores.iter().filter_map(move |(metric, value)| {
         let value = value.filter(|value| value.is_finite())?;
         let score = match by_name(metric)?.direction {
             Direction::HigherIsBetter => value,
@@ -61,7 +65,7 @@ fn places(event: &EvaluationCompleted) -> impl Iterator<Item = Upsert> {
         ];
         let place = Upsert::new(&LEADERBOARDS, key, ONCE)
             .with("model_id", event.model_id.to_string())
-            .with("walk_forward", value)
+            .with(column, value)
             .with("holdout", event.holdout.get(metric).copied().flatten().filter(|value| value.is_finite()))
             .with("confirmed", event.verdict.passes());
         Some(place)

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use gauntlet_domain::experiment::LedgerEntered;
-use gauntlet_views::Upsert;
 use gauntlet_views::schema::TRIAL_LEDGER;
+use gauntlet_views::{Upsert, Value};
 use serde_json::Value as Json;
 
 use crate::{ONCE, json};
@@ -27,4 +27,8 @@ pub(crate) fn entered(event: &LedgerEntered) -> Upsert {
         .with("failed", event.failed)
         .with("finalists", json(&event.finalists))
         .with("sharpe", json(&sharpe))
+        .with("looks", event.looks)
+        .with("instrument", event.data.instrument.as_str())
+        .with("data_from", Value::Timestamp(event.data.from.0))
+        .with("data_to", Value::Timestamp(event.data.to.0))
 }

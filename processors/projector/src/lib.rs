@@ -17,6 +17,8 @@ mod series;
 mod snapshots;
 /// Runs and tuning results from trials.
 mod trials;
+/// Walk-forwards and their folds.
+mod walk_forwards;
 
 use gauntlet_domain::topics::{
     CONFIG, DATA_COMMANDS, DATA_REQUESTS, DATA_SNAPSHOTS, EVALUATION_OUTCOMES, EXPERIMENTS, MARKET_QUALITY,
@@ -68,6 +70,8 @@ pub fn rows(recorded: &Recorded) -> Vec<Upsert> {
         Event::TrialFailed(event) => trials::failed(event, envelope),
         Event::EvaluationCompleted(event) => evaluations::completed(event, envelope),
         Event::EvaluationFailed(event) => evaluations::failed(event, envelope),
+        Event::WalkForwardCompleted(event) => walk_forwards::completed(event, envelope),
+        Event::WalkForwardFailed(event) => vec![walk_forwards::failed(event, envelope)],
         Event::TradeLogChunk(event) => series::trades(event),
         Event::EquityCurveChunk(event) => series::equity(event),
         Event::LedgerEntered(event) => vec![ledger::entered(event)],

@@ -53,7 +53,7 @@ fn history() -> Vec<Recorded> {
     events.push(entered("gold", 1, "budget_spent").into());
     for number in 0..3 {
         events.push(evaluated("gold", number).into());
-        for phase in ["walk_forward", "holdout"] {
+        for phase in ["tuning", "holdout"] {
             events.extend((0..2).map(|chunk| trades(number, phase, chunk, 7).into()));
             events.extend((0..2).map(|chunk| equity(number, phase, chunk, 20).into()));
         }
@@ -71,7 +71,8 @@ fn history() -> Vec<Recorded> {
     let ranked = |number: i64| RankedModel {
         model_id: model(number),
         trial: number,
-        walk_forward: Some(number as f64),
+        tuning: Some(number as f64),
+        walk_forward: None,
         holdout: Some(0.75),
         verdict: verdict(number),
     };

@@ -159,8 +159,10 @@ fn an_evaluation_is_a_model_two_runs_and_its_places() {
              {OBSERVED}{rest}"
         )
     };
-    let walk_forward =
-        r#" | key_metrics={"beta":0.5,"max_drawdown":0.08333333333333333,"sharpe":2.0,"sortino":null}"#;
+    let tuning = concat!(
+        r#" | key_metrics={"beta":0.5,"max_drawdown":0.08333333333333333,"sharpe":2.0,"sortino":null}"#,
+        r#" | inference={"psr":0.75}"#
+    );
     gives(
         evaluated("gold", 2),
         &[
@@ -175,16 +177,16 @@ fn an_evaluation_is_a_model_two_runs_and_its_places() {
                  comparison=at_least | outcome=passed | evidence={}",
                 r#"{"data":null,"metric":"sharpe","model_id":null,"numbers":{"walk_forward":1.0},"phase":"holdout","remark":null}"#
             ),
-            run("walk_forward", "completed", walk_forward),
+            run("tuning", "completed", tuning),
             run("holdout", "completed", r#" | key_metrics={"max_drawdown":null,"sharpe":0.75}"#),
             // Less drawdown is better, beta only describes, an undefined Sortino ratio wins nothing.
             format!(
                 "leaderboards @1 [{id}, max_drawdown, -0.08333333333333333, 2] model_id={model} | \
-                 walk_forward=0.08333333333333333 | confirmed=true"
+                 confirmed=true | tuning=0.08333333333333333"
             ),
             format!(
-                "leaderboards @1 [{id}, sharpe, 2.0, 2] model_id={model} | walk_forward=2.0 | holdout=0.75 | \
-                 confirmed=true"
+                "leaderboards @1 [{id}, sharpe, 2.0, 2] model_id={model} | holdout=0.75 | confirmed=true | \
+                 tuning=2.0"
             ),
         ],
     );
@@ -205,7 +207,7 @@ fn an_evaluation_is_a_model_two_runs_and_its_places() {
                 "verdicts @1 [{model}, holdout] experiment_id={id} | comparison=unknown | outcome=undefined | "
             ) + &format!(r#"evidence={{"data":null,"metric":"","model_id":"{model}","#)
                 + r#""numbers":{},"phase":null,"remark":null}"#,
-            run("walk_forward", "failed", ""),
+            run("tuning", "failed", ""),
             run("holdout", "failed", ""),
         ],
     );
@@ -214,7 +216,7 @@ fn an_evaluation_is_a_model_two_runs_and_its_places() {
 #[test]
 fn a_drawdown_of_zero_is_the_best_and_no_negative_zero() {
     let mut flat = evaluated("gold", 2);
-    flat.walk_forward = metrics(&[("max_drawdown", Some(0.0)), ("made_up", Some(9.0))]);
+    flat.tuning = metrics(&[("max_drawdown", Some(0.0)), ("made_up", Some(9.0))]);
     let rows = rows(&recorded(flat));
     let places: Vec<_> = rows.iter().filter(|row| row.table.name == "leaderboards").collect();
     // A metric without a definition has no better and no worse.
@@ -374,11 +376,11 @@ proptest! {
         let mut pruned = trial_pruned("gold", number);
         (pruned.threshold, pruned.fold_values) = (value, vec![Some(value); lengths.0]);
         let mut evaluated = evaluated("gold", number);
-        evaluated.walk_forward = metrics(&[(metric, Some(value)), (source, Some(value))]);
-        evaluated.holdout = evaluated.walk_forward.clone();
+        evaluated.tuning = metrics(&[(metric, Some(value)), (source, Some(value))]);
+        evaluated.holdout = evaluated.tuning.clone();
         (evaluated.verdict.gate, evaluated.verdict.statistic) = (text.clone(), Some(value));
         evaluated.verdict.threshold = Some(value);
-        evaluated.verdict.evidence.numbers = evaluated.walk_forward.clone();
+        evaluated.verdict.evidence.numbers = evaluated.tuning.clone();
         let mut trades = TradeLogChunk { chunk: number, ..trades(1, source, 0, 2) };
         trades.prices = vec![value; lengths.0];
         trades.actions.truncate(lengths.1);

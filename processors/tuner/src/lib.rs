@@ -1,6 +1,6 @@
 //! The tuner: proposes trials, picks the finalists, enters what was tried in the ledger.
 //!
-//! Consumes `experiments.v1` and `trial.results.v1` (same key, same partitions), emits `training.requests.v1`,
+//! Consumes `experiments.v1`, `trial.results.v1` and `evaluation.outcomes.v1` (same key, same partitions), emits `training.requests.v1`,
 //! `evaluation.requests.v1` and `trial.ledger.v1`.
 //!
 //! **Fixed lag.** Trial *k* is proposed from exactly the results of trials 0 to *k − W*, however many more have arrived;
@@ -9,7 +9,9 @@
 
 /// The machine.
 mod machine;
-/// One experiment's search.
+/// One experiment: its searches, and what follows from them.
 mod study;
+/// One search.
+mod trials;
 
 pub use machine::{DEFINITION, Tuner};

@@ -4,21 +4,22 @@ use std::collections::BTreeMap;
 
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::topics::{
-    EVALUATION_REQUESTS, EXPERIMENTS, TRAINING_REQUESTS, TRIAL_LEDGER, TRIAL_RESULTS,
+    EVALUATION_OUTCOMES, EVALUATION_REQUESTS, EXPERIMENTS, TRAINING_REQUESTS, TRIAL_LEDGER, TRIAL_RESULTS,
 };
-use gauntlet_domain::{Event, ExperimentId, Input, TrialId, external};
+use gauntlet_domain::{Event, ExperimentId, Input, TrialId};
 use gauntlet_processor::ended::EndedIds;
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
 use gauntlet_quant::metrics::{self, OnlineMoments};
 use serde::{Deserialize, Serialize};
 
-use crate::study::{Finals, Study, TrialResult, TrialState, Unreadable, model_id};
+use crate::study::{Asked, Study, model_id};
+use crate::trials::{TrialResult, TrialState, Trials, Unreadable};
 
 /// The tuner for the runtime.
 pub const DEFINITION: Definition = Definition {
     name: "tuner",
-    version: "3",
-    reads: &[&EXPERIMENTS, &TRIAL_RESULTS],
+    version: "4",
+    reads: &[&EXPERIMENTS, &TRIAL_RESULTS, &EVALUATION_OUTCOMES],
     inputs: Inputs::CoPartitioned,
     writes: &[&TRAINING_REQUESTS, &EVALUATION_REQUESTS, &TRIAL_LEDGER],
     races_on: &[&TRIAL_LEDGER],
@@ -40,10 +41,10 @@ pub struct Tuner {
 }
 
 /// A search of another version of the logic.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Inherited {
     /// Trials that it asked for.
-    requested: u64,
+    asked: Asked,
     /// Whether it entered the ledger: it had ended.
     entered: bool,
 }
@@ -63,6 +64,8 @@ impl Machine for Tuner {
                 study.end();
                 Vec::new()
             }),
+            Event::WalkForwardCompleted(e) => self.walked(e.experiment_id, Some(e), input.writer),
+            Event::WalkForwardFailed(e) => self.walked(e.experiment_id, None, input.writer),
             other => match result(other) {
                 Some(answer) if self.objection(&answer, input.writer).is_none() => {
                     let goes_on = !self.inherited.contains_key(&answer.experiment_id);
@@ -78,7 +81,11 @@ impl Machine for Tuner {
     }
 
     fn refuses(&self, input: Input<'_>) -> Option<String> {
-        self.objection(&result(input.event)?, input.writer)
+        match input.event {
+            Event::WalkForwardCompleted(e) => self.objection_to_walk(e.experiment_id, input.writer),
+            Event::WalkForwardFailed(e) => self.objection_to_walk(e.experiment_id, input.writer),
+            event => self.objection(&result(event)?, input.writer),
+        }
     }
 
     fn recall(&mut self, output: &Event) {
@@ -86,7 +93,7 @@ impl Machine for Tuner {
             Event::TrainingRequested(request) => {
                 let inherited = self.inherited.entry(request.experiment_id).or_default();
                 // Not negative: it is this processor's own.
-                inherited.requested = inherited.requested.max(request.trial as u64 + 1);
+                inherited.asked.insert(request.trial as u64);
             }
             Event::LedgerEntered(ledger) => {
                 self.inherited.entry(ledger.experiment_id).or_default().entered = true;
@@ -123,17 +130,17 @@ impl Tuner {
     }
 
     fn started(&mut self, started: &ExperimentStarted) -> Vec<Output> {
-        let inherited = self.inherited.get(&started.experiment_id).copied();
+        let inherited = self.inherited.get(&started.experiment_id).cloned();
         self.with(started.experiment_id, |study| {
             if study.begun().is_some() {
                 return Vec::new();
             }
-            study.begin(started.plan.clone(), started.holdout.clone());
+            study.begin(started);
             match inherited {
                 None => go_on(study),
                 // Its answers are counted for the ledger; nothing more is asked.
                 Some(inherited) => {
-                    study.inherit(inherited.requested);
+                    study.inherit(&inherited.asked);
                     Vec::new()
                 }
             }
@@ -148,6 +155,40 @@ impl Tuner {
             None if self.ended.contains(id.0.as_bytes()) => None,
             None => Some(format!("there is no experiment {id} here: answer requests, nothing else")),
         }
+    }
+
+    /// Why an outcome is not that of a walk-forward that was asked for.
+    fn objection_to_walk(&self, id: ExperimentId, source: &str) -> Option<String> {
+        match self.studies.get(&id) {
+            Some(study) => study.objection_to_walk(source),
+            None if self.ended.contains(id.0.as_bytes()) => None,
+            None => Some(format!("there is no experiment {id} here: answer requests, nothing else")),
+        }
+    }
+
+    /// The walk-forward has come back, or could not be computed: the finalists are held against it.
+    fn walked(
+        &mut self,
+        id: ExperimentId,
+        completed: Option<&WalkForwardCompleted>,
+        source: &str,
+    ) -> Vec<Output> {
+        if self.objection_to_walk(id, source).is_some() {
+            return Vec::new();
+        }
+        self.with(id, |study| {
+            let outcome = study.objective().map(|objective| {
+                let value = |name: &str| completed?.metrics.get(name).copied().flatten();
+                let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
+                ProcedureOutcome {
+                    value: finite(value(objective)),
+                    total_return: finite(value("total_return")),
+                }
+            });
+            outcome
+                .and_then(|outcome| conclude(study, Some(outcome)))
+                .unwrap_or_else(|Unreadable| conclude_early(study, TuningEnd::InvalidDocument))
+        })
     }
 
     /// Moves a search that has not ended; of one that ends thereby only its id stays.
@@ -169,34 +210,24 @@ fn go_on(study: &mut Study) -> Vec<Output> {
 
 fn next(study: &mut Study) -> Result<Vec<Output>, Unreadable> {
     let mut outputs: Vec<Output> = study.next_requests()?.into_iter().map(Output::new).collect();
-    if study.is_over()? {
-        let ended = if study.is_exhausted() { TuningEnd::SpaceExhausted } else { TuningEnd::BudgetSpent };
-        outputs.extend(conclude(study, ended)?);
+    if study.is_over() {
+        match study.walk_forward()? {
+            Some(request) => outputs.push(Output::new(request)),
+            None => outputs.extend(conclude(study, None)?),
+        }
     }
     Ok(outputs)
 }
 
 /// The ledger and the finalists' evaluations.
-fn conclude(study: &mut Study, ended: TuningEnd) -> Result<Vec<Output>, Unreadable> {
-    let Finals { trials, holdout_keeps, min_trades } = study.finals()?;
-    let mut outputs: Vec<Output> = closing_entry(study, ended, &trials).into_iter().collect();
-    let Some((plan, holdout)) = study.begun().cloned() else { return Ok(outputs) };
-    for (place, trial) in (1_i64..).zip(trials) {
-        outputs.push(Output::new(EvaluationRequested {
-            experiment_id: study.experiment_id,
-            model_id: model_id(study.experiment_id, trial),
-            trial: trial as i64,
-            finalist: place,
-            parameters: study.results()[trial as usize].parameters.clone(),
-            plan: plan.clone(),
-            holdout: holdout.clone(),
-            holdout_keeps,
-            min_trades,
-            addressee: external::addressee("evaluator", &plan.strategy),
-        }));
-    }
+fn conclude(study: &mut Study, procedure: Option<ProcedureOutcome>) -> Result<Vec<Output>, Unreadable> {
+    let is_exhausted = study.main().is_some_and(Trials::is_exhausted);
+    let ended = if is_exhausted { TuningEnd::SpaceExhausted } else { TuningEnd::BudgetSpent };
+    let finalists = study.finalists()?;
+    let entry = closing_entry(study, ended, &finalists);
+    let evaluations = study.evaluations(&finalists, procedure)?;
     study.end();
-    Ok(outputs)
+    Ok(entry.into_iter().chain(evaluations.into_iter().map(Output::new)).collect())
 }
 
 /// Ends a search without finalists; the ledger says how, if tuning has begun.
@@ -208,25 +239,21 @@ fn conclude_early(study: &mut Study, ended: TuningEnd) -> Vec<Output> {
 
 /// The ledger's entry for a search that has begun. Every ending can race with a cancellation.
 fn closing_entry(study: &Study, ended: TuningEnd, finalists: &[u64]) -> Option<Output> {
-    let (plan, _) = study.begun()?;
-    Some(Output::raced(ledger(study, &plan.data, ended, finalists)))
-}
-
-fn ledger(study: &Study, data: &DataRef, ended: TuningEnd, finalists: &[u64]) -> LedgerEntered {
-    let count = |state| study.all_results().filter(|result| result.state == state).count() as i64;
-    LedgerEntered {
+    let (begun, main) = (study.begun()?, study.main()?);
+    Some(Output::raced(LedgerEntered {
         mandate: study.mandate.clone(),
         experiment_id: study.experiment_id,
         place: study.place,
-        data: data.clone(),
+        data: begun.plan.data.clone(),
         ended,
-        requested: study.requested() as i64,
-        completed: count(TrialState::Completed),
-        pruned: count(TrialState::Pruned),
-        failed: count(TrialState::Failed),
+        requested: main.requested() as i64,
+        completed: main.count(TrialState::Completed),
+        pruned: main.count(TrialState::Pruned),
+        failed: main.count(TrialState::Failed),
         finalists: finalists.iter().map(|trial| model_id(study.experiment_id, *trial)).collect(),
-        sharpe: moments(study.all_results().filter_map(|result| result.sharpe)),
-    }
+        sharpe: moments(main.all_results().filter_map(|result| result.sharpe)),
+        looks: study.looks(),
+    }))
 }
 
 /// Count and moments in the order of the trials; undefined below two values, or where they do not vary.
@@ -265,6 +292,7 @@ fn result(event: &Event) -> Option<Answer> {
                 value: finite(e.value),
                 fold_values: e.fold_values.iter().copied().map(finite).collect(),
                 sharpe: finite(e.metrics.get("sharpe").copied().flatten()),
+                annual_return: finite(e.metrics.get("annual_return").copied().flatten()),
             },
         ),
         Event::TrialPruned(e) => (
@@ -277,6 +305,7 @@ fn result(event: &Event) -> Option<Answer> {
                 value: None,
                 fold_values: e.fold_values.iter().copied().map(finite).collect(),
                 sharpe: None,
+                annual_return: None,
             },
         ),
         Event::TrialFailed(e) => (
@@ -289,6 +318,7 @@ fn result(event: &Event) -> Option<Answer> {
                 value: None,
                 fold_values: Vec::new(),
                 sharpe: None,
+                annual_return: None,
             },
         ),
         _ => return None,

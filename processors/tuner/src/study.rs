@@ -1,20 +1,25 @@
-//! One experiment's search: what was asked for, what came back, what may be asked next.
+//! One experiment: its searches, what is asked for in their names, and what follows when all of them are over.
+//!
+//! Search 0 is over all tuning bars; its best trials are the finalists. Where the scheme is a walk-forward, searches 1, 2, …
+//! are over what lies before its folds. All run at the same time. Trial *k* of search *s* has the number *s · budget + k*,
+//! so that finalists keep theirs and every record of a trial says which search it is of.
 
 use std::collections::BTreeMap;
 
 use gauntlet_domain::experiment::*;
-use gauntlet_domain::spec::{ExperimentSpec, TuningSpec};
+use gauntlet_domain::spec::ExperimentSpec;
 use gauntlet_domain::{ExperimentId, ModelId, TrialId, external};
-use gauntlet_search::{
-    Ask, Choice, FoldHistory, FoldState, Observation, Outcome, Pruner, PrunerKind, SamplerKind, Search,
-    Space, finalists,
-};
 use serde::{Deserialize, Serialize};
+
+use crate::trials::{Source, TrialResult, TrialState, Trials, Unreadable};
 
 /// Our own trainer, whom requests are addressed to unless the strategy is left to a program outside.
 const TRAINER: &str = "trainer";
 
-/// A search under way.
+/// Our own evaluator, likewise.
+const EVALUATOR: &str = "evaluator";
+
+/// The searches of an experiment.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Study {
     pub(crate) experiment_id: ExperimentId,
@@ -22,88 +27,67 @@ pub(crate) struct Study {
     pub(crate) place: i64,
     /// The document, canonical JSON.
     document: String,
+    /// Trials of one search, at least 1.
+    budget: u64,
     /// Set when tuning begins.
-    begun: Option<(TrialPlan, DataRef)>,
-    /// Trials asked for so far.
-    requested: u64,
-    /// True when the space has nothing more to offer.
-    exhausted: bool,
-    /// Results 0, 1, 2 … without a hole.
-    results: Vec<TrialResult>,
-    /// Results that arrived before one of their predecessors.
-    early: BTreeMap<u64, TrialResult>,
-    /// Parameters of trials that were asked for and are not among `results`. A state that was saved without them lacks
-    /// some; they are then proposed again.
-    #[serde(default)]
-    asked: BTreeMap<u64, Parameters>,
+    begun: Option<Begun>,
+    /// By their numbers; none before tuning begins.
+    searches: Vec<Trials>,
+    /// Whether the walk-forward was asked for: the searches are over.
+    walking: bool,
     /// Only while a step is under way: what has ended is forgotten after it.
     #[serde(skip)]
     ended: bool,
-    /// What follows from the document and the results; made again after a restart.
+    /// The document, read; again after a restart.
     #[serde(skip)]
-    tools: Option<Tools>,
+    spec: Option<ExperimentSpec>,
 }
 
-/// The document cannot be searched by. It was accepted when it was submitted, so whoever accepted it has another version:
-/// what is wrong with it is said when it is submitted again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Unreadable;
-
-/// What came back for a trial.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct TrialResult {
-    pub(crate) parameters: Parameters,
-    pub(crate) state: TrialState,
-    pub(crate) value: Option<f64>,
-    pub(crate) fold_values: Vec<Option<f64>>,
-    pub(crate) sharpe: Option<f64>,
+/// What tuning began with.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Begun {
+    pub(crate) plan: TrialPlan,
+    pub(crate) holdout: DataRef,
+    /// Of searches 1, 2, ….
+    pub(crate) windows: Vec<SearchWindow>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum TrialState {
-    Completed,
-    Pruned,
-    Failed,
-}
+/// Numbers of trials that were asked for, as runs without a hole: first number to one past the last.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Asked(BTreeMap<u64, u64>);
 
-/// The document's search, and the results in the search's words.
-struct Tools {
-    tuning: TuningSpec,
-    finalists: usize,
-    holdout_keeps: f64,
-    min_trades: i64,
-    search: Search,
-    pruner: Box<dyn Pruner>,
-    /// Trials that the pruner was shown.
-    shown: usize,
-    folds: Vec<FoldHistory>,
-}
+impl Asked {
+    /// Adds a number; those of one search come in their order.
+    pub(crate) fn insert(&mut self, trial: u64) {
+        match self.0.range_mut(..=trial).next_back() {
+            Some((_, end)) if *end >= trial => *end = (*end).max(trial + 1),
+            _ => {
+                self.0.insert(trial, trial + 1);
+            }
+        }
+    }
 
-/// What a search that has ended hands on.
-pub(crate) struct Finals {
-    /// Trials, best first.
-    pub(crate) trials: Vec<u64>,
-    /// Share of the walk-forward value that the hold-out must keep.
-    pub(crate) holdout_keeps: f64,
-    /// Trades on the hold-out below which nothing is confirmed.
-    pub(crate) min_trades: i64,
+    /// How many of the numbers from `first` on are there without a hole, up to `count`.
+    fn from(&self, first: u64, count: u64) -> u64 {
+        let run = self.0.range(..=first).next_back().filter(|(_, end)| **end > first);
+        run.map_or(0, |(_, end)| (end - first).min(count))
+    }
 }
 
 impl Study {
     pub(crate) fn new(submitted: &ExperimentSubmitted) -> Study {
+        let spec: Option<ExperimentSpec> = serde_json::from_str(&submitted.document).ok();
         Study {
+            budget: spec.as_ref().map_or(1, |spec| u64::from(spec.tuning.trials)).max(1),
             experiment_id: submitted.experiment_id,
             mandate: submitted.mandate.clone(),
             place: submitted.place,
             document: submitted.document.clone(),
             begun: None,
-            requested: 0,
-            exhausted: false,
-            results: Vec::new(),
-            early: BTreeMap::new(),
-            asked: BTreeMap::new(),
+            searches: Vec::new(),
+            walking: false,
             ended: false,
-            tools: None,
+            spec,
         }
     }
 
@@ -111,141 +95,14 @@ impl Study {
         !self.ended
     }
 
-    pub(crate) fn begun(&self) -> Option<&(TrialPlan, DataRef)> {
+    pub(crate) fn begun(&self) -> Option<&Begun> {
         self.begun.as_ref()
     }
 
-    pub(crate) fn begin(&mut self, plan: TrialPlan, holdout: DataRef) {
-        self.begun = Some((plan, holdout));
-    }
-
-    /// Takes over from another version of the logic, which has asked for so many trials.
-    pub(crate) fn inherit(&mut self, requested: u64) {
-        self.requested = requested;
-    }
-
-    /// Why an answer is not one to a trial that was asked for, by whom it was asked of.
-    pub(crate) fn objection(&self, trial: i64, id: TrialId, source: &str) -> Option<String> {
-        let Some((plan, _)) = &self.begun else {
-            return Some(format!("experiment {} has not begun: no trial was asked for", self.experiment_id));
-        };
-        let writer = external::addressee(TRAINER, &plan.strategy);
-        if source != writer {
-            let strategy = &plan.strategy;
-            return Some(format!(
-                "written by {source}: trials of strategy {strategy} are answered by {writer}"
-            ));
-        }
-        match u64::try_from(trial) {
-            Ok(number) if number < self.requested => {
-                let asked = trial_id(self.experiment_id, number);
-                (asked != id).then(|| format!("trial {trial} of {} is {asked}, not {id}", self.experiment_id))
-            }
-            _ => Some(format!("trial {trial} of experiment {} was not asked for", self.experiment_id)),
-        }
-    }
-
-    /// Takes a result in, and every early one that now follows without a hole. True when there is something new without
-    /// a hole.
-    pub(crate) fn take(&mut self, trial: u64, mut result: TrialResult) -> bool {
-        let before = self.results.len() as u64;
-        if trial < before || self.early.contains_key(&trial) {
-            return false;
-        }
-        if let Some(parameters) = self.asked_outside(trial) {
-            result.parameters = parameters;
-        }
-        self.early.insert(trial, result);
-        while let Some(next) = self.early.remove(&(self.results.len() as u64)) {
-            self.asked.remove(&(self.results.len() as u64));
-            if let Some(tools) = &mut self.tools {
-                tools.observe(self.results.len() as u64, &next);
-            }
-            self.results.push(next);
-        }
-        self.results.len() as u64 > before
-    }
-
-    /// What a trainer outside was asked to try: what it says that it tried must not lead the search astray. A trainer of
-    /// our own repeats what it was asked.
-    fn asked_outside(&mut self, trial: u64) -> Option<Parameters> {
-        let (plan, _) = self.begun.as_ref()?;
-        if external::addressee(TRAINER, &plan.strategy) == TRAINER {
-            return None;
-        }
-        // It was asked for, so the document can be read; reading it fills in what a saved state lacks.
-        self.tools().ok()?;
-        self.asked.get(&trial).cloned()
-    }
-
-    /// Results without a hole, in the order of the trials.
-    pub(crate) fn results(&self) -> &[TrialResult] {
-        &self.results
-    }
-
-    /// All results, for the ledger.
-    pub(crate) fn all_results(&self) -> impl Iterator<Item = &TrialResult> {
-        self.results.iter().chain(self.early.values())
-    }
-
-    pub(crate) fn requested(&self) -> u64 {
-        self.requested
-    }
-
-    pub(crate) fn is_exhausted(&self) -> bool {
-        self.exhausted
-    }
-
-    /// Whether everything asked for has come back and nothing more will be asked.
-    pub(crate) fn is_over(&mut self) -> Result<bool, Unreadable> {
-        let budget = u64::from(self.tools()?.tuning.trials);
-        Ok((self.requested >= budget || self.exhausted) && self.results.len() as u64 >= self.requested)
-    }
-
-    /// The requests that the results allow now.
-    pub(crate) fn next_requests(&mut self) -> Result<Vec<TrainingRequested>, Unreadable> {
-        let Some((plan, _)) = self.begun.clone().filter(|_| !self.exhausted) else { return Ok(Vec::new()) };
-        let (experiment_id, mut trial) = (self.experiment_id, self.requested);
-        let addressee = external::addressee(TRAINER, &plan.strategy);
-        let tools = self.tools()?;
-        let budget = u64::from(tools.tuning.trials);
-        let mut requests = Vec::new();
-        let mut exhausted = false;
-        while trial < budget {
-            let seen = tools.search.seen();
-            let parameters = match tools.search.ask() {
-                Ask::Trial(parameters) => parameters,
-                Ask::Wait => break,
-                Ask::Exhausted => {
-                    exhausted = true;
-                    break;
-                }
-            };
-            requests.push(TrainingRequested {
-                experiment_id,
-                trial: trial as i64,
-                trial_id: trial_id(experiment_id, trial),
-                parameters,
-                plan: plan.clone(),
-                pruning_thresholds: tools.thresholds(seen),
-                addressee: addressee.clone(),
-            });
-            trial += 1;
-        }
-        let asked = requests.iter().map(|request| (request.trial as u64, request.parameters.clone()));
-        self.asked.extend(asked);
-        self.requested = trial;
-        self.exhausted = exhausted;
-        Ok(requests)
-    }
-
-    /// What goes on to evaluation.
-    pub(crate) fn finals(&mut self) -> Result<Finals, Unreadable> {
-        let tools = self.tools()?;
-        let observations = tools.search.observations();
-        let best = finalists(observations, tools.finalists, tools.tuning.direction);
-        let trials = best.into_iter().map(|index| observations[index].trial).collect();
-        Ok(Finals { trials, holdout_keeps: tools.holdout_keeps, min_trades: tools.min_trades })
+    pub(crate) fn begin(&mut self, started: &ExperimentStarted) {
+        let ExperimentStarted { plan, holdout, windows, .. } = started.clone();
+        self.searches = (0..=windows.len()).map(|_| Trials::default()).collect();
+        self.begun = Some(Begun { plan, holdout, windows });
     }
 
     /// Nothing more follows from it.
@@ -253,68 +110,191 @@ impl Study {
         self.ended = true;
     }
 
-    /// A document that cannot be read ends the search: every caller is told.
-    fn tools(&mut self) -> Result<&mut Tools, Unreadable> {
-        let tools = match self.tools.take() {
-            Some(tools) => tools,
-            None => self.made_again()?,
-        };
-        Ok(self.tools.insert(tools))
+    /// Takes over from another version of the logic, which has asked for these trials.
+    pub(crate) fn inherit(&mut self, asked: &Asked) {
+        for (search, trials) in (0..).zip(&mut self.searches) {
+            trials.inherit(asked.from(search * self.budget, self.budget));
+        }
     }
 
-    /// The search up to the last trial that was asked for, in one pass: only parameters that were not kept are proposed
-    /// again.
-    fn made_again(&mut self) -> Result<Tools, Unreadable> {
-        let mut tools = Tools::of(&self.document)?;
-        for (trial, result) in self.results.iter().enumerate() {
-            tools.observe(trial as u64, result);
+    /// Why an answer is not one to a trial that was asked for, by whom it was asked of.
+    pub(crate) fn objection(&self, trial: i64, id: TrialId, source: &str) -> Option<String> {
+        let experiment = self.experiment_id;
+        let Some(Begun { plan, .. }) = &self.begun else {
+            return Some(format!("experiment {experiment} has not begun: no trial was asked for"));
+        };
+        let (writer, strategy) = (external::addressee(TRAINER, &plan.strategy), &plan.strategy);
+        if source != writer {
+            return Some(format!(
+                "written by {source}: trials of strategy {strategy} are answered by {writer}"
+            ));
         }
-        for trial in 0..self.requested {
-            let result = self.results.get(trial as usize).or_else(|| self.early.get(&trial));
-            let kept = self.asked.get(&trial).or(result.map(|result| &result.parameters));
-            match kept {
-                Some(parameters) => tools.search.resume(parameters.clone()),
-                None => {
-                    let Ask::Trial(parameters) = tools.search.ask() else { break };
-                    self.asked.insert(trial, parameters);
-                }
+        let asked = u64::try_from(trial).ok().filter(|number| self.was_asked(*number));
+        match asked.map(|number| trial_id(experiment, number)) {
+            Some(asked) => {
+                (asked != id).then(|| format!("trial {trial} of {experiment} is {asked}, not {id}"))
             }
+            None => Some(format!("trial {trial} of experiment {experiment} was not asked for")),
         }
-        Ok(tools)
+    }
+
+    /// Why an answer is not one to the walk-forward that was asked for.
+    pub(crate) fn objection_to_walk(&self, source: &str) -> Option<String> {
+        let experiment = self.experiment_id;
+        let begun = self.begun.as_ref().filter(|_| self.walking);
+        let Some(Begun { plan, .. }) = begun else {
+            return Some(format!("the walk-forward of experiment {experiment} was not asked for"));
+        };
+        let writer = external::addressee(EVALUATOR, &plan.strategy);
+        (source != writer)
+            .then(|| format!("written by {source}: the walk-forward of {experiment} is computed by {writer}"))
+    }
+
+    fn was_asked(&self, number: u64) -> bool {
+        let budget = self.budget;
+        let trials = usize::try_from(number / budget).ok().and_then(|search| self.searches.get(search));
+        trials.is_some_and(|trials| number % budget < trials.requested())
+    }
+
+    /// Takes the result of a trial that was asked for in. True when its search can go on with it.
+    pub(crate) fn take(&mut self, number: u64, result: TrialResult) -> bool {
+        let Some(begun) = &self.begun else { return false };
+        let budget = self.budget;
+        let is_outside = external::addressee(TRAINER, &begun.plan.strategy) != TRAINER;
+        let search = number / budget;
+        // It was read when the trial was asked for, or is read now.
+        let spec = read(&mut self.spec, &self.document).ok();
+        let source = spec.map(|spec| Source { spec, search });
+        let Some(trials) = self.searches.get_mut(search as usize) else { return false };
+        trials.take(number % budget, result, source.as_ref().filter(|_| is_outside))
+    }
+
+    /// The search over all tuning bars.
+    pub(crate) fn main(&self) -> Option<&Trials> {
+        self.searches.first()
+    }
+
+    /// Trials of all other searches.
+    pub(crate) fn looks(&self) -> i64 {
+        self.searches.iter().skip(1).map(|trials| trials.requested() as i64).sum()
+    }
+
+    /// The requests that the results of all searches allow now.
+    pub(crate) fn next_requests(&mut self) -> Result<Vec<TrainingRequested>, Unreadable> {
+        let Some(begun) = &self.begun else { return Ok(Vec::new()) };
+        let addressee = external::addressee(TRAINER, &begun.plan.strategy);
+        let spec = read(&mut self.spec, &self.document)?;
+        let budget = self.budget;
+        let mut requests = Vec::new();
+        for (search, trials) in (0..).zip(&mut self.searches) {
+            let proposals = trials.next(&Source { spec, search }, budget)?;
+            requests.extend(proposals.into_iter().map(|proposal| {
+                let number = search * budget + proposal.trial;
+                TrainingRequested {
+                    experiment_id: self.experiment_id,
+                    trial: number as i64,
+                    trial_id: trial_id(self.experiment_id, number),
+                    parameters: proposal.parameters,
+                    plan: begun.plan_of(search as usize),
+                    pruning_thresholds: proposal.thresholds,
+                    addressee: addressee.clone(),
+                }
+            }));
+        }
+        Ok(requests)
+    }
+
+    /// Whether every search is over.
+    pub(crate) fn is_over(&self) -> bool {
+        !self.searches.is_empty() && self.searches.iter().all(|trials| trials.is_over(self.budget))
+    }
+
+    /// The walk-forward of what the searches before the folds have chosen; `None` where there is none, where it was asked
+    /// for already, and where no finalist would be held against it.
+    pub(crate) fn walk_forward(&mut self) -> Result<Option<WalkForwardRequested>, Unreadable> {
+        let Some(begun) = self.begun.clone() else { return Ok(None) };
+        if self.walking || begun.windows.is_empty() || self.finalists()?.is_empty() {
+            return Ok(None);
+        }
+        let spec = read(&mut self.spec, &self.document)?;
+        let budget = self.budget;
+        let mut segments = Vec::new();
+        for ((search, trials), window) in (1..).zip(self.searches.iter_mut().skip(1)).zip(&begun.windows) {
+            let best = trials.best(&Source { spec, search }, 1)?.first().copied();
+            let result = best.and_then(|trial| trials.result(trial));
+            segments.push(WalkForwardSegment {
+                bars: window.walk,
+                trial: best.map(|trial| (search * budget + trial) as i64),
+                completed: trials.count(TrialState::Completed),
+                parameters: result.map(|result| result.parameters.clone()).unwrap_or_default(),
+                in_sample: result.and_then(|result| result.value),
+                in_sample_return: result.and_then(|result| result.annual_return),
+            });
+        }
+        self.walking = true;
+        let addressee = external::addressee(EVALUATOR, &begun.plan.strategy);
+        Ok(Some(WalkForwardRequested {
+            experiment_id: self.experiment_id,
+            plan: begun.plan,
+            segments,
+            addressee,
+        }))
+    }
+
+    /// Trials of the main search that go on to evaluation, best first.
+    pub(crate) fn finalists(&mut self) -> Result<Vec<u64>, Unreadable> {
+        let spec = read(&mut self.spec, &self.document)?;
+        let count = spec.validation.finalists as usize;
+        self.searches.first_mut().map_or(Ok(Vec::new()), |main| main.best(&Source { spec, search: 0 }, count))
+    }
+
+    /// Asks for the evaluation of finalists; `procedure` is what their hold-out is held against.
+    pub(crate) fn evaluations(
+        &mut self,
+        finalists: &[u64],
+        procedure: Option<ProcedureOutcome>,
+    ) -> Result<Vec<EvaluationRequested>, Unreadable> {
+        let validation = &read(&mut self.spec, &self.document)?.validation;
+        let (Some(begun), Some(main)) = (&self.begun, self.searches.first()) else { return Ok(Vec::new()) };
+        let request = |(place, trial): (i64, &u64)| EvaluationRequested {
+            experiment_id: self.experiment_id,
+            model_id: model_id(self.experiment_id, *trial),
+            trial: *trial as i64,
+            finalist: place,
+            parameters: main.result(*trial).map(|result| result.parameters.clone()).unwrap_or_default(),
+            plan: begun.plan.clone(),
+            holdout: begun.holdout.clone(),
+            holdout_keeps: validation.holdout_keeps.0,
+            min_trades: i64::from(validation.min_trades),
+            procedure,
+            addressee: external::addressee(EVALUATOR, &begun.plan.strategy),
+        };
+        Ok((1..).zip(finalists).map(request).collect())
+    }
+
+    /// The objective of the document.
+    pub(crate) fn objective(&mut self) -> Result<&str, Unreadable> {
+        Ok(&read(&mut self.spec, &self.document)?.tuning.objective)
     }
 }
 
-impl Tools {
-    fn of(document: &str) -> Result<Tools, Unreadable> {
-        let spec: ExperimentSpec = serde_json::from_str(document).map_err(unreadable)?;
-        let parameters = spec.model.parameters.into_iter().collect();
-        let space = Space::from_json(&serde_json::Value::Object(parameters)).map_err(unreadable)?;
-        let sampler: Choice<SamplerKind> = spec.tuning.sampler.parse().map_err(unreadable)?;
-        let pruner: Choice<PrunerKind> = spec.tuning.pruner.parse().map_err(unreadable)?;
-        let (seed, lag) = (u64::from(spec.tuning.seed), u64::from(spec.tuning.parallelism));
-        Ok(Tools {
-            search: Search::new(space, &sampler, spec.tuning.direction, seed, lag).map_err(unreadable)?,
-            pruner: pruner.build(spec.tuning.direction),
-            shown: 0,
-            finalists: spec.validation.finalists as usize,
-            holdout_keeps: spec.validation.holdout_keeps.0,
-            min_trades: i64::from(spec.validation.min_trades),
-            tuning: spec.tuning,
-            folds: Vec::new(),
-        })
+impl Begun {
+    /// The plan of a search: its own blocks, everything else shared.
+    fn plan_of(&self, search: usize) -> TrialPlan {
+        let window = search.checked_sub(1).and_then(|window| self.windows.get(window));
+        TrialPlan {
+            folds: window.map_or_else(|| self.plan.folds.clone(), |window| window.folds.clone()),
+            ..self.plan.clone()
+        }
     }
+}
 
-    /// Thresholds over the first `seen` trials, never fewer than the last time.
-    fn thresholds(&mut self, seen: usize) -> Vec<Option<f64>> {
-        self.folds[self.shown..seen].iter().for_each(|trial| self.pruner.observe(trial));
-        self.shown = seen;
-        self.pruner.thresholds()
+/// The document; a free function, so that its caller may borrow the rest of the study.
+fn read<'a>(known: &'a mut Option<ExperimentSpec>, document: &str) -> Result<&'a ExperimentSpec, Unreadable> {
+    if known.is_none() {
+        *known = Some(serde_json::from_str(document).map_err(|_| Unreadable)?);
     }
-
-    fn observe(&mut self, trial: u64, result: &TrialResult) {
-        self.search.observe(observation(trial, result));
-        self.folds.push(fold_history(result));
-    }
+    known.as_ref().ok_or(Unreadable)
 }
 
 /// The id of a trial.
@@ -327,25 +307,21 @@ pub(crate) fn model_id(experiment: ExperimentId, trial: u64) -> ModelId {
     ModelId::derive(&[experiment.0.as_bytes(), &trial.to_be_bytes()])
 }
 
-fn unreadable<E>(_: E) -> Unreadable {
-    Unreadable
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn observation(trial: u64, result: &TrialResult) -> Observation {
-    let outcome = match (result.state, result.value) {
-        (TrialState::Completed, Some(value)) => Outcome::Completed(value),
-        (TrialState::Pruned, _) => Outcome::Pruned(result.fold_values.last().copied().flatten()),
-        // A trial that ran but whose objective is undefined tells a search what a failed one does.
-        (TrialState::Completed, None) | (TrialState::Failed, _) => Outcome::Failed,
-    };
-    Observation { trial, params: result.parameters.clone(), outcome }
-}
-
-fn fold_history(result: &TrialResult) -> FoldHistory {
-    let state = match result.state {
-        TrialState::Completed => FoldState::Completed,
-        TrialState::Pruned => FoldState::Pruned,
-        TrialState::Failed => FoldState::Failed,
-    };
-    FoldHistory { state, values: result.fold_values.clone() }
+    #[test]
+    fn runs_of_numbers_are_counted_from_where_a_search_begins() {
+        let mut asked = Asked::default();
+        for trial in [0, 10, 1, 11, 2, 20, 12, 2, 3] {
+            asked.insert(trial);
+        }
+        assert_eq!([0, 10, 20, 30].map(|first| asked.from(first, 10)), [4, 3, 1, 0]);
+        for trial in 4..10 {
+            asked.insert(trial);
+        }
+        // The run goes on into the next search, which counts its own.
+        assert_eq!([0, 10].map(|first| asked.from(first, 10)), [10, 3]);
+    }
 }

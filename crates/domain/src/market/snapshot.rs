@@ -79,4 +79,10 @@ pub struct SnapshotSealed {
     pub rows: i64,
     /// Where they lie.
     pub files: Vec<SnapshotFile>,
+    /// Open time of the first bar; `None` where there is none, and before version 2.
+    #[serde(default)]
+    pub first_open: Option<Timestamp>,
+    /// Close time of the last bar; `None` where there is none, and before version 2.
+    #[serde(default)]
+    pub last_close: Option<Timestamp>,
 }

@@ -2,10 +2,12 @@
 
 use gauntlet_domain::Timestamp;
 use gauntlet_operations::browse::{Comparison, ExperimentReport, Listing};
+use gauntlet_operations::noise::Noise;
 use gauntlet_operations::rows::ViewRow;
 use gauntlet_views::Value;
 use serde_json::Value as Json;
 
+use super::runs::walk_summary;
 use crate::table::{number, table};
 
 /// Rows under the names of their columns.
@@ -19,7 +21,15 @@ pub fn listing(listing: &Listing) -> String {
 fn is_shown(name: &&str) -> bool {
     !matches!(
         *name,
-        "description" | "parameters" | "files" | "detail" | "key_metrics" | "metrics" | "verdict"
+        "description"
+            | "parameters"
+            | "files"
+            | "detail"
+            | "key_metrics"
+            | "metrics"
+            | "verdict"
+            | "summary"
+            | "inference"
     )
 }
 
@@ -30,7 +40,7 @@ pub fn row(row: &ViewRow) -> String {
     table(&[of.name, ""], names.map(|name| vec![name.to_owned(), cell(row, name)]))
 }
 
-fn cell(row: &ViewRow, name: &str) -> String {
+pub fn cell(row: &ViewRow, name: &str) -> String {
     match row.0.get(name) {
         None | Some(Value::Null) => "-".into(),
         Some(Value::Text(text)) => text.clone(),
@@ -52,28 +62,90 @@ pub fn experiment(report: &ExperimentReport) -> String {
         cell(row, "mandate"),
         cell(row, "status"),
         row.text("experiment_id").unwrap_or_default(),
-        if counted.is_empty() { "none".into() } else { counted.join(", ") },
+        if counted.is_empty() { "none".into() } else { counted.join(", ") } + &looks(report.looks),
     );
     if let Some(detail) = row.text("detail").filter(|detail| !detail.is_empty()) {
         text.push_str(&format!("{detail}\n"));
     }
+    if let Some(run) = &report.walk_forward {
+        text.push_str(&walk_forward(report, run));
+    }
+    if let Some(noise) = &report.noise {
+        text.push_str(&noise_line(noise));
+    }
     if !report.leaderboard.is_empty() {
-        let lines = report.leaderboard.iter().map(|finalist| {
-            let is_confirmed = finalist.row.0.get("confirmed") == Some(&Value::Bool(true));
-            vec![
-                finalist.place.to_string(),
-                cell(&finalist.row, "trial"),
-                cell(&finalist.row, "walk_forward"),
-                cell(&finalist.row, "holdout"),
-                if is_confirmed { "confirmed" } else { "REFUSED" }.into(),
-                finalist.parameters.0.clone(),
-            ]
-        });
-        let objective = report.objective.as_deref().unwrap_or("objective");
-        let walk = format!("{objective}, walk-forward");
-        text.push_str(&table(&["#", "trial", &walk, "hold-out", "verdict", "parameters"], lines));
+        text.push_str(&leaderboard(report));
     }
     text
+}
+
+fn looks(looks: usize) -> String {
+    if looks == 0 { String::new() } else { format!("; {looks} more before the folds of the walk-forward") }
+}
+
+/// What the procedure came to.
+fn walk_forward(report: &ExperimentReport, run: &ViewRow) -> String {
+    let objective = report.objective.as_deref().unwrap_or("objective");
+    let metrics: Json =
+        run.text("key_metrics").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let inference: Json =
+        run.text("inference").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let summary = walk_summary(run.text("summary").unwrap_or("{}"));
+    let interval = match (inference["low"].as_f64(), inference["high"].as_f64()) {
+        (Some(low), Some(high)) => format!(", Sharpe ratio between {low:.2} and {high:.2} (95 %)"),
+        _ => String::new(),
+    };
+    let value = number(metrics[objective].as_f64());
+    format!("walk-forward of the procedure: {objective} {value}{interval}; {summary}\n")
+}
+
+/// What luck alone would have shown.
+fn noise_line(noise: &Noise) -> String {
+    let Noise { experiments, trials, looks, ceiling, .. } = noise;
+    let ceiling = ceiling.map_or_else(|| "-".to_owned(), |ceiling| format!("{ceiling:.2}"));
+    format!(
+        "noise ceiling: {trials} trials without skill ({experiments} experiments of this mandate on these bars, {looks} more \
+         looks) are expected to reach an annual Sharpe ratio of {ceiling}\n"
+    )
+}
+
+fn leaderboard(report: &ExperimentReport) -> String {
+    let lines = report.leaderboard.iter().map(|finalist| {
+        let is_confirmed = finalist.row.0.get("confirmed") == Some(&Value::Bool(true));
+        let known: Json = serde_json::from_str(&finalist.inference.0).unwrap_or_default();
+        let interval = match (known["low"].as_f64(), known["high"].as_f64()) {
+            (Some(low), Some(high)) => format!("{low:.2} to {high:.2}"),
+            _ => "-".to_owned(),
+        };
+        let share = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
+        let equals = finalist.equals.map(|place| format!(" (the trades of #{place})")).unwrap_or_default();
+        let score = if cell(&finalist.row, "tuning") == "-" { "walk_forward" } else { "tuning" };
+        vec![
+            finalist.place.to_string(),
+            cell(&finalist.row, "trial"),
+            cell(&finalist.row, score),
+            interval,
+            share(finalist.deflated),
+            share(finalist.deflated_excess),
+            cell(&finalist.row, "holdout"),
+            if is_confirmed { "confirmed" } else { "REFUSED" }.into(),
+            format!("{}{equals}", finalist.parameters.0),
+        ]
+    });
+    let objective = report.objective.as_deref().unwrap_or("objective");
+    let score = format!("{objective}, tuning");
+    let header = [
+        "#",
+        "trial",
+        score.as_str(),
+        "Sharpe, 95 %",
+        "deflated",
+        "of excess",
+        "hold-out",
+        "verdict",
+        "parameters",
+    ];
+    table(&header, lines)
 }
 
 /// Things side by side, a value a row.

@@ -84,6 +84,11 @@ impl Trials {
         self.count
     }
 
+    /// How many have a Sharpe ratio.
+    pub fn with_sharpe(&self) -> u64 {
+        self.with_sharpe
+    }
+
     /// Variance of the Sharpe ratios, divisor n - 1.
     pub fn variance(&self) -> Result<f64, Undefined> {
         at_least(2, usize::try_from(self.with_sharpe).unwrap_or(usize::MAX))?;

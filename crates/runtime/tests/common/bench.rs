@@ -80,7 +80,20 @@ pub const PANICKED: i64 = -1;
 pub fn sealed(due: &SnapshotDue, rows: i64, why: &str) -> Vec<Event> {
     let SnapshotDue { snapshot_id, instrument, spec, from, to } = due.clone();
     let content_hash = ContentHash::of(why.as_bytes());
-    vec![SnapshotSealed { snapshot_id, instrument, spec, from, to, content_hash, rows, files: vec![] }.into()]
+    let (files, first_open, last_close) = (vec![], None, None);
+    let sealed = SnapshotSealed {
+        snapshot_id,
+        instrument,
+        spec,
+        from,
+        to,
+        content_hash,
+        rows,
+        files,
+        first_open,
+        last_close,
+    };
+    vec![sealed.into()]
 }
 
 impl Worker for Sealer {

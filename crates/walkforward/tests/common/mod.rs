@@ -109,6 +109,7 @@ pub fn plan(strategy: &str, bars: usize, folds: Vec<FoldRange>) -> TrialPlan {
             percent: 95.0,
             allow_short: true,
             benchmark: "buy-and-hold".into(),
+            maintenance_margin: 0.0,
         },
         folds,
         embargo_bars: 0,

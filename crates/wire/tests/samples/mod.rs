@@ -69,29 +69,71 @@ fn verdict(model_id: ModelId) -> Verdict {
 #[allow(dead_code, reason = "each user takes its part")]
 pub fn sample_of(kind: RecordKind, version: u32) -> Event {
     match (sample(kind), version) {
-        (Event::ExperimentCompleted(mut event), 1) => {
-            event.ranking[0].verdict = Verdict::of_version_1(false, "");
+        (Event::SnapshotSealed(mut event), 1) => {
+            (event.first_open, event.last_close) = (None, None);
             event.into()
         }
-        (Event::EvaluationCompleted(mut event), 1) => {
-            event.verdict = Verdict::of_version_1(true, "keeps");
+        (Event::ExperimentCompleted(mut event), 1 | 2) => {
+            event.ranking[0].tuning = None;
+            if version == 1 {
+                event.ranking[0].verdict = Verdict::of_version_1(false, "");
+            }
+            event.into()
+        }
+        (Event::EvaluationCompleted(mut event), 1 | 2) => {
+            (event.tuning, event.inference) = (Metrics::new(), Metrics::new());
+            if version == 1 {
+                event.verdict = Verdict::of_version_1(true, "keeps");
+            }
             (*event).into()
         }
         // Its strategy is one that is built in.
-        (Event::TrainingRequested(mut event), 1) => {
-            event.addressee = "trainer".into();
-            event.plan.metric_set = 1;
+        (Event::TrainingRequested(mut event), 1 | 2) => {
+            event.plan.account.maintenance_margin = 0.0;
+            if version == 1 {
+                event.addressee = "trainer".into();
+                event.plan.metric_set = 1;
+            }
             (*event).into()
         }
-        (Event::ExperimentStarted(mut event), 1) => {
-            event.plan.metric_set = 1;
+        (Event::ExperimentStarted(mut event), 1 | 2) => {
+            event.plan.account.maintenance_margin = 0.0;
+            event.windows.clear();
+            if version == 1 {
+                event.plan.metric_set = 1;
+            }
             (*event).into()
         }
-        (Event::EvaluationRequested(mut event), 1) => {
-            (event.plan.metric_set, event.min_trades) = (1, 0);
+        (Event::EvaluationRequested(mut event), 1 | 2) => {
+            event.plan.account.maintenance_margin = 0.0;
+            event.procedure = None;
+            if version == 1 {
+                (event.plan.metric_set, event.min_trades) = (1, 0);
+            }
+            (*event).into()
+        }
+        (Event::LedgerEntered(mut event), 1 | 2) => {
+            event.looks = 0;
             (*event).into()
         }
         (event, _) => event,
+    }
+}
+
+fn window() -> SearchWindow {
+    let range =
+        |from: i64| FoldRange { train_from: 0, train_to: from, test_from: from + 1, test_to: from + 9 };
+    SearchWindow { folds: vec![range(10), range(20)], walk: range(30) }
+}
+
+fn segment() -> WalkForwardSegment {
+    WalkForwardSegment {
+        bars: window().walk,
+        trial: Some(204),
+        completed: 7,
+        parameters: parameters(),
+        in_sample: Some(1.25),
+        in_sample_return: None,
     }
 }
 
@@ -114,6 +156,7 @@ fn plan() -> TrialPlan {
             percent: 95.0,
             allow_short: true,
             benchmark: "none".into(),
+            maintenance_margin: 0.25,
         },
         folds: vec![FoldRange { train_from: 0, train_to: 100, test_from: 124, test_to: 200 }],
         embargo_bars: 12,
@@ -276,6 +319,8 @@ pub fn sample(kind: RecordKind) -> Event {
                 sha256: ContentHash::of(b"file"),
                 rows: 3,
             }],
+            first_open: Some(Timestamp(1_142_812_800_000_000_000)),
+            last_close: Some(Timestamp(1_398_902_400_000_000_000)),
         }
         .into(),
         RecordKind::ConfigRegistered => ConfigRegistered { config_hash, document: "{}".into() }.into(),
@@ -295,13 +340,15 @@ pub fn sample(kind: RecordKind) -> Event {
         }
         .into(),
         RecordKind::ExperimentStarted => {
-            ExperimentStarted { experiment_id, plan: plan(), holdout: data_ref() }.into()
+            ExperimentStarted { experiment_id, plan: plan(), holdout: data_ref(), windows: vec![window()] }
+                .into()
         }
         RecordKind::ExperimentCompleted => ExperimentCompleted {
             experiment_id,
             ranking: vec![RankedModel {
                 model_id,
                 trial: 5,
+                tuning: Some(1.5),
                 walk_forward: Some(1.25),
                 holdout: None,
                 verdict: Verdict::undefined(HOLDOUT, Evidence::default()),
@@ -364,6 +411,7 @@ pub fn sample(kind: RecordKind) -> Event {
             holdout: data_ref(),
             holdout_keeps: 0.5,
             min_trades: 10,
+            procedure: Some(ProcedureOutcome { value: Some(0.5), total_return: None }),
             addressee: "evaluator".into(),
         }
         .into(),
@@ -372,6 +420,7 @@ pub fn sample(kind: RecordKind) -> Event {
             model_id,
             trial: 4,
             parameters: parameters(),
+            tuning: metrics(),
             walk_forward: metrics(),
             folds: vec![FoldOutcome {
                 from: Timestamp(1),
@@ -382,6 +431,35 @@ pub fn sample(kind: RecordKind) -> Event {
             holdout: metrics(),
             verdict: verdict(model_id),
             artifact: Some(ContentHash::of(b"model")),
+            inference: metrics(),
+        }
+        .into(),
+        RecordKind::WalkForwardRequested => WalkForwardRequested {
+            experiment_id,
+            plan: plan(),
+            segments: vec![segment()],
+            addressee: "evaluator".into(),
+        }
+        .into(),
+        RecordKind::WalkForwardCompleted => WalkForwardCompleted {
+            experiment_id,
+            metrics: metrics(),
+            folds: vec![WalkForwardFold {
+                segment: segment(),
+                from: Timestamp(1),
+                to: Timestamp(2),
+                value: None,
+                total_return: Some(0.25),
+                annual_return: Some(0.5),
+            }],
+            summary: metrics(),
+            inference: metrics(),
+        }
+        .into(),
+        RecordKind::WalkForwardFailed => WalkForwardFailed {
+            experiment_id,
+            reason: "panicked".into(),
+            detail: "index out of range".into(),
         }
         .into(),
         RecordKind::EvaluationFailed => EvaluationFailed {
@@ -432,6 +510,7 @@ pub fn sample(kind: RecordKind) -> Event {
                 skewness: None,
                 kurtosis: Some(3.0),
             },
+            looks: 50,
         }
         .into(),
     }

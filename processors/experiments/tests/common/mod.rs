@@ -61,6 +61,8 @@ fn sealed(command: CreateSnapshot, rows: i64) -> Event {
         to: command.to,
         rows,
         files: vec![],
+        first_open: None,
+        last_close: None,
     }
     .into()
 }
@@ -100,11 +102,12 @@ pub fn ledger(document: &Value, finalists: &[i64]) -> Event {
         failed: 5,
         finalists: finalists.iter().map(|trial| model(*trial)).collect(),
         sharpe: SharpeMoments { count: 0, mean: None, variance: None, skewness: None, kurtosis: None },
+        looks: 0,
     }
     .into()
 }
 
-pub fn evaluated(document: &Value, trial: i64, walk_forward: Option<f64>) -> Event {
+pub fn evaluated(document: &Value, trial: i64, tuning: Option<f64>) -> Event {
     let objective = spec(document).tuning.objective;
     let metrics = |value| Metrics::from([(objective.clone(), value), ("win_rate".into(), Some(0.5))]);
     EvaluationCompleted {
@@ -112,11 +115,13 @@ pub fn evaluated(document: &Value, trial: i64, walk_forward: Option<f64>) -> Eve
         model_id: model(trial),
         trial,
         parameters: Parameters::new(),
-        walk_forward: metrics(walk_forward),
+        tuning: metrics(tuning),
+        walk_forward: Metrics::new(),
         folds: vec![],
         holdout: metrics(Some(0.25)),
         verdict: Verdict::of_version_1(trial % 2 == 0, ""),
         artifact: None,
+        inference: Metrics::new(),
     }
     .into()
 }

@@ -63,8 +63,20 @@ pub fn due(command: &CreateSnapshot) -> SnapshotDue {
 
 pub fn sealed(command: &CreateSnapshot) -> SnapshotSealed {
     let CreateSnapshot { snapshot_id, instrument, spec, from, to } = command.clone();
+    let (first_open, last_close) = (Some(from), Some(to));
     let files = vec![SnapshotFile { path: "snapshots/a.parquet".into(), sha256: hash("file"), rows: 100 }];
-    SnapshotSealed { snapshot_id, instrument, spec, from, to, content_hash: hash("bars"), rows: 100, files }
+    SnapshotSealed {
+        snapshot_id,
+        instrument,
+        spec,
+        from,
+        to,
+        content_hash: hash("bars"),
+        rows: 100,
+        files,
+        first_open,
+        last_close,
+    }
 }
 
 pub fn data(command: &CreateSnapshot) -> DataRef {
@@ -163,16 +175,18 @@ pub fn evaluated(name: &str, number: i64) -> EvaluationCompleted {
         model_id: model(number),
         trial: number,
         parameters: parameters(number),
-        walk_forward: metrics(&[
+        tuning: metrics(&[
             ("beta", Some(0.5)),
             ("max_drawdown", Some(0.25 / (number as f64 + 1.0))),
             ("sharpe", Some(number as f64)),
             ("sortino", None),
         ]),
+        walk_forward: Metrics::new(),
         folds: vec![],
         holdout: metrics(&[("sharpe", Some(0.75)), ("max_drawdown", None)]),
         verdict: verdict(number),
         artifact: (number == 2).then(|| hash("model")),
+        inference: metrics(&[("psr", Some(0.75))]),
     }
 }
 
@@ -223,6 +237,7 @@ pub fn entered(name: &str, place: i64, ended: &str) -> LedgerEntered {
             skewness: None,
             kurtosis: Some(3.0),
         },
+        looks: 40,
     }
 }
 

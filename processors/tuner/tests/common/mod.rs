@@ -77,6 +77,7 @@ pub fn started(spec: &ExperimentSpec) -> ExperimentStarted {
                 percent: 95.0,
                 allow_short: true,
                 benchmark: "none".into(),
+                maintenance_margin: 0.0,
             },
             folds: (1..=FOLDS as i64).map(fold).collect(),
             embargo_bars: 0,
@@ -87,6 +88,7 @@ pub fn started(spec: &ExperimentSpec) -> ExperimentStarted {
             metric_set: 1,
         },
         holdout: data(holdout),
+        windows: Vec::new(),
     }
 }
 

@@ -1,0 +1,156 @@
+//! What luck alone would have shown: how many were tried on the same bars in the order of a mandate, and the best Sharpe ratio
+//! that as many without skill are expected to reach.
+//!
+//! Bailey and Lopez de Prado (2014). Counted are the trials of the final searches of every experiment of the mandate up to
+//! and including the one in question, on bars of the same instrument that overlap. The variance is that of all their Sharpe
+//! ratios. Searches before the folds of a walk-forward are looks: shown, and not counted.
+
+use gauntlet_quant::inference::{DsrForm, SharpeEstimate, Trials, dsr, expected_maximum};
+use gauntlet_views::{Row, Value, schema};
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use crate::node::Node;
+use crate::refusal::Refusal;
+use crate::rows::text;
+
+/// What luck alone would have shown.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Noise {
+    /// Experiments of the mandate that looked at these bars, this one included.
+    pub experiments: u64,
+    /// Trials that they tried.
+    pub trials: u64,
+    /// Trials of their searches before folds.
+    pub looks: u64,
+    /// Standard deviation of the trials' annual Sharpe ratios.
+    pub deviation: Option<f64>,
+    /// The annual Sharpe ratio that the best of as many trials without skill is expected to reach.
+    pub ceiling: Option<f64>,
+    /// What the trials were counted from, for the deflation.
+    #[serde(skip)]
+    counted: Option<Trials>,
+}
+
+/// Count, mean and sum of squared deviations.
+#[derive(Default)]
+struct Merged {
+    count: f64,
+    mean: f64,
+    sum_sq_dev: f64,
+}
+
+impl Merged {
+    /// Adds a group. Chan, Golub and LeVeque (1979).
+    fn add(&mut self, count: f64, mean: f64, sum_sq_dev: f64) {
+        let total = self.count + count;
+        let apart = mean - self.mean;
+        self.sum_sq_dev += sum_sq_dev + apart * apart * self.count * count / total;
+        self.mean += apart * count / total;
+        self.count = total;
+    }
+}
+
+/// What luck alone would have shown by the time of this experiment; `None` while it is not in the ledger.
+pub(crate) fn of_experiment(node: &Node, experiment: &Row) -> Result<Option<Noise>, Refusal> {
+    let (Some(mandate), Some(id)) = (text(experiment, "mandate"), text(experiment, "experiment_id")) else {
+        return Ok(None);
+    };
+    let ledger = node.views.partition(&schema::TRIAL_LEDGER, &[mandate.into()], None)?;
+    let Some(own) = ledger.iter().find(|entry| text(entry, "experiment_id") == Some(id)) else {
+        return Ok(None);
+    };
+    let shares = |entry: &&Row| place(entry) <= place(own) && overlaps(entry, own);
+    Ok(Some(merged(ledger.iter().filter(shares))))
+}
+
+fn place(entry: &Row) -> Option<i64> {
+    entry.get("place").and_then(Value::as_long)
+}
+
+/// Whether two entries looked at common bars. One that does not say at which ones is counted: too much is safer.
+fn overlaps(one: &Row, other: &Row) -> bool {
+    let range = |entry: &Row| {
+        let time = |column| entry.get(column).and_then(Value::as_timestamp);
+        Some((text(entry, "instrument")?.to_owned(), time("data_from")?, time("data_to")?))
+    };
+    match (range(one), range(other)) {
+        (Some(one), Some(other)) => one.0 == other.0 && one.1 < other.2 && other.1 < one.2,
+        _ => true,
+    }
+}
+
+fn merged<'a>(entries: impl Iterator<Item = &'a Row>) -> Noise {
+    let (mut experiments, mut trials, mut looks, mut sharpes) = (0, 0, 0, Merged::default());
+    for entry in entries {
+        let number = |column| entry.get(column).and_then(Value::as_long).and_then(|n| u64::try_from(n).ok());
+        experiments += 1;
+        trials += number("requested").unwrap_or(0);
+        looks += number("looks").unwrap_or(0);
+        let moments: Json =
+            text(entry, "sharpe").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        if let (Some(count), Some(mean)) = (moments["count"].as_f64(), moments["mean"].as_f64()) {
+            sharpes.add(count, mean, moments["variance"].as_f64().unwrap_or(0.0) * (count - 1.0));
+        }
+    }
+    let counted = Trials::merged(trials, sharpes.count as u64, sharpes.sum_sq_dev.max(0.0)).ok();
+    let deviation = counted.as_ref().and_then(|of| of.variance().ok()).map(f64::sqrt);
+    let ceiling = deviation.and_then(|deviation| Some(deviation * expected_maximum(trials as f64).ok()?));
+    Noise { experiments, trials, looks, deviation, ceiling, counted }
+}
+
+impl Noise {
+    /// The deflated Sharpe ratio of a run, from what is known of its returns; `prefix` says of which.
+    pub(crate) fn deflated(&self, inference: &str, prefix: &str) -> Option<f64> {
+        let known: Json = serde_json::from_str(inference).ok()?;
+        let number = |name: &str| known[name].as_f64();
+        let of = |name: &str| number(&format!("{prefix}{name}"));
+        let estimate = SharpeEstimate {
+            observations: number("observations")? as usize,
+            sharpe: of("sharpe")?,
+            skewness: of("skewness")?,
+            kurtosis: of("kurtosis")?,
+        };
+        // The ledger has annual Sharpe ratios, of bars of any length; the candidate's are of its own bars.
+        let counted = self.counted?;
+        let per_bar = counted.variance().ok()? / number("periods_per_year")?;
+        let with_sharpe = counted.with_sharpe();
+        let sum_sq_dev = per_bar * with_sharpe.saturating_sub(1) as f64;
+        let best = Trials::merged(counted.count(), with_sharpe, sum_sq_dev).ok()?.expected_best().ok()?;
+        dsr(&estimate, &best, DsrForm::default()).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_merge_to_the_moments_of_all() {
+        let values = [1.0, 3.0, 3.0, 9.0, -2.0, 0.5];
+        let mut merged = Merged::default();
+        for group in [&values[..1], &values[1..4], &values[4..]] {
+            let mean = group.iter().sum::<f64>() / group.len() as f64;
+            let dev = group.iter().map(|value| (value - mean) * (value - mean)).sum();
+            merged.add(group.len() as f64, mean, dev);
+        }
+        let mean = values.iter().sum::<f64>() / 6.0;
+        let dev: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
+        assert!((merged.mean - mean).abs() < 1e-12 && (merged.sum_sq_dev - dev).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_printed_example_of_2014_comes_out() {
+        // Bailey and Lopez de Prado (2014): 100 trials, variance 1/2 of annual Sharpe ratios, daily returns over 5 years
+        // of 250 days, annual Sharpe ratio 2.5, skewness -3, kurtosis 10: DSR 0.9004.
+        let counted = Trials::merged(100, 100, 0.5 * 99.0).ok();
+        let noise = Noise { experiments: 1, trials: 100, looks: 0, deviation: None, ceiling: None, counted };
+        let sharpe = 2.5 / 250.0_f64.sqrt();
+        let known = serde_json::json!({
+            "observations": 1250, "sharpe": sharpe, "skewness": -3.0, "kurtosis": 10.0, "periods_per_year": 250.0
+        });
+        let deflated = noise.deflated(&known.to_string(), "").unwrap();
+        assert!((deflated - 0.9004).abs() < 5e-5, "{deflated}");
+        assert_eq!(noise.deflated("{}", ""), None);
+    }
+}

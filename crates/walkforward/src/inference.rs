@@ -1,0 +1,57 @@
+//! Numbers from which others can judge a score: what it was measured on, and how sure it is.
+//!
+//! Definitions and sources are in `gauntlet_quant::inference`. Names with `excess` are of the returns less the mean exposure
+//! times the benchmark's return: what is left of a rule that only held the market. Names:
+//!
+//! | name | what |
+//! |---|---|
+//! | `observations`, `periods_per_year` | bars with a return; bars in a year |
+//! | `sharpe`, `skewness`, `kurtosis` | of the return of one bar; not annual; 3 is a normal kurtosis |
+//! | `standard_error` | of that Sharpe ratio, robust to autocorrelation (HAC) |
+//! | `low`, `high` | the annual Sharpe ratio's interval of 95 % |
+//! | `psr` | probability that the true Sharpe ratio is above zero |
+//! | `mean_exposure` | mean of the position's value over the equity, signed |
+//! | `excess_…` | the same of the excess, where there is a benchmark |
+
+use gauntlet_domain::experiment::Metrics;
+use gauntlet_quant::inference::{SharpeEstimate, confidence_interval, excess, hac, hac_lag, psr};
+
+use crate::report::Segments;
+
+/// Confidence of the intervals.
+pub const LEVEL: f64 = 0.95;
+
+/// What can be said of the joined returns.
+pub fn inference(segments: &Segments, periods_per_year: f64, with_benchmark: bool) -> Metrics {
+    let mut numbers = Metrics::new();
+    judge("", &segments.returns, periods_per_year, &mut numbers);
+    numbers.insert("observations".to_owned(), Some(segments.returns.len() as f64));
+    numbers.insert("periods_per_year".to_owned(), Some(periods_per_year));
+    let exposures = &segments.exposures;
+    let mean = (!exposures.is_empty()).then(|| exposures.iter().sum::<f64>() / exposures.len() as f64);
+    numbers.insert("mean_exposure".to_owned(), mean);
+    if with_benchmark {
+        let excess = excess(&segments.returns, exposures, &segments.benchmark).unwrap_or_default();
+        judge("excess_", &excess, periods_per_year, &mut numbers);
+    }
+    numbers
+}
+
+fn judge(prefix: &str, returns: &[f64], periods_per_year: f64, numbers: &mut Metrics) {
+    let estimate = SharpeEstimate::of(returns).ok();
+    let error = estimate.and_then(|_| hac(returns, hac_lag(returns.len())).ok());
+    let interval =
+        estimate.zip(error).and_then(|(of, error)| confidence_interval(of.sharpe, error, LEVEL).ok());
+    let year = periods_per_year.sqrt();
+    for (name, value) in [
+        ("sharpe", estimate.map(|of| of.sharpe)),
+        ("skewness", estimate.map(|of| of.skewness)),
+        ("kurtosis", estimate.map(|of| of.kurtosis)),
+        ("standard_error", error),
+        ("low", interval.map(|of| of.low * year)),
+        ("high", interval.map(|of| of.high * year)),
+        ("psr", estimate.and_then(|of| psr(&of, 0.0).ok())),
+    ] {
+        numbers.insert(format!("{prefix}{name}"), value.filter(|value| value.is_finite()));
+    }
+}

@@ -1,0 +1,51 @@
+//! The walk-forward of an experiment: the folds traded by what the searches before them chose.
+
+use gauntlet_backtest::Bars;
+use gauntlet_domain::experiment::{WalkForwardCompleted, WalkForwardFold, WalkForwardRequested};
+use gauntlet_domain::{Event, Timestamp};
+use gauntlet_processor::data::BarReader;
+use gauntlet_walkforward::inference::inference;
+use gauntlet_walkforward::{Procedure, Segments, objective_of, procedure};
+
+use crate::Failure;
+use crate::series::{Run, Series};
+
+/// Trades the folds; gives the series of the run and what came of it.
+pub(crate) fn walk(request: &WalkForwardRequested, bars: &dyn BarReader) -> Result<Vec<Event>, Failure> {
+    let plan = &request.plan;
+    let bars: Bars = bars.bars(&plan.data.content_hash)?.iter().collect();
+    let years = plan.periods_per_year;
+    let with_benchmark = plan.account.has_benchmark();
+    let set = u32::try_from(plan.metric_set).unwrap_or(u32::MAX);
+    let mut walk = Procedure::new(plan, &request.segments, &bars)?;
+    let (mut joined, mut folds) = (Segments::default(), Vec::new());
+    let mut series = Series::new(Run::walk_forward(request), plan);
+    for segment in &request.segments {
+        let Some((range, outcome)) = walk.next_fold()? else { break };
+        let mut alone = Segments::default();
+        alone.push(&bars, range.clone(), &outcome);
+        let metric = |name: &str| objective_of(&alone, name, years, with_benchmark);
+        folds.push(WalkForwardFold {
+            segment: segment.clone(),
+            from: Timestamp(bars.open_time[range.start]),
+            to: Timestamp(bars.close_time[range.end - 1]),
+            value: metric(&plan.objective),
+            total_return: metric("total_return"),
+            annual_return: metric("annual_return"),
+        });
+        series.push(&bars, range.clone(), &outcome);
+        joined.push(&bars, range, &outcome);
+    }
+    let mut events = series.into_events();
+    events.push(
+        WalkForwardCompleted {
+            experiment_id: request.experiment_id,
+            metrics: joined.metrics_of(set, years, with_benchmark),
+            summary: procedure::summary(&folds),
+            folds,
+            inference: inference(&joined, years, with_benchmark),
+        }
+        .into(),
+    );
+    Ok(events)
+}
