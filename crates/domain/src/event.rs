@@ -130,6 +130,7 @@ mod tests {
                 files: vec![],
                 first_open: None,
                 last_close: None,
+                quoted_bars: None,
             })
         };
         assert_eq!(sealed(1).id(), sealed(2).id());

@@ -209,6 +209,9 @@ pub struct ExperimentStarted {
     /// where there is no walk-forward.
     #[serde(default)]
     pub windows: Vec<SearchWindow>,
+    /// What the data do not have that the document asks for, for a person.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// Every finalist is evaluated; the ranking is by tuning score, the hold-out only says yes or no.

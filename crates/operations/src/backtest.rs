@@ -1,5 +1,6 @@
 //! `backtest`: a strategy or model with fixed parameters over a file of bars or ticks; no log, no server.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use gauntlet_backtest::{Bars, ExitReason, Target, Trade};
@@ -9,7 +10,7 @@ use gauntlet_domain::market::{Bar, FeedCompleted};
 use gauntlet_domain::spec::ExperimentSpec;
 use gauntlet_domain::{ContentHash, Event, Input, SnapshotId, Timestamp};
 use gauntlet_experiments::plan;
-use gauntlet_experiments::validate::{self, validate};
+use gauntlet_experiments::validate;
 use gauntlet_feed::{BarRules, Block, Options};
 use gauntlet_market_data::MarketData;
 use gauntlet_processor::machine::Machine;
@@ -37,6 +38,10 @@ pub struct Backtested {
     pub equity: Vec<EquityPoint>,
     /// Metrics by their canonical names.
     pub metrics: Metrics,
+    /// Rows of the file that were left out, by reason.
+    pub left_out: BTreeMap<String, usize>,
+    /// What the file does not have that the document asks for, for a person.
+    pub warnings: Vec<String>,
     /// Bars traded.
     #[serde(skip)]
     pub bars: usize,
@@ -105,13 +110,13 @@ pub fn backtest(request: &BacktestRequest) -> Result<Backtested, Refusal> {
     let name = file_name(path);
     let (document, file) = without_path(&text, &name)?;
     let spec = read_experiment(&document, &name, &[])?;
-    let problems = validate(&spec);
+    let problems = validate::of_backtest(&spec);
     if !problems.is_empty() {
         let lines: Vec<String> = problems.iter().map(|problem| format!("{name}: {problem}")).collect();
         return Err(Refusal::BadInput(lines.join("\n")));
     }
     let file = path.parent().unwrap_or(Path::new(".")).join(file);
-    let bars = bars_of(&spec, &file)?;
+    let (bars, left_out) = bars_of(&spec, &file)?;
     if bars.is_empty() {
         let (from, to) = (spec.data.from.0, spec.data.to.0);
         return Err(Refusal::BadInput(format!(
@@ -120,7 +125,7 @@ pub fn backtest(request: &BacktestRequest) -> Result<Backtested, Refusal> {
             spec.data.bars
         )));
     }
-    run(&spec, &bars, &name)
+    Ok(Backtested { left_out, ..run(&spec, &bars, &name)? })
 }
 
 /// Takes `path:` out of the `data` section, which an experiment on the log does not have.
@@ -138,19 +143,24 @@ fn without_path(text: &str, name: &str) -> Result<(String, String), Refusal> {
     Ok((document.to_string(), file))
 }
 
-fn bars_of(spec: &ExperimentSpec, file: &Path) -> Result<Vec<Bar>, Refusal> {
+/// The bars of the period, and how many rows of the file were left out, by reason.
+fn bars_of(spec: &ExperimentSpec, file: &Path) -> Result<(Vec<Bar>, BTreeMap<String, usize>), Refusal> {
     let instrument = spec.instrument().map_err(Refusal::input)?;
     let mut options = Options::new(instrument.clone());
     options.bar_spec = Some(spec.data.bars);
     let mut source = gauntlet_feed::open(file, &options)?;
     let mut machine = MarketData::default();
-    let mut bars = Vec::new();
+    let (mut bars, mut left_out) = (Vec::new(), BTreeMap::<String, usize>::new());
     let mut step = |event: Event| {
-        let outputs = machine.step(Input { event: &event, writer: "local" });
-        bars.extend(outputs.into_iter().filter_map(|output| match output.event {
-            Event::Bar(bar) => Some(bar),
-            _ => None,
-        }));
+        for output in machine.step(Input { event: &event, writer: "local" }) {
+            match output.event {
+                Event::Bar(bar) => bars.push(bar),
+                Event::TickRejected(report) => {
+                    *left_out.entry(report.reason.to_string()).or_default() += report.rows.len();
+                }
+                _ => {}
+            }
+        }
     };
     let rules = BarRules::new(vec![spec.data.bars]);
     let mut blocks = 0;
@@ -170,7 +180,7 @@ fn bars_of(spec: &ExperimentSpec, file: &Path) -> Result<Vec<Bar>, Refusal> {
     let (from, to) = (spec.data.from.0, spec.data.to.0);
     bars.retain(|bar| bar.spec == spec.data.bars && bar.open_time >= from && bar.close_time <= to);
     bars.sort_by_key(|bar| bar.open_time);
-    Ok(bars)
+    Ok((bars, left_out))
 }
 
 fn run(spec: &ExperimentSpec, rows: &[Bar], name: &str) -> Result<Backtested, Refusal> {
@@ -185,12 +195,16 @@ fn run(spec: &ExperimentSpec, rows: &[Bar], name: &str) -> Result<Backtested, Re
         rows: rows.len() as i64,
     };
     let refused = |error: plan::PlanError| Refusal::BadInput(format!("{name}: {error}"));
-    let [first, .., last] = rows else {
-        return Err(Refusal::BadInput(format!("{name}: one bar is no backtest")));
-    };
-    let periods =
-        plan::periods_per_year(spec, data.rows, first.open_time, last.close_time).map_err(refused)?;
-    let whole = plan::trial_plan(spec, data, periods).map_err(refused)?;
+    // There is a bar: that was asked before.
+    let (first, last) = (&rows[0], &rows[rows.len() - 1]);
+    let periods = plan::periods_per_year(spec, data.rows, first.open_time, last.close_time);
+    let quoted = rows.iter().filter(|bar| bar.open_spread.is_some() && bar.close_spread.is_some()).count();
+    let mut warnings = plan::warnings(spec, data.rows, Some(quoted as i64));
+    if periods.is_none() {
+        let why = "the bars cover less than a year, in which bars in a year cannot be counted: what is annual is undefined";
+        warnings.push(format!("{why}; state account.periods_per_year"));
+    }
+    let whole = plan::trial_plan(spec, data, periods.unwrap_or(0.0)).map_err(refused)?;
     let space = validate::space(spec).map_err(Refusal::input)?;
     let parameters = fixed(&space)?;
     let bad = |error: gauntlet_backtest::BacktestError| Refusal::BadInput(format!("{name}: {error}"));
@@ -207,6 +221,8 @@ fn run(spec: &ExperimentSpec, rows: &[Bar], name: &str) -> Result<Backtested, Re
         trades: held.outcome.trades.iter().map(TradeLine::from).collect(),
         equity: times.zip(&held.outcome.equity).map(|(time, value)| EquityPoint(time, *value)).collect(),
         metrics,
+        left_out: BTreeMap::new(),
+        warnings,
         bars: held.range.len(),
         capital: model::account(&whole.account).capital,
     })

@@ -63,6 +63,8 @@ impl SnapshotSealer for LakeData {
         let bars = self.bars.bars(due).map_err(|error| from_log(&error))?;
         let first_open = bars.first().map(|bar| bar.open_time);
         let last_close = bars.last().map(|bar| bar.close_time);
+        let is_quoted = |bar: &&Bar| bar.open_spread.is_some() && bar.close_spread.is_some();
+        let quoted_bars = Some(bars.iter().filter(is_quoted).count() as i64);
         let sealed = write_snapshot(&self.lake, &due.instrument, due.spec, bars.into_iter())
             .map_err(|error| from_lake(&error))?;
         Ok(SnapshotSealed {
@@ -76,6 +78,7 @@ impl SnapshotSealer for LakeData {
             files: sealed.files,
             first_open,
             last_close,
+            quoted_bars,
         })
     }
 }

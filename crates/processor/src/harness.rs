@@ -22,7 +22,10 @@ pub fn recorded(event: impl Into<Event>) -> Recorded {
         correlation: id,
         source: match event {
             Event::TrialCompleted(_) | Event::TrialPruned(_) | Event::TrialFailed(_) => "trainer".into(),
-            Event::EvaluationCompleted(_) | Event::EvaluationFailed(_) => "evaluator".into(),
+            Event::EvaluationCompleted(_)
+            | Event::EvaluationFailed(_)
+            | Event::WalkForwardCompleted(_)
+            | Event::WalkForwardFailed(_) => "evaluator".into(),
             _ => "test".into(),
         },
         logic: None,

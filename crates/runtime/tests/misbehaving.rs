@@ -166,6 +166,7 @@ fn poison_goes_to_the_dead_letters_and_its_neighbours_are_processed() {
         files: vec![],
         first_open: None,
         last_close: None,
+        quoted_bars: None,
     };
     let foreign = bench.codec.encode(&due.into()).unwrap();
     let unknown_schema = [&[0, 0xff, 0xff, 0xff, 0xff], &good[5..]].concat();

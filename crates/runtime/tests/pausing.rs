@@ -141,6 +141,7 @@ impl Answering for Sealer {
                 files,
                 first_open: None,
                 last_close: None,
+                quoted_bars: None,
             }
             .into(),
         ])

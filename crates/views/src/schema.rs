@@ -127,6 +127,7 @@ pub static EXPERIMENTS: Table = Table {
         text("detail"),
         text("tuning_snapshot"),
         text("holdout_snapshot"),
+        text("warnings"),
     ],
     doc: "An experiment; start is when tuning began",
 };

@@ -4,4 +4,5 @@
 
 mod common;
 mod folds;
+mod procedure;
 mod report;

@@ -47,12 +47,19 @@ fn the_benchmark_holds_the_same_bars_from_the_close_before_them() {
     let mut bars: Bars = swing(6);
     bars.close = vec![100.0, 110.0, 121.0, 0.0, 50.0, 75.0];
     bars.open[0] = 80.0;
-    let outcome = Outcome::default();
+    let outcome = |bars: usize, units: f64| Outcome {
+        returns: vec![0.25; bars],
+        equity: vec![1250.0; bars],
+        positions: vec![units; bars],
+        ..Outcome::default()
+    };
     let mut segments = Segments::default();
-    segments.push(&bars, 0..2, &outcome);
-    segments.push(&bars, 2..6, &outcome);
+    segments.push(&bars, 0..2, &outcome(2, 4.0));
+    segments.push(&bars, 2..6, &outcome(4, -2.0));
     let expected = [0.25, 0.1, 0.1, -1.0, 0.0, 0.5];
     assert_eq!(segments.benchmark.len(), 6);
+    // Units at the close before over the equity there, 1000.
+    assert_eq!(segments.exposures, [0.32, 0.4, -0.22, -0.242, 0.0, -0.1]);
     for (got, wanted) in segments.benchmark.iter().zip(expected) {
         assert!((got - wanted).abs() < 1e-12, "{got} is not {wanted}");
     }

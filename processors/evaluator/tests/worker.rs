@@ -145,8 +145,8 @@ fn the_walk_is_that_of_a_trial_and_every_fold_is_reported_alone() {
             walked.push(&bars, range, &outcome);
         }
         assert_eq!(completed.folds.len(), 3);
-        assert_eq!(completed.walk_forward, walked.metrics_of(1, plan.periods_per_year, true));
-        assert!(completed.walk_forward["sharpe"].is_some());
+        assert_eq!(completed.tuning, walked.metrics_of(1, plan.periods_per_year, true));
+        assert!(completed.tuning["sharpe"].is_some());
         assert_eq!((completed.model_id, completed.trial), (request.model_id, 12));
     }
 }
@@ -173,11 +173,11 @@ fn the_walk_never_sees_the_hold_out() {
         let bars = swing(TUNING + HELD);
         let before = answer(&request, &lake(&bars, TUNING));
         let after = answer(&request, &lake(&altered(&bars, TUNING..TUNING + HELD), TUNING));
-        assert_eq!(before.completed.walk_forward, after.completed.walk_forward);
+        assert_eq!(before.completed.tuning, after.completed.tuning);
         assert_eq!(before.completed.folds, after.completed.folds);
         assert_eq!(before.completed.artifact, after.completed.artifact);
-        assert_eq!(before.trades("walk_forward"), after.trades("walk_forward"));
-        assert_eq!(before.equity("walk_forward"), after.equity("walk_forward"));
+        assert_eq!(before.trades("tuning"), after.trades("tuning"));
+        assert_eq!(before.equity("tuning"), after.equity("tuning"));
         assert_ne!(before.completed.holdout, after.completed.holdout);
     }
 }
@@ -197,7 +197,7 @@ fn the_verdict_follows_the_share_to_be_kept() {
     let completed =
         |holdout_keeps| answer(&EvaluationRequested { holdout_keeps, ..rule() }, &full()).completed;
     let (walked, held) =
-        (completed(0.5).walk_forward["sharpe"].unwrap(), completed(0.5).holdout["sharpe"].unwrap());
+        (completed(0.5).tuning["sharpe"].unwrap(), completed(0.5).holdout["sharpe"].unwrap());
     assert!(walked > 0.0 && held > 0.0);
     let kept = held / walked;
     assert!(completed(kept * 0.99).verdict.passes());
@@ -215,6 +215,90 @@ fn the_same_request_gives_the_same_answer() {
     }
 }
 
+/// Two folds, traded by two choices.
+fn walk_request() -> WalkForwardRequested {
+    let request = rule();
+    let chosen = [[3, 12], [2, 20]];
+    let segment = |(bars, [fast, slow]): (&FoldRange, [i64; 2])| WalkForwardSegment {
+        bars: *bars,
+        trial: Some(20 + fast),
+        completed: 9,
+        parameters: parameters(&[("fast", int(fast)), ("slow", int(slow))]),
+        in_sample: Some(2.0),
+        in_sample_return: Some(0.5),
+    };
+    WalkForwardRequested {
+        experiment_id: request.experiment_id,
+        segments: request.plan.folds.iter().zip(chosen).map(segment).collect(),
+        plan: request.plan,
+        addressee: "evaluator".into(),
+    }
+}
+
+fn walked(request: &WalkForwardRequested, lake: &Lake) -> Vec<Event> {
+    Evaluator.run(&request.clone().into(), (lake, lake)).unwrap()
+}
+
+/// Its number is that of its series: what is exported can be checked.
+#[test]
+fn a_walk_forward_is_a_run_of_the_experiment_and_its_metrics_are_those_of_its_equity() {
+    let request = walk_request();
+    let events = walked(&request, &full());
+    let Some(Event::WalkForwardCompleted(completed)) = events.last() else { panic!("{events:?}") };
+    let mut values: Vec<f64> = Vec::new();
+    for event in &events {
+        match event {
+            Event::EquityCurveChunk(chunk) => {
+                assert_eq!(event.key(), format!("{}:walk_forward", request.experiment_id));
+                values.extend(&chunk.values);
+            }
+            Event::TradeLogChunk(chunk) => assert_eq!(chunk.phase, Phase::WalkForward),
+            Event::WalkForwardCompleted(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(values.len(), 240);
+    let total = completed.metrics["total_return"].unwrap();
+    assert!((values[239] / 100_000.0 - 1.0 - total).abs() < 1e-9 * total.abs().max(1.0));
+    assert_eq!(completed.folds.len(), 2);
+    let joined = completed.folds.iter().fold(1.0, |all, fold| all * (1.0 + fold.total_return.unwrap()));
+    assert!((joined - 1.0 - total).abs() < 1e-9 * total.abs().max(1.0));
+    assert_eq!(completed.inference["observations"], Some(240.0));
+    assert_eq!(completed.summary["drift.fast"], Some(1.0));
+    assert_eq!(completed.folds[1].segment, request.segments[1]);
+}
+
+#[test]
+fn a_walk_forward_never_sees_the_hold_out_nor_a_fold_what_follows_it() {
+    let (request, bars) = (walk_request(), swing(TUNING + HELD));
+    let before = walked(&request, &lake(&bars, TUNING));
+    assert_eq!(before, walked(&request, &lake(&altered(&bars, TUNING..TUNING + HELD), TUNING)));
+    let later = walked(&request, &lake(&altered(&bars, 241..TUNING), TUNING));
+    let first = |events: &[Event]| match events.last() {
+        Some(Event::WalkForwardCompleted(completed)) => completed.folds[0].clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(first(&before).total_return, first(&later).total_return);
+}
+
+#[test]
+fn a_walk_forward_that_cannot_be_computed_says_why() {
+    let mut request = walk_request();
+    request.segments[1].parameters = parameters(&[("fist", int(3))]);
+    let [Event::WalkForwardFailed(failed)] = &walked(&request, &full())[..] else {
+        panic!("it was computed")
+    };
+    assert_eq!(failed.reason.word(), "training_failed");
+    assert!(failed.detail.contains("fast"), "{}", failed.detail);
+    let gone = Lake { tuning: Err(unavailable()), ..full() };
+    let [Event::WalkForwardFailed(failed)] = &walked(&walk_request(), &gone)[..] else {
+        panic!("{request:?}")
+    };
+    assert_eq!(failed.reason.word(), "data_unavailable");
+    let panicked = Evaluator.panicked(&walk_request().into(), "boom");
+    assert!(matches!(&panicked[..], [Event::WalkForwardFailed(failed)] if failed.detail == "boom"));
+}
+
 // Series.
 
 #[test]
@@ -229,10 +313,10 @@ fn equity_grows_by_every_return_from_segment_to_segment() {
             expected.push(equity);
         }
     }
-    let curve = answer.equity("walk_forward");
+    let curve = answer.equity("tuning");
     assert_eq!(curve.values, expected);
     assert_eq!(curve.times, bars.close_time[120..TUNING]);
-    let total = answer.completed.walk_forward["total_return"].unwrap();
+    let total = answer.completed.tuning["total_return"].unwrap();
     let capital = request.plan.account.capital;
     assert!((curve.values.last().unwrap() / capital - 1.0 - total).abs() < 1e-9 * total.abs().max(1.0));
 }
@@ -243,7 +327,7 @@ fn profits_of_the_fills_add_up_to_the_equity() {
     let answer = answer(&request, &full());
     let capital = request.plan.account.capital;
     // Either is one account.
-    for phase in ["walk_forward", "holdout"] {
+    for phase in ["tuning", "holdout"] {
         let profits: f64 = answer.trades(phase).pnls.iter().sum();
         let last = answer.equity(phase).values.last().unwrap();
         assert!(
@@ -256,9 +340,7 @@ fn profits_of_the_fills_add_up_to_the_equity() {
 #[test]
 fn a_trade_is_two_fills_in_the_order_of_time() {
     let answer = answer(&rule(), &full());
-    for (phase, metrics) in
-        [("walk_forward", &answer.completed.walk_forward), ("holdout", &answer.completed.holdout)]
-    {
+    for (phase, metrics) in [("tuning", &answer.completed.tuning), ("holdout", &answer.completed.holdout)] {
         let log = answer.trades(phase);
         assert_eq!(log.times.len() as f64, 2.0 * metrics["trade_count"].unwrap());
         assert!(log.times.is_sorted() && !log.times.is_empty());
@@ -281,7 +363,7 @@ fn long_series_come_in_numbered_chunks() {
     let plan = plan("ma-cross", tuning, folds(tuning, 1, 0));
     let request = request_of(plan, parameters(&[("fast", int(2)), ("slow", int(3))]));
     let answer = answer(&request, &lake(&swing(tuning + held), tuning));
-    for (phase, bars) in [("walk_forward", 9_000), ("holdout", 10_000)] {
+    for (phase, bars) in [("tuning", 9_000), ("holdout", 10_000)] {
         let chunks: Vec<_> = answer.equity.iter().filter(|chunk| chunk.phase == phase.into()).collect();
         let sizes: Vec<_> =
             chunks.iter().map(|chunk| (chunk.chunk, chunk.times.len(), chunk.values.len())).collect();

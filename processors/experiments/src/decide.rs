@@ -16,7 +16,7 @@ use gauntlet_processor::ended::EndedIds;
 use gauntlet_processor::machine::{Definition, Inputs, Output};
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{PlanError, Sealed, plans};
+use crate::plan::{PlanError, Sealed, plans, warnings};
 use crate::validate::validate;
 
 /// Experiments for the runtime.
@@ -329,8 +329,11 @@ impl Experiment {
         }
         let reason = match plans(spec, tuning, holdout) {
             Ok((plan, windows)) => {
+                let bars = tuning.data.rows.saturating_add(holdout.data.rows);
+                let quoted = tuning.quoted_bars.zip(holdout.quoted_bars).map(|(one, other)| one + other);
+                let warnings = warnings(spec, bars, quoted);
                 let holdout = holdout.data.clone();
-                let started = ExperimentStarted { experiment_id, plan, holdout, windows };
+                let started = ExperimentStarted { experiment_id, plan, holdout, windows, warnings };
                 return std::iter::once(Output::new(started)).chain(self.ending(experiment_id)).collect();
             }
             Err(error @ (PlanError::Folds(_) | PlanError::Window { .. })) => {

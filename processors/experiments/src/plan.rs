@@ -31,6 +31,8 @@ pub struct Sealed {
     pub first_open: Timestamp,
     /// Close time of the last bar; what was asked for, where a record does not say it.
     pub last_close: Timestamp,
+    /// Bars with a quoted spread; `None` where a record does not say it.
+    pub quoted_bars: Option<i64>,
 }
 
 impl Sealed {
@@ -48,6 +50,7 @@ impl Sealed {
             },
             first_open: sealed.first_open.unwrap_or(sealed.from),
             last_close: sealed.last_close.unwrap_or(sealed.to),
+            quoted_bars: sealed.quoted_bars,
         }
     }
 }
@@ -73,8 +76,8 @@ pub enum PlanError {
     },
     /// Bars in a year cannot be counted.
     #[error(
-        "account.periods_per_year: the bars cover {days:.1} days, and bars in a year are counted in a year of data or \
-         more: state them, such as periods_per_year: 252 for daily bars of shares"
+        "account.periods_per_year: the objective is of a year, the bars cover {days:.1} days, and bars in a year are counted \
+         in a year of data or more: state them, such as periods_per_year: 252 for daily bars of shares"
     )]
     Year {
         /// From the first bar to the last.
@@ -83,22 +86,30 @@ pub enum PlanError {
 }
 
 /// Bars in a year: as the document states them, or counted in the data, so that closed hours and holidays count as the
-/// market keeps them.
-pub fn periods_per_year(
-    spec: &ExperimentSpec,
-    bars: i64,
-    from: Timestamp,
-    to: Timestamp,
-) -> Result<f64, PlanError> {
-    if let Some(stated) = spec.account.periods_per_year {
-        return Ok(stated);
-    }
+/// market keeps them. `None` where the data cover less than a year: what is annual is undefined then.
+pub fn periods_per_year(spec: &ExperimentSpec, bars: i64, from: Timestamp, to: Timestamp) -> Option<f64> {
     let elapsed = to.0.saturating_sub(from.0);
     // A document of the first version was run whatever its data cover.
-    if elapsed < LEAST_NANOS && spec.validation.scheme_version.is_some() {
-        return Err(PlanError::Year { days: elapsed as f64 / 86_400e9 });
-    }
-    Ok(bars as f64 / (elapsed as f64 / NANOS_PER_YEAR))
+    let is_year = elapsed >= LEAST_NANOS || spec.validation.scheme_version.is_none();
+    let counted = is_year.then(|| bars as f64 / (elapsed as f64 / NANOS_PER_YEAR));
+    spec.account.periods_per_year.or(counted)
+}
+
+/// What the data do not have that the document asks for.
+pub fn warnings(spec: &ExperimentSpec, bars: i64, quoted_bars: Option<i64>) -> Vec<String> {
+    let missing = quoted_bars.map_or(0, |quoted| bars - quoted);
+    let is_asked = matches!(spec.costs.spread, SpreadSpec::Quoted);
+    let warning = || {
+        let which = if missing == bars {
+            "no bar has a".to_owned()
+        } else {
+            format!("{missing} of {bars} bars have no")
+        };
+        format!(
+            "costs.spread is quoted and {which} quoted spread: trading there was free of it; state a number of basis points"
+        )
+    };
+    (is_asked && missing > 0).then(warning).into_iter().collect()
 }
 
 /// The plan of the search over all tuning bars, and the windows of the searches before the folds of the walk-forward, where
@@ -109,8 +120,12 @@ pub fn plans(
     holdout: &Sealed,
 ) -> Result<(TrialPlan, Vec<SearchWindow>), PlanError> {
     let rows = tuning.data.rows.saturating_add(holdout.data.rows);
-    let periods = periods_per_year(spec, rows, tuning.first_open, holdout.last_close)?;
-    let plan = trial_plan(spec, tuning.data.clone(), periods)?;
+    let periods = periods_per_year(spec, rows, tuning.first_open, holdout.last_close);
+    if periods.is_none() && is_annual(&spec.tuning.objective) {
+        let elapsed = holdout.last_close.0.saturating_sub(tuning.first_open.0);
+        return Err(PlanError::Year { days: elapsed as f64 / 86_400e9 });
+    }
+    let plan = trial_plan(spec, tuning.data.clone(), periods.unwrap_or(0.0))?;
     let windows = match spec.validation.scheme() {
         Scheme::Fixed => Vec::new(),
         Scheme::WalkForward => windows(spec, &plan)?,
@@ -118,7 +133,12 @@ pub fn plans(
     Ok((plan, windows))
 }
 
-/// The plan of a search over all tuning bars.
+/// Whether a metric is of a year.
+pub(crate) fn is_annual(metric: &str) -> bool {
+    metrics::by_name(metric).is_some_and(|metric| metric.takes(metrics::Input::PeriodsPerYear))
+}
+
+/// The plan of a search over all tuning bars; no periods in a year are those that are not known.
 pub fn trial_plan(
     spec: &ExperimentSpec,
     data: DataRef,

@@ -14,7 +14,7 @@ use gauntlet_domain::spec::{Direction, ExperimentSpec, FoldMode, Scheme, SpreadS
 use gauntlet_quant::metrics;
 use gauntlet_search::{Choice, Domain, PrunerKind, SamplerKind, Space};
 
-use crate::plan::LEAST_NANOS;
+use crate::plan::{LEAST_NANOS, is_annual};
 
 /// One thing that is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +36,13 @@ pub const LEARNED: &str = "ml";
 
 /// Everything that is wrong with a document; empty when it can run.
 pub fn validate(spec: &ExperimentSpec) -> Vec<Problem> {
+    let mut problems = of_backtest(spec);
+    year(spec, &mut |field, message| problems.push(Problem { field: field.into(), message }));
+    problems
+}
+
+/// Everything that is wrong with a document for a backtest, which has no objective.
+pub fn of_backtest(spec: &ExperimentSpec) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut problem = |field: &str, message: String| problems.push(Problem { field: field.into(), message });
     if spec.name.trim().is_empty() {
@@ -87,11 +94,13 @@ fn account_and_costs(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, Strin
     if !(positive(percent) && percent <= 100.0) {
         problem("account.sizing.percent", format!("{percent} is not above 0 and at most 100"));
     }
+    if let Some(periods) = spec.account.periods_per_year.filter(|periods| !positive(*periods)) {
+        problem("account.periods_per_year", format!("{periods} is not a positive number of bars"));
+    }
     if !(0.0..1.0).contains(&spec.account.maintenance_margin) {
         let margin = spec.account.maintenance_margin;
         problem("account.maintenance_margin", format!("{margin} is not a share from 0 to below 1"));
     }
-    year(spec, problem);
     let spread = match spec.costs.spread {
         SpreadSpec::Bps(bps) => bps,
         SpreadSpec::Quoted | SpreadSpec::None => 0.0,
@@ -113,22 +122,17 @@ fn account_and_costs(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, Strin
     }
 }
 
-/// Bars in a year are stated, or there is a year in which to count them.
+/// Bars in a year are stated, or there is a year in which to count them, or the objective does not need them.
 fn year(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, String)) {
-    let field = "account.periods_per_year";
     let asked = spec.data.to.0.0.saturating_sub(spec.data.from.0.0);
-    match spec.account.periods_per_year {
-        Some(periods) if !(periods.is_finite() && periods > 0.0) => {
-            problem(field, format!("{periods} is not a positive number of bars"));
-        }
-        None if (0..LEAST_NANOS).contains(&asked) && spec.validation.scheme_version.is_some() => {
-            let why = "is needed: data of less than a year do not say how many bars a year has";
-            problem(
-                field,
-                format!("{why}; state them, such as periods_per_year: 252 for daily bars of shares"),
-            );
-        }
-        _ => {}
+    let is_short = (0..LEAST_NANOS).contains(&asked) && spec.validation.scheme_version.is_some();
+    if spec.account.periods_per_year.is_none() && is_short && is_annual(&spec.tuning.objective) {
+        let why = format!(
+            "is needed: {} is of a year, and data of less than a year do not say how many bars a year has; state them, \
+             such as periods_per_year: 252 for daily bars of shares",
+            spec.tuning.objective
+        );
+        problem("account.periods_per_year", why);
     }
 }
 

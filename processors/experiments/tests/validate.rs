@@ -241,8 +241,74 @@ fn folds_finalists_and_the_scheme_are_known() {
     starts(&validation("finalists", json!(0)), "validation.finalists: 0 is not between 1 and 1000");
     assert_eq!(
         unreadable(&validation("scheme", json!("k-fold"))),
-        "unknown scheme `k-fold`: use one of walk-forward"
+        "unknown scheme `k-fold`: use one of walk-forward, fixed"
     );
+}
+
+/// Settings that say nothing in a scheme are refused, and so is what no scheme can do.
+#[test]
+fn every_setting_of_the_validation_means_something_in_its_scheme() {
+    let current = |validation: Value, strategy: &str| {
+        let mut document = document();
+        document["validation"] = validation;
+        document["validation"]["scheme_version"] = json!(2);
+        document["account"] = json!({ "periods_per_year": 6000.0 });
+        if strategy != "ma-cross" {
+            document["model"] = json!({ "strategy": strategy, "parameters": {} });
+        }
+        document
+    };
+    let nothing = Vec::<String>::new();
+    for scheme in ["walk-forward", "fixed"] {
+        starts(
+            &current(json!({ "scheme": scheme, "embargo": "1%" }), "ma-cross"),
+            "validation.embargo: means nothing where training only comes before the test",
+        );
+        let learned = json!({ "scheme": scheme, "purge": 24, "mode": "rolling" });
+        assert_eq!(problems(&current(learned, "ml")), nothing);
+    }
+    assert_eq!(problems(&current(json!({ "purge": 24, "mode": "rolling" }), "ma-cross")), nothing);
+    let fixed = |key: &str, value: Value| current(json!({ "scheme": "fixed", key: value }), "ma-cross");
+    for (key, value) in [("purge", json!(24)), ("mode", json!("rolling"))] {
+        starts(&fixed(key, value), &format!("validation.{key}: scheme fixed scores a rule on fixed folds"));
+    }
+    starts(&current(json!({}), "external:sklearn"), "validation.scheme: walk-forward asks for the trades");
+    assert_eq!(problems(&current(json!({ "scheme": "fixed" }), "external:sklearn")), nothing);
+    let mut unknown = document();
+    unknown["validation"] = json!({ "scheme_version": 3 });
+    unknown["account"] = json!({ "periods_per_year": 6000.0 });
+    starts(&unknown, "validation.scheme_version: 3 is not known: leave it out, or use 1 to 2");
+    // Stored documents keep what they had.
+    for old in [json!({ "embargo": "1%", "purge": 24 }), json!({ "embargo": "1%", "scheme_version": 1 })] {
+        let mut stored = document();
+        stored["validation"] = old;
+        stored["account"] = json!({ "periods_per_year": 6000.0 });
+        assert_eq!(problems(&stored), nothing);
+    }
+}
+
+#[test]
+fn bars_in_a_year_are_stated_where_there_is_no_year_to_count_them_in() {
+    let mut short = document();
+    short["validation"] = json!({ "scheme_version": 2 });
+    starts(
+        &short,
+        "account.periods_per_year: is needed: sharpe is of a year, and data of less than a year do not say",
+    );
+    let mut drawdown = short.clone();
+    drawdown["tuning"] = json!({ "objective": "max_drawdown", "direction": "minimize" });
+    assert_eq!(problems(&drawdown), Vec::<String>::new());
+    let mut long = short.clone();
+    long["data"]["to"] = json!("2021-04-01");
+    assert_eq!(problems(&long), Vec::<String>::new());
+    for (periods, expected) in
+        [(0.0, "0 is not a positive number"), (-252.0, "-252 is not a positive number")]
+    {
+        short["account"] = json!({ "periods_per_year": periods });
+        starts(&short, &format!("account.periods_per_year: {expected}"));
+    }
+    short["account"] = json!({ "periods_per_year": 252.0, "maintenance_margin": 1.0 });
+    starts(&short, "account.maintenance_margin: 1 is not a share from 0 to below 1");
 }
 
 // Account and costs.

@@ -35,9 +35,11 @@ pub(crate) fn submitted(event: &ExperimentSubmitted) -> Vec<Upsert> {
 }
 
 pub(crate) fn started(event: &ExperimentStarted, envelope: &Envelope) -> Upsert {
-    row(event.experiment_id, STARTED)
+    let started = row(event.experiment_id, STARTED)
         .with("status", "running")
-        .with("start", Value::Timestamp(envelope.recorded_at.0))
+        .with("start", Value::Timestamp(envelope.recorded_at.0));
+    let warnings = event.warnings.join("; ");
+    if warnings.is_empty() { started } else { started.with("warnings", warnings) }
 }
 
 pub(crate) fn completed(event: &ExperimentCompleted, envelope: &Envelope) -> Upsert {

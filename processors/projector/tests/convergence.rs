@@ -58,6 +58,7 @@ fn history() -> Vec<Recorded> {
             events.extend((0..2).map(|chunk| equity(number, phase, chunk, 20).into()));
         }
     }
+    events.push(walked("gold").into());
     events.push(
         EvaluationFailed {
             experiment_id: experiment("gold"),
@@ -105,8 +106,9 @@ fn the_history_reaches_every_view() {
         assert!(digests[table.name].rows > 0, "{} is empty", table.name);
     }
     assert_eq!(digests["experiments"].rows, 3);
-    // Trials of two experiments, two phases of four finalists.
-    assert_eq!(digests["runs"].rows, 2 * 8 + 4 * 2);
+    // Trials of two experiments, two phases of four finalists, a walk-forward.
+    assert_eq!(digests["runs"].rows, 2 * 8 + 4 * 2 + 1);
+    assert_eq!(digests["walk_forward_folds"].rows, 2);
     assert_eq!(digests["trade_logs"].rows, 3 * 2 * 2 * 7);
     assert_eq!(digests["equity_curves"].rows, 3 * 2 * 2 * 20);
     // Rows of two sources with one number, one time and one reason are two rows.
@@ -135,7 +137,7 @@ fn what_people_ask_is_answered() {
     assert_eq!(texts(&marks, "source"), ["file a", "file b", "file a", "file b"]);
     // The runs' snapshots and the model's configuration are the experiment's.
     let runs = joins::runs(&store, &gold).unwrap();
-    assert_eq!(runs.len(), 16);
+    assert_eq!(runs.len(), 17);
     for run in &runs {
         let holdout_run = run.get("phase") == Some(&"holdout".into());
         let snapshot = if holdout_run { holdout() } else { tuning() }.snapshot_id.to_string();

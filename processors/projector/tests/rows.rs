@@ -182,11 +182,11 @@ fn an_evaluation_is_a_model_two_runs_and_its_places() {
             // Less drawdown is better, beta only describes, an undefined Sortino ratio wins nothing.
             format!(
                 "leaderboards @1 [{id}, max_drawdown, -0.08333333333333333, 2] model_id={model} | \
-                 confirmed=true | tuning=0.08333333333333333"
+                 tuning=0.08333333333333333 | confirmed=true"
             ),
             format!(
-                "leaderboards @1 [{id}, sharpe, 2.0, 2] model_id={model} | holdout=0.75 | confirmed=true | \
-                 tuning=2.0"
+                "leaderboards @1 [{id}, sharpe, 2.0, 2] model_id={model} | tuning=2.0 | holdout=0.75 | \
+                 confirmed=true"
             ),
         ],
     );
@@ -210,6 +210,30 @@ fn an_evaluation_is_a_model_two_runs_and_its_places() {
             run("tuning", "failed", ""),
             run("holdout", "failed", ""),
         ],
+    );
+}
+
+#[test]
+fn a_walk_forward_is_a_run_and_its_folds() {
+    let id = experiment("gold");
+    gives(
+        walked("gold"),
+        &[
+            format!("runs @1 [{id}, {id}:walk_forward] status=completed | phase=walk_forward | {OBSERVED}")
+                + r#" | key_metrics={"sharpe":0.5} | summary={"efficiency":0.5,"flat_folds":1.0} | inference={"psr":0.625}"#,
+            format!(
+                "walk_forward_folds @1 [{id}, 1] from=t36000000000000 | to=t72000000000000 | trial=10 | completed=5 | "
+            ) + r#"parameters={"fast":10,"stop":2.0} | in_sample=1.5 | in_sample_return=0.5 | value=0.75 | "#
+                + "total_return=0.125 | annual_return=0.25",
+            format!(
+                "walk_forward_folds @1 [{id}, 2] from=t72000000000000 | to=t108000000000000 | completed=0 | "
+            ) + "parameters={} | total_return=0.125",
+        ],
+    );
+    gives(
+        WalkForwardFailed { experiment_id: id, reason: "training_failed".into(), detail: "one class".into() },
+        &[format!("runs @1 [{id}, {id}:walk_forward] status=failed | phase=walk_forward | {OBSERVED}")
+            + r#" | summary={"failed":"training_failed: one class"}"#],
     );
 }
 
@@ -258,7 +282,8 @@ fn the_ledger_gives_a_row_an_experiment() {
         &[format!(
             "trial_ledger @1 [XAUUSD, 7] experiment_id={} | ended=budget_spent | requested=8 | completed=5 | pruned=2 | \
              failed=1 | finalists=[\"{}\",\"{}\"] | \
-             sharpe={{\"count\":5,\"kurtosis\":3.0,\"mean\":0.5,\"skewness\":null,\"variance\":0.25}}",
+             sharpe={{\"count\":5,\"kurtosis\":3.0,\"mean\":0.5,\"skewness\":null,\"variance\":0.25}} | looks=40 | instrument=XAUUSD.OANDA | \
+             data_from=t0 | data_to=t360000000000000",
             experiment("gold"),
             model(2),
             model(1)

@@ -5,4 +5,5 @@
 mod common;
 mod ended;
 mod machine;
+mod nested;
 mod restored;

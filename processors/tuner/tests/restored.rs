@@ -54,7 +54,10 @@ fn a_state_without_the_parameters_of_trials_under_way_is_gone_on_with() {
     for sampler in ["tpe", "tpe()"] {
         let without = restarted(sampler, |state| {
             for study in state["studies"].as_object_mut().unwrap().values_mut() {
-                study.as_object_mut().unwrap().remove("asked").unwrap();
+                let Some(searches) = study["searches"].as_array_mut().filter(|all| !all.is_empty()) else {
+                    continue;
+                };
+                searches[0].as_object_mut().unwrap().remove("asked").unwrap();
             }
         });
         assert_eq!(without, restarted(sampler, |_| {}), "{sampler}");

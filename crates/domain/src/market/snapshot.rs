@@ -85,4 +85,7 @@ pub struct SnapshotSealed {
     /// Close time of the last bar; `None` where there is none, and before version 2.
     #[serde(default)]
     pub last_close: Option<Timestamp>,
+    /// Bars with a quoted spread at open and close; `None` before version 2.
+    #[serde(default)]
+    pub quoted_bars: Option<i64>,
 }

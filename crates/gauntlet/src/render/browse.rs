@@ -28,6 +28,7 @@ fn is_shown(name: &&str) -> bool {
             | "key_metrics"
             | "metrics"
             | "verdict"
+            | "warnings"
             | "summary"
             | "inference"
     )
@@ -66,6 +67,9 @@ pub fn experiment(report: &ExperimentReport) -> String {
     );
     if let Some(detail) = row.text("detail").filter(|detail| !detail.is_empty()) {
         text.push_str(&format!("{detail}\n"));
+    }
+    if let Some(warnings) = row.text("warnings") {
+        text.push_str(&format!("WARNING: {warnings}\n"));
     }
     if let Some(run) = &report.walk_forward {
         text.push_str(&walk_forward(report, run));

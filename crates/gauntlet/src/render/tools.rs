@@ -26,8 +26,12 @@ pub fn bars(made: &MadeBars) -> String {
 /// How it went, and every metric.
 pub fn backtested(answer: &Backtested) -> String {
     let rows = answer.metrics.iter().map(|(name, value)| vec![name.clone(), number(*value)]);
+    let warnings = answer.warnings.iter().map(|warning| format!("WARNING: {warning}\n"));
+    let left_out =
+        answer.left_out.iter().map(|(reason, rows)| format!("WARNING: {rows} rows left out: {reason}\n"));
     format!(
-        "{} trades over {} bars, {} to {}\n{}",
+        "{}{} trades over {} bars, {} to {}\n{}",
+        warnings.chain(left_out).collect::<String>(),
         answer.trades.len(),
         answer.bars,
         answer.capital,

@@ -80,7 +80,7 @@ pub const PANICKED: i64 = -1;
 pub fn sealed(due: &SnapshotDue, rows: i64, why: &str) -> Vec<Event> {
     let SnapshotDue { snapshot_id, instrument, spec, from, to } = due.clone();
     let content_hash = ContentHash::of(why.as_bytes());
-    let (files, first_open, last_close) = (vec![], None, None);
+    let (files, first_open, last_close, quoted_bars) = (vec![], None, None, None);
     let sealed = SnapshotSealed {
         snapshot_id,
         instrument,
@@ -92,6 +92,7 @@ pub fn sealed(due: &SnapshotDue, rows: i64, why: &str) -> Vec<Event> {
         files,
         first_open,
         last_close,
+        quoted_bars,
     };
     vec![sealed.into()]
 }

@@ -70,7 +70,7 @@ fn verdict(model_id: ModelId) -> Verdict {
 pub fn sample_of(kind: RecordKind, version: u32) -> Event {
     match (sample(kind), version) {
         (Event::SnapshotSealed(mut event), 1) => {
-            (event.first_open, event.last_close) = (None, None);
+            (event.first_open, event.last_close, event.quoted_bars) = (None, None, None);
             event.into()
         }
         (Event::ExperimentCompleted(mut event), 1 | 2) => {
@@ -99,6 +99,7 @@ pub fn sample_of(kind: RecordKind, version: u32) -> Event {
         (Event::ExperimentStarted(mut event), 1 | 2) => {
             event.plan.account.maintenance_margin = 0.0;
             event.windows.clear();
+            event.warnings.clear();
             if version == 1 {
                 event.plan.metric_set = 1;
             }
@@ -321,6 +322,7 @@ pub fn sample(kind: RecordKind) -> Event {
             }],
             first_open: Some(Timestamp(1_142_812_800_000_000_000)),
             last_close: Some(Timestamp(1_398_902_400_000_000_000)),
+            quoted_bars: Some(50_000),
         }
         .into(),
         RecordKind::ConfigRegistered => ConfigRegistered { config_hash, document: "{}".into() }.into(),
@@ -339,10 +341,14 @@ pub fn sample(kind: RecordKind) -> Event {
             holdout_snapshot: SnapshotId::derive(&[b"holdout"]),
         }
         .into(),
-        RecordKind::ExperimentStarted => {
-            ExperimentStarted { experiment_id, plan: plan(), holdout: data_ref(), windows: vec![window()] }
-                .into()
+        RecordKind::ExperimentStarted => ExperimentStarted {
+            experiment_id,
+            plan: plan(),
+            holdout: data_ref(),
+            windows: vec![window()],
+            warnings: vec!["no spreads".into()],
         }
+        .into(),
         RecordKind::ExperimentCompleted => ExperimentCompleted {
             experiment_id,
             ranking: vec![RankedModel {

@@ -63,6 +63,7 @@ fn sealed(command: CreateSnapshot, rows: i64) -> Event {
         files: vec![],
         first_open: None,
         last_close: None,
+        quoted_bars: None,
     }
     .into()
 }

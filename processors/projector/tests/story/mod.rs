@@ -76,6 +76,7 @@ pub fn sealed(command: &CreateSnapshot) -> SnapshotSealed {
         files,
         first_open,
         last_close,
+        quoted_bars: Some(100),
     }
 }
 
@@ -187,6 +188,37 @@ pub fn evaluated(name: &str, number: i64) -> EvaluationCompleted {
         verdict: verdict(number),
         artifact: (number == 2).then(|| hash("model")),
         inference: metrics(&[("psr", Some(0.75))]),
+    }
+}
+
+/// A walk-forward of two folds; the search before the second one chose nothing.
+pub fn walked(name: &str) -> WalkForwardCompleted {
+    let fold = |fold: i64, trial: Option<i64>| WalkForwardFold {
+        segment: WalkForwardSegment {
+            bars: FoldRange {
+                train_from: 0,
+                train_to: 10 * fold,
+                test_from: 10 * fold,
+                test_to: 10 * fold + 10,
+            },
+            trial,
+            completed: trial.map_or(0, |_| 5),
+            parameters: trial.map(parameters).unwrap_or_default(),
+            in_sample: trial.map(|_| 1.5),
+            in_sample_return: trial.map(|_| 0.5),
+        },
+        from: Timestamp(10 * fold * HOUR),
+        to: Timestamp((10 * fold + 10) * HOUR),
+        value: trial.map(|_| 0.75),
+        total_return: Some(0.125),
+        annual_return: trial.map(|_| 0.25),
+    };
+    WalkForwardCompleted {
+        experiment_id: experiment(name),
+        metrics: metrics(&[("sharpe", Some(0.5))]),
+        folds: vec![fold(1, Some(10)), fold(2, None)],
+        summary: metrics(&[("efficiency", Some(0.5)), ("flat_folds", Some(1.0))]),
+        inference: metrics(&[("psr", Some(0.625))]),
     }
 }
 

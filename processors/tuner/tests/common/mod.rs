@@ -89,6 +89,7 @@ pub fn started(spec: &ExperimentSpec) -> ExperimentStarted {
         },
         holdout: data(holdout),
         windows: Vec::new(),
+        warnings: Vec::new(),
     }
 }
 
