@@ -35,6 +35,17 @@ pub enum Spread {
     None,
 }
 
+/// At which prices orders fill at one moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Quote {
+    /// Price of a buy.
+    pub(crate) buy: f64,
+    /// Price of a sale.
+    pub(crate) sell: f64,
+    /// Commission per unit of notional.
+    pub(crate) commission: f64,
+}
+
 impl Costs {
     /// No costs at all.
     pub const FREE: Costs =
@@ -55,6 +66,16 @@ impl Costs {
                 expected: "basis points from 0 to below 10000",
             }),
             None => Ok(()),
+        }
+    }
+
+    /// At which prices orders fill when the mid is `mid` and the quoted spread `quoted`.
+    #[inline]
+    pub(crate) fn quote(&self, mid: f64, quoted: f64) -> Quote {
+        Quote {
+            buy: self.buy_price(mid, quoted),
+            sell: self.sell_price(mid, quoted),
+            commission: self.commission(),
         }
     }
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::Account;
 use crate::bars::BarRow;
-use crate::costs::Costs;
+use crate::costs::{Costs, Quote};
 use crate::signal::{Signal, Target};
 
 /// A position from entry to exit.
@@ -107,9 +107,10 @@ impl Simulator {
     }
 
     /// Plays one bar. `due` is the signal decided at the close `1 + latency_bars` bars ago.
-    #[inline]
+    #[inline(always)]
     pub fn step(&mut self, row: &BarRow, due: Option<Signal>) -> Step {
-        let at_open = due.and_then(|signal| self.trade_at_open(row, signal));
+        let trades = due.filter(|signal| self.trades_at_open(signal.target));
+        let at_open = trades.and_then(|signal| self.trade_at_open(row, signal));
         let held = self.quantity();
         let within = self.check_levels(row);
         Step { equity: self.equity(row.close), closed: [at_open, within], held }
@@ -127,7 +128,8 @@ impl Simulator {
 
     /// Closes what is open at the close of the last bar.
     pub fn finish(&mut self, row: &BarRow) -> Option<Trade> {
-        self.exit(row.close, row.close_spread, row.close_time, ExitReason::EndOfRange)
+        let quote = self.costs.quote(row.close, row.close_spread);
+        self.exit(&quote, row.close_time, ExitReason::EndOfRange)
     }
 
     /// Equity when the price is `price`.
@@ -150,18 +152,27 @@ impl Simulator {
 
     /// The mids that end a long position from above and a short one from below, by its stop or by liquidation; out of
     /// reach where there is no position.
+    #[inline]
     pub(crate) fn exit_levels(&self) -> (f64, f64) {
         let (floor, ceiling) = (f64::NEG_INFINITY, f64::INFINITY);
         let Some(position) = &self.position else { return (floor, ceiling) };
         let liquidation = self.liquidation_mid(position);
+        // Selections rather than `max` and `min`, which would care for NaN at every step.
         match position.side {
-            Target::Long => (position.stop.unwrap_or(floor).max(liquidation), ceiling),
-            Target::Short => (floor, position.stop.unwrap_or(ceiling).min(liquidation)),
+            Target::Long => {
+                let stop = position.stop.unwrap_or(floor);
+                (if stop > liquidation { stop } else { liquidation }, ceiling)
+            }
+            Target::Short => {
+                let stop = position.stop.unwrap_or(ceiling);
+                (floor, if stop < liquidation { stop } else { liquidation })
+            }
             Target::Flat => (floor, ceiling),
         }
     }
 
     /// The mid at which the equity is down to the maintenance margin of the position.
+    #[inline]
     fn liquidation_mid(&self, position: &Position) -> f64 {
         let margin = position.side.sign() * self.account.maintenance_margin;
         -self.cash / (position.quantity * (1.0 - margin))
@@ -190,29 +201,42 @@ impl Simulator {
         self.position.map_or(0.0, |position| position.quantity)
     }
 
-    fn trade_at_open(&mut self, row: &BarRow, signal: Signal) -> Option<Trade> {
-        let target = self.allowed(signal.target);
+    /// True when another position is wanted at an opening than is held. A side whose stop was hit is free again once
+    /// something else is wanted.
+    #[inline(always)]
+    pub(crate) fn trades_at_open(&mut self, target: Target) -> bool {
+        let target = self.allowed(target);
         if self.liquidated || (target != Target::Flat && target == self.blocked) {
-            return None;
+            return false;
         }
         self.blocked = Target::Flat;
-        if target == self.position.map_or(Target::Flat, |position| position.side) {
-            return None;
-        }
-        let closed = self.exit(row.open, row.open_spread, row.open_time, ExitReason::Signal);
-        self.enter(row, Signal { target, ..signal });
+        target != self.position.map_or(Target::Flat, |position| position.side)
+    }
+
+    /// Trades at the opening of a bar. Not inlined, since it is rare and would bury the bars at which nothing happens.
+    #[inline(never)]
+    fn trade_at_open(&mut self, row: &BarRow, wanted: Signal) -> Option<Trade> {
+        self.trade(wanted, &self.costs.quote(row.open, row.open_spread), row.open_time)
+    }
+
+    /// Closes the position, if any, and opens the one that is wanted instead.
+    #[inline(always)]
+    pub(crate) fn trade(&mut self, wanted: Signal, quote: &Quote, time: i64) -> Option<Trade> {
+        let closed = self.exit(quote, time, ExitReason::Signal);
+        self.enter(quote, time, Signal { target: self.allowed(wanted.target), ..wanted });
         closed
     }
 
     /// Opens a position from cash; does nothing when flat is wanted or nothing can be bought.
-    fn enter(&mut self, row: &BarRow, signal: Signal) {
+    #[inline(always)]
+    fn enter(&mut self, quote: &Quote, time: i64, signal: Signal) {
         let side = signal.target;
         let price = match side {
             Target::Flat => return,
-            Target::Long => self.costs.buy_price(row.open, row.open_spread),
-            Target::Short => self.costs.sell_price(row.open, row.open_spread),
+            Target::Long => quote.buy,
+            Target::Short => quote.sell,
         };
-        let commission = self.costs.commission();
+        let commission = quote.commission;
         let Some(units) = self.account.quantity(self.cash, price, commission, signal.stop_distance) else {
             return;
         };
@@ -221,19 +245,19 @@ impl Simulator {
         self.cash -= quantity * price;
         self.cash -= fee;
         let stop = signal.stop_distance.map(|distance| price - side.sign() * distance);
-        let entry_time = row.open_time;
         self.position =
-            Some(Position { side, quantity, entry_time, entry_price: price, entry_fee: fee, stop });
+            Some(Position { side, quantity, entry_time: time, entry_price: price, entry_fee: fee, stop });
     }
 
-    /// Closes the position, if any, when the mid is `mid`.
-    fn exit(&mut self, mid: f64, spread: f64, time: i64, reason: ExitReason) -> Option<Trade> {
+    /// Closes the position, if any.
+    #[inline(always)]
+    fn exit(&mut self, quote: &Quote, time: i64, reason: ExitReason) -> Option<Trade> {
         let position = self.position.take()?;
         let price = match position.side {
-            Target::Long => self.costs.sell_price(mid, spread),
-            Target::Short | Target::Flat => self.costs.buy_price(mid, spread),
+            Target::Long => quote.sell,
+            Target::Short | Target::Flat => quote.buy,
         };
-        let fee = position.quantity.abs() * price * self.costs.commission();
+        let fee = position.quantity.abs() * price * quote.commission;
         self.cash += position.quantity * price;
         self.cash -= fee;
         if self.cash <= 0.0 {
@@ -256,7 +280,8 @@ impl Simulator {
     }
 
     /// A stop and a liquidation fill at their own mid, or at the opening when the market has jumped over it.
-    fn check_levels(&mut self, row: &BarRow) -> Option<Trade> {
+    #[inline]
+    pub(crate) fn check_levels(&mut self, row: &BarRow) -> Option<Trade> {
         let Position { side, stop, .. } = self.position?;
         let (floor, ceiling) = self.exit_levels();
         let (level, touched, mid) = match side {
@@ -273,6 +298,12 @@ impl Simulator {
         } else {
             self.liquidated = true;
         }
-        self.exit(mid, row.open_spread, row.close_time, reason)
+        self.exit_within(row, mid, reason)
+    }
+
+    /// Closes the position, if any, within a bar when the mid is `mid`. Not inlined, since it is rare.
+    #[inline(never)]
+    fn exit_within(&mut self, row: &BarRow, mid: f64, reason: ExitReason) -> Option<Trade> {
+        self.exit(&self.costs.quote(mid, row.open_spread), row.close_time, reason)
     }
 }

@@ -21,7 +21,7 @@ fn bits(values: &[f64]) -> Vec<u64> {
 
 proptest! {
     #[test]
-    fn the_batch_form_is_the_bar_by_bar_form(bars in walks(120), spec in strategies()) {
+    fn the_batch_form_is_the_bar_by_bar_form(bars in walks(400), spec in strategies()) {
         let signals = spec.signals(&bars);
         let mut live = spec.live();
         prop_assert_eq!(signals.targets.len(), bars.len());
@@ -119,9 +119,9 @@ proptest! {
 
     #[test]
     fn a_grid_in_lanes_is_one_run_after_the_other(
-        bars in walks(700), windows in prop::collection::vec((1..14_i64, 1..30_i64), 0..20),
+        bars in walks(1200), windows in prop::collection::vec((1..14_i64, 1..30_i64), 0..20),
         mixed in prop::collection::vec(strategies(), 1..12), costs in costs(), account in accounts(),
-        ranges in prop::collection::vec((0..200_usize, 0..300_usize), 1..4), left_out in 0..20_usize,
+        ranges in prop::collection::vec((0..200_usize, 0..600_usize), 1..4), left_out in 0..20_usize,
         last in any::<bool>(),
     ) {
         let pair = |(fast, slow): &(i64, i64)| {

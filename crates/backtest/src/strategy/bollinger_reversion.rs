@@ -19,7 +19,7 @@ static PARAMETERS: [ParamSpec; 2] = [
     ParamSpec::float("width", 2.0, 0.0, 100.0, "standard deviations from the middle to a band"),
 ];
 
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 struct BollingerReversion {
     period: usize,
     width: f64,
@@ -37,8 +37,8 @@ impl Rule<3> for BollingerReversion {
         [price::DEFINITION.of(&[]).into(), mean.into(), deviation.into()]
     }
 
-    #[inline]
-    fn decide(&mut self, held: Target, &[close, mean, deviation]: &[f64; 3], _: Option<&[f64; 3]>) -> Target {
+    #[inline(always)]
+    fn decide(&self, held: Target, &[close, mean, deviation]: &[f64; 3], _: Option<&[f64; 3]>) -> Target {
         let bands = Bands::around(mean, deviation, self.width);
         if close < bands.lower {
             Target::Long
@@ -61,9 +61,9 @@ mod tests {
 
     #[test]
     fn in_outside_the_bands_and_out_at_the_middle() {
-        let mut rule = BollingerReversion { period: 20, width: 2.0 };
+        let rule = BollingerReversion { period: 20, width: 2.0 };
         // Bands at 8, 10 and 12.
-        let mut next = |held, close| rule.decide(held, &[close, 10.0, 1.0], None);
+        let next = |held, close| rule.decide(held, &[close, 10.0, 1.0], None);
         assert_eq!(next(Flat, 7.9), Long);
         assert_eq!(next(Long, 9.9), Long);
         assert_eq!(next(Long, 10.0), Flat);

@@ -2,26 +2,28 @@
 //! backtests and bar by bar for live trading.
 
 use std::fmt;
+use std::rc::Rc;
 
-use gauntlet_quant::indicators::{Column, Indicator, Stream};
+use gauntlet_quant::indicators::{Column, Indicator, Series, Stream};
 
 use super::indicator_cache::IndicatorCache;
+use super::target_bits::{TargetBits, WORD, Word};
 use super::{STOP_PARAMETERS, StrategySpec};
 use crate::bars::BarRow;
 use crate::error::BacktestError;
 use crate::params::{ParamSpec, Params, Resolved, resolve};
 use crate::signal::{AtrStop, Target};
 
-/// A rule over so many columns. It is copied before the first bar of every run, so what it remembers in its fields
-/// belongs to that run.
-pub(crate) trait Rule<const COLUMNS: usize>: Clone + Send + Sync + 'static {
+/// A rule over so many columns. It remembers nothing but what it wanted at the bar before, so many bars can be looked at
+/// at once for the next one at which it wants something else.
+pub(crate) trait Rule<const COLUMNS: usize>: Copy + Send + Sync + 'static {
     /// The rule with these parameters.
     fn new(values: &Resolved) -> Self;
     /// What it looks at.
     fn columns(&self) -> [Column; COLUMNS];
     /// What is wanted after a bar at which all columns are defined. `held` is what was wanted before, `now` the columns
     /// at this bar, `before` at the one before it; none at the first bar.
-    fn decide(&mut self, held: Target, now: &[f64; COLUMNS], before: Option<&[f64; COLUMNS]>) -> Target;
+    fn decide(&self, held: Target, now: &[f64; COLUMNS], before: Option<&[f64; COLUMNS]>) -> Target;
 }
 
 /// A row of the table of strategies.
@@ -89,20 +91,9 @@ pub(super) trait Forms {
     /// The first bar at which all columns are defined.
     fn warm_up(&self) -> usize;
     /// What is wanted at each bar.
-    fn targets(&self, cache: &mut IndicatorCache<'_>) -> Vec<Target>;
-    /// The bars at which something else is wanted than at the bar before, in order.
-    fn changes(&self, cache: &mut IndicatorCache<'_>) -> Vec<Change>;
+    fn targets(&self, cache: &mut IndicatorCache<'_>) -> TargetBits;
     /// Before its first bar.
     fn live(&self) -> Box<dyn LiveRule + Send>;
-}
-
-/// From this bar on another position is wanted than before; before the first change, none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Change {
-    /// The bar at whose close it is decided.
-    pub bar: usize,
-    /// The position that is wanted.
-    pub target: Target,
 }
 
 /// A rule that is fed bar by bar.
@@ -113,22 +104,86 @@ pub(super) trait LiveRule {
 struct Ruled<R, const COLUMNS: usize>(R);
 
 impl<R: Rule<COLUMNS>, const COLUMNS: usize> Ruled<R, COLUMNS> {
-    /// Runs the rule over whole columns and shows what is wanted at each bar from the first on at which all are defined.
+    /// Decides at the bars of a word, from one change of what is wanted to the next. Gives what is wanted at the last.
     #[inline]
-    fn play(&self, cache: &mut IndicatorCache<'_>, mut show: impl FnMut(usize, Target)) {
-        let columns = self.0.columns().map(|column| cache.get(&column));
-        let first = columns.iter().map(|series| series.first).max().unwrap_or_default();
-        let bars = cache.bars().len().saturating_sub(first);
-        let columns: [&[f64]; COLUMNS] =
-            std::array::from_fn(|place| &columns[place].values[first - columns[place].first..][..bars]);
-        let mut rule = self.0.clone();
-        let (mut held, mut before) = (Target::Flat, None);
-        for bar in 0..bars {
-            let now = columns.map(|column| column[bar]);
-            held = rule.decide(held, &now, before.as_ref());
-            before = Some(now);
-            show(first + bar, held);
+    fn fill(
+        &self,
+        word: &mut Word,
+        mut held: Target,
+        now: Chunks<'_, COLUMNS>,
+        before: Chunks<'_, COLUMNS>,
+    ) -> Target {
+        let (mut short, mut flat, mut long) = (None, None, None);
+        let mut ahead = u64::MAX;
+        loop {
+            // The target is named thrice, so that the compiler sees three loops over one known target each.
+            let leaving = match held {
+                Target::Short => *short.get_or_insert_with(|| self.leaving(Target::Short, now, before)),
+                Target::Flat => *flat.get_or_insert_with(|| self.leaving(Target::Flat, now, before)),
+                Target::Long => *long.get_or_insert_with(|| self.leaving(Target::Long, now, before)),
+            } & ahead;
+            if leaving == 0 {
+                word.want(held, ahead);
+                return held;
+            }
+            let bar = leaving.trailing_zeros() as usize;
+            word.want(held, ahead & !(u64::MAX << bar));
+            held =
+                self.0.decide(held, &now.map(|column| column[bar]), Some(&before.map(|column| column[bar])));
+            word.want(held, 1 << bar);
+            ahead = !1 << bar;
         }
+    }
+
+    /// The bars of a word at which one who holds `held` wants something else.
+    #[inline(always)]
+    fn leaving(&self, held: Target, now: Chunks<'_, COLUMNS>, before: Chunks<'_, COLUMNS>) -> u64 {
+        let mut leaving = 0;
+        for bar in 0..WORD {
+            let (now, before) = (now.map(|column| column[bar]), before.map(|column| column[bar]));
+            leaving |= if self.0.decide(held, &now, Some(&before)) == held { 0 } else { BITS[bar] };
+        }
+        leaving
+    }
+}
+
+/// The values of the bars of a word.
+type Chunks<'a, const COLUMNS: usize> = [&'a [f64; WORD]; COLUMNS];
+
+/// The values of each column from a bar on; none where they do not fill a word.
+fn chunks<'a, const COLUMNS: usize>(
+    columns: &[&'a [f64]; COLUMNS],
+    bar: usize,
+) -> Option<Chunks<'a, COLUMNS>> {
+    let filled = columns.iter().all(|column| column.len() >= bar + WORD);
+    filled.then(|| {
+        columns.map(|column| column[bar..].first_chunk().expect("invariant: a word of values is left"))
+    })
+}
+
+/// The bit of each bar of a word; a table, since SSE2 cannot shift the lanes of a register by different amounts.
+static BITS: [u64; WORD] = {
+    let mut bits = [1; WORD];
+    let mut bar = 1;
+    while bar < WORD {
+        bits[bar] = bits[bar - 1] << 1;
+        bar += 1;
+    }
+    bits
+};
+
+/// Columns from the first bar on at which all are defined.
+struct Defined<'a, const COLUMNS: usize> {
+    first: usize,
+    columns: [&'a [f64]; COLUMNS],
+}
+
+impl<const COLUMNS: usize> Defined<'_, COLUMNS> {
+    fn of(columns: &[Rc<Series>; COLUMNS], bars: usize) -> Defined<'_, COLUMNS> {
+        let first = columns.iter().map(|series| series.first).max().unwrap_or_default();
+        let bars = bars.saturating_sub(first);
+        let cut = |place: usize| &columns[place].values[first - columns[place].first..][..bars];
+        Defined { first, columns: std::array::from_fn(cut) }
     }
 }
 
@@ -138,21 +193,29 @@ impl<R: Rule<COLUMNS>, const COLUMNS: usize> Forms for Ruled<R, COLUMNS> {
         columns.iter().map(|column| column.indicator.first()).max().unwrap_or_default()
     }
 
-    fn targets(&self, cache: &mut IndicatorCache<'_>) -> Vec<Target> {
-        let mut targets = vec![Target::Flat; cache.bars().len()];
-        self.play(cache, |bar, target| targets[bar] = target);
-        targets
-    }
-
-    fn changes(&self, cache: &mut IndicatorCache<'_>) -> Vec<Change> {
-        let (mut changes, mut held) = (Vec::new(), Target::Flat);
-        self.play(cache, |bar, target| {
-            if target != held {
-                changes.push(Change { bar, target });
-                held = target;
+    fn targets(&self, cache: &mut IndicatorCache<'_>) -> TargetBits {
+        let mut targets = TargetBits::flat(cache.bars().len());
+        let columns = self.0.columns().map(|column| cache.get(&column));
+        let Defined { first, columns } = Defined::of(&columns, cache.bars().len());
+        let bars = columns.first().map_or(0, |column| column.len());
+        let (mut bar, mut held) = (0, Target::Flat);
+        while bar < bars {
+            let word = targets.word_mut((first + bar) / WORD);
+            let before = bar.checked_sub(1);
+            // The first bar has none before it, and the last bars may not fill a word.
+            let of_word = before.filter(|_| (first + bar).is_multiple_of(WORD));
+            let chunks = of_word.and_then(|before| Some((chunks(&columns, bar)?, chunks(&columns, before)?)));
+            if let Some((now, before)) = chunks {
+                held = self.fill(word, held, now, before);
+                bar += WORD;
+            } else {
+                let before = before.map(|before| columns.map(|column| column[before]));
+                held = self.0.decide(held, &columns.map(|column| column[bar]), before.as_ref());
+                word.want(held, 1 << ((first + bar) % WORD));
+                bar += 1;
             }
-        });
-        changes
+        }
+        targets
     }
 
     fn live(&self) -> Box<dyn LiveRule + Send> {
@@ -165,7 +228,7 @@ impl<R: Rule<COLUMNS>, const COLUMNS: usize> Forms for Ruled<R, COLUMNS> {
             });
             (feed, output)
         });
-        Box::new(Live { rule: self.0.clone(), feeds, places, held: Target::Flat, before: None })
+        Box::new(Live { rule: self.0, feeds, places, held: Target::Flat, before: None })
     }
 }
 

@@ -19,7 +19,7 @@ static PARAMETERS: [ParamSpec; 2] = [
     ParamSpec::int("exit", 10, 1, 10_000, "bars in the channel whose breakout closes"),
 ];
 
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 struct DonchianBreakout {
     entry: usize,
     exit: usize,
@@ -37,8 +37,8 @@ impl Rule<5> for DonchianBreakout {
         [price::DEFINITION.of(&[]).into(), entry_upper, entry_lower, exit_upper, exit_lower]
     }
 
-    #[inline]
-    fn decide(&mut self, held: Target, &[close, ..]: &[f64; 5], before: Option<&[f64; 5]>) -> Target {
+    #[inline(always)]
+    fn decide(&self, held: Target, &[close, ..]: &[f64; 5], before: Option<&[f64; 5]>) -> Target {
         let Some(&[_, entry_upper, entry_lower, exit_upper, exit_lower]) = before else { return held };
         if close > entry_upper {
             Target::Long
@@ -61,10 +61,10 @@ mod tests {
 
     #[test]
     fn in_at_the_wide_channel_and_out_at_the_narrow_one() {
-        let mut rule = DonchianBreakout { entry: 20, exit: 10 };
+        let rule = DonchianBreakout { entry: 20, exit: 10 };
         // Channels from 10 to 20 and from 13 to 17.
         let before = [0.0, 20.0, 10.0, 17.0, 13.0];
-        let mut next = |held, close| rule.decide(held, &[close, 0.0, 0.0, 0.0, 0.0], Some(&before));
+        let next = |held, close| rule.decide(held, &[close, 0.0, 0.0, 0.0, 0.0], Some(&before));
         assert_eq!(next(Flat, 20.0), Flat);
         assert_eq!(next(Flat, 20.1), Long);
         assert_eq!(next(Long, 13.0), Long);
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn the_channels_end_at_the_bar_before() {
-        let mut rule = DonchianBreakout { entry: 20, exit: 10 };
+        let rule = DonchianBreakout { entry: 20, exit: 10 };
         assert_eq!(rule.decide(Flat, &[9.0, 8.0, 1.0, 8.0, 1.0], None), Flat);
     }
 }

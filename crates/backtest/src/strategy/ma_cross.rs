@@ -20,7 +20,7 @@ static PARAMETERS: [ParamSpec; 3] = [
     ParamSpec::choice("kind", &["sma", "ema"], "simple or exponential averages"),
 ];
 
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 struct MaCross {
     average: &'static indicators::Definition,
     fast: usize,
@@ -37,8 +37,8 @@ impl Rule<2> for MaCross {
         [self.fast, self.slow].map(|bars| self.average.of_bars(bars).into())
     }
 
-    #[inline]
-    fn decide(&mut self, held: Target, &[fast, slow]: &[f64; 2], _: Option<&[f64; 2]>) -> Target {
+    #[inline(always)]
+    fn decide(&self, held: Target, &[fast, slow]: &[f64; 2], _: Option<&[f64; 2]>) -> Target {
         if fast > slow {
             Target::Long
         } else if fast < slow {
@@ -56,8 +56,8 @@ mod tests {
 
     #[test]
     fn equal_averages_keep_the_position() {
-        let mut rule = MaCross { average: &sma::DEFINITION, fast: 10, slow: 50 };
-        let mut next = |held, fast, slow| rule.decide(held, &[fast, slow], None);
+        let rule = MaCross { average: &sma::DEFINITION, fast: 10, slow: 50 };
+        let next = |held, fast, slow| rule.decide(held, &[fast, slow], None);
         assert_eq!(next(Flat, 2.0, 1.0), Long);
         assert_eq!(next(Long, 1.0, 1.0), Long);
         assert_eq!(next(Long, 1.0, 2.0), Short);

@@ -10,8 +10,10 @@
 mod definition;
 /// Indicators shared by a grid of strategies.
 pub mod indicator_cache;
+/// What a strategy wants at each bar, in bits.
+pub(crate) mod target_bits;
 
-pub use definition::{Change, Definition};
+pub use definition::Definition;
 
 use crate::bars::{BarRow, Bars};
 use crate::error::BacktestError;
@@ -19,6 +21,7 @@ use crate::params::{ParamSpec, Resolved};
 use crate::signal::{AtrStop, LiveStop, Signal, Signals};
 use definition::LiveRule;
 use indicator_cache::IndicatorCache;
+use target_bits::TargetBits;
 
 /// Declares the module of each row and gathers the definitions.
 macro_rules! table {
@@ -90,13 +93,13 @@ impl StrategySpec {
 
     /// Batch form with indicators shared with other strategies over the same bars.
     pub fn signals_with(&self, cache: &mut IndicatorCache<'_>) -> Signals {
-        let targets = self.definition.rule(&self.values).targets(cache);
+        let targets = self.targets_with(cache).iter().take(cache.bars().len()).collect();
         Signals { targets, stop_distances: self.stop.map(|stop| stop.distances_with(cache)) }
     }
 
-    /// The targets of the batch form, as the bars at which they change.
-    pub(crate) fn changes_with(&self, cache: &mut IndicatorCache<'_>) -> Vec<Change> {
-        self.definition.rule(&self.values).changes(cache)
+    /// The targets of the batch form, a bit a bar.
+    pub(crate) fn targets_with(&self, cache: &mut IndicatorCache<'_>) -> TargetBits {
+        self.definition.rule(&self.values).targets(cache)
     }
 
     /// Bar-by-bar form, before its first bar.

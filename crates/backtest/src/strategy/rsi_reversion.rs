@@ -21,7 +21,7 @@ static PARAMETERS: [ParamSpec; 4] = [
     ParamSpec::float("exit", 50.0, 0.0, 100.0, "index at which to leave"),
 ];
 
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 struct RsiReversion {
     period: usize,
     oversold: f64,
@@ -43,8 +43,8 @@ impl Rule<1> for RsiReversion {
         [rsi::DEFINITION.of_bars(self.period).into()]
     }
 
-    #[inline]
-    fn decide(&mut self, held: Target, &[index]: &[f64; 1], _: Option<&[f64; 1]>) -> Target {
+    #[inline(always)]
+    fn decide(&self, held: Target, &[index]: &[f64; 1], _: Option<&[f64; 1]>) -> Target {
         if index < self.oversold {
             Target::Long
         } else if index > self.overbought {
@@ -66,8 +66,8 @@ mod tests {
 
     #[test]
     fn in_at_the_extremes_and_out_in_the_middle() {
-        let mut rule = RsiReversion { period: 14, oversold: 30.0, overbought: 70.0, exit: 50.0 };
-        let mut next = |held, index| rule.decide(held, &[index], None);
+        let rule = RsiReversion { period: 14, oversold: 30.0, overbought: 70.0, exit: 50.0 };
+        let next = |held, index| rule.decide(held, &[index], None);
         assert_eq!(next(Flat, 29.0), Long);
         assert_eq!(next(Long, 49.0), Long);
         assert_eq!(next(Long, 50.0), Flat);

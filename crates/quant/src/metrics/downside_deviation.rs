@@ -28,7 +28,8 @@ pub(crate) fn shortfall(returns: &[f64], target: f64) -> f64 {
 #[inline]
 pub(crate) fn square_below(period_return: f64, target: f64) -> f64 {
     let distance = period_return - target;
-    if period_return >= target { 0.0 } else { distance * distance }
+    let short = if distance > 0.0 { 0.0 } else { distance };
+    short * short
 }
 
 /// Root of the mean of so many squares, from their sum.
@@ -46,6 +47,18 @@ mod tests {
         assert_close(downside_deviation(&[0.1, -0.2, 0.3, 0.4], 0.0, 1.0), 0.1);
         assert_close(downside_deviation(&[0.1, -0.2, 0.3, 0.4], 0.0, 4.0), 0.2);
         assert_close(downside_deviation(&[0.1, -0.1], 0.1, 1.0), 0.02_f64.sqrt());
+    }
+
+    #[test]
+    fn only_what_falls_short_is_squared() {
+        let bits = |period_return, target| f64::to_bits(square_below(period_return, target));
+        for above in [0.0, -0.0, 0.25, f64::MIN_POSITIVE, f64::INFINITY] {
+            assert_eq!(bits(above, 0.0), 0, "{above}");
+        }
+        assert_eq!(bits(0.25, 0.25), 0);
+        assert_eq!((square_below(-0.5, 0.0), square_below(-0.5, 0.25)), (0.25, 0.5625));
+        assert_eq!(square_below(f64::NEG_INFINITY, 0.0), f64::INFINITY);
+        assert!(square_below(f64::NAN, 0.0).is_nan());
     }
 
     #[test]

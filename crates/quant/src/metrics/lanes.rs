@@ -10,7 +10,7 @@ use crate::metrics::numeric::{Moments, welford};
 use crate::metrics::wealth::{Wealth, grow};
 
 /// One pass over `LANES` series.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct OnlineLanes<const LANES: usize> {
     count: u64,
     mean: [f64; LANES],
@@ -37,63 +37,125 @@ impl<const LANES: usize> OnlineLanes<LANES> {
         }
     }
 
-    /// Adds the return of the next period of every series.
+    /// Adds the returns of the next periods of every series, a row a period. Rows may be gone through twice.
     #[inline(always)]
-    #[expect(
-        clippy::needless_range_loop,
-        reason = "one index over several arrays of one length is what vectorises"
-    )]
-    pub fn push(&mut self, returns: &[f64; LANES]) {
-        self.count += 1;
-        let count = self.count as f64;
-        for lane in 0..LANES {
-            (self.mean[lane], self.sum_sq_dev[lane]) =
-                welford(count, self.mean[lane], self.sum_sq_dev[lane], returns[lane]);
+    pub fn extend(&mut self, rows: impl Iterator<Item = [f64; LANES]> + Clone) {
+        let before = *self;
+        let OnlineLanes { mut mean, mut sum_sq_dev, mut wealth, mut peak, mut shortfalls, .. } = before;
+        let mut lowest = [f64::INFINITY; LANES];
+        let mut count = self.count as f64;
+        for returns in rows.clone() {
+            count += 1.0;
+            for lane in 0..LANES {
+                (mean[lane], sum_sq_dev[lane]) = welford(count, mean[lane], sum_sq_dev[lane], returns[lane]);
+            }
+            for lane in 0..LANES {
+                (wealth[lane], peak[lane]) = grow(wealth[lane], peak[lane], returns[lane]);
+            }
+            for lane in 0..LANES {
+                lowest[lane] = if wealth[lane] < lowest[lane] { wealth[lane] } else { lowest[lane] };
+            }
+            for lane in 0..LANES {
+                shortfalls[lane] += square_below(returns[lane], 0.0);
+            }
         }
-        for lane in 0..LANES {
-            (self.wealth[lane], self.peak[lane]) = grow(self.wealth[lane], self.peak[lane], returns[lane]);
-        }
-        for lane in 0..LANES {
-            let drawdown = 1.0 - self.wealth[lane] / self.peak[lane];
-            self.deepest[lane] = if drawdown > self.deepest[lane] { drawdown } else { self.deepest[lane] };
-        }
-        for lane in 0..LANES {
-            self.shortfalls[lane] += square_below(returns[lane], 0.0);
-        }
+        let deepest = std::array::from_fn(|lane| {
+            let of_lane = rows.clone().map(|returns| returns[lane]);
+            deepest_of(before.wealth(lane), before.deepest[lane], lowest[lane], peak[lane], of_lane)
+        });
+        *self = OnlineLanes { count: count as u64, mean, sum_sq_dev, wealth, peak, deepest, shortfalls };
+    }
+
+    fn wealth(&self, lane: usize) -> Wealth {
+        Wealth { value: self.wealth[lane], peak: self.peak[lane] }
     }
 
     /// One of the series so far.
     pub fn get(&self, lane: usize) -> OnlineMoments {
         OnlineMoments {
             moments: Moments { count: self.count, mean: self.mean[lane], sum_sq_dev: self.sum_sq_dev[lane] },
-            wealth: Wealth { value: self.wealth[lane], peak: self.peak[lane] },
+            wealth: self.wealth(lane),
             deepest: self.deepest[lane],
             shortfalls: self.shortfalls[lane],
         }
     }
 }
 
+/// The deepest drawdown after some more returns, over which wealth went from `wealth` to no less than `lowest` and its
+/// peak to `peak`: a division for all of them instead of one for each, and the same to the last bit.
+fn deepest_of(
+    mut wealth: Wealth,
+    deepest: f64,
+    lowest: f64,
+    peak: f64,
+    returns: impl Iterator<Item = f64>,
+) -> f64 {
+    let deeper = |deepest: f64, drawdown: f64| if drawdown > deepest { drawdown } else { deepest };
+    if wealth.peak == peak {
+        // Rounding keeps order, so the deepest drawdown from one peak is the one at the lowest wealth.
+        return deeper(deepest, 1.0 - lowest / peak);
+    }
+    // Every peak was at most the last one. The slack is more than what the operations on both sides round.
+    let too_high = (1.0 - deepest) * (1.0 + 8.0 * f64::EPSILON) * peak;
+    if lowest >= too_high {
+        return deepest;
+    }
+    returns.fold(deepest, |deepest, period_return| deeper(deepest, wealth.step(period_return)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
-    proptest::proptest! {
+    const LANES: usize = 3;
+
+    /// Adds the rows in blocks of these lengths, over and over, and compares with each series alone.
+    fn assert_lanes_are_alone(rows: &[[f64; LANES]], lengths: &[usize]) {
+        let mut alone = [OnlineMoments::new(); LANES];
+        let mut lanes = OnlineLanes::of(alone.each_ref());
+        let (mut rest, mut lengths) = (rows, lengths.iter().cycle());
+        while !rest.is_empty() {
+            let (block, after) = rest.split_at(rest.len().min(*lengths.next().unwrap()));
+            rest = after;
+            for row in block {
+                alone.iter_mut().zip(row).for_each(|(series, value)| series.push(*value));
+            }
+            lanes.extend(block.iter().copied());
+            let so_far = std::array::from_fn::<_, LANES, _>(|lane| lanes.get(lane));
+            // The text shows every bit, unlike `==`, to which both zeros are one.
+            assert_eq!(format!("{so_far:?}"), format!("{alone:?}"));
+            lanes = OnlineLanes::of(so_far.each_ref());
+        }
+    }
+
+    proptest! {
         #[test]
         fn a_lane_is_its_series_alone_to_the_last_bit(
-            rows in proptest::collection::vec(proptest::array::uniform3(-1.2..1.5_f64), 0..200),
-            cut in 0..200_usize,
+            rows in prop::collection::vec(prop::array::uniform3(-1.2..1.5_f64), 0..200),
+            lengths in prop::collection::vec(1..50_usize, 1..5),
         ) {
-            let mut alone = [OnlineMoments::new(); 3];
-            let mut lanes = OnlineLanes::of(alone.each_ref());
-            for (index, row) in rows.iter().enumerate() {
-                if index == cut {
-                    lanes = OnlineLanes::of([0, 1, 2].map(|lane| lanes.get(lane)).each_ref());
-                }
-                alone.iter_mut().zip(row).for_each(|(series, value)| series.push(*value));
-                lanes.push(row);
-            }
-            // The text shows every bit, unlike `==`, to which both zeros are one.
-            assert_eq!(format!("{:?}", [0, 1, 2].map(|lane| lanes.get(lane))), format!("{alone:?}"));
+            assert_lanes_are_alone(&rows, &lengths);
+        }
+
+        /// Returns as small as those of bars, some of them equal: peaks and troughs stand for long.
+        #[test]
+        fn a_lane_of_bars_is_its_series_alone_to_the_last_bit(
+            rows in prop::collection::vec(prop::array::uniform3(-8..9_i32), 0..600),
+            scale in 1e-5..2e-2_f64, lengths in prop::collection::vec(1..200_usize, 1..5),
+        ) {
+            let rows: Vec<_> = rows.into_iter().map(|row| row.map(|step| f64::from(step) * scale)).collect();
+            assert_lanes_are_alone(&rows, &lengths);
+        }
+
+        #[test]
+        fn no_value_is_left_out(
+            rows in prop::collection::vec(prop::array::uniform3(prop_oneof![
+                5 => -0.5..0.6_f64, 1 => any::<f64>(), 1 => Just(-1.0), 1 => Just(0.0), 1 => Just(-0.0),
+            ]), 0..60),
+            lengths in prop::collection::vec(1..20_usize, 1..5),
+        ) {
+            assert_lanes_are_alone(&rows, &lengths);
         }
     }
 }

@@ -46,7 +46,9 @@ impl Wealth {
 #[inline(always)]
 pub(crate) fn grow(value: f64, peak: f64, period_return: f64) -> (f64, f64) {
     // The factor multiplies even at ruin, so that a path which once was NaN or infinite never turns finite.
-    let value = value * if period_return <= RUIN { 0.0 } else { 1.0 + period_return };
+    // It is below zero exactly where the return is below ruin; a selection against zero is one instruction.
+    let factor = period_return - RUIN;
+    let value = value * if factor < 0.0 { 0.0 } else { factor };
     (value, if value > peak { value } else { peak })
 }
 
@@ -79,6 +81,18 @@ mod tests {
     fn ruin_is_final() {
         assert_eq!(drawdowns(&[-1.5, -3.0, 0.5]), Some(vec![1.0, 1.0, 1.0]));
         assert_eq!(growth([-1.5, -3.0]), 0.0);
+    }
+
+    #[test]
+    fn nothing_is_left_exactly_from_ruin_on() {
+        let next = f64::from_bits(RUIN.to_bits() - 1);
+        for period_return in [f64::NEG_INFINITY, -1.5, -1.0 - f64::EPSILON, RUIN] {
+            assert_eq!(grow(2.0, 2.0, period_return).0.to_bits(), 0.0_f64.to_bits(), "{period_return}");
+        }
+        for period_return in [next, -0.5, -0.0, 0.0, 0.5, f64::INFINITY] {
+            assert_eq!(grow(2.0, 2.0, period_return).0, 2.0 * (1.0 + period_return), "{period_return}");
+        }
+        assert!(grow(2.0, 2.0, next).0 > 0.0 && grow(2.0, 2.0, f64::NAN).0.is_nan());
     }
 
     #[test]
