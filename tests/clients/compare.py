@@ -152,7 +152,7 @@ def distance(ours, theirs, what):
     where both have them, parameters not at all."""
     if isinstance(ours, dict):
         names = ours.keys() & theirs.keys() - {"parameters"}
-        if what in ("metrics", "walk_forward", "holdout") and len(names) < 11:
+        if what in ("metrics", "tuning", "holdout") and len(names) < 11:
             fail(f"only {names} of {what} to compare")
         return max(distance(ours[name], theirs[name], name) for name in names)
     if isinstance(ours, list):

@@ -8,12 +8,16 @@ fn case(name: &str) -> String {
 
 /// The first finalist of a document over the bars of `fold_gap`, with other settings.
 fn first_of(settings: &[&str]) -> Json {
+    report_of(settings)["leaderboard"][0].clone()
+}
+
+fn report_of(settings: &[&str]) -> Json {
     let dir = Dir::new();
     gauntlet(["feed", &case("fold_gap/bars.csv"), "--instrument", "FG", "--venue", "X"]).on(&dir).ok();
     let document = case("fold_gap/spec2.yaml");
     let mut args = vec!["submit", &document, "--wait"];
     settings.iter().for_each(|setting| args.extend(["--set", setting]));
-    gauntlet(args).on(&dir).ok()["leaderboard"][0].clone()
+    gauntlet(args).on(&dir).ok()
 }
 
 /// Equity over all bars of a backtest: what one account comes to.
@@ -34,9 +38,14 @@ fn a_fall_between_two_folds_is_in_the_walk() {
     let expected = fall(&closes);
     assert!(expected > 0.59);
     for folds in 2..=5 {
-        let first = first_of(&[&format!("validation.folds={folds}")]);
-        let found = first["walk_forward"].as_f64().unwrap();
-        assert!((found - expected).abs() < 1e-12, "{folds} folds: {found}, one account falls by {expected}");
+        let folds = format!("validation.folds={folds}");
+        let found = first_of(&[&folds, "validation.scheme=fixed"])["tuning"].as_f64().unwrap();
+        assert!((found - expected).abs() < 1e-12, "{folds}: {found}, one account falls by {expected}");
+        let report = report_of(&[&folds]);
+        let found = report["walk_forward"]["key_metrics"]["max_drawdown"].as_f64().unwrap();
+        assert!((found - expected).abs() < 1e-12, "{folds}, walked forward: {found}, not {expected}");
+        let found = report["leaderboard"][0]["tuning"].as_f64().unwrap();
+        assert!((found - expected).abs() < 1e-12, "{folds}, over all tuning bars: {found}, not {expected}");
     }
 }
 
@@ -82,4 +91,45 @@ fn an_objective_that_only_describes_or_a_direction_that_contradicts_is_refused()
         ["tuning.objective=sharpe", "tuning.direction=minimize"],
         &["tuning.direction: more of sharpe is better: write direction: maximize"],
     );
+}
+
+/// A document of the first version of the schemes keeps its meaning; a setting that says nothing is refused.
+#[test]
+fn a_document_of_the_old_scheme_is_scored_on_its_folds_and_has_no_walk_forward() {
+    let old = report_of(&["validation.scheme_version=1", "validation.embargo=1%"]);
+    let fixed = report_of(&["validation.scheme=fixed"]);
+    assert_eq!((&old["walk_forward"], &fixed["walk_forward"]), (&Json::Null, &Json::Null));
+    assert_eq!(old["leaderboard"][0]["tuning"], fixed["leaderboard"][0]["tuning"]);
+    let dir = Dir::new();
+    gauntlet(["submit", &case("fold_gap/spec2.yaml"), "--set", "validation.embargo=1%"])
+        .on(&dir)
+        .refused(2, &["validation.embargo: means nothing where training only comes before the test"]);
+    gauntlet([
+        "submit",
+        &case("fold_gap/spec2.yaml"),
+        "--set",
+        "tuning.objective=sharpe",
+        "--set",
+        "tuning.direction=maximize",
+    ])
+    .on(&dir)
+    .refused(2, &["account.periods_per_year: is needed: sharpe is of a year"]);
+}
+
+/// What is asked for and not in the data, and what was left out, is said.
+#[test]
+fn costs_that_the_data_do_not_have_and_bars_left_out_are_said() {
+    let warned = first_warnings(&["costs.spread=quoted"]);
+    assert!(warned.contains("no bar has a quoted spread"), "{warned}");
+    assert_eq!(first_warnings(&[]), "");
+    let ran = gauntlet(["backtest", &case("silent_drop/spec.yaml"), "--json"]).ok();
+    let left_out = ran["left_out"].as_object().unwrap();
+    assert_eq!(left_out.values().map(|count| count.as_u64().unwrap()).sum::<u64>(), 1, "{left_out:?}");
+    let warnings = ran["warnings"].to_string();
+    assert!(warnings.contains("less than a year"), "{warnings}");
+    assert_eq!(ran["metrics"]["sharpe"], Json::Null);
+}
+
+fn first_warnings(settings: &[&str]) -> String {
+    report_of(settings)["warnings"].as_str().unwrap_or_default().to_owned()
 }

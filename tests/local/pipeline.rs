@@ -31,13 +31,13 @@ fn the_demo_comes_to_the_recorded_digest() {
 }
 
 #[test]
-fn the_best_trend_looks_good_walking_forward_and_fails_on_what_came_after() {
+fn the_best_trend_looks_good_in_tuning_and_the_procedure_that_found_it_earns_nothing_to_speak_of() {
     let experiments = demo().report["experiments"].as_array().unwrap();
     let trend = experiments.iter().find(|experiment| experiment["name"] == "gold-trend").unwrap();
     let board = trend["leaderboard"].as_array().unwrap();
     assert_eq!(board.len(), 3, "{board:?}");
     for entry in board {
-        assert!(entry["walk_forward"].as_f64().unwrap() > 0.0, "{entry}");
+        assert!(entry["tuning"].as_f64().unwrap() > 0.5, "{entry}");
         let passed = entry["confirmed"].as_bool().unwrap();
         let word = if passed { "confirmed: sharpe" } else { "refused: sharpe" };
         assert!(entry["verdict"].as_str().unwrap().starts_with(word), "{entry}");
@@ -53,18 +53,25 @@ fn the_best_trend_looks_good_walking_forward_and_fails_on_what_came_after() {
         assert_eq!(verdict["statistic"], entry["holdout"]);
         let evidence = &verdict["evidence"];
         assert_eq!((&evidence["metric"], &evidence["phase"]), (&json!("sharpe"), &json!("holdout")));
-        assert_eq!(evidence["numbers"]["walk_forward"], entry["walk_forward"]);
+        // Held against the procedure, not against what the finalist was chosen for.
+        assert_eq!(evidence["numbers"]["walk_forward"], trend["walk_forward"]["key_metrics"]["sharpe"]);
         assert_eq!(evidence["model_id"], entry["model_id"]);
     }
-    let ranks: Vec<f64> = board.iter().map(|entry| entry["walk_forward"].as_f64().unwrap()).collect();
-    assert!(ranks.is_sorted_by(|better, worse| better >= worse), "walking forward ranks: {ranks:?}");
+    let ranks: Vec<f64> = board.iter().map(|entry| entry["tuning"].as_f64().unwrap()).collect();
+    assert!(ranks.is_sorted_by(|better, worse| better >= worse), "tuning ranks: {ranks:?}");
+    let walked = trend["walk_forward"]["key_metrics"]["sharpe"].as_f64().unwrap();
+    assert!(walked < 0.5 * ranks[0], "{walked} walked forward, {} in tuning", ranks[0]);
+    let known = &trend["walk_forward"]["inference"];
+    assert!(known["low"].as_f64().unwrap() < 0.0 && known["high"].as_f64().unwrap() > 0.0, "{known}");
+    // Luck alone is expected to reach nearly as much, and none of it is sure.
+    assert!(trend["noise"]["ceiling"].as_f64().unwrap() > 0.3, "{}", trend["noise"]);
+    assert!(board.iter().all(|entry| entry["deflated"].as_f64().unwrap() < 0.95), "{board:?}");
     let all: Vec<&Json> = experiments.iter().flat_map(|e| e["leaderboard"].as_array().unwrap()).collect();
     assert_eq!(all.len(), 5);
-    // The third of the trends keeps 0.54 of 0.65; the first, the second and both learned models do not pass.
+    // The hold-out keeps what little the procedure promised for the first of each; the others lose there.
     let confirmed: Vec<_> =
         all.iter().filter(|entry| entry["confirmed"] == true).map(|entry| &entry["trial"]).collect();
-    assert_eq!(confirmed, [&json!(159)], "{all:?}");
-    assert_eq!(board[0]["confirmed"], false, "{board:?}");
+    assert_eq!(confirmed, [&json!(6), &json!(90)], "{all:?}");
     assert_eq!(number(&demo().report, "feed.ticks.read"), 917_876);
     assert_eq!(number(&demo().report, "feed.bars.read"), 48_665);
 }

@@ -1,6 +1,6 @@
 //! A run's own numbers: what `export` and `show` give is enough to recompute what is reported of a run.
 
-use gauntlet_tests::{Dir, demo, gauntlet};
+use gauntlet_tests::{Dir, Json, demo, gauntlet};
 
 /// Mean over standard deviation (n − 1), by hand.
 fn sharpe(returns: &[f64]) -> f64 {
@@ -14,8 +14,13 @@ fn sharpe(returns: &[f64]) -> f64 {
 fn what_is_exported_gives_what_is_reported() {
     let dir = Dir::copy_of(&demo().node);
     let runs = gauntlet(["ls", "runs"]).on(&dir).ok();
-    let runs: Vec<_> = runs.as_array().unwrap().iter().filter(|run| run["phase"] == "walk_forward").collect();
-    assert_eq!(runs.len(), 5);
+    let runs: Vec<_> = runs
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|run| !run["summary"].is_null() || run["phase"] == "tuning" && !run["model_id"].is_null())
+        .collect();
+    assert_eq!(runs.len(), 7, "five finalists over the tuning bars, two walk-forwards");
     for run in runs {
         let (id, reported) = (run["run_id"].as_str().unwrap(), &run["key_metrics"]);
         let file = dir.path("run.csv");
@@ -60,6 +65,58 @@ fn what_is_exported_gives_what_is_reported() {
             "{id}: fills earn {profit}, equity is {last}"
         );
     }
+}
+
+/// Forty lines: the walk-forward is the joined folds, each fold was chosen before it, and the numbers are those of the
+/// returns.
+#[test]
+fn the_walk_forward_can_be_recomputed_from_what_is_exported() {
+    let dir = Dir::copy_of(&demo().node);
+    let experiments = gauntlet(["ls", "experiments", "--filter", "name == 'gold-trend'"]).on(&dir).ok();
+    let id = experiments[0]["experiment_id"].as_str().unwrap();
+    let shown = gauntlet(["show", id]).on(&dir).ok();
+    let walked = gauntlet(["show", id, "--folds"]).on(&dir).ok();
+    let folds = walked["folds"].as_array().unwrap();
+    assert_eq!(folds.len(), 5);
+    let trials = gauntlet(["ls", "trials", "--filter", &format!("experiment_id == '{id}'")]).on(&dir).ok();
+    let trials = trials.as_array().unwrap();
+    assert_eq!(trials.len(), 6 * 200);
+    for (search, fold) in (1..).zip(folds) {
+        let value = |trial: &Json| trial["value"].as_f64();
+        let own = trials.iter().filter(|trial| trial["trial"].as_i64().unwrap() / 200 == search);
+        let best = own
+            .filter(|trial| value(trial).is_some())
+            .max_by(|a, b| value(a).unwrap().total_cmp(&value(b).unwrap()));
+        let best = best.unwrap();
+        assert_eq!(fold["trial"], best["trial"]);
+        assert_eq!((&fold["parameters"], &fold["in_sample"]), (&best["hyperparameters"], &best["value"]));
+    }
+    let run = format!("{id}:walk_forward");
+    let file = dir.path("walk.csv");
+    gauntlet(["export", &run, "--out", file.to_str().unwrap()]).on(&dir).ok();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let rows: Vec<(&str, f64)> = text
+        .lines()
+        .skip(1)
+        .map(|line| (line.split(',').next().unwrap(), line.rsplit(',').next().unwrap().parse().unwrap()))
+        .collect();
+    let returns: Vec<f64> = rows.iter().map(|row| row.1).collect();
+    let number = |value: &Json| value.as_f64().unwrap();
+    let metrics = &shown["walk_forward"]["key_metrics"];
+    let years = number(&shown["walk_forward"]["inference"]["periods_per_year"]);
+    assert!((sharpe(&returns) * years.sqrt() - number(&metrics["sharpe"])).abs() < 1e-9);
+    let growth = |from: &str, to: &str| {
+        let own = rows.iter().filter(|row| from < row.0 && row.0 <= to);
+        own.map(|row| 1.0 + row.1).product::<f64>()
+    };
+    for fold in folds {
+        let (from, to) = (fold["from"].as_str().unwrap(), fold["to"].as_str().unwrap());
+        assert!((growth(from, to) - 1.0 - number(&fold["total_return"])).abs() < 1e-9, "{fold}");
+    }
+    let mean = |name: &str| folds.iter().map(|fold| number(&fold[name])).sum::<f64>() / 5.0;
+    let efficiency = mean("annual_return") / mean("in_sample_return");
+    assert!((efficiency - number(&walked["summary"]["efficiency"])).abs() < 1e-9);
+    gauntlet(["show", "nobody", "--folds"]).on(&dir).refused(2, &["no experiment has an id"]);
 }
 
 #[test]

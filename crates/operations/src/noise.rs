@@ -5,8 +5,10 @@
 //! and including the one in question, on bars of the same instrument that overlap. The variance is that of all their Sharpe
 //! ratios. Searches before the folds of a walk-forward are looks: shown, and not counted.
 
-use gauntlet_quant::inference::{DsrForm, SharpeEstimate, Trials, dsr, expected_maximum};
+use gauntlet_domain::experiment::Metrics;
+use gauntlet_quant::inference::{Trials, expected_maximum};
 use gauntlet_views::{Row, Value, schema};
+use gauntlet_walkforward::inference::deflated;
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -102,22 +104,8 @@ fn merged<'a>(entries: impl Iterator<Item = &'a Row>) -> Noise {
 impl Noise {
     /// The deflated Sharpe ratio of a run, from what is known of its returns; `prefix` says of which.
     pub(crate) fn deflated(&self, inference: &str, prefix: &str) -> Option<f64> {
-        let known: Json = serde_json::from_str(inference).ok()?;
-        let number = |name: &str| known[name].as_f64();
-        let of = |name: &str| number(&format!("{prefix}{name}"));
-        let estimate = SharpeEstimate {
-            observations: number("observations")? as usize,
-            sharpe: of("sharpe")?,
-            skewness: of("skewness")?,
-            kurtosis: of("kurtosis")?,
-        };
-        // The ledger has annual Sharpe ratios, of bars of any length; the candidate's are of its own bars.
-        let counted = self.counted?;
-        let per_bar = counted.variance().ok()? / number("periods_per_year")?;
-        let with_sharpe = counted.with_sharpe();
-        let sum_sq_dev = per_bar * with_sharpe.saturating_sub(1) as f64;
-        let best = Trials::merged(counted.count(), with_sharpe, sum_sq_dev).ok()?.expected_best().ok()?;
-        dsr(&estimate, &best, DsrForm::default()).ok()
+        let numbers: Metrics = serde_json::from_str(inference).ok()?;
+        deflated(&numbers, prefix, self.counted.as_ref()?)
     }
 }
 
@@ -137,20 +125,5 @@ mod tests {
         let mean = values.iter().sum::<f64>() / 6.0;
         let dev: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
         assert!((merged.mean - mean).abs() < 1e-12 && (merged.sum_sq_dev - dev).abs() < 1e-12);
-    }
-
-    #[test]
-    fn the_printed_example_of_2014_comes_out() {
-        // Bailey and Lopez de Prado (2014): 100 trials, variance 1/2 of annual Sharpe ratios, daily returns over 5 years
-        // of 250 days, annual Sharpe ratio 2.5, skewness -3, kurtosis 10: DSR 0.9004.
-        let counted = Trials::merged(100, 100, 0.5 * 99.0).ok();
-        let noise = Noise { experiments: 1, trials: 100, looks: 0, deviation: None, ceiling: None, counted };
-        let sharpe = 2.5 / 250.0_f64.sqrt();
-        let known = serde_json::json!({
-            "observations": 1250, "sharpe": sharpe, "skewness": -3.0, "kurtosis": 10.0, "periods_per_year": 250.0
-        });
-        let deflated = noise.deflated(&known.to_string(), "").unwrap();
-        assert!((deflated - 0.9004).abs() < 5e-5, "{deflated}");
-        assert_eq!(noise.deflated("{}", ""), None);
     }
 }

@@ -14,7 +14,9 @@
 //! | `excess_…` | the same of the excess, where there is a benchmark |
 
 use gauntlet_domain::experiment::Metrics;
-use gauntlet_quant::inference::{SharpeEstimate, confidence_interval, excess, hac, hac_lag, psr};
+use gauntlet_quant::inference::{
+    DsrForm, SharpeEstimate, Trials, confidence_interval, dsr, excess, hac, hac_lag, psr,
+};
 
 use crate::report::Segments;
 
@@ -53,5 +55,48 @@ fn judge(prefix: &str, returns: &[f64], periods_per_year: f64, numbers: &mut Met
         ("psr", estimate.and_then(|of| psr(&of, 0.0).ok())),
     ] {
         numbers.insert(format!("{prefix}{name}"), value.filter(|value| value.is_finite()));
+    }
+}
+
+/// The deflated Sharpe ratio of what [`inference`] says; `prefix` says of which returns: empty, or `excess_`. `counted` are the
+/// trials with their *annual* Sharpe ratios, so that those of bars of other lengths can be among them.
+pub fn deflated(numbers: &Metrics, prefix: &str, counted: &Trials) -> Option<f64> {
+    let number = |name: &str| numbers.get(name).copied().flatten();
+    let of = |name: &str| number(&format!("{prefix}{name}"));
+    let estimate = SharpeEstimate {
+        observations: number("observations")? as usize,
+        sharpe: of("sharpe")?,
+        skewness: of("skewness")?,
+        kurtosis: of("kurtosis")?,
+    };
+    let per_bar = counted.variance().ok()? / number("periods_per_year")?;
+    let sum_sq_dev = per_bar * counted.with_sharpe().saturating_sub(1) as f64;
+    let best =
+        Trials::merged(counted.count(), counted.with_sharpe(), sum_sq_dev).ok()?.expected_best().ok()?;
+    dsr(&estimate, &best, DsrForm::default()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_printed_example_of_2014_comes_out() {
+        // Bailey and Lopez de Prado (2014): 100 trials, variance 1/2 of annual Sharpe ratios, daily returns over 5 years
+        // of 250 days, annual Sharpe ratio 2.5, skewness -3, kurtosis 10: DSR 0.9004.
+        let counted = Trials::merged(100, 100, 0.5 * 99.0).unwrap();
+        let known = Metrics::from(
+            [
+                ("observations", 1250.0),
+                ("sharpe", 2.5 / 250.0_f64.sqrt()),
+                ("skewness", -3.0),
+                ("kurtosis", 10.0),
+                ("periods_per_year", 250.0),
+            ]
+            .map(|(name, value)| (name.to_owned(), Some(value))),
+        );
+        let value = deflated(&known, "", &counted).unwrap();
+        assert!((value - 0.9004).abs() < 5e-5, "{value}");
+        assert_eq!(deflated(&known, "excess_", &counted), None);
     }
 }

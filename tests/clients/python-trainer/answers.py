@@ -1,7 +1,6 @@
 """From a request to its answer: a function of the request and of the bars that it names, and of nothing else."""
 
 import math
-import sys
 
 from bars import Unavailable
 from metrics import Unknown, metrics, objective
@@ -71,7 +70,7 @@ def evaluation(request, lake):
     verdict = judge(request, stretch(run, plan), stretch(held, plan))
     return "EvaluationCompleted", {
         **{name: request[name] for name in ("experiment_id", "model_id", "trial", "parameters")},
-        "walk_forward": all_of(run, plan), "folds": folds, "holdout": all_of(held, plan),
+        "tuning": all_of(run, plan), "walk_forward": {}, "inference": {}, "folds": folds, "holdout": all_of(held, plan),
         "confirmed": verdict["outcome"] == "passed", "verdict": sentence(verdict), "artifact": None,
         "holdout_verdict": verdict,
     }
@@ -109,58 +108,72 @@ def fallen_behind(thresholds, fold, values, maximize):
     return threshold if behind else None
 
 
-A_GAIN = sys.float_info.min  # the least number above zero
+PASSES = {
+    "at_least": lambda statistic, needed: statistic >= needed,
+    "at_most": lambda statistic, needed: statistic <= needed,
+    "more_than": lambda statistic, needed: statistic > needed,
+}
 
 
-def judge(request, walked, held):
-    """The verdict on the first that does not hold: enough trades, a gain on the walk-forward, a gain on the hold-out, the share
-    kept. `walked` and `held` are (objective, total return, trades)."""
+def judge(request, tuned, held):
+    """The verdict on the first that does not hold: enough trades, a promise that is a gain, a gain on the hold-out, the share
+    kept. `tuned` and `held` are (objective, total return, trades); the promise is the walk-forward of the procedure, where there
+    is one, and else the tuning score."""
     plan, keeps, least = request["plan"], request["holdout_keeps"], request["min_trades"]
     maximize, objective = plan["maximize"], plan["objective"]
+    procedure = request["procedure"]
+    promised, value, total_return = "tuning", tuned[0], tuned[1]
+    if procedure is not None:
+        promised, value, total_return = "walk_forward", procedure["value"], procedure["total_return"]
 
-    def verdict(metric, phase, statistic, needed, at_least=True):
+    def verdict(metric, phase, statistic, needed, comparison):
         outcome = "undefined"
         if statistic is not None and needed is not None:
-            outcome = "passed" if (statistic >= needed if at_least else statistic <= needed) else "refused"
+            outcome = "passed" if PASSES[comparison](statistic, needed) else "refused"
         data = request["holdout"] if phase == "holdout" else plan["data"]
         return {
             "gate": "holdout", "statistic": statistic, "threshold": needed,
-            "comparison": "at_least" if at_least else "at_most", "outcome": outcome, "waiver": None,
+            "comparison": comparison, "outcome": outcome, "waiver": None,
             "evidence": {
                 "metric": metric, "model_id": str(request["model_id"]), "phase": phase,
                 "data": data["content_hash"], "remark": None,
                 "numbers": {
-                    "walk_forward": walked[0], "holdout": held[0], "holdout_keeps": keeps,
+                    promised: value, "holdout": held[0], "holdout_keeps": keeps,
                     "holdout_trades": float(held[2]), "min_trades": float(least),
                 },
             },
         }
 
-    def gain(phase, run):
-        return verdict(objective, phase, run[0], A_GAIN) if maximize else verdict("total_return", phase, run[1], A_GAIN)
+    def gain(phase, value, total_return):
+        metric, statistic = (objective, value) if maximize else ("total_return", total_return)
+        return verdict(metric, phase, statistic, 0.0, "more_than")
 
     needed = None
-    if walked[0] is not None:
-        needed = walked[0] * keeps if maximize else (walked[0] / keeps if keeps else math.inf)
-    kept = verdict(objective, "holdout", held[0], needed, at_least=maximize)
-    first = [verdict("trade_count", "holdout", float(held[2]), float(least)), gain("walk_forward", walked), gain("holdout", held)]
+    if value is not None:
+        needed = value * keeps if maximize else (value / keeps if keeps else math.inf)
+    kept = verdict(objective, "holdout", held[0], needed, "at_least" if maximize else "at_most")
+    first = [
+        verdict("trade_count", "holdout", float(held[2]), float(least), "at_least"),
+        gain(promised, value, total_return), gain("holdout", held[0], held[1]),
+    ]
     return next((failed for failed in first if failed["outcome"] != "passed"), kept)
 
 
 def sentence(verdict):
     """The verdict in words, as Gauntlet says them."""
     statistic, needed, evidence = verdict["statistic"], verdict["threshold"], verdict["evidence"]
-    name, walked = evidence["metric"], evidence["numbers"]["walk_forward"]
-    place = "the hold-out" if evidence["phase"] == "holdout" else "the walk-forward"
+    name, numbers = evidence["metric"], evidence["numbers"]
+    place = {"holdout": "on the hold-out", "walk_forward": "on the walk-forward", "tuning": "in tuning"}[evidence["phase"]]
     if verdict["outcome"] == "undefined":
-        return f"refused: {name} is undefined on {place}"
+        return f"refused: {name} is undefined {place}"
     word = "confirmed" if verdict["outcome"] == "passed" else "refused"
     bound = verdict["comparison"].replace("_", " ")
     if name == "trade_count":
-        return f"{word}: {name} {statistic:g} on {place}, {bound} {needed:g} needed"
-    if needed == A_GAIN:
-        return f"{word}: {name} {statistic:.4f} on {place}, more than 0 needed"
-    return f"{word}: {name} {statistic:.4f} on {place}, {bound} {needed:.4f} needed ({walked:.4f} walked forward)"
+        return f"{word}: {name} {statistic:g} {place}, {bound} {needed:g} needed"
+    if verdict["comparison"] == "more_than":
+        return f"{word}: {name} {statistic:.4f} {place}, {bound} {needed:g} needed"
+    promised, how = ("walk_forward", "walked forward") if "walk_forward" in numbers else ("tuning", "in tuning")
+    return f"{word}: {name} {statistic:.4f} {place}, {bound} {needed:.4f} needed ({numbers[promised]:.4f} {how})"
 
 
 def all_of(run, plan):

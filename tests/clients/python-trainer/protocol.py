@@ -19,10 +19,18 @@ NAMESPACE = "gauntlet.research"
 
 
 def is_for(name, topic, request):
-    """Whether the trainer of this name is to answer. A request of version 1 names nobody; its strategy does."""
+    """Whether the trainer of this name is to answer. A request of version 1 names nobody; its strategy does. The walk-forward
+    of a procedure is Gauntlet's own: an experiment whose strategy is outside has none."""
+    if is_walk_forward(request):
+        return False
     if addressee := request.get("addressee"):
         return addressee == f"{ANSWERED_BY[topic]}.{name}"
     return request["plan"]["strategy"] == f"external:{name}"
+
+
+def is_walk_forward(request):
+    """Of the two records on the topic of evaluations, that of a walk-forward has segments."""
+    return "segments" in request
 
 
 def derived(kind, *parts):

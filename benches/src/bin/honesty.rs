@@ -1,0 +1,298 @@
+//! Does the pipeline say no to noise, and yes to an edge? Experiments on many instruments whose truth is known, through the
+//! processors that a node runs: experiments, tuner, trainer, evaluator, event by event, without a log between them.
+//!
+//! `cargo run --release -p gauntlet-benches --bin honesty [-- INSTRUMENTS TRIALS]`, by default 200 and 200. Seeded: the same
+//! numbers on every machine of one architecture. Prices follow a path inside each bar, with the exact extremes of a Brownian
+//! bridge between its steps, so a stop fills where the path crosses it.
+//!
+//! Printed for each world: the mean walk-forward Sharpe ratio of the procedure with its standard error; beside it the mean
+//! tuning score of first place, which is what a search over the same bars would show; the share of first places that the
+//! hold-out confirms, and that would be promoted at each threshold of the deflated Sharpe ratio too.
+#![allow(clippy::print_stdout, clippy::expect_used)]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use gauntlet_domain::experiment::*;
+use gauntlet_domain::market::{Bar, SnapshotSealed};
+use gauntlet_domain::spec::ExperimentSpec;
+use gauntlet_domain::{ContentHash, Event, Input, ModelId, Price, Quantity, Timestamp};
+use gauntlet_evaluator::Evaluator;
+use gauntlet_experiments::Experiments;
+use gauntlet_processor::data::{ArtifactStore, BarReader, DataError};
+use gauntlet_processor::decider::Folded;
+use gauntlet_processor::machine::Machine;
+use gauntlet_processor::worker::Answering;
+use gauntlet_quant::inference::Trials;
+use gauntlet_search::rng::Stream;
+use gauntlet_trainer::Trainer;
+use gauntlet_tuner::Tuner;
+use gauntlet_walkforward::inference::deflated;
+
+/// Days of each instrument: eight years of tuning and two of hold-out.
+const DAYS: usize = 2_520;
+/// Steps of the path inside a day.
+const STEPS: usize = 50;
+const DAY: i64 = 86_400_000_000_000;
+/// Volatility of a day, about 16 % a year.
+const SIGMA: f64 = 0.01;
+/// Days that a planted drift keeps its direction, on average.
+const REGIME: f64 = 120.0;
+const THRESHOLDS: [f64; 4] = [0.5, 0.8, 0.9, 0.95];
+
+/// What is true of the prices, and what trading costs.
+struct World {
+    name: &'static str,
+    /// Drift of a day in units of its volatility, up or down for a while: what there is to find.
+    edge: f64,
+    /// Commission, in basis points of the traded value.
+    cost_bps: f64,
+}
+
+const WORLDS: [World; 6] = [
+    World { name: "driftless, no costs", edge: 0.0, cost_bps: 0.0 },
+    World { name: "driftless, 1 bp", edge: 0.0, cost_bps: 1.0 },
+    World { name: "driftless, 5 bp", edge: 0.0, cost_bps: 5.0 },
+    World { name: "trends of 0.1 sigma a day, 1 bp", edge: 0.1, cost_bps: 1.0 },
+    World { name: "trends of 0.2 sigma a day, 1 bp", edge: 0.2, cost_bps: 1.0 },
+    World { name: "trends of 0.3 sigma a day, 1 bp", edge: 0.3, cost_bps: 1.0 },
+];
+
+/// Bars of one instrument, in two snapshots.
+struct Lake(BTreeMap<[u8; 32], Arc<Vec<Bar>>>);
+
+impl BarReader for Lake {
+    fn bars(&self, hash: &ContentHash) -> Result<Arc<Vec<Bar>>, DataError> {
+        self.0.get(&hash.0).cloned().ok_or_else(|| DataError::Unavailable("no such bars".into()))
+    }
+}
+
+impl ArtifactStore for Lake {
+    fn put_artifact(&self, bytes: &[u8]) -> Result<ContentHash, DataError> {
+        Ok(ContentHash::of(bytes))
+    }
+}
+
+/// Daily bars whose expected price of tomorrow is that of today, but for the planted drift.
+fn bars(world: &World, number: u64) -> Vec<Bar> {
+    let mut random = Stream::new(number).named("prices");
+    let step = SIGMA / (STEPS as f64).sqrt();
+    let (mut log, mut side) = (0.0_f64, 1.0);
+    let price = |log: f64| Price((100.0 * log.exp() * 1e9).round() as i64);
+    let mut bars = Vec::with_capacity(DAYS);
+    for day in 0..DAYS {
+        if random.unit() < 1.0 / REGIME {
+            side = -side;
+        }
+        let drift = (side * world.edge * SIGMA - SIGMA * SIGMA / 2.0) / STEPS as f64;
+        let (open, mut low, mut high) = (log, log, log);
+        for _ in 0..STEPS {
+            let next = log + drift + step * random.normal();
+            // The extremes of the path between two steps. Its lowest and its highest point are drawn apart from each other.
+            let mut reach = |sign: f64| {
+                let span = ((next - log).powi(2) - 2.0 * step * step * (1.0 - random.unit()).ln()).sqrt();
+                (log + next + sign * span) / 2.0
+            };
+            low = low.min(reach(-1.0));
+            high = high.max(reach(1.0));
+            log = next;
+        }
+        let open_time = day as i64 * DAY;
+        bars.push(Bar {
+            instrument: "WALK.SIM".into(),
+            spec: "time:1d".parse().expect("a bar spec"),
+            open_time: Timestamp(open_time),
+            close_time: Timestamp(open_time + DAY),
+            time: Timestamp(open_time + DAY),
+            open: price(open),
+            high: price(high),
+            low: price(low),
+            close: price(log),
+            open_spread: None,
+            close_spread: None,
+            volume: Quantity(0),
+            ticks: STEPS as i64,
+        });
+    }
+    bars
+}
+
+fn document(world: &World, number: u64, trials: usize) -> ExperimentSpec {
+    let end = Timestamp(DAYS as i64 * DAY).to_string();
+    serde_json::from_value(serde_json::json!({
+        "name": format!("{} {number}", world.name),
+        "data": { "instrument": "WALK", "venue": "SIM", "bars": "time:1d", "from": "1970-01-01", "to": end },
+        "account": { "periods_per_year": 252.0 },
+        "model": { "strategy": "ma-cross", "parameters": {
+            "fast": { "int": [2, 60] }, "slow": { "int": [10, 250], "when": "slow > fast" },
+            "stop_atr": { "float": [1.0, 10.0], "log": true }
+        } },
+        "costs": { "commission_bps": world.cost_bps, "spread": "none", "slippage_bps": 0.0 },
+        "tuning": { "trials": trials, "seed": 1 },
+        "validation": { "scheme_version": 2, "folds": 5, "finalists": 1 },
+    }))
+    .expect("a document")
+}
+
+/// What an experiment came to.
+#[derive(Default, Clone, Copy)]
+struct Found {
+    /// Walk-forward Sharpe ratio of the procedure.
+    walked: Option<f64>,
+    /// Tuning score of first place.
+    tuned: Option<f64>,
+    /// Whether the hold-out confirms it.
+    confirmed: bool,
+    /// Its deflated Sharpe ratio.
+    deflated: Option<f64>,
+}
+
+/// Runs an experiment: every event goes to every processor, every request to its worker.
+fn experiment(world: &World, number: u64, trials: usize) -> Found {
+    let spec = document(world, number, trials);
+    let bars = bars(world, number);
+    let (tuning, holdout) = spec.snapshots().expect("an instrument");
+    let mut lake = Lake(BTreeMap::new());
+    let mut inputs = VecDeque::new();
+    for command in [tuning, holdout] {
+        let own = bars.iter().filter(|bar| bar.open_time >= command.from && bar.close_time <= command.to);
+        let own: Vec<Bar> = own.cloned().collect();
+        let content_hash = ContentHash::of(command.snapshot_id.0.as_bytes());
+        let sealed = SnapshotSealed {
+            snapshot_id: command.snapshot_id,
+            instrument: command.instrument,
+            spec: command.spec,
+            from: command.from,
+            to: command.to,
+            content_hash,
+            rows: own.len() as i64,
+            files: Vec::new(),
+            first_open: own.first().map(|bar| bar.open_time),
+            last_close: own.last().map(|bar| bar.close_time),
+            quoted_bars: Some(0),
+        };
+        inputs.push_back(("snapshots", Event::from(sealed)));
+        lake.0.insert(content_hash.0, Arc::new(own));
+    }
+    let (experiment_id, config_hash, document) =
+        (spec.experiment_id(), spec.config_hash(), spec.canonical_json());
+    inputs.push_back(("gateway", SubmitExperiment { experiment_id, config_hash, document }.into()));
+    run(inputs, &lake)
+}
+
+fn run(mut inputs: VecDeque<(&'static str, Event)>, lake: &Lake) -> Found {
+    let (mut experiments, mut tuner) = (Folded::<Experiments>::default(), Tuner::default());
+    let (trainer, evaluator) = (Trainer::default(), Evaluator);
+    let (mut found, mut ledger) = (Found::default(), None);
+    let mut known: BTreeMap<ModelId, Metrics> = BTreeMap::new();
+    let mut requests = Vec::new();
+    loop {
+        while let Some((writer, event)) = inputs.pop_front() {
+            let input = Input { event: &event, writer };
+            let outputs = experiments.step(input).into_iter().map(|output| ("experiments", output.event));
+            let outputs: Vec<_> =
+                outputs.chain(tuner.step(input).into_iter().map(|o| ("tuner", o.event))).collect();
+            match event {
+                Event::WalkForwardCompleted(e) => found.walked = e.metrics["sharpe"],
+                Event::EvaluationCompleted(e) => drop(known.insert(e.model_id, e.inference)),
+                Event::LedgerEntered(e) => ledger = Some(*e),
+                Event::ExperimentCompleted(e) => {
+                    let first = &e.ranking[0];
+                    (found.tuned, found.confirmed) = (first.tuning, first.verdict.passes());
+                    let counted = ledger.as_ref().and_then(counted);
+                    found.deflated = counted.and_then(|of| deflated(&known[&first.model_id], "", &of));
+                    return found;
+                }
+                Event::ExperimentFailed(e) => panic!("{}: {}", e.reason, e.detail),
+                _ => {}
+            }
+            for (writer, output) in outputs {
+                if output.addressee().is_some() {
+                    requests.push(output)
+                } else {
+                    inputs.push_back((writer, output))
+                }
+            }
+        }
+        let asked = std::mem::take(&mut requests);
+        let (training, evaluation): (Vec<&Event>, Vec<&Event>) =
+            asked.iter().partition(|event| matches!(event, Event::TrainingRequested(_)));
+        for answer in trainer.run_many(&training, lake) {
+            inputs.extend(answer.expect("data").into_iter().map(|event| ("trainer", event)));
+        }
+        for request in evaluation {
+            let answer = evaluator.run(request, (lake, lake)).expect("data");
+            inputs.extend(answer.into_iter().map(|event| ("evaluator", event)));
+        }
+        assert!(!inputs.is_empty(), "the experiment stands still");
+    }
+}
+
+/// The trials of an experiment that is alone in its mandate.
+fn counted(ledger: &LedgerEntered) -> Option<Trials> {
+    let (count, with_sharpe) = (ledger.requested as u64, ledger.sharpe.count as u64);
+    let sum_sq_dev = ledger.sharpe.variance.unwrap_or(0.0) * (with_sharpe.saturating_sub(1)) as f64;
+    Trials::merged(count, with_sharpe, sum_sq_dev).ok()
+}
+
+/// All instruments of a world, on all cores.
+fn all(world: &World, instruments: usize, trials: usize) -> Vec<Found> {
+    let next = AtomicUsize::new(0);
+    let mut found: Vec<(usize, Found)> = std::thread::scope(|scope| {
+        let work = || {
+            let mut own = Vec::new();
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= instruments {
+                    return own;
+                }
+                own.push((number, experiment(world, number as u64 + 1, trials)));
+            }
+        };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("an experiment panicked")).collect()
+    });
+    found.sort_by_key(|(number, _)| *number);
+    found.into_iter().map(|(_, found)| found).collect()
+}
+
+/// Mean and its standard error.
+fn mean(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    let values: Vec<f64> = values.collect();
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0);
+    (mean, (variance / count).sqrt())
+}
+
+/// A share with its Wilson interval of 95 %. Wilson (1927).
+fn share(hits: usize, of: usize) -> String {
+    let (n, z) = (of as f64, 1.96);
+    let p = hits as f64 / n;
+    let middle = (p + z * z / (2.0 * n)) / (1.0 + z * z / n);
+    let half = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt() / (1.0 + z * z / n);
+    format!("{hits} of {of} ({:.1} to {:.1} %)", 100.0 * (middle - half).max(0.0), 100.0 * (middle + half))
+}
+
+fn main() {
+    let mut args = std::env::args().skip(1).map(|arg| arg.parse().expect("a number"));
+    let (instruments, trials) = (args.next().unwrap_or(200), args.next().unwrap_or(200));
+    println!("{instruments} instruments of {DAYS} days, 5 folds, searches of {trials} trials");
+    for world in &WORLDS {
+        let found = all(world, instruments, trials);
+        let (walked, error) = mean(found.iter().filter_map(|one| one.walked));
+        let (tuned, tuned_error) = mean(found.iter().filter_map(|one| one.tuned));
+        println!("\n{}", world.name);
+        println!("  walk-forward of the procedure: Sharpe {walked:+.3}, standard error {error:.3}");
+        println!("  tuning score of first place:   Sharpe {tuned:+.3}, standard error {tuned_error:.3}");
+        let confirmed = found.iter().filter(|one| one.confirmed);
+        println!("  confirmed by the hold-out: {}", share(confirmed.clone().count(), found.len()));
+        for threshold in THRESHOLDS {
+            let passes = |one: &&Found| one.deflated.is_some_and(|value| value >= threshold);
+            let hits = confirmed.clone().filter(passes).count();
+            println!("  and deflated Sharpe ratio >= {threshold}: {}", share(hits, found.len()));
+        }
+    }
+}
