@@ -3,7 +3,7 @@
 
 use gauntlet_quant::indicators::{Bands, Column, price, sma, stddev};
 
-use super::definition::{Definition, Rule};
+use super::definition::{Definition, Rule, is_above};
 use crate::params::{ParamSpec, Resolved};
 use crate::signal::Target;
 
@@ -40,14 +40,14 @@ impl Rule<3> for BollingerReversion {
     #[inline(always)]
     fn decide(&self, held: Target, &[close, mean, deviation]: &[f64; 3], _: Option<&[f64; 3]>) -> Target {
         let bands = Bands::around(mean, deviation, self.width);
-        if close < bands.lower {
+        if is_above(bands.lower, close) {
             Target::Long
-        } else if close > bands.upper {
+        } else if is_above(close, bands.upper) {
             Target::Short
         } else {
             match held {
-                Target::Long if close >= bands.middle => Target::Flat,
-                Target::Short if close <= bands.middle => Target::Flat,
+                Target::Long if !is_above(bands.middle, close) => Target::Flat,
+                Target::Short if !is_above(close, bands.middle) => Target::Flat,
                 held => held,
             }
         }
@@ -70,5 +70,8 @@ mod tests {
         assert_eq!(next(Flat, 12.1), Short);
         assert_eq!(next(Short, 10.0), Flat);
         assert_eq!(next(Flat, 11.0), Flat);
+        // A market that stands still is at its middle, whatever the running sums have rounded.
+        let still = |close: f64| rule.decide(Flat, &[close, 10.0, 0.0], None);
+        assert_eq!((still(10.0_f64.next_up()), still(10.0_f64.next_down())), (Flat, Flat));
     }
 }

@@ -26,6 +26,16 @@ pub(crate) trait Rule<const COLUMNS: usize>: Copy + Send + Sync + 'static {
     fn decide(&self, held: Target, now: &[f64; COLUMNS], before: Option<&[f64; COLUMNS]>) -> Target;
 }
 
+/// Whether an average or a band is above another value by more than the running sums behind it may have rounded: prices
+/// that are equal stay equal, whatever they were added to before.
+#[inline(always)]
+pub(crate) fn is_above(one: f64, other: f64) -> bool {
+    one - other > ROUNDING * other.abs()
+}
+
+/// Relative error of an average over a long series; less than what one tick makes in the longest averages.
+const ROUNDING: f64 = 1e-12;
+
 /// A row of the table of strategies.
 #[derive(Clone, Copy)]
 pub struct Definition {

@@ -3,7 +3,7 @@
 
 use gauntlet_quant::indicators::{self, Column, ema, sma};
 
-use super::definition::{Definition, Rule};
+use super::definition::{Definition, Rule, is_above};
 use crate::params::{ParamSpec, Resolved};
 use crate::signal::Target;
 
@@ -39,9 +39,9 @@ impl Rule<2> for MaCross {
 
     #[inline(always)]
     fn decide(&self, held: Target, &[fast, slow]: &[f64; 2], _: Option<&[f64; 2]>) -> Target {
-        if fast > slow {
+        if is_above(fast, slow) {
             Target::Long
-        } else if fast < slow {
+        } else if is_above(slow, fast) {
             Target::Short
         } else {
             held
@@ -62,5 +62,9 @@ mod tests {
         assert_eq!(next(Long, 1.0, 1.0), Long);
         assert_eq!(next(Long, 1.0, 2.0), Short);
         assert_eq!(next(Flat, 1.0, 1.0), Flat);
+        // Averages of one price differ by what their running sums have rounded.
+        let sum = (0..7).fold(0.0, |sum, _| sum + 1.1);
+        assert_ne!(sum / 7.0, 1.1);
+        assert_eq!((next(Flat, sum / 7.0, 1.1), next(Flat, 1.1, sum / 7.0)), (Flat, Flat));
     }
 }
