@@ -266,7 +266,11 @@ fn a_period_without_data_and_too_few_bars_are_failed_experiments_with_a_reason()
             ],
         ),
         (
-            [("2010-01-01", "2014-04-21"), ("2014-05-01", "2014-04-30"), ("folds: 4", "folds: 1000")],
+            [
+                ("2010-01-01", "2014-04-21"),
+                ("2014-05-01", "2014-04-30"),
+                ("folds: 4 }", "folds: 1000 }\naccount: { periods_per_year: 6000 }"),
+            ],
             ["bars", "1000", "folds"],
         ),
     ];

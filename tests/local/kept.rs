@@ -59,9 +59,9 @@ fn replayed(dir: &Dir, what: &str) -> Json {
     let classes = report["not_compared"].as_array().unwrap_or_else(|| panic!("{what}: {run}"));
     let not_compared: i64 = classes.iter().map(|class| number(class, "events")).sum();
     let (compared, foreign) = (number(&report, "compared"), number(&report, "foreign"));
-    assert!(compared > 0, "{what}: nothing was compared: {run}");
-    assert_eq!(report["identical"], true, "{what}: {run}");
-    assert_eq!(run.code, Some(0), "{run}");
+    // Where every event is of another version, nothing was proved, and the exit code says so.
+    assert_eq!(report["identical"], compared > 0, "{what}: {run}");
+    assert_eq!(run.code, Some(i32::from(compared == 0)), "{run}");
     for class in classes {
         let named = |field: &str| class[field].as_str().is_some_and(|text| !text.is_empty());
         assert!(named("processor") && named("version") && number(class, "events") > 0, "{class}");
@@ -92,13 +92,15 @@ fn has_other_versions_of(report: &Json, processor: &str) -> bool {
 
 #[test]
 fn every_kept_log_is_read_verified_and_replayed() {
+    let mut compared = 0;
     for name in all_kept() {
         let dir = kept(&name);
         let verified = gauntlet(["verify"]).on(&dir).ok();
         assert_eq!(verified["ok"], true, "{name}: {verified}");
         assert!(number(&verified["checked"], "events") > 50, "{name}: {verified}");
-        replayed(&dir, &name);
+        compared += number(&replayed(&dir, &name), "compared");
     }
+    assert!(compared > 0, "no kept log is of versions that there still are: keep one of this release");
 }
 
 #[test]

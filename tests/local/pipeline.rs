@@ -47,9 +47,13 @@ fn the_best_trend_looks_good_in_tuning_and_the_procedure_that_found_it_earns_not
         let verdict = &verdicts[0];
         let outcome = if passed { "passed" } else { "refused" };
         assert_eq!((&verdict["gate"], &verdict["outcome"]), (&json!("holdout"), &json!(outcome)));
-        assert_eq!((&verdict["comparison"], &verdict["waiver"]), (&json!("at_least"), &Json::Null));
-        let statistic = verdict["statistic"].as_f64().unwrap();
-        assert_eq!(statistic >= verdict["threshold"].as_f64().unwrap(), passed, "{verdict}");
+        assert_eq!(verdict["waiver"], Json::Null);
+        let (statistic, threshold) =
+            (verdict["statistic"].as_f64().unwrap(), verdict["threshold"].as_f64().unwrap());
+        // A loss is refused as one; a gain is held against what the procedure promised.
+        let is_loss = verdict["comparison"] == "more_than";
+        assert_eq!(passed, if is_loss { statistic > threshold } else { statistic >= threshold }, "{verdict}");
+        assert_eq!(is_loss, statistic < 0.0, "{verdict}");
         assert_eq!(verdict["statistic"], entry["holdout"]);
         let evidence = &verdict["evidence"];
         assert_eq!((&evidence["metric"], &evidence["phase"]), (&json!("sharpe"), &json!("holdout")));

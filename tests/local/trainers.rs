@@ -61,6 +61,7 @@ const OUTSIDE: &str = "\
 name: outside
 data: { instrument: XAUUSD, venue: OANDA, bars: \"time:1h\", from: 2010-01-01, to: 2014-05-01 }
 model: { strategy: \"external:sklearn\", parameters: { depth: { int: [1, 9] } } }
+validation: { scheme: fixed }
 ";
 
 #[test]

@@ -1,7 +1,8 @@
 //! Does the pipeline say no to noise, and yes to an edge? Experiments on many instruments whose truth is known, through the
 //! processors that a node runs: experiments, tuner, trainer, evaluator, event by event, without a log between them.
 //!
-//! `cargo run --release -p gauntlet-benches --bin honesty [-- INSTRUMENTS TRIALS]`, by default 200 and 200. Seeded: the same
+//! `cargo run --release -p gauntlet-benches --bin honesty [-- INSTRUMENTS TRIALS [WORLD]]`, by default 200, 200 and all worlds
+//! whose name has WORLD in it. Seeded: the same
 //! numbers on every machine of one architecture. Prices follow a path inside each bar, with the exact extremes of a Brownian
 //! bridge between its steps, so a stop fills where the path crosses it.
 //!
@@ -277,10 +278,12 @@ fn share(hits: usize, of: usize) -> String {
 }
 
 fn main() {
-    let mut args = std::env::args().skip(1).map(|arg| arg.parse().expect("a number"));
-    let (instruments, trials) = (args.next().unwrap_or(200), args.next().unwrap_or(200));
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let number = |place: usize| args.get(place).map_or(200, |arg| arg.parse().expect("a number"));
+    let (instruments, trials) = (number(0), number(1));
+    let wanted = args.get(2).map_or("", String::as_str);
     println!("{instruments} instruments of {DAYS} days, 5 folds, searches of {trials} trials");
-    for world in &WORLDS {
+    for world in WORLDS.iter().filter(|world| world.name.contains(wanted)) {
         let found = all(world, instruments, trials);
         let (walked, error) = mean(found.iter().filter_map(|one| one.walked));
         let (tuned, tuned_error) = mean(found.iter().filter_map(|one| one.tuned));

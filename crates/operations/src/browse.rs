@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use gauntlet_config::nearest;
-use gauntlet_domain::experiment::Phase;
 use gauntlet_search::condition::Condition;
 use gauntlet_search::{ParameterValue, Parameters};
 use gauntlet_views::{Kind, Row, Table, Value, joins, schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::experiment_report::{ExperimentReport, experiment_report};
 use crate::node::Node;
-use crate::noise::{self, Noise};
 use crate::refusal::Refusal;
-use crate::rows::{Document, GateVerdict, ViewRow, text};
+use crate::rows::{GateVerdict, ViewRow, text};
 
 /// What to list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,58 +115,6 @@ pub struct ModelReport {
     /// Its row.
     #[serde(flatten)]
     pub row: ViewRow,
-    /// Each gate, with what it was judged on.
-    pub verdicts: Vec<GateVerdict>,
-}
-
-/// An experiment with its leaderboard.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ExperimentReport {
-    /// Its row.
-    #[serde(flatten)]
-    pub row: ViewRow,
-    /// The metric that it optimises.
-    pub objective: Option<String>,
-    /// Trials of the search over all tuning bars, by state.
-    pub trials: BTreeMap<String, usize>,
-    /// Trials of the searches before the folds of the walk-forward.
-    pub looks: usize,
-    /// The run of the walk-forward: what the procedure came to.
-    pub walk_forward: Option<ViewRow>,
-    /// What luck alone would have shown; `None` while tuning has not ended.
-    pub noise: Option<Noise>,
-    /// Finalists, best first.
-    pub leaderboard: Vec<Finalist>,
-}
-
-impl ExperimentReport {
-    /// Whether it ended without a result.
-    pub fn is_failed(&self) -> bool {
-        self.row.text("status") == Some("failed")
-    }
-}
-
-/// A line of a leaderboard.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Finalist {
-    /// Its row.
-    #[serde(flatten)]
-    pub row: ViewRow,
-    /// Its place, from 1.
-    pub place: usize,
-    /// The model's parameters.
-    pub parameters: Document,
-    /// Numbers from which the score can be judged, by name: see `gauntlet_walkforward::inference`.
-    pub inference: Document,
-    /// Probability that the true Sharpe ratio exceeds what luck alone would have shown: the deflated Sharpe ratio of the
-    /// net returns over the tuning bars.
-    pub deflated: Option<f64>,
-    /// The same of the returns beyond the mean exposure to the benchmark.
-    pub deflated_excess: Option<f64>,
-    /// Place of an earlier finalist that made the same trades.
-    pub equals: Option<usize>,
-    /// What the hold-out says.
-    pub verdict: String,
     /// Each gate, with what it was judged on.
     pub verdicts: Vec<GateVerdict>,
 }
@@ -313,7 +260,7 @@ pub fn show(node: &Node, id: &str) -> Result<Shown, Refusal> {
 }
 
 /// What the gates say of a model, each with what it was judged on.
-fn verdicts(node: &Node, model_id: &str) -> Result<Vec<GateVerdict>, Refusal> {
+pub(crate) fn verdicts(node: &Node, model_id: &str) -> Result<Vec<GateVerdict>, Refusal> {
     if model_id.is_empty() {
         return Ok(Vec::new());
     }
@@ -345,73 +292,6 @@ fn find_anywhere(node: &Node, id: &str) -> Result<Row, Refusal> {
             })
         }
     }
-}
-
-/// An experiment with its leaderboard.
-pub fn experiment_report(node: &Node, row: Row) -> Result<ExperimentReport, Refusal> {
-    let id = text(&row, "experiment_id").unwrap_or_default().to_owned();
-    let document = document(node, &row)?;
-    let objective = document.as_ref().and_then(|of| of["tuning"]["objective"].as_str().map(str::to_owned));
-    let board = match &objective {
-        Some(metric) => {
-            let of = [id.as_str().into(), metric.as_str().into()];
-            node.views.partition(&schema::LEADERBOARDS, &of, None)?
-        }
-        None => Vec::new(),
-    };
-    let budget = document.as_ref().and_then(|document| document["tuning"]["trials"].as_i64());
-    let (mut trials, mut looks): (BTreeMap<String, usize>, usize) = Default::default();
-    for trial in node.views.partition(&schema::TUNING_RESULTS, &[id.as_str().into()], None)? {
-        // Numbers from the budget on are of the searches before the folds.
-        if trial.get("trial").and_then(Value::as_long) >= budget.or(Some(i64::MAX)) {
-            looks += 1;
-            continue;
-        }
-        *trials.entry(text(&trial, "state").unwrap_or("unknown").to_owned()).or_default() += 1;
-    }
-    let noise = noise::of_experiment(node, &row)?;
-    let run = format!("{id}:{}", Phase::WalkForward);
-    let walk_forward = node.views.row(&schema::RUNS, &[id.as_str().into(), run.into()])?.map(ViewRow);
-    let (mut leaderboard, mut traded) = (Vec::new(), Vec::new());
-    for (place, entry) in (1..).zip(board) {
-        let model_id = text(&entry, "model_id").unwrap_or_default();
-        let model = joins::model(&*node.views, model_id)?;
-        let verdicts = verdicts(node, model_id)?;
-        let of_model = |column: &str| model.as_ref().and_then(|model| text(model, column));
-        let parameters = Document(of_model("parameters").unwrap_or("{}").to_owned());
-        let verdict = of_model("verdict").unwrap_or_default().to_owned();
-        let run = format!("{model_id}:{}", Phase::Tuning);
-        let fills = node.views.partition(&schema::TRADE_LOGS, &[run.as_str().into()], None)?;
-        let fills: Vec<_> = fills
-            .into_iter()
-            .map(|fill| (fill.key.into_iter().skip(1).collect::<Vec<_>>(), fill.cells))
-            .collect();
-        let equals = traded.iter().position(|other| *other == fills).filter(|_| !fills.is_empty());
-        traded.push(fills);
-        let run = node.views.row(&schema::RUNS, &[id.as_str().into(), run.into()])?;
-        let inference = run.as_ref().and_then(|run| text(run, "inference")).unwrap_or("{}").to_owned();
-        let deflated = |prefix| noise.as_ref().and_then(|noise| noise.deflated(&inference, prefix));
-        leaderboard.push(Finalist {
-            deflated: deflated(""),
-            deflated_excess: deflated("excess_"),
-            equals: equals.map(|earlier| earlier + 1),
-            inference: Document(inference),
-            row: ViewRow(entry),
-            place,
-            parameters,
-            verdict,
-            verdicts,
-        });
-    }
-    Ok(ExperimentReport { row: ViewRow(row), objective, trials, looks, walk_forward, noise, leaderboard })
-}
-
-/// The document of an experiment's row; `None` while it is not in the views, or when it cannot be read.
-pub(crate) fn document(node: &Node, experiment: &Row) -> Result<Option<Json>, Refusal> {
-    let Some(config) = text(experiment, "config_id") else { return Ok(None) };
-    let row = node.views.row(&schema::CONFIGURATIONS, &[config.into()])?;
-    let document = row.as_ref().and_then(|row| text(row, "parameters"));
-    Ok(document.and_then(|text| serde_json::from_str(text).ok()))
 }
 
 /// Puts several things of one kind side by side.

@@ -23,6 +23,8 @@ mod data;
 pub mod dead_letters;
 /// The main job on bundled data.
 pub mod demo;
+/// An experiment with its leaderboard.
+pub mod experiment_report;
 /// Files of ticks and bars onto the log.
 pub mod feed;
 /// Digests, and checks of what is kept.

@@ -9,7 +9,8 @@ use gauntlet_views::schema;
 use gauntlet_views::{Row, Value};
 use serde::{Deserialize, Serialize};
 
-use crate::browse::{document, find};
+use crate::browse::find;
+use crate::experiment_report::document;
 use crate::node::Node;
 use crate::refusal::Refusal;
 use crate::rows::{Document, ViewRow, text};

@@ -12,8 +12,9 @@ use gauntlet_views::{Row, schema};
 use serde::{Deserialize, Serialize};
 
 use crate::answer::Standing;
-use crate::browse::{ExperimentReport, experiment_report, find};
+use crate::browse::find;
 use crate::coverage::require_bars;
+use crate::experiment_report::{ExperimentReport, experiment_report};
 use crate::node::Node;
 use crate::progress::Progress;
 use crate::publish::publish_once;

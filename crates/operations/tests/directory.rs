@@ -73,6 +73,8 @@ fn submit(wait: bool) -> Request {
         set("data.to", "2012-01-01"),
         set("tuning.trials", "8"),
         set("validation.finalists", "1"),
+        set("validation.scheme", "fixed"),
+        set("validation.purge", "0"),
         set("model.parameters.slow", "{ int: [60, 200], when: \"slow > fast\" }"),
     ];
     Request::Submit(SubmitRequest { text, name: "gold-trend.yaml".into(), overrides, wait })

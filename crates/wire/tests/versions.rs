@@ -87,7 +87,10 @@ fn without_its_old_field_a_record_would_break_the_readers_of_version_1() {
 #[test]
 fn a_reader_of_version_1_sees_what_a_writer_of_version_1_would_have_written() {
     let mut read = 0;
-    for (earlier, later) in pairs().into_iter().filter(|(earlier, _)| is_kept(earlier.kind)) {
+    let newest_reads = |pair: &(&RecordVersion, &RecordVersion)| {
+        is_kept(pair.0.kind) && newest(pair.1.kind).is_some_and(|newest| newest.version == pair.1.version)
+    };
+    for (earlier, later) in pairs().into_iter().filter(newest_reads) {
         let event = sample(earlier.kind);
         let value = resolved(&body(&event), &schema(later), &schema(earlier));
         let old =

@@ -78,8 +78,8 @@ impl<'a> Series<'a> {
         for (chunk, fills) in (0..).zip(self.fills.chunks(ROWS_PER_CHUNK)) {
             events.push(
                 TradeLogChunk {
-                    experiment_id: experiment_id,
-                    model_id: model_id,
+                    experiment_id,
+                    model_id,
                     phase: phase.clone(),
                     chunk,
                     asset: plan.data.instrument.clone(),
@@ -95,8 +95,8 @@ impl<'a> Series<'a> {
         for (chunk, points) in (0..).zip(self.curve.chunks(ROWS_PER_CHUNK)) {
             events.push(
                 EquityCurveChunk {
-                    experiment_id: experiment_id,
-                    model_id: model_id,
+                    experiment_id,
+                    model_id,
                     phase: phase.clone(),
                     chunk,
                     times: points.iter().map(|(time, _)| *time).collect(),

@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 
 const NANOS_PER_YEAR: f64 = 365.25 * 86_400.0 * 1e9;
 
-/// Time below which bars in a year cannot be counted: the data have not seen every season and holiday.
-pub const LEAST_NANOS: i64 = 365 * 86_400 * 1_000_000_000;
+/// Time below which bars in a year cannot be counted, since the data have not seen every season and holiday: a year, less the
+/// days on which a market may be closed at the ends of it.
+pub const LEAST_NANOS: i64 = 360 * 86_400 * 1_000_000_000;
 
 /// Contiguous blocks of a window on which a trial is scored, one after the other: where it can be pruned.
 const BLOCKS: usize = 5;

@@ -1,7 +1,8 @@
 //! Rows of views, experiments and comparisons as tables.
 
 use gauntlet_domain::Timestamp;
-use gauntlet_operations::browse::{Comparison, ExperimentReport, Listing};
+use gauntlet_operations::browse::{Comparison, Listing};
+use gauntlet_operations::experiment_report::ExperimentReport;
 use gauntlet_operations::noise::Noise;
 use gauntlet_operations::rows::ViewRow;
 use gauntlet_views::Value;
@@ -106,9 +107,13 @@ fn walk_forward(report: &ExperimentReport, run: &ViewRow) -> String {
 /// What luck alone would have shown.
 fn noise_line(noise: &Noise) -> String {
     let Noise { experiments, trials, looks, ceiling, .. } = noise;
+    let experiments = match experiments {
+        1 => "1 experiment".to_owned(),
+        many => format!("{many} experiments"),
+    };
     let ceiling = ceiling.map_or_else(|| "-".to_owned(), |ceiling| format!("{ceiling:.2}"));
     format!(
-        "noise ceiling: {trials} trials without skill ({experiments} experiments of this mandate on these bars, {looks} more \
+        "noise ceiling: {trials} trials without skill ({experiments} of this mandate on these bars, {looks} more \
          looks) are expected to reach an annual Sharpe ratio of {ceiling}\n"
     )
 }

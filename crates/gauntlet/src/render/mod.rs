@@ -90,6 +90,6 @@ fn demonstrated(answer: &Demonstrated) -> String {
     for experiment in &answer.experiments {
         text.push_str(&format!("\n{}\n", waited(experiment)));
     }
-    text.push_str("\nThe walk-forward ranks, the hold-out only says yes or no. gauntlet replay --all re-executes all of it.");
+    text.push_str("\nThe tuning score ranks; walk-forward and hold-out choose nothing. gauntlet replay --all re-executes all of it.");
     text
 }
