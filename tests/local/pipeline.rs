@@ -69,6 +69,8 @@ fn the_best_trend_looks_good_in_tuning_and_the_procedure_that_found_it_earns_not
     assert!(known["low"].as_f64().unwrap() < 0.0 && known["high"].as_f64().unwrap() > 0.0, "{known}");
     // Luck alone is expected to reach nearly as much, and none of it is sure.
     assert!(trend["noise"]["ceiling"].as_f64().unwrap() > 0.3, "{}", trend["noise"]);
+    let looks: Vec<_> = experiments.iter().map(|of| of["noise"]["holdout_looks"].as_u64().unwrap()).collect();
+    assert_eq!(looks, [3, 5], "three finalists, and two more of the second experiment of the mandate");
     assert!(board.iter().all(|entry| entry["deflated"].as_f64().unwrap() < 0.95), "{board:?}");
     let all: Vec<&Json> = experiments.iter().flat_map(|e| e["leaderboard"].as_array().unwrap()).collect();
     assert_eq!(all.len(), 5);

@@ -161,6 +161,8 @@ words! {
         InvalidDocument = "invalid_document",
         /// It was under way when the rules of the search changed.
         LogicChanged = "logic_changed",
+        /// It never began: the experiment failed or was cancelled before its data were there.
+        NotBegun = "not_begun",
     }
 }
 
@@ -222,7 +224,7 @@ mod tests {
             };
         }
         check!(Phase ExperimentFailure TrialFailure EvaluationFailure TuningEnd);
-        assert_eq!(read, 21);
+        assert_eq!(read, 22);
     }
 
     #[test]

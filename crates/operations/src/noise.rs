@@ -25,6 +25,9 @@ pub struct Noise {
     pub trials: u64,
     /// Trials of their searches before folds.
     pub looks: u64,
+    /// Finalists of the mandate for which hold-outs were opened that share bars with this one's, by the time of this
+    /// experiment, and its own.
+    pub holdout_looks: u64,
     /// Standard deviation of the trials' annual Sharpe ratios.
     pub deviation: Option<f64>,
     /// The annual Sharpe ratio that the best of as many trials without skill is expected to reach.
@@ -62,8 +65,37 @@ pub(crate) fn of_experiment(node: &Node, experiment: &Row) -> Result<Option<Nois
     let Some(own) = ledger.iter().find(|entry| text(entry, "experiment_id") == Some(id)) else {
         return Ok(None);
     };
-    let shares = |entry: &&Row| place(entry) <= place(own) && overlaps(entry, own);
-    Ok(Some(merged(ledger.iter().filter(shares))))
+    let earlier = ledger.iter().filter(|entry| place(entry) <= place(own));
+    let noise = merged(earlier.clone().filter(|entry| overlaps(entry, own)));
+    Ok(Some(Noise { holdout_looks: holdout_looks(node, experiment, earlier)?, ..noise }))
+}
+
+/// How often the bars of an experiment's hold-out were looked at: by each finalist of an experiment whose hold-out shares
+/// some of them.
+fn holdout_looks<'a>(
+    node: &Node,
+    experiment: &Row,
+    entries: impl Iterator<Item = &'a Row>,
+) -> Result<u64, Refusal> {
+    let range = |experiment: &Row| -> Result<Option<(String, i64, i64)>, Refusal> {
+        let Some(id) = text(experiment, "holdout_snapshot") else { return Ok(None) };
+        let Some(row) = node.views.row(&schema::DATA_SNAPSHOTS, &[id.into()])? else { return Ok(None) };
+        let time = |column| row.get(column).and_then(Value::as_timestamp);
+        let bounds = time("range_from").zip(time("range_to"));
+        Ok(bounds.zip(text(&row, "instrument")).map(|((from, to), of)| (of.to_owned(), from, to)))
+    };
+    let Some(own) = range(experiment)? else { return Ok(0) };
+    let mut looks = 0;
+    for entry in entries {
+        let Some(id) = text(entry, "experiment_id") else { continue };
+        let Some(other) = node.views.row(&schema::EXPERIMENTS, &[id.into()])? else { continue };
+        let shares =
+            range(&other)?.is_some_and(|other| other.0 == own.0 && other.1 < own.2 && own.1 < other.2);
+        let finalists: Vec<String> =
+            text(entry, "finalists").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        looks += if shares { finalists.len() as u64 } else { 0 };
+    }
+    Ok(looks)
 }
 
 fn place(entry: &Row) -> Option<i64> {
@@ -86,9 +118,11 @@ fn merged<'a>(entries: impl Iterator<Item = &'a Row>) -> Noise {
     let (mut experiments, mut trials, mut looks, mut sharpes) = (0, 0, 0, Merged::default());
     for entry in entries {
         let number = |column| entry.get(column).and_then(Value::as_long).and_then(|n| u64::try_from(n).ok());
-        experiments += 1;
-        trials += number("requested").unwrap_or(0);
-        looks += number("looks").unwrap_or(0);
+        let [requested, before_folds] = [number("requested"), number("looks")].map(Option::unwrap_or_default);
+        // One that never began looked at nothing.
+        experiments += u64::from(requested + before_folds > 0);
+        trials += requested;
+        looks += before_folds;
         let moments: Json =
             text(entry, "sharpe").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         if let (Some(count), Some(mean)) = (moments["count"].as_f64(), moments["mean"].as_f64()) {
@@ -98,7 +132,7 @@ fn merged<'a>(entries: impl Iterator<Item = &'a Row>) -> Noise {
     let counted = Trials::merged(trials, sharpes.count as u64, sharpes.sum_sq_dev.max(0.0)).ok();
     let deviation = counted.as_ref().and_then(|of| of.variance().ok()).map(f64::sqrt);
     let ceiling = deviation.and_then(|deviation| Some(deviation * expected_maximum(trials as f64).ok()?));
-    Noise { experiments, trials, looks, deviation, ceiling, counted }
+    Noise { experiments, trials, looks, holdout_looks: 0, deviation, ceiling, counted }
 }
 
 impl Noise {

@@ -61,8 +61,10 @@ impl Machine for Tuner {
                 self.with(e.experiment_id, |study| conclude_early(study, TuningEnd::Cancelled))
             }
             Event::ExperimentFailed(e) => self.with(e.experiment_id, |study| {
+                // Where its search had begun, what made it fail was this machine's own entry.
+                let entry = if study.begun().is_none() { not_begun(study) } else { None };
                 study.end();
-                Vec::new()
+                entry.into_iter().collect()
             }),
             Event::WalkForwardCompleted(e) => self.walked(e.experiment_id, Some(e), input.writer),
             Event::WalkForwardFailed(e) => self.walked(e.experiment_id, None, input.writer),
@@ -237,9 +239,10 @@ fn conclude_early(study: &mut Study, ended: TuningEnd) -> Vec<Output> {
     entry.into_iter().collect()
 }
 
-/// The ledger's entry for a search that has begun. Every ending can race with a cancellation.
+/// The ledger's entry: every place in the order of a mandate gets one, also when tuning never began. Every ending can race
+/// with a cancellation.
 fn closing_entry(study: &Study, ended: TuningEnd, finalists: &[u64]) -> Option<Output> {
-    let (begun, main) = (study.begun()?, study.main()?);
+    let (Some(begun), Some(main)) = (study.begun(), study.main()) else { return not_begun(study) };
     Some(Output::raced(LedgerEntered {
         mandate: study.mandate.clone(),
         experiment_id: study.experiment_id,
@@ -253,6 +256,24 @@ fn closing_entry(study: &Study, ended: TuningEnd, finalists: &[u64]) -> Option<O
         finalists: finalists.iter().map(|trial| model_id(study.experiment_id, *trial)).collect(),
         sharpe: moments(main.all_results().filter_map(|result| result.sharpe)),
         looks: study.looks(),
+    }))
+}
+
+/// The entry of a search that never began: it asked for nothing and saw no bar.
+fn not_begun(study: &Study) -> Option<Output> {
+    Some(Output::raced(LedgerEntered {
+        mandate: study.mandate.clone(),
+        experiment_id: study.experiment_id,
+        place: study.place,
+        data: study.unseen_data()?,
+        ended: TuningEnd::NotBegun,
+        requested: 0,
+        completed: 0,
+        pruned: 0,
+        failed: 0,
+        finalists: Vec::new(),
+        sharpe: moments(std::iter::empty()),
+        looks: 0,
     }))
 }
 

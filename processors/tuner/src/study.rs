@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::spec::ExperimentSpec;
-use gauntlet_domain::{ExperimentId, ModelId, TrialId, external};
+use gauntlet_domain::{ContentHash, ExperimentId, ModelId, TrialId, external};
 use serde::{Deserialize, Serialize};
 
 use crate::trials::{Source, TrialResult, TrialState, Trials, Unreadable};
@@ -103,6 +103,22 @@ impl Study {
         let ExperimentStarted { plan, holdout, windows, .. } = started.clone();
         self.searches = (0..=windows.len()).map(|_| Trials::default()).collect();
         self.begun = Some(Begun { plan, holdout, windows });
+    }
+
+    /// The data that the document asks for, before anybody has seen a bar of them: no rows, and the hash of none. `None` where
+    /// the document cannot be read.
+    pub(crate) fn unseen_data(&self) -> Option<DataRef> {
+        let spec = self.spec.clone().or_else(|| serde_json::from_str(&self.document).ok())?;
+        let (tuning, _) = spec.snapshots().ok()?;
+        Some(DataRef {
+            snapshot_id: tuning.snapshot_id,
+            content_hash: ContentHash::of(&[]),
+            instrument: tuning.instrument,
+            spec: tuning.spec,
+            from: tuning.from,
+            to: tuning.to,
+            rows: 0,
+        })
     }
 
     /// Nothing more follows from it.

@@ -435,8 +435,18 @@ fn a_cancelled_search_enters_what_it_tried_and_nothing_follows() {
 #[test]
 fn a_search_that_is_cancelled_before_it_begins_has_tried_nothing() {
     let spec = sampled("random", 30, 4);
-    given::<Tuner>([submitted(&spec)]).when(cancelled(&spec)).then_nothing();
-    given::<Tuner>([submitted(&spec), cancelled(&spec)]).when(started(&spec)).then_nothing();
+    let (experiment_id, reason) = (spec.experiment_id(), ExperimentFailure::NoData);
+    let failed = ExperimentFailed { experiment_id, reason, detail: String::new() };
+    for ending in [cancelled(&spec), failed.into()] {
+        let outputs = given::<Tuner>([submitted(&spec)]).when(ending.clone()).outputs();
+        let [output] = outputs.as_slice() else { panic!("{outputs:?}") };
+        let Event::LedgerEntered(ledger) = &output.event else { panic!("{outputs:?}") };
+        // Its place is in the ledger all the same, so that nobody waits for it.
+        assert!(output.raced);
+        assert_eq!((ledger.ended.word(), ledger.place, ledger.requested), ("not_begun", 3, 0));
+        assert_eq!((ledger.data.rows, ledger.data.snapshot_id), (0, started(&spec).plan.data.snapshot_id));
+        given::<Tuner>([submitted(&spec), ending]).when(started(&spec)).then_nothing();
+    }
 }
 
 #[test]
@@ -451,7 +461,6 @@ fn nothing_follows_a_failed_experiment() {
     let requests = first_requests(&spec);
     let (experiment_id, reason) = (spec.experiment_id(), ExperimentFailure::NoData);
     let failed = ExperimentFailed { experiment_id, reason, detail: String::new() };
-    given::<Tuner>([submitted(&spec), failed.clone().into()]).when(started(&spec)).then_nothing();
     let history = [submitted(&spec), started(&spec).into(), failed.into()];
     given::<Tuner>(history).when(answer(&requests[0])).then_nothing();
 }

@@ -106,7 +106,7 @@ fn walk_forward(report: &ExperimentReport, run: &ViewRow) -> String {
 
 /// What luck alone would have shown.
 fn noise_line(noise: &Noise) -> String {
-    let Noise { experiments, trials, looks, ceiling, .. } = noise;
+    let Noise { experiments, trials, looks, holdout_looks, ceiling, .. } = noise;
     let experiments = match experiments {
         1 => "1 experiment".to_owned(),
         many => format!("{many} experiments"),
@@ -114,7 +114,8 @@ fn noise_line(noise: &Noise) -> String {
     let ceiling = ceiling.map_or_else(|| "-".to_owned(), |ceiling| format!("{ceiling:.2}"));
     format!(
         "noise ceiling: {trials} trials without skill ({experiments} of this mandate on these bars, {looks} more \
-         looks) are expected to reach an annual Sharpe ratio of {ceiling}\n"
+         looks) are expected to reach an annual Sharpe ratio of {ceiling}\n\
+         hold-out: this mandate has looked at its bars {holdout_looks} times\n"
     )
 }
 
