@@ -110,7 +110,7 @@ fn the_walk_forward_can_be_recomputed_from_what_is_exported() {
         own.map(|row| 1.0 + row.1).product::<f64>()
     };
     for fold in folds {
-        let (from, to) = (fold["from"].as_str().unwrap(), fold["to"].as_str().unwrap());
+        let (from, to) = (fold["range_from"].as_str().unwrap(), fold["range_to"].as_str().unwrap());
         assert!((growth(from, to) - 1.0 - number(&fold["total_return"])).abs() < 1e-9, "{fold}");
     }
     let mean = |name: &str| folds.iter().map(|fold| number(&fold[name])).sum::<f64>() / 5.0;

@@ -270,8 +270,8 @@ pub static WALK_FORWARD_FOLDS: Table = Table {
     partition_key: &[text("experiment_id")],
     clustering: &[long("fold")],
     columns: &[
-        time("from"),
-        time("to"),
+        time("range_from"),
+        time("range_to"),
         long("trial"), // null where the search before it chose nothing: the fold stayed flat
         long("completed"),
         text("parameters"),
@@ -421,9 +421,10 @@ mod tests {
     walk_forward double,
     holdout double,
     confirmed boolean,
+    tuning double,
     PRIMARY KEY ((experiment_id, metric), score, trial)
 ) WITH CLUSTERING ORDER BY (score DESC, trial ASC)
-    AND comment = 'A finalist under one metric, best first; score is the walk-forward value, negated when less is better';
+    AND comment = 'A finalist under one metric, best first; score is the tuning score, negated when less is better';
 "
         );
     }

@@ -18,8 +18,8 @@ pub(crate) fn completed(event: &WalkForwardCompleted, envelope: &Envelope) -> Ve
         let segment = &fold.segment;
         let key = vec![event.experiment_id.to_string().into(), number.into()];
         Upsert::new(&WALK_FORWARD_FOLDS, key, ONCE)
-            .with("from", Value::Timestamp(fold.from.0))
-            .with("to", Value::Timestamp(fold.to.0))
+            .with("range_from", Value::Timestamp(fold.from.0))
+            .with("range_to", Value::Timestamp(fold.to.0))
             .with("trial", segment.trial)
             .with("completed", segment.completed)
             .with("parameters", json(&segment.parameters))

@@ -222,11 +222,11 @@ fn a_walk_forward_is_a_run_and_its_folds() {
             format!("runs @1 [{id}, {id}:walk_forward] status=completed | phase=walk_forward | {OBSERVED}")
                 + r#" | key_metrics={"sharpe":0.5} | summary={"efficiency":0.5,"flat_folds":1.0} | inference={"psr":0.625}"#,
             format!(
-                "walk_forward_folds @1 [{id}, 1] from=t36000000000000 | to=t72000000000000 | trial=10 | completed=5 | "
+                "walk_forward_folds @1 [{id}, 1] range_from=t36000000000000 | range_to=t72000000000000 | trial=10 | completed=5 | "
             ) + r#"parameters={"fast":10,"stop":2.0} | in_sample=1.5 | in_sample_return=0.5 | value=0.75 | "#
                 + "total_return=0.125 | annual_return=0.25",
             format!(
-                "walk_forward_folds @1 [{id}, 2] from=t72000000000000 | to=t108000000000000 | completed=0 | "
+                "walk_forward_folds @1 [{id}, 2] range_from=t72000000000000 | range_to=t108000000000000 | completed=0 | "
             ) + "parameters={} | total_return=0.125",
         ],
     );

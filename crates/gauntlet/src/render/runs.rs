@@ -37,8 +37,16 @@ fn folds_table(summary: &Document, folds: &[ViewRow]) -> String {
     let lines = folds.iter().map(|fold| {
         let is_flat = matches!(fold.0.get("trial"), None | Some(Value::Null));
         let chosen = if is_flat { "none: it stayed flat" } else { fold.text("parameters").unwrap_or("-") };
-        let cells =
-            ["fold", "from", "to", "completed", "in_sample", "value", "total_return", "annual_return"];
+        let cells = [
+            "fold",
+            "range_from",
+            "range_to",
+            "completed",
+            "in_sample",
+            "value",
+            "total_return",
+            "annual_return",
+        ];
         cells.map(|name| cell(fold, name)).into_iter().chain([chosen.to_owned()]).collect()
     });
     format!("{}\n{}", table(&header, lines), walk_summary(&summary.0))
