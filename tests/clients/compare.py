@@ -154,7 +154,9 @@ def distance(ours, theirs, what):
         names = ours.keys() & theirs.keys() - {"parameters"}
         if what in ("metrics", "tuning", "holdout") and len(names) < 11:
             fail(f"only {names} of {what} to compare")
-        return max(distance(ours[name], theirs[name], name) for name in names)
+        if not names and what not in ("walk_forward", "inference"):
+            fail(f"{what} has nothing to compare: {ours}, {theirs}")
+        return max((distance(ours[name], theirs[name], name) for name in names), default=0.0)
     if isinstance(ours, list):
         if len(ours) != len(theirs):
             fail(f"{what}: {ours}, {theirs}")

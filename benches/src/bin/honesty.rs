@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gauntlet_domain::experiment::*;
-use gauntlet_domain::market::{Bar, SnapshotSealed};
+use gauntlet_domain::market::{Bar, SnapshotDue};
 use gauntlet_domain::spec::ExperimentSpec;
 use gauntlet_domain::{ContentHash, Event, Input, ModelId, Price, Quantity, Timestamp};
 use gauntlet_evaluator::Evaluator;
@@ -160,19 +160,7 @@ fn experiment(world: &World, number: u64, trials: usize) -> Found {
         let own = bars.iter().filter(|bar| bar.open_time >= command.from && bar.close_time <= command.to);
         let own: Vec<Bar> = own.cloned().collect();
         let content_hash = ContentHash::of(command.snapshot_id.0.as_bytes());
-        let sealed = SnapshotSealed {
-            snapshot_id: command.snapshot_id,
-            instrument: command.instrument,
-            spec: command.spec,
-            from: command.from,
-            to: command.to,
-            content_hash,
-            rows: own.len() as i64,
-            files: Vec::new(),
-            first_open: own.first().map(|bar| bar.open_time),
-            last_close: own.last().map(|bar| bar.close_time),
-            quoted_bars: Some(0),
-        };
+        let sealed = SnapshotDue::from(&command).sealed(content_hash, own.len() as i64).over(&own);
         inputs.push_back(("snapshots", Event::from(sealed)));
         lake.0.insert(content_hash.0, Arc::new(own));
     }

@@ -119,19 +119,7 @@ mod tests {
                 Timestamp(0),
                 Timestamp(1),
             );
-            Event::from(SnapshotSealed {
-                snapshot_id: command.snapshot_id,
-                instrument: command.instrument,
-                spec: command.spec,
-                from: command.from,
-                to: command.to,
-                content_hash: crate::ContentHash::of(b""),
-                rows,
-                files: vec![],
-                first_open: None,
-                last_close: None,
-                quoted_bars: None,
-            })
+            Event::from(SnapshotDue::from(&command).sealed(crate::ContentHash::of(b""), rows))
         };
         assert_eq!(sealed(1).id(), sealed(2).id());
     }

@@ -167,7 +167,7 @@ pub struct TrialPlan {
     pub objective: String,
     /// True when more is better.
     pub maximize: bool,
-    /// Bars in a year, for annualisation.
+    /// Bars in a year, for annualisation; 0 where they are not known, and what is annual is undefined.
     pub periods_per_year: f64,
     /// Seed of everything random.
     pub seed: i64,
@@ -363,4 +363,8 @@ pub struct LedgerEntered {
     pub sharpe: SharpeMoments,
     /// Trials of the searches before the folds of the walk-forward: they looked at the data, and nothing of them is chosen.
     pub looks: i64,
+    /// First open time of the hold-out, at which each finalist is looked at; `None` before version 3.
+    pub holdout_from: Option<Timestamp>,
+    /// Its last close time.
+    pub holdout_to: Option<Timestamp>,
 }

@@ -20,6 +20,7 @@ use crate::evaluation::{self, FoldOutcome};
 use crate::experiment::{self, DataRef, Metrics, Parameters, SharpeMoments, TrialPlan};
 use crate::external;
 use crate::ids::{ContentHash, ExperimentId, ModelId, TrialId};
+use crate::time::Timestamp;
 use crate::verdict::Verdict;
 use crate::words::{EvaluationFailure, ExperimentFailure, Phase, TrialFailure, TuningEnd};
 
@@ -76,6 +77,8 @@ with_word!(experiment::LedgerEntered {
     finalists: Vec<ModelId>,
     sharpe: SharpeMoments,
     looks: i64,
+    holdout_from: Option<Timestamp>,
+    holdout_to: Option<Timestamp>,
 });
 
 with_word!(evaluation::EvaluationFailed {

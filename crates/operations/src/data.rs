@@ -61,25 +61,11 @@ impl BarReader for LakeData {
 impl SnapshotSealer for LakeData {
     fn seal(&self, due: &SnapshotDue) -> Result<SnapshotSealed, DataError> {
         let bars = self.bars.bars(due).map_err(|error| from_log(&error))?;
-        let first_open = bars.first().map(|bar| bar.open_time);
-        let last_close = bars.last().map(|bar| bar.close_time);
-        let is_quoted = |bar: &&Bar| bar.open_spread.is_some() && bar.close_spread.is_some();
-        let quoted_bars = Some(bars.iter().filter(is_quoted).count() as i64);
+        let of_bars = due.sealed(ContentHash::of(&[]), 0).over(&bars);
         let sealed = write_snapshot(&self.lake, &due.instrument, due.spec, bars.into_iter())
             .map_err(|error| from_lake(&error))?;
-        Ok(SnapshotSealed {
-            snapshot_id: due.snapshot_id,
-            instrument: due.instrument.clone(),
-            spec: due.spec,
-            from: due.from,
-            to: due.to,
-            content_hash: sealed.content_hash,
-            rows: sealed.rows,
-            files: sealed.files,
-            first_open,
-            last_close,
-            quoted_bars,
-        })
+        let (content_hash, rows, files) = (sealed.content_hash, sealed.rows, sealed.files);
+        Ok(SnapshotSealed { content_hash, rows, files, ..of_bars })
     }
 }
 

@@ -90,7 +90,7 @@ pub fn experiment_report(node: &Node, row: Row) -> Result<ExperimentReport, Refu
     let noise = noise::of_experiment(node, &row)?;
     let run = format!("{id}:{}", Phase::WalkForward);
     let walk_forward = node.views.row(&schema::RUNS, &[id.as_str().into(), run.into()])?.map(ViewRow);
-    let (mut leaderboard, mut traded) = (Vec::new(), Vec::new());
+    let (mut leaderboard, mut ran): (Vec<Finalist>, Vec<Option<Row>>) = Default::default();
     for (place, entry) in (1..).zip(board) {
         let model_id = text(&entry, "model_id").unwrap_or_default();
         let model = joins::model(&*node.views, model_id)?;
@@ -99,20 +99,15 @@ pub fn experiment_report(node: &Node, row: Row) -> Result<ExperimentReport, Refu
         let parameters = Document(of_model("parameters").unwrap_or("{}").to_owned());
         let verdict = of_model("verdict").unwrap_or_default().to_owned();
         let run = format!("{model_id}:{}", Phase::Tuning);
-        let fills = node.views.partition(&schema::TRADE_LOGS, &[run.as_str().into()], None)?;
-        let fills: Vec<_> = fills
-            .into_iter()
-            .map(|fill| (fill.key.into_iter().skip(1).collect::<Vec<_>>(), fill.cells))
-            .collect();
-        let equals = traded.iter().position(|other| *other == fills).filter(|_| !fills.is_empty());
-        traded.push(fills);
         let run = node.views.row(&schema::RUNS, &[id.as_str().into(), run.into()])?;
+        let equals = run.as_ref().map(|run| equal(node, run, &ran)).transpose()?.flatten();
+        ran.push(run.clone());
         let inference = run.as_ref().and_then(|run| text(run, "inference")).unwrap_or("{}").to_owned();
         let deflated = |prefix| noise.as_ref().and_then(|noise| noise.deflated(&inference, prefix));
         leaderboard.push(Finalist {
             deflated: deflated(""),
             deflated_excess: deflated("excess_"),
-            equals: equals.map(|earlier| earlier + 1),
+            equals,
             inference: Document(inference),
             row: ViewRow(entry),
             place,
@@ -122,6 +117,28 @@ pub fn experiment_report(node: &Node, row: Row) -> Result<ExperimentReport, Refu
         });
     }
     Ok(ExperimentReport { row: ViewRow(row), objective, trials, looks, walk_forward, noise, leaderboard })
+}
+
+/// Place, from 1, of the first of some earlier runs that made the same trades. Fills are read only where all metrics are equal.
+fn equal(node: &Node, run: &Row, earlier: &[Option<Row>]) -> Result<Option<usize>, Refusal> {
+    let fills = |run: &Row| -> Result<Vec<_>, Refusal> {
+        let rows = node.views.partition(
+            &schema::TRADE_LOGS,
+            &[run.get("run_id").cloned().unwrap_or(Value::Null)],
+            None,
+        )?;
+        Ok(rows.into_iter().map(|fill| (fill.key[1..].to_vec(), fill.cells)).collect())
+    };
+    for (place, other) in (1..).zip(earlier) {
+        let Some(other) = other else { continue };
+        if text(run, "key_metrics") == text(other, "key_metrics") {
+            let own = fills(run)?;
+            if !own.is_empty() && own == fills(other)? {
+                return Ok(Some(place));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// The document of an experiment's row; `None` while it is not in the views, or when it cannot be read.

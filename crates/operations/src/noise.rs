@@ -65,48 +65,33 @@ pub(crate) fn of_experiment(node: &Node, experiment: &Row) -> Result<Option<Nois
     let Some(own) = ledger.iter().find(|entry| text(entry, "experiment_id") == Some(id)) else {
         return Ok(None);
     };
-    let earlier = ledger.iter().filter(|entry| place(entry) <= place(own));
-    let noise = merged(earlier.clone().filter(|entry| overlaps(entry, own)));
-    Ok(Some(Noise { holdout_looks: holdout_looks(node, experiment, earlier)?, ..noise }))
+    let earlier: Vec<&Row> = ledger.iter().filter(|entry| place(entry) <= place(own)).collect();
+    let sharing = |columns| earlier.iter().copied().filter(move |entry| overlap(entry, own, columns));
+    let holdout_looks = sharing(HELD_OUT).map(finalists).sum();
+    Ok(Some(Noise { holdout_looks, ..merged(sharing(TUNED)) }))
 }
 
-/// How often the bars of an experiment's hold-out were looked at: by each finalist of an experiment whose hold-out shares
-/// some of them.
-fn holdout_looks<'a>(
-    node: &Node,
-    experiment: &Row,
-    entries: impl Iterator<Item = &'a Row>,
-) -> Result<u64, Refusal> {
-    let range = |experiment: &Row| -> Result<Option<(String, i64, i64)>, Refusal> {
-        let Some(id) = text(experiment, "holdout_snapshot") else { return Ok(None) };
-        let Some(row) = node.views.row(&schema::DATA_SNAPSHOTS, &[id.into()])? else { return Ok(None) };
-        let time = |column| row.get(column).and_then(Value::as_timestamp);
-        let bounds = time("range_from").zip(time("range_to"));
-        Ok(bounds.zip(text(&row, "instrument")).map(|((from, to), of)| (of.to_owned(), from, to)))
-    };
-    let Some(own) = range(experiment)? else { return Ok(0) };
-    let mut looks = 0;
-    for entry in entries {
-        let Some(id) = text(entry, "experiment_id") else { continue };
-        let Some(other) = node.views.row(&schema::EXPERIMENTS, &[id.into()])? else { continue };
-        let shares =
-            range(&other)?.is_some_and(|other| other.0 == own.0 && other.1 < own.2 && own.1 < other.2);
-        let finalists: Vec<String> =
-            text(entry, "finalists").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-        looks += if shares { finalists.len() as u64 } else { 0 };
-    }
-    Ok(looks)
+/// Columns of the stretch that was searched on.
+const TUNED: (&str, &str) = ("data_from", "data_to");
+/// Columns of the stretch at which finalists were looked at.
+const HELD_OUT: (&str, &str) = ("holdout_from", "holdout_to");
+
+fn finalists(entry: &Row) -> u64 {
+    let ids: Vec<String> =
+        text(entry, "finalists").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    ids.len() as u64
 }
 
 fn place(entry: &Row) -> Option<i64> {
     entry.get("place").and_then(Value::as_long)
 }
 
-/// Whether two entries looked at common bars. One that does not say at which ones is counted: too much is safer.
-fn overlaps(one: &Row, other: &Row) -> bool {
+/// Whether the stretches of two entries have bars in common. One that does not say which they are is counted: too much is
+/// safer.
+fn overlap(one: &Row, other: &Row, (from, to): (&str, &str)) -> bool {
     let range = |entry: &Row| {
         let time = |column| entry.get(column).and_then(Value::as_timestamp);
-        Some((text(entry, "instrument")?.to_owned(), time("data_from")?, time("data_to")?))
+        Some((text(entry, "instrument")?.to_owned(), time(from)?, time(to)?))
     };
     match (range(one), range(other)) {
         (Some(one), Some(other)) => one.0 == other.0 && one.1 < other.2 && other.1 < one.2,

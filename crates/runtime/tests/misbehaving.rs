@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use crate::bench::{Bench, PANICKED, sealed};
 use crate::common::{quiet, within};
-use gauntlet_domain::market::SnapshotSealed;
+use gauntlet_domain::market::{CreateSnapshot, SnapshotDue};
 use gauntlet_domain::topics::{DATA_COMMANDS, DATA_REQUESTS, DATA_SNAPSHOTS};
-use gauntlet_domain::{ContentHash, Event, Timestamp};
+use gauntlet_domain::{ContentHash, Event, InstrumentId, Timestamp};
 use gauntlet_log::{EventLog, NewRecord, Record, TopicPartition};
 use gauntlet_runtime::events::Cause;
 use gauntlet_runtime::{Failure, Options, events};
@@ -143,7 +143,6 @@ fn what_a_machine_refuses_goes_to_the_dead_letters_with_its_reason() {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one course of events, told in its order")]
 fn poison_goes_to_the_dead_letters_and_its_neighbours_are_processed() {
     let bench = Bench::new();
     let good = bench.command("X.OK").value.unwrap();
@@ -155,19 +154,9 @@ fn poison_goes_to_the_dead_letters_and_its_neighbours_are_processed() {
         timestamp_micros: 1,
     };
     // A record of another topic in the right frame is as unreadable as noise.
-    let due = SnapshotSealed {
-        snapshot_id: gauntlet_domain::SnapshotId::derive(&[b"x"]),
-        instrument: "X.OK".into(),
-        spec: "time:1h".parse().unwrap(),
-        from: Timestamp(0),
-        to: Timestamp(1),
-        content_hash: ContentHash::of(b""),
-        rows: 0,
-        files: vec![],
-        first_open: None,
-        last_close: None,
-        quoted_bars: None,
-    };
+    let instrument = InstrumentId::new("X", "OK").unwrap();
+    let command = CreateSnapshot::new(&instrument, "time:1h".parse().unwrap(), Timestamp(0), Timestamp(1));
+    let due = SnapshotDue::from(&command).sealed(ContentHash::of(b""), 0);
     let foreign = bench.codec.encode(&due.into()).unwrap();
     let unknown_schema = [&[0, 0xff, 0xff, 0xff, 0xff], &good[5..]].concat();
     let trailing = [&good[..], b"!"].concat();

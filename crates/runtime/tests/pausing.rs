@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::common::{quiet, within};
-use gauntlet_domain::market::{CreateSnapshot, SnapshotDue, SnapshotSealed};
+use gauntlet_domain::market::{CreateSnapshot, SnapshotDue};
 use gauntlet_domain::topics::{self, DATA_COMMANDS, DATA_REQUESTS, DATA_SNAPSHOTS};
 use gauntlet_domain::{ContentHash, Event, Input, InstrumentId, RecordKind, Recorded, Timestamp, Topic};
 use gauntlet_log::{EventLog, LocalLog, Positions, TopicPartition};
@@ -126,25 +126,7 @@ impl Answering for Sealer {
 
     fn run(&self, request: &Event, (): ()) -> Answer {
         let Event::SnapshotDue(due) = request else { return Ok(Vec::new()) };
-        let SnapshotDue { snapshot_id, instrument, spec, from, to } = due.clone();
-        let content_hash = ContentHash::of(instrument.as_bytes());
-        let files = vec![];
-        Ok(vec![
-            SnapshotSealed {
-                snapshot_id,
-                instrument,
-                spec,
-                from,
-                to,
-                content_hash,
-                rows: 7,
-                files,
-                first_open: None,
-                last_close: None,
-                quoted_bars: None,
-            }
-            .into(),
-        ])
+        Ok(vec![due.sealed(ContentHash::of(due.instrument.as_bytes()), 7).into()])
     }
 }
 

@@ -115,7 +115,9 @@ async fn apply(link: &Link, lease: &Lease<'_>) -> Result<Vec<u32>, Fault> {
         for generation in [Some(pointer.current), pointer.building].into_iter().flatten() {
             for statement in placed(step, keyspace, generation) {
                 lease.keep().await?;
-                link.run(&statement, ()).await?;
+                if !is_done(link, &statement).await? {
+                    link.run(&statement, ()).await?;
+                }
             }
         }
         let cql = format!(
@@ -127,6 +129,23 @@ async fn apply(link: &Link, lease: &Lease<'_>) -> Result<Vec<u32>, Fault> {
         link.persist(link.deadline(), async || link.run(&cql, values).await.map(drop)).await?;
     }
     Ok(lacking)
+}
+
+/// Whether a statement adds a column that is there already, because the step ended half-way before. All others may be done
+/// twice.
+async fn is_done(link: &Link, statement: &str) -> Result<bool, Fault> {
+    let Some((table, column)) = added_column(statement) else { return Ok(false) };
+    let cql = "SELECT column_name FROM system_schema.columns \
+               WHERE keyspace_name = ? AND table_name = ? AND column_name = ?";
+    let names = (link.options.keyspace.as_str(), table, column);
+    let answer = link.persist(link.deadline(), async || link.run(cql, names).await).await?;
+    Ok(answer.into_rows_result().map_err(|error| link.odd(error))?.rows_num() > 0)
+}
+
+/// Table and column of `ALTER TABLE keyspace.table ADD column type`.
+fn added_column(statement: &str) -> Option<(&str, &str)> {
+    let (table, change) = statement.strip_prefix("ALTER TABLE ")?.split_once(' ')?;
+    Some((table.split_once('.')?.1, change.strip_prefix("ADD ")?.split(' ').next()?))
 }
 
 /// Numbers and checksums of the steps that were applied.
@@ -232,6 +251,9 @@ mod tests {
         assert!(of_generation("v", 1)[1].starts_with("CREATE TABLE IF NOT EXISTS v.configurations (\n"));
         let added = placed("ALTER TABLE runs ADD cost double;\n", "v", 3);
         assert_eq!(added, ["ALTER TABLE v.runs_g3 ADD cost double"]);
+        assert_eq!(added_column(&added[0]), Some(("runs_g3", "cost")));
+        assert_eq!(added_column("ALTER TABLE v.runs WITH comment = 'ADD x'"), None);
+        assert_eq!(added_column("CREATE TABLE IF NOT EXISTS v.runs (ADD text)"), None);
     }
 
     #[test]

@@ -302,6 +302,8 @@ pub static TRIAL_LEDGER: Table = Table {
         text("instrument"),
         time("data_from"),
         time("data_to"),
+        time("holdout_from"),
+        time("holdout_to"),
     ],
     doc: "What an experiment tried, by its place in the order of its mandate",
 };

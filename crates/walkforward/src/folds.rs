@@ -10,7 +10,7 @@ use gauntlet_backtest::{BacktestError, Bars, Costs, Outcome, Run, Signals, Targe
 use gauntlet_domain::experiment::{FoldRange, Parameters, TrialPlan};
 use gauntlet_quant::indicators::Series;
 
-use crate::model::{Model, account, costs};
+use crate::model::{Model, account, costs, terms};
 
 /// A model on its way through the folds of a plan.
 pub struct Walk<'a> {
@@ -65,9 +65,7 @@ impl<'a> Walk<'a> {
             Model::Rule(rule) => Prepared::Rule(rule.signals(bars)),
             Model::Learned(config) => Prepared::Learned(Learner::new(config, bars)),
         };
-        let (costs, account) = (costs(&plan.costs), account(&plan.account));
-        costs.validate()?;
-        account.validate()?;
+        let (costs, account) = terms(plan)?;
         let account = Run::new(bars, &costs, &account);
         Ok(Walk { plan, bars, costs, account, folds: 0, prepared, fitted: None })
     }

@@ -28,7 +28,8 @@ pub fn inference(segments: &Segments, periods_per_year: f64, with_benchmark: boo
     let mut numbers = Metrics::new();
     judge("", &segments.returns, periods_per_year, &mut numbers);
     numbers.insert("observations".to_owned(), Some(segments.returns.len() as f64));
-    numbers.insert("periods_per_year".to_owned(), Some(periods_per_year));
+    let periods = Some(periods_per_year).filter(|periods| *periods > 0.0);
+    numbers.insert("periods_per_year".to_owned(), periods);
     let exposures = &segments.exposures;
     let mean = (!exposures.is_empty()).then(|| exposures.iter().sum::<f64>() / exposures.len() as f64);
     numbers.insert("mean_exposure".to_owned(), mean);
@@ -42,8 +43,11 @@ pub fn inference(segments: &Segments, periods_per_year: f64, with_benchmark: boo
 fn judge(prefix: &str, returns: &[f64], periods_per_year: f64, numbers: &mut Metrics) {
     let estimate = SharpeEstimate::of(returns).ok();
     let error = estimate.and_then(|_| hac(returns, hac_lag(returns.len())).ok());
-    let interval =
-        estimate.zip(error).and_then(|(of, error)| confidence_interval(of.sharpe, error, LEVEL).ok());
+    // Annual, so undefined where nobody knows the bars of a year.
+    let interval = estimate
+        .zip(error)
+        .filter(|_| periods_per_year > 0.0)
+        .and_then(|(of, error)| confidence_interval(of.sharpe, error, LEVEL).ok());
     let year = periods_per_year.sqrt();
     for (name, value) in [
         ("sharpe", estimate.map(|of| of.sharpe)),
@@ -79,6 +83,20 @@ pub fn deflated(numbers: &Metrics, prefix: &str, counted: &Trials) -> Option<f64
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_annual_is_undefined_without_the_bars_of_a_year() {
+        let returns: Vec<f64> = (0..100).map(|bar| 0.001 * f64::from(bar % 7 - 2)).collect();
+        let segments = Segments { returns, ..Segments::default() };
+        let (known, unknown) = (inference(&segments, 252.0, false), inference(&segments, 0.0, false));
+        for annual in ["low", "high", "periods_per_year"] {
+            assert!(known[annual].is_some() && unknown[annual].is_none(), "{annual}");
+        }
+        assert_eq!((known["sharpe"], known["psr"]), (unknown["sharpe"], unknown["psr"]));
+        let counted = Trials::merged(10, 10, 1.0).unwrap();
+        assert!(deflated(&known, "", &counted).is_some());
+        assert_eq!(deflated(&unknown, "", &counted), None);
+    }
 
     #[test]
     fn the_printed_example_of_2014_comes_out() {

@@ -39,6 +39,14 @@ fn params(parameters: &Parameters) -> Params {
     parameters.iter().map(|(name, value)| (name.clone(), convert(value))).collect()
 }
 
+/// Costs and account of a plan, checked.
+pub(crate) fn terms(plan: &TrialPlan) -> Result<(Costs, Account), BacktestError> {
+    let (costs, account) = (costs(&plan.costs), account(&plan.account));
+    costs.validate()?;
+    account.validate()?;
+    Ok((costs, account))
+}
+
 /// The kernel's costs.
 pub fn costs(terms: &CostTerms) -> Costs {
     let spread = match terms {

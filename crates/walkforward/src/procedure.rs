@@ -11,7 +11,7 @@ use gauntlet_backtest::{BacktestError, Bars, Costs, Outcome, Run, Signals, Targe
 use gauntlet_domain::experiment::{Metrics, ParameterValue, TrialPlan, WalkForwardFold, WalkForwardSegment};
 
 use crate::folds::{Learner, range};
-use crate::model::{Model, account, costs};
+use crate::model::{Model, terms};
 
 /// A procedure on its way through the folds.
 pub struct Procedure<'a> {
@@ -31,9 +31,7 @@ impl<'a> Procedure<'a> {
         segments: &'a [WalkForwardSegment],
         bars: &'a Bars,
     ) -> Result<Procedure<'a>, BacktestError> {
-        let (costs, account) = (costs(&plan.costs), account(&plan.account));
-        costs.validate()?;
-        account.validate()?;
+        let (costs, account) = terms(plan)?;
         let account = Run::new(bars, &costs, &account);
         Ok(Procedure { plan, segments, bars, costs, account, folds: 0 })
     }

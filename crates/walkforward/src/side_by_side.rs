@@ -5,7 +5,7 @@ use gauntlet_domain::experiment::{Metrics, TrialPlan};
 use gauntlet_quant::metrics;
 
 use crate::folds::{test_range, then};
-use crate::model::{account, costs};
+use crate::model::terms;
 use crate::report::key_metrics;
 
 /// Rules on their way through the folds of a plan.
@@ -32,9 +32,7 @@ impl<'a> SideBySide<'a> {
         rules: &[StrategySpec],
         bars: &'a Bars,
     ) -> Result<SideBySide<'a>, BacktestError> {
-        let (costs, account) = (costs(&plan.costs), account(&plan.account));
-        costs.validate()?;
-        account.validate()?;
+        let (costs, account) = terms(plan)?;
         Ok(SideBySide { plan, grid: Grid::new(bars, rules, costs, account) })
     }
 

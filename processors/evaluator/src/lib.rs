@@ -11,10 +11,12 @@ mod series;
 /// The walk-forward.
 mod walk;
 
-use gauntlet_backtest::{BacktestError, Bars};
+use std::ops::Range;
+
+use gauntlet_backtest::{BacktestError, Bars, Outcome};
 use gauntlet_domain::experiment::{
     EvaluationCompleted, EvaluationFailed, EvaluationFailure, EvaluationRequested, FoldOutcome, Metrics,
-    Phase, WalkForwardFailed, WalkForwardRequested,
+    Phase, TrialPlan, WalkForwardFailed, WalkForwardRequested,
 };
 use gauntlet_domain::topics::{EVALUATION_OUTCOMES, EVALUATION_REQUESTS, RESULTS_SERIES};
 use gauntlet_domain::{Event, Timestamp, Topic};
@@ -127,14 +129,8 @@ fn evaluate(
     let mut folds = Vec::with_capacity(plan.folds.len());
     let mut walk_series = Series::new(Run::of(request, Phase::Tuning), plan);
     while let Some((range, outcome)) = walk.next_fold()? {
-        let mut alone = Segments::default();
-        alone.push(&tuning, range.clone(), &outcome);
-        folds.push(FoldOutcome {
-            from: Timestamp(tuning.open_time[range.start]),
-            to: Timestamp(tuning.close_time[range.end - 1]),
-            value: objective_of(&alone, &plan.objective, years, with_benchmark),
-            total_return: objective_of(&alone, "total_return", years, with_benchmark),
-        });
+        let (fold, _) = fold_alone(plan, &tuning, &range, &outcome);
+        folds.push(fold);
         walk_series.push(&tuning, range.clone(), &outcome);
         walked.push(&tuning, range, &outcome);
     }
@@ -173,6 +169,25 @@ fn evaluate(
         .into(),
     );
     Ok(events)
+}
+
+/// A fold by itself: where it lies and what it came to, and its annual return.
+fn fold_alone(
+    plan: &TrialPlan,
+    bars: &Bars,
+    range: &Range<usize>,
+    outcome: &Outcome,
+) -> (FoldOutcome, Option<f64>) {
+    let mut alone = Segments::default();
+    alone.push(bars, range.clone(), outcome);
+    let metric = |name: &str| objective_of(&alone, name, plan.periods_per_year, plan.account.has_benchmark());
+    let fold = FoldOutcome {
+        from: Timestamp(bars.open_time[range.start]),
+        to: Timestamp(bars.close_time[range.end - 1]),
+        value: metric(&plan.objective),
+        total_return: metric("total_return"),
+    };
+    (fold, metric("annual_return"))
 }
 
 fn not_walked(request: &WalkForwardRequested, reason: EvaluationFailure, detail: String) -> Event {

@@ -1,14 +1,14 @@
 //! The walk-forward of an experiment: the folds traded by what the searches before them chose.
 
 use gauntlet_backtest::Bars;
-use gauntlet_domain::experiment::{WalkForwardCompleted, WalkForwardFold, WalkForwardRequested};
-use gauntlet_domain::{Event, Timestamp};
+use gauntlet_domain::Event;
+use gauntlet_domain::experiment::{FoldOutcome, WalkForwardCompleted, WalkForwardFold, WalkForwardRequested};
 use gauntlet_processor::data::BarReader;
 use gauntlet_walkforward::inference::inference;
-use gauntlet_walkforward::{Procedure, Segments, objective_of, procedure};
+use gauntlet_walkforward::{Procedure, Segments, procedure};
 
-use crate::Failure;
 use crate::series::{Run, Series};
+use crate::{Failure, fold_alone};
 
 /// Trades the folds; gives the series of the run and what came of it.
 pub(crate) fn walk(request: &WalkForwardRequested, bars: &dyn BarReader) -> Result<Vec<Event>, Failure> {
@@ -22,17 +22,10 @@ pub(crate) fn walk(request: &WalkForwardRequested, bars: &dyn BarReader) -> Resu
     let mut series = Series::new(Run::walk_forward(request), plan);
     for segment in &request.segments {
         let Some((range, outcome)) = walk.next_fold()? else { break };
-        let mut alone = Segments::default();
-        alone.push(&bars, range.clone(), &outcome);
-        let metric = |name: &str| objective_of(&alone, name, years, with_benchmark);
-        folds.push(WalkForwardFold {
-            segment: segment.clone(),
-            from: Timestamp(bars.open_time[range.start]),
-            to: Timestamp(bars.close_time[range.end - 1]),
-            value: metric(&plan.objective),
-            total_return: metric("total_return"),
-            annual_return: metric("annual_return"),
-        });
+        let (FoldOutcome { from, to, value, total_return }, annual_return) =
+            fold_alone(plan, &bars, &range, &outcome);
+        let segment = segment.clone();
+        folds.push(WalkForwardFold { segment, from, to, value, total_return, annual_return });
         series.push(&bars, range.clone(), &outcome);
         joined.push(&bars, range, &outcome);
     }

@@ -139,7 +139,7 @@ pub(crate) fn is_annual(metric: &str) -> bool {
     metrics::by_name(metric).is_some_and(|metric| metric.takes(metrics::Input::PeriodsPerYear))
 }
 
-/// The plan of a search over all tuning bars; no periods in a year are those that are not known.
+/// The plan of a search over all tuning bars. `periods_per_year` is 0 where it is not known: what is annual is undefined.
 pub fn trial_plan(
     spec: &ExperimentSpec,
     data: DataRef,

@@ -31,4 +31,6 @@ pub(crate) fn entered(event: &LedgerEntered) -> Upsert {
         .with("instrument", event.data.instrument.as_str())
         .with("data_from", Value::Timestamp(event.data.from.0))
         .with("data_to", Value::Timestamp(event.data.to.0))
+        .with("holdout_from", event.holdout_from.map(|time| Value::Timestamp(time.0)))
+        .with("holdout_to", event.holdout_to.map(|time| Value::Timestamp(time.0)))
 }

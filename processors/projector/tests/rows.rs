@@ -283,7 +283,7 @@ fn the_ledger_gives_a_row_an_experiment() {
             "trial_ledger @1 [XAUUSD, 7] experiment_id={} | ended=budget_spent | requested=8 | completed=5 | pruned=2 | \
              failed=1 | finalists=[\"{}\",\"{}\"] | \
              sharpe={{\"count\":5,\"kurtosis\":3.0,\"mean\":0.5,\"skewness\":null,\"variance\":0.25}} | looks=40 | instrument=XAUUSD.OANDA | \
-             data_from=t0 | data_to=t360000000000000",
+             data_from=t0 | data_to=t360000000000000 | holdout_from=t3600000000000",
             experiment("gold"),
             model(2),
             model(1)

@@ -256,16 +256,19 @@ fn closing_entry(study: &Study, ended: TuningEnd, finalists: &[u64]) -> Option<O
         finalists: finalists.iter().map(|trial| model_id(study.experiment_id, *trial)).collect(),
         sharpe: moments(main.all_results().filter_map(|result| result.sharpe)),
         looks: study.looks(),
+        holdout_from: Some(begun.holdout.from),
+        holdout_to: Some(begun.holdout.to),
     }))
 }
 
 /// The entry of a search that never began: it asked for nothing and saw no bar.
 fn not_begun(study: &Study) -> Option<Output> {
+    let (data, holdout) = study.unseen_data()?;
     Some(Output::raced(LedgerEntered {
         mandate: study.mandate.clone(),
         experiment_id: study.experiment_id,
         place: study.place,
-        data: study.unseen_data()?,
+        data,
         ended: TuningEnd::NotBegun,
         requested: 0,
         completed: 0,
@@ -274,6 +277,8 @@ fn not_begun(study: &Study) -> Option<Output> {
         finalists: Vec::new(),
         sharpe: moments(std::iter::empty()),
         looks: 0,
+        holdout_from: Some(holdout.from),
+        holdout_to: Some(holdout.to),
     }))
 }
 

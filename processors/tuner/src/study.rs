@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use gauntlet_domain::experiment::*;
+use gauntlet_domain::market::CreateSnapshot;
 use gauntlet_domain::spec::ExperimentSpec;
 use gauntlet_domain::{ContentHash, ExperimentId, ModelId, TrialId, external};
 use serde::{Deserialize, Serialize};
@@ -105,20 +106,21 @@ impl Study {
         self.begun = Some(Begun { plan, holdout, windows });
     }
 
-    /// The data that the document asks for, before anybody has seen a bar of them: no rows, and the hash of none. `None` where
-    /// the document cannot be read.
-    pub(crate) fn unseen_data(&self) -> Option<DataRef> {
+    /// The data to tune on and held out that the document asks for, before anybody has seen a bar of them: no rows, and the
+    /// hash of none. `None` where the document cannot be read.
+    pub(crate) fn unseen_data(&self) -> Option<(DataRef, DataRef)> {
         let spec = self.spec.clone().or_else(|| serde_json::from_str(&self.document).ok())?;
-        let (tuning, _) = spec.snapshots().ok()?;
-        Some(DataRef {
-            snapshot_id: tuning.snapshot_id,
+        let (tuning, holdout) = spec.snapshots().ok()?;
+        let unseen = |command: CreateSnapshot| DataRef {
+            snapshot_id: command.snapshot_id,
             content_hash: ContentHash::of(&[]),
-            instrument: tuning.instrument,
-            spec: tuning.spec,
-            from: tuning.from,
-            to: tuning.to,
+            instrument: command.instrument,
+            spec: command.spec,
+            from: command.from,
+            to: command.to,
             rows: 0,
-        })
+        };
+        Some((unseen(tuning), unseen(holdout)))
     }
 
     /// Nothing more follows from it.

@@ -33,6 +33,7 @@ class Account:
         self.quoted, self.spread = costs["quoted_spread"], costs["spread_bps"] / 2e4
         self.share = account["percent"] / 100.0
         self.allow_short = account["allow_short"]
+        self.margin = account["maintenance_margin"]
         self.cash = account["capital"]
         self.side, self.quantity, self.entry_price, self.entry_fee = 0, 0.0, 0.0, 0.0
         self.previous, self.liquidated = self.cash, False
@@ -75,10 +76,10 @@ class Account:
             self.cash, self.liquidated = 0.0, True
 
     def liquidate(self, opening, high, low, quoted):
-        """Closes a position at the mid at which nothing is left, or at an opening beyond it."""
+        """Closes a position at the mid at which no more than the margin is left, or at an opening beyond it."""
         if self.side == 0:
             return
-        level = -self.cash / self.quantity
+        level = -self.cash / (self.quantity * (1.0 - self.side * self.margin))
         if low <= level if self.side > 0 else high >= level:
             self.close(min(opening, level) if self.side > 0 else max(opening, level), quoted)
             self.liquidated = True

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bar_spec::BarSpec;
 use crate::ids::{ContentHash, InstrumentId, SnapshotId};
+use crate::market::Bar;
 use crate::time::Timestamp;
 
 /// Command: seal the bars of a range.
@@ -49,6 +50,34 @@ pub struct SnapshotDue {
     pub to: Timestamp,
 }
 
+/// What was asked for, when it is due.
+impl From<&CreateSnapshot> for SnapshotDue {
+    fn from(command: &CreateSnapshot) -> SnapshotDue {
+        let CreateSnapshot { snapshot_id, instrument, spec, from, to } = command.clone();
+        SnapshotDue { snapshot_id, instrument, spec, from, to }
+    }
+}
+
+impl SnapshotDue {
+    /// The snapshot with this content and so many bars, of which nothing else is known.
+    pub fn sealed(&self, content_hash: ContentHash, rows: i64) -> SnapshotSealed {
+        let SnapshotDue { snapshot_id, instrument, spec, from, to } = self.clone();
+        SnapshotSealed {
+            snapshot_id,
+            instrument,
+            spec,
+            from,
+            to,
+            content_hash,
+            rows,
+            files: Vec::new(),
+            first_open: None,
+            last_close: None,
+            quoted_bars: None,
+        }
+    }
+}
+
 /// One file of a sealed snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnapshotFile {
@@ -88,4 +117,17 @@ pub struct SnapshotSealed {
     /// Bars with a quoted spread at open and close; `None` before version 2.
     #[serde(default)]
     pub quoted_bars: Option<i64>,
+}
+
+impl SnapshotSealed {
+    /// The same with what its bars, in order, say of themselves.
+    pub fn over(self, bars: &[Bar]) -> SnapshotSealed {
+        let is_quoted = |bar: &&Bar| bar.open_spread.is_some() && bar.close_spread.is_some();
+        SnapshotSealed {
+            first_open: bars.first().map(|bar| bar.open_time),
+            last_close: bars.last().map(|bar| bar.close_time),
+            quoted_bars: Some(bars.iter().filter(is_quoted).count() as i64),
+            ..self
+        }
+    }
 }

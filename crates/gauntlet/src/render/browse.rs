@@ -91,31 +91,32 @@ fn looks(looks: usize) -> String {
 /// What the procedure came to.
 fn walk_forward(report: &ExperimentReport, run: &ViewRow) -> String {
     let objective = report.objective.as_deref().unwrap_or("objective");
-    let metrics: Json =
-        run.text("key_metrics").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let inference: Json =
-        run.text("inference").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let summary = walk_summary(run.text("summary").unwrap_or("{}"));
-    let interval = match (inference["low"].as_f64(), inference["high"].as_f64()) {
-        (Some(low), Some(high)) => format!(", Sharpe ratio between {low:.2} and {high:.2} (95 %)"),
-        _ => String::new(),
+    let document = |column| -> Json {
+        run.text(column).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     };
-    let value = number(metrics[objective].as_f64());
+    let summary = walk_summary(run.text("summary").unwrap_or("{}"));
+    let interval = interval(&document("inference"));
+    let interval = interval.map(|of| format!(", Sharpe ratio {of} (95 %)")).unwrap_or_default();
+    let value = number(document("key_metrics")[objective].as_f64());
     format!("walk-forward of the procedure: {objective} {value}{interval}; {summary}\n")
+}
+
+/// The 95 % interval of an annual Sharpe ratio, where it is defined.
+fn interval(inference: &Json) -> Option<String> {
+    let (low, high) = (inference["low"].as_f64()?, inference["high"].as_f64()?);
+    Some(format!("{low:.2} to {high:.2}"))
 }
 
 /// What luck alone would have shown.
 fn noise_line(noise: &Noise) -> String {
     let Noise { experiments, trials, looks, holdout_looks, ceiling, .. } = noise;
-    let experiments = match experiments {
-        1 => "1 experiment".to_owned(),
-        many => format!("{many} experiments"),
-    };
+    let counted = |count: u64, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let (experiments, finalists) = (counted(*experiments, "experiment"), counted(*holdout_looks, "finalist"));
     let ceiling = ceiling.map_or_else(|| "-".to_owned(), |ceiling| format!("{ceiling:.2}"));
     format!(
         "noise ceiling: {trials} trials without skill ({experiments} of this mandate on these bars, {looks} more \
          looks) are expected to reach an annual Sharpe ratio of {ceiling}\n\
-         hold-out: this mandate has looked at its bars {holdout_looks} times\n"
+         hold-out: its bars were looked at for {finalists} of this mandate\n"
     )
 }
 
@@ -123,10 +124,6 @@ fn leaderboard(report: &ExperimentReport) -> String {
     let lines = report.leaderboard.iter().map(|finalist| {
         let is_confirmed = finalist.row.0.get("confirmed") == Some(&Value::Bool(true));
         let known: Json = serde_json::from_str(&finalist.inference.0).unwrap_or_default();
-        let interval = match (known["low"].as_f64(), known["high"].as_f64()) {
-            (Some(low), Some(high)) => format!("{low:.2} to {high:.2}"),
-            _ => "-".to_owned(),
-        };
         let share = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
         let equals = finalist.equals.map(|place| format!(" (the trades of #{place})")).unwrap_or_default();
         let score = if cell(&finalist.row, "tuning") == "-" { "walk_forward" } else { "tuning" };
@@ -134,7 +131,7 @@ fn leaderboard(report: &ExperimentReport) -> String {
             finalist.place.to_string(),
             cell(&finalist.row, "trial"),
             cell(&finalist.row, score),
-            interval,
+            interval(&known).unwrap_or_else(|| "-".to_owned()),
             share(finalist.deflated),
             share(finalist.deflated_excess),
             cell(&finalist.row, "holdout"),

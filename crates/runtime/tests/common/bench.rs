@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use gauntlet_domain::market::{CreateSnapshot, SnapshotDue, SnapshotSealed};
+use gauntlet_domain::market::{CreateSnapshot, SnapshotDue};
 use gauntlet_domain::topics::{DATA_COMMANDS, DATA_REQUESTS, DATA_SNAPSHOTS};
 use gauntlet_domain::{ContentHash, Event, Input, InstrumentId, Timestamp, Topic};
 use gauntlet_log::{EventLog, LocalLog, NewRecord, Record, TopicPartition};
@@ -78,23 +78,7 @@ pub struct Sealer {
 pub const PANICKED: i64 = -1;
 
 pub fn sealed(due: &SnapshotDue, rows: i64, why: &str) -> Vec<Event> {
-    let SnapshotDue { snapshot_id, instrument, spec, from, to } = due.clone();
-    let content_hash = ContentHash::of(why.as_bytes());
-    let (files, first_open, last_close, quoted_bars) = (vec![], None, None, None);
-    let sealed = SnapshotSealed {
-        snapshot_id,
-        instrument,
-        spec,
-        from,
-        to,
-        content_hash,
-        rows,
-        files,
-        first_open,
-        last_close,
-        quoted_bars,
-    };
-    vec![sealed.into()]
+    vec![due.sealed(ContentHash::of(why.as_bytes()), rows).into()]
 }
 
 impl Worker for Sealer {

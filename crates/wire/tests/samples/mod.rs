@@ -114,7 +114,7 @@ pub fn sample_of(kind: RecordKind, version: u32) -> Event {
             (*event).into()
         }
         (Event::LedgerEntered(mut event), 1 | 2) => {
-            event.looks = 0;
+            (event.looks, event.holdout_from, event.holdout_to) = (0, None, None);
             (*event).into()
         }
         (event, _) => event,
@@ -517,6 +517,8 @@ pub fn sample(kind: RecordKind) -> Event {
                 kurtosis: Some(3.0),
             },
             looks: 50,
+            holdout_from: Some(Timestamp(3)),
+            holdout_to: Some(Timestamp(4)),
         }
         .into(),
     }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use gauntlet_domain::experiment::*;
-use gauntlet_domain::market::{CreateSnapshot, SnapshotSealed};
+use gauntlet_domain::market::{CreateSnapshot, SnapshotDue};
 use gauntlet_domain::spec::ExperimentSpec;
 use gauntlet_domain::{ContentHash, Event, ExperimentId, ModelId, Verdict};
 use serde_json::{Value, json};
@@ -52,20 +52,7 @@ pub fn cancel(document: &Value) -> Event {
 }
 
 fn sealed(command: CreateSnapshot, rows: i64) -> Event {
-    SnapshotSealed {
-        content_hash: ContentHash::of(command.snapshot_id.0.as_bytes()),
-        snapshot_id: command.snapshot_id,
-        instrument: command.instrument,
-        spec: command.spec,
-        from: command.from,
-        to: command.to,
-        rows,
-        files: vec![],
-        first_open: None,
-        last_close: None,
-        quoted_bars: None,
-    }
-    .into()
+    SnapshotDue::from(&command).sealed(ContentHash::of(command.snapshot_id.0.as_bytes()), rows).into()
 }
 
 pub fn tuning_sealed(document: &Value, rows: i64) -> Event {
@@ -104,6 +91,8 @@ pub fn ledger(document: &Value, finalists: &[i64]) -> Event {
         finalists: finalists.iter().map(|trial| model(*trial)).collect(),
         sharpe: SharpeMoments { count: 0, mean: None, variance: None, skewness: None, kurtosis: None },
         looks: 0,
+        holdout_from: None,
+        holdout_to: None,
     }
     .into()
 }

@@ -57,27 +57,12 @@ pub fn command(from: i64, to: i64) -> CreateSnapshot {
 }
 
 pub fn due(command: &CreateSnapshot) -> SnapshotDue {
-    let CreateSnapshot { snapshot_id, instrument, spec, from, to } = command.clone();
-    SnapshotDue { snapshot_id, instrument, spec, from, to }
+    command.into()
 }
 
 pub fn sealed(command: &CreateSnapshot) -> SnapshotSealed {
-    let CreateSnapshot { snapshot_id, instrument, spec, from, to } = command.clone();
-    let (first_open, last_close) = (Some(from), Some(to));
     let files = vec![SnapshotFile { path: "snapshots/a.parquet".into(), sha256: hash("file"), rows: 100 }];
-    SnapshotSealed {
-        snapshot_id,
-        instrument,
-        spec,
-        from,
-        to,
-        content_hash: hash("bars"),
-        rows: 100,
-        files,
-        first_open,
-        last_close,
-        quoted_bars: Some(100),
-    }
+    SnapshotSealed { files, ..due(command).sealed(hash("bars"), 100) }
 }
 
 pub fn data(command: &CreateSnapshot) -> DataRef {
@@ -270,6 +255,8 @@ pub fn entered(name: &str, place: i64, ended: &str) -> LedgerEntered {
             kurtosis: Some(3.0),
         },
         looks: 40,
+        holdout_from: Some(Timestamp(HOUR)),
+        holdout_to: None,
     }
 }
 
