@@ -194,7 +194,6 @@ fn run(spec: &ExperimentSpec, rows: &[Bar], name: &str) -> Result<Backtested, Re
         to: spec.data.to.0,
         rows: rows.len() as i64,
     };
-    let refused = |error: plan::PlanError| Refusal::BadInput(format!("{name}: {error}"));
     // There is a bar: that was asked before.
     let (first, last) = (&rows[0], &rows[rows.len() - 1]);
     let periods = plan::periods_per_year(spec, data.rows, first.open_time, last.close_time);
@@ -204,7 +203,7 @@ fn run(spec: &ExperimentSpec, rows: &[Bar], name: &str) -> Result<Backtested, Re
         let why = "the bars cover less than a year, in which bars in a year cannot be counted: what is annual is undefined";
         warnings.push(format!("{why}; state account.periods_per_year"));
     }
-    let whole = plan::trial_plan(spec, data, periods.unwrap_or(0.0)).map_err(refused)?;
+    let whole = plan::trial_plan(spec, data, periods.unwrap_or(0.0), Vec::new());
     let space = validate::space(spec).map_err(Refusal::input)?;
     let parameters = fixed(&space)?;
     let bad = |error: gauntlet_backtest::BacktestError| Refusal::BadInput(format!("{name}: {error}"));

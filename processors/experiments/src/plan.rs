@@ -64,13 +64,13 @@ pub enum PlanError {
     Folds(#[from] SplitError),
     /// A search would have too little to look at.
     #[error(
-        "the search before fold {fold} has {bars} bars, and its trials are scored on {BLOCKS} blocks of \
+        "the search {search} has {bars} bars, and its trials are scored on {BLOCKS} blocks of \
          them{fitted}: use fewer folds, a shorter purge, or a longer period"
     )]
     Window {
-        /// The fold, from 1; 0 is the search over all tuning bars.
-        fold: usize,
-        /// Bars before it.
+        /// Which one: `before fold 2`.
+        search: String,
+        /// Bars that it looks at.
         bars: usize,
         /// What a learned model takes first.
         fitted: &'static str,
@@ -126,12 +126,15 @@ pub fn plans(
         let elapsed = holdout.last_close.0.saturating_sub(tuning.first_open.0);
         return Err(PlanError::Year { days: elapsed as f64 / 86_400e9 });
     }
-    let plan = trial_plan(spec, tuning.data.clone(), periods.unwrap_or(0.0))?;
-    let windows = match spec.validation.scheme() {
-        Scheme::Fixed => Vec::new(),
-        Scheme::WalkForward => windows(spec, &plan)?,
+    let bars = usize::try_from(tuning.data.rows).unwrap_or_default();
+    let (folds, windows) = match spec.validation.scheme() {
+        Scheme::Fixed => {
+            let folds = splitter(&spec.validation, bars).split(bars)?;
+            (folds.iter().map(fold_range).collect(), Vec::new())
+        }
+        Scheme::WalkForward => (blocks(spec, "over all tuning bars", 0..bars)?, windows(spec, bars)?),
     };
-    Ok((plan, windows))
+    Ok((trial_plan(spec, tuning.data.clone(), periods.unwrap_or(0.0), folds), windows))
 }
 
 /// Whether a metric is of a year.
@@ -139,25 +142,21 @@ pub(crate) fn is_annual(metric: &str) -> bool {
     metrics::by_name(metric).is_some_and(|metric| metric.takes(metrics::Input::PeriodsPerYear))
 }
 
-/// The plan of a search over all tuning bars. `periods_per_year` is 0 where it is not known: what is annual is undefined.
+/// The plan of a search that scores its trials on these folds. `periods_per_year` is 0 where it is not known: what is annual is undefined.
 pub fn trial_plan(
     spec: &ExperimentSpec,
     data: DataRef,
     periods_per_year: f64,
-) -> Result<TrialPlan, PlanError> {
+    folds: Vec<FoldRange>,
+) -> TrialPlan {
     let bars = usize::try_from(data.rows).unwrap_or_default();
     let learned = spec.model.strategy == crate::validate::LEARNED;
-    let costs = cost_terms(spec);
-    let folds = match spec.validation.scheme() {
-        Scheme::WalkForward => blocks(spec, 0, 0..bars, &costs)?,
-        Scheme::Fixed => splitter(&spec.validation, bars).split(bars)?.iter().map(fold_range).collect(),
-    };
-    Ok(TrialPlan {
+    TrialPlan {
         periods_per_year,
         strategy: spec.model.strategy.clone(),
         features: spec.model.features.clone(),
         estimator: learned.then(|| spec.model.estimator_name().to_owned()),
-        costs,
+        costs: cost_terms(spec),
         account: AccountTerms {
             currency: spec.account.currency.clone(),
             capital: spec.account.capital,
@@ -173,7 +172,7 @@ pub fn trial_plan(
         seed: i64::from(spec.tuning.seed),
         metric_set: i64::from(metrics::VERSION),
         data,
-    })
+    }
 }
 
 fn splitter(validation: &ValidationSpec, bars: usize) -> WalkForward {
@@ -203,11 +202,10 @@ fn fold_range(fold: &Fold) -> FoldRange {
 }
 
 /// A search for each fold of the walk-forward, on the bars that may be learned from before it.
-fn windows(spec: &ExperimentSpec, plan: &TrialPlan) -> Result<Vec<SearchWindow>, PlanError> {
-    let bars = usize::try_from(plan.data.rows).unwrap_or_default();
+fn windows(spec: &ExperimentSpec, bars: usize) -> Result<Vec<SearchWindow>, PlanError> {
     let folds = splitter(&spec.validation, bars).split(bars)?;
     let window = |(fold, cut): (usize, &Fold)| {
-        let folds = blocks(spec, fold, cut.train.clone(), &plan.costs)?;
+        let folds = blocks(spec, &format!("before fold {fold}"), cut.train.clone())?;
         Ok(SearchWindow { folds, walk: fold_range(cut) })
     };
     (1..).zip(&folds).map(window).collect()
@@ -215,19 +213,15 @@ fn windows(spec: &ExperimentSpec, plan: &TrialPlan) -> Result<Vec<SearchWindow>,
 
 /// Blocks of a window on which the trials of its search are scored: a rule on all of it, a learned model on what it was not
 /// fitted to. Labels end a horizon before the end of what is fitted; the bars of a purge, and of the latency, come on top.
-fn blocks(
-    spec: &ExperimentSpec,
-    fold: usize,
-    window: Range<usize>,
-    costs: &CostTerms,
-) -> Result<Vec<FoldRange>, PlanError> {
+fn blocks(spec: &ExperimentSpec, search: &str, window: Range<usize>) -> Result<Vec<FoldRange>, PlanError> {
     let learned = spec.model.strategy == crate::validate::LEARNED;
     let cut = window.start + if learned { (window.len() as f64 * FITTED) as usize } else { 0 };
-    let gap = (spec.validation.purge as usize).max(usize::try_from(costs.latency_bars).unwrap_or(usize::MAX));
+    let latency = usize::try_from(cost_terms(spec).latency_bars).unwrap_or(usize::MAX);
+    let gap = (spec.validation.purge as usize).max(latency);
     let fitted = window.start..if learned { cut.saturating_sub(gap) } else { window.start };
     if window.end - cut < BLOCKS || (learned && fitted.is_empty()) {
         let fitted = if learned { ", which follow what a model is fitted to" } else { "" };
-        return Err(PlanError::Window { fold, bars: window.len(), fitted });
+        return Err(PlanError::Window { search: search.to_owned(), bars: window.len(), fitted });
     }
     let judged = window.end - cut;
     // As numpy's array_split: the first blocks take one bar more each where the bars do not divide.

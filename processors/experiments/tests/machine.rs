@@ -214,8 +214,13 @@ fn the_plan_says_what_the_document_says() {
     document["costs"] = json!({ "spread": 4.0, "latency_ms": 2.5 * 3_600_000.0 });
     document["account"] = json!({ "capital": 500.0, "sizing": { "percent": 50.0 }, "allow_short": false });
     document["tuning"] = json!({ "objective": "max_drawdown", "direction": "minimize", "seed": 9 });
-    let Event::SnapshotSealed(tuning) = tuning_sealed(&document, 1200) else { unreachable!() };
-    let plan = plan::trial_plan(&spec(&document), plan::Sealed::of(&tuning).data, 6000.0).unwrap();
+    let (Event::SnapshotSealed(tuning), Event::SnapshotSealed(holdout)) =
+        (tuning_sealed(&document, 1200), holdout_sealed(&document, 300))
+    else {
+        unreachable!()
+    };
+    let (tuning, holdout) = (plan::Sealed::of(&tuning), plan::Sealed::of(&holdout));
+    let (plan, _) = plan::plans(&spec(&document), &tuning, &holdout).unwrap();
     assert_eq!((plan.strategy.as_str(), plan.estimator.as_deref()), ("ml", Some("gbdt")));
     assert_eq!(plan.features, ["rsi(14)"]);
     let fold =

@@ -157,3 +157,10 @@ fn bars_in_a_year_are_counted_from_the_first_bar_to_the_last() {
     let Event::ExperimentStarted(started) = of(&document, 0, year / 2) else { panic!("it did not start") };
     assert_eq!(started.plan.periods_per_year, 252.0);
 }
+
+#[test]
+fn tuning_bars_that_are_too_few_for_any_search_are_said_to_be() {
+    let (reason, detail) = started(&current(json!({ "folds": 1 })), 4).unwrap_err();
+    assert_eq!(reason, "too_few_bars");
+    assert!(detail.starts_with("the search over all tuning bars has 4 bars"), "{detail}");
+}
