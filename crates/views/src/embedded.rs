@@ -10,8 +10,8 @@ use std::path::Path;
 
 use redb::backends::InMemoryBackend;
 use redb::{
-    Builder, CommitError, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend,
-    StorageError, TableDefinition, TableError, TransactionError,
+    CommitError, Database, ReadableDatabase, ReadableTable, StorageBackend, StorageError, TableDefinition,
+    TableError, TransactionError,
 };
 
 use crate::digest::{Digester, TableDigest};
@@ -41,7 +41,10 @@ pub struct EmbeddedStore {
 impl EmbeddedStore {
     /// Opens or creates the file.
     pub fn open(path: &Path) -> Result<EmbeddedStore, ViewError> {
-        EmbeddedStore::start(path.display().to_string(), |builder| builder.create(path))
+        EmbeddedStore::start(
+            path.display().to_string(),
+            gauntlet_redb_file::open_or_create(path, CACHE_BYTES),
+        )
     }
 
     /// A store that is gone with the process.
@@ -50,20 +53,12 @@ impl EmbeddedStore {
     }
 
     fn on(backend: impl StorageBackend) -> Result<EmbeddedStore, ViewError> {
-        EmbeddedStore::start("memory".to_owned(), |builder| builder.create_with_backend(backend))
+        let opened = Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(backend);
+        EmbeddedStore::start("memory".to_owned(), opened.map_err(redb::Error::from))
     }
 
-    fn start(
-        path: String,
-        open: impl FnOnce(&Builder) -> Result<Database, DatabaseError>,
-    ) -> Result<EmbeddedStore, ViewError> {
-        let opened = catch_unwind(AssertUnwindSafe(|| open(Database::builder().set_cache_size(CACHE_BYTES))));
-        let database = match opened {
-            Ok(result) => result.map_err(|error| explain(&path, &error.into()))?,
-            Err(_) => {
-                return Err(ViewError::CorruptStore { path, detail: "its structure cannot be read".into() });
-            }
-        };
+    fn start(path: String, opened: Result<Database, redb::Error>) -> Result<EmbeddedStore, ViewError> {
+        let database = opened.map_err(|error| explain(&path, &error))?;
         let store = EmbeddedStore { database, path };
         store.guarded(|database| {
             let wanted = fingerprint();

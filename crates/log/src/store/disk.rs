@@ -41,15 +41,8 @@ pub(crate) struct DiskStore {
 impl DiskStore {
     /// Opens or creates the file; one process at a time.
     pub(crate) fn open(path: &Path) -> Result<DiskStore, LogError> {
-        let failed = |error: redb::Error| explain(path, &error);
-        let opened = catch_unwind(|| Database::builder().set_cache_size(CACHE_BYTES).create(path));
-        let database = match opened {
-            Ok(result) => result.map_err(|error| failed(error.into()))?,
-            Err(_) => {
-                let detail = "the file's structure cannot be read".to_owned();
-                return Err(LogError::CorruptStore { path: path.display().to_string(), detail });
-            }
-        };
+        let database =
+            gauntlet_redb_file::open_or_create(path, CACHE_BYTES).map_err(|error| explain(path, &error))?;
         let store = DiskStore { database, path: path.to_owned() };
         let found = store.guarded(|database| {
             let txn = database.begin_write()?;
