@@ -133,3 +133,127 @@ fn costs_that_the_data_do_not_have_and_bars_left_out_are_said() {
 fn first_warnings(settings: &[&str]) -> String {
     report_of(settings)["warnings"].as_str().unwrap_or_default().to_owned()
 }
+
+/// What a backtest of a case must come to: entry and exit of its trades, why they ended, and the last equity.
+fn backtest(name: &str) -> (Json, Vec<(f64, f64, String)>, f64) {
+    backtest_with(name, &[])
+}
+
+fn backtest_with(name: &str, settings: &[&str]) -> (Json, Vec<(f64, f64, String)>, f64) {
+    let document = case(name);
+    let mut args = vec!["backtest", &document, "--json"];
+    settings.iter().for_each(|setting| args.extend(["--set", setting]));
+    let ran = gauntlet(args).ok();
+    let number = |trade: &Json, name: &str| trade[name].as_f64().unwrap();
+    let trade = |trade: &Json| {
+        let reason = trade["exit_reason"].as_str().unwrap().to_owned();
+        (number(trade, "entry_price"), number(trade, "exit_price"), reason)
+    };
+    let trades = ran["trades"].as_array().unwrap().iter().map(trade).collect();
+    let equity = ran["equity"].as_array().unwrap().last().unwrap()[1].as_f64().unwrap();
+    (ran, trades, equity)
+}
+
+fn is_close(got: f64, wanted: f64) -> bool {
+    (got - wanted).abs() <= 1e-12 * wanted.abs()
+}
+
+/// One trade of the whole capital of 1000, in and out at these prices, without commission.
+fn is_one_trade(name: &str, entry: f64, exit: f64, reason: &str) {
+    let (_, trades, equity) = backtest(&format!("{name}/spec.yaml"));
+    let [(entered, left, why)] = trades.as_slice() else { panic!("{name}: {trades:?}") };
+    assert!(is_close(*entered, entry) && is_close(*left, exit) && why == reason, "{name}: {trades:?}");
+    assert!(is_close(equity, 1000.0 * exit / entry), "{name}: {equity}");
+}
+
+#[test]
+fn a_stop_fills_at_its_price_or_at_the_opening_beyond_it() {
+    is_one_trade("gap_stop_long", 101.0, 50.0, "stop");
+    is_one_trade("same_bar_stop", 101.0, 99.0, "stop");
+    is_one_trade("stop_close_only", 101.0, 99.0, "stop");
+    // Bars are mids: half of 200 basis points is paid at each fill, and the stop lies 2 below the price paid.
+    is_one_trade("stop_spread", 102.01, 100.01 * 0.99, "stop");
+}
+
+#[test]
+fn a_position_of_the_last_opening_is_closed_and_listed() {
+    is_one_trade("last_bar_open", 99.0, 104.0, "end_of_range");
+}
+
+#[test]
+fn a_commission_is_part_of_what_is_bought_and_is_paid_at_both_ends() {
+    let (ran, _, equity) = backtest("commission/spec.yaml");
+    let (trade, quantity) = (&ran["trades"][0], 1000.0 / (110.0 * 1.01));
+    let is = |name: &str, wanted: f64| {
+        assert!(is_close(trade[name].as_f64().unwrap(), wanted), "{name}: {trade}, not {wanted}");
+    };
+    is("quantity", quantity);
+    is("fees", quantity * (110.0 + 130.0) * 0.01);
+    is("pnl", quantity * (20.0 - 2.4));
+    assert!(is_close(equity, quantity * 130.0 * 0.99), "{equity}");
+}
+
+#[test]
+fn after_a_stop_one_waits_or_enters_again_as_the_document_says() {
+    is_one_trade("blocked", 101.0, 99.0, "stop");
+    let (_, trades, equity) = backtest_with("blocked/spec.yaml", &["model.parameters.after_stop=reenter"]);
+    let again = (102.0, 140.0, "end_of_range".to_owned());
+    assert_eq!((trades.len(), &trades[1]), (2, &again), "{trades:?}");
+    assert!(is_close(equity, 1000.0 * 99.0 / 101.0 * 140.0 / 102.0), "{equity}");
+    let rules = gauntlet(["strategies", "--json"]).ok().to_string();
+    assert!(rules.contains("after_stop"), "{rules}");
+}
+
+/// The averages stand apart at the first bar at which both are defined, and cross only later.
+#[test]
+fn a_level_or_a_cross_is_what_the_document_says() {
+    let (_, level, _) = backtest("commission/spec.yaml");
+    assert_eq!((level.len(), level[0].0), (1, 110.0));
+    let (_, cross, _) = backtest_with("commission/spec.yaml", &["model.parameters.signal=cross"]);
+    assert_eq!(cross, [], "the only cross upwards is that of the last bar");
+}
+
+#[test]
+fn costs_by_default_that_the_bars_do_not_have_are_said() {
+    let (ran, trades, _) = backtest("default_costs/spec.yaml");
+    assert_eq!(trades.len(), 1);
+    assert!(ran["warnings"].to_string().contains("no bar has a quoted spread"), "{}", ran["warnings"]);
+}
+
+#[test]
+fn a_model_that_never_traded_is_not_confirmed() {
+    let dir = walk();
+    let report = gauntlet(["submit", &case("no_trades/spec.yaml"), "--wait"]).on(&dir).ok();
+    let places = report["leaderboard"].as_array().unwrap();
+    let idle: Vec<&Json> = places.iter().filter(|place| place["tuning"] == 0.0).collect();
+    assert!(!idle.is_empty(), "nobody is idle here: {places:?}");
+    for place in idle {
+        assert_eq!(place["confirmed"], false, "{place}");
+        assert!(place["verdict"].as_str().unwrap().starts_with("refused: "), "{place}");
+    }
+    gauntlet(["submit", &case("objective_neutral/spec.yaml")])
+        .on(&dir)
+        .refused(2, &["tuning.objective: beta only describes"]);
+}
+
+/// A random walk of daily bars.
+fn walk() -> Dir {
+    let dir = Dir::new();
+    gauntlet(["feed", &case("no_trades/bars.csv"), "--instrument", "WALK", "--venue", "SIM"]).on(&dir).ok();
+    dir
+}
+
+/// Before the first fold lie fewer bars than the shortest of the slow averages needs.
+#[test]
+fn a_fold_too_short_for_the_warm_up_stays_flat_and_is_counted() {
+    let dir = walk();
+    let document = case("search/degenerate.yaml");
+    let settings = ["model.parameters.slow={\"int\":[600,700]}", "tuning.trials=4", "validation.folds=3"];
+    let mut args = vec!["submit", &document, "--wait"];
+    settings.iter().for_each(|setting| args.extend(["--set", setting]));
+    let report = gauntlet(args).on(&dir).ok();
+    assert_eq!(report["walk_forward"]["summary"]["flat_folds"], 1.0, "{}", report["walk_forward"]);
+    let id = report["experiment_id"].as_str().unwrap();
+    let folds = gauntlet(["show", id, "--folds"]).on(&dir).ok().to_string();
+    assert!(folds.contains("\"trial\":null"), "{folds}");
+}

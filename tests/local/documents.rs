@@ -8,7 +8,7 @@ use gauntlet_processor::worker::Worker;
 use gauntlet_processor::{Access, Topology};
 use gauntlet_quant::metrics::DEFINITIONS;
 use gauntlet_runtime::metrics::METRICS;
-use gauntlet_tests::{Json, repository};
+use gauntlet_tests::{Json, gauntlet, repository};
 use gauntlet_views::schema::{Column, Kind, tables};
 
 /// Compares a page with what the code gives, or writes it.
@@ -26,6 +26,25 @@ fn page(name: &str, title: &str, text: &str) {
     assert!(
         found == wanted,
         "docs/{name} is not what the code says ({difference:?}): write it with WRITE_DOCS=1"
+    );
+}
+
+/// Compares a part of README with what the code gives, or writes it. The part lies between two comments.
+fn part_of_readme(name: &str, text: &str) {
+    let path = repository().join("README.md");
+    let found = std::fs::read_to_string(&path).unwrap();
+    let (begin, end) =
+        (format!("<!-- {name}: made from the code, as docs/ is -->\n"), format!("<!-- end of {name} -->"));
+    let (before, rest) = found.split_once(&begin).expect("README has the beginning of the part");
+    let (_, after) = rest.split_once(&end).expect("README has the end of the part");
+    let wanted = format!("{before}{begin}\n{text}\n{end}{after}");
+    if std::env::var_os("WRITE_DOCS").is_some() {
+        std::fs::write(&path, wanted).unwrap();
+        return;
+    }
+    assert!(
+        found == wanted,
+        "the part {name} of README is not what the code says: write it with WRITE_DOCS=1"
     );
 }
 
@@ -284,4 +303,41 @@ fn the_page_of_records_is_what_the_schemas_say() {
         text.push_str(&table(["field", "type", "what"], rows));
     }
     page("records.md", "Records", &text);
+}
+
+#[test]
+fn the_rules_in_the_readme_are_what_the_strategies_declare() {
+    let rules = gauntlet(["strategies", "--json"]).ok();
+    let rules = rules.as_array().unwrap();
+    let text_of = |json: &Json| json.as_str().map_or_else(|| json.to_string(), str::to_owned);
+    let is_of_stop = |parameter: &&Json| {
+        let name = parameter["name"].as_str().unwrap();
+        rules
+            .iter()
+            .all(|rule| rule["parameters"].as_array().unwrap().iter().any(|other| other["name"] == name))
+    };
+    let written = |parameter: &Json| {
+        let [name, about] = ["name", "about"].map(|field| parameter[field].as_str().unwrap());
+        let bounds = parameter["bounds"].as_array().unwrap().iter().map(text_of).collect::<Vec<_>>();
+        let (default, bounds) = (text_of(&parameter["default"]), bounds);
+        let bounds = if parameter["kind"] == "choice" { bounds.join(" or ") } else { bounds.join(" to ") };
+        format!("`{name}` {default} ({bounds}): {about}")
+    };
+    let row = |rule: &Json| {
+        let own = rule["parameters"].as_array().unwrap().iter().filter(|parameter| !is_of_stop(parameter));
+        [
+            code(rule["name"].as_str().unwrap()),
+            rule["rule"].as_str().unwrap().to_owned(),
+            own.map(written).collect::<Vec<_>>().join("; "),
+            rule["warm_up"].to_string(),
+        ]
+    };
+    let mut text = table(
+        ["rule", "what it holds", "parameters: default (bounds)", "warm-up with defaults, bars"],
+        rules.iter().map(row),
+    );
+    text.push_str("\nEvery rule, and a learned model, also takes:\n\n");
+    let stop = rules[0]["parameters"].as_array().unwrap().iter().filter(is_of_stop);
+    stop.for_each(|parameter| text.push_str(&format!("- {}\n", written(parameter))));
+    part_of_readme("rules", &text);
 }

@@ -59,15 +59,17 @@ fn packages() -> BTreeMap<String, Package> {
 }
 
 /// Crates of the workspace that each may build upon, and why. What is not listed may build on no crate of the workspace.
-const MAY_USE: [(&str, &[&str]); 15] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("gauntlet-quant", &["gauntlet-domain"]),
     ("gauntlet-backtest", &["gauntlet-domain", "gauntlet-quant"]),
     ("gauntlet-walkforward", &["gauntlet-domain", "gauntlet-quant", "gauntlet-backtest"]),
     ("gauntlet-search", &["gauntlet-domain"]),
     ("gauntlet-processor", &["gauntlet-domain"]),
     ("gauntlet-wire", &["gauntlet-domain"]),
-    // The names of samplers and pruners, for the descriptions of a document's keys.
-    ("gauntlet-config", &["gauntlet-domain", "gauntlet-search"]),
+    ("gauntlet-log", &["gauntlet-redb-file"]),
+    ("gauntlet-views", &["gauntlet-redb-file"]),
+    // Rules, samplers and pruners with their settings, for the descriptions of a document's keys.
+    ("gauntlet-config", &["gauntlet-domain", "gauntlet-backtest", "gauntlet-search"]),
     ("gauntlet-feed", &["gauntlet-domain"]),
     ("gauntlet-lake", &["gauntlet-domain"]),
     ("gauntlet-runtime", &["gauntlet-domain", "gauntlet-log", "gauntlet-processor", "gauntlet-wire"]),
@@ -191,7 +193,7 @@ fn some_libraries_have_one_home() {
         ("apache-avro", &["gauntlet-wire"]),
         ("arrow-avro", &["gauntlet-wire"]),
         ("rdkafka", &["gauntlet-kafka-log"]),
-        ("redb", &["gauntlet-log", "gauntlet-views"]),
+        ("redb", &["gauntlet-log", "gauntlet-redb-file", "gauntlet-views"]),
         ("reqwest", &["gauntlet-schema-registry"]),
         ("schema_registry_converter", &["gauntlet-schema-registry"]),
         ("metrics", &["gauntlet-runtime"]),

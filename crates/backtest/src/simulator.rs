@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::account::Account;
 use crate::bars::BarRow;
 use crate::costs::{Costs, Quote};
-use crate::signal::{Signal, Target};
+use crate::signal::{AfterStop, Signal, Target};
 
 /// A position from entry to exit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -73,7 +73,7 @@ pub struct Simulator {
     account: Account,
     cash: f64,
     position: Option<Position>,
-    /// Direction in which a stop was hit: no entry until the signal has been something else.
+    /// Direction in which a stop was hit after which one waits: no entry until the signal has been something else.
     blocked: Target,
     /// Nothing is traded any more.
     liquidated: bool,
@@ -90,6 +90,7 @@ struct Position {
     entry_price: f64,
     entry_fee: f64,
     stop: Option<f64>,
+    after_stop: AfterStop,
 }
 
 impl Simulator {
@@ -123,6 +124,7 @@ impl Simulator {
         let side = self.allowed(wanted.target);
         if let Some(position) = self.position.as_mut().filter(|position| position.side == side) {
             position.stop = wanted.stop_distance.map(|distance| close - side.sign() * distance);
+            position.after_stop = wanted.after_stop;
         }
     }
 
@@ -245,8 +247,15 @@ impl Simulator {
         self.cash -= quantity * price;
         self.cash -= fee;
         let stop = signal.stop_distance.map(|distance| price - side.sign() * distance);
-        self.position =
-            Some(Position { side, quantity, entry_time: time, entry_price: price, entry_fee: fee, stop });
+        self.position = Some(Position {
+            side,
+            quantity,
+            entry_time: time,
+            entry_price: price,
+            entry_fee: fee,
+            stop,
+            after_stop: signal.after_stop,
+        });
     }
 
     /// Closes the position, if any.
@@ -282,7 +291,7 @@ impl Simulator {
     /// A stop and a liquidation fill at their own mid, or at the opening when the market has jumped over it.
     #[inline]
     pub(crate) fn check_levels(&mut self, row: &BarRow) -> Option<Trade> {
-        let Position { side, stop, .. } = self.position?;
+        let Position { side, stop, after_stop, .. } = self.position?;
         let (floor, ceiling) = self.exit_levels();
         let (level, touched, mid) = match side {
             Target::Long => (floor, row.low <= floor, row.open.min(floor)),
@@ -294,7 +303,10 @@ impl Simulator {
         }
         let reason = if stop == Some(level) { ExitReason::Stop } else { ExitReason::Liquidation };
         if reason == ExitReason::Stop {
-            self.blocked = side;
+            self.blocked = match after_stop {
+                AfterStop::Wait => side,
+                AfterStop::Reenter => Target::Flat,
+            };
         } else {
             self.liquidated = true;
         }

@@ -2,16 +2,18 @@
 
 use crate::common::{ALL_IN, MINUTE, bars};
 use gauntlet_backtest::Target::{self, Flat, Long, Short};
-use gauntlet_backtest::{Account, Bars, Costs, ExitReason, Outcome, Run, Signals, Sizing, Spread, Then, run};
+use gauntlet_backtest::{
+    Account, AfterStop, Bars, Costs, ExitReason, Outcome, Run, Signals, Sizing, Spread, Then, run,
+};
 use gauntlet_quant::indicators::Series;
 
 fn signals(targets: &[Target]) -> Signals {
-    Signals { targets: targets.to_vec(), stop_distances: None }
+    Signals { targets: targets.to_vec(), ..Signals::default() }
 }
 
 fn with_stop(targets: &[Target], distance: f64) -> Signals {
     let stop_distances = Some(Series { first: 0, values: vec![distance; targets.len()] });
-    Signals { targets: targets.to_vec(), stop_distances }
+    Signals { targets: targets.to_vec(), stop_distances, ..Signals::default() }
 }
 
 fn run_free(bars: &Bars, signals: &Signals) -> Outcome {
@@ -167,10 +169,46 @@ fn a_stop_can_be_hit_in_the_bar_of_the_entry() {
     assert_eq!(outcome.trades.len(), 1);
 }
 
+/// A stop at the entry price itself, as a market without ranges gives it: in and out in the same bar, costs paid.
+#[test]
+fn a_stop_distance_of_zero_is_a_stop_at_the_entry() {
+    let prices =
+        bars(&[(100.0, 100.0, 100.0, 100.0), (100.0, 102.0, 99.0, 101.0), (101.0, 102.0, 101.0, 102.0)]);
+    let outcome = run_free(&prices, &with_stop(&[Long; 3], 0.0));
+    let [trade] = outcome.trades[..] else { panic!("one trade: {:?}", outcome.trades) };
+    assert_eq!((trade.entry_price, trade.exit_price, trade.exit_reason), (100.0, 100.0, ExitReason::Stop));
+    assert_eq!(outcome.equity, [1000.0; 3], "one waits from there on");
+    let account = Account { sizing: Sizing::RiskPercentAtStop(1.0), ..ALL_IN };
+    let sized = run(&prices, 0..3, &with_stop(&[Long; 3], 0.0), &Costs::FREE, &account);
+    assert_eq!(sized.trades[0].quantity, 10.0, "no more than all equity buys");
+}
+
+/// The same position is still wanted after its stop.
+#[test]
+fn after_a_stop_one_enters_again_where_that_is_asked() {
+    let prices = bars(&[
+        (100.0, 100.0, 100.0, 100.0),
+        (100.0, 100.0, 94.0, 96.0), // bought at 100, stop at 95
+        (96.0, 99.0, 96.0, 98.0),   // bought again at 96, stop at 91
+        (98.0, 100.0, 98.0, 100.0),
+    ]);
+    let waits = with_stop(&[Long; 4], 5.0);
+    let reenters = Signals { after_stop: AfterStop::Reenter, ..waits.clone() };
+    let entries = |signals: &Signals| {
+        let trades = run_free(&prices, signals).trades;
+        trades.iter().map(|trade| (trade.entry_price, trade.exit_price)).collect::<Vec<_>>()
+    };
+    assert_eq!(entries(&waits), [(100.0, 95.0)]);
+    assert_eq!(entries(&reenters), [(100.0, 95.0), (96.0, 100.0)]);
+}
+
 #[test]
 fn no_position_opens_while_its_stop_is_undefined() {
-    let signals =
-        Signals { targets: vec![Long; 4], stop_distances: Some(Series { first: 2, values: vec![1.0; 2] }) };
+    let signals = Signals {
+        targets: vec![Long; 4],
+        stop_distances: Some(Series { first: 2, values: vec![1.0; 2] }),
+        ..Signals::default()
+    };
     assert_eq!(run_free(&rising(), &signals).trades[0].entry_time, 3 * MINUTE);
 }
 

@@ -2,6 +2,8 @@
 //! the vocabulary depends on no schema library; tests hold it to the types. Both are kept as files in `configs/` for
 //! editors, and are what `crate::load()` and `crate::read_experiment` check against.
 
+use gauntlet_backtest::params::ParamSpec;
+use gauntlet_backtest::strategy;
 use gauntlet_domain::Direction;
 use gauntlet_domain::spec::{Benchmark, FoldMode, Scheme};
 use gauntlet_search::settings::Kind;
@@ -60,10 +62,17 @@ pub fn experiment_schema() -> Value {
                 "periods_per_year": {
                     "type": ["number", "null"],
                     "description": "Bars in a year; counted in the data, where they cover a year or more."
+                },
+                "risk_free": {
+                    "type": ["number", "object", "null"],
+                    "title": "an annual rate, or rates by date",
+                    "additionalProperties": { "type": "number" },
+                    "description": "Annual risk-free rate, 0.02 for two percent, or rates by the date since which they hold. \
+                                    Metrics that compare with it take the returns less the rate of their bar."
                 }
             })),
             "model": section("What is tried.", &["strategy"], json!({
-                "strategy": text("Name of a strategy, ml, or external:NAME for a trainer outside."),
+                "strategy": text(&strategies()),
                 "features": {
                     "type": "array",
                     "items": { "type": "string" },
@@ -76,7 +85,10 @@ pub fn experiment_schema() -> Value {
                 "parameters": {
                     "type": "object",
                     "additionalProperties": true,
-                    "description": "The search space: a range, a list, or a fixed value by parameter name."
+                    "description": format!(
+                        "The search space: a range, a list, or a fixed value by parameter name. {}",
+                        parameters()
+                    )
                 }
             })),
             "costs": section("What trading costs.", &[], json!({
@@ -147,6 +159,25 @@ fn text(description: &str) -> Value {
     json!({ "type": "string", "description": description })
 }
 
+/// The rules in words.
+fn strategies() -> String {
+    let rules = strategy::DEFINITIONS.iter().map(|rule| format!("{}: {}", rule.name, rule.summary));
+    let rules: Vec<String> = rules.collect();
+    format!(
+        "A rule, ml for a learned model, or external:NAME for a trainer outside. Rules: {}.",
+        rules.join(". ")
+    )
+}
+
+/// The parameters of the rules. What a parameter does, its default and its bounds are in `gauntlet strategies`.
+fn parameters() -> String {
+    let names = |specs: &[&ParamSpec]| specs.iter().map(|spec| spec.name).collect::<Vec<_>>().join(", ");
+    let rules =
+        strategy::DEFINITIONS.iter().map(|rule| format!("{}: {}", rule.name, names(&rule.parameters())));
+    let rules: Vec<String> = rules.collect();
+    format!("Parameters of the rules: {}.", rules.join("; "))
+}
+
 /// One of the names that the type of a field knows.
 fn word(names: &[&str], description: &str) -> Value {
     json!({ "enum": names, "description": description })
@@ -203,7 +234,8 @@ mod tests {
     use std::path::Path;
 
     use gauntlet_domain::spec::{
-        AccountSpec, CostSpec, DataSpec, DateText, ExperimentSpec, ModelSpec, TuningSpec, ValidationSpec,
+        AccountSpec, CostSpec, DataSpec, DateText, ExperimentSpec, ModelSpec, RiskFree, TuningSpec,
+        ValidationSpec,
     };
     use gauntlet_domain::{BarSpec, Timestamp};
 
@@ -226,6 +258,7 @@ mod tests {
             account: AccountSpec {
                 maintenance_margin: 0.1,
                 periods_per_year: Some(252.0),
+                risk_free: Some(RiskFree::Rate(0.02)),
                 ..AccountSpec::default()
             },
             model: ModelSpec {

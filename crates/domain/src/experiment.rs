@@ -135,6 +135,18 @@ pub struct AccountTerms {
     /// Share of a position's value below which the equity must not fall; 0 closes the account when nothing is left.
     #[serde(default)]
     pub maintenance_margin: f64,
+    /// Annual risk-free rates in the order of time, each until the next one; empty where there is none.
+    #[serde(default)]
+    pub risk_free: Vec<RiskFreeRate>,
+}
+
+/// What money earns without risk, from a moment on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct RiskFreeRate {
+    /// Since when.
+    pub from: Timestamp,
+    /// Annual rate: 0.02 is two percent a year.
+    pub rate: f64,
 }
 
 impl AccountTerms {

@@ -4,6 +4,7 @@
 //! experiment's identity. Unknown keys are refused, and so are unknown names of what is listed here. Names that other
 //! crates own (strategies, samplers, pruners, metrics) are text here and are checked by `experiments::validate`.
 
+mod risk_free;
 /// A share as people write it.
 mod share;
 
@@ -18,6 +19,7 @@ use crate::ids::{ContentHash, ExperimentId, InstrumentId, InstrumentIdError};
 use crate::market::CreateSnapshot;
 use crate::names::{find, named_enum};
 use crate::time::Timestamp;
+pub use risk_free::RiskFree;
 pub use share::Share;
 
 /// An experiment.
@@ -115,6 +117,9 @@ pub struct AccountSpec {
     /// Bars in a year, for annualisation. Without it they are counted in the data, which takes a year of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub periods_per_year: Option<f64>,
+    /// What the same money would earn without risk; metrics that compare with it do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub risk_free: Option<RiskFree>,
 }
 
 /// What was not stated is not written, so that a document keeps its id.
@@ -132,6 +137,7 @@ impl Default for AccountSpec {
             allow_short: true,
             maintenance_margin: 0.0,
             periods_per_year: None,
+            risk_free: None,
         }
     }
 }

@@ -212,9 +212,9 @@ fn run(spec: &ExperimentSpec, rows: &[Bar], name: &str) -> Result<Backtested, Re
         Model::Learned(_) => (rows.len() as f64 * (1.0 - spec.validation.holdout.0)) as usize,
     };
     let held = gauntlet_walkforward::hold_out(&whole, &parameters, &bars, begin).map_err(bad)?;
-    let mut segments = Segments::default();
+    let mut segments = Segments::of(&whole);
     segments.push(&bars, held.range.clone(), &held.outcome);
-    let metrics = segments.all_metrics(whole.periods_per_year, whole.account.has_benchmark());
+    let metrics = segments.all_metrics();
     let times = held.range.clone().map(|bar| Timestamp(bars.close_time[bar]));
     Ok(Backtested {
         trades: held.outcome.trades.iter().map(TradeLine::from).collect(),

@@ -10,6 +10,7 @@ use std::io;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
+use redb::backends::FileBackend;
 use redb::{Builder, Database, DatabaseError};
 
 /// Opens the file, or makes it where there is none. One process at a time: others get
@@ -47,7 +48,7 @@ fn create(path: &Path, builder: &Builder) -> Result<Option<Database>, DatabaseEr
         return Ok(None);
     }
     file.set_len(0)?;
-    let database = builder.create_file(file)?;
+    let database = builder.create_with_backend(FileBackend::new(file)?)?;
     std::fs::rename(&unfinished, path)?;
     sync_folder(path)?;
     Ok(Some(database))

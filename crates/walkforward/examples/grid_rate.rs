@@ -46,11 +46,11 @@ fn main() {
                 .iter()
                 .map(|parameters| {
                     let (mut walk, mut segments) =
-                        (Walk::new(&plan, parameters, &bars).unwrap(), Segments::default());
+                        (Walk::new(&plan, parameters, &bars).unwrap(), Segments::of(&plan));
                     while let Some((range, outcome)) = walk.next_fold().unwrap() {
                         segments.push(&bars, range, &outcome);
                     }
-                    segments.key_metrics(plan.periods_per_year, true, &plan.objective)
+                    segments.key_metrics(&plan.objective)
                 })
                 .collect();
             alone = alone.min(began.elapsed().as_secs_f64());

@@ -6,7 +6,7 @@ mod common;
 
 use std::time::Instant;
 
-use gauntlet_walkforward::{Segments, Walk, objective_of};
+use gauntlet_walkforward::{Segments, Walk};
 
 fn main() {
     let bars = common::swing(50_000);
@@ -14,11 +14,11 @@ fn main() {
     let began = Instant::now();
     let mut walk = Walk::new(&plan, &common::parameters(&[]), &bars).unwrap();
     let prepared = began.elapsed();
-    let mut segments = Segments::default();
+    let mut segments = Segments::of(&plan);
     while let Some((range, outcome)) = walk.next_fold().unwrap() {
         segments.push(&bars, range, &outcome);
     }
-    let sharpe = objective_of(&segments, "sharpe", plan.periods_per_year, true);
+    let sharpe = segments.metric("sharpe");
     println!("one by one: Walk, what the trainer runs for learned models");
     println!("prepared in {prepared:?}, whole trial in {:?}, sharpe {sharpe:?}", began.elapsed());
 }

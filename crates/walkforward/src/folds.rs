@@ -174,7 +174,8 @@ impl Learner {
         };
         let mut targets = vec![Target::Flat; first];
         targets.extend((first..test.end).map(target));
-        Signals { targets, stop_distances: self.stop_distances.clone() }
+        let after_stop = self.config.stop.map(|stop| stop.after).unwrap_or_default();
+        Signals { targets, stop_distances: self.stop_distances.clone(), after_stop }
     }
 }
 

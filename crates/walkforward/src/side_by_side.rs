@@ -15,15 +15,19 @@ pub struct SideBySide<'a> {
 }
 
 impl<'a> SideBySide<'a> {
-    /// Whether trials of this plan can run side by side: rules whose objective can be kept up without the columns of a
-    /// run, over folds that lie within the bars.
+    /// Whether trials of this plan can run side by side: rules whose key metrics and objective can be kept up without the
+    /// columns of a run, which knows no risk-free rate, over folds that lie within the bars.
     pub fn takes(plan: &TrialPlan, bars: &Bars) -> bool {
         let kept_up = |name: &str| metrics::by_name(name).is_some_and(|metric| metric.running.is_some());
         let within = |index: usize| {
             let test = test_range(plan, index);
             test.start <= test.end && test.end <= bars.len()
         };
-        plan.estimator.is_none() && kept_up(&plan.objective) && (0..plan.folds.len()).all(within)
+        let without_rate = plan.account.risk_free.is_empty();
+        plan.estimator.is_none()
+            && without_rate
+            && kept_up(&plan.objective)
+            && (0..plan.folds.len()).all(within)
     }
 
     /// Prepares the rules for the folds over the tuning bars.

@@ -68,7 +68,7 @@ fn the_folds_of_a_rule_are_one_run() {
 fn no_bar_of_a_walk_is_missing() {
     let (bars, (plan, parameters)) = (swing(BARS), rule());
     let mut walk = Walk::new(&plan, &parameters, &bars).unwrap();
-    let (mut segments, mut equity) = (Segments::default(), 0.0);
+    let (mut segments, mut equity) = (Segments::of(&plan), 0.0);
     while let Some((range, outcome)) = walk.next_fold().unwrap() {
         equity = *outcome.equity.last().unwrap();
         segments.push(&bars, range, &outcome);

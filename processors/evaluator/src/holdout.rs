@@ -133,6 +133,7 @@ mod tests {
                     allow_short: true,
                     benchmark: "none".into(),
                     maintenance_margin: 0.0,
+                    risk_free: vec![],
                 },
                 folds: vec![],
                 embargo_bars: 0,

@@ -23,7 +23,7 @@ use gauntlet_domain::{Event, Timestamp, Topic};
 use gauntlet_processor::data::{ArtifactStore, BarReader, DataError};
 use gauntlet_processor::worker::{Answer, Answering, Worker};
 use gauntlet_walkforward::inference::inference;
-use gauntlet_walkforward::{Segments, Walk, hold_out, objective_of};
+use gauntlet_walkforward::{Segments, Walk, hold_out};
 
 use holdout::Stretch;
 use series::{Run, Series};
@@ -120,12 +120,10 @@ fn evaluate(
     let holdout = bars.bars(&request.holdout.content_hash)?;
     let joined: Bars = tuning.iter().chain(holdout.iter()).collect();
     let tuning: Bars = tuning.iter().collect();
-    let years = plan.periods_per_year;
-    let with_benchmark = plan.account.has_benchmark();
     let set = u32::try_from(plan.metric_set).unwrap_or(u32::MAX);
 
     let mut walk = Walk::new(plan, &request.parameters, &tuning)?;
-    let mut walked = Segments::default();
+    let mut walked = Segments::of(plan);
     let mut folds = Vec::with_capacity(plan.folds.len());
     let mut walk_series = Series::new(Run::of(request, Phase::Tuning), plan);
     while let Some((range, outcome)) = walk.next_fold()? {
@@ -136,7 +134,7 @@ fn evaluate(
     }
 
     let held = hold_out(plan, &request.parameters, &joined, tuning.len())?;
-    let mut held_segments = Segments::default();
+    let mut held_segments = Segments::of(plan);
     held_segments.push(&joined, held.range.clone(), &held.outcome);
     let mut held_series = Series::new(Run::of(request, Phase::Holdout), plan);
     held_series.push(&joined, held.range.clone(), &held.outcome);
@@ -146,8 +144,8 @@ fn evaluate(
         None => None,
     };
     let stretch = |segments: &Segments| Stretch {
-        value: objective_of(segments, &plan.objective, years, with_benchmark),
-        total_return: objective_of(segments, "total_return", years, with_benchmark),
+        value: segments.metric(&plan.objective),
+        total_return: segments.metric("total_return"),
         trades: segments.running.trade_pnls.len(),
     };
     let mut events: Vec<Event> = walk_series.into_events();
@@ -158,13 +156,13 @@ fn evaluate(
             model_id: request.model_id,
             trial: request.trial,
             parameters: request.parameters.clone(),
-            tuning: walked.metrics_of(set, years, with_benchmark),
+            tuning: walked.metrics_of(set),
             walk_forward: Metrics::new(),
             folds,
-            holdout: held_segments.metrics_of(set, years, with_benchmark),
+            holdout: held_segments.metrics_of(set),
             verdict: holdout::judge(request, stretch(&walked), stretch(&held_segments)),
             artifact,
-            inference: inference(&walked, years, with_benchmark),
+            inference: inference(&walked),
         }
         .into(),
     );
@@ -178,16 +176,15 @@ fn fold_alone(
     range: &Range<usize>,
     outcome: &Outcome,
 ) -> (FoldOutcome, Option<f64>) {
-    let mut alone = Segments::default();
+    let mut alone = Segments::of(plan);
     alone.push(bars, range.clone(), outcome);
-    let metric = |name: &str| objective_of(&alone, name, plan.periods_per_year, plan.account.has_benchmark());
     let fold = FoldOutcome {
         from: Timestamp(bars.open_time[range.start]),
         to: Timestamp(bars.close_time[range.end - 1]),
-        value: metric(&plan.objective),
-        total_return: metric("total_return"),
+        value: alone.metric(&plan.objective),
+        total_return: alone.metric("total_return"),
     };
-    (fold, metric("annual_return"))
+    (fold, alone.metric("annual_return"))
 }
 
 fn not_walked(request: &WalkForwardRequested, reason: EvaluationFailure, detail: String) -> Event {

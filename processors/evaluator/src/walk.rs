@@ -14,11 +14,9 @@ use crate::{Failure, fold_alone};
 pub(crate) fn walk(request: &WalkForwardRequested, bars: &dyn BarReader) -> Result<Vec<Event>, Failure> {
     let plan = &request.plan;
     let bars: Bars = bars.bars(&plan.data.content_hash)?.iter().collect();
-    let years = plan.periods_per_year;
-    let with_benchmark = plan.account.has_benchmark();
     let set = u32::try_from(plan.metric_set).unwrap_or(u32::MAX);
     let mut walk = Procedure::new(plan, &request.segments, &bars)?;
-    let (mut joined, mut folds) = (Segments::default(), Vec::new());
+    let (mut joined, mut folds) = (Segments::of(plan), Vec::new());
     let mut series = Series::new(Run::walk_forward(request), plan);
     for segment in &request.segments {
         let Some((range, outcome)) = walk.next_fold()? else { break };
@@ -33,10 +31,10 @@ pub(crate) fn walk(request: &WalkForwardRequested, bars: &dyn BarReader) -> Resu
     events.push(
         WalkForwardCompleted {
             experiment_id: request.experiment_id,
-            metrics: joined.metrics_of(set, years, with_benchmark),
+            metrics: joined.metrics_of(set),
             summary: procedure::summary(&folds),
             folds,
-            inference: inference(&joined, years, with_benchmark),
+            inference: inference(&joined),
         }
         .into(),
     );

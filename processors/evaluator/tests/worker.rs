@@ -14,7 +14,7 @@ use gauntlet_domain::{ContentHash, Event, ExperimentId, ModelId};
 use gauntlet_evaluator::Evaluator;
 use gauntlet_processor::data::{ArtifactStore, BarReader, DataError};
 use gauntlet_processor::worker::{Answering, Worker};
-use gauntlet_walkforward::{Segments, Walk, hold_out, objective_of};
+use gauntlet_walkforward::{Segments, Walk, hold_out};
 
 const TUNING: usize = 480;
 const HELD: usize = 160;
@@ -131,21 +131,21 @@ fn the_walk_is_that_of_a_trial_and_every_fold_is_reported_alone() {
         let completed = answer(&request, &full()).completed;
         let (plan, bars) = (&request.plan, read(&swing(TUNING)));
         let mut walk = Walk::new(plan, &request.parameters, &bars).unwrap();
-        let mut walked = Segments::default();
+        let mut walked = Segments::of(plan);
         for fold in &completed.folds {
             let (range, outcome) = walk.next_fold().unwrap().unwrap();
-            let mut alone = Segments::default();
+            let mut alone = Segments::of(plan);
             alone.push(&bars, range.clone(), &outcome);
             assert_eq!(
                 (fold.from.0, fold.to.0),
                 (bars.open_time[range.start], bars.close_time[range.end - 1])
             );
-            assert_eq!(fold.value, objective_of(&alone, "sharpe", plan.periods_per_year, true));
-            assert_eq!(fold.total_return, objective_of(&alone, "total_return", plan.periods_per_year, true));
+            assert_eq!(fold.value, alone.metric("sharpe"));
+            assert_eq!(fold.total_return, alone.metric("total_return"));
             walked.push(&bars, range, &outcome);
         }
         assert_eq!(completed.folds.len(), 3);
-        assert_eq!(completed.tuning, walked.metrics_of(1, plan.periods_per_year, true));
+        assert_eq!(completed.tuning, walked.metrics_of(1));
         assert!(completed.tuning["sharpe"].is_some());
         assert_eq!((completed.model_id, completed.trial), (request.model_id, 12));
     }
@@ -158,9 +158,9 @@ fn the_hold_out_is_the_walk_s_continuation_and_its_model_is_stored() {
         let completed = answer(&request, &lake).completed;
         let joined = read(&swing(TUNING + HELD));
         let held = hold_out(&request.plan, &request.parameters, &joined, TUNING).unwrap();
-        let mut segments = Segments::default();
+        let mut segments = Segments::of(&request.plan);
         segments.push(&joined, held.range, &held.outcome);
-        assert_eq!(completed.holdout, segments.metrics_of(1, request.plan.periods_per_year, true));
+        assert_eq!(completed.holdout, segments.metrics_of(1));
         let stored = lake.artifacts.unwrap().into_inner().unwrap();
         assert_eq!(stored, held.artifact.iter().map(|artifact| artifact.to_bytes()).collect::<Vec<_>>());
         assert_eq!(completed.artifact, stored.first().map(|bytes| ContentHash::of(bytes)));

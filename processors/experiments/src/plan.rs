@@ -3,9 +3,11 @@
 use std::ops::Range;
 
 use gauntlet_domain::Direction;
-use gauntlet_domain::experiment::{AccountTerms, CostTerms, DataRef, FoldRange, SearchWindow, TrialPlan};
+use gauntlet_domain::experiment::{
+    AccountTerms, CostTerms, DataRef, FoldRange, RiskFreeRate, SearchWindow, TrialPlan,
+};
 use gauntlet_domain::market::SnapshotSealed;
-use gauntlet_domain::spec::{ExperimentSpec, FoldMode, Scheme, SpreadSpec, ValidationSpec};
+use gauntlet_domain::spec::{ExperimentSpec, FoldMode, RiskFree, Scheme, SpreadSpec, ValidationSpec};
 use gauntlet_domain::time::Timestamp;
 use gauntlet_quant::metrics;
 use gauntlet_quant::splits::{Fold, Mode, SplitError, WalkForward};
@@ -164,6 +166,7 @@ pub fn trial_plan(
             allow_short: spec.account.allow_short,
             benchmark: spec.account.benchmark.name().to_owned(),
             maintenance_margin: spec.account.maintenance_margin,
+            risk_free: risk_free_rates(spec),
         },
         folds,
         embargo_bars: embargo(&spec.validation, bars) as i64,
@@ -172,6 +175,16 @@ pub fn trial_plan(
         seed: i64::from(spec.tuning.seed),
         metric_set: i64::from(metrics::VERSION),
         data,
+    }
+}
+
+fn risk_free_rates(spec: &ExperimentSpec) -> Vec<RiskFreeRate> {
+    match &spec.account.risk_free {
+        None => vec![],
+        Some(RiskFree::Rate(rate)) => vec![RiskFreeRate { from: spec.data.from.0, rate: *rate }],
+        Some(RiskFree::Rates(rates)) => {
+            rates.iter().map(|(from, rate)| RiskFreeRate { from: from.0, rate: *rate }).collect()
+        }
     }
 }
 

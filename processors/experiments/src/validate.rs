@@ -10,7 +10,9 @@ use gauntlet_backtest::strategy;
 use gauntlet_domain::experiment::ParameterValue;
 use gauntlet_domain::external;
 use gauntlet_domain::names::UnknownName;
-use gauntlet_domain::spec::{Direction, ExperimentSpec, FoldMode, Scheme, SpreadSpec, ValidationSpec};
+use gauntlet_domain::spec::{
+    Direction, ExperimentSpec, FoldMode, RiskFree, Scheme, SpreadSpec, ValidationSpec,
+};
 use gauntlet_quant::metrics;
 use gauntlet_search::{Choice, Domain, PrunerKind, SamplerKind, Space};
 
@@ -101,6 +103,7 @@ fn account_and_costs(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, Strin
         let margin = spec.account.maintenance_margin;
         problem("account.maintenance_margin", format!("{margin} is not a share from 0 to below 1"));
     }
+    risk_free(spec, problem);
     let spread = match spec.costs.spread {
         SpreadSpec::Bps(bps) => bps,
         SpreadSpec::Quoted | SpreadSpec::None => 0.0,
@@ -119,6 +122,31 @@ fn account_and_costs(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, Strin
     let latency = spec.costs.latency_ms;
     if !(latency.is_finite() && latency >= 0.0) {
         problem("costs.latency_ms", format!("{latency} is negative or not finite"));
+    }
+}
+
+/// Every bar has a rate, and a rate is one.
+fn risk_free(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, String)) {
+    let mut problem = |message| problem("account.risk_free", message);
+    let rates: Vec<f64> = match &spec.account.risk_free {
+        None => return,
+        Some(RiskFree::Rate(rate)) => vec![*rate],
+        Some(RiskFree::Rates(rates)) => {
+            let from = spec.data.from.0;
+            match rates.keys().next() {
+                None => problem("has no rates: leave it out, or write one from data.from on".into()),
+                Some(first) if first.0 > from => problem(format!(
+                    "begins at {}, and the data at {from}: add the rate that held then",
+                    first.0
+                )),
+                Some(_) => {}
+            }
+            rates.values().copied().collect()
+        }
+    };
+    // A rate of 100 % is a percentage that was taken for a fraction.
+    if let Some(rate) = rates.into_iter().find(|rate| !(rate.is_finite() && rate.abs() < 1.0)) {
+        problem(format!("{rate} is not an annual rate between -1 and 1: 0.02 is two percent"));
     }
 }
 

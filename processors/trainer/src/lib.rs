@@ -16,7 +16,7 @@ use gauntlet_domain::topics::{TRAINING_REQUESTS, TRIAL_RESULTS};
 use gauntlet_domain::{ContentHash, Event, Topic};
 use gauntlet_processor::data::{BarReader, DataError};
 use gauntlet_processor::worker::{Answer, Answering, Worker};
-use gauntlet_walkforward::{Segments, SideBySide, Walk, objective_of};
+use gauntlet_walkforward::{Segments, SideBySide, Walk};
 
 use trial::{Trial, failed};
 
@@ -133,8 +133,7 @@ fn alone(request: &TrainingRequested, bars: &Bars) -> Event {
         Ok(walk) => walk,
         Err(error) => return failed(request, TrialFailure::InvalidParameters, error.to_string()),
     };
-    let with_benchmark = plan.account.has_benchmark();
-    let (mut trial, mut segments) = (Trial::new(request), Segments::default());
+    let (mut trial, mut segments) = (Trial::new(request), Segments::of(plan));
     loop {
         let (range, outcome) = match walk.next_fold() {
             Ok(Some(ran)) => ran,
@@ -142,10 +141,10 @@ fn alone(request: &TrainingRequested, bars: &Bars) -> Event {
             Err(error) => return failed(request, TrialFailure::TrainingFailed, error.to_string()),
         };
         segments.push(bars, range, &outcome);
-        let value = objective_of(&segments, &plan.objective, plan.periods_per_year, with_benchmark);
+        let value = segments.metric(&plan.objective);
         if let Some(pruned) = trial.after_fold(value) {
             return pruned;
         }
     }
-    trial.completed(segments.key_metrics(plan.periods_per_year, with_benchmark, &plan.objective))
+    trial.completed(segments.key_metrics(&plan.objective))
 }

@@ -17,7 +17,7 @@ use gauntlet_processor::data::{BarReader, DataError};
 use gauntlet_processor::worker::{Answering, Worker};
 use gauntlet_search::{Decision, Direction, pruner};
 use gauntlet_trainer::Trainer;
-use gauntlet_walkforward::{Segments, Walk, objective_of};
+use gauntlet_walkforward::{Segments, Walk};
 use proptest::prelude::*;
 
 const BARS: usize = 600;
@@ -97,15 +97,15 @@ fn a_trial_reports_its_objective_after_each_fold_over_all_folds_so_far() {
     let completed = completed(&request);
     let bars: Bars = market(&swing(BARS)).iter().collect();
     let mut walk = Walk::new(&request.plan, &request.parameters, &bars).unwrap();
-    let mut segments = Segments::default();
+    let mut segments = Segments::of(&request.plan);
     let mut expected = Vec::new();
     while let Some((range, outcome)) = walk.next_fold().unwrap() {
         segments.push(&bars, range, &outcome);
-        expected.push(objective_of(&segments, "sharpe", request.plan.periods_per_year, true));
+        expected.push(segments.metric("sharpe"));
     }
     assert!(expected.iter().all(Option::is_some));
     assert_eq!((completed.value, &completed.fold_values), (expected[FOLDS - 1], &expected));
-    assert_eq!(completed.metrics, segments.key_metrics(request.plan.periods_per_year, true, "sharpe"));
+    assert_eq!(completed.metrics, segments.key_metrics("sharpe"));
     let TrainingRequested { experiment_id, trial, trial_id, parameters, .. } = request;
     let identity = (completed.experiment_id, completed.trial, completed.trial_id, completed.parameters);
     assert_eq!(identity, (experiment_id, trial, trial_id, parameters));

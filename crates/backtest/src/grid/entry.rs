@@ -10,7 +10,7 @@ use super::lanes::Equity;
 use super::market::{Block, Market, STRETCH};
 use crate::account::Account;
 use crate::costs::Costs;
-use crate::signal::{Signal, Target};
+use crate::signal::{AfterStop, Signal, Target};
 use crate::simulator::Simulator;
 use crate::strategy::StrategySpec;
 use crate::strategy::indicator_cache::IndicatorCache;
@@ -33,6 +33,7 @@ struct Orders {
     targets: TargetBits,
     /// Distance of the stop at each bar; `None` is a strategy without stop.
     stop_distances: Option<Series>,
+    after_stop: AfterStop,
 }
 
 impl Entry {
@@ -148,14 +149,18 @@ impl Orders {
             // No position without its stop.
             targets.clear_before(distances.first);
         }
-        Orders { targets, stop_distances }
+        Orders {
+            targets,
+            stop_distances,
+            after_stop: strategy.stop.map(|stop| stop.after).unwrap_or_default(),
+        }
     }
 
     /// The signal that was decided at a bar, when `target` is what was wanted there.
     fn signal(&self, decided: usize, target: Target) -> Signal {
         match &self.stop_distances {
-            None => Signal { target, stop_distance: None },
-            Some(distances) => Signal::with_stop(target, distances.get(decided)),
+            None => Signal { target, ..Signal::default() },
+            Some(distances) => Signal::with_stop(target, distances.get(decided), self.after_stop),
         }
     }
 

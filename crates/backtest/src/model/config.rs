@@ -43,20 +43,14 @@ pub enum Estimator {
     Gbdt,
 }
 
-static COMMON: [ParamSpec; 6] = [
+static COMMON: [ParamSpec; 4] = [
     ParamSpec::int("horizon_bars", 1, 1, 100_000, "bars that a label looks ahead"),
     ParamSpec::float("label_threshold", 0.0, -1.0, 1.0, "return above which a bar is labelled up"),
     ParamSpec::float("threshold", 0.0, 0.0, 0.5, "distance from one half at which a probability trades"),
     ParamSpec::float("l2", 1.0, 0.0, 1e9, "penalty on squared weights or leaves"),
-    ParamSpec::float(
-        "stop_atr",
-        0.0,
-        0.0,
-        1000.0,
-        "distance of the stop in average true ranges; 0 is no stop",
-    ),
-    ParamSpec::int("atr_period", 14, 1, 10_000, "bars in the average true range of the stop"),
 ];
+
+static STOP: [ParamSpec; 3] = AtrStop::PARAMETERS;
 
 static TREES: [ParamSpec; 3] = [
     ParamSpec::int("trees", 100, 1, 10_000, "trees"),
@@ -91,7 +85,7 @@ impl Estimator {
             Estimator::Logistic => &[],
             Estimator::Gbdt => &TREES,
         };
-        own.iter().chain(&COMMON).collect()
+        own.iter().chain(&COMMON).chain(&STOP).collect()
     }
 }
 
@@ -105,7 +99,6 @@ impl ModelConfig {
     ) -> Result<ModelConfig, BacktestError> {
         let values = resolve(estimator.name(), &estimator.parameters(), params)?;
         let named: Vec<Feature> = features.iter().map(|name| name.parse()).collect::<Result<_, _>>()?;
-        let multiple = values.float("stop_atr");
         Ok(ModelConfig {
             estimator,
             features: if named.is_empty() { DEFAULT_FEATURES.to_vec() } else { named },
@@ -116,7 +109,7 @@ impl ModelConfig {
             trees: values.int("trees"),
             depth: values.int("depth"),
             learning_rate: values.float("learning_rate"),
-            stop: (multiple > 0.0).then(|| AtrStop { multiple, period: values.int("atr_period") }),
+            stop: AtrStop::of(&values),
         })
     }
 }
@@ -131,6 +124,7 @@ impl Default for ModelConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::signal::AfterStop;
 
     #[test]
     fn unknown_parameters_are_refused_with_the_nearest() {
@@ -150,7 +144,7 @@ mod tests {
                 .into();
         let config = ModelConfig::build(Estimator::Gbdt, &["rsi(7)".to_owned()], &params).unwrap();
         assert_eq!((config.trees, config.depth, config.threshold), (7, 2, 0.1));
-        assert_eq!(config.stop, Some(AtrStop { multiple: 3.0, period: 14 }));
+        assert_eq!(config.stop, Some(AtrStop { multiple: 3.0, period: 14, after: AfterStop::Wait }));
         assert_eq!(config.features, [Feature::Rsi(7)]);
     }
 }

@@ -170,6 +170,7 @@ impl Artifact {
         Signals {
             targets: (0..bars.len()).map(|bar| self.target(probabilities.get(bar))).collect(),
             stop_distances: self.config.stop.map(|stop| stop.distances(bars)),
+            after_stop: self.config.stop.map(|stop| stop.after).unwrap_or_default(),
         }
     }
 

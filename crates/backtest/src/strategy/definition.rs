@@ -6,9 +6,9 @@ use std::rc::Rc;
 
 use gauntlet_quant::indicators::{Column, Indicator, Series, Stream};
 
+use super::StrategySpec;
 use super::indicator_cache::IndicatorCache;
 use super::target_bits::{TargetBits, WORD, Word};
-use super::{STOP_PARAMETERS, StrategySpec};
 use crate::bars::BarRow;
 use crate::error::BacktestError;
 use crate::params::{ParamSpec, Params, Resolved, resolve};
@@ -35,6 +35,9 @@ pub(crate) fn is_above(one: f64, other: f64) -> bool {
 
 /// Relative error of an average over a long series; less than what one tick makes in the longest averages.
 const ROUNDING: f64 = 1e-12;
+
+/// Every strategy takes these too.
+static STOP_PARAMETERS: [ParamSpec; 3] = AtrStop::PARAMETERS;
 
 /// A row of the table of strategies.
 #[derive(Clone, Copy)]
@@ -66,8 +69,7 @@ impl Definition {
     /// The strategy with these parameters; unknown names and values out of bounds are refused.
     pub fn build(&'static self, params: &Params) -> Result<StrategySpec, BacktestError> {
         let values = resolve(self.name, &self.parameters(), params)?;
-        let multiple = values.float("stop_atr");
-        let stop = (multiple > 0.0).then(|| AtrStop { multiple, period: values.int("atr_period") });
+        let stop = AtrStop::of(&values);
         Ok(StrategySpec { definition: self, values, stop })
     }
 

@@ -17,7 +17,7 @@ pub use definition::Definition;
 
 use crate::bars::{BarRow, Bars};
 use crate::error::BacktestError;
-use crate::params::{ParamSpec, Resolved};
+use crate::params::Resolved;
 use crate::signal::{AtrStop, LiveStop, Signal, Signals};
 use definition::LiveRule;
 use indicator_cache::IndicatorCache;
@@ -49,18 +49,6 @@ pub fn by_name(name: &str) -> Result<&'static Definition, BacktestError> {
         .find(|definition| definition.name == name)
         .ok_or_else(|| BacktestError::unknown("strategy", name, known()))
 }
-
-/// Every strategy takes these too.
-static STOP_PARAMETERS: [ParamSpec; 2] = [
-    ParamSpec::float(
-        "stop_atr",
-        0.0,
-        0.0,
-        1000.0,
-        "distance of the stop in average true ranges; 0 is no stop",
-    ),
-    ParamSpec::int("atr_period", 14, 1, 10_000, "bars in the average true range of the stop"),
-];
 
 /// What trades bar by bar: a strategy or a trained model.
 pub trait Strategy {
@@ -94,7 +82,8 @@ impl StrategySpec {
     /// Batch form with indicators shared with other strategies over the same bars.
     pub fn signals_with(&self, cache: &mut IndicatorCache<'_>) -> Signals {
         let targets = self.targets_with(cache).iter().take(cache.bars().len()).collect();
-        Signals { targets, stop_distances: self.stop.map(|stop| stop.distances_with(cache)) }
+        let after_stop = self.stop.map(|stop| stop.after).unwrap_or_default();
+        Signals { targets, stop_distances: self.stop.map(|stop| stop.distances_with(cache)), after_stop }
     }
 
     /// The targets of the batch form, a bit a bar.
@@ -125,6 +114,7 @@ impl Strategy for LiveStrategy {
 mod tests {
     use super::*;
     use crate::params::Params;
+    use crate::signal::AfterStop;
 
     #[test]
     fn names_read_back() {
@@ -145,7 +135,10 @@ mod tests {
         for definition in DEFINITIONS {
             assert_eq!(definition.build(&Params::new()).unwrap().stop, None);
             let params = Params::from([("stop_atr".to_owned(), 2.0.into())]);
-            assert_eq!(definition.build(&params).unwrap().stop, Some(AtrStop { multiple: 2.0, period: 14 }));
+            assert_eq!(
+                definition.build(&params).unwrap().stop,
+                Some(AtrStop { multiple: 2.0, period: 14, after: AfterStop::Wait })
+            );
         }
     }
 }

@@ -110,6 +110,7 @@ pub fn plan(strategy: &str, bars: usize, folds: Vec<FoldRange>) -> TrialPlan {
             allow_short: true,
             benchmark: "buy-and-hold".into(),
             maintenance_margin: 0.0,
+            risk_free: vec![],
         },
         folds,
         embargo_bars: 0,

@@ -89,7 +89,7 @@ pub fn sample_of(kind: RecordKind, version: u32) -> Event {
         }
         // Its strategy is one that is built in.
         (Event::TrainingRequested(mut event), 1 | 2) => {
-            event.plan.account.maintenance_margin = 0.0;
+            first_account(&mut event.plan.account);
             if version == 1 {
                 event.addressee = "trainer".into();
                 event.plan.metric_set = 1;
@@ -97,7 +97,7 @@ pub fn sample_of(kind: RecordKind, version: u32) -> Event {
             (*event).into()
         }
         (Event::ExperimentStarted(mut event), 1 | 2) => {
-            event.plan.account.maintenance_margin = 0.0;
+            first_account(&mut event.plan.account);
             event.windows.clear();
             event.warnings.clear();
             if version == 1 {
@@ -106,7 +106,7 @@ pub fn sample_of(kind: RecordKind, version: u32) -> Event {
             (*event).into()
         }
         (Event::EvaluationRequested(mut event), 1 | 2) => {
-            event.plan.account.maintenance_margin = 0.0;
+            first_account(&mut event.plan.account);
             event.procedure = None;
             if version == 1 {
                 (event.plan.metric_set, event.min_trades) = (1, 0);
@@ -119,6 +119,12 @@ pub fn sample_of(kind: RecordKind, version: u32) -> Event {
         }
         (event, _) => event,
     }
+}
+
+/// What an account had before the third version of the plan.
+fn first_account(account: &mut AccountTerms) {
+    account.maintenance_margin = 0.0;
+    account.risk_free.clear();
 }
 
 fn window() -> SearchWindow {
@@ -158,6 +164,7 @@ fn plan() -> TrialPlan {
             allow_short: true,
             benchmark: "none".into(),
             maintenance_margin: 0.25,
+            risk_free: vec![RiskFreeRate { from: Timestamp(1_142_812_800_000_000_000), rate: 0.045 }],
         },
         folds: vec![FoldRange { train_from: 0, train_to: 100, test_from: 124, test_to: 200 }],
         embargo_bars: 12,

@@ -78,6 +78,7 @@ pub fn started(spec: &ExperimentSpec) -> ExperimentStarted {
                 allow_short: true,
                 benchmark: "none".into(),
                 maintenance_margin: 0.0,
+                risk_free: vec![],
             },
             folds: (1..=FOLDS as i64).map(fold).collect(),
             embargo_bars: 0,
