@@ -1,7 +1,8 @@
 //! Trainers outside, as far as no cluster is needed: the page that describes the protocol, and what an embedded log says.
 
 use gauntlet_domain::experiment::{
-    EvaluationFailed, EvaluationFailure, Parameters, TrialFailed, TrialFailure,
+    EquityCurveChunk, EvaluationFailed, EvaluationFailure, Parameters, Phase, TrialFailed, TrialFailure,
+    WalkForwardFailed, walk_forward_run,
 };
 use gauntlet_domain::ids::derive;
 use gauntlet_domain::{Event, EventId, ExperimentId, ModelId, TrialId};
@@ -25,12 +26,28 @@ fn the_ids_on_the_protocols_page_are_those_of_the_code() {
         detail: detail.clone(),
     };
     let request = Event::from(failed).answers().unwrap();
+    let walked = EventId::derive(&[b"WalkForwardCompleted", experiment_id.0.as_bytes()]);
+    let unwalked =
+        WalkForwardFailed { experiment_id, reason: EvaluationFailure::Panicked, detail: detail.clone() };
+    let walk_request = Event::from(unwalked).answers().unwrap();
+    let (times, values, model_of_run) = (vec![], vec![], walk_forward_run(experiment_id));
+    let phase = Phase::WalkForward;
+    let chunk = EquityCurveChunk { experiment_id, model_id: model_of_run, phase, chunk: 0, times, values };
+    let chunk = Event::from(chunk);
+    assert_eq!(chunk.answers(), Some(walk_request));
+    assert_eq!(chunk.key(), format!("{experiment_id}:walk_forward"));
     let rows = [
         format!("`trial`, 16 bytes of the experiment, the number in 8 bytes big-endian | `{trial_id}`"),
         format!("`model`, the same | `{model_id}`"),
         format!("`event`, `TrainingRequested`, the trial | `{request}`"),
         format!("`event`, `TrialCompleted`, the trial | `{completed}`"),
         format!("`event`, `EvaluationCompleted`, the model | `{evaluated}`"),
+        format!("`event`, `WalkForwardRequested`, the experiment | `{walk_request}`"),
+        format!("`event`, `WalkForwardCompleted`, the experiment | `{walked}`"),
+        format!(
+            "`event`, `EquityCurveChunk`, the experiment, `walk_forward`, 0 in 8 bytes | `{}`",
+            chunk.id()
+        ),
     ];
     for row in rows {
         assert!(page.contains(&row), "the page lacks: {row}");
@@ -61,22 +78,29 @@ const OUTSIDE: &str = "\
 name: outside
 data: { instrument: XAUUSD, venue: OANDA, bars: \"time:1h\", from: 2010-01-01, to: 2014-05-01 }
 model: { strategy: \"external:sklearn\", parameters: { depth: { int: [1, 9] } } }
-validation: { scheme: fixed }
+validation: { scheme: SCHEME }
 ";
 
 #[test]
 fn an_embedded_log_refuses_a_trainer_outside_before_anything_is_written() {
     let dir = Dir::new();
-    let document = dir.write("outside.yaml", OUTSIDE);
-    let submit = ["submit", document.to_str().unwrap(), "--wait"];
-    let words =
-        ["outside.yaml: model.strategy", "(sklearn)", "this log is embedded", "set kafka.bootstrap_servers"];
-    gauntlet(submit).on(&dir).refused(2, &words);
+    // For that reason alone, in each scheme.
+    for scheme in ["walk-forward", "fixed"] {
+        let document = dir.write("outside.yaml", OUTSIDE.replace("SCHEME", scheme));
+        let submit = ["submit", document.to_str().unwrap(), "--wait"];
+        let words = [
+            "outside.yaml: model.strategy",
+            "(sklearn)",
+            "this log is embedded",
+            "set kafka.bootstrap_servers",
+        ];
+        gauntlet(submit).on(&dir).refused(2, &words);
+    }
     let digest = gauntlet(["digest"]).on(&dir).ok();
     let topics = digest["topics"].as_object().unwrap();
     assert!(topics.len() >= 15, "{topics:?}");
     assert!(topics.values().all(|topic| topic["events"] == 0), "{topics:?}");
-    let bad = dir.write("bad.yaml", OUTSIDE.replace("external:sklearn", "external:Sk.learn"));
+    let bad = dir.write("bad.yaml", OUTSIDE.replace("SCHEME", "fixed").replace(":sklearn", ":Sk.learn"));
     let words = ["'Sk.learn' cannot be a trainer", "lower-case letters"];
     gauntlet(["submit", bad.to_str().unwrap()]).on(&dir).refused(2, &words);
 }

@@ -41,9 +41,14 @@ def metrics(outcome, periods_per_year, with_benchmark):
     return {name: value if value is not None and math.isfinite(value) else None for name, value in found.items()}
 
 
+def all_of(outcome, plan):
+    """The same by the terms of a plan."""
+    return metrics(outcome, plan["periods_per_year"], plan["account"]["benchmark"] != "none")
+
+
 def objective(outcome, plan):
     """The metric that the experiment optimises."""
-    found = metrics(outcome, plan["periods_per_year"], plan["account"]["benchmark"] != "none")
+    found = all_of(outcome, plan)
     if plan["objective"] not in found:
         raise Unknown(f"objective {plan['objective']} is none of {', '.join(found)}")
     return found[plan["objective"]]
