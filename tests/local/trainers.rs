@@ -1,17 +1,25 @@
 //! Trainers outside, as far as no cluster is needed: the page that describes the protocol, and what an embedded log says.
 
 use gauntlet_domain::experiment::{
-    EquityCurveChunk, EvaluationFailed, EvaluationFailure, Parameters, Phase, TrialFailed, TrialFailure,
-    WalkForwardFailed, walk_forward_run,
+    EquityCurveChunk, EvaluationFailed, EvaluationFailure, Metrics, Parameters, Phase, TrialFailed,
+    TrialFailure, WalkForwardCompleted, WalkForwardFailed, walk_forward_run,
 };
 use gauntlet_domain::ids::derive;
 use gauntlet_domain::{Event, EventId, ExperimentId, ModelId, TrialId};
 use gauntlet_tests::{Dir, gauntlet, repository};
 
+fn page() -> String {
+    std::fs::read_to_string(repository().join("tests/clients/TRAINERS.md")).unwrap()
+}
+
+/// The experiment of the page's examples.
+fn example() -> ExperimentId {
+    "2dd816c7-b709-5379-a2e9-69958a25368b".parse().unwrap()
+}
+
 #[test]
 fn the_ids_on_the_protocols_page_are_those_of_the_code() {
-    let page = std::fs::read_to_string(repository().join("tests/clients/TRAINERS.md")).unwrap();
-    let experiment_id: ExperimentId = "2dd816c7-b709-5379-a2e9-69958a25368b".parse().unwrap();
+    let (page, experiment_id) = (page(), example());
     let parts: [&[u8]; 2] = [experiment_id.0.as_bytes(), &7_i64.to_be_bytes()];
     let (trial_id, model_id) = (TrialId::derive(&parts), ModelId::derive(&parts));
     let completed = EventId::derive(&[b"TrialCompleted", trial_id.0.as_bytes()]);
@@ -26,28 +34,12 @@ fn the_ids_on_the_protocols_page_are_those_of_the_code() {
         detail: detail.clone(),
     };
     let request = Event::from(failed).answers().unwrap();
-    let walked = EventId::derive(&[b"WalkForwardCompleted", experiment_id.0.as_bytes()]);
-    let unwalked =
-        WalkForwardFailed { experiment_id, reason: EvaluationFailure::Panicked, detail: detail.clone() };
-    let walk_request = Event::from(unwalked).answers().unwrap();
-    let (times, values, model_of_run) = (vec![], vec![], walk_forward_run(experiment_id));
-    let phase = Phase::WalkForward;
-    let chunk = EquityCurveChunk { experiment_id, model_id: model_of_run, phase, chunk: 0, times, values };
-    let chunk = Event::from(chunk);
-    assert_eq!(chunk.answers(), Some(walk_request));
-    assert_eq!(chunk.key(), format!("{experiment_id}:walk_forward"));
     let rows = [
         format!("`trial`, 16 bytes of the experiment, the number in 8 bytes big-endian | `{trial_id}`"),
         format!("`model`, the same | `{model_id}`"),
         format!("`event`, `TrainingRequested`, the trial | `{request}`"),
         format!("`event`, `TrialCompleted`, the trial | `{completed}`"),
         format!("`event`, `EvaluationCompleted`, the model | `{evaluated}`"),
-        format!("`event`, `WalkForwardRequested`, the experiment | `{walk_request}`"),
-        format!("`event`, `WalkForwardCompleted`, the experiment | `{walked}`"),
-        format!(
-            "`event`, `EquityCurveChunk`, the experiment, `walk_forward`, 0 in 8 bytes | `{}`",
-            chunk.id()
-        ),
     ];
     for row in rows {
         assert!(page.contains(&row), "the page lacks: {row}");
@@ -72,6 +64,35 @@ fn the_ids_on_the_protocols_page_are_those_of_the_code() {
     let failed = EvaluationFailed { experiment_id, model_id, trial: 7, reason, detail };
     let request = EventId::derive(&[b"EvaluationRequested", model_id.0.as_bytes()]);
     assert_eq!(Event::from(failed).answers(), Some(request));
+}
+
+#[test]
+fn the_ids_of_a_walk_forward_on_the_protocols_page_are_those_of_the_code() {
+    let (page, experiment_id) = (page(), example());
+    let (reason, detail) = (EvaluationFailure::Panicked, String::new());
+    let request = Event::from(WalkForwardFailed { experiment_id, reason, detail }).answers().unwrap();
+    let completed = WalkForwardCompleted {
+        experiment_id,
+        metrics: Metrics::new(),
+        folds: vec![],
+        summary: Metrics::new(),
+        inference: Metrics::new(),
+    };
+    let (times, values, model_id) = (vec![], vec![], walk_forward_run(experiment_id));
+    let phase = Phase::WalkForward;
+    let chunk = EquityCurveChunk { experiment_id, model_id, phase, chunk: 0, times, values };
+    let (completed, chunk) = (Event::from(completed), Event::from(chunk));
+    assert_eq!(completed.answers(), Some(request));
+    assert_eq!(chunk.answers(), Some(request));
+    assert_eq!(chunk.key(), format!("{experiment_id}:walk_forward"));
+    let (completed, chunk) = (completed.id(), chunk.id());
+    for row in [
+        format!("`event`, `WalkForwardRequested`, the experiment | `{request}`"),
+        format!("`event`, `WalkForwardCompleted`, the experiment | `{completed}`"),
+        format!("`event`, `EquityCurveChunk`, the experiment, `walk_forward`, 0 in 8 bytes | `{chunk}`"),
+    ] {
+        assert!(page.contains(&row), "the page lacks: {row}");
+    }
 }
 
 const OUTSIDE: &str = "\
