@@ -5,7 +5,7 @@ crates/quant/src/inference): how sure a Sharpe ratio is. None is undefined. Sums
 import math
 from statistics import NormalDist
 
-from metrics import NOISE, moments
+from metrics import NOISE, beyond_risk_free, moments
 
 # Bars below which the normal approximation is not used for a probability.
 LEAST = 30
@@ -14,15 +14,17 @@ LEVEL = 0.95
 
 
 def inference(run, plan):
-    """All of them, by name. `excess_` is of the returns less the mean exposure times the benchmark's return."""
+    """All of them, by name, beyond the risk-free rate. `excess_` is of the returns less the mean exposure times the
+    benchmark's return."""
     year = plan["periods_per_year"]
+    returns, benchmark = beyond_risk_free(run, plan)
     exposure = moments(run.exposures)[0] if run.exposures else None
     found = {
-        **judged("", run.returns, year), "observations": float(len(run.returns)),
+        **judged("", returns, year), "observations": float(len(returns)),
         "periods_per_year": year if year > 0.0 else None, "mean_exposure": exposure,
     }
-    if plan["account"]["benchmark"] != "none":
-        excess = [r - exposure * b for r, b in zip(run.returns, run.benchmark)]
+    if benchmark:
+        excess = [r - exposure * b for r, b in zip(returns, benchmark)]
         found |= judged("excess_", excess, year)
     return {name: value if value is not None and math.isfinite(value) else None for name, value in found.items()}
 

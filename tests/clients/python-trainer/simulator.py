@@ -28,6 +28,7 @@ class Outcome:
     """What happened in one range, or in several, one after the other: a value for each bar, and the trades in the order of
     their exits."""
 
+    opened: list = field(default_factory=list)
     times: list = field(default_factory=list)
     returns: list = field(default_factory=list)
     benchmark: list = field(default_factory=list)
@@ -131,6 +132,7 @@ def play(account, bars, first, end, targets, delay, last):
         if last and bar + 1 == end:
             account.close(bars.close[bar], bars.close_spread[bar], closing)
         equity = account.equity(bars.close[bar])
+        outcome.opened.append(bars.open_time[bar])
         outcome.times.append(closing)
         # Nothing is earned on equity that is gone.
         outcome.returns.append(equity / account.previous - 1.0 if account.previous > 0.0 else 0.0)
