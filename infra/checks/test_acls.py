@@ -97,6 +97,7 @@ class Acls(unittest.TestCase):
             topic("Read", "evaluation.requests.v1"), topic("Describe", "evaluation.requests.v1"),
             topic("Write", "trial.results.v1"), topic("Describe", "trial.results.v1"),
             topic("Write", "evaluation.outcomes.v1"), topic("Describe", "evaluation.outcomes.v1"),
+            topic("Write", "results.series.v1"), topic("Describe", "results.series.v1"),
             (user, "Read", "group", p + "trainer.sklearn", False),
             (user, "Write", "transactional-id", p + "trainer.sklearn.", True),
             (user, "Describe", "transactional-id", p + "trainer.sklearn.", True),

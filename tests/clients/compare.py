@@ -8,6 +8,8 @@ from datetime import datetime
 from installation import fail, say
 
 SECOND = 1_000_000_000
+REQUESTS = ("TrainingRequested", "EvaluationRequested", "WalkForwardRequested")
+CHUNKS = ("TradeLogChunk", "EquityCurveChunk")
 STATES = {"TrialCompleted": "completed", "TrialPruned": "pruned", "TrialFailed": "failed"}
 
 
@@ -103,30 +105,42 @@ def experiments(events, rows):
 
 
 def outside(events, report):
-    """Every trial and finalist of an experiment was answered exactly once, by one record; how many answers there are."""
+    """Every trial, walk-forward and finalist of an experiment was answered exactly once, with each chunk of trades and equity
+    once; how many records there are of it."""
     own = [event for event in events if event["fields"].get("experiment_id") == report["experiment_id"]]
-    asked, answered = Counter(), Counter()
+    asked, answered, chunks = Counter(), Counter(), Counter()
     for event in own:
         fields, kind = event["fields"], event["ce_type"]
-        if kind in ("TrainingRequested", "EvaluationRequested"):
-            asked[fields.get("trial_id") or fields["model_id"]] += 1
-        elif kind in STATES or kind.startswith("Evaluation"):
-            answered[fields.get("trial_id") or fields["model_id"]] += 1
+        about = fields.get("trial_id") or fields.get("model_id") or fields["experiment_id"]
+        if kind in REQUESTS:
+            asked[about] += 1
+        elif kind in STATES or kind.startswith(("Evaluation", "WalkForward")):
+            answered[about] += 1
+        elif kind in CHUNKS:
+            chunks[kind, about, fields["phase"], fields["chunk"]] += 1
+    finalists = [event["fields"]["model_id"] for event in own if event["ce_type"] == "EvaluationCompleted"]
+    runs = {(model, phase) for model in finalists for phase in ("tuning", "holdout")}
+    if report["walk_forward"]:
+        runs.add((report["experiment_id"], "walk_forward"))
+    curves = {(about, phase) for kind, about, phase, _ in chunks if kind == "EquityCurveChunk"}
+    if curves != runs or set(chunks.values()) != {1}:
+        fail(f"runs are {runs}, of which there are {chunks}")
     if asked != answered or set(answered.values()) != {1}:
         fail(f"asked {asked}, answered {answered}")
     places = [(place["trial"], bool(place["verdict"])) for place in report["leaderboard"]]
     finalists = [event["fields"]["trial"] for event in own if event["ce_type"] == "EvaluationCompleted"]
     if sorted(places) != sorted((trial, True) for trial in finalists):
         fail(f"the leaderboard has {places}, evaluated were {finalists}")
-    say(f"{len(some(answered, 'answers'))} requests to the trainer outside have one answer each")
-    return len(answered)
+    say(f"{len(some(answered, 'answers'))} requests to the trainer outside have one answer each, with {len(chunks)} chunks")
+    return len(answered) + len(chunks)
 
 
 def again(events, text):
     """What the trainer in Python answers again: its own requests with the same bits; those of Gauntlet's ma-cross with
     Gauntlet's own numbers, so that both can stand on one leaderboard."""
     recorded = {event["ce_id"]: event for event in events}
-    compared, furthest = Counter(), 0.0
+    requests = {event["ce_id"] for event in events if event["ce_type"] in REQUESTS}
+    compared, answered, furthest = Counter(), set(), 0.0
     for answer in map(json.loads, text.splitlines()):
         event, strategy = recorded.get(answer["ce_id"]), answer["strategy"]
         if event is None or event["ce_type"] != answer["ce_type"]:
@@ -138,13 +152,15 @@ def again(events, text):
         else:
             furthest = max(furthest, distance(fields, answer["fields"], answer["ce_type"]))
         compared[strategy, answer["ce_type"]] += 1
-    requests = sum(event["ce_type"] in ("TrainingRequested", "EvaluationRequested") for event in events)
-    kinds = {("ma-cross", "TrialCompleted"), ("ma-cross", "EvaluationCompleted"), ("external:sklearn", "TrialCompleted")}
-    if compared.total() != requests or not kinds <= set(compared):
-        fail(f"{requests} requests, answered again: {compared}")
+        answered.add(answer["request"])
+    chunks = sum(event["ce_type"] in CHUNKS for event in events)
+    kinds = {"TrialCompleted", "EvaluationCompleted", "WalkForwardCompleted", *CHUNKS}
+    missing = {(strategy, kind) for strategy in ("ma-cross", "external:sklearn") for kind in kinds} - set(compared)
+    if answered != requests or compared.total() != len(requests) + chunks or missing:
+        fail(f"{len(requests)} requests with {chunks} chunks, answered again: {compared}, not compared: {missing}")
     if furthest > 1e-9:
         fail(f"Gauntlet's numbers and the trainer's differ by {furthest}")
-    say(f"{compared.total()} requests answered again: the same; built-in numbers within {furthest:.1e}")
+    say(f"{len(requests)} requests answered again, with {chunks} chunks: the same; built-in numbers within {furthest:.1e}")
 
 
 def distance(ours, theirs, what):
@@ -152,9 +168,9 @@ def distance(ours, theirs, what):
     where both have them, parameters not at all."""
     if isinstance(ours, dict):
         names = ours.keys() & theirs.keys() - {"parameters"}
-        if what in ("metrics", "tuning", "holdout") and len(names) < 11:
+        if what in ("metrics", "tuning", "holdout", "inference") and len(names) < 11:
             fail(f"only {names} of {what} to compare")
-        if not names and what not in ("walk_forward", "inference"):
+        if not names and what != "walk_forward":
             fail(f"{what} has nothing to compare: {ours}, {theirs}")
         return max((distance(ours[name], theirs[name], name) for name in names), default=0.0)
     if isinstance(ours, list):

@@ -3,6 +3,7 @@
 //! An event's body is a function of its cause. What the wall clock says, who wrote it and how long it took live in
 //! the `Envelope`; they are shown to people and take part in no decision, id or digest.
 
+use crate::evaluation::walk_forward_run;
 use crate::ids::{EventId, ExperimentId, ModelId, TrialId};
 pub use crate::record::{Event, RecordKind};
 use crate::time::Timestamp;
@@ -22,13 +23,17 @@ impl Event {
         }
     }
 
-    /// The id of the request of training or evaluation that this event answers; `None` where it answers none.
+    /// The id of the request of training or evaluation that this event answers, or whose answer it belongs to as trades or
+    /// equity; `None` where there is none.
     pub fn answers(&self) -> Option<EventId> {
         let request =
             |kind: RecordKind, of: &uuid::Uuid| EventId::derive(&[kind.name().as_bytes(), of.as_bytes()]);
         let training = |trial: &TrialId| Some(request(RecordKind::TrainingRequested, &trial.0));
         let evaluation = |model: &ModelId| Some(request(RecordKind::EvaluationRequested, &model.0));
         let walk = |of: &ExperimentId| Some(request(RecordKind::WalkForwardRequested, &of.0));
+        let run = |of: &ExperimentId, model: &ModelId| {
+            if *model == walk_forward_run(*of) { walk(of) } else { evaluation(model) }
+        };
         match self {
             Event::TrialCompleted(e) => training(&e.trial_id),
             Event::TrialPruned(e) => training(&e.trial_id),
@@ -37,6 +42,8 @@ impl Event {
             Event::EvaluationFailed(e) => evaluation(&e.model_id),
             Event::WalkForwardCompleted(e) => walk(&e.experiment_id),
             Event::WalkForwardFailed(e) => walk(&e.experiment_id),
+            Event::TradeLogChunk(e) => run(&e.experiment_id, &e.model_id),
+            Event::EquityCurveChunk(e) => run(&e.experiment_id, &e.model_id),
             _ => None,
         }
     }

@@ -1,20 +1,24 @@
 //! What `verify` holds answers of programs outside to. Nobody can give them again, so what can be checked is what they
-//! hang from: who may write them, which request they answer, and that a request has one answer.
+//! hang from: who may write them, which request they answer, and that a request has one answer, each chunk of trades and
+//! equity behind it included.
 
 use std::collections::BTreeMap;
 
+use gauntlet_domain::record::{Body, BodyVisitor};
 use gauntlet_domain::topics::EXPERIMENTS;
-use gauntlet_domain::{Event, EventId, ExperimentId, Recorded, external};
+use gauntlet_domain::{ContentHash, Event, EventId, ExperimentId, Recorded, external};
 use gauntlet_log::{LogError, TopicPartition};
 use gauntlet_runtime::{events, restore};
 
 use crate::node::Node;
 
-/// The strategy of each experiment, and the first answer to each request that is left to a program outside.
+/// The strategy of each experiment, and the first answer to each request that is left to a program outside. Of answers only
+/// hashes are kept: chunks of trades and equity are large.
 #[derive(Default)]
 pub struct Outside {
     strategies: BTreeMap<ExperimentId, String>,
-    answers: BTreeMap<EventId, Event>,
+    /// By request; the chunks behind an answer, of which there are several, by their own ids.
+    answers: BTreeMap<EventId, ContentHash>,
 }
 
 impl Outside {
@@ -61,9 +65,12 @@ impl Outside {
         if recorded.envelope.causation != request {
             return Some(format!("this {kind} answers request {request}, its header names another cause"));
         }
-        let first = self.answers.entry(request).or_insert_with(|| event.clone());
-        (first != event).then(|| {
-            format!("this {kind} is a second, other answer to request {request}: the first one counts")
+        let is_chunk = matches!(event, Event::TradeLogChunk(_) | Event::EquityCurveChunk(_));
+        let content = event.visit(Content);
+        let first = *self.answers.entry(if is_chunk { event.id() } else { request }).or_insert(content);
+        (first != content).then(|| {
+            let what = if is_chunk { "chunk of the answer" } else { "answer" };
+            format!("this {kind} is a second, other {what} to request {request}: the first one counts")
         })
     }
 
@@ -72,11 +79,26 @@ impl Outside {
     }
 }
 
+/// The hash of a body under the name of its record.
+struct Content;
+
+impl BodyVisitor for Content {
+    type Output = ContentHash;
+
+    fn visit<B: Body>(self, body: &B) -> ContentHash {
+        let text = serde_json::to_string(body).unwrap_or_default();
+        ContentHash::of(format!("{} {text}", B::KIND.name()).as_bytes())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use gauntlet_domain::experiment::{TrialFailed, TrialFailure, TrialPruned};
-    use gauntlet_domain::{Envelope, Timestamp, TrialId};
+    use gauntlet_domain::experiment::{
+        EquityCurveChunk, Metrics, Phase, TrialFailed, TrialFailure, TrialPruned, WalkForwardCompleted,
+        walk_forward_run,
+    };
+    use gauntlet_domain::{Envelope, ModelId, RecordKind, Timestamp, TrialId};
 
     use super::*;
 
@@ -138,6 +160,48 @@ mod tests {
         assert!(
             outside.answer("trainer", &from_trainer(pruned.into())).unwrap().contains("second, other answer")
         );
+    }
+
+    /// A walk-forward of a program outside: its outcome, and a chunk of the equity behind it.
+    fn walked(experiment_id: ExperimentId, total_return: f64, equity: f64) -> [Recorded; 2] {
+        let (model_id, phase) = (walk_forward_run(experiment_id), Phase::WalkForward);
+        let (times, values) = (vec![1], vec![equity]);
+        let chunk = EquityCurveChunk { experiment_id, model_id, phase, chunk: 0, times, values };
+        let metrics = Metrics::from([("total_return".to_owned(), Some(total_return))]);
+        let (folds, summary, inference) = Default::default();
+        let outcome = WalkForwardCompleted { experiment_id, metrics, folds, summary, inference };
+        [outcome.into(), chunk.into()].map(from_trainer)
+    }
+
+    #[test]
+    fn a_walk_forward_and_the_equity_behind_it_answer_one_request_once() {
+        let (mut outside, id) = outside();
+        let request = EventId::derive(&[RecordKind::WalkForwardRequested.name().as_bytes(), id.0.as_bytes()]);
+        for answer in walked(id, 0.5, 1.5) {
+            assert_eq!(answer.event.answers(), Some(request));
+            assert_eq!(outside.writer("evaluator", &answer.event), "evaluator.sklearn");
+            assert_eq!(outside.answer("evaluator", &answer), None);
+            assert_eq!(outside.answer("evaluator", &answer), None);
+        }
+        let [outcome, chunk] =
+            walked(id, 0.25, 1.25).map(|other| outside.answer("evaluator", &other).unwrap());
+        assert!(outcome.contains("second, other answer to"), "{outcome}");
+        assert!(chunk.contains("second, other chunk of the answer to"), "{chunk}");
+        let [_, mut astray] = walked(id, 0.5, 1.5);
+        astray.envelope.causation = astray.envelope.id;
+        assert!(outside.answer("evaluator", &astray).unwrap().contains("names another cause"));
+    }
+
+    #[test]
+    fn the_equity_of_a_finalist_belongs_to_the_request_for_its_evaluation() {
+        let (_, id) = outside();
+        let [_, chunk] = walked(id, 0.5, 1.5);
+        let Event::EquityCurveChunk(chunk) = chunk.event else { panic!("the chunk comes second") };
+        let model_id = ModelId::derive(&[b"m"]);
+        let chunk = Event::from(EquityCurveChunk { model_id, phase: Phase::Holdout, ..chunk });
+        let request =
+            EventId::derive(&[RecordKind::EvaluationRequested.name().as_bytes(), model_id.0.as_bytes()]);
+        assert_eq!(chunk.answers(), Some(request));
     }
 
     #[test]

@@ -13,6 +13,8 @@ use gauntlet_quant::metrics;
 use gauntlet_quant::splits::{Fold, Mode, SplitError, WalkForward};
 use serde::{Deserialize, Serialize};
 
+use crate::validate::{LEARNED, is_fitted};
+
 const NANOS_PER_YEAR: f64 = 365.25 * 86_400.0 * 1e9;
 
 /// Time below which bars in a year cannot be counted, since the data have not seen every season and holiday: a year, less the
@@ -22,7 +24,7 @@ pub const LEAST_NANOS: i64 = 360 * 86_400 * 1_000_000_000;
 /// Contiguous blocks of a window on which a trial is scored, one after the other: where it can be pruned.
 const BLOCKS: usize = 5;
 
-/// Share of a window that a learned model is fitted to; it is scored on the rest.
+/// Share of a window that a model is fitted to; it is scored on the rest.
 const FITTED: f64 = 0.75;
 
 /// A sealed snapshot, and the time that its bars cover.
@@ -74,7 +76,7 @@ pub enum PlanError {
         search: String,
         /// Bars that it looks at.
         bars: usize,
-        /// What a learned model takes first.
+        /// What a model is fitted to first.
         fitted: &'static str,
     },
     /// Bars in a year cannot be counted.
@@ -152,7 +154,7 @@ pub fn trial_plan(
     folds: Vec<FoldRange>,
 ) -> TrialPlan {
     let bars = usize::try_from(data.rows).unwrap_or_default();
-    let learned = spec.model.strategy == crate::validate::LEARNED;
+    let learned = spec.model.strategy == LEARNED;
     TrialPlan {
         periods_per_year,
         strategy: spec.model.strategy.clone(),
@@ -225,15 +227,16 @@ fn windows(spec: &ExperimentSpec, bars: usize) -> Result<Vec<SearchWindow>, Plan
 }
 
 /// Blocks of a window on which the trials of its search are scored: a rule on all of it, a learned model on what it was not
-/// fitted to. Labels end a horizon before the end of what is fitted; the bars of a purge, and of the latency, come on top.
+/// fitted to. What a program outside does is not known here, so its trials are scored like those of a learned model. Labels
+/// end a horizon before the end of what is fitted; the bars of a purge, and of the latency, come on top.
 fn blocks(spec: &ExperimentSpec, search: &str, window: Range<usize>) -> Result<Vec<FoldRange>, PlanError> {
-    let learned = spec.model.strategy == crate::validate::LEARNED;
-    let cut = window.start + if learned { (window.len() as f64 * FITTED) as usize } else { 0 };
+    let is_fitted = is_fitted(&spec.model.strategy);
+    let cut = window.start + if is_fitted { (window.len() as f64 * FITTED) as usize } else { 0 };
     let latency = usize::try_from(cost_terms(spec).latency_bars).unwrap_or(usize::MAX);
     let gap = (spec.validation.purge as usize).max(latency);
-    let fitted = window.start..if learned { cut.saturating_sub(gap) } else { window.start };
-    if window.end - cut < BLOCKS || (learned && fitted.is_empty()) {
-        let fitted = if learned { ", which follow what a model is fitted to" } else { "" };
+    let fitted = window.start..if is_fitted { cut.saturating_sub(gap) } else { window.start };
+    if window.end - cut < BLOCKS || (is_fitted && fitted.is_empty()) {
+        let fitted = if is_fitted { ", which follow what a model is fitted to" } else { "" };
         return Err(PlanError::Window { search: search.to_owned(), bars: window.len(), fitted });
     }
     let judged = window.end - cut;

@@ -36,6 +36,11 @@ impl fmt::Display for Problem {
 /// The strategy name of a learned model.
 pub const LEARNED: &str = "ml";
 
+/// Whether a strategy may be fitted to bars before it trades: a learned model, and whatever a program outside may do.
+pub(crate) fn is_fitted(strategy: &str) -> bool {
+    strategy == LEARNED || external::trainer(strategy).is_some()
+}
+
 /// Everything that is wrong with a document; empty when it can run.
 pub fn validate(spec: &ExperimentSpec) -> Vec<Problem> {
     let mut problems = of_backtest(spec);
@@ -210,8 +215,7 @@ fn scheme(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, String)) {
         problem("validation.embargo", why.into());
     }
     let is_fixed = spec.validation.scheme() == Scheme::Fixed;
-    let is_rule = spec.model.strategy != LEARNED && external::trainer(&spec.model.strategy).is_none();
-    if is_fixed && is_rule && version > 1 {
+    if is_fixed && !is_fitted(&spec.model.strategy) && version > 1 {
         let why = "scheme fixed scores a rule on fixed folds and trains nothing before them: leave it out, or use \
                    scheme: walk-forward";
         if *purge > 0 {
@@ -220,11 +224,6 @@ fn scheme(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, String)) {
         if *mode != FoldMode::Anchored {
             problem("validation.mode", why.into());
         }
-    }
-    if !is_fixed && external::trainer(&spec.model.strategy).is_some() {
-        let why = "walk-forward asks for the trades of what each fold chose, which a program outside does not answer yet: \
-                   use scheme: fixed";
-        problem("validation.scheme", why.into());
     }
 }
 

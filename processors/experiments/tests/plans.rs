@@ -80,6 +80,21 @@ fn a_learned_model_is_scored_on_what_it_was_not_fitted_to() {
     assert_eq!(trained(&started(&late, 800).unwrap().plan.folds), [(0, 591); 5]);
 }
 
+/// Nobody here knows what it does with the bars, so it is scored on none that it may have been fitted to.
+#[test]
+fn a_program_outside_is_scored_like_a_learned_model() {
+    let current = current(json!({ "folds": 2, "purge": 5 }));
+    let mut outside = current.clone();
+    outside["model"] =
+        json!({ "strategy": "external:sklearn", "parameters": { "depth": { "int": [1, 9] } } });
+    let (outside, learned) = (started(&outside, 900).unwrap(), started(&learned(current), 900).unwrap());
+    assert_eq!(outside.plan.strategy, "external:sklearn");
+    assert_eq!(outside.plan.folds, learned.plan.folds);
+    assert_eq!(outside.windows, learned.windows);
+    assert_eq!((outside.windows.len(), outside.plan.folds[0].train_to), (2, 670));
+    assert_eq!(outside.plan.estimator, None);
+}
+
 #[test]
 fn a_fold_with_too_little_before_it_is_named() {
     let too_few = |document: &Value, bars: i64| {

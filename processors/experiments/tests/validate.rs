@@ -265,15 +265,19 @@ fn every_setting_of_the_validation_means_something_in_its_scheme() {
             "validation.embargo: means nothing where training only comes before the test",
         );
         let learned = json!({ "scheme": scheme, "purge": 24, "mode": "rolling" });
-        assert_eq!(problems(&current(learned, "ml")), nothing);
+        for strategy in ["ml", "external:sklearn"] {
+            assert_eq!(problems(&current(learned.clone(), strategy)), nothing);
+        }
     }
     assert_eq!(problems(&current(json!({ "purge": 24, "mode": "rolling" }), "ma-cross")), nothing);
     let fixed = |key: &str, value: Value| current(json!({ "scheme": "fixed", key: value }), "ma-cross");
     for (key, value) in [("purge", json!(24)), ("mode", json!("rolling"))] {
         starts(&fixed(key, value), &format!("validation.{key}: scheme fixed scores a rule on fixed folds"));
     }
-    starts(&current(json!({}), "external:sklearn"), "validation.scheme: walk-forward asks for the trades");
-    assert_eq!(problems(&current(json!({ "scheme": "fixed" }), "external:sklearn")), nothing);
+    // A program outside runs in both.
+    for validation in [json!({}), json!({ "scheme": "walk-forward" }), json!({ "scheme": "fixed" })] {
+        assert_eq!(problems(&current(validation, "external:sklearn")), nothing);
+    }
     let mut unknown = document();
     unknown["validation"] = json!({ "scheme_version": 3 });
     unknown["account"] = json!({ "periods_per_year": 6000.0 });

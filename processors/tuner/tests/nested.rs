@@ -3,9 +3,9 @@
 use crate::common::*;
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::spec::ExperimentSpec;
-use gauntlet_domain::{Event, ModelId};
+use gauntlet_domain::{Event, ModelId, Recorded};
 use gauntlet_processor::harness::{Partitions, check_interleavings, check_properties, recorded};
-use gauntlet_processor::machine::Machine;
+use gauntlet_processor::machine::{Machine, Output};
 use gauntlet_tuner::Tuner;
 use serde_json::json;
 
@@ -240,6 +240,107 @@ fn an_outcome_that_nobody_asked_for_is_refused() {
     assert_eq!(refused(&machine, "evaluator"), None);
     assert_eq!(machine.step(outcome("evaluator").input()).len(), 4);
     assert_eq!(refused(&machine, "evaluator"), None, "late, and no more");
+}
+
+// Trainers outside.
+
+/// The same searches, left to a program outside.
+fn outside() -> ExperimentSpec {
+    let mut spec = nested("outside");
+    spec.model.strategy = "external:sklearn".into();
+    spec
+}
+
+/// An answer as the program writes it, in the name that the request was addressed to.
+fn from_program(request: &Event) -> Recorded {
+    let mut answer = recorded(match request {
+        Event::TrainingRequested(request) => answer(request),
+        Event::WalkForwardRequested(request) => walked(request),
+        other => panic!("{other:?}"),
+    });
+    answer.envelope.source = request.addressee().unwrap().to_owned();
+    answer
+}
+
+/// A tuner that waits for the walk-forward of a program outside, all trials of which are answered, and the request.
+fn waiting_for_the_walk(spec: &ExperimentSpec) -> (Tuner, Event) {
+    let mut tuner = Tuner::default();
+    tuner.step(recorded(submitted(spec)).input());
+    let started: Event = started_nested(spec).into();
+    let mut waiting: Vec<Output> = tuner.step(recorded(started).input());
+    loop {
+        let request = waiting.remove(0).event;
+        if matches!(request, Event::WalkForwardRequested(_)) {
+            assert_eq!(waiting, [], "the walk-forward is asked for when all searches are over");
+            return (tuner, request);
+        }
+        assert_eq!(request.addressee(), Some("trainer.sklearn"));
+        waiting.extend(tuner.step(from_program(&request).input()));
+    }
+}
+
+#[test]
+fn a_program_outside_is_asked_for_the_walk_forward_and_its_answer_counts() {
+    let spec = outside();
+    let (mut tuner, request) = waiting_for_the_walk(&spec);
+    assert_eq!(request.addressee(), Some("evaluator.sklearn"));
+    let Event::WalkForwardRequested(asked) = &request else { unreachable!() };
+    assert!(asked.segments.len() == 2 && asked.segments.iter().all(|segment| segment.trial.is_some()));
+    let answer = from_program(&request);
+    for other in ["evaluator", "evaluator.torch", "trainer.sklearn"] {
+        let mut answer = answer.clone();
+        answer.envelope.source = other.into();
+        let why = tuner.refuses(answer.input()).unwrap();
+        assert!(
+            why.starts_with(&format!("written by {other}: ")) && why.ends_with("by evaluator.sklearn"),
+            "{why}"
+        );
+        assert_eq!(tuner.step(answer.input()), []);
+    }
+    let outputs = tuner.step(answer.input());
+    assert_eq!(outputs.len(), 4, "the ledger and three finalists");
+    for output in &outputs[1..] {
+        let Event::EvaluationRequested(finalist) = &output.event else { panic!("{output:?}") };
+        assert_eq!(finalist.addressee, "evaluator.sklearn");
+        assert_eq!(finalist.procedure.unwrap().value, Some(0.5));
+    }
+}
+
+/// Nobody waits with a clock: as for every other request, a person ends what no program answers, and the ledger says so.
+#[test]
+fn a_walk_forward_that_no_program_answers_ends_as_cancelled_and_a_late_answer_changes_nothing() {
+    let spec = outside();
+    let (mut tuner, request) = waiting_for_the_walk(&spec);
+    let (experiment_id, reason) = (spec.experiment_id(), "the trainer is gone".into());
+    let cancelled: Event = ExperimentCancelled { experiment_id, reason }.into();
+    let outputs = tuner.step(recorded(cancelled).input());
+    let [Output { event: Event::LedgerEntered(ledger), .. }] = outputs.as_slice() else {
+        panic!("{outputs:?}")
+    };
+    assert_eq!((ledger.ended.word(), ledger.requested, ledger.looks), ("cancelled", TRIALS, 2 * TRIALS));
+    assert!(ledger.finalists.is_empty(), "no finalist is asked for");
+    let late = from_program(&request);
+    assert_eq!(tuner.refuses(late.input()), None, "late, and no more");
+    let before = tuner.save().unwrap();
+    assert_eq!(tuner.step(late.input()), []);
+    assert_eq!(tuner.save().unwrap(), before);
+}
+
+/// What a program outside cannot do is an answer too: the finalists are evaluated, and nothing is promised of them.
+#[test]
+fn a_walk_forward_that_a_program_could_not_compute_leaves_nothing_to_hold_a_finalist_against() {
+    let (mut tuner, request) = waiting_for_the_walk(&outside());
+    let mut failed = from_program(&request);
+    let experiment_id = failed.event.experiment().unwrap();
+    let (reason, detail) = ("training_failed".into(), "all labels alike".into());
+    failed.event = WalkForwardFailed { experiment_id, reason, detail }.into();
+    let outputs = tuner.step(failed.input());
+    assert_eq!(outputs.len(), 4);
+    for output in &outputs[1..] {
+        let Event::EvaluationRequested(finalist) = &output.event else { panic!("{output:?}") };
+        let procedure = finalist.procedure.unwrap();
+        assert_eq!((procedure.value, procedure.total_return), (None, None));
+    }
 }
 
 #[test]

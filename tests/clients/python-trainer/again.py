@@ -7,7 +7,6 @@ Requests of Gauntlet's own ma-cross are answered as well, by the crossing of ave
 import json
 import os
 import sys
-import uuid
 
 for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[threads] = "1"
@@ -16,23 +15,27 @@ import protocol
 from answers import answer
 from bars import opened
 
-REQUESTS = {"TrainingRequested": protocol.TRAINING_REQUESTS, "EvaluationRequested": protocol.EVALUATION_REQUESTS}
+REQUESTS = {
+    protocol.TRAINING: protocol.TRAINING_REQUESTS, protocol.EVALUATION: protocol.EVALUATION_REQUESTS,
+    protocol.WALK_FORWARD: protocol.EVALUATION_REQUESTS,
+}
 
 
 def main():
     lake = opened(os.environ)
     for line in sys.stdin:
         event = json.loads(line)
-        request = event["fields"]
-        if event["ce_type"] not in REQUESTS:
+        asked, request = event["ce_type"], event["fields"]
+        if asked not in REQUESTS:
             continue
-        if request["plan"]["strategy"] == "ma-cross":
-            request["parameters"]["model"] = "ma-cross"
-        topic = REQUESTS[event["ce_type"]]
-        kind, fields = answer(topic, request, lake)
-        about = uuid.UUID(request[protocol.ABOUT[topic]])
-        said = {"ce_id": str(protocol.event_id(kind, about)), "ce_type": kind, "fields": fields}
-        print(json.dumps({**said, "strategy": request["plan"]["strategy"]}))
+        strategy = request["plan"]["strategy"]
+        if strategy == "ma-cross":
+            for tried in request.get("segments", [request]):
+                tried["parameters"]["model"] = "ma-cross"
+        for kind, fields in answer(asked, request, lake):
+            event_id = protocol.place(REQUESTS[asked], kind, fields)[2]
+            said = {"request": event["ce_id"], "ce_id": str(event_id), "ce_type": kind, "fields": fields}
+            print(json.dumps({**said, "strategy": strategy}))
 
 
 if __name__ == "__main__":

@@ -2,33 +2,44 @@
 
 import math
 
+import protocol
 from bars import Unavailable
-from metrics import Unknown, metrics, objective
+from folds import Walk, outline, segment
+from inference import inference
+from metrics import Unknown, all_of, objective
 from models import InvalidParameters, TrainingFailed, model
-from simulator import Account, Outcome, play
+from series import series
+from simulator import Account, Outcome
+from walk_forward import walk_forward
 
 SAME = ("experiment_id", "trial", "trial_id", "parameters")
 
 
-def answer(topic, request, lake):
-    """The answer's record and its fields. Whatever goes wrong is an answer too, but for a lake that does not respond."""
-    training = topic.startswith("training.")
+def answer(kind, request, lake):
+    """The records of the answer to a request of this kind, as (record, fields); the last one says how it ended. Whatever
+    goes wrong is an answer too, but for a lake that does not respond."""
     try:
-        return (trial if training else evaluation)(request, lake)
+        return ANSWERS[kind](request, lake)
     except Unavailable as error:
         reason, detail = "data_unavailable", error
     except InvalidParameters as error:
-        # An evaluation has no reason of that name: what it is asked about has been a trial.
-        reason, detail = "invalid_parameters" if training else "training_failed", error
+        # The others have no reason of that name: what they are asked about has been a trial.
+        reason, detail = "invalid_parameters" if kind == protocol.TRAINING else "training_failed", error
     except (TrainingFailed, Unknown) as error:
         reason, detail = "training_failed", error
     except OSError:
         raise
     except Exception as error:
         reason, detail = "panicked", repr(error)
+    return [failed(kind, request, reason, str(detail))]
+
+
+def failed(kind, request, reason, detail):
+    if kind == protocol.WALK_FORWARD:
+        return "WalkForwardFailed", {"experiment_id": request["experiment_id"], "reason": reason, "detail": detail}
     # The word twice: as text for readers of the first version of these records, as an enum for all others.
-    failure = {"reason": reason, "reason_code": reason, "detail": str(detail)}
-    if training:
+    failure = {"reason": reason, "reason_code": reason, "detail": detail}
+    if kind == protocol.TRAINING:
         return "TrialFailed", {**same(request), **failure}
     return "EvaluationFailed", {**{name: request[name] for name in ("experiment_id", "model_id", "trial")}, **failure}
 
@@ -36,64 +47,49 @@ def answer(topic, request, lake):
 def trial(request, lake):
     """Fold by fold, until the thresholds of the request say stop."""
     plan = request["plan"]
-    bars = lake.bars(plan["data"])
-    tried = model(request["parameters"], bars, plan["seed"])
-    account = Account(plan["costs"], plan["account"])
+    walk = Walk(plan, request["parameters"], lake.bars(plan["data"]))
     run, values = Outcome(), []
     for fold in range(len(plan["folds"])):
-        run.extend(walk(account, plan, fold, tried, bars))
+        run.extend(walk.fold(fold))
         values.append(objective(run, plan))
         threshold = fallen_behind(request["pruning_thresholds"], fold, values, plan["maximize"])
         if threshold is not None and fold + 1 < len(plan["folds"]):
-            return "TrialPruned", {**same(request), "fold": fold, "threshold": threshold, "fold_values": values}
-    return "TrialCompleted", {**same(request), "value": values[-1], "fold_values": values, "metrics": all_of(run, plan)}
+            return [("TrialPruned", {**same(request), "fold": fold, "threshold": threshold, "fold_values": values})]
+    found = {"value": values[-1], "fold_values": values, "metrics": all_of(run, plan)}
+    return [("TrialCompleted", {**same(request), **found})]
 
 
 def evaluation(request, lake):
     """The folds once more, then a model of all tuning bars over the hold-out."""
     plan = request["plan"]
     tuning, holdout = lake.bars(plan["data"]), lake.bars(request["holdout"])
-    tried = model(request["parameters"], tuning, plan["seed"])
-    account = Account(plan["costs"], plan["account"])
-    run, folds = Outcome(), []
+    walk, run, folds = Walk(plan, request["parameters"], tuning), Outcome(), []
     for fold, bounds in enumerate(plan["folds"]):
-        alone = walk(account, plan, fold, tried, tuning)
+        alone = walk.fold(fold)
         run.extend(alone)
-        folds.append({
-            "from": tuning.open_time[bounds["test_from"]], "to": tuning.close_time[bounds["test_to"] - 1],
-            "value": objective(alone, plan), "total_return": all_of(alone, plan)["total_return"],
-        })
+        folds.append(outline(alone, plan, tuning, bounds))
     joined = tuning + holdout
     tried = model(request["parameters"], joined, plan["seed"])
     fit, account = tried.fitted(0, len(tuning), []), Account(plan["costs"], plan["account"])
     held = segment(account, plan, tried, fit, joined, (len(tuning), len(joined)), last=True)
     verdict = judge(request, stretch(run, plan), stretch(held, plan))
-    return "EvaluationCompleted", {
+    completed = {
         **{name: request[name] for name in ("experiment_id", "model_id", "trial", "parameters")},
-        "tuning": all_of(run, plan), "walk_forward": {}, "inference": {}, "folds": folds, "holdout": all_of(held, plan),
-        "confirmed": verdict["outcome"] == "passed", "verdict": sentence(verdict), "artifact": None,
-        "holdout_verdict": verdict,
+        "tuning": all_of(run, plan), "walk_forward": {}, "inference": inference(run, plan), "folds": folds,
+        "holdout": all_of(held, plan), "confirmed": verdict["outcome"] == "passed", "verdict": sentence(verdict),
+        "artifact": None, "holdout_verdict": verdict,
     }
+    of_model = request["experiment_id"], request["model_id"]
+    chunks = [*series(*of_model, "tuning", run, plan), *series(*of_model, "holdout", held, plan)]
+    return [*chunks, ("EvaluationCompleted", completed)]
+
+
+ANSWERS = {protocol.TRAINING: trial, protocol.EVALUATION: evaluation, protocol.WALK_FORWARD: walk_forward}
 
 
 def stretch(run, plan):
     """What is judged of a stretch of data: objective, total return, trades."""
-    return objective(run, plan), all_of(run, plan)["total_return"], len(run.pnls)
-
-
-def walk(account, plan, fold, tried, bars):
-    """The next fold of one account: learn from its training range, less the embargo after earlier tests; trade its test range."""
-    bounds, embargo = plan["folds"][fold], plan["embargo_bars"]
-    holes = [range(earlier["test_to"], earlier["test_to"] + embargo) for earlier in plan["folds"][:fold]]
-    fit = tried.fitted(bounds["train_from"], bounds["train_to"], holes)
-    last = fold + 1 == len(plan["folds"])
-    return segment(account, plan, tried, fit, bars, (bounds["test_from"], bounds["test_to"]), last)
-
-
-def segment(account, plan, tried, fit, bars, bounds, last):
-    (first, end), delay = bounds, 1 + plan["costs"]["latency_bars"]
-    targets = tried.targets(fit, max(first - delay, 0), end)
-    return play(account, bars, first, end, targets, delay, last)
+    return objective(run, plan), all_of(run, plan)["total_return"], len(run.trades)
 
 
 def fallen_behind(thresholds, fold, values, maximize):
@@ -174,10 +170,6 @@ def sentence(verdict):
         return f"{word}: {name} {statistic:.4f} {place}, {bound} {needed:g} needed"
     promised, how = ("walk_forward", "walked forward") if "walk_forward" in numbers else ("tuning", "in tuning")
     return f"{word}: {name} {statistic:.4f} {place}, {bound} {needed:.4f} needed ({numbers[promised]:.4f} {how})"
-
-
-def all_of(run, plan):
-    return metrics(run, plan["periods_per_year"], plan["account"]["benchmark"] != "none")
 
 
 def same(request):

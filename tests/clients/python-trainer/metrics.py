@@ -1,8 +1,10 @@
 """The metrics that this trainer reports, by Gauntlet's formulas (crates/quant/src/metrics): None is undefined, losses
-are positive, no risk-free rate. Sums run in the order of the bars.
+are positive. Metrics that compare with a risk-free rate are of the returns less the rate of their bar. Sums run in the
+order of the bars.
 """
 
 import math
+from bisect import bisect_right
 
 # A denominator of this size is rounding noise.
 NOISE = 1e-12
@@ -12,21 +14,23 @@ class Unknown(Exception):
     """This trainer has no such metric."""
 
 
-def metrics(outcome, periods_per_year, with_benchmark):
-    """All of them, by name."""
-    r, year = outcome.returns, periods_per_year
-    mean, deviation = moments(r)
+def all_of(outcome, plan):
+    """All of them by name, by the terms of a plan."""
+    r, year = outcome.returns, plan["periods_per_year"]
+    beyond, benchmark = beyond_risk_free(outcome, plan)
+    mean, deviation = moments(beyond)
     growth, drawdown = path(r)
     annual_return = annual(growth, len(r), year)
-    alpha, beta = against(r, outcome.benchmark, year) if with_benchmark else (None, None)
-    shortfall = math.sqrt(sum(x * x for x in r if x < 0.0) / len(r))
+    alpha, _ = against(beyond, benchmark, year) if benchmark else (None, None)
+    _, beta = against(r, outcome.benchmark, year) if benchmark else (None, None)
+    shortfall = math.sqrt(sum(x * x for x in beyond if x < 0.0) / len(r))
     gain = sum(pnl for pnl in outcome.pnls if pnl > 0.0)
     loss = sum(-pnl for pnl in outcome.pnls if pnl < 0.0)
     trades = len(outcome.pnls)
     found = {
         "total_return": growth - 1.0,
         "annual_return": annual_return,
-        "annual_volatility": times(deviation, math.sqrt(year)),
+        "annual_volatility": times(moments(r)[1], math.sqrt(year)),
         "sharpe": times(ratio(mean, deviation), math.sqrt(year)),
         "sortino": times(ratio(mean, shortfall), math.sqrt(year)) if len(r) > 1 else None,
         "calmar": ratio(annual_return, drawdown),
@@ -41,9 +45,22 @@ def metrics(outcome, periods_per_year, with_benchmark):
     return {name: value if value is not None and math.isfinite(value) else None for name, value in found.items()}
 
 
+def beyond_risk_free(outcome, plan):
+    """Returns, and those of the benchmark or none, less what the same money earned without risk in each bar: the latest of
+    the annual rates that held when it opened."""
+    benchmark = outcome.benchmark if plan["account"]["benchmark"] != "none" else []
+    rates = plan["account"]["risk_free"]
+    if not rates:
+        return outcome.returns, benchmark
+    since = [rate["from"] for rate in rates]
+    annual_rates = (rates[max(bisect_right(since, opened) - 1, 0)]["rate"] for opened in outcome.opened)
+    free = [(1.0 + rate) ** (1.0 / plan["periods_per_year"]) - 1.0 for rate in annual_rates]
+    return tuple([value - f for value, f in zip(values, free)] for values in (outcome.returns, benchmark))
+
+
 def objective(outcome, plan):
     """The metric that the experiment optimises."""
-    found = metrics(outcome, plan["periods_per_year"], plan["account"]["benchmark"] != "none")
+    found = all_of(outcome, plan)
     if plan["objective"] not in found:
         raise Unknown(f"objective {plan['objective']} is none of {', '.join(found)}")
     return found[plan["objective"]]

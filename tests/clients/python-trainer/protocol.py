@@ -9,28 +9,29 @@ from datetime import datetime, timezone
 
 TRAINING_REQUESTS, TRIAL_RESULTS = "training.requests.v1", "trial.results.v1"
 EVALUATION_REQUESTS, EVALUATION_OUTCOMES = "evaluation.requests.v1", "evaluation.outcomes.v1"
+RESULTS_SERIES = "results.series.v1"
+# The requests, and the records that go to a topic of their own.
+TRAINING, EVALUATION, WALK_FORWARD = "TrainingRequested", "EvaluationRequested", "WalkForwardRequested"
+CHUNKS = ("TradeLogChunk", "EquityCurveChunk")
 # Where the answers to the requests of a topic go.
 ANSWERED_ON = {TRAINING_REQUESTS: TRIAL_RESULTS, EVALUATION_REQUESTS: EVALUATION_OUTCOMES}
-# What a request is about; its answer too.
-ABOUT = {TRAINING_REQUESTS: "trial_id", EVALUATION_REQUESTS: "model_id"}
 # What stands before the trainer's name in the addressee of a request and in the source of its answer.
 ANSWERED_BY = {TRAINING_REQUESTS: "trainer", EVALUATION_REQUESTS: "evaluator"}
 NAMESPACE = "gauntlet.research"
 
 
 def is_for(name, topic, request):
-    """Whether the trainer of this name is to answer. A request of version 1 names nobody; its strategy does. The walk-forward
-    of a procedure is Gauntlet's own: an experiment whose strategy is outside has none."""
-    if is_walk_forward(request):
-        return False
+    """Whether the trainer of this name is to answer. A request of version 1 names nobody; its strategy does."""
     if addressee := request.get("addressee"):
         return addressee == f"{ANSWERED_BY[topic]}.{name}"
     return request["plan"]["strategy"] == f"external:{name}"
 
 
-def is_walk_forward(request):
-    """Of the two records on the topic of evaluations, that of a walk-forward has segments."""
-    return "segments" in request
+def kind(topic, request):
+    """Which request it is. Of the two records on the topic of evaluations, that of a walk-forward has segments."""
+    if topic == TRAINING_REQUESTS:
+        return TRAINING
+    return WALK_FORWARD if "segments" in request else EVALUATION
 
 
 def derived(kind, *parts):
@@ -49,15 +50,24 @@ def model_id(experiment, trial):
 
 
 def event_id(kind, about):
-    """Of a request or an answer: it is about a trial or a model."""
+    """Of a request or an answer: it is about a trial, a model, or the walk-forward of an experiment."""
     return derived("event", kind.encode(), about.bytes)
 
 
-def headers(kind, about, source, causation, correlation, took_seconds):
+def place(topic, kind, fields):
+    """Topic, key and id of a record that answers a request of a topic. Those of a chunk are of its run."""
+    ids = [uuid.UUID(str(fields[name])) for name in ("trial_id", "model_id", "experiment_id") if name in fields]
+    if kind not in CHUNKS:
+        return ANSWERED_ON[topic], str(fields["experiment_id"]), event_id(kind, ids[0])
+    parts = kind.encode(), ids[0].bytes, fields["phase"].encode(), fields["chunk"].to_bytes(8, "big")
+    return RESULTS_SERIES, f"{ids[0]}:{fields['phase']}", derived("event", *parts)
+
+
+def headers(kind, event, source, causation, correlation, took_seconds):
     """CloudEvents in binary mode: the answer hangs on its request and belongs to its request's chain."""
     words = {
         "ce_specversion": "1.0",
-        "ce_id": str(event_id(kind, about)),
+        "ce_id": str(event),
         "ce_type": kind,
         "ce_source": source,
         "ce_time": datetime.now(timezone.utc).isoformat().replace("+00:00", "Z"),

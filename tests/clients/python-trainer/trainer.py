@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Answers the trials and evaluations of strategy external:NAME, each exactly once.
+"""Answers the trials, walk-forwards and evaluations of strategy external:NAME, each exactly once.
 
 An answer and the position behind its request are one transaction, so that a trainer which is killed does some work again
 and answers nothing twice. Ends with 1 where something outside does not respond: start it again then.
@@ -92,25 +92,29 @@ class Trainer:
                 self.commit(passed)
 
     def answered(self, message):
-        """The record that answers a request of ours; the work is done here, outside any transaction."""
+        """The records that answer a request of ours; the work is done here, outside any transaction."""
         topic = message.topic().removeprefix(self.prefix)
         request = self.decode(message.value(), SerializationContext(message.topic(), MessageField.VALUE))
         if not protocol.is_for(self.name, topic, request):
-            return None
+            return []
         began = time.monotonic()
-        kind, fields = answer(topic, request, self.lake)
-        to = self.prefix + protocol.ANSWERED_ON[topic]
+        answered = answer(protocol.kind(topic, request), request, self.lake)
+        took = time.monotonic() - began
+        what = f"trial {request['trial']}" if "trial" in request else "walk-forward"
+        print(f"trainer {self.name}: {what} of {request['experiment_id']}: {answered[-1][0]}", flush=True)
         cause = {name: value.decode() for name, value in message.headers()}
-        about = request[protocol.ABOUT[topic]]
         source = f"{protocol.ANSWERED_BY[topic]}.{self.name}"
-        print(f"trainer {self.name}: trial {request['trial']} of {request['experiment_id']}: {kind}", flush=True)
+        return [self.record(topic, kind, fields, source, cause, took) for kind, fields in answered]
+
+    def record(self, topic, kind, fields, source, cause, took):
+        """What is produced for a record of an answer."""
+        name, key, event = protocol.place(topic, kind, fields)
+        to = self.prefix + name
         return {
             "topic": to,
-            "key": str(request["experiment_id"]),
+            "key": key,
             "value": self.encoder(to, kind)(fields, SerializationContext(to, MessageField.VALUE)),
-            "headers": protocol.headers(
-                kind, about, source, cause["ce_id"], cause["ce_correlationid"], time.monotonic() - began
-            ),
+            "headers": protocol.headers(kind, event, source, cause["ce_id"], cause["ce_correlationid"], took),
         }
 
     def encoder(self, topic, kind):
@@ -124,13 +128,13 @@ class Trainer:
             })
         return self.encoders[kind]
 
-    def commit(self, passed, produced=None):
+    def commit(self, passed, produced=()):
         """The answer and how far has been read, both or neither. False: neither, and reading goes on where it was."""
         positions = [TopicPartition(topic, partition, offset) for (topic, partition), offset in passed.items()]
         self.producer.begin_transaction()
         try:
-            if produced:
-                self.producer.produce(**produced)
+            for record in produced:
+                self.producer.produce(**record)
             member = self.consumer.consumer_group_metadata()
             self.producer.send_offsets_to_transaction(positions, member, PATIENCE_SECONDS)
             self.producer.commit_transaction(PATIENCE_SECONDS)

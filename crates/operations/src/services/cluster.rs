@@ -147,14 +147,15 @@ pub fn access_rights(processors: &Processors) -> BTreeMap<&'static str, Rights> 
     rights
 }
 
-/// The rights that a program outside called NAME needs: the requests of trainer and evaluator, and their answers.
+/// The rights that a program outside called NAME needs: the requests of trainer and evaluator, their answers, and the
+/// trades and equity behind these.
 pub fn external_trainer_rights() -> Rights {
     use gauntlet_domain::topics::{
-        EVALUATION_OUTCOMES, EVALUATION_REQUESTS, TRAINING_REQUESTS, TRIAL_RESULTS,
+        EVALUATION_OUTCOMES, EVALUATION_REQUESTS, RESULTS_SERIES, TRAINING_REQUESTS, TRIAL_RESULTS,
     };
     Rights {
         read: vec![TRAINING_REQUESTS.name, EVALUATION_REQUESTS.name],
-        write: vec![TRIAL_RESULTS.name.into(), EVALUATION_OUTCOMES.name.into()],
+        write: [TRIAL_RESULTS, EVALUATION_OUTCOMES, RESULTS_SERIES].map(|topic| topic.name.into()).into(),
         group: "trainer.NAME".into(),
         transactional_id_prefix: Some("trainer.NAME.".into()),
     }
