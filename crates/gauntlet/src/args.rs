@@ -377,7 +377,7 @@ impl TryFrom<MetricsArgs> for MetricsRequest {
 /// What to infer from.
 #[derive(Debug, Clone, Args)]
 pub struct StatsArgs {
-    /// A CSV with a header: a date first, then a column of returns for each trial, oldest row first.
+    /// A CSV with a header: a date first, then a column of returns for each trial.
     pub matrix: PathBuf,
     /// Blocks of the cross-validation behind PBO, an even number from 2 to 20.
     #[arg(long, default_value_t = DEFAULT_BLOCKS)]

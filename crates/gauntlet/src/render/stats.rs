@@ -33,6 +33,9 @@ pub fn stats(answer: &Stats) -> String {
     for (name, reason) in &answer.undefined {
         text.push_str(&format!("\n{name} is undefined: {reason}"));
     }
+    for note in &answer.notes {
+        text.push_str(&format!("\nnote: {note}"));
+    }
     text
 }
 

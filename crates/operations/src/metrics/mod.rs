@@ -144,8 +144,7 @@ pub fn metrics(request: &MetricsRequest) -> Result<Measured, Refusal> {
     let files: Vec<&Series> =
         [Some(&series), benchmark.as_ref(), rates.as_ref()].into_iter().flatten().collect();
     let ruins = own.ruin.iter().chain(theirs.iter().flat_map(|theirs| &theirs.ruin));
-    let notes =
-        files.iter().filter(|file| file.is_turned).map(|file| turned(file)).chain(ruins.cloned()).collect();
+    let notes = files.iter().filter_map(|file| file.turned.clone()).chain(ruins.cloned()).collect();
     Ok(Measured {
         metrics,
         undefined,
@@ -177,10 +176,6 @@ fn rate(request: &MetricsRequest) -> Option<f64> {
         RiskFree::Rate(rate) => Some(rate),
         RiskFree::Series(_) => None,
     }
-}
-
-fn turned(file: &Series) -> String {
-    format!("{}: newest first, turned round", file.name)
 }
 
 /// What is measured.
@@ -258,7 +253,7 @@ fn value(values: &[(&'static str, Option<f64>)], name: &str) -> Option<f64> {
 fn stated(request: &MetricsRequest, own: &Held, files: &[&Series], year: &Year) -> Conventions {
     let date = |time: Option<&gauntlet_domain::Timestamp>| Some(own.label()?.text(*time?));
     let times = own.times.as_deref().unwrap_or_default();
-    let turned: Vec<String> = files.iter().filter(|file| file.is_turned).map(|file| turned(file)).collect();
+    let turned: Vec<String> = files.iter().filter_map(|file| file.turned.clone()).collect();
     let risk_free_from = match &request.risk_free {
         RiskFree::Rate(rate) => format!("an annual rate of {rate} for all periods"),
         RiskFree::Series(path) => format!(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use gauntlet_domain::Timestamp;
 use gauntlet_quant::inference::{
     Adjustment, BootstrappedMeans, Correlations, DsrForm, EffectiveTrials, ExpectedBest, SharpeEstimate,
     Trials, Undefined, adjusted_p_values, block_length, confidence_interval, dsr, eta_of, hac, hac_lag,
@@ -12,8 +13,9 @@ use gauntlet_quant::inference::{
 use super::matrix::{Benchmark, Matrix};
 use super::{
     BlockLength, CONFIDENCE, Column, Conventions, DominanceFigures, EffectiveNumber, HaircutFigures, LEVEL,
-    Line, PValue, PboFigures, REPLICATES, Reasons, SpaFigures, Stats, StatsRequest, StepM, day,
+    Line, PValue, PboFigures, REPLICATES, Reasons, SpaFigures, Stats, StatsRequest, StepM,
 };
+use crate::dated_csv::Label;
 
 /// Trials and what they are compared with.
 pub(super) struct Family<'a> {
@@ -61,11 +63,13 @@ impl Family<'_> {
         let mut undefined = Reasons::new();
         let mut note = |name, value: Result<f64, Undefined>| noted(&mut undefined, name, value);
         let deflated = |form| dsr(&of_best?, &expected_best?, form);
+        let label = Label::of(&self.matrix.dates);
+        let date = |time: Option<&Timestamp>| time.map(|time| label.text(*time)).unwrap_or_default();
         Stats {
             observations: self.matrix.dates.len(),
             trials: series.len(),
-            from: self.matrix.dates.first().map(|date| day(*date)).unwrap_or_default(),
-            to: self.matrix.dates.last().map(|date| day(*date)).unwrap_or_default(),
+            from: date(self.matrix.dates.first()),
+            to: date(self.matrix.dates.last()),
             conventions: self.conventions(),
             best: best.map(|at| self.matrix.names[at].clone()),
             sr0: note("sr0", expected_best.map(|best| best.sharpe())),
@@ -84,7 +88,14 @@ impl Family<'_> {
             haircuts: haircuts(&known.estimates, best),
             columns,
             undefined,
+            notes: self.notes(),
         }
+    }
+
+    /// What was done to the files that their owner should know.
+    fn notes(&self) -> Vec<String> {
+        let of_benchmark = self.benchmark.as_ref().and_then(|benchmark| benchmark.turned.clone());
+        self.matrix.turned.clone().into_iter().chain(of_benchmark).collect()
     }
 
     /// Return less the benchmark's, or the return itself.

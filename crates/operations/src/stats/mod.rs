@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use gauntlet_domain::Timestamp;
 use gauntlet_quant::inference::MOST_BLOCKS;
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +27,7 @@ pub const LEVEL: f64 = 0.05;
 /// What to infer from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StatsRequest {
-    /// A CSV with a header: a date first, then a column of returns for each trial, oldest row first.
+    /// A CSV with a header: a date first, then a column of returns for each trial.
     pub path: PathBuf,
     /// Blocks of the cross-validation for the probability of overfitting.
     pub blocks: usize,
@@ -90,6 +89,8 @@ pub struct Stats {
     pub columns: Vec<Column>,
     /// Why figures of this level are null.
     pub undefined: Reasons,
+    /// What was done to the files that their owner should know.
+    pub notes: Vec<String>,
 }
 
 /// What the figures mean, for whoever reads them without this page.
@@ -331,14 +332,9 @@ fn check(request: &StatsRequest) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// A date as the day, if it has no time.
-fn day(at: Timestamp) -> String {
-    let text = at.to_string();
-    text.strip_suffix("T00:00:00Z").map_or_else(|| text.clone(), str::to_owned)
-}
-
 #[cfg(test)]
 mod tests {
+    use gauntlet_domain::Timestamp;
     use gauntlet_quant::inference::{Philox, Purpose};
 
     use super::*;
@@ -389,6 +385,23 @@ mod tests {
         let json = serde_json::to_value(&answer).unwrap();
         assert!(json["columns"][39]["dsr"].is_null() && json["haircuts"]["holm"]["haircut"].is_number());
         assert_eq!(stats(&request), Ok(answer), "the same request has the same answer");
+    }
+
+    #[test]
+    fn newest_first_changes_no_figure_and_is_said() {
+        let (dir, request) = asked(100);
+        let text = std::fs::read_to_string(&request.path).unwrap();
+        let (header, rows) = text.split_once('\n').unwrap();
+        let rows: Vec<&str> = rows.lines().rev().collect();
+        let path = dir.path().join("turned.csv");
+        std::fs::write(&path, format!("{header}\n{}\n", rows.join("\n"))).unwrap();
+        let answer = stats(&request).unwrap();
+        let turned = stats(&StatsRequest { path, ..request }).unwrap();
+        assert!(
+            answer.notes.is_empty() && turned.notes[0].ends_with("newest first, turned round"),
+            "{turned:?}"
+        );
+        assert_eq!(Stats { notes: vec![], ..turned }, answer);
     }
 
     #[test]
