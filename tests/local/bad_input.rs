@@ -500,6 +500,13 @@ fn stats_of_what_is_no_matrix_of_returns() {
         gauntlet(["stats", path.to_str().unwrap(), "--json"]).ok()["spa"],
         "the seed decides"
     );
+    // Three months of dates do not say how many of them a year has.
+    let (of_a, why) = (&all["columns"][0], "state --periods-per-year");
+    assert!(all["conventions"]["periods_per_year"].is_null() && of_a["sharpe_annual"].is_null(), "{all}");
+    assert!(of_a["undefined"]["sharpe_annual"].as_str().unwrap().contains(why), "{all}");
+    let stated = gauntlet(["stats", path.to_str().unwrap(), "--periods-per-year", "252", "--json"]).ok();
+    assert!(stated["columns"][0]["sharpe_annual"].is_number(), "{stated}");
+    stats("m.csv", &good, &["--periods-per-year", "-1"], &["--periods-per-year -1 is not positive"]);
     let header = good.lines().next().into_iter();
     let newest_first: Vec<&str> =
         header.chain(good.lines().skip(1).collect::<Vec<_>>().into_iter().rev()).collect();

@@ -388,9 +388,9 @@ pub struct StatsArgs {
     /// Seed of the bootstraps.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Periods in a year.
-    #[arg(long, default_value_t = 252.0)]
-    pub periods_per_year: f64,
+    /// Periods in a year; without it, a year of dates says.
+    #[arg(long, allow_hyphen_values = true)]
+    pub periods_per_year: Option<f64>,
 }
 
 impl From<StatsArgs> for StatsRequest {

@@ -71,6 +71,8 @@ pub mod stats;
 pub mod strategies;
 /// Experiments in.
 pub mod submit;
+/// Periods in a year, for tools over files.
+mod year;
 
 pub use answer::Answer;
 pub use node::Node;

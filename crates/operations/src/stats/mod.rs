@@ -8,6 +8,7 @@ use gauntlet_quant::inference::MOST_BLOCKS;
 use serde::{Deserialize, Serialize};
 
 use crate::refusal::Refusal;
+use crate::year::{check_stated, year};
 
 /// What is computed.
 mod figures;
@@ -35,8 +36,8 @@ pub struct StatsRequest {
     pub benchmark: Option<String>,
     /// Seed of the bootstraps.
     pub seed: u64,
-    /// Periods in a year, for annual figures only.
-    pub periods_per_year: f64,
+    /// Periods in a year, for annual figures only; without, the dates say.
+    pub periods_per_year: Option<f64>,
 }
 
 /// Why figures are null, by their names.
@@ -112,8 +113,10 @@ pub struct Conventions {
     pub superiority: &'static str,
     /// What trials are compared with there.
     pub benchmark: String,
-    /// Periods in a year.
-    pub periods_per_year: f64,
+    /// Periods in a year; none where they are not known, and what is annual is undefined.
+    pub periods_per_year: Option<f64>,
+    /// Where they come from.
+    pub periods_per_year_from: String,
     /// Confidence of MinTRL and intervals.
     pub confidence: f64,
     /// Replicates of the bootstraps.
@@ -315,7 +318,8 @@ pub fn stats(request: &StatsRequest) -> Result<Stats, Refusal> {
             request.blocks
         )));
     }
-    Ok(Family { request, matrix, benchmark }.stats())
+    let year = year(request.periods_per_year, Some(&matrix.dates));
+    Ok(Family { request, matrix, benchmark, year }.stats())
 }
 
 fn check(request: &StatsRequest) -> Result<(), Refusal> {
@@ -325,11 +329,7 @@ fn check(request: &StatsRequest) -> Result<(), Refusal> {
             "--blocks {blocks}: give an even number from 2 to {MOST_BLOCKS}, such as 16"
         )));
     }
-    let periods = request.periods_per_year;
-    if !(periods.is_finite() && periods > 0.0) {
-        return Err(Refusal::BadInput(format!("--periods-per-year {periods} is not positive")));
-    }
-    Ok(())
+    check_stated(request.periods_per_year)
 }
 
 #[cfg(test)]
@@ -363,7 +363,7 @@ mod tests {
         }
         std::fs::write(&path, text).unwrap();
         let benchmark = Some("market".to_owned());
-        (dir, StatsRequest { path, blocks: 8, benchmark, seed: 1, periods_per_year: 252.0 })
+        (dir, StatsRequest { path, blocks: 8, benchmark, seed: 1, periods_per_year: None })
     }
 
     #[test]
@@ -385,6 +385,40 @@ mod tests {
         let json = serde_json::to_value(&answer).unwrap();
         assert!(json["columns"][39]["dsr"].is_null() && json["haircuts"]["holm"]["haircut"].is_number());
         assert_eq!(stats(&request), Ok(answer), "the same request has the same answer");
+    }
+
+    #[test]
+    fn a_year_of_dates_says_how_many_periods_a_year_has_and_less_does_not() {
+        let near = |figure: Option<f64>, sharpe: Option<f64>, periods: f64| {
+            let (figure, expected) = (figure.unwrap(), sharpe.unwrap() * periods.sqrt());
+            assert!((figure - expected).abs() < 1e-12, "{figure} is not {expected}");
+        };
+        let (_dir, request) = asked(500);
+        let counted = stats(&request).unwrap();
+        assert_eq!(counted.conventions.periods_per_year, Some(365.25));
+        assert!(counted.conventions.periods_per_year_from.starts_with("counted: 499 rows"), "{counted:?}");
+        near(counted.columns[0].sharpe_annual, counted.columns[0].sharpe, 365.25);
+
+        let (_dir, request) = asked(100);
+        let short = stats(&request).unwrap();
+        let why = "periods in a year are not known: the dates cover 99 days, less than a year: state --periods-per-year";
+        let first = &short.columns[0];
+        assert_eq!(
+            (short.conventions.periods_per_year, first.sharpe_annual, first.sharpe_annual_lo),
+            (None, None, None)
+        );
+        assert_eq!(
+            first.undefined,
+            Reasons::from(["sharpe_annual", "sharpe_annual_lo"].map(|name| (name, why.to_owned())))
+        );
+        assert_eq!(short.columns[39].undefined["sharpe_annual"], "the series does not vary");
+
+        let stated = stats(&StatsRequest { periods_per_year: Some(252.0), ..request }).unwrap();
+        assert_eq!(stated.conventions.periods_per_year_from, "stated by --periods-per-year");
+        near(stated.columns[0].sharpe_annual, stated.columns[0].sharpe, 252.0);
+        assert!(stated.columns[0].sharpe_annual_lo.is_some() && stated.columns[0].undefined.is_empty());
+        // Nothing else rests on the length of a year.
+        assert_eq!((stated.dsr, stated.spa, stated.min_trl), (short.dsr, short.spa, short.min_trl));
     }
 
     #[test]
@@ -420,7 +454,7 @@ mod tests {
             blocks,
             benchmark: None,
             seed: 0,
-            periods_per_year,
+            periods_per_year: Some(periods_per_year),
         };
         let refused = |request: &StatsRequest| stats(request).unwrap_err().to_string();
         for blocks in [0, 7, 22] {
