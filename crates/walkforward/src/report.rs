@@ -1,7 +1,7 @@
 //! Metrics over the returns of one or more segments, concatenated in their order.
 
-use gauntlet_backtest::{Bars, Outcome};
-use gauntlet_domain::experiment::Metrics;
+use gauntlet_backtest::{BacktestError, Bars, Outcome};
+use gauntlet_domain::experiment::{Metrics, TrialPlan};
 use gauntlet_quant::metrics::{self, Inputs, Running};
 
 /// Metrics that every trial reports; a finalist reports all there are. Part of the first version of the set of metrics:
@@ -81,6 +81,12 @@ impl Segments {
     pub fn key_metrics(&self, periods_per_year: f64, with_benchmark: bool, objective: &str) -> Metrics {
         key_metrics(objective, |name| objective_of(self, name, periods_per_year, with_benchmark))
     }
+}
+
+/// The version of the set of metrics that a plan names; another set than that would make another record of the same run.
+pub fn metric_set(plan: &TrialPlan) -> Result<u32, BacktestError> {
+    let (metric_set, newest) = (plan.metric_set, metrics::VERSION);
+    metrics::version(metric_set).ok_or(BacktestError::UnknownMetricSet { metric_set, newest })
 }
 
 /// The key metrics and the objective, each as `value` gives it.

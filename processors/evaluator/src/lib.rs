@@ -23,7 +23,7 @@ use gauntlet_domain::{Event, Timestamp, Topic};
 use gauntlet_processor::data::{ArtifactStore, BarReader, DataError};
 use gauntlet_processor::worker::{Answer, Answering, Worker};
 use gauntlet_walkforward::inference::inference;
-use gauntlet_walkforward::{Segments, Walk, hold_out, objective_of};
+use gauntlet_walkforward::{Segments, Walk, hold_out, metric_set, objective_of};
 
 use holdout::Stretch;
 use series::{Run, Series};
@@ -122,7 +122,7 @@ fn evaluate(
     let tuning: Bars = tuning.iter().collect();
     let years = plan.periods_per_year;
     let with_benchmark = plan.account.has_benchmark();
-    let set = u32::try_from(plan.metric_set).unwrap_or(u32::MAX);
+    let set = metric_set(plan)?;
 
     let mut walk = Walk::new(plan, &request.parameters, &tuning)?;
     let mut walked = Segments::default();

@@ -5,7 +5,7 @@ use gauntlet_domain::Event;
 use gauntlet_domain::experiment::{FoldOutcome, WalkForwardCompleted, WalkForwardFold, WalkForwardRequested};
 use gauntlet_processor::data::BarReader;
 use gauntlet_walkforward::inference::inference;
-use gauntlet_walkforward::{Procedure, Segments, procedure};
+use gauntlet_walkforward::{Procedure, Segments, metric_set, procedure};
 
 use crate::series::{Run, Series};
 use crate::{Failure, fold_alone};
@@ -16,7 +16,7 @@ pub(crate) fn walk(request: &WalkForwardRequested, bars: &dyn BarReader) -> Resu
     let bars: Bars = bars.bars(&plan.data.content_hash)?.iter().collect();
     let years = plan.periods_per_year;
     let with_benchmark = plan.account.has_benchmark();
-    let set = u32::try_from(plan.metric_set).unwrap_or(u32::MAX);
+    let set = metric_set(plan)?;
     let mut walk = Procedure::new(plan, &request.segments, &bars)?;
     let (mut joined, mut folds) = (Segments::default(), Vec::new());
     let mut series = Series::new(Run::walk_forward(request), plan);
