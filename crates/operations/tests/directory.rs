@@ -14,33 +14,17 @@ use gauntlet_feed::Format;
 use gauntlet_operations::browse::{List, ListRequest, Shown, Sort};
 use gauntlet_operations::feed::FeedRequest;
 use gauntlet_operations::integrity::VerifyRequest;
-use gauntlet_operations::processors::ViewRows;
 use gauntlet_operations::replay::ReplayRequest;
 use gauntlet_operations::snapshot::SnapshotRequest;
 use gauntlet_operations::submit::{CancelRequest, SubmitRequest, Waited};
-use gauntlet_operations::{Answer, Node, Processors, Progress, Refusal, Request, Role, Silent, Step};
+use gauntlet_operations::{Answer, Node, Progress, Refusal, Request, Role, Silent, Step};
 use serde_json::{Value as Json, json};
 
-fn processors() -> Processors {
-    Processors {
-        machines: vec![
-            gauntlet_market_data::DEFINITION,
-            gauntlet_experiments::DEFINITION,
-            gauntlet_tuner::DEFINITION,
-        ],
-        workers: vec![
-            Arc::new(gauntlet_market_data::Snapshots),
-            Arc::new(gauntlet_trainer::Trainer::default()),
-            Arc::new(gauntlet_evaluator::Evaluator),
-        ],
-        projection: ViewRows {
-            name: gauntlet_projector::NAME,
-            topics: gauntlet_projector::TOPICS,
-            rows: gauntlet_projector::rows,
-            row_that_shows: gauntlet_projector::row_that_shows,
-        },
-    }
-}
+/// The one list of processors, which is the binary's.
+#[path = "../../gauntlet/src/processors.rs"]
+mod processors;
+
+use processors::processors;
 
 fn node(dir: &Path) -> Node {
     let config = Config { dir: dir.to_owned(), workers: 2, ..Config::default() };
