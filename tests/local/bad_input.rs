@@ -413,8 +413,13 @@ fn metrics_of_what_is_no_series() {
     };
     gauntlet(["metrics", "absent.csv", "--json"])
         .refused(2, &["absent.csv", "No such file", "check the path"]);
-    metrics("a.csv", "date,ret\n2020-01-01,0.1\n2020-01-02,abc\n", &[], &["a.csv:3: 'abc' is not a number"]);
-    metrics("b.csv", "0.1\nNaN\n", &[], &["b.csv:2: 'NaN' is not finite"]);
+    metrics(
+        "a.csv",
+        "date,ret\n2020-01-01,0.1\n2020-01-02,abc\n",
+        &[],
+        &["a.csv:3: column 2 ('ret'): 'abc' is not a number"],
+    );
+    metrics("b.csv", "0.1\nNaN\n", &[], &["b.csv:2: column 1: 'NaN' is not finite"]);
     metrics("c.csv", "return\n", &[], &["there is no number in it: give a CSV with a value a line"]);
     metrics("d.csv", "1\n-2\n3\n", &["--kind", "equity"], &["equity -2 is not positive", "--kind returns"]);
     metrics(
@@ -457,16 +462,16 @@ fn stats_of_what_is_no_matrix_of_returns() {
         &[],
         &["a.csv:1", "where the header should be", "date,trial_1"],
     );
-    stats("b.csv", &good.replacen("-0.01", "x", 1), &[], &["b.csv:3: column 'b': 'x' is not a number"]);
-    let newest_first = "date,a,b\n2020-01-02,0.1,0.1\n2020-01-01,0.1,0.1\n";
-    stats("c.csv", newest_first, &[], &["c.csv:3: 2020-01-01 comes after 2020-01-02", "oldest first"]);
+    stats("b.csv", &good.replacen("-0.01", "x", 1), &[], &["b.csv:3: column 3 ('b'): 'x' is not a number"]);
+    let mixed = "date,a,b\n2020-01-01,0.1,0.1\n2020-01-03,0.1,0.1\n2020-01-02,0.1,0.1\n";
+    stats("c.csv", mixed, &[], &["c.csv:4: 2020-01-02 is not in order after line 3", "sort the rows"]);
     let twice = "date,a,b\n2020-01-02,0.1,0.1\n2020-01-02,0.1,0.1\n";
-    stats("d.csv", twice, &[], &["d.csv:3: 2020-01-02 comes twice: give one row a date"]);
+    stats("d.csv", twice, &[], &["d.csv:3: 2020-01-02 is there twice, first on line 2: keep one row a date"]);
     stats(
         "e.csv",
         "date,a,b\n2020-01-02,0.1,-5\n",
         &[],
-        &["e.csv:2: column 'b': -5 is below -1", "0.05 for 5 %"],
+        &["e.csv:2: column 3 ('b'): -5 is below -1", "0.05 for 5 %"],
     );
     stats("f.csv", &good, &["--benchmark", "b"], &["f.csv: 1 column of trials", "gauntlet metrics"]);
     stats("g.csv", &good, &["--blocks", "7"], &["--blocks 7: give an even number from 2 to 20"]);
@@ -494,6 +499,27 @@ fn stats_of_what_is_no_matrix_of_returns() {
         all["spa"],
         gauntlet(["stats", path.to_str().unwrap(), "--json"]).ok()["spa"],
         "the seed decides"
+    );
+    // Three months of dates do not say how many of them a year has.
+    let (of_a, why) = (&all["columns"][0], "state --periods-per-year");
+    assert!(all["conventions"]["periods_per_year"].is_null() && of_a["sharpe_annual"].is_null(), "{all}");
+    assert!(of_a["undefined"]["sharpe_annual"].as_str().unwrap().contains(why), "{all}");
+    let stated = gauntlet(["stats", path.to_str().unwrap(), "--periods-per-year", "252", "--json"]).ok();
+    assert!(stated["columns"][0]["sharpe_annual"].is_number(), "{stated}");
+    stats("m.csv", &good, &["--periods-per-year", "-1"], &["--periods-per-year -1 is not positive"]);
+    let header = good.lines().next().into_iter();
+    let newest_first: Vec<&str> =
+        header.chain(good.lines().skip(1).collect::<Vec<_>>().into_iter().rev()).collect();
+    let turned = dir.write("turned.csv", newest_first.join("\n"));
+    let turned = gauntlet(["stats", turned.to_str().unwrap(), "--json"]).ok();
+    assert_eq!(
+        (&turned["dsr"], &turned["spa"]),
+        (&all["dsr"], &all["spa"]),
+        "newest first changes no figure"
+    );
+    assert!(
+        turned["notes"][0].as_str().unwrap().contains("turned.csv: newest first, turned round"),
+        "{turned}"
     );
 }
 

@@ -4,12 +4,14 @@ use std::fmt::Write;
 
 use gauntlet_domain::RecordKind;
 use gauntlet_domain::topics::{self, Partitioning, Retention};
-use gauntlet_processor::worker::Worker;
-use gauntlet_processor::{Access, Topology};
 use gauntlet_quant::metrics::DEFINITIONS;
 use gauntlet_runtime::metrics::METRICS;
 use gauntlet_tests::{Json, gauntlet, repository};
 use gauntlet_views::schema::{Column, Kind, tables};
+
+/// The one list of processors, which is the binary's.
+#[path = "../../crates/gauntlet/src/processors.rs"]
+mod processors;
 
 /// Compares a page with what the code gives, or writes it.
 fn page(name: &str, title: &str, text: &str) {
@@ -195,26 +197,9 @@ fn the_page_of_configuration_is_what_the_types_say() {
     page("configuration.md", "Configuration", &text);
 }
 
-/// What the processors declare; that the binary runs these is tested there.
-fn topology() -> Topology {
-    let machines =
-        [gauntlet_market_data::DEFINITION, gauntlet_experiments::DEFINITION, gauntlet_tuner::DEFINITION];
-    let trainer = gauntlet_trainer::Trainer::default();
-    let workers: [&dyn Worker; 3] =
-        [&gauntlet_market_data::Snapshots, &trainer, &gauntlet_evaluator::Evaluator];
-    let projector = Access {
-        name: gauntlet_projector::NAME,
-        reads: gauntlet_projector::TOPICS.to_vec(),
-        looks_up: Vec::new(),
-        writes: Vec::new(),
-    };
-    let machines = machines.iter().map(|definition| definition.access());
-    Topology::new(machines.chain(workers.map(Worker::access)).chain([projector]))
-}
-
 #[test]
 fn the_page_of_topics_is_what_the_tables_and_the_processors_declare() {
-    let topology = topology();
+    let topology = processors::processors().topology();
     assert_eq!(topology.problems(), Vec::<String>::new());
     let rows = topics::ALL.iter().map(|topic| {
         let records: Vec<&str> = topic.records().map(|kind| kind.name()).collect();

@@ -22,7 +22,7 @@ fn metrics_of_dates_that_do_not_fit() {
     let mixed = days("mixed.csv", &[("2024-01-01", "0.1"), ("2024-01-03", "0.2"), ("2024-01-02", "0.3")]);
     metrics(&mixed, &[]).refused(2, &["mixed.csv:4: 2024-01-02 is not in order", "sort the rows by date"]);
     let word = days("word.csv", &[("2024-01-01", "0.1"), ("2024-01-02", "x")]);
-    metrics(&word, &[]).refused(2, &["word.csv:3: 'x' is not a number (column 2)"]);
+    metrics(&word, &[]).refused(2, &["word.csv:3: column 2 ('return'): 'x' is not a number"]);
     let other = days("other.csv", &[("2020-01-01", "0.1"), ("2020-01-02", "0.2")]);
     metrics(&series, &["--benchmark", other.to_str().unwrap()]).refused(2, &["no date in common"]);
     let rates = days("rates.csv", &[("2024-01-01", "0.03"), ("2024-01-03", "0.03")]);

@@ -37,6 +37,17 @@ pub enum BacktestError {
         /// What is allowed.
         expected: &'static str,
     },
+    /// A plan names a version of the set of metrics that is not there.
+    #[error(
+        "plan.metric_set is {metric_set}, and this release has the versions 1 to {newest} of the set of metrics: \
+         evaluate the plan with the release that made it, or a newer one"
+    )]
+    UnknownMetricSet {
+        /// The version as the plan has it.
+        metric_set: i64,
+        /// The newest version there is.
+        newest: u32,
+    },
     /// Nothing to learn from.
     #[error(
         "{rows} labelled rows with {positive} positive are too few to train on: \

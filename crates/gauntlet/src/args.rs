@@ -377,7 +377,7 @@ impl TryFrom<MetricsArgs> for MetricsRequest {
 /// What to infer from.
 #[derive(Debug, Clone, Args)]
 pub struct StatsArgs {
-    /// A CSV with a header: a date first, then a column of returns for each trial, oldest row first.
+    /// A CSV with a header: a date first, then a column of returns for each trial.
     pub matrix: PathBuf,
     /// Blocks of the cross-validation behind PBO, an even number from 2 to 20.
     #[arg(long, default_value_t = DEFAULT_BLOCKS)]
@@ -388,9 +388,9 @@ pub struct StatsArgs {
     /// Seed of the bootstraps.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Periods in a year.
-    #[arg(long, default_value_t = 252.0)]
-    pub periods_per_year: f64,
+    /// Periods in a year; without it, a year of dates says.
+    #[arg(long, allow_hyphen_values = true)]
+    pub periods_per_year: Option<f64>,
 }
 
 impl From<StatsArgs> for StatsRequest {

@@ -7,6 +7,8 @@ mod args;
 mod cli;
 /// The one list of processors.
 mod processors;
+#[cfg(test)]
+mod processors_tests;
 /// Progress on stderr.
 mod progress;
 /// Commands for a node that runs elsewhere.

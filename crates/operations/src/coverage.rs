@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use gauntlet_config::nearest;
 use gauntlet_domain::topics::MARKET_TICKS;
 use gauntlet_domain::{BarSpec, Event, InstrumentId, RecordKind};
-use gauntlet_log::{LogError, Record, TopicPartition, partition_for};
+use gauntlet_log::{LogError, Record, StateSnapshot, TopicPartition, partition_for};
+use gauntlet_market_data::{KnownInstrument, known_instrument};
 use gauntlet_runtime::{events, restore};
 use gauntlet_views::schema;
 use gauntlet_wire::headers;
@@ -38,20 +39,8 @@ pub fn require_bars(node: &Node, instrument: &InstrumentId, spec: BarSpec) -> Re
     }
     let closed = node.bars.specs(instrument.as_str())?;
     // None has closed yet; the first one will if ticks come and the definition names it.
-    let (mut defined, mut has_ticks) = (Vec::new(), false);
-    walk(node, MARKET_TICKS.name, instrument, |record| {
-        match headers::kind(&record.headers) {
-            Some(RecordKind::TickBlock | RecordKind::Quote | RecordKind::Trade) => has_ticks = true,
-            Some(RecordKind::InstrumentDefined) => {
-                if let Some(Event::InstrumentDefined(definition)) = event(node, record)? {
-                    defined = definition.bars;
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    })?;
-    if has_ticks && defined.contains(&spec) {
+    let KnownInstrument { bars, has_ticks } = known(node, instrument)?;
+    if has_ticks && bars.contains(&spec) {
         return Ok(());
     }
     if closed.is_empty() && !has_ticks {
@@ -70,19 +59,46 @@ pub fn require_bars(node: &Node, instrument: &InstrumentId, spec: BarSpec) -> Re
     )))
 }
 
-/// Visits all of an instrument's records of a topic.
-fn walk(
-    node: &Node,
-    topic: &'static str,
-    instrument: &InstrumentId,
-    mut visit: impl FnMut(&Record) -> Result<(), LogError>,
-) -> Result<(), Refusal> {
+/// An instrument as its ticks and definitions on the log make it: what the machine's saved state knows, and the records
+/// behind it. So no more is read than a restart of the machine would.
+fn known(node: &Node, instrument: &InstrumentId) -> Result<KnownInstrument, Refusal> {
     let key = instrument.as_str().as_bytes();
+    let topic = MARKET_TICKS.name;
     let place = TopicPartition::new(topic, partition_for(key, node.log.partitions(topic)?));
     let (start, end) = node.log.bounds(&place)?;
-    Ok(restore::for_each(&*node.log, &place, start, end, |record| {
-        if record.key == key { visit(&record) } else { Ok(()) }
-    })?)
+    let (mut known, from) = saved(node, instrument, &place)?.unwrap_or((KnownInstrument::default(), start));
+    restore::for_each(&*node.log, &place, from.max(start), end, |record| {
+        if record.key != key {
+            return Ok(());
+        }
+        match headers::kind(&record.headers) {
+            Some(RecordKind::TickBlock | RecordKind::Quote | RecordKind::Trade) => known.has_ticks = true,
+            Some(RecordKind::InstrumentDefined) => {
+                if let Some(Event::InstrumentDefined(definition)) = event(node, &record)? {
+                    known.bars = definition.bars;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(known)
+}
+
+/// What the machine's saved state knows of an instrument, and the offset up to which it has read. None where there is no
+/// state, or state that a restart would not use either.
+fn saved(
+    node: &Node,
+    instrument: &InstrumentId,
+    place: &TopicPartition,
+) -> Result<Option<(KnownInstrument, u64)>, Refusal> {
+    let machine = gauntlet_market_data::DEFINITION;
+    let state = node.log.snapshot(machine.name, place.partition)?;
+    let state = state.filter(|state| state.version == machine.version);
+    Ok(state.and_then(|StateSnapshot { positions, bytes, .. }| {
+        let known = known_instrument(&bytes, instrument.as_str()).ok()?;
+        Some((known.unwrap_or_default(), *positions.get(place)?))
+    }))
 }
 
 /// What a record says; a dead letter says nothing.

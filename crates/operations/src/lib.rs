@@ -19,6 +19,8 @@ pub mod configuration;
 mod coverage;
 /// What workers read and store.
 mod data;
+/// Numbers of dates from a CSV file.
+mod dated_csv;
 /// Records that were set aside.
 pub mod dead_letters;
 /// The main job on bundled data.
@@ -69,6 +71,8 @@ pub mod stats;
 pub mod strategies;
 /// Experiments in.
 pub mod submit;
+/// Periods in a year, for tools over files.
+mod year;
 
 pub use answer::Answer;
 pub use node::Node;

@@ -319,7 +319,7 @@ mod tests {
             blocks: 16,
             benchmark: Some("market".into()),
             seed: 7,
-            periods_per_year: 252.0,
+            periods_per_year: Some(252.0),
         }));
         comes_back(&SetupRequest::PlanTopics);
         comes_back(&SetupRequest::ApplyTopics);

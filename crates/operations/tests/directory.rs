@@ -7,40 +7,28 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use gauntlet_config::Config;
-use gauntlet_domain::{BarSpec, Timestamp};
+use gauntlet_domain::market::{InstrumentDefined, PriceBasis, Quote};
+use gauntlet_domain::{BarSpec, Event, Price, Timestamp};
 use gauntlet_feed::Format;
+use gauntlet_log::counting::CountingLog;
 use gauntlet_operations::browse::{List, ListRequest, Shown, Sort};
 use gauntlet_operations::feed::FeedRequest;
 use gauntlet_operations::integrity::VerifyRequest;
-use gauntlet_operations::processors::ViewRows;
 use gauntlet_operations::replay::ReplayRequest;
 use gauntlet_operations::snapshot::SnapshotRequest;
 use gauntlet_operations::submit::{CancelRequest, SubmitRequest, Waited};
-use gauntlet_operations::{Answer, Node, Processors, Progress, Refusal, Request, Role, Silent, Step};
+use gauntlet_operations::{Answer, Node, Progress, Refusal, Request, Role, Silent, Step};
+use gauntlet_runtime::events::{self, Cause};
 use serde_json::{Value as Json, json};
 
-fn processors() -> Processors {
-    Processors {
-        machines: vec![
-            gauntlet_market_data::DEFINITION,
-            gauntlet_experiments::DEFINITION,
-            gauntlet_tuner::DEFINITION,
-        ],
-        workers: vec![
-            Arc::new(gauntlet_market_data::Snapshots),
-            Arc::new(gauntlet_trainer::Trainer::default()),
-            Arc::new(gauntlet_evaluator::Evaluator),
-        ],
-        projection: ViewRows {
-            name: gauntlet_projector::NAME,
-            topics: gauntlet_projector::TOPICS,
-            rows: gauntlet_projector::rows,
-            row_that_shows: gauntlet_projector::row_that_shows,
-        },
-    }
-}
+/// The one list of processors, which is the binary's.
+#[path = "../../gauntlet/src/processors.rs"]
+mod processors;
+
+use processors::processors;
 
 fn node(dir: &Path) -> Node {
     let config = Config { dir: dir.to_owned(), workers: 2, ..Config::default() };
@@ -241,4 +229,57 @@ fn a_refusal_says_what_a_caller_would_do() {
     let config = Config { dir: dir.path().to_owned(), ..Config::default() };
     let second = Node::open(&config, Role::Visitor, processors(), Arc::new(AtomicBool::new(false)));
     assert!(matches!(second.err(), Some(Refusal::Outside(_))), "one process holds a directory");
+}
+
+/// A day of live quotes has closed no bar of a day. Whether one will is known without reading the quotes.
+#[test]
+fn bars_that_have_not_closed_yet_are_known_without_reading_the_ticks() {
+    const QUOTES: i64 = 5_000;
+    let dir = tempfile::tempdir().unwrap();
+    let mut node = node(dir.path());
+    let publish = |node: &Node, events: Vec<Event>| {
+        let record = |event: &Event| events::record(&node.codec, event, Cause::outside("feed", Timestamp(1)));
+        node.log.append(events.iter().map(|event| record(event).unwrap()).collect()).unwrap();
+    };
+    let specs = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+    let defined = |texts| InstrumentDefined::new("XAUUSD.OANDA", specs(texts), PriceBasis::Quotes).into();
+    let quote = |sequence: i64| {
+        let (instrument, source) = ("XAUUSD.OANDA".into(), "live".into());
+        let time = Timestamp(sequence * 1_000_000_000);
+        let (bid, ask) = (Price(100), Price(101));
+        Event::from(Quote { instrument, source, sequence, time, bid, ask, bid_size: None, ask_size: None })
+    };
+    publish(&node, vec![defined(&["time:1d"])]);
+    publish(&node, (1..=QUOTES).map(quote).collect());
+    let running = node.start().unwrap();
+    while !running.is_quiet().unwrap() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    running.stop().unwrap();
+
+    let counting = CountingLog::over(node.log.clone());
+    node.log = Arc::new(counting.clone());
+    let ask = |node: &Node, bars: &str| {
+        let Request::Submit(mut request) = submit(false) else { panic!("no submission") };
+        request.overrides.push(("data.bars".into(), bars.into()));
+        counting.take_count();
+        let answer = gauntlet_operations::submit::submit(node, &request).map(|submitted| submitted.is_new);
+        (answer.map_err(|refusal| refusal.to_string()), counting.take_count())
+    };
+    let (taken, read) = ask(&node, "time:1d");
+    assert_eq!(taken, Ok(true));
+    assert!(read < 100, "{read} records read, {QUOTES} quotes lie there");
+    let (refused, read) = ask(&node, "time:4h");
+    assert!(refused.as_ref().is_err_and(|why| why.contains("feed ticks with --bars time:4h")), "{refused:?}");
+    assert!(read < 100, "{read} records read, {QUOTES} quotes lie there");
+    // What comes after the saved state counts as well.
+    publish(&node, vec![defined(&["time:1d", "time:4h"]), quote(QUOTES + 1)]);
+    let (taken, read) = ask(&node, "time:4h");
+    assert_eq!(taken, Ok(true));
+    assert!((1..100).contains(&read), "{read} records read");
+    // Without saved state the log alone says the same.
+    node.log.delete_snapshots().unwrap();
+    let (refused, read) = ask(&node, "time:2h");
+    assert!(refused.is_err_and(|why| why.contains("feed ticks with --bars time:2h")));
+    assert!(read > QUOTES as u64, "{read} records read: this test counts nothing");
 }

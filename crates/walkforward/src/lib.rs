@@ -19,5 +19,5 @@ pub mod side_by_side;
 pub use folds::{Held, Walk, hold_out};
 pub use model::Model;
 pub use procedure::Procedure;
-pub use report::Segments;
+pub use report::{Segments, metric_set};
 pub use side_by_side::SideBySide;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use gauntlet_backtest::{Bars, Outcome};
+use gauntlet_backtest::{BacktestError, Bars, Outcome};
 use gauntlet_domain::experiment::{Metrics, RiskFreeRate, TrialPlan};
 use gauntlet_quant::metrics::annual::risk_free_per_period;
 use gauntlet_quant::metrics::{self, Input, Inputs, Running};
@@ -169,6 +169,12 @@ impl RiskFree {
             before
         });
     }
+}
+
+/// The version of the set of metrics that a plan names; another set than that would make another record of the same run.
+pub fn metric_set(plan: &TrialPlan) -> Result<u32, BacktestError> {
+    let (metric_set, newest) = (plan.metric_set, metrics::VERSION);
+    metrics::version(metric_set).ok_or(BacktestError::UnknownMetricSet { metric_set, newest })
 }
 
 /// The key metrics and the objective, each as `value` gives it.

@@ -23,7 +23,7 @@ use gauntlet_domain::{Event, Timestamp, Topic};
 use gauntlet_processor::data::{ArtifactStore, BarReader, DataError};
 use gauntlet_processor::worker::{Answer, Answering, Worker};
 use gauntlet_walkforward::inference::inference;
-use gauntlet_walkforward::{Segments, Walk, hold_out};
+use gauntlet_walkforward::{Segments, Walk, hold_out, metric_set};
 
 use holdout::Stretch;
 use series::{Run, Series};
@@ -120,7 +120,7 @@ fn evaluate(
     let holdout = bars.bars(&request.holdout.content_hash)?;
     let joined: Bars = tuning.iter().chain(holdout.iter()).collect();
     let tuning: Bars = tuning.iter().collect();
-    let set = u32::try_from(plan.metric_set).unwrap_or(u32::MAX);
+    let set = metric_set(plan)?;
 
     let mut walk = Walk::new(plan, &request.parameters, &tuning)?;
     let mut walked = Segments::of(plan);

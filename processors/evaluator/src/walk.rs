@@ -5,7 +5,7 @@ use gauntlet_domain::Event;
 use gauntlet_domain::experiment::{FoldOutcome, WalkForwardCompleted, WalkForwardFold, WalkForwardRequested};
 use gauntlet_processor::data::BarReader;
 use gauntlet_walkforward::inference::inference;
-use gauntlet_walkforward::{Procedure, Segments, procedure};
+use gauntlet_walkforward::{Procedure, Segments, metric_set, procedure};
 
 use crate::series::{Run, Series};
 use crate::{Failure, fold_alone};
@@ -14,7 +14,7 @@ use crate::{Failure, fold_alone};
 pub(crate) fn walk(request: &WalkForwardRequested, bars: &dyn BarReader) -> Result<Vec<Event>, Failure> {
     let plan = &request.plan;
     let bars: Bars = bars.bars(&plan.data.content_hash)?.iter().collect();
-    let set = u32::try_from(plan.metric_set).unwrap_or(u32::MAX);
+    let set = metric_set(plan)?;
     let mut walk = Procedure::new(plan, &request.segments, &bars)?;
     let (mut joined, mut folds) = (Segments::of(plan), Vec::new());
     let mut series = Series::new(Run::walk_forward(request), plan);

@@ -411,6 +411,24 @@ fn what_cannot_be_trained_is_an_answer() {
     assert!(detail.starts_with("0 labelled rows"), "{detail}");
 }
 
+/// Other metrics than the plan asks for would be another record of the same run.
+#[test]
+fn a_set_of_metrics_that_is_not_there_is_named() {
+    for set in [-1, 0, 99, i64::MAX] {
+        let named = format!("plan.metric_set is {set}, and this release has the versions 1 to ");
+        let mut request = rule();
+        request.plan.metric_set = set;
+        let (reason, detail) = failure(&request, &full());
+        assert_eq!(reason, "training_failed");
+        assert!(detail.starts_with(&named), "{detail}");
+        let mut request = walk_request();
+        request.plan.metric_set = set;
+        let events = walked(&request, &full());
+        let [Event::WalkForwardFailed(failed)] = events.as_slice() else { panic!("{events:?}") };
+        assert!(failed.detail.starts_with(&named), "{}", failed.detail);
+    }
+}
+
 #[test]
 fn a_panic_is_an_answer() {
     let events = Evaluator.panicked(&rule().into(), "boom");

@@ -8,6 +8,8 @@
 pub mod bars;
 /// The rules, tick by tick.
 pub mod clean;
+/// What saved state knows of an instrument.
+pub mod known;
 /// Rows by reason, and the counts of a source.
 pub mod ledger;
 /// The machine.
@@ -17,5 +19,6 @@ pub mod ready;
 /// The worker that seals snapshots.
 pub mod snapshots;
 
+pub use known::{KnownInstrument, known_instrument};
 pub use machine::{DEFINITION, MarketData};
 pub use snapshots::Snapshots;

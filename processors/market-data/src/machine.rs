@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bars::TimeBars;
 use crate::clean::{Clean, Cleaner, Row, rows_of};
+use crate::known::KnownInstrument;
 use crate::ledger::{Counts, Ledger, reason_counts};
 use crate::ready::ReadyBars;
 
@@ -120,6 +121,14 @@ impl MarketData {
     /// The instrument of that name; one that nobody has defined begins with the plainest definition.
     fn of(&mut self, name: &str) -> &mut Instrument {
         entry(&mut self.instruments, name, Instrument::new)
+    }
+
+    /// What is known of an instrument; none where no input of it was taken in.
+    pub(crate) fn known(&self, instrument: &str) -> Option<KnownInstrument> {
+        let Instrument { definition, cleaner, latest, .. } = self.instruments.get(instrument)?;
+        // A first tick that is held back has moved the cleaner alone.
+        let has_ticks = *latest > i64::MIN || *cleaner != Cleaner::default();
+        Some(KnownInstrument { bars: definition.bars.clone(), has_ticks })
     }
 
     /// Closes every bar under construction, for tools that end with their input; a pipeline never does.

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use gauntlet_domain::market::*;
-use gauntlet_domain::{Event, InstrumentId, Timestamp};
-use gauntlet_market_data::MarketData;
+use gauntlet_domain::{BarSpec, Event, InstrumentId, Timestamp};
+use gauntlet_market_data::{KnownInstrument, MarketData, known_instrument};
 use gauntlet_processor::harness::{Partitions, check_interleavings, check_properties, given, recorded, run};
 use gauntlet_processor::machine::Machine;
 use proptest::prelude::*;
@@ -275,4 +275,23 @@ fn snapshots_that_have_been_due_are_kept_apart_from_those_asked_for() {
     let instrument = &state["instruments"][INSTRUMENT];
     assert_eq!(instrument["asked"].as_object().unwrap().len(), 1, "what is finished is not walked over");
     assert_eq!(instrument["finished"].as_str().unwrap().len(), 10_000 * 32);
+}
+
+/// Who asks about an instrument asks saved state, and need not read its ticks.
+#[test]
+fn saved_state_knows_what_is_made_of_an_instrument() {
+    let after = |events: &[Event]| {
+        let mut machine = MarketData::default();
+        for event in events {
+            machine.step(recorded(event.clone()).input());
+        }
+        known_instrument(&machine.save().unwrap(), INSTRUMENT).unwrap()
+    };
+    let day: BarSpec = "time:1d".parse().unwrap();
+    let defined = Event::from(InstrumentDefined::new(INSTRUMENT, vec![day], PriceBasis::Quotes));
+    assert_eq!(after(&[]), None);
+    let known = |has_ticks| Some(KnownInstrument { bars: vec![day], has_ticks });
+    assert_eq!(after(&[defined.clone(), hours(0, &[1, 2])]), known(false), "ready-made bars are no ticks");
+    assert_eq!(after(&[defined.clone(), block(0, &[(0, 100)])]), known(true));
+    assert!(known_instrument(b"{", INSTRUMENT).is_err());
 }

@@ -3,6 +3,7 @@
 use gauntlet_operations::metrics::{DrawdownRow, Measured, PeriodReturn, Place};
 use gauntlet_quant::metrics::{Definition, Direction, Input, Unit, by_name};
 
+use super::periods_a_year;
 use crate::table::{number, table};
 
 /// A heading, and which metrics stand under it; a metric stands under the first that takes it.
@@ -68,11 +69,9 @@ fn periods(name: &str, rows: &[PeriodReturn]) -> String {
 /// What differs from series to series; the rest is in the JSON.
 fn conventions(answer: &Measured) -> String {
     let of = &answer.conventions;
-    let year = of.periods_per_year.map_or_else(|| "-".to_owned(), |periods| format!("{periods:.2}"));
-    let mut lines = vec![
-        format!("{} returns; periods a year: {year}, {}", of.returns, of.periods_per_year_from),
-        format!("risk-free: {}", of.risk_free_from),
-    ];
+    let year = periods_a_year(of.periods_per_year, &of.periods_per_year_from);
+    let mut lines =
+        vec![format!("{} returns; {year}", of.returns), format!("risk-free: {}", of.risk_free_from)];
     if let Some(joined) = &answer.joined {
         let range = match (&joined.first, &joined.last) {
             (Some(first), Some(last)) => format!(", {first} to {last}"),

@@ -65,6 +65,12 @@ pub fn text(answer: &Answer) -> String {
     }
 }
 
+/// How many periods a year has, and how that is known.
+fn periods_a_year(periods: Option<f64>, origin: &str) -> String {
+    let periods = periods.map_or_else(|| "-".to_owned(), |periods| format!("{periods:.2}"));
+    format!("periods a year: {periods}, {origin}")
+}
+
 fn submitted(answer: &Submitted) -> String {
     let what = if answer.is_new { "submitted" } else { "was there already" };
     let mut text = format!("experiment {} {what}", answer.experiment_id);

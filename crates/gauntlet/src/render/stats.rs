@@ -2,6 +2,7 @@
 
 use gauntlet_operations::stats::{Column, Stats};
 
+use super::periods_a_year;
 use crate::table::{number, table};
 
 /// Trials that are shown.
@@ -13,10 +14,12 @@ pub fn stats(answer: &Stats) -> String {
     // Undefined ones last; equal ones keep the order of the file.
     trials.sort_by(|a, b| rank(b).total_cmp(&rank(a)));
     let rows = trials.iter().take(SHOWN).map(|of| {
-        let figures = [of.sharpe_annual, of.standard_error, of.psr, of.dsr, of.min_trl, of.step_m_p];
+        let figures =
+            [of.sharpe, of.sharpe_annual, of.standard_error, of.psr, of.dsr, of.min_trl, of.step_m_p];
         std::iter::once(of.name.clone()).chain(figures.map(number)).collect()
     });
-    let columns = ["trial", "sharpe a year", "error an observation", "psr", "dsr", "min_trl", "step_m p"];
+    let columns =
+        ["trial", "sharpe", "sharpe a year", "error an observation", "psr", "dsr", "min_trl", "step_m p"];
     let mut text = format!(
         "{} observations from {} to {} of {} trials; best {}\n{}\n{}",
         answer.observations,
@@ -32,6 +35,11 @@ pub fn stats(answer: &Stats) -> String {
     }
     for (name, reason) in &answer.undefined {
         text.push_str(&format!("\n{name} is undefined: {reason}"));
+    }
+    let of = &answer.conventions;
+    text.push_str(&format!("\n{}", periods_a_year(of.periods_per_year, &of.periods_per_year_from)));
+    for note in &answer.notes {
+        text.push_str(&format!("\nnote: {note}"));
     }
     text
 }

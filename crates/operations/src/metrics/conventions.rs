@@ -78,19 +78,19 @@ pub(super) const FIXED: Fixed = Fixed {
 };
 
 /// What was there to measure.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Given<'a> {
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Given {
     /// Returns.
     pub(super) returns: usize,
     /// Pairs with the benchmark; none without one.
     pub(super) pairs: Option<usize>,
-    /// Why periods in a year are not known; none where they are.
-    pub(super) no_year: Option<&'a str>,
+    /// Why what is annual is undefined; none where periods in a year are known.
+    pub(super) no_year: Option<String>,
     /// Whether the account was ruined.
     pub(super) is_ruined: bool,
 }
 
-impl Given<'_> {
+impl Given {
     /// Why a metric that has no value has none.
     pub(super) fn why_undefined(&self, metric: &Definition) -> String {
         if metric.takes(Input::Trades) {
@@ -108,8 +108,8 @@ impl Given<'_> {
             (true, Some(pairs)) => pairs,
             (false, _) => self.returns,
         };
-        match self.no_year {
-            Some(why) if metric.takes(Input::PeriodsPerYear) => format!("periods in a year are {why}"),
+        match &self.no_year {
+            Some(why) if metric.takes(Input::PeriodsPerYear) => why.clone(),
             _ if returns == 0 => "no returns".into(),
             _ if returns < 3 => format!("it takes more than {returns} returns, or what it divides by is zero"),
             _ if self.is_ruined => "the account was ruined, or what it divides by is zero".into(),

@@ -7,7 +7,8 @@ use gauntlet_domain::Timestamp;
 use gauntlet_quant::metrics::{RUIN, hold_to_ruin};
 
 use super::SeriesKind;
-use super::series::{Label, Series};
+use super::series::Series;
+use crate::dated_csv::Label;
 use crate::refusal::Refusal;
 
 /// Returns by date.

@@ -10,7 +10,8 @@ use serde::Serialize;
 
 use super::SeriesKind;
 use super::held::held;
-use super::series::{Label, Series};
+use super::series::Series;
+use crate::dated_csv::Label;
 use crate::refusal::Refusal;
 
 /// How many dates were compared with the benchmark.
@@ -121,7 +122,7 @@ fn picked(series: &Series, values: &[f64], rows: &[usize]) -> Series {
         times: series.times.as_ref().map(|times| rows.iter().map(|at| times[*at]).collect()),
         values: rows.iter().map(|at| values[*at]).collect(),
         lines: rows.iter().map(|at| series.lines[*at]).collect(),
-        is_turned: series.is_turned,
+        turned: series.turned.clone(),
     }
 }
 

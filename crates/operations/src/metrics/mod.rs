@@ -10,7 +10,6 @@ mod series;
 mod tables;
 #[cfg(test)]
 mod tests;
-mod year;
 
 use std::path::PathBuf;
 
@@ -26,9 +25,9 @@ use conventions::{FIXED, Given};
 use held::{Held, held};
 use join::{Pairs, pairs, rates};
 use series::Series;
-use year::{Year, year};
 
 use crate::refusal::Refusal;
+use crate::year::{Year, check_stated, year};
 
 /// What to measure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -136,7 +135,7 @@ pub fn metrics(request: &MetricsRequest) -> Result<Measured, Refusal> {
     let given = Given {
         returns: own.returns.len(),
         pairs: pairs.as_ref().map(|pairs| pairs.returns.len()),
-        no_year: year.periods.is_none().then_some(year.origin.as_str()),
+        no_year: year.why_undefined(),
         is_ruined: own.ruin.is_some(),
     };
     let undefined = DEFINITIONS.iter().zip(&metrics).filter(|(_, (_, value))| value.is_none());
@@ -144,8 +143,7 @@ pub fn metrics(request: &MetricsRequest) -> Result<Measured, Refusal> {
     let files: Vec<&Series> =
         [Some(&series), benchmark.as_ref(), rates.as_ref()].into_iter().flatten().collect();
     let ruins = own.ruin.iter().chain(theirs.iter().flat_map(|theirs| &theirs.ruin));
-    let notes =
-        files.iter().filter(|file| file.is_turned).map(|file| turned(file)).chain(ruins.cloned()).collect();
+    let notes = files.iter().filter_map(|file| file.turned.clone()).chain(ruins.cloned()).collect();
     Ok(Measured {
         metrics,
         undefined,
@@ -159,10 +157,7 @@ pub fn metrics(request: &MetricsRequest) -> Result<Measured, Refusal> {
 }
 
 fn validate(request: &MetricsRequest) -> Result<(), Refusal> {
-    if let Some(periods) = request.periods_per_year.filter(|periods| !(periods.is_finite() && *periods > 0.0))
-    {
-        return Err(Refusal::BadInput(format!("--periods-per-year {periods} is not positive")));
-    }
+    check_stated(request.periods_per_year)?;
     match request.risk_free {
         RiskFree::Rate(rate) if !(rate.is_finite() && rate > -1.0) => {
             Err(Refusal::BadInput(format!("--risk-free {rate} is not a rate above -1")))
@@ -177,10 +172,6 @@ fn rate(request: &MetricsRequest) -> Option<f64> {
         RiskFree::Rate(rate) => Some(rate),
         RiskFree::Series(_) => None,
     }
-}
-
-fn turned(file: &Series) -> String {
-    format!("{}: newest first, turned round", file.name)
 }
 
 /// What is measured.
@@ -258,7 +249,7 @@ fn value(values: &[(&'static str, Option<f64>)], name: &str) -> Option<f64> {
 fn stated(request: &MetricsRequest, own: &Held, files: &[&Series], year: &Year) -> Conventions {
     let date = |time: Option<&gauntlet_domain::Timestamp>| Some(own.label()?.text(*time?));
     let times = own.times.as_deref().unwrap_or_default();
-    let turned: Vec<String> = files.iter().filter(|file| file.is_turned).map(|file| turned(file)).collect();
+    let turned: Vec<String> = files.iter().filter_map(|file| file.turned.clone()).collect();
     let risk_free_from = match &request.risk_free {
         RiskFree::Rate(rate) => format!("an annual rate of {rate} for all periods"),
         RiskFree::Series(path) => format!(

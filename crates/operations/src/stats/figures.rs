@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use gauntlet_domain::Timestamp;
 use gauntlet_quant::inference::{
     Adjustment, BootstrappedMeans, Correlations, DsrForm, EffectiveTrials, ExpectedBest, SharpeEstimate,
     Trials, Undefined, adjusted_p_values, block_length, confidence_interval, dsr, eta_of, hac, hac_lag,
@@ -12,14 +13,17 @@ use gauntlet_quant::inference::{
 use super::matrix::{Benchmark, Matrix};
 use super::{
     BlockLength, CONFIDENCE, Column, Conventions, DominanceFigures, EffectiveNumber, HaircutFigures, LEVEL,
-    Line, PValue, PboFigures, REPLICATES, Reasons, SpaFigures, Stats, StatsRequest, StepM, day,
+    Line, PValue, PboFigures, REPLICATES, Reasons, SpaFigures, Stats, StatsRequest, StepM,
 };
+use crate::dated_csv::Label;
+use crate::year::Year;
 
 /// Trials and what they are compared with.
 pub(super) struct Family<'a> {
     pub(super) request: &'a StatsRequest,
     pub(super) matrix: Matrix,
     pub(super) benchmark: Option<Benchmark>,
+    pub(super) year: Year,
 }
 
 /// What [`Family::stats`] knows of every trial before it looks at one.
@@ -61,11 +65,13 @@ impl Family<'_> {
         let mut undefined = Reasons::new();
         let mut note = |name, value: Result<f64, Undefined>| noted(&mut undefined, name, value);
         let deflated = |form| dsr(&of_best?, &expected_best?, form);
+        let label = Label::of(&self.matrix.dates);
+        let date = |time: Option<&Timestamp>| time.map(|time| label.text(*time)).unwrap_or_default();
         Stats {
             observations: self.matrix.dates.len(),
             trials: series.len(),
-            from: self.matrix.dates.first().map(|date| day(*date)).unwrap_or_default(),
-            to: self.matrix.dates.last().map(|date| day(*date)).unwrap_or_default(),
+            from: date(self.matrix.dates.first()),
+            to: date(self.matrix.dates.last()),
             conventions: self.conventions(),
             best: best.map(|at| self.matrix.names[at].clone()),
             sr0: note("sr0", expected_best.map(|best| best.sharpe())),
@@ -84,7 +90,14 @@ impl Family<'_> {
             haircuts: haircuts(&known.estimates, best),
             columns,
             undefined,
+            notes: self.notes(),
         }
+    }
+
+    /// What was done to the files that their owner should know.
+    fn notes(&self) -> Vec<String> {
+        let of_benchmark = self.benchmark.as_ref().and_then(|benchmark| benchmark.turned.clone());
+        self.matrix.turned.clone().into_iter().chain(of_benchmark).collect()
     }
 
     /// Return less the benchmark's, or the return itself.
@@ -100,18 +113,14 @@ impl Family<'_> {
         let lag = hac_lag(returns.len());
         let robust = hac(returns, lag);
         let interval = of.and_then(|of| confidence_interval(of.sharpe, robust?, CONFIDENCE));
-        let annual = |factor: Result<f64, Undefined>| of.and_then(|of| Ok(of.sharpe * factor?));
-        let periods = self.request.periods_per_year;
         let mut undefined = Reasons::new();
+        let [sharpe_annual, sharpe_annual_lo] = self.annual(returns, &of, &mut undefined);
         let mut note = |name, value: Result<f64, Undefined>| noted(&mut undefined, name, value);
         Column {
             name: self.matrix.names[at].clone(),
             sharpe: note("sharpe", of.map(|of| of.sharpe)),
-            sharpe_annual: note("sharpe_annual", annual(root_of_time(periods))),
-            sharpe_annual_lo: note(
-                "sharpe_annual_lo",
-                annual(eta_of(returns, periods.round() as usize, lag)),
-            ),
+            sharpe_annual,
+            sharpe_annual_lo,
             skewness: note("skewness", of.map(|of| of.skewness)),
             kurtosis: note("kurtosis", of.map(|of| of.kurtosis)),
             standard_error: note("standard_error", of.and_then(|of| mertens(&of))),
@@ -128,6 +137,29 @@ impl Family<'_> {
             cluster: known.effective.as_ref().ok().map(|effective| effective.labels()[at]),
             undefined,
         }
+    }
+
+    /// A Sharpe ratio of a year, for independent returns and for those of the sample.
+    fn annual(
+        &self,
+        returns: &[f64],
+        of: &Result<SharpeEstimate, Undefined>,
+        undefined: &mut Reasons,
+    ) -> [Option<f64>; 2] {
+        const NAMES: [&str; 2] = ["sharpe_annual", "sharpe_annual_lo"];
+        let (Some(periods), Ok(of)) = (self.year.periods, of) else {
+            // A series without a Sharpe ratio has none of a year either, whatever a year is.
+            let why = of.as_ref().err().map(Undefined::to_string).or_else(|| self.year.why_undefined());
+            undefined.extend(NAMES.map(|name| (name, why.clone().unwrap_or_default())));
+            return [None, None];
+        };
+        let factors =
+            [root_of_time(periods), eta_of(returns, periods.round() as usize, hac_lag(returns.len()))];
+        let mut figures = NAMES
+            .iter()
+            .zip(factors)
+            .map(|(name, factor)| noted(undefined, name, factor.map(|factor| of.sharpe * factor)));
+        [figures.next().flatten(), figures.next().flatten()]
     }
 
     fn superior(&self, p_values: &Result<Vec<Result<f64, Undefined>>, Undefined>) -> StepM {
@@ -152,7 +184,8 @@ impl Family<'_> {
             superiority: "differences of return and benchmark, stationary bootstrap, p = (1 + #)/(R + 1); spa and step_m \
                           are studentised, reality_check is not",
             benchmark: self.benchmark.as_ref().map_or_else(|| "zero".to_owned(), |of| of.name.clone()),
-            periods_per_year: self.request.periods_per_year,
+            periods_per_year: self.year.periods,
+            periods_per_year_from: self.year.origin.clone(),
             confidence: CONFIDENCE,
             replicates: REPLICATES,
             seed: self.request.seed,

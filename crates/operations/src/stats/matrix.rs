@@ -1,12 +1,12 @@
-//! A CSV of returns: a header, a date first, a column a trial, oldest row first. What is wrong is said with line and column.
+//! Returns of trials: a column a trial, a row a date. What is wrong is said with line and column.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use gauntlet_domain::Timestamp;
 
-use super::day;
-use crate::refusal::{Refusal, unreadable};
+use crate::dated_csv::{DatedNumbers, Label, Wanted};
+use crate::refusal::Refusal;
 
 /// Returns, column by column.
 pub(super) struct Matrix {
@@ -14,67 +14,33 @@ pub(super) struct Matrix {
     pub(super) names: Vec<String>,
     pub(super) dates: Vec<Timestamp>,
     pub(super) columns: Vec<Vec<f64>>,
+    /// What was done to the order of the rows.
+    pub(super) turned: Option<String>,
 }
 
 /// What trials are compared with.
 pub(super) struct Benchmark {
     pub(super) name: String,
     pub(super) returns: Vec<f64>,
+    /// What was done to the order of the rows, where it has a file of its own.
+    pub(super) turned: Option<String>,
 }
 
 impl Matrix {
     pub(super) fn read(path: &Path) -> Result<Matrix, Refusal> {
-        let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
-        let path = path.display().to_string();
-        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-        let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-        let Some((_, header)) = lines.next() else {
-            return Err(bad(&path, "the file is empty: give a header, then a date and returns a line"));
-        };
-        let names = names(&path, header)?;
-        let columns = vec![Vec::new(); names.len()];
-        let mut matrix = Matrix { path, names, dates: Vec::new(), columns };
-        for (index, line) in lines {
-            matrix.push(index + 1, line)?;
-        }
-        if matrix.dates.is_empty() {
-            let what = "there is a header and no row: give a date and returns a line";
-            return Err(bad(&matrix.path, what));
-        }
-        Ok(matrix)
-    }
-
-    fn push(&mut self, number: usize, line: &str) -> Result<(), Refusal> {
-        let at = format!("{}:{number}", self.path);
-        let cells: Vec<&str> = line.split(',').map(cell).collect();
-        if cells.len() != self.names.len() + 1 {
-            let (have, need) = (cells.len(), self.names.len() + 1);
-            return Err(bad(&at, &format!("{have} cells, the header has {need}: give every column a value")));
-        }
-        let date: Timestamp = cells[0].parse().map_err(|_| {
-            bad(&at, &format!("'{}' is not a date: give one such as 2020-01-31 first in each row", cells[0]))
-        })?;
-        if let Some(before) = self.dates.last().copied().filter(|before| *before >= date) {
-            let what = if before == date {
-                format!("{} comes twice: give one row a date", day(date))
-            } else {
-                format!("{} comes after {}: sort the rows, oldest first", day(date), day(before))
-            };
-            return Err(bad(&at, &what));
-        }
-        self.dates.push(date);
-        for ((column, name), cell) in self.columns.iter_mut().zip(&self.names).zip(&cells[1..]) {
-            let value = value(cell).map_err(|what| bad(&at, &format!("column '{name}': {what}")))?;
-            column.push(value);
-        }
-        Ok(())
+        let numbers = DatedNumbers::read(path, Wanted::AllColumns)?;
+        check_returns(&numbers)?;
+        let turned = numbers.turned();
+        let DatedNumbers { file: path, times, columns, .. } = numbers;
+        let (names, columns) = columns.into_iter().map(|column| (column.name, column.values)).unzip();
+        Ok(Matrix { path, names, dates: times.unwrap_or_default(), columns, turned })
     }
 
     /// Takes the column of this name out, or reads the file of this name.
     pub(super) fn take_benchmark(&mut self, name: &str) -> Result<Benchmark, Refusal> {
         if let Some(at) = self.names.iter().position(|column| column == name) {
             let name = self.names.remove(at);
-            return Ok(Benchmark { name, returns: self.columns.remove(at) });
+            return Ok(Benchmark { name, returns: self.columns.remove(at), turned: None });
         }
         let path = Path::new(name);
         if !path.exists() {
@@ -92,7 +58,7 @@ impl Matrix {
             return Err(bad(&other.path, &what));
         }
         let returns = self.on_own_dates(&other)?;
-        Ok(Benchmark { name: other.names[0].clone(), returns })
+        Ok(Benchmark { name: other.names[0].clone(), returns, turned: other.turned })
     }
 
     fn on_own_dates(&self, other: &Matrix) -> Result<Vec<f64>, Refusal> {
@@ -107,7 +73,7 @@ impl Matrix {
                 format!(
                     "{missing} dates of {} are missing, first {}: give a benchmark with a return for each",
                     self.path,
-                    day(self.dates[first])
+                    Label::of(&self.dates).text(self.dates[first])
                 )
             };
             return Err(bad(&other.path, &what));
@@ -116,49 +82,17 @@ impl Matrix {
     }
 }
 
-fn names(path: &str, header: &str) -> Result<Vec<String>, Refusal> {
-    let at = format!("{path}:1");
-    let cells: Vec<&str> = header.split(',').map(cell).collect();
-    if cells[0].parse::<Timestamp>().is_ok() || cells[0].parse::<f64>().is_ok() {
-        let what =
-            format!("'{}' where the header should be: give a first line such as date,trial_1", cells[0]);
-        return Err(bad(&at, &what));
-    }
-    if cells.len() < 2 {
-        return Err(bad(&at, "one column: give a date first, then a column of returns for each trial"));
-    }
-    let mut seen = BTreeSet::new();
-    for (index, name) in cells.iter().enumerate().skip(1) {
-        if name.is_empty() {
-            return Err(bad(&at, &format!("column {} has no name: give each trial one", index + 1)));
-        }
-        if !seen.insert(*name) {
-            return Err(bad(&at, &format!("column '{name}' comes twice: give each trial its own name")));
+/// A trial cannot lose more than everything.
+fn check_returns(numbers: &DatedNumbers) -> Result<(), Refusal> {
+    for row in 0..numbers.lines.len() {
+        if let Some(column) = numbers.columns.iter().find(|column| column.values[row] < -1.0) {
+            let value = column.values[row];
+            let what =
+                format!("{column}: {value} is below -1, more than everything: give fractions, 0.05 for 5 %");
+            return Err(bad(&numbers.place(row), &what));
         }
     }
-    Ok(cells[1..].iter().map(|name| (*name).to_owned()).collect())
-}
-
-/// Without spaces and quotes around it.
-fn cell(text: &str) -> &str {
-    let text = text.trim();
-    text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text)
-}
-
-fn value(cell: &str) -> Result<f64, String> {
-    if cell.is_empty() {
-        return Err("the cell is empty: give 0 for a period without a position, or drop the row".into());
-    }
-    match cell.parse::<f64>() {
-        Ok(value) if !value.is_finite() => {
-            Err(format!("'{cell}' is not finite: give a return as a fraction"))
-        }
-        Ok(value) if value < -1.0 => {
-            Err(format!("{cell} is below -1, more than everything: give fractions, 0.05 for 5 %"))
-        }
-        Ok(value) => Ok(value),
-        Err(_) => Err(format!("'{cell}' is not a number: give a return as a fraction")),
-    }
+    Ok(())
 }
 
 fn bad(at: &str, what: &str) -> Refusal {
@@ -201,19 +135,20 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_with_its_place() {
         for (text, words) in [
-            ("", ": the file is empty"),
-            ("date,a\n", ": there is a header and no row"),
+            ("", ": there is no number in it"),
+            ("date,a\n", ": there is no number in it: give a header"),
             ("date\n2020-01-01\n", ":1: one column"),
             ("0.1,0.2\n0.3,0.4\n", ":1: '0.1' where the header should be"),
             ("date,a,\n", ":1: column 3 has no name"),
-            ("date,a,a\n", ":1: column 'a' comes twice"),
-            ("date,a\nMonday,0.1\n", ":2: 'Monday' is not a date"),
-            ("date,a,b\n2020-01-01,0.1\n", ":2: 2 cells, the header has 3"),
-            ("date,a\n2020-01-01,\n", ":2: column 'a': the cell is empty"),
-            ("date,a\n2020-01-01,NaN\n", ":2: column 'a': 'NaN' is not finite"),
-            ("date,a\n2020-01-01,1.2 %\n", ":2: column 'a': '1.2 %' is not a number"),
-            ("date,a\n2020-01-01,-1.01\n", ":2: column 'a': -1.01 is below -1"),
-            ("date,a\n2020-01-01,0\n\n2020-01-01,0\n", ":4: 2020-01-01 comes twice"),
+            ("date,a,a\n", ":1: column 3 ('a') has the name of column 2"),
+            ("date,a\nMonday,0.1\n", ":2: column 1 ('date'): 'Monday' is not a time"),
+            ("date,a,b\n2020-01-01,0.1\n", ":2: 2 cells where the first row has 3, none for column 3 ('b')"),
+            ("date,a\n2020-01-01,\n", ":2: column 2 ('a'): the cell is empty"),
+            ("date,a\n2020-01-01,NaN\n", ":2: column 2 ('a'): 'NaN' is not finite"),
+            ("date,a\n2020-01-01,1.2 %\n", ":2: column 2 ('a'): '1.2 %' is not a number"),
+            ("date,a\n2020-01-01,-1.01\n", ":2: column 2 ('a'): -1.01 is below -1"),
+            ("date,a,b\n2020-01-02,0,0\n2020-01-01,0,-2\n", ":3: column 3 ('b'): -2 is below -1"),
+            ("date,a\n2020-01-01,0\n\n2020-01-01,0\n", ":4: 2020-01-01 is there twice, first on line 2"),
         ] {
             let what = refused(text);
             assert!(what.starts_with(words), "{what}");

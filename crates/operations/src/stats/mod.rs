@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use gauntlet_domain::Timestamp;
 use gauntlet_quant::inference::MOST_BLOCKS;
 use serde::{Deserialize, Serialize};
 
 use crate::refusal::Refusal;
+use crate::year::{check_stated, year};
 
 /// What is computed.
 mod figures;
@@ -28,7 +28,7 @@ pub const LEVEL: f64 = 0.05;
 /// What to infer from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StatsRequest {
-    /// A CSV with a header: a date first, then a column of returns for each trial, oldest row first.
+    /// A CSV with a header: a date first, then a column of returns for each trial.
     pub path: PathBuf,
     /// Blocks of the cross-validation for the probability of overfitting.
     pub blocks: usize,
@@ -36,8 +36,8 @@ pub struct StatsRequest {
     pub benchmark: Option<String>,
     /// Seed of the bootstraps.
     pub seed: u64,
-    /// Periods in a year, for annual figures only.
-    pub periods_per_year: f64,
+    /// Periods in a year, for annual figures only; without, the dates say.
+    pub periods_per_year: Option<f64>,
 }
 
 /// Why figures are null, by their names.
@@ -90,6 +90,8 @@ pub struct Stats {
     pub columns: Vec<Column>,
     /// Why figures of this level are null.
     pub undefined: Reasons,
+    /// What was done to the files that their owner should know.
+    pub notes: Vec<String>,
 }
 
 /// What the figures mean, for whoever reads them without this page.
@@ -111,8 +113,10 @@ pub struct Conventions {
     pub superiority: &'static str,
     /// What trials are compared with there.
     pub benchmark: String,
-    /// Periods in a year.
-    pub periods_per_year: f64,
+    /// Periods in a year; none where they are not known, and what is annual is undefined.
+    pub periods_per_year: Option<f64>,
+    /// Where they come from.
+    pub periods_per_year_from: String,
     /// Confidence of MinTRL and intervals.
     pub confidence: f64,
     /// Replicates of the bootstraps.
@@ -314,7 +318,8 @@ pub fn stats(request: &StatsRequest) -> Result<Stats, Refusal> {
             request.blocks
         )));
     }
-    Ok(Family { request, matrix, benchmark }.stats())
+    let year = year(request.periods_per_year, Some(&matrix.dates));
+    Ok(Family { request, matrix, benchmark, year }.stats())
 }
 
 fn check(request: &StatsRequest) -> Result<(), Refusal> {
@@ -324,21 +329,12 @@ fn check(request: &StatsRequest) -> Result<(), Refusal> {
             "--blocks {blocks}: give an even number from 2 to {MOST_BLOCKS}, such as 16"
         )));
     }
-    let periods = request.periods_per_year;
-    if !(periods.is_finite() && periods > 0.0) {
-        return Err(Refusal::BadInput(format!("--periods-per-year {periods} is not positive")));
-    }
-    Ok(())
-}
-
-/// A date as the day, if it has no time.
-fn day(at: Timestamp) -> String {
-    let text = at.to_string();
-    text.strip_suffix("T00:00:00Z").map_or_else(|| text.clone(), str::to_owned)
+    check_stated(request.periods_per_year)
 }
 
 #[cfg(test)]
 mod tests {
+    use gauntlet_domain::Timestamp;
     use gauntlet_quant::inference::{Philox, Purpose};
 
     use super::*;
@@ -367,7 +363,7 @@ mod tests {
         }
         std::fs::write(&path, text).unwrap();
         let benchmark = Some("market".to_owned());
-        (dir, StatsRequest { path, blocks: 8, benchmark, seed: 1, periods_per_year: 252.0 })
+        (dir, StatsRequest { path, blocks: 8, benchmark, seed: 1, periods_per_year: None })
     }
 
     #[test]
@@ -392,6 +388,57 @@ mod tests {
     }
 
     #[test]
+    fn a_year_of_dates_says_how_many_periods_a_year_has_and_less_does_not() {
+        let near = |figure: Option<f64>, sharpe: Option<f64>, periods: f64| {
+            let (figure, expected) = (figure.unwrap(), sharpe.unwrap() * periods.sqrt());
+            assert!((figure - expected).abs() < 1e-12, "{figure} is not {expected}");
+        };
+        let (_dir, request) = asked(500);
+        let counted = stats(&request).unwrap();
+        assert_eq!(counted.conventions.periods_per_year, Some(365.25));
+        assert!(counted.conventions.periods_per_year_from.starts_with("counted: 499 rows"), "{counted:?}");
+        near(counted.columns[0].sharpe_annual, counted.columns[0].sharpe, 365.25);
+
+        let (_dir, request) = asked(100);
+        let short = stats(&request).unwrap();
+        let why = "periods in a year are not known: the dates cover 99 days, less than a year: state --periods-per-year";
+        let first = &short.columns[0];
+        assert_eq!(
+            (short.conventions.periods_per_year, first.sharpe_annual, first.sharpe_annual_lo),
+            (None, None, None)
+        );
+        assert_eq!(
+            first.undefined,
+            Reasons::from(["sharpe_annual", "sharpe_annual_lo"].map(|name| (name, why.to_owned())))
+        );
+        assert_eq!(short.columns[39].undefined["sharpe_annual"], "the series does not vary");
+
+        let stated = stats(&StatsRequest { periods_per_year: Some(252.0), ..request }).unwrap();
+        assert_eq!(stated.conventions.periods_per_year_from, "stated by --periods-per-year");
+        near(stated.columns[0].sharpe_annual, stated.columns[0].sharpe, 252.0);
+        assert!(stated.columns[0].sharpe_annual_lo.is_some() && stated.columns[0].undefined.is_empty());
+        // Nothing else rests on the length of a year.
+        assert_eq!((stated.dsr, stated.spa, stated.min_trl), (short.dsr, short.spa, short.min_trl));
+    }
+
+    #[test]
+    fn newest_first_changes_no_figure_and_is_said() {
+        let (dir, request) = asked(100);
+        let text = std::fs::read_to_string(&request.path).unwrap();
+        let (header, rows) = text.split_once('\n').unwrap();
+        let rows: Vec<&str> = rows.lines().rev().collect();
+        let path = dir.path().join("turned.csv");
+        std::fs::write(&path, format!("{header}\n{}\n", rows.join("\n"))).unwrap();
+        let answer = stats(&request).unwrap();
+        let turned = stats(&StatsRequest { path, ..request }).unwrap();
+        assert!(
+            answer.notes.is_empty() && turned.notes[0].ends_with("newest first, turned round"),
+            "{turned:?}"
+        );
+        assert_eq!(Stats { notes: vec![], ..turned }, answer);
+    }
+
+    #[test]
     fn too_few_rows_for_a_figure_leave_the_others() {
         let (_dir, request) = asked(20);
         let answer = stats(&StatsRequest { blocks: 4, ..request }).unwrap();
@@ -407,7 +454,7 @@ mod tests {
             blocks,
             benchmark: None,
             seed: 0,
-            periods_per_year,
+            periods_per_year: Some(periods_per_year),
         };
         let refused = |request: &StatsRequest| stats(request).unwrap_err().to_string();
         for blocks in [0, 7, 22] {

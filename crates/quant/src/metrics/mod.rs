@@ -159,6 +159,11 @@ table! {
 /// so a metric that is added later does not change what an old request is answered.
 pub const VERSION: u32 = definitions::newest(DEFINITIONS);
 
+/// The version of the set with this number; none where this release has no such version.
+pub fn version(number: i64) -> Option<u32> {
+    u32::try_from(number).ok().filter(|version| (1..=VERSION).contains(version))
+}
+
 /// The metrics of a version of the set.
 pub fn of_version(version: u32) -> impl Iterator<Item = &'static Definition> {
     DEFINITIONS.iter().filter(move |definition| definition.since <= version)
@@ -219,6 +224,8 @@ mod tests {
         assert_eq!((count(0), count(1), count(2)), (0, 39, 54));
         assert_eq!(all_of(1, &returns_only(&[0.1, -0.1])).len(), 39);
         assert_eq!(count(VERSION), DEFINITIONS.len());
+        let numbers = [i64::MIN, 0, 1, i64::from(VERSION), i64::from(VERSION) + 1, i64::MAX];
+        assert_eq!(numbers.map(version), [None, None, Some(1), Some(VERSION), None, None]);
         let since: Vec<u32> = DEFINITIONS.iter().map(|definition| definition.since).collect();
         assert!(
             (1..=VERSION).all(|version| since.contains(&version)),

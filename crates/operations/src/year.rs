@@ -2,25 +2,45 @@
 
 use gauntlet_domain::Timestamp;
 
+use crate::refusal::Refusal;
+
 const NANOS_PER_DAY: f64 = 86_400.0 * 1e9;
 const DAYS_PER_YEAR: f64 = 365.25;
 /// The shortest time in which periods of a year can be counted: seasons, weekends and holidays once each.
 const DAYS_COUNTED: f64 = 365.0;
 /// Trading days of a year, the number where nothing says another.
-pub(super) const DEFAULT: f64 = 252.0;
+const DEFAULT: f64 = 252.0;
 /// A count this near the default, as a share, is the default: years have between 250 and 254 trading days.
 const NEAR: f64 = 0.05;
 
 /// Periods in a year, and how that is known.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Year {
+pub struct Year {
     /// None where less than a year of dates does not say, and nobody stated it.
-    pub(super) periods: Option<f64>,
-    pub(super) origin: String,
+    pub periods: Option<f64>,
+    /// Where they come from, or why they are not known.
+    pub origin: String,
+}
+
+impl Year {
+    /// Why what is annual is undefined; none where it is not.
+    pub fn why_undefined(&self) -> Option<String> {
+        self.periods.is_none().then(|| format!("periods in a year are {}", self.origin))
+    }
+}
+
+/// Refuses a number of periods that no year has.
+pub fn check_stated(stated: Option<f64>) -> Result<(), Refusal> {
+    match stated {
+        Some(periods) if !(periods.is_finite() && periods > 0.0) => {
+            Err(Refusal::BadInput(format!("--periods-per-year {periods} is not positive: give such as 252")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What was stated, else what the dates say, else the default.
-pub(super) fn year(stated: Option<f64>, times: Option<&[Timestamp]>) -> Year {
+pub fn year(stated: Option<f64>, times: Option<&[Timestamp]>) -> Year {
     if let Some(periods) = stated {
         return Year { periods: Some(periods), origin: "stated by --periods-per-year".into() };
     }
