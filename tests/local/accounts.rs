@@ -135,15 +135,8 @@ fn first_warnings(settings: &[&str]) -> String {
 }
 
 /// What a backtest of a case must come to: entry and exit of its trades, why they ended, and the last equity.
-fn backtest(name: &str) -> (Json, Vec<(f64, f64, String)>, f64) {
-    backtest_with(name, &[])
-}
-
-fn backtest_with(name: &str, settings: &[&str]) -> (Json, Vec<(f64, f64, String)>, f64) {
-    let document = case(name);
-    let mut args = vec!["backtest", &document, "--json"];
-    settings.iter().for_each(|setting| args.extend(["--set", setting]));
-    let ran = gauntlet(args).ok();
+fn backtest(document: &str) -> (Json, Vec<(f64, f64, String)>, f64) {
+    let ran = gauntlet(["backtest", document, "--json"]).ok();
     let number = |trade: &Json, name: &str| trade[name].as_f64().unwrap();
     let trade = |trade: &Json| {
         let reason = trade["exit_reason"].as_str().unwrap().to_owned();
@@ -154,13 +147,25 @@ fn backtest_with(name: &str, settings: &[&str]) -> (Json, Vec<(f64, f64, String)
     (ran, trades, equity)
 }
 
+/// The same with a parameter more.
+fn with_parameter(name: &str, parameter: &str) -> (Json, Vec<(f64, f64, String)>, f64) {
+    let text = std::fs::read_to_string(case(&format!("{name}/spec.yaml"))).unwrap();
+    let text = text.replace("    fast: 1\n", &format!("    fast: 1\n    {parameter}\n"));
+    assert!(text.contains(parameter));
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(case(&format!("{name}/bars.csv")), folder.path().join("bars.csv")).unwrap();
+    let document = folder.path().join("spec.yaml");
+    std::fs::write(&document, text).unwrap();
+    backtest(&document.display().to_string())
+}
+
 fn is_close(got: f64, wanted: f64) -> bool {
     (got - wanted).abs() <= 1e-12 * wanted.abs()
 }
 
 /// One trade of the whole capital of 1000, in and out at these prices, without commission.
 fn is_one_trade(name: &str, entry: f64, exit: f64, reason: &str) {
-    let (_, trades, equity) = backtest(&format!("{name}/spec.yaml"));
+    let (_, trades, equity) = backtest(&case(&format!("{name}/spec.yaml")));
     let [(entered, left, why)] = trades.as_slice() else { panic!("{name}: {trades:?}") };
     assert!(is_close(*entered, entry) && is_close(*left, exit) && why == reason, "{name}: {trades:?}");
     assert!(is_close(equity, 1000.0 * exit / entry), "{name}: {equity}");
@@ -182,7 +187,7 @@ fn a_position_of_the_last_opening_is_closed_and_listed() {
 
 #[test]
 fn a_commission_is_part_of_what_is_bought_and_is_paid_at_both_ends() {
-    let (ran, _, equity) = backtest("commission/spec.yaml");
+    let (ran, _, equity) = backtest(&case("commission/spec.yaml"));
     let (trade, quantity) = (&ran["trades"][0], 1000.0 / (110.0 * 1.01));
     let is = |name: &str, wanted: f64| {
         assert!(is_close(trade[name].as_f64().unwrap(), wanted), "{name}: {trade}, not {wanted}");
@@ -196,7 +201,7 @@ fn a_commission_is_part_of_what_is_bought_and_is_paid_at_both_ends() {
 #[test]
 fn after_a_stop_one_waits_or_enters_again_as_the_document_says() {
     is_one_trade("blocked", 101.0, 99.0, "stop");
-    let (_, trades, equity) = backtest_with("blocked/spec.yaml", &["model.parameters.after_stop=reenter"]);
+    let (_, trades, equity) = with_parameter("blocked", "after_stop: reenter");
     let again = (102.0, 140.0, "end_of_range".to_owned());
     assert_eq!((trades.len(), &trades[1]), (2, &again), "{trades:?}");
     assert!(is_close(equity, 1000.0 * 99.0 / 101.0 * 140.0 / 102.0), "{equity}");
@@ -207,15 +212,15 @@ fn after_a_stop_one_waits_or_enters_again_as_the_document_says() {
 /// The averages stand apart at the first bar at which both are defined, and cross only later.
 #[test]
 fn a_level_or_a_cross_is_what_the_document_says() {
-    let (_, level, _) = backtest("commission/spec.yaml");
+    let (_, level, _) = backtest(&case("commission/spec.yaml"));
     assert_eq!((level.len(), level[0].0), (1, 110.0));
-    let (_, cross, _) = backtest_with("commission/spec.yaml", &["model.parameters.signal=cross"]);
+    let (_, cross, _) = with_parameter("commission", "signal: cross");
     assert_eq!(cross, [], "the only cross upwards is that of the last bar");
 }
 
 #[test]
 fn costs_by_default_that_the_bars_do_not_have_are_said() {
-    let (ran, trades, _) = backtest("default_costs/spec.yaml");
+    let (ran, trades, _) = backtest(&case("default_costs/spec.yaml"));
     assert_eq!(trades.len(), 1);
     assert!(ran["warnings"].to_string().contains("no bar has a quoted spread"), "{}", ran["warnings"]);
 }

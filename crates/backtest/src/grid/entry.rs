@@ -76,6 +76,8 @@ impl Entry {
                 self.running.periods_held += 1;
                 let closed = self.simulator.check_levels(&market.bars.row(touched));
                 self.running.trade_pnls.extend(closed.map(|trade| trade.pnl));
+                // The same position may be wanted again at once.
+                self.next_order = self.next_order.min(touched + 1);
             }
             bar = until;
         }
