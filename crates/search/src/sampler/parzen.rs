@@ -251,10 +251,10 @@ mod tests {
             let observed: Vec<f64> = numbers(&case["observed"]).into_iter().map(coordinate).collect();
             let estimator = parzen(&axes, observed);
             for (x, expected) in numbers(&case["points"]).into_iter().zip(numbers(&case["log_density"])) {
-                let ours = Density::of(&estimator).log(&[coordinate(x)]);
+                let ours = Density::of(estimator.clone()).log(&[coordinate(x)]);
                 let error = (ours - expected).abs();
                 assert!(error < 1e-9, "{} at {x}: {ours} is not {expected}", case["domain"]);
-                let screened = Density::of(&estimator.clone().screened()).log(&[coordinate(x)]);
+                let screened = Density::of(estimator.clone().screened()).log(&[coordinate(x)]);
                 assert!((screened - ours).abs() < 1e-6, "{} at {x}: {screened}", case["domain"]);
                 worst = worst.max(error);
                 compared += 1;
@@ -274,7 +274,7 @@ mod tests {
         let samples: Vec<f64> = (0..n).map(|i| estimator.sample(&root.at(i))[0]).collect();
         let mut total = 0.0;
         for value in 1..=8 {
-            let expected = libm::exp(Density::of(&estimator).log(&[f64::from(value)]));
+            let expected = libm::exp(Density::of(estimator.clone()).log(&[f64::from(value)]));
             let share = samples.iter().filter(|x| **x == f64::from(value)).count() as f64 / n as f64;
             assert!((share - expected).abs() < 0.015, "{value}: {share} is not {expected}");
             total += expected;

@@ -141,7 +141,7 @@ impl Sampler for Tpe {
         let good = self.good();
         let under_way = if self.settings.constant_liar { question.under_way } else { &[] };
         let of = |group| Estimates::new(group, &good, under_way, &self.settings);
-        let estimates: Vec<Estimates> = self.groups.iter().map(of).collect();
+        let mut estimates: Vec<Estimates> = self.groups.iter().map(of).collect();
         let parameters = question.space.parameters().iter();
         let fixed: Parameters = parameters.map(|p| (p.name.clone(), p.domain.at(0.0))).collect();
 
@@ -152,25 +152,25 @@ impl Sampler for Tpe {
             params.extend(values);
             params
         };
+        let draws = if estimates.is_empty() { 1 } else { Self::MAX_DRAWS };
         let draw = |attempt: u64| -> Option<Parameters> {
             let stream = stream.at(attempt);
-            match &estimates[..] {
+            match &mut estimates[..] {
                 [all] if self.settings.multivariate => {
-                    let mut params = fixed.clone();
+                    let (group, mut params) = (all.group, fixed.clone());
                     let accepts = |point: &[f64]| {
-                        all.group.put(point, &mut params);
+                        group.put(point, &mut params);
                         (question.accepts)(&params)
                     };
                     all.draw(&stream, candidates, accepts).map(with)
                 }
                 each => {
                     let drawn: Option<Vec<_>> =
-                        each.iter().map(|one| one.draw(&stream, candidates, |_| true)).collect();
+                        each.iter_mut().map(|one| one.draw(&stream, candidates, |_| true)).collect();
                     Some(with(drawn?.concat())).filter(|params| (question.accepts)(params))
                 }
             }
         };
-        let draws = if estimates.is_empty() { 1 } else { Self::MAX_DRAWS };
         (0..draws).find_map(draw).or_else(|| Random.propose(question))
     }
 }

@@ -1,15 +1,20 @@
 //! The density of a mixture at points: what it is, and between which numbers it lies for certain.
 
+use std::collections::BTreeMap;
+
 use super::gaussian::Cell;
 use super::{Axis, Kernels, Parzen};
 use crate::space::warp;
 
 /// The density of a mixture (on continuous axes, in warped coordinates) or its probability (on others). A point has a
 /// coordinate for each axis. What is computed for one point is kept for the next ones.
-pub(in crate::sampler) struct Density<'a> {
-    mixture: &'a Parzen,
+#[derive(Debug, Clone)]
+pub(in crate::sampler) struct Density {
+    mixture: Parzen,
     /// Of each axis the cells met so far. Equal coordinates have equal cells; in a discrete domain there are many.
     cells: Vec<Vec<Cell>>,
+    /// What was computed, by the bits of the point.
+    known: BTreeMap<Vec<u64>, f64>,
 }
 
 /// 256 kernels that are left out change a density by less than 10^-6 of it.
@@ -21,13 +26,28 @@ const ZERO: f64 = 746.0;
 /// More than the rounding errors of a bound. A kernel that is let through for it is left out of the sum itself.
 pub(in crate::sampler) const ROUNDING: f64 = 1e-6;
 
-impl<'a> Density<'a> {
-    pub(in crate::sampler) fn of(mixture: &'a Parzen) -> Self {
-        Self { mixture, cells: vec![Vec::new(); mixture.axes.len()] }
+impl Density {
+    pub(in crate::sampler) fn of(mixture: Parzen) -> Self {
+        Self { cells: vec![Vec::new(); mixture.axes.len()], mixture, known: BTreeMap::new() }
+    }
+
+    /// What it is the density of.
+    pub(in crate::sampler) fn mixture(&self) -> &Parzen {
+        &self.mixture
     }
 
     /// The logarithm of the density.
     pub(in crate::sampler) fn log(&mut self, point: &[f64]) -> f64 {
+        let bits: Vec<u64> = point.iter().map(|x| x.to_bits()).collect();
+        if let Some(log) = self.known.get(&bits) {
+            return *log;
+        }
+        let log = self.compute_log(point);
+        self.known.insert(bits, log);
+        log
+    }
+
+    fn compute_log(&mut self, point: &[f64]) -> f64 {
         let places = self.places(point);
         if !self.mixture.is_screened {
             let kernels = 0..self.mixture.weights.len();

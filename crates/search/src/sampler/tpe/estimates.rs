@@ -61,8 +61,8 @@ impl Group {
 /// A group's two densities.
 pub(super) struct Estimates<'a> {
     pub(super) group: &'a Group,
-    good: Parzen,
-    bad: Parzen,
+    good: Density,
+    bad: Density,
 }
 
 impl<'a> Estimates<'a> {
@@ -91,23 +91,24 @@ impl<'a> Estimates<'a> {
         let bad_weights = chosen.iter().map(|(_, weight)| *weight).collect();
         let good = Parzen::new(&group.axes, &good_columns, normalised(good_weights));
         let bad = Parzen::new(&group.axes, &bad, normalised(bad_weights));
-        match settings.kernels {
+        let (good, bad) = match settings.kernels {
             // A stored search without settings: to the last bit as it was.
-            UNBOUNDED => Self { group, good, bad },
-            _ => Self { group, good: good.screened(), bad: bad.screened() },
-        }
+            UNBOUNDED => (good, bad),
+            _ => (good.screened(), bad.screened()),
+        };
+        Self { group, good: Density::of(good), bad: Density::of(bad) }
     }
 
     /// Of the accepted candidates the one with the largest ratio of densities, the first of equals.
     pub(super) fn draw(
-        &self,
+        &mut self,
         stream: &Stream,
         candidates: u64,
         mut accepts: impl FnMut(&[f64]) -> bool,
     ) -> Option<Vec<(String, ParameterValue)>> {
         let stream = self.group.members.iter().fold(stream.clone(), |stream, m| stream.named(&m.name));
         let mut points: Vec<Vec<f64>> = Vec::new();
-        for point in (0..candidates).map(|candidate| self.good.sample(&stream.at(candidate))) {
+        for point in (0..candidates).map(|candidate| self.good.mixture().sample(&stream.at(candidate))) {
             // A candidate that is drawn again changes nothing; in a discrete space there are many.
             if !points.contains(&point) && accepts(&point) {
                 points.push(point);
@@ -118,10 +119,10 @@ impl<'a> Estimates<'a> {
 
     /// The place of the point with the largest ratio of densities, the first of equals. What is expensive is computed
     /// only where the ratio may be the largest, the most promising point first.
-    fn best(&self, points: &[Vec<f64>]) -> Option<usize> {
-        let (mut good, mut bad) = (Density::of(&self.good), Density::of(&self.bad));
+    fn best(&mut self, points: &[Vec<f64>]) -> Option<usize> {
+        let Self { good: good_density, bad: bad_density, .. } = self;
         let bounds =
-            |point: &Vec<f64>| (good.log_at_most(point) + ROUNDING, bad.log_at_least(point) - ROUNDING);
+            |p: &Vec<f64>| (good_density.log_at_most(p) + ROUNDING, bad_density.log_at_least(p) - ROUNDING);
         let mut promising: Vec<((f64, f64), usize)> = points.iter().map(bounds).zip(0..).collect();
         promising.sort_by(|((good, bad), _), ((other_good, other_bad), _)| {
             (other_good - other_bad).total_cmp(&(good - bad))
@@ -132,11 +133,11 @@ impl<'a> Estimates<'a> {
             if is_worse(good_at_most) {
                 break;
             }
-            let good = good.log(&points[place]);
+            let good = good_density.log(&points[place]);
             if is_worse(good) {
                 continue;
             }
-            let ratio = good - bad.log(&points[place]);
+            let ratio = good - bad_density.log(&points[place]);
             if best.is_none_or(|(most, first)| ratio > most || ratio == most && place < first) {
                 best = Some((ratio, place));
             }
@@ -212,7 +213,7 @@ mod tests {
 
     /// The points that an estimate draws.
     fn drawn(estimates: &Estimates<'_>, points: u64) -> Vec<Vec<f64>> {
-        (0..points).map(|i| estimates.good.sample(&Stream::new(5).at(i))).collect()
+        (0..points).map(|i| estimates.good.mixture().sample(&Stream::new(5).at(i))).collect()
     }
 
     #[test]
@@ -223,13 +224,13 @@ mod tests {
                 let (group, good) = shown(&document, trials);
                 let settings = TpeSettings { kernels, ..settings() };
                 let estimates = Estimates::new(&group, &good, &[], &settings);
-                for mixture in [&estimates.good, &estimates.bad] {
-                    let mut density = Density::of(mixture);
+                for mut density in [estimates.good.clone(), estimates.bad.clone()] {
+                    let mixture = density.mixture().clone();
                     for point in drawn(&estimates, 60) {
                         let (least, log, most) =
                             (density.log_at_least(&point), density.log(&point), density.log_at_most(&point));
                         assert!(least - ROUNDING <= log && log <= most + ROUNDING, "{least} {log} {most}");
-                        assert_eq!(Density::of(mixture).log(&point).to_bits(), log.to_bits());
+                        assert_eq!(Density::of(mixture.clone()).log(&point).to_bits(), log.to_bits());
                         compared += 1;
                     }
                 }
@@ -240,17 +241,18 @@ mod tests {
 
     #[test]
     fn the_best_candidate_is_that_of_computing_the_ratio_of_all() {
+        let new = |density: &Density| Density::of(density.mixture().clone());
         let (mut compared, mut places) = (0, BTreeSet::new());
         for document in documents() {
             for (trials, kernels) in [(12, 256), (90, 256), (700, 256), (300, UNBOUNDED)] {
                 let (group, good) = shown(&document, trials);
-                let estimates = Estimates::new(&group, &good, &[], &TpeSettings { kernels, ..settings() });
+                let mut estimates =
+                    Estimates::new(&group, &good, &[], &TpeSettings { kernels, ..settings() });
                 let points = drawn(&estimates, 480);
                 for points in points.chunks(24) {
                     let mut expected: Option<(f64, usize)> = None;
                     for (place, point) in points.iter().enumerate() {
-                        let ratio =
-                            Density::of(&estimates.good).log(point) - Density::of(&estimates.bad).log(point);
+                        let ratio = new(&estimates.good).log(point) - new(&estimates.bad).log(point);
                         if expected.is_none_or(|(most, _)| ratio > most) {
                             expected = Some((ratio, place));
                         }
