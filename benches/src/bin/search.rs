@@ -54,6 +54,16 @@ fn mixed() -> Value {
     })
 }
 
+fn integers() -> Value {
+    json!({
+        "a": { "int": [5, 60] },
+        "b": { "int": [61, 400] },
+        "c": { "int": [1, 100] },
+        "d": { "int": [0, 1_000] },
+        "e": { "int": [2, 50] },
+    })
+}
+
 /// Uniform points of the past, as good as they are near a place.
 fn past(space: &Space, trials: usize) -> Vec<Observation> {
     let observe = |trial: usize| {
@@ -96,7 +106,9 @@ fn main() {
     hardware();
     let sampler = Choice::<SamplerKind>::of_document("tpe").expect("there is one");
     println!("sampler: {sampler}");
-    for (what, document) in [("five floats", floats()), ("ints, floats and a category", mixed())] {
+    let spaces =
+        [("five floats", floats()), ("ints, floats and a category", mixed()), ("five integers", integers())];
+    for (what, document) in spaces {
         let space = Space::from_json(&document).expect("it is a space");
         for trials in TRIALS {
             let history = past(&space, trials - TIMED);

@@ -6,9 +6,12 @@
 //! (`_ParzenEstimator`, 5.0), which follow Bergstra et al. 2011, "Algorithms for Hyper-Parameter
 //! Optimization".
 
+mod density;
 mod gaussian;
 
-use self::gaussian::{Cell, Gaussians, truncated};
+pub(super) use self::density::{Density, ROUNDING};
+pub(super) use self::gaussian::ordered_bits;
+use self::gaussian::{Gaussians, truncated};
 use crate::rng::Stream;
 use crate::space::{Domain, unwarp, warp};
 use gauntlet_domain::experiment::ParameterValue;
@@ -49,12 +52,9 @@ pub(super) struct Parzen {
     kernels: Vec<Kernels>,
     weights: Vec<f64>,
     log_weights: Vec<f64>,
-    /// Whether kernels are left out whose share of the sum is below e^-[`NATS`] for certain.
+    /// Whether kernels are left out whose share of the sum is below e^-20 for certain.
     is_screened: bool,
 }
-
-/// 256 kernels that are left out change a density by less than 10^-6 of it.
-const NATS: f64 = 20.0;
 
 impl Axis {
     /// `None` for a domain of one value: there is nothing to estimate.
@@ -131,81 +131,6 @@ impl Parzen {
         let kernel = pick(self.weights.iter().copied(), stream.named("kernel").unit());
         let axes = self.axes.iter().zip(&self.kernels).enumerate();
         axes.map(|(i, (axis, kernels))| sample(axis, kernels, kernel, stream.at(i as u64))).collect()
-    }
-
-    /// The logarithm of the density (continuous axes, in warped coordinates) or probability (others) of points, each a
-    /// coordinate for each axis.
-    pub(super) fn log_densities(&self, points: &[Vec<f64>]) -> Vec<f64> {
-        // Equal coordinates have equal cells; in a discrete domain there are many.
-        let mut cells: Vec<Vec<Cell>> = vec![Vec::new(); self.axes.len()];
-        let mut of = |point: &Vec<f64>| {
-            let places: Vec<usize> =
-                (0..point.len()).map(|i| self.cell(i, point[i], &mut cells[i])).collect();
-            if !self.is_screened {
-                let exact = |kernel| self.log_kernel(kernel, point, &places, &mut cells);
-                return self.log_sum((0..self.weights.len()).map(exact).collect());
-            }
-            let bounds = self.bounds(point, &places, &cells);
-            if cells.iter().all(Vec::is_empty) {
-                return self.log_sum(bounds);
-            }
-            let mut exact = |kernel| self.log_kernel(kernel, point, &places, &mut cells);
-            let prior = bounds.len() - 1;
-            let top = (0..prior).fold(prior, |top, k| if bounds[k] > bounds[top] { k } else { top });
-            let least = f64::max(exact(top), exact(prior)) - NATS;
-            let visible = (0..bounds.len()).filter(|k| bounds[*k] >= least);
-            self.log_sum(visible.map(exact).collect())
-        };
-        points.iter().map(&mut of).collect()
-    }
-
-    /// The place of a coordinate's cell among those of its axis; 0 where there are no cells.
-    fn cell(&self, axis: usize, x: f64, cells: &mut Vec<Cell>) -> usize {
-        let (Axis::Discrete { step, log, .. }, Kernels::Gaussian(g)) = (self.axes[axis], &self.kernels[axis])
-        else {
-            return 0;
-        };
-        cells.iter().position(|cell| cell.x == x).unwrap_or_else(|| {
-            let (below, above) = (warp(x - step / 2.0, log), warp(x + step / 2.0, log));
-            cells.push(Cell { x, below, above, known: vec![f64::NAN; g.means.len()] });
-            cells.len() - 1
-        })
-    }
-
-    /// For each kernel a number that the logarithm of its share does not exceed; without cells the logarithm itself.
-    fn bounds(&self, point: &[f64], places: &[usize], cells: &[Vec<Cell>]) -> Vec<f64> {
-        let mut sums = vec![0.0; self.weights.len()];
-        for (i, kernels) in self.kernels.iter().enumerate() {
-            match (kernels, cells[i].get(places[i])) {
-                (Kernels::Gaussian(g), None) => g.add_densities(point[i], &mut sums),
-                (Kernels::Gaussian(g), Some(cell)) => g.add_bounds(cell, &mut sums),
-                (Kernels::Choice(choices), _) => choices.add_log_probabilities(point[i], &mut sums),
-            }
-        }
-        sums.iter_mut().zip(&self.log_weights).for_each(|(sum, weight)| *sum += weight);
-        sums
-    }
-
-    /// The logarithm of a kernel's share.
-    fn log_kernel(&self, k: usize, point: &[f64], places: &[usize], cells: &mut [Vec<Cell>]) -> f64 {
-        let factors = self.kernels.iter().enumerate().map(|(i, kernels)| {
-            match (kernels, cells[i].get_mut(places[i])) {
-                (Kernels::Gaussian(g), None) => g.log_density(k, point[i]),
-                (Kernels::Gaussian(g), Some(cell)) => g.log_probability(k, cell),
-                (Kernels::Choice(choices), _) => libm::log(choices.probability(k, point[i] as usize)),
-            }
-        });
-        factors.sum::<f64>() + self.log_weights[k]
-    }
-
-    /// The logarithm of a sum, given the logarithms of its parts.
-    fn log_sum(&self, logs: Vec<f64>) -> f64 {
-        // The prior reaches every point of the domain, so the largest is finite.
-        let largest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        // Below -746 `exp` is zero.
-        let least = if self.is_screened { -NATS } else { -746.0 };
-        let visible = logs.iter().map(|log| log - largest).filter(|log| *log > least);
-        largest + libm::log(visible.map(libm::exp).sum())
     }
 }
 
@@ -326,10 +251,10 @@ mod tests {
             let observed: Vec<f64> = numbers(&case["observed"]).into_iter().map(coordinate).collect();
             let estimator = parzen(&axes, observed);
             for (x, expected) in numbers(&case["points"]).into_iter().zip(numbers(&case["log_density"])) {
-                let ours = estimator.log_densities(&[vec![coordinate(x)]])[0];
+                let ours = Density::of(estimator.clone()).log(&[coordinate(x)]);
                 let error = (ours - expected).abs();
                 assert!(error < 1e-9, "{} at {x}: {ours} is not {expected}", case["domain"]);
-                let screened = estimator.clone().screened().log_densities(&[vec![coordinate(x)]])[0];
+                let screened = Density::of(estimator.clone().screened()).log(&[coordinate(x)]);
                 assert!((screened - ours).abs() < 1e-6, "{} at {x}: {screened}", case["domain"]);
                 worst = worst.max(error);
                 compared += 1;
@@ -349,7 +274,7 @@ mod tests {
         let samples: Vec<f64> = (0..n).map(|i| estimator.sample(&root.at(i))[0]).collect();
         let mut total = 0.0;
         for value in 1..=8 {
-            let expected = libm::exp(estimator.log_densities(&[vec![f64::from(value)]])[0]);
+            let expected = libm::exp(Density::of(estimator.clone()).log(&[f64::from(value)]));
             let share = samples.iter().filter(|x| **x == f64::from(value)).count() as f64 / n as f64;
             assert!((share - expected).abs() < 0.015, "{value}: {share} is not {expected}");
             total += expected;
