@@ -442,14 +442,17 @@ fn metrics_of_what_is_no_series() {
     assert!(all["alpha"].is_null(), "without a benchmark it is undefined, not a number");
 }
 
+/// Two trials over 64 days.
+fn good_matrix() -> String {
+    let row =
+        |day: usize| format!("2020-{:02}-{:02},0.0{},-0.0{}", day / 28 + 1, day % 28 + 1, day % 7, day % 5);
+    (0..64).fold("date,a,b".to_owned(), |text, day| format!("{text}\n{}", row(day)))
+}
+
 #[test]
 fn stats_of_what_is_no_matrix_of_returns() {
     let dir = Dir::new();
-    let row =
-        |day: usize| format!("2020-{:02}-{:02},0.0{},-0.0{}", day / 28 + 1, day % 28 + 1, day % 7, day % 5);
-    let rows = |header: &str| (0..64).fold(header.to_owned(), |text, day| format!("{text}\n{}", row(day)));
-    let good = rows("date,a,b");
-    let path = dir.write("good.csv", &good);
+    let good = good_matrix();
     let stats = |name: &str, text: &str, more: &[&str], words: &[&str]| {
         let path = dir.write(name, text);
         let args = [&["stats", path.to_str().unwrap(), "--json"], more].concat();
@@ -488,6 +491,14 @@ fn stats_of_what_is_no_matrix_of_returns() {
     stats("k.csv", &good, &["--benchmark", &later], &["later.csv: no date in common with", "same period"]);
     let short = benchmark("short.csv", "date,m\n2020-01-01,0.1\n");
     stats("l.csv", &good, &["--benchmark", &short], &["short.csv: 63 dates of", "first 2020-01-02"]);
+    stats("m.csv", &good, &["--periods-per-year", "-1"], &["--periods-per-year -1 is not positive"]);
+}
+
+#[test]
+fn stats_of_a_matrix_depend_on_no_order_and_on_no_year_that_nobody_stated() {
+    let dir = Dir::new();
+    let good = good_matrix();
+    let path = dir.write("good.csv", &good);
     let all = gauntlet(["stats", path.to_str().unwrap(), "--json"]).ok();
     assert_eq!(
         (&all["observations"], &all["trials"], &all["best"]),
@@ -506,7 +517,6 @@ fn stats_of_what_is_no_matrix_of_returns() {
     assert!(of_a["undefined"]["sharpe_annual"].as_str().unwrap().contains(why), "{all}");
     let stated = gauntlet(["stats", path.to_str().unwrap(), "--periods-per-year", "252", "--json"]).ok();
     assert!(stated["columns"][0]["sharpe_annual"].is_number(), "{stated}");
-    stats("m.csv", &good, &["--periods-per-year", "-1"], &["--periods-per-year -1 is not positive"]);
     let header = good.lines().next().into_iter();
     let newest_first: Vec<&str> =
         header.chain(good.lines().skip(1).collect::<Vec<_>>().into_iter().rev()).collect();

@@ -4,7 +4,8 @@
 //! `cargo build --release -p gauntlet && cargo run --release -p gauntlet-benches --bin bounded`. It runs the binary beside
 //! it as anybody would, on the embedded log, and prints the time of the whole command, with its start and end, and of
 //! what of it is reading bars. Arguments
-//! are the sizes, `100000 1000000 10000000` when left out for bars, and a tenth of each for commands.
+//! are the sizes, `100000 1000000 10000000` when left out for bars, and a tenth of each for commands; `snapshots` or
+//! `submissions` among them measures these alone.
 #![allow(clippy::print_stdout, clippy::expect_used)]
 
 use std::fmt::Write as _;
@@ -36,6 +37,7 @@ const ROUNDS: u64 = 9;
 const EXPERIMENT: &str = r#"
 name: bounded
 data: { instrument: AAA, venue: X, bars: "time:1m", from: 1990-01-01, to: 1990-02-01 }
+account: { periods_per_year: 525600 }
 model:
   strategy: ma-cross
   parameters: { fast: { int: [5, 60] }, slow: { int: [61, 400] } }
@@ -48,11 +50,12 @@ fn main() {
     hardware();
     let sizes: Vec<u64> = std::env::args().skip(1).filter_map(|arg| arg.parse().ok()).collect();
     let sizes = if sizes.is_empty() { SIZES.to_vec() } else { sizes };
-    for bars in &sizes {
+    let is_alone = |what: &str| std::env::args().skip(1).any(|arg| arg == what);
+    for bars in sizes.iter().filter(|_| !is_alone("submissions")) {
         let dir = tempfile::tempdir().expect("a folder");
         snapshots(dir.path(), *bars);
     }
-    for bars in &sizes {
+    for bars in sizes.iter().filter(|_| !is_alone("snapshots")) {
         let dir = tempfile::tempdir().expect("a folder");
         submissions(dir.path(), *bars / 10);
     }

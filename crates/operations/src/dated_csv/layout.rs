@@ -47,10 +47,10 @@ impl Layout {
             Wanted::LastColumn => date_of(&names).or_else(|| undeclared_date(&names, lines)),
             Wanted::AllColumns => Some(date_of(&names).unwrap_or(0)),
         };
-        let beside_date = (0..names.len()).filter(|index| Some(*index) != date);
+        let mut beside_date = (0..names.len()).filter(|index| Some(*index) != date);
         let (wanted, has_header) = match wanted {
             Wanted::LastColumn => {
-                let value = beside_date.last().unwrap_or(0);
+                let value = beside_date.next_back().unwrap_or(0);
                 (vec![value], is_header(&names, date, value))
             }
             Wanted::AllColumns => {
