@@ -1,6 +1,6 @@
 //! Numbers of dates from a CSV file: the one reader of every tool that takes a series or a table of returns.
 //!
-//! Consumes a file, answers [`DatedNumbers`] whose dates ascend strictly. Blank lines are left out, every row has as many
+//! Consumes a file, answers `DatedNumbers` whose dates ascend strictly. Blank lines are left out, every row has as many
 //! cells as the first, and a cell that is read is a finite number. A file with the newest row first is turned round, which
 //! the answer says; any other order, and a date that is there twice, is refused. What a number means is not known here.
 
