@@ -49,6 +49,74 @@ fn a_fall_between_two_folds_is_in_the_walk() {
     }
 }
 
+/// Opening and close of each bar of `fold_gap`.
+fn bars_of_fold_gap() -> Vec<(f64, f64)> {
+    let text = std::fs::read_to_string(case("fold_gap/bars.csv")).unwrap();
+    let bar = |line: &str| {
+        let cells: Vec<f64> = line.split(',').skip(1).map(|cell| cell.parse().unwrap()).collect();
+        (cells[0], cells[3])
+    };
+    text.lines().skip(1).map(bar).collect()
+}
+
+/// One account over some bars, by hand: all in while a close is above the mean of it and the one before, and out after a
+/// close below. Gives the return of each bar.
+fn one_account(bars: &[(f64, f64)], range: std::ops::Range<usize>) -> Vec<f64> {
+    let (mut cash, mut units, mut before) = (1000.0, 0.0, 1000.0);
+    let step = |bar: usize| {
+        let (one, two) = (bars[bar - 1].1, bars[bar - 2].1);
+        let wanted = one > (one + two) / 2.0;
+        let opening = bars[bar].0;
+        if wanted && units == 0.0 {
+            (units, cash) = (cash / opening, 0.0);
+        } else if !wanted && units > 0.0 {
+            (units, cash) = (0.0, units * opening);
+        }
+        let equity = cash + units * bars[bar].1;
+        let earned = equity / before - 1.0;
+        before = equity;
+        earned
+    };
+    range.map(step).collect()
+}
+
+#[test]
+fn what_the_folds_come_to_is_what_one_account_comes_to() {
+    let (bars, year) = (bars_of_fold_gap(), 365.0_f64);
+    let tuning = bars.len() * 4 / 5;
+    for folds in 2..=5_usize {
+        // Where the bars do not divide, the first segments have one more.
+        let returns = one_account(&bars, tuning.div_ceil(folds + 1)..tuning);
+        let wealth = returns.iter().scan(1.0, |wealth, value| {
+            *wealth *= 1.0 + value;
+            Some(*wealth)
+        });
+        let wealth: Vec<f64> = std::iter::once(1.0).chain(wealth).collect();
+        let count = returns.len() as f64;
+        let mean = returns.iter().sum::<f64>() / count;
+        let variance = returns.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0);
+        let expected = [
+            ("total_return", "maximize", wealth.last().unwrap() - 1.0),
+            ("max_drawdown", "minimize", fall(&wealth)),
+            ("sharpe", "maximize", mean / variance.sqrt() * year.sqrt()),
+        ];
+        let cut = format!("validation.folds={folds}");
+        let walked = report_of(&[&cut, "account.periods_per_year=365"]);
+        for (metric, direction, expected) in expected {
+            let found = walked["walk_forward"]["key_metrics"][metric].as_f64().unwrap();
+            assert!(
+                is_close(found, expected),
+                "{folds} folds, {metric}: {found}, one account has {expected}"
+            );
+            let objective = [format!("tuning.objective={metric}"), format!("tuning.direction={direction}")];
+            let fixed = [&cut, "account.periods_per_year=365", "validation.scheme=fixed"];
+            let fixed = report_of(&[&fixed[..], &[&objective[0], &objective[1]]].concat());
+            let found = fixed["leaderboard"][0]["tuning"].as_f64().unwrap();
+            assert!(is_close(found, expected), "{folds} fixed folds, {metric}: {found}, not {expected}");
+        }
+    }
+}
+
 #[test]
 fn a_hold_out_with_one_trade_confirms_nothing() {
     let first = first_of(&[]);
@@ -261,4 +329,55 @@ fn a_fold_too_short_for_the_warm_up_stays_flat_and_is_counted() {
     let id = report["experiment_id"].as_str().unwrap();
     let folds = gauntlet(["show", id, "--folds"]).on(&dir).ok().to_string();
     assert!(folds.contains("\"trial\":null"), "{folds}");
+}
+
+fn search(name: &str) -> gauntlet_tests::Command {
+    gauntlet(["submit", &case(&format!("search/{name}.yaml")), "--wait"])
+}
+
+#[test]
+fn a_space_that_says_nothing_or_contradicts_itself_is_refused() {
+    let dir = Dir::new();
+    let cases = [
+        ("dupcat", "model.parameters.kind: the choice `sma` appears twice: remove one"),
+        ("logz", "model.parameters.width: a log scale needs positive bounds, the lower one is 0"),
+        ("swap", "model.parameters.fast: lower bound 50 is above upper bound 10: swap them"),
+    ];
+    for (name, said) in cases {
+        search(name).on(&dir).refused(2, &[said]);
+    }
+}
+
+#[test]
+fn a_search_without_a_defined_score_fails_and_one_with_some_goes_on() {
+    let dir = walk();
+    let failed = search("allnan").on(&dir).run();
+    assert_eq!(failed.code, Some(1), "{failed}");
+    let detail = failed.json()["detail"].to_string();
+    assert!(detail.contains("none of 10 trials has a defined sharpe"), "{detail}");
+    let some = search("somenan").on(&dir).ok();
+    let places = some["leaderboard"].as_array().unwrap();
+    assert!(!places.is_empty() && places.iter().all(|place| place["tuning"].is_number()), "{some}");
+}
+
+/// Every sampler finds all of a small space, no point twice, and nothing beside the steps.
+#[test]
+fn a_small_space_is_searched_to_its_end_and_no_further() {
+    let dir = walk();
+    for sampler in ["grid", "random", "sobol", "tpe"] {
+        let found = search(&format!("step_{sampler}")).on(&dir).ok();
+        assert_eq!(found["trials"]["completed"], 10, "{sampler}: {found}");
+        let id = found["experiment_id"].as_str().unwrap();
+        let filter = format!("experiment_id == '{id}'");
+        let trials = gauntlet(["ls", "trials", "--filter", &filter, "--limit", "1000"]).on(&dir).ok();
+        for trial in trials.as_array().unwrap() {
+            let entry = trial["hyperparameters"]["entry"].as_i64().unwrap();
+            assert!((entry - 10) % 25 == 0 && (10..=110).contains(&entry), "{sampler}: {trial}");
+        }
+    }
+    for sampler in ["random", "sobol", "tpe"] {
+        let found = search(&format!("cat_{sampler}")).on(&dir).ok();
+        assert_eq!(found["trials"]["completed"], 2, "{sampler}: {found}");
+    }
+    assert_eq!(search("fstep").on(&dir).ok()["trials"]["completed"], 9);
 }

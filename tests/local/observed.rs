@@ -85,7 +85,7 @@ fn after_the_demo_metrics_agree_with_the_digest() {
         assert_eq!(sum(&metrics, name, &[]), expected, "{name}");
     }
     let trials = sum(&metrics, "gauntlet_work_seconds_count", &[("processor", "trainer")]);
-    assert_eq!(trials, 6 * 200 + 5 * 16, "a search over all and one before each fold");
+    assert_eq!(trials, 6 * 100 + 5 * 12, "a search over all and one before each fold");
     let committed = [("processor", "tuner"), ("outcome", "committed")];
     let commits = sum(&metrics, "gauntlet_commits_total", &committed);
     assert!(commits > 10, "{commits}");

@@ -80,10 +80,10 @@ fn the_walk_forward_can_be_recomputed_from_what_is_exported() {
     assert_eq!(folds.len(), 5);
     let trials = gauntlet(["ls", "trials", "--filter", &format!("experiment_id == '{id}'")]).on(&dir).ok();
     let trials = trials.as_array().unwrap();
-    assert_eq!(trials.len(), 6 * 200);
+    assert_eq!(trials.len(), 6 * 100);
     for (search, fold) in (1..).zip(folds) {
         let value = |trial: &Json| trial["value"].as_f64();
-        let own = trials.iter().filter(|trial| trial["trial"].as_i64().unwrap() / 200 == search);
+        let own = trials.iter().filter(|trial| trial["trial"].as_i64().unwrap() / 100 == search);
         let best = own
             .filter(|trial| value(trial).is_some())
             .max_by(|a, b| value(a).unwrap().total_cmp(&value(b).unwrap()));
