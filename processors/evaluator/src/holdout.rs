@@ -5,8 +5,8 @@
 //! score of the finalist itself. The verdict is on the first of these that does not hold, or on the last one:
 //!
 //! 1. there are at least `min_trades` trades on the hold-out;
-//! 2. the promise is a gain itself: its objective is above zero, or, where less of the objective is better, its total
-//!    return is;
+//! 2. the promise is a gain itself: where more of the objective is better, it is above zero, and so is the total return,
+//!    whatever the objective: a win rate or a profit factor is above zero in every loss;
 //! 3. so is the hold-out;
 //! 4. the objective on the hold-out is at least `holdout_keeps` of that of the promise, or, where less is better, at most
 //!    its inverse.
@@ -46,21 +46,19 @@ pub(crate) fn judge(request: &EvaluationRequested, tuned: Stretch, held: Stretch
         let evidence = evidence(request, metric, phase, &promise, held);
         verdict::judge(HOLDOUT, statistic, comparison, threshold, evidence)
     };
-    let gain = |phase: &Phase, value, total_return| {
-        let (metric, statistic) =
-            if plan.maximize { (objective, value) } else { ("total_return", total_return) };
-        is(metric, phase, statistic, Comparison::MoreThan, Some(0.0))
+    let gains = |phase: &Phase, value, total_return| {
+        let above_zero = |metric, statistic| is(metric, phase, statistic, Comparison::MoreThan, Some(0.0));
+        [plan.maximize.then(|| above_zero(objective, value)), Some(above_zero("total_return", total_return))]
     };
     let trades = (Some(held.trades as f64), Some(*min_trades as f64));
     let enough = is("trade_count", &Phase::Holdout, trades.0, Comparison::AtLeast, trades.1);
     let comparison = if plan.maximize { Comparison::AtLeast } else { Comparison::AtMost };
     let threshold = promise.value.map(|value| if plan.maximize { value * keeps } else { value / keeps });
     let kept = is(objective, &Phase::Holdout, held.value, comparison, threshold);
-    let gains = [
-        gain(&promise.phase, promise.value, promise.total_return),
-        gain(&Phase::Holdout, held.value, held.total_return),
-    ];
-    std::iter::once(enough).chain(gains).find(|verdict| !verdict.passes()).unwrap_or(kept)
+    let promised = gains(&promise.phase, promise.value, promise.total_return);
+    let held = gains(&Phase::Holdout, held.value, held.total_return);
+    let first = std::iter::once(enough).chain(promised.into_iter().chain(held).flatten());
+    first.into_iter().find(|verdict| !verdict.passes()).unwrap_or(kept)
 }
 
 fn evidence(
@@ -177,11 +175,20 @@ mod tests {
         for (walked, held) in [(-5.0, -3.9), (-1.0, 2.0), (0.0, 1.0), (1.0, 0.0), (1.0, -0.1)] {
             assert!(!confirms(true, 0.0, walked, held), "{walked} {held}");
         }
+        // Whichever way the objective is better: a win rate of 0.1 is above zero, and a drawdown of 0.1 is small.
         let lost = Stretch { total_return: Some(-0.01), ..stretch(Some(0.1)) };
-        let request = request(false, 0.5);
-        assert!(!judge(&request, lost, stretch(Some(0.1))).passes());
-        let refused = judge(&request, stretch(Some(0.1)), lost);
-        assert_eq!((refused.evidence.metric.as_str(), refused.statistic), ("total_return", Some(-0.01)));
+        for request in [true, false].map(|maximize| request(maximize, 0.5)) {
+            for (tuned, held, phase) in
+                [(lost, stretch(Some(0.1)), Phase::Tuning), (stretch(Some(0.1)), lost, Phase::Holdout)]
+            {
+                let refused = judge(&request, tuned, held);
+                assert_eq!((refused.outcome, refused.statistic), (Outcome::Refused, Some(-0.01)));
+                assert_eq!(
+                    (refused.evidence.metric.as_str(), refused.evidence.phase),
+                    ("total_return", Some(phase))
+                );
+            }
+        }
     }
 
     /// Who never trades loses nothing and shows nothing.

@@ -140,9 +140,9 @@ def judge(request, tuned, held):
             },
         }
 
-    def gain(phase, value, total_return):
-        metric, statistic = (objective, value) if maximize else ("total_return", total_return)
-        return verdict(metric, phase, statistic, 0.0, "more_than")
+    def gains(phase, value, total_return):
+        of_objective = [verdict(objective, phase, value, 0.0, "more_than")] if maximize else []
+        return [*of_objective, verdict("total_return", phase, total_return, 0.0, "more_than")]
 
     needed = None
     if value is not None:
@@ -150,7 +150,7 @@ def judge(request, tuned, held):
     kept = verdict(objective, "holdout", held[0], needed, "at_least" if maximize else "at_most")
     first = [
         verdict("trade_count", "holdout", float(held[2]), float(least), "at_least"),
-        gain(promised, value, total_return), gain("holdout", held[0], held[1]),
+        *gains(promised, value, total_return), *gains("holdout", held[0], held[1]),
     ]
     return next((failed for failed in first if failed["outcome"] != "passed"), kept)
 
