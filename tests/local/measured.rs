@@ -1,4 +1,4 @@
-//! `gauntlet metrics` on series by date: what is joined, what is turned round and what is refused.
+//! `gauntlet metrics` and `gauntlet stats` on files: what is joined, what is turned round and what is refused.
 
 use std::path::Path;
 
@@ -44,4 +44,135 @@ fn metrics_of_dates_that_do_not_fit() {
     assert_eq!(ruined["total_return"], -1.0, "{ruined}");
     let constant = metrics(&series, &["--risk-free", "0.02"]).ok();
     assert!(constant["sharpe"].is_number() && constant["conventions"]["risk_free"] == 0.02, "{constant}");
+}
+
+#[test]
+fn metrics_of_what_is_no_series() {
+    let dir = Dir::new();
+    let good = dir.write("good.csv", "0.01\n-0.02\n0.03\n");
+    let metrics = |name: &str, text: &str, more: &[&str], words: &[&str]| {
+        let path = dir.write(name, text);
+        let args = [&["metrics", path.to_str().unwrap(), "--json"], more].concat();
+        gauntlet(args).refused(2, words);
+    };
+    gauntlet(["metrics", "absent.csv", "--json"])
+        .refused(2, &["absent.csv", "No such file", "check the path"]);
+    metrics(
+        "a.csv",
+        "date,ret\n2020-01-01,0.1\n2020-01-02,abc\n",
+        &[],
+        &["a.csv:3: column 2 ('ret'): 'abc' is not a number"],
+    );
+    metrics("b.csv", "0.1\nNaN\n", &[], &["b.csv:2: column 1: 'NaN' is not finite"]);
+    metrics("c.csv", "return\n", &[], &["there is no number in it: give a CSV with a value a line"]);
+    metrics("d.csv", "1\n-2\n3\n", &["--kind", "equity"], &["equity -2 is not positive", "--kind returns"]);
+    metrics(
+        "e.csv",
+        "0.1\n",
+        &["--kind", "prices"],
+        &["--kind 'prices' is not known: use returns or equity"],
+    );
+    metrics("f.csv", "0.1\n", &["--periods-per-year", "0"], &["--periods-per-year 0 is not positive"]);
+    metrics("g.csv", "0.1\n", &["--risk-free", "-1"], &["--risk-free -1 is not a rate above -1"]);
+    let benchmark = ["--benchmark", good.to_str().unwrap()];
+    metrics(
+        "h.csv",
+        "0.1\n0.2\n",
+        &benchmark,
+        &["the series has 2 returns, the benchmark 3: give the same dates"],
+    );
+    let all = gauntlet(["metrics", good.to_str().unwrap(), "--json"]).ok();
+    assert!(all.as_object().unwrap().len() > 25, "{all}");
+    assert!(all["alpha"].is_null(), "without a benchmark it is undefined, not a number");
+}
+
+/// Two trials over 64 days.
+fn good_matrix() -> String {
+    let row =
+        |day: usize| format!("2020-{:02}-{:02},0.0{},-0.0{}", day / 28 + 1, day % 28 + 1, day % 7, day % 5);
+    (0..64).fold("date,a,b".to_owned(), |text, day| format!("{text}\n{}", row(day)))
+}
+
+#[test]
+fn stats_of_what_is_no_matrix_of_returns() {
+    let dir = Dir::new();
+    let good = good_matrix();
+    let stats = |name: &str, text: &str, more: &[&str], words: &[&str]| {
+        let path = dir.write(name, text);
+        let args = [&["stats", path.to_str().unwrap(), "--json"], more].concat();
+        gauntlet(args).refused(2, words);
+    };
+    gauntlet(["stats", "absent.csv", "--json"]).refused(2, &["absent.csv", "No such file", "check the path"]);
+    stats(
+        "a.csv",
+        &good.replace("date,a,b\n", ""),
+        &[],
+        &["a.csv:1", "where the header should be", "date,trial_1"],
+    );
+    stats("b.csv", &good.replacen("-0.01", "x", 1), &[], &["b.csv:3: column 3 ('b'): 'x' is not a number"]);
+    let mixed = "date,a,b\n2020-01-01,0.1,0.1\n2020-01-03,0.1,0.1\n2020-01-02,0.1,0.1\n";
+    stats("c.csv", mixed, &[], &["c.csv:4: 2020-01-02 is not in order after line 3", "sort the rows"]);
+    let twice = "date,a,b\n2020-01-02,0.1,0.1\n2020-01-02,0.1,0.1\n";
+    stats("d.csv", twice, &[], &["d.csv:3: 2020-01-02 is there twice, first on line 2: keep one row a date"]);
+    stats(
+        "e.csv",
+        "date,a,b\n2020-01-02,0.1,-5\n",
+        &[],
+        &["e.csv:2: column 3 ('b'): -5 is below -1", "0.05 for 5 %"],
+    );
+    stats("f.csv", &good, &["--benchmark", "b"], &["f.csv: 1 column of trials", "gauntlet metrics"]);
+    stats("g.csv", &good, &["--blocks", "7"], &["--blocks 7: give an even number from 2 to 20"]);
+    stats("h.csv", &good, &["--blocks", "200"], &["--blocks 200: give an even number from 2 to 20"]);
+    stats(
+        "i.csv",
+        twice.rsplit_once("2020").unwrap().0,
+        &[],
+        &["too few rows (1) for 16 blocks of two: give more rows"],
+    );
+    stats("j.csv", &good, &["--benchmark", "c"], &["'c' is neither a column of", "its columns are a, b"]);
+    let benchmark = |name: &str, text: &str| dir.write(name, text).to_str().unwrap().to_owned();
+    let later = benchmark("later.csv", "date,m\n2030-01-01,0.1\n");
+    stats("k.csv", &good, &["--benchmark", &later], &["later.csv: no date in common with", "same period"]);
+    let short = benchmark("short.csv", "date,m\n2020-01-01,0.1\n");
+    stats("l.csv", &good, &["--benchmark", &short], &["short.csv: 63 dates of", "first 2020-01-02"]);
+    stats("m.csv", &good, &["--periods-per-year", "-1"], &["--periods-per-year -1 is not positive"]);
+}
+
+#[test]
+fn stats_of_a_matrix_depend_on_no_order_and_on_no_year_that_nobody_stated() {
+    let dir = Dir::new();
+    let good = good_matrix();
+    let path = dir.write("good.csv", &good);
+    let all = gauntlet(["stats", path.to_str().unwrap(), "--json"]).ok();
+    assert_eq!(
+        (&all["observations"], &all["trials"], &all["best"]),
+        (&64.into(), &2.into(), &"a".into()),
+        "{all}"
+    );
+    assert!(all["dsr"].is_number() && all["pbo"]["value"].is_number(), "{all}");
+    assert_eq!(
+        all["spa"],
+        gauntlet(["stats", path.to_str().unwrap(), "--json"]).ok()["spa"],
+        "the seed decides"
+    );
+    // Three months of dates do not say how many of them a year has.
+    let (of_a, why) = (&all["columns"][0], "state --periods-per-year");
+    assert!(all["conventions"]["periods_per_year"].is_null() && of_a["sharpe_annual"].is_null(), "{all}");
+    assert!(of_a["undefined"]["sharpe_annual"].as_str().unwrap().contains(why), "{all}");
+    let stated = gauntlet(["stats", path.to_str().unwrap(), "--periods-per-year", "252", "--json"]).ok();
+    assert!(stated["columns"][0]["sharpe_annual"].is_number(), "{stated}");
+    let header = good.lines().next().into_iter();
+    let newest_first: Vec<&str> =
+        header.chain(good.lines().skip(1).collect::<Vec<_>>().into_iter().rev()).collect();
+    let turned = dir.write("turned.csv", newest_first.join("\n"));
+    let turned = gauntlet(["stats", turned.to_str().unwrap(), "--json"]).ok();
+    assert_eq!(
+        (&turned["dsr"], &turned["spa"]),
+        (&all["dsr"], &all["spa"]),
+        "newest first changes no figure"
+    );
+    assert!(
+        turned["notes"][0].as_str().unwrap().contains("turned.csv: newest first, turned round"),
+        "{turned}"
+    );
 }

@@ -40,7 +40,7 @@ pub use error::BacktestError;
 pub use grid::Grid;
 pub use kernel::{Outcome, Run, Summary, Then, run, summary};
 pub use params::{ParamKind, ParamSpec, ParamValue, Params};
-pub use signal::{AfterStop, Signal, Signals, Target};
+pub use signal::{AfterStop, Signal, Signals, Stop, Stops, Target};
 pub use simulator::{ExitReason, Simulator, Step, Trade};
 pub use strategy::{Strategy, StrategySpec};
 pub use trader::Trader;

@@ -35,10 +35,34 @@ impl Target {
 pub struct Signal {
     /// The position that is wanted.
     pub target: Target,
-    /// Distance of the stop from the entry price, in price units; `None` is no stop.
-    pub stop_distance: Option<f64>,
+    /// The stop of that position; `None` is no stop.
+    pub stop: Option<Stop>,
+}
+
+/// A stop of a position that is not open yet.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stop {
+    /// Distance from the entry price, in price units.
+    pub distance: f64,
     /// What follows when it is hit.
-    pub after_stop: AfterStop,
+    pub after: AfterStop,
+}
+
+/// The stop of an open position.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct StopLevel {
+    /// The mid that ends the position.
+    pub(crate) mid: f64,
+    /// What follows then.
+    pub(crate) after: AfterStop,
+}
+
+impl Stop {
+    /// Where it lies for a position of this side and price.
+    #[inline]
+    pub(crate) fn level(self, side: Target, price: f64) -> StopLevel {
+        StopLevel { mid: price - side.sign() * self.distance, after: self.after }
+    }
 }
 
 /// What follows when a stop was hit and the same position is still wanted.
@@ -70,57 +94,71 @@ pub struct AtrStop {
     pub after: AfterStop,
 }
 
+/// The parameters of a stop, which every strategy and every learned model takes.
+pub(crate) static STOP_PARAMETERS: [ParamSpec; 3] = [
+    ParamSpec::float(
+        "stop_atr",
+        0.0,
+        0.0,
+        1000.0,
+        "distance of the stop in average true ranges; 0 is no stop",
+    ),
+    ParamSpec::int("atr_period", 14, 1, 10_000, "bars in the average true range of the stop"),
+    ParamSpec::choice(
+        "after_stop",
+        &["wait", "reenter"],
+        "after a stop, while the same position is wanted: wait until another was, or reenter at the next opening",
+    ),
+];
+
 /// The signal of every bar.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Signals {
     /// What is wanted at the close of each bar.
     pub targets: Vec<Target>,
-    /// Distance of the stop at each bar; `None` is a strategy without stop. Where a stop is wanted but not yet
-    /// defined, the signal is flat: no position without its stop.
-    pub stop_distances: Option<Series>,
-    /// What follows when a stop is hit.
-    pub after_stop: AfterStop,
+    /// The stop at each bar; `None` is a strategy without stop. Where a stop is wanted but not yet defined, the signal is
+    /// flat: no position without its stop.
+    pub stops: Option<Stops>,
+}
+
+/// The stop of every bar.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stops {
+    /// Distance from the entry price, in price units.
+    pub distances: Series,
+    /// What follows when one is hit.
+    pub after: AfterStop,
+}
+
+impl Stops {
+    /// The stop of a position that is decided at the close of bar `index`; `None` where it is undefined.
+    pub fn get(&self, index: usize) -> Option<Stop> {
+        Some(Stop { distance: self.distances.get(index)?, after: self.after })
+    }
 }
 
 impl Signals {
     /// The signal at the close of bar `index`; `None` beyond the end.
     pub fn get(&self, index: usize) -> Option<Signal> {
         let target = *self.targets.get(index)?;
-        Some(match &self.stop_distances {
-            None => Signal { target, ..Signal::default() },
-            Some(distances) => Signal::with_stop(target, distances.get(index), self.after_stop),
+        Some(match &self.stops {
+            None => Signal { target, stop: None },
+            Some(stops) => Signal::with_stop(target, stops.get(index)),
         })
     }
 }
 
 impl Signal {
-    /// A signal that needs a stop: flat while the distance is undefined.
-    pub fn with_stop(target: Target, distance: Option<f64>, after_stop: AfterStop) -> Signal {
-        match distance {
-            Some(_) => Signal { target, stop_distance: distance, after_stop },
+    /// A signal that needs a stop: flat while that is undefined.
+    pub fn with_stop(target: Target, stop: Option<Stop>) -> Signal {
+        match stop {
+            Some(_) => Signal { target, stop },
             None => Signal::default(),
         }
     }
 }
 
 impl AtrStop {
-    /// The parameters that a strategy or a learned model takes for it.
-    pub(crate) const PARAMETERS: [ParamSpec; 3] = [
-        ParamSpec::float(
-            "stop_atr",
-            0.0,
-            0.0,
-            1000.0,
-            "distance of the stop in average true ranges; 0 is no stop",
-        ),
-        ParamSpec::int("atr_period", 14, 1, 10_000, "bars in the average true range of the stop"),
-        ParamSpec::choice(
-            "after_stop",
-            &["wait", "reenter"],
-            "after a stop, while the same position is wanted: wait until another was, or reenter at the next opening",
-        ),
-    ];
-
     /// The stop that these parameters describe, if any.
     pub(crate) fn of(values: &Resolved) -> Option<AtrStop> {
         let multiple = values.float("stop_atr");
@@ -133,16 +171,17 @@ impl AtrStop {
         atr::DEFINITION.of_bars(self.period).first()
     }
 
-    /// Distances over whole columns.
-    pub fn distances(&self, bars: &Bars) -> Series {
-        self.distances_with(&mut IndicatorCache::new(bars))
+    /// The stop of every bar.
+    pub fn stops(&self, bars: &Bars) -> Stops {
+        self.stops_with(&mut IndicatorCache::new(bars))
     }
 
     /// The same with indicators shared with others over the same bars.
-    pub fn distances_with(&self, cache: &mut IndicatorCache<'_>) -> Series {
+    pub fn stops_with(&self, cache: &mut IndicatorCache<'_>) -> Stops {
         let ranges = cache.get(&atr::DEFINITION.of_bars(self.period).into());
         let distance = |range: &f64| range * self.multiple;
-        Series { first: ranges.first, values: ranges.values.iter().map(distance).collect() }
+        let distances = Series { first: ranges.first, values: ranges.values.iter().map(distance).collect() };
+        Stops { distances, after: self.after }
     }
 }
 
@@ -160,10 +199,11 @@ impl LiveStop {
     /// Takes the bar and puts the stop, if one is wanted, to the target.
     pub(crate) fn signal(&mut self, row: &BarRow, target: Target) -> Signal {
         match &mut self.stop {
-            None => Signal { target, ..Signal::default() },
+            None => Signal { target, stop: None },
             Some((stop, atr)) => {
-                let distance = atr.update(row.high, row.low, row.close).map(|range| range * stop.multiple);
-                Signal::with_stop(target, distance, stop.after)
+                let range = atr.update(row.high, row.low, row.close);
+                let of = |range: f64| Stop { distance: range * stop.multiple, after: stop.after };
+                Signal::with_stop(target, range.map(of))
             }
         }
     }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::account::Account;
 use crate::bars::BarRow;
 use crate::costs::{Costs, Quote};
-use crate::signal::{AfterStop, Signal, Target};
+use crate::signal::{AfterStop, Signal, StopLevel, Target};
 
 /// A position from entry to exit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -73,7 +73,7 @@ pub struct Simulator {
     account: Account,
     cash: f64,
     position: Option<Position>,
-    /// Direction in which a stop was hit after which one waits: no entry until the signal has been something else.
+    /// Direction of a stop that was hit, while its strategy waits: no entry until something else has been wanted.
     blocked: Target,
     /// Nothing is traded any more.
     liquidated: bool,
@@ -89,8 +89,7 @@ struct Position {
     entry_time: i64,
     entry_price: f64,
     entry_fee: f64,
-    stop: Option<f64>,
-    after_stop: AfterStop,
+    stop: Option<StopLevel>,
 }
 
 impl Simulator {
@@ -123,8 +122,7 @@ impl Simulator {
         self.blocked = Target::Flat;
         let side = self.allowed(wanted.target);
         if let Some(position) = self.position.as_mut().filter(|position| position.side == side) {
-            position.stop = wanted.stop_distance.map(|distance| close - side.sign() * distance);
-            position.after_stop = wanted.after_stop;
+            position.stop = wanted.stop.map(|stop| stop.level(side, close));
         }
     }
 
@@ -162,11 +160,11 @@ impl Simulator {
         // Selections rather than `max` and `min`, which would care for NaN at every step.
         match position.side {
             Target::Long => {
-                let stop = position.stop.unwrap_or(floor);
+                let stop = position.stop.map_or(floor, |stop| stop.mid);
                 (if stop > liquidation { stop } else { liquidation }, ceiling)
             }
             Target::Short => {
-                let stop = position.stop.unwrap_or(ceiling);
+                let stop = position.stop.map_or(ceiling, |stop| stop.mid);
                 (floor, if stop < liquidation { stop } else { liquidation })
             }
             Target::Flat => (floor, ceiling),
@@ -239,23 +237,18 @@ impl Simulator {
             Target::Short => quote.sell,
         };
         let commission = quote.commission;
-        let Some(units) = self.account.quantity(self.cash, price, commission, signal.stop_distance) else {
+        let Some(units) =
+            self.account.quantity(self.cash, price, commission, signal.stop.map(|stop| stop.distance))
+        else {
             return;
         };
         let quantity = side.sign() * units;
         let fee = units * price * commission;
         self.cash -= quantity * price;
         self.cash -= fee;
-        let stop = signal.stop_distance.map(|distance| price - side.sign() * distance);
-        self.position = Some(Position {
-            side,
-            quantity,
-            entry_time: time,
-            entry_price: price,
-            entry_fee: fee,
-            stop,
-            after_stop: signal.after_stop,
-        });
+        let stop = signal.stop.map(|stop| stop.level(side, price));
+        self.position =
+            Some(Position { side, quantity, entry_time: time, entry_price: price, entry_fee: fee, stop });
     }
 
     /// Closes the position, if any.
@@ -291,7 +284,7 @@ impl Simulator {
     /// A stop and a liquidation fill at their own mid, or at the opening when the market has jumped over it.
     #[inline]
     pub(crate) fn check_levels(&mut self, row: &BarRow) -> Option<Trade> {
-        let Position { side, stop, after_stop, .. } = self.position?;
+        let Position { side, stop, .. } = self.position?;
         let (floor, ceiling) = self.exit_levels();
         let (level, touched, mid) = match side {
             Target::Long => (floor, row.low <= floor, row.open.min(floor)),
@@ -301,16 +294,19 @@ impl Simulator {
         if !touched {
             return None;
         }
-        let reason = if stop == Some(level) { ExitReason::Stop } else { ExitReason::Liquidation };
-        if reason == ExitReason::Stop {
-            self.blocked = match after_stop {
-                AfterStop::Wait => side,
-                AfterStop::Reenter => Target::Flat,
-            };
-        } else {
-            self.liquidated = true;
+        match stop.filter(|stop| stop.mid == level) {
+            Some(stop) => {
+                self.blocked = match stop.after {
+                    AfterStop::Wait => side,
+                    AfterStop::Reenter => Target::Flat,
+                };
+                self.exit_within(row, mid, ExitReason::Stop)
+            }
+            None => {
+                self.liquidated = true;
+                self.exit_within(row, mid, ExitReason::Liquidation)
+            }
         }
-        self.exit_within(row, mid, reason)
     }
 
     /// Closes the position, if any, within a bar when the mid is `mid`. Not inlined, since it is rare.

@@ -3,17 +3,17 @@
 use crate::common::{ALL_IN, MINUTE, bars};
 use gauntlet_backtest::Target::{self, Flat, Long, Short};
 use gauntlet_backtest::{
-    Account, AfterStop, Bars, Costs, ExitReason, Outcome, Run, Signals, Sizing, Spread, Then, run,
+    Account, AfterStop, Bars, Costs, ExitReason, Outcome, Run, Signals, Sizing, Spread, Stops, Then, run,
 };
 use gauntlet_quant::indicators::Series;
 
 fn signals(targets: &[Target]) -> Signals {
-    Signals { targets: targets.to_vec(), ..Signals::default() }
+    Signals { targets: targets.to_vec(), stops: None }
 }
 
 fn with_stop(targets: &[Target], distance: f64) -> Signals {
-    let stop_distances = Some(Series { first: 0, values: vec![distance; targets.len()] });
-    Signals { targets: targets.to_vec(), stop_distances, ..Signals::default() }
+    let distances = Series { first: 0, values: vec![distance; targets.len()] };
+    Signals { targets: targets.to_vec(), stops: Some(Stops { distances, after: AfterStop::Wait }) }
 }
 
 fn run_free(bars: &Bars, signals: &Signals) -> Outcome {
@@ -193,7 +193,8 @@ fn after_a_stop_one_enters_again_where_that_is_asked() {
         (98.0, 100.0, 98.0, 100.0),
     ]);
     let waits = with_stop(&[Long; 4], 5.0);
-    let reenters = Signals { after_stop: AfterStop::Reenter, ..waits.clone() };
+    let mut reenters = waits.clone();
+    reenters.stops.as_mut().unwrap().after = AfterStop::Reenter;
     let entries = |signals: &Signals| {
         let trades = run_free(&prices, signals).trades;
         trades.iter().map(|trade| (trade.entry_price, trade.exit_price)).collect::<Vec<_>>()
@@ -206,8 +207,7 @@ fn after_a_stop_one_enters_again_where_that_is_asked() {
 fn no_position_opens_while_its_stop_is_undefined() {
     let signals = Signals {
         targets: vec![Long; 4],
-        stop_distances: Some(Series { first: 2, values: vec![1.0; 2] }),
-        ..Signals::default()
+        stops: Some(Stops { distances: Series { first: 2, values: vec![1.0; 2] }, after: AfterStop::Wait }),
     };
     assert_eq!(run_free(&rising(), &signals).trades[0].entry_time, 3 * MINUTE);
 }

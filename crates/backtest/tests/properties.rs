@@ -2,8 +2,8 @@
 
 use crate::common::{accounts, costs, strategies, walks};
 use gauntlet_backtest::{
-    Account, BarRow, Bars, Costs, ParamValue, Signals, Sizing, Spread, Strategy as _, StrategySpec, Trader,
-    strategy,
+    Account, BarRow, Bars, Costs, ParamValue, Signal, Signals, Sizing, Spread, Strategy as _, StrategySpec,
+    Trader, strategy,
 };
 use gauntlet_backtest::{Grid, Run, Then, run, summary};
 use gauntlet_quant::metrics::Running;
@@ -24,11 +24,12 @@ proptest! {
     fn the_batch_form_is_the_bar_by_bar_form(bars in walks(400), spec in strategies()) {
         let signals = spec.signals(&bars);
         let mut live = spec.live();
+        let stop = |signal: Signal| signal.stop.map(|stop| (stop.distance.to_bits(), stop.after));
         prop_assert_eq!(signals.targets.len(), bars.len());
         for (index, row) in bars.rows().enumerate() {
             let (batch, live) = (signals.get(index).unwrap(), live.on_bar(&row));
             prop_assert_eq!(batch.target, live.target, "bar {}", index);
-            prop_assert_eq!(batch.stop_distance.map(f64::to_bits), live.stop_distance.map(f64::to_bits));
+            prop_assert_eq!(stop(batch), stop(live));
         }
     }
 

@@ -64,9 +64,11 @@ pub fn experiment_schema() -> Value {
                     "description": "Bars in a year; counted in the data, where they cover a year or more."
                 },
                 "risk_free": {
-                    "type": ["number", "object", "null"],
-                    "title": "an annual rate, or rates by date",
-                    "additionalProperties": { "type": "number" },
+                    "anyOf": [
+                        { "type": ["number", "null"] },
+                        { "type": "object", "additionalProperties": { "type": "number" } }
+                    ],
+                    "title": "an annual rate such as 0.03 for three percent, or rates by the date since which they hold",
                     "description": "Annual risk-free rate, 0.02 for two percent, or rates by the date since which they hold. \
                                     Metrics that compare with it take the returns less the rate of their bar."
                 }

@@ -6,9 +6,8 @@
 use std::ops::Range;
 
 use gauntlet_backtest::model::{Artifact, Features, Labels, ModelConfig, fit};
-use gauntlet_backtest::{BacktestError, Bars, Costs, Outcome, Run, Signals, Target, Then, run};
+use gauntlet_backtest::{BacktestError, Bars, Costs, Outcome, Run, Signals, Stops, Target, Then, run};
 use gauntlet_domain::experiment::{FoldRange, Parameters, TrialPlan};
-use gauntlet_quant::indicators::Series;
 
 use crate::model::{Model, account, costs, terms};
 
@@ -41,7 +40,7 @@ type Training = (Range<usize>, Vec<Range<usize>>);
 pub(crate) struct Learner {
     config: ModelConfig,
     features: Features,
-    stop_distances: Option<Series>,
+    stops: Option<Stops>,
 }
 
 /// A model against its hold-out.
@@ -142,8 +141,8 @@ pub fn hold_out(
 impl Learner {
     pub(crate) fn new(config: ModelConfig, bars: &Bars) -> Learner {
         let features = Features::of(bars, &config.features);
-        let stop_distances = config.stop.map(|stop| stop.distances(bars));
-        Learner { config, features, stop_distances }
+        let stops = config.stop.map(|stop| stop.stops(bars));
+        Learner { config, features, stops }
     }
 
     /// Fits the model to the bars of `train` that are in no hole. No label knows a price after `train`.
@@ -174,8 +173,7 @@ impl Learner {
         };
         let mut targets = vec![Target::Flat; first];
         targets.extend((first..test.end).map(target));
-        let after_stop = self.config.stop.map(|stop| stop.after).unwrap_or_default();
-        Signals { targets, stop_distances: self.stop_distances.clone(), after_stop }
+        Signals { targets, stops: self.stops.clone() }
     }
 }
 
@@ -218,7 +216,7 @@ fn without(features: &Features, labels: &Labels, holes: &[Range<usize>]) -> (Fea
 #[cfg(test)]
 mod tests {
     use gauntlet_backtest::model::Estimator;
-    use gauntlet_backtest::{Account, BarRow, ParamValue, Params};
+    use gauntlet_backtest::{Account, BarRow, ParamValue, Params, Signal};
 
     use super::*;
 
@@ -260,7 +258,8 @@ mod tests {
             for bar in first..800 {
                 let (ours, theirs) = (ours.get(bar).unwrap(), theirs.get(bar).unwrap());
                 assert_eq!(ours.target, theirs.target, "bar {bar}");
-                assert_eq!(ours.stop_distance.map(f64::to_bits), theirs.stop_distance.map(f64::to_bits));
+                let stop = |signal: Signal| signal.stop.map(|stop| (stop.distance.to_bits(), stop.after));
+                assert_eq!(stop(ours), stop(theirs));
             }
             let account = Account {
                 capital: 1e5,

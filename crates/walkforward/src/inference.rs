@@ -17,6 +17,7 @@ use gauntlet_domain::experiment::Metrics;
 use gauntlet_quant::inference::{
     DsrForm, SharpeEstimate, Trials, confidence_interval, dsr, excess, hac, hac_lag, psr,
 };
+use gauntlet_quant::metrics::Beyond;
 
 use crate::report::Segments;
 
@@ -27,7 +28,7 @@ pub const LEVEL: f64 = 0.95;
 pub fn inference(segments: &Segments) -> Metrics {
     let mut numbers = Metrics::new();
     let periods_per_year = segments.periods_per_year;
-    let (returns, benchmark) = segments.beyond_risk_free().unwrap_or_default();
+    let Beyond { returns, benchmark } = segments.beyond_risk_free().unwrap_or_default();
     judge("", &returns, periods_per_year, &mut numbers);
     numbers.insert("observations".to_owned(), Some(segments.returns.len() as f64));
     let periods = Some(periods_per_year).filter(|periods| *periods > 0.0);
@@ -35,8 +36,8 @@ pub fn inference(segments: &Segments) -> Metrics {
     let exposures = &segments.exposures;
     let mean = (!exposures.is_empty()).then(|| exposures.iter().sum::<f64>() / exposures.len() as f64);
     numbers.insert("mean_exposure".to_owned(), mean);
-    if let Some(benchmark) = benchmark {
-        let excess = excess(&returns, exposures, &benchmark).unwrap_or_default();
+    if segments.with_benchmark {
+        let excess = excess(&returns, exposures, &benchmark.unwrap_or_default()).unwrap_or_default();
         judge("excess_", &excess, periods_per_year, &mut numbers);
     }
     numbers

@@ -52,7 +52,7 @@ impl<'a> Procedure<'a> {
 
     fn signals(&self, segment: &WalkForwardSegment, test: &Range<usize>) -> Result<Signals, BacktestError> {
         if segment.trial.is_none() {
-            return Ok(Signals { targets: vec![Target::Flat; test.end], ..Signals::default() });
+            return Ok(Signals { targets: vec![Target::Flat; test.end], stops: None });
         }
         Ok(match Model::of(self.plan, &segment.parameters)? {
             // What a rule wants at a bar follows from the bars up to it.

@@ -1,11 +1,9 @@
 //! Metrics over the returns of one or more segments, concatenated in their order.
 
-use std::borrow::Cow;
-
 use gauntlet_backtest::{BacktestError, Bars, Outcome};
 use gauntlet_domain::experiment::{Metrics, RiskFreeRate, TrialPlan};
 use gauntlet_quant::metrics::annual::risk_free_per_period;
-use gauntlet_quant::metrics::{self, Input, Inputs, Running};
+use gauntlet_quant::metrics::{self, Beyond, Input, Inputs, Running};
 
 /// Metrics that every trial reports; a finalist reports all there are. Part of the first version of the set of metrics:
 /// what is added here has to be new in the table, or old trials would report it on replay.
@@ -38,7 +36,7 @@ pub struct Segments {
     pub running: Running,
     /// Bars in a year; 0 where they are not known.
     pub(crate) periods_per_year: f64,
-    with_benchmark: bool,
+    pub(crate) with_benchmark: bool,
     risk_free: Option<RiskFree>,
 }
 
@@ -47,7 +45,7 @@ pub struct Segments {
 struct RiskFree {
     /// In the order of time, at least one.
     rates: Vec<RiskFreeRate>,
-    /// Return of each bar; `None` from the first bar on for which it is undefined.
+    /// Return of each bar; `None` where a bar's is undefined, as where nobody knows the bars of a year.
     returns: Option<Vec<f64>>,
 }
 
@@ -92,12 +90,13 @@ impl Segments {
     /// One metric by name: from what is kept up where that is enough, over the whole segments where it is not.
     pub fn metric(&self, name: &str) -> Option<f64> {
         let metric = metrics::by_name(name)?;
-        // What is kept up knows no risk-free rate.
-        let kept_up = match &self.risk_free {
-            Some(_) if metric.takes(Input::RiskFree) => None,
-            _ => metric.of_running(&self.running, self.periods_per_year),
+        let value = if self.risk_free.is_some() && metric.takes(Input::RiskFree) {
+            metric.of_whole(&self.beyond_risk_free()?.inputs(&self.inputs()))
+        } else {
+            let kept_up = metric.of_running(&self.running, self.periods_per_year);
+            kept_up.unwrap_or_else(|| metric.of_whole(&self.inputs()))
         };
-        kept_up.unwrap_or_else(|| self.of_whole(metric)).filter(|value| value.is_finite())
+        value.filter(|value| value.is_finite())
     }
 
     /// Every metric there is.
@@ -107,12 +106,11 @@ impl Segments {
 
     /// Every metric of a version of the set.
     pub fn metrics_of(&self, metric_set: u32) -> Metrics {
-        let all = metrics::all_of(metric_set, &self.inputs(&self.returns, &self.benchmark)).into_iter();
-        let with_rate = |name: &str| self.risk_free.is_some().then(|| metrics::by_name(name)).flatten();
-        all.map(|(name, value)| {
-            (name.to_owned(), with_rate(name).map_or(value, |metric| self.of_whole(metric)))
-        })
-        .collect()
+        let all = match &self.risk_free {
+            None => metrics::all_of(metric_set, &self.inputs()),
+            Some(risk_free) => metrics::all_beyond(metric_set, &self.inputs(), risk_free.returns.as_deref()),
+        };
+        all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     /// The key metrics, and the objective where it is not among them.
@@ -120,32 +118,22 @@ impl Segments {
         key_metrics(objective, |name| self.metric(name))
     }
 
-    /// Returns, and those of the benchmark where there is one, less what the same money earned without risk in each bar.
-    /// `None` where that is undefined.
-    pub(crate) fn beyond_risk_free(&self) -> Option<(Cow<'_, [f64]>, Option<Cow<'_, [f64]>>)> {
-        let benchmark = self.with_benchmark.then_some(&self.benchmark);
-        let Some(risk_free) = &self.risk_free else {
-            return Some((Cow::from(&self.returns), benchmark.map(Cow::from)));
-        };
-        let free = risk_free.returns.as_ref()?;
-        let less =
-            |values: &Vec<f64>| Cow::from(values.iter().zip(free).map(|(r, f)| r - f).collect::<Vec<f64>>());
-        Some((less(&self.returns), benchmark.map(less)))
-    }
-
-    /// A metric that takes a risk-free rate is of the returns beyond it: less that of their bar.
-    fn of_whole(&self, metric: &metrics::Definition) -> Option<f64> {
-        if self.risk_free.is_none() || !metric.takes(Input::RiskFree) {
-            return metric.of_whole(&self.inputs(&self.returns, &self.benchmark));
+    /// Returns, and those of the benchmark where there is one, less what the same money earned without risk in each bar;
+    /// as they are where the plan has no rate. `None` where that is undefined.
+    pub(crate) fn beyond_risk_free(&self) -> Option<Beyond> {
+        match &self.risk_free {
+            None => {
+                let benchmark = self.with_benchmark.then(|| self.benchmark.clone());
+                Some(Beyond { returns: self.returns.clone(), benchmark })
+            }
+            Some(risk_free) => Some(Beyond::of(&self.inputs(), risk_free.returns.as_ref()?)),
         }
-        let (returns, benchmark) = self.beyond_risk_free()?;
-        metric.of_whole(&self.inputs(&returns, &benchmark.unwrap_or_default()))
     }
 
-    fn inputs<'a>(&'a self, returns: &'a [f64], benchmark: &'a [f64]) -> Inputs<'a> {
+    fn inputs(&self) -> Inputs<'_> {
         Inputs {
-            returns,
-            benchmark: self.with_benchmark.then_some(benchmark),
+            returns: &self.returns,
+            benchmark: self.with_benchmark.then_some(&self.benchmark),
             trade_pnls: Some(&self.running.trade_pnls),
             positions: Some(&self.positions),
             periods_per_year: self.periods_per_year,

@@ -5,8 +5,8 @@
 //! score of the finalist itself. The verdict is on the first of these that does not hold, or on the last one:
 //!
 //! 1. there are at least `min_trades` trades on the hold-out;
-//! 2. the promise is a gain itself: where more of the objective is better, it is above zero, and so is the total return,
-//!    whatever the objective: a win rate or a profit factor is above zero in every loss;
+//! 2. the promise is a gain: its objective is above zero, where more of it is better; and its total return is above zero,
+//!    whatever the objective, since a win rate or a profit factor is above zero in a loss too;
 //! 3. so is the hold-out;
 //! 4. the objective on the hold-out is at least `holdout_keeps` of that of the promise, or, where less is better, at most
 //!    its inverse.

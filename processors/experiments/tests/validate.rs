@@ -318,6 +318,30 @@ fn bars_in_a_year_are_stated_where_there_is_no_year_to_count_them_in() {
 // Account and costs.
 
 #[test]
+fn every_bar_has_a_risk_free_rate_or_none_has() {
+    let with = |rates: Value| {
+        let mut document = document();
+        document["account"] = json!({ "risk_free": rates });
+        document
+    };
+    let from = document()["data"]["from"].as_str().unwrap().to_owned();
+    for good in
+        [json!(0.03), json!(0), json!(-0.005), json!(null), json!({ &from: 0.03, "2090-01-01": -0.005 })]
+    {
+        assert_eq!(problems(&with(good.clone())), Vec::<String>::new(), "{good}");
+    }
+    for (bad, said) in [
+        (json!(5), "5 is not an annual rate between -1 and 1: 0.02 is two percent"),
+        (json!(-1.0), "-1 is not an annual rate"),
+        (json!({ &from: 0.03, "2090-01-01": 3.0 }), "3 is not an annual rate"),
+        (json!({}), "has no rates: leave it out"),
+        (json!({ "2090-01-01": 0.03 }), "begins at 2090-01-01T00:00:00Z, and the data at"),
+    ] {
+        starts(&with(bad), &format!("account.risk_free: {said}"));
+    }
+}
+
+#[test]
 fn the_account_can_trade() {
     let account = |key: &str, value: Value| {
         let mut document = document();

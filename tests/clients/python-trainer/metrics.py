@@ -18,6 +18,8 @@ def all_of(outcome, plan):
     """All of them by name, by the terms of a plan."""
     r, year = outcome.returns, plan["periods_per_year"]
     beyond, benchmark = beyond_risk_free(outcome, plan)
+    # Where nobody knows the bars of a year, what is annual is undefined.
+    root = math.sqrt(year) if year > 0.0 else None
     mean, deviation = moments(beyond)
     growth, drawdown = path(r)
     annual_return = annual(growth, len(r), year)
@@ -30,9 +32,9 @@ def all_of(outcome, plan):
     found = {
         "total_return": growth - 1.0,
         "annual_return": annual_return,
-        "annual_volatility": times(moments(r)[1], math.sqrt(year)),
-        "sharpe": times(ratio(mean, deviation), math.sqrt(year)),
-        "sortino": times(ratio(mean, shortfall), math.sqrt(year)) if len(r) > 1 else None,
+        "annual_volatility": times(moments(r)[1], root),
+        "sharpe": times(ratio(mean, deviation), root),
+        "sortino": times(ratio(mean, shortfall), root) if len(r) > 1 else None,
         "calmar": ratio(annual_return, drawdown),
         "max_drawdown": drawdown,
         "win_rate": sum(pnl > 0.0 for pnl in outcome.pnls) / trades if trades else None,
@@ -52,9 +54,10 @@ def beyond_risk_free(outcome, plan):
     rates = plan["account"]["risk_free"]
     if not rates:
         return outcome.returns, benchmark
-    since = [rate["from"] for rate in rates]
+    since, year = [rate["from"] for rate in rates], plan["periods_per_year"]
     annual_rates = (rates[max(bisect_right(since, opened) - 1, 0)]["rate"] for opened in outcome.opened)
-    free = [(1.0 + rate) ** (1.0 / plan["periods_per_year"]) - 1.0 for rate in annual_rates]
+    # Undefined, and with it all that comes of it, where nobody knows the bars of a year.
+    free = [(1.0 + rate) ** (1.0 / year) - 1.0 if year > 0.0 else math.nan for rate in annual_rates]
     return tuple([value - f for value, f in zip(values, free)] for values in (outcome.returns, benchmark))
 
 
@@ -88,6 +91,8 @@ def path(returns):
 
 
 def annual(growth, periods, year):
+    if year <= 0.0:
+        return None
     try:
         return growth ** (year / periods) - 1.0
     except OverflowError:  # a good hour, a year long
@@ -115,4 +120,4 @@ def ratio(numerator, denominator):
 
 
 def times(value, factor):
-    return None if value is None else value * factor
+    return None if value is None or factor is None else value * factor

@@ -3,14 +3,13 @@
 
 use std::ops::Range;
 
-use gauntlet_quant::indicators::Series;
 use gauntlet_quant::metrics::Running;
 
 use super::lanes::Equity;
 use super::market::{Block, Market, STRETCH};
 use crate::account::Account;
 use crate::costs::Costs;
-use crate::signal::{AfterStop, Signal, Target};
+use crate::signal::{Signal, Stops, Target};
 use crate::simulator::Simulator;
 use crate::strategy::StrategySpec;
 use crate::strategy::indicator_cache::IndicatorCache;
@@ -31,9 +30,8 @@ pub(super) struct Entry {
 /// The signals of a strategy.
 struct Orders {
     targets: TargetBits,
-    /// Distance of the stop at each bar; `None` is a strategy without stop.
-    stop_distances: Option<Series>,
-    after_stop: AfterStop,
+    /// The stop at each bar; `None` is a strategy without stop.
+    stops: Option<Stops>,
 }
 
 impl Entry {
@@ -146,23 +144,19 @@ impl Entry {
 impl Orders {
     fn of(strategy: &StrategySpec, cache: &mut IndicatorCache<'_>) -> Orders {
         let mut targets = strategy.targets_with(cache);
-        let stop_distances = strategy.stop.map(|stop| stop.distances_with(cache));
-        if let Some(distances) = &stop_distances {
+        let stops = strategy.stop.map(|stop| stop.stops_with(cache));
+        if let Some(stops) = &stops {
             // No position without its stop.
-            targets.clear_before(distances.first);
+            targets.clear_before(stops.distances.first);
         }
-        Orders {
-            targets,
-            stop_distances,
-            after_stop: strategy.stop.map(|stop| stop.after).unwrap_or_default(),
-        }
+        Orders { targets, stops }
     }
 
     /// The signal that was decided at a bar, when `target` is what was wanted there.
     fn signal(&self, decided: usize, target: Target) -> Signal {
-        match &self.stop_distances {
-            None => Signal { target, ..Signal::default() },
-            Some(distances) => Signal::with_stop(target, distances.get(decided), self.after_stop),
+        match &self.stops {
+            None => Signal { target, stop: None },
+            Some(stops) => Signal::with_stop(target, stops.get(decided)),
         }
     }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::features::{DEFAULT_FEATURES, Feature};
 use crate::error::BacktestError;
 use crate::params::{ParamSpec, Params, resolve};
-use crate::signal::AtrStop;
+use crate::signal::{AtrStop, STOP_PARAMETERS};
 
 /// A model before training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,8 +50,6 @@ static COMMON: [ParamSpec; 4] = [
     ParamSpec::float("l2", 1.0, 0.0, 1e9, "penalty on squared weights or leaves"),
 ];
 
-static STOP: [ParamSpec; 3] = AtrStop::PARAMETERS;
-
 static TREES: [ParamSpec; 3] = [
     ParamSpec::int("trees", 100, 1, 10_000, "trees"),
     ParamSpec::int("depth", 4, 1, 16, "depth of a tree"),
@@ -85,7 +83,7 @@ impl Estimator {
             Estimator::Logistic => &[],
             Estimator::Gbdt => &TREES,
         };
-        own.iter().chain(&COMMON).chain(&STOP).collect()
+        own.iter().chain(&COMMON).chain(&STOP_PARAMETERS).collect()
     }
 }
 

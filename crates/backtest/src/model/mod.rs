@@ -169,8 +169,7 @@ impl Artifact {
         let probabilities = self.probabilities(bars);
         Signals {
             targets: (0..bars.len()).map(|bar| self.target(probabilities.get(bar))).collect(),
-            stop_distances: self.config.stop.map(|stop| stop.distances(bars)),
-            after_stop: self.config.stop.map(|stop| stop.after).unwrap_or_default(),
+            stops: self.config.stop.map(|stop| stop.stops(bars)),
         }
     }
 

@@ -12,7 +12,7 @@ use super::target_bits::{TargetBits, WORD, Word};
 use crate::bars::BarRow;
 use crate::error::BacktestError;
 use crate::params::{ParamSpec, Params, Resolved, resolve};
-use crate::signal::{AtrStop, Target};
+use crate::signal::{AtrStop, STOP_PARAMETERS, Target};
 
 /// A rule over so many columns. It remembers nothing but what it wanted at the bar before, so many bars can be looked at
 /// at once for the next one at which it wants something else.
@@ -35,9 +35,6 @@ pub(crate) fn is_above(one: f64, other: f64) -> bool {
 
 /// Relative error of an average over a long series; less than what one tick makes in the longest averages.
 const ROUNDING: f64 = 1e-12;
-
-/// Every strategy takes these too.
-static STOP_PARAMETERS: [ParamSpec; 3] = AtrStop::PARAMETERS;
 
 /// A row of the table of strategies.
 #[derive(Clone, Copy)]

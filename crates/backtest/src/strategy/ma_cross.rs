@@ -49,7 +49,7 @@ impl Rule<2> for MaCross {
     fn decide(&self, held: Target, now: &[f64; 2], before: Option<&[f64; 2]>) -> Target {
         let wanted = side(now);
         let is_new = |before: &[f64; 2]| side(before) != wanted;
-        // Who holds a position has seen a cross, and what is wanted differs from it after another one only.
+        // Once there is a position, the averages change sides only where they cross.
         let counts = !self.waits_for_cross || held != Target::Flat || before.is_some_and(is_new);
         if wanted == Target::Flat || !counts { held } else { wanted }
     }

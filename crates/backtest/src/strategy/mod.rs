@@ -82,8 +82,7 @@ impl StrategySpec {
     /// Batch form with indicators shared with other strategies over the same bars.
     pub fn signals_with(&self, cache: &mut IndicatorCache<'_>) -> Signals {
         let targets = self.targets_with(cache).iter().take(cache.bars().len()).collect();
-        let after_stop = self.stop.map(|stop| stop.after).unwrap_or_default();
-        Signals { targets, stop_distances: self.stop.map(|stop| stop.distances_with(cache)), after_stop }
+        Signals { targets, stops: self.stop.map(|stop| stop.stops_with(cache)) }
     }
 
     /// The targets of the batch form, a bit a bar.

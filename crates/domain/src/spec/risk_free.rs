@@ -56,3 +56,37 @@ impl<'de> Deserialize<'de> for RiskFree {
         deserializer.deserialize_any(Written)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<RiskFree, String> {
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_rate_or_rates_by_date_read_back_to_themselves() {
+        assert_eq!(read("0"), Ok(RiskFree::Rate(0.0)));
+        let rates = read(r#"{ "2011-07-01": 0.045, "2009-12-01": 0.02 }"#).unwrap();
+        let text = serde_json::to_string(&rates).unwrap();
+        assert_eq!(text, r#"{"2009-12-01T00:00:00Z":0.02,"2011-07-01T00:00:00Z":0.045}"#);
+        assert_eq!(read(&text), Ok(rates));
+    }
+
+    #[test]
+    fn a_hole_a_second_rate_and_another_kind_are_refused() {
+        for (text, said) in [
+            (r#"{ "2009-12-01": null }"#, "has no rate at 2009-12-01T00:00:00Z"),
+            (
+                r#"{ "2009-12-01": 0.02, "2009-12-01T00:00:00Z": 0.03 }"#,
+                "has two rates at 2009-12-01T00:00:00Z",
+            ),
+            (r#"{ "yesterday": 0.02 }"#, "yesterday"),
+            (r#""3%""#, EXPECTED),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.contains(said), "{text}: {error}");
+        }
+    }
+}

@@ -190,14 +190,12 @@ impl Measuring<'_> {
         let alone = self.of(own.times.as_deref(), &own.returns, None)?;
         let compared = match self.pairs {
             Some(pairs) => self.of(pairs.times.as_deref(), &pairs.returns, Some(&pairs.benchmark))?,
-            None => Values::default(),
+            None => vec![],
         };
-        let value = |metric: &Definition| {
-            let values = if metric.takes(Input::Benchmark) { &compared } else { &alone };
-            let over_rates = self.rates.is_some() && metric.takes(Input::RiskFree);
-            if over_rates { values.beyond(metric) } else { values.plain(metric) }
+        let of = |metric: &Definition| {
+            value(if metric.takes(Input::Benchmark) { &compared } else { &alone }, metric.name)
         };
-        Ok(DEFINITIONS.iter().map(|metric| (metric.name, value(metric))).collect())
+        Ok(DEFINITIONS.iter().map(|metric| (metric.name, of(metric))).collect())
     }
 
     fn of(
@@ -205,40 +203,16 @@ impl Measuring<'_> {
         times: Option<&[gauntlet_domain::Timestamp]>,
         returns: &[f64],
         benchmark: Option<&[f64]>,
-    ) -> Result<Values, Refusal> {
+    ) -> Result<Vec<(&'static str, Option<f64>)>, Refusal> {
         // Zero periods annualise nothing.
         let periods_per_year = self.year.periods.unwrap_or(0.0);
-        let inputs = |returns, benchmark, risk_free| {
-            let (trade_pnls, positions) = (None, None);
-            metrics::all(&Inputs { returns, benchmark, trade_pnls, positions, periods_per_year, risk_free })
-        };
-        let plain = inputs(returns, benchmark, self.rate.unwrap_or(0.0));
-        let Some(series) = self.rates else { return Ok(Values { plain, beyond: vec![] }) };
+        let (trade_pnls, positions, risk_free) = (None, None, self.rate.unwrap_or(0.0));
+        let inputs = Inputs { returns, benchmark, trade_pnls, positions, periods_per_year, risk_free };
+        let Some(series) = self.rates else { return Ok(metrics::all(&inputs)) };
         let rates = rates(series, times, returns.len())?;
         let free = rates.iter().map(|rate| metrics::annual::risk_free_per_period(*rate, periods_per_year));
-        let Some(free) = free.collect::<Option<Vec<f64>>>() else {
-            return Ok(Values { plain, beyond: vec![] });
-        };
-        let beyond = |values: &[f64]| -> Vec<f64> { values.iter().zip(&free).map(|(r, f)| r - f).collect() };
-        let (returns, benchmark) = (beyond(returns), benchmark.map(beyond));
-        Ok(Values { plain, beyond: inputs(&returns, benchmark.as_deref(), 0.0) })
-    }
-}
-
-/// Metrics of returns, and of what they are beyond the risk-free rate of each period.
-#[derive(Default)]
-struct Values {
-    plain: Vec<(&'static str, Option<f64>)>,
-    beyond: Vec<(&'static str, Option<f64>)>,
-}
-
-impl Values {
-    fn plain(&self, metric: &Definition) -> Option<f64> {
-        value(&self.plain, metric.name)
-    }
-
-    fn beyond(&self, metric: &Definition) -> Option<f64> {
-        value(&self.beyond, metric.name)
+        let free = free.collect::<Option<Vec<f64>>>();
+        Ok(metrics::all_beyond(metrics::VERSION, &inputs, free.as_deref()))
     }
 }
 

@@ -17,6 +17,7 @@
 //! **A new metric** is a file in this folder, with a function of the same name, and a row in the table below. The
 //! modules are declared by the rows, so `cargo fmt` alone does not find the files: `tests/run` formats every file.
 
+mod beyond;
 mod inputs;
 pub(crate) mod numeric;
 mod wealth;
@@ -29,6 +30,7 @@ mod lanes;
 mod online;
 mod running;
 
+pub use beyond::Beyond;
 pub use definitions::{Definition, Direction, Input, Unit};
 pub use drawdown_table::{Drawdown, top_drawdowns};
 pub use inputs::Inputs;
@@ -187,6 +189,23 @@ pub fn all_of(version: u32, inputs: &Inputs<'_>) -> Vec<(&'static str, Option<f6
     let finite = inputs.are_finite();
     let value = |definition: &Definition| if finite { (definition.of)(inputs) } else { None };
     of_version(version).map(|definition| (definition.name, value(definition))).collect()
+}
+
+/// As [`all_of`], where each period has a risk-free return of its own: metrics that take a rate are of the returns beyond
+/// it, those of the benchmark too, and all others of the returns as they are. Without `free` the risk-free returns are
+/// undefined, and what takes a rate is `None`. The rate in `inputs` is not looked at.
+pub fn all_beyond(
+    version: u32,
+    inputs: &Inputs<'_>,
+    free: Option<&[f64]>,
+) -> Vec<(&'static str, Option<f64>)> {
+    let beyond = free.map(|free| Beyond::of(inputs, free));
+    let beyond = beyond.as_ref().map(|beyond| all_of(version, &beyond.inputs(inputs)));
+    let value = |(row, (definition, (name, plain))): (usize, (&Definition, _))| {
+        let beyond = || beyond.as_ref().and_then(|all| all[row].1);
+        (name, if definition.takes(Input::RiskFree) { beyond() } else { plain })
+    };
+    of_version(version).zip(all_of(version, inputs)).enumerate().map(value).collect()
 }
 
 #[cfg(test)]
