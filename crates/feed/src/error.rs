@@ -153,14 +153,12 @@ pub enum FeedError {
         /// The markets.
         markets: String,
     },
-    /// Bars whose length cannot be told, or which are longer than a day.
-    #[error(
-        "{file}: {what}: say which bars they are with a bar spec from time:1s to time:1d, or feed finer bars"
-    )]
-    NoSpec {
+    /// Bars whose length cannot be told, is above a day, or is another than the spec that was named.
+    #[error("{file}: {what}")]
+    BarLength {
         /// The file.
         file: String,
-        /// What was found.
+        /// What was found, and what to do.
         what: String,
     },
     /// A file in falling order of time that is too large to turn round in memory.

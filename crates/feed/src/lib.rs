@@ -35,6 +35,9 @@ mod error;
 /// The way in, and the cutting into blocks.
 mod source;
 
+/// How long a file's bars are.
+mod spacing;
+
 /// How a file's instrument is defined.
 pub mod definition;
 

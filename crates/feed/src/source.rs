@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use gauntlet_domain::market::{BarBlock, ROWS_PER_BLOCK, TickBlock};
-use gauntlet_domain::time::NANOS_PER_SECOND;
 use gauntlet_domain::{BarSpec, ContentHash};
 
 use crate::bars_csv::CsvBars;
@@ -20,6 +19,7 @@ use crate::input::SourceFile;
 use crate::lean_bar::{LeanBars, spec_by_path};
 use crate::lean_quote::{self, LeanQuotes};
 use crate::parquet::ParquetTicks;
+use crate::spacing::{check_spacing, smallest_spacing};
 use crate::text::TextRows;
 use crate::time::Clock;
 
@@ -160,10 +160,12 @@ impl Source {
                     None
                 } else {
                     let known = match *spec {
-                        Some(spec) => spec,
-                        None => smallest_spacing(&block)
-                            .map_err(|what| FeedError::NoSpec { file: shown.clone(), what })?,
+                        // Only the first block is judged.
+                        Some(spec) if self.blocks > 0 => Ok(spec),
+                        Some(spec) => check_spacing(spec, &block).map(|()| spec),
+                        None => smallest_spacing(&block),
                     };
+                    let known = known.map_err(|what| FeedError::BarLength { file: shown.clone(), what })?;
                     *spec = Some(known);
                     block.spec = known.to_string();
                     Some(Block::Bars(block))
@@ -173,37 +175,6 @@ impl Source {
         self.blocks += i64::from(block.is_some());
         Ok(block)
     }
-}
-
-/// The spec of bars as far apart as the nearest two of the block. `Err` says why there is none.
-fn smallest_spacing(block: &BarBlock) -> Result<BarSpec, String> {
-    const HOUR: u64 = 3_600 * NANOS_PER_SECOND.unsigned_abs();
-    let times: Vec<i64> = block
-        .open_times
-        .iter()
-        .zip(&block.kinds)
-        .filter(|(_, kind)| **kind == 1)
-        .map(|(time, _)| *time)
-        .collect();
-    let spacings = times.windows(2).map(|pair| pair[1].abs_diff(pair[0])).filter(|spacing| *spacing > 0);
-    let smallest = spacings.min().ok_or("its rows do not tell how long its bars are")?;
-    let seconds = match smallest {
-        // Days of local time have 23 or 25 hours when the clocks change.
-        _ if (23 * HOUR..=25 * HOUR).contains(&smallest) => 86_400,
-        _ if smallest > 25 * HOUR => {
-            return Err(format!(
-                "its bars are {} days or more apart, longer than a day",
-                smallest / (24 * HOUR)
-            ));
-        }
-        _ if smallest % NANOS_PER_SECOND.unsigned_abs() != 0 => {
-            return Err(format!(
-                "its nearest bars are {smallest} nanoseconds apart, no whole number of seconds"
-            ));
-        }
-        _ => smallest / NANOS_PER_SECOND.unsigned_abs(),
-    };
-    Ok(BarSpec::Time { seconds: seconds as u32 })
 }
 
 /// A reader whose first rows are watched: when most of them cannot be read, the file is of another format.
@@ -311,19 +282,5 @@ mod tests {
                 assert!(blocks(path, &options, chunk) == expected, "chunks of {chunk} give other blocks");
             }
         }
-    }
-
-    #[test]
-    fn the_nearest_bars_tell_the_spec() {
-        const HOUR: i64 = 3_600 * NANOS_PER_SECOND;
-        let spec = |times: &[i64]| {
-            let block =
-                BarBlock { open_times: times.to_vec(), kinds: vec![1; times.len()], ..BarBlock::default() };
-            smallest_spacing(&block).map(|spec| spec.to_string())
-        };
-        assert_eq!(spec(&[0, 5 * HOUR, 6 * HOUR, 6 * HOUR]), Ok("time:1h".into()));
-        assert_eq!(spec(&[0, 24 * HOUR, 47 * HOUR]), Ok("time:1d".into()));
-        assert!(spec(&[0, 168 * HOUR]).unwrap_err().contains("7 days"));
-        assert!(spec(&[0]).is_err() && spec(&[]).is_err() && spec(&[0, 1]).is_err());
     }
 }

@@ -314,3 +314,25 @@ fn one_bar_does_not_tell_its_length() {
     let spec = Options { bar_spec: Some("time:1d".parse().unwrap()), ..options(None) };
     assert!(matches!(&read(&path, &spec).0[0], Block::Bars(block) if block.spec == "time:1d"));
 }
+
+#[test]
+fn bars_of_another_length_than_said_are_refused_with_the_file() {
+    let folder = folder();
+    let days: String = (1..=28).map(|day| format!("2014-05-{day:02},1,1,1,1\n")).collect();
+    let path = write(&folder, "a.csv", format!("Date,Open,High,Low,Close\n{days}"));
+    let with = |spec: &str| read(&path, &Options { bar_spec: Some(spec.parse().unwrap()), ..options(None) });
+    let (blocks, error) = with("time:1h");
+    let error = error.unwrap().to_string();
+    assert!(blocks.is_empty() && error.starts_with(&path.display().to_string()), "{error}");
+    assert!(
+        error.contains("usually 1 day apart, no two of them 1 hour, and cannot be time:1h bars"),
+        "{error}"
+    );
+    assert!(error.contains("say time:1d"), "{error}");
+    assert!(matches!(with("time:1d"), (blocks, None) if blocks.len() == 1));
+    // The name of Lean's folder says a spec too.
+    let lean: String = (1..=28).map(|day| format!("201405{day:02} 00:00,1,1,1,1,5\n")).collect();
+    std::fs::create_dir(folder.path().join("hour")).unwrap();
+    let lean = message(&write(&folder, "hour/xauusd.csv", lean), Some(Format::LeanBar));
+    assert!(lean.starts_with("its bars are usually 1 day apart"), "{lean}");
+}
