@@ -19,7 +19,7 @@ use crate::ids::{ContentHash, ExperimentId, InstrumentId, InstrumentIdError};
 use crate::market::CreateSnapshot;
 use crate::names::{find, named_enum};
 use crate::time::Timestamp;
-pub use risk_free::RiskFree;
+pub use risk_free::{NotAnAnnualRate, RiskFree, check_annual_rate};
 pub use share::Share;
 
 /// An experiment.

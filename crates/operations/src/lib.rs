@@ -25,12 +25,16 @@ mod dated_csv;
 pub mod dead_letters;
 /// The main job on bundled data.
 pub mod demo;
+/// Searches that ended since no point was left.
+pub mod exhausted;
 /// An experiment with its leaderboard.
 pub mod experiment_report;
 /// Files of ticks and bars onto the log.
 pub mod feed;
 /// Digests, and checks of what is kept.
 pub mod integrity;
+/// Equity and prices told from returns.
+mod levels;
 /// Metrics of a series.
 pub mod metrics;
 /// A directory or a cluster, and what runs over it.

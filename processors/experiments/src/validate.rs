@@ -11,7 +11,7 @@ use gauntlet_domain::experiment::ParameterValue;
 use gauntlet_domain::external;
 use gauntlet_domain::names::UnknownName;
 use gauntlet_domain::spec::{
-    Direction, ExperimentSpec, FoldMode, RiskFree, Scheme, SpreadSpec, ValidationSpec,
+    Direction, ExperimentSpec, FoldMode, RiskFree, Scheme, SpreadSpec, ValidationSpec, check_annual_rate,
 };
 use gauntlet_quant::metrics;
 use gauntlet_search::{Choice, Domain, PrunerKind, SamplerKind, Space};
@@ -149,9 +149,8 @@ fn risk_free(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, String)) {
             rates.values().copied().collect()
         }
     };
-    // A rate of 100 % is a percentage that was taken for a fraction.
-    if let Some(rate) = rates.into_iter().find(|rate| !(rate.is_finite() && rate.abs() < 1.0)) {
-        problem(format!("{rate} is not an annual rate between -1 and 1: 0.02 is two percent"));
+    if let Some(error) = rates.into_iter().find_map(|rate| check_annual_rate(rate).err()) {
+        problem(error.to_string());
     }
 }
 
@@ -326,7 +325,7 @@ impl Taker {
 }
 
 /// The values of a domain that can be out of bounds: its ends, or all of a list.
-fn extremes(domain: &Domain) -> Vec<ParameterValue> {
+pub(crate) fn extremes(domain: &Domain) -> Vec<ParameterValue> {
     match domain {
         Domain::Int { low, high, .. } => vec![ParameterValue::Int(*low), ParameterValue::Int(*high)],
         Domain::Float { low, high, .. } => vec![ParameterValue::Float(*low), ParameterValue::Float(*high)],
@@ -335,7 +334,7 @@ fn extremes(domain: &Domain) -> Vec<ParameterValue> {
     }
 }
 
-fn param_value(value: &ParameterValue) -> Option<ParamValue> {
+pub(crate) fn param_value(value: &ParameterValue) -> Option<ParamValue> {
     match value {
         ParameterValue::Int(int) => Some(ParamValue::Int(*int)),
         ParameterValue::Float(float) => Some(ParamValue::Float(*float)),

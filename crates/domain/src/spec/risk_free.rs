@@ -18,6 +18,19 @@ pub enum RiskFree {
     Rates(BTreeMap<DateText, f64>),
 }
 
+/// Not an annual rate.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[error("{rate} is not an annual rate between -1 and 1: 0.02 is two percent")]
+pub struct NotAnAnnualRate {
+    /// The number as given.
+    pub rate: f64,
+}
+
+/// Checks an annual rate. One of 100 % is a percentage that was taken for a fraction.
+pub fn check_annual_rate(rate: f64) -> Result<(), NotAnAnnualRate> {
+    if rate.is_finite() && rate.abs() < 1.0 { Ok(()) } else { Err(NotAnAnnualRate { rate }) }
+}
+
 const EXPECTED: &str = "an annual rate such as 0.02, or rates by the date since which they hold";
 
 impl<'de> Deserialize<'de> for RiskFree {
@@ -72,6 +85,20 @@ mod tests {
         let text = serde_json::to_string(&rates).unwrap();
         assert_eq!(text, r#"{"2009-12-01T00:00:00Z":0.02,"2011-07-01T00:00:00Z":0.045}"#);
         assert_eq!(read(&text), Ok(rates));
+    }
+
+    #[test]
+    fn a_percentage_is_no_rate() {
+        for rate in [-0.99, -0.005, 0.0, 0.02, 0.99] {
+            assert_eq!(check_annual_rate(rate), Ok(()));
+        }
+        for rate in [-1.0, 1.0, 5.0, f64::NAN, f64::INFINITY] {
+            let error = check_annual_rate(rate).unwrap_err().to_string();
+            assert!(
+                error.ends_with("is not an annual rate between -1 and 1: 0.02 is two percent"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

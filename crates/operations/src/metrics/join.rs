@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use gauntlet_domain::Timestamp;
+use gauntlet_domain::spec::check_annual_rate;
 use serde::Serialize;
 
 use super::SeriesKind;
@@ -126,15 +127,15 @@ fn picked(series: &Series, values: &[f64], rows: &[usize]) -> Series {
     }
 }
 
-/// The annual rate of each period, from a series of rates; refuses a hole, naming the first.
+/// The annual rate of each period, from a series of rates; refuses what is no rate and a hole, naming the first.
 pub(super) fn rates(
     rates: &Series,
     times: Option<&[Timestamp]>,
     periods: usize,
 ) -> Result<Vec<f64>, Refusal> {
-    if let Some(at) = rates.values.iter().position(|rate| *rate <= -1.0) {
-        let (place, rate) = (rates.place(at), rates.values[at]);
-        return Err(Refusal::BadInput(format!("{place}: {rate} is not a rate above -1")));
+    for (at, rate) in rates.values.iter().enumerate() {
+        let bad = |error| Refusal::BadInput(format!("{}: {error}", rates.place(at)));
+        check_annual_rate(*rate).map_err(bad)?;
     }
     match (times, &rates.times) {
         (Some(times), Some(theirs)) => {

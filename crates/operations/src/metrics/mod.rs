@@ -13,6 +13,7 @@ mod tests;
 
 use std::path::PathBuf;
 
+use gauntlet_domain::spec::check_annual_rate;
 use gauntlet_quant::metrics::{self, DEFINITIONS, Definition, Input, Inputs};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
@@ -114,8 +115,8 @@ impl Serialize for Measured {
 pub fn metrics(request: &MetricsRequest) -> Result<Measured, Refusal> {
     validate(request)?;
     let kind = request.kind;
-    let series = Series::read(&request.path)?;
-    let benchmark = request.benchmark.as_deref().map(Series::read).transpose()?;
+    let series = Series::read_kind(&request.path, kind)?;
+    let benchmark = request.benchmark.as_deref().map(|path| Series::read_kind(path, kind)).transpose()?;
     let rates = match &request.risk_free {
         RiskFree::Rate(_) => None,
         RiskFree::Series(path) => Some(Series::read(path)?),
@@ -159,10 +160,10 @@ pub fn metrics(request: &MetricsRequest) -> Result<Measured, Refusal> {
 fn validate(request: &MetricsRequest) -> Result<(), Refusal> {
     check_stated(request.periods_per_year)?;
     match request.risk_free {
-        RiskFree::Rate(rate) if !(rate.is_finite() && rate > -1.0) => {
-            Err(Refusal::BadInput(format!("--risk-free {rate} is not a rate above -1")))
+        RiskFree::Rate(rate) => {
+            check_annual_rate(rate).map_err(|error| Refusal::BadInput(format!("--risk-free: {error}")))
         }
-        _ => Ok(()),
+        RiskFree::Series(_) => Ok(()),
     }
 }
 

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use gauntlet_domain::Timestamp;
 
-use crate::dated_csv::{DatedNumbers, Wanted};
+use super::SeriesKind;
+use crate::dated_csv::{Column, DatedNumbers, Wanted};
+use crate::levels;
 use crate::refusal::Refusal;
 
 /// Numbers in the order of time.
@@ -24,7 +26,21 @@ pub(super) struct Series {
 impl Series {
     /// Reads a file.
     pub(super) fn read(path: &Path) -> Result<Series, Refusal> {
+        Series::checked(path, |_| Ok(()))
+    }
+
+    /// Reads a file of returns or equity; refuses equity that would be taken for returns.
+    pub(super) fn read_kind(path: &Path, kind: SeriesKind) -> Result<Series, Refusal> {
+        Series::checked(path, |column| match kind {
+            SeriesKind::Returns => levels::check_returns(column),
+            SeriesKind::Equity => Ok(()),
+        })
+    }
+
+    fn checked(path: &Path, check: impl Fn(&Column) -> Result<(), String>) -> Result<Series, Refusal> {
         let numbers = DatedNumbers::read(path, Wanted::LastColumn)?;
+        let bad = |what| Refusal::BadInput(format!("{}: {what}: give --kind equity", numbers.file));
+        numbers.columns.iter().try_for_each(check).map_err(bad)?;
         let turned = numbers.turned();
         let DatedNumbers { file: name, times, columns, lines, .. } = numbers;
         let values = columns.into_iter().next().map(|column| column.values).unwrap_or_default();

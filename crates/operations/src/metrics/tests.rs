@@ -148,7 +148,10 @@ fn rates_with_a_hole_are_refused_by_its_date() {
     let message = with(&holes);
     assert!(message.contains("f.csv: no rate of 2024-01-04, of 2 dates in all"), "{message}");
     assert!(with("0.01\n0.01\n").contains("must both have dates, or neither"));
-    assert!(with(&rows.replace("-03,0.03", "-03,-1.5")).contains("f.csv:3: -1.5 is not a rate above -1"));
+    assert!(
+        with(&rows.replace("-03,0.03", "-03,-1.5"))
+            .contains("f.csv:3: -1.5 is not an annual rate between -1 and 1")
+    );
 }
 
 /// Two losses of more than everything are a total loss, and every metric is of that one path.
@@ -239,4 +242,35 @@ fn the_document_has_the_metrics_at_its_top() {
     assert_eq!(object.len(), DEFINITIONS.len() + more.len());
     assert_eq!(document["conventions"]["periods_per_year"], 252.0);
     assert_eq!(document["conventions"]["ddof"], 1);
+}
+
+#[test]
+fn equity_is_not_taken_for_returns() {
+    let files = Files::new();
+    let equity = "date,equity\n2024-01-01,100\n2024-01-02,101\n2024-01-03,103\n";
+    let said = refused(&files.request(equity));
+    assert!(said.contains("s.csv: column 2 ('equity') goes from 100 to 103 without a loss"), "{said}");
+    assert!(said.ends_with("not returns: give --kind equity"), "{said}");
+    assert!(refused(&files.request("100\n101\n103\n")).contains("column 1 goes from 100"), "one column");
+    let benchmark = refused(&files.against("2024-01-02,0.01\n2024-01-03,-0.02\n", equity));
+    assert!(benchmark.contains("b.csv: column 2 ('equity')"), "{benchmark}");
+    let request = MetricsRequest { kind: SeriesKind::Equity, ..files.request(equity) };
+    assert_eq!(metrics(&request).unwrap().conventions.returns, 2);
+}
+
+#[test]
+fn a_percentage_is_no_risk_free_rate() {
+    let files = Files::new();
+    for rate in [5.0, 1.0, -1.0, f64::NAN] {
+        let request = MetricsRequest { risk_free: RiskFree::Rate(rate), ..files.request("0.1\n0.2\n") };
+        let said = refused(&request);
+        assert_eq!(
+            said,
+            format!("--risk-free: {rate} is not an annual rate between -1 and 1: 0.02 is two percent")
+        );
+    }
+    let path = files.file("f.csv", &days("2024-01", &[2.0; 20]));
+    let request =
+        MetricsRequest { risk_free: RiskFree::Series(path), ..files.request(&days("2024-01", &RETURNS)) };
+    assert!(refused(&request).contains("f.csv:1: 2 is not an annual rate between -1 and 1"));
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use gauntlet_domain::Timestamp;
 
 use crate::dated_csv::{DatedNumbers, Label, Wanted};
+use crate::levels;
 use crate::refusal::Refusal;
 
 /// Returns, column by column.
@@ -82,8 +83,12 @@ impl Matrix {
     }
 }
 
-/// A trial cannot lose more than everything.
+/// Levels are no returns, and a trial cannot lose more than everything.
 fn check_returns(numbers: &DatedNumbers) -> Result<(), Refusal> {
+    for column in &numbers.columns {
+        let remedy = "give each value over the one before, less 1";
+        levels::check_returns(column).map_err(|what| bad(&numbers.file, &format!("{what}: {remedy}")))?;
+    }
     for row in 0..numbers.lines.len() {
         if let Some(column) = numbers.columns.iter().find(|column| column.values[row] < -1.0) {
             let value = column.values[row];
@@ -148,6 +153,11 @@ mod tests {
             ("date,a\n2020-01-01,1.2 %\n", ":2: column 2 ('a'): '1.2 %' is not a number"),
             ("date,a\n2020-01-01,-1.01\n", ":2: column 2 ('a'): -1.01 is below -1"),
             ("date,a,b\n2020-01-02,0,0\n2020-01-01,0,-2\n", ":3: column 3 ('b'): -2 is below -1"),
+            (
+                "date,a,NAV\n2020-01-01,0.1,100\n2020-01-02,0.2,101\n",
+                ": column 3 ('NAV') goes from 100 to 101 without a loss: this is equity or a price, not returns: \
+                 give each value over the one before, less 1",
+            ),
             ("date,a\n2020-01-01,0\n\n2020-01-01,0\n", ":4: 2020-01-01 is there twice, first on line 2"),
         ] {
             let what = refused(text);
@@ -164,11 +174,11 @@ mod tests {
             let taken = Matrix::read(&path).ok().unwrap().take_benchmark(benchmark.to_str().unwrap());
             taken.map(|benchmark| benchmark.returns)
         };
-        let longer = of("date,x\n2020-01-01,9\n2020-01-02,1\n2020-01-03,2\n2020-01-04,9\n");
-        assert_eq!(longer, Ok(vec![1.0, 2.0]));
-        let gap = of("date,x\n2020-01-02,1\n2020-01-04,9\n").unwrap_err().to_string();
+        let longer = of("date,x\n2020-01-01,0.9\n2020-01-02,0.1\n2020-01-03,0.2\n2020-01-04,0.9\n");
+        assert_eq!(longer, Ok(vec![0.1, 0.2]));
+        let gap = of("date,x\n2020-01-02,0.1\n2020-01-04,0.9\n").unwrap_err().to_string();
         assert!(gap.contains("b.csv: 1 dates of") && gap.contains("first 2020-01-03"), "{gap}");
-        let two = of("date,x,y\n2020-01-02,1,2\n").unwrap_err().to_string();
+        let two = of("date,x,y\n2020-01-02,0.1,0.2\n").unwrap_err().to_string();
         assert!(two.contains("2 columns of returns"), "{two}");
     }
 }
