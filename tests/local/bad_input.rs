@@ -180,11 +180,14 @@ fn an_experiment_that_cannot_be_meant() {
         (&[("model:", "modle:")], &["unknown key 'modle' in experiment.yaml:3", "did you mean 'model'?"]),
         (
             &[("[5, 60]", "[60, 5]")],
-            &["model.parameters.fast: lower bound 60 is above upper bound 5: swap them"],
+            &["experiment.yaml:5: model.parameters.fast: lower bound 60 is above upper bound 5: swap them"],
         ),
         (
             &[("ma-cross", "ma-crss")],
-            &["model.strategy: strategy 'ma-crss' is not known", "did you mean 'ma-cross'?"],
+            &[
+                "experiment.yaml:4: model.strategy: strategy 'ma-crss' is not known",
+                "did you mean 'ma-cross'?",
+            ],
         ),
         (
             &[("ma-cross", "magic")],
@@ -200,7 +203,7 @@ fn an_experiment_that_cannot_be_meant() {
             &[("20%", "120%")],
             &["'validation.holdout' in experiment.yaml:7", "share 1.2 is not between 0 and 1: write 20%"],
         ),
-        (&[("20%", "0%")], &["validation.holdout: leaves no bars"]),
+        (&[("20%", "0%")], &["experiment.yaml:7: validation.holdout: leaves no bars"]),
         (
             &[("2010-01-01", "2015-01-01")],
             &["data.from: 2015-01-01T00:00:00Z is not before data.to", "swap them"],
@@ -237,6 +240,11 @@ fn an_experiment_that_cannot_be_meant() {
     set(
         "tuning.trails=3",
         &["unknown key 'tuning.trails' in override tuning.trails=3", "did you mean 'tuning.trials'?"],
+    );
+    set("tuning.trials=0", &["override tuning.trials=0: tuning.trials: 0 is not between 1 and 1,000,000"]);
+    set(
+        "account.risk_free=high",
+        &["an annual rate such as 0.03", "or rates by the date since which they hold"],
     );
     set("nonsense", &["'nonsense' sets nothing: write key=value"]);
     gauntlet(["submit", "absent.yaml"])
@@ -423,7 +431,20 @@ fn a_backtest_takes_values_and_a_period_with_bars() {
     backtest(&later).refused(2, &["no time:1h bar between 2020-01-01", "choose a period with data"]);
     let absent = fixed.replace("xauusd_oanda", "nothing");
     backtest(&absent).refused(2, &["nothing_hour_20060320_20140501.zip: no such file"]);
-    backtest(&fixed.replace("ma-cross", "ma-crss")).refused(2, &["did you mean 'ma-cross'?"]);
+    backtest(&fixed.replace("ma-cross", "ma-crss"))
+        .refused(2, &["backtest.yaml:4: model.strategy", "did you mean 'ma-cross'?"]);
+    let long = backtest(&fixed.replace("slow: 200", "slow: 9000").replace("2010-01-01", "2014-01-01")).ok();
+    assert_eq!(long["trades"].as_array().unwrap().len(), 0);
+    let warnings = long["warnings"].to_string();
+    assert!(
+        warnings.contains("ma-cross warms up for 8999 bars") && warnings.contains("it never trades"),
+        "{warnings}"
+    );
+    let daily = fixed.replace(&hours.display().to_string(), "gold.csv");
+    let days = (1..=28).map(|day| format!("2012-05-{day:02},1,1,1,1\n")).collect::<String>();
+    dir.write("gold.csv", format!("Date,Open,High,Low,Close\n{days}"));
+    backtest(&daily)
+        .refused(2, &["gold.csv: its bars are usually 1 day apart", "cannot be time:1h bars", "say time:1d"]);
     gauntlet(["backtest", "absent.yaml"]).refused(2, &["absent.yaml", "No such file", "check the path"]);
 }
 

@@ -116,6 +116,19 @@ fn the_walk_forward_can_be_recomputed_from_what_is_exported() {
     let mean = |name: &str| folds.iter().map(|fold| number(&fold[name])).sum::<f64>() / 5.0;
     let efficiency = mean("annual_return") / mean("in_sample_return");
     assert!((efficiency - number(&walked["summary"]["efficiency"])).abs() < 1e-9);
+    // The beginning of the experiment's id is enough on the left of the colon.
+    let short = format!("{}:walk_forward", &id[..8]);
+    for asked in [&short, short.trim_end_matches("_forward")] {
+        assert_eq!(gauntlet(["show", asked]).on(&dir).ok()["run_id"], run.as_str());
+    }
+    let equity = gauntlet(["show", &short, "--equity"]).on(&dir).ok();
+    assert_eq!(equity["equity"].as_array().unwrap().len(), rows.len());
+    let model = shown["leaderboard"][0]["model_id"].as_str().unwrap();
+    let of_model = gauntlet(["show", &format!("{}:holdout", &model[..12])]).on(&dir).ok();
+    assert_eq!(of_model["run_id"], format!("{model}:holdout"));
+    gauntlet(["show", "zzz:walk_forward"])
+        .on(&dir)
+        .refused(2, &["nothing has an id that begins with 'zzz:walk"]);
     gauntlet(["show", "nobody", "--folds"]).on(&dir).refused(2, &["no experiment has an id"]);
 }
 

@@ -200,7 +200,9 @@ impl<'a> Rules<'a> {
         if !words.is_empty() {
             return format!("one of {}", words.join(", "));
         }
-        if let Some(title) = self.here.get("title").and_then(Json::as_str).filter(|_| !self.is_section()) {
+        if let Some(title) =
+            self.here.get("title").and_then(Json::as_str).filter(|_| self.types() != ["object"])
+        {
             return title.to_owned();
         }
         let branches = self.branches();
@@ -220,7 +222,10 @@ impl<'a> Rules<'a> {
             "integer" => range("a whole number"),
             "number" => range("a number"),
             "array" => "a list".to_owned(),
-            _ => format!("a section with {}", self.keys().into_keys().collect::<Vec<_>>().join(", ")),
+            _ => match self.keys().into_keys().collect::<Vec<_>>() {
+                keys if keys.is_empty() => "a section".to_owned(),
+                keys => format!("a section with {}", keys.join(", ")),
+            },
         };
         self.types().into_iter().map(kind).collect::<Vec<_>>().join(" or ")
     }
@@ -330,6 +335,20 @@ mod tests {
             ("name: a\ninner: { zzz: 1 }\n", "unknown key 'inner.zzz' in x.yaml:2: write one of inner.depth"),
         ] {
             assert_eq!(verdict(&example(), text), message);
+        }
+    }
+
+    #[test]
+    fn a_section_without_keys_of_its_own_is_a_section_or_what_its_title_says() {
+        let schema = json!({ "type": "object", "properties": {
+            "rate": { "anyOf": [{ "type": ["number", "null"] }, { "type": "object", "properties": {} }] },
+            "titled": { "type": ["object", "number"], "title": "a rate, or rates by date" },
+        } });
+        for (text, message) in [
+            ("rate: x\n", "'rate' in x.yaml:1 is 'x': expected a number or nothing or a section"),
+            ("titled: x\n", "'titled' in x.yaml:1 is 'x': expected a rate, or rates by date"),
+        ] {
+            assert_eq!(verdict(&schema, text), message);
         }
     }
 

@@ -6,36 +6,96 @@
 
 use gauntlet_domain::spec::{ExperimentSpec, TuningSpec, ValidationSpec};
 use gauntlet_search::{Choice, PrunerKind, SamplerKind};
+use serde_json::Value as Json;
 
 use crate::check::check;
 use crate::error::ConfigError;
 use crate::load::{put, typed};
 use crate::schema::experiment_schema;
-use crate::tree::{Node, Origin};
+use crate::tree::{Node, Origin, Value};
 
-/// Reads a document. `name` is what errors call it, usually its path. `overrides` are pairs of key path and value, set
-/// before anything is checked, later ones over earlier ones: `("tuning.trials", "50")`.
+/// An experiment as it was read, and where each of its keys is written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExperimentDocument {
+    /// The experiment.
+    pub spec: ExperimentSpec,
+    tree: Node,
+}
+
+impl ExperimentDocument {
+    /// Reads a document. `name` is what errors call it, usually its path. `overrides` are pairs of key path and value,
+    /// set before anything is checked, later ones over earlier ones: `("tuning.trials", "50")`.
+    pub fn read(
+        text: &str,
+        name: &str,
+        overrides: &[(String, String)],
+    ) -> Result<ExperimentDocument, ConfigError> {
+        let schema = experiment_schema();
+        let mut tree = tree(text, name)?;
+        for (path, value) in overrides {
+            put(&mut tree, &schema, path, value, Origin::Override { text: format!("{path}={value}") })?;
+        }
+        ExperimentDocument::of(tree)
+    }
+
+    /// Reads a document whose `data` may also name a `path`, which an experiment on the log does not have.
+    pub fn read_with_path(
+        text: &str,
+        name: &str,
+    ) -> Result<(ExperimentDocument, Option<String>), ConfigError> {
+        let mut tree = tree(text, name)?;
+        let path = tree.take(&["data", "path"]).map(|path| match path.value {
+            Value::Scalar(Json::String(text)) => Ok(text),
+            value => Err(ConfigError::WrongValue {
+                key: "data.path".to_owned(),
+                found: value.found(),
+                origin: path.origin,
+                expected: "the path of a file of bars or ticks".to_owned(),
+            }),
+        });
+        let path = path.transpose()?;
+        Ok((ExperimentDocument::of(tree)?, path))
+    }
+
+    fn of(mut tree: Node) -> Result<ExperimentDocument, ConfigError> {
+        check(&mut tree, &experiment_schema())?;
+        let mut spec: ExperimentSpec = typed(&tree)?;
+        resolve(&mut spec.tuning);
+        spec.validation.scheme_version.get_or_insert(ValidationSpec::SCHEME_VERSION);
+        Ok(ExperimentDocument { spec, tree })
+    }
+
+    /// Where a key such as `tuning.trials` is written; where it is not, the section in which it would be.
+    pub fn place(&self, key: &str) -> &Origin {
+        let mut node = &self.tree;
+        for key in key.split('.') {
+            match node.entry(key) {
+                Some(entry) => node = entry,
+                None => break,
+            }
+        }
+        &node.origin
+    }
+}
+
+/// Reads a document, and forgets where its keys are written.
 pub fn read_experiment(
     text: &str,
     name: &str,
     overrides: &[(String, String)],
 ) -> Result<ExperimentSpec, ConfigError> {
-    let schema = experiment_schema();
-    let mut tree = Node::from_yaml(text, name)?;
+    ExperimentDocument::read(text, name, overrides).map(|document| document.spec)
+}
+
+fn tree(text: &str, name: &str) -> Result<Node, ConfigError> {
+    let tree = Node::from_yaml(text, name)?;
     if tree.is_null() {
         return Err(ConfigError::Empty {
             file: name.to_owned(),
             fix: "write an experiment with at least name, data and model",
         });
     }
-    for (path, value) in overrides {
-        put(&mut tree, &schema, path, value, Origin::Override { text: format!("{path}={value}") })?;
-    }
-    check(&mut tree, &schema)?;
-    let mut spec: ExperimentSpec = typed(&tree)?;
-    resolve(&mut spec.tuning);
-    spec.validation.scheme_version.get_or_insert(ValidationSpec::SCHEME_VERSION);
-    Ok(spec)
+    Ok(tree)
 }
 
 /// Spells the settings of sampler and pruner out, like every other default: a stored name without settings means what
@@ -132,6 +192,39 @@ paper:
     }
 
     #[test]
+    fn every_key_has_a_place() {
+        let overrides = [("tuning.trials".to_owned(), "7".to_owned())];
+        let document = ExperimentDocument::read(GOLD, "gold.yaml", &overrides).unwrap();
+        for (key, place) in [
+            ("model.parameters.slow", "gold.yaml:12"),
+            ("validation.holdout", "gold.yaml:15"),
+            ("tuning.trials", "override tuning.trials=7"),
+            ("tuning.sampler", "gold.yaml:14"),
+            ("account.periods_per_year", "gold.yaml"),
+        ] {
+            assert_eq!(document.place(key).to_string(), place, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_taken_out_and_the_rest_keeps_its_lines() {
+        let text = GOLD.replace("  venue: OANDA\n", "  path: gold.csv\n  venue: OANDA\n");
+        let (document, path) = ExperimentDocument::read_with_path(&text, "gold.yaml").unwrap();
+        assert_eq!((document.spec, path.as_deref()), (gold(&[]).unwrap(), Some("gold.csv")));
+        let refused = |from: &str, to: &str| {
+            let text = text.replacen(from, to, 1);
+            ExperimentDocument::read_with_path(&text, "gold.yaml").unwrap_err().to_string()
+        };
+        assert!(refused("trials:", "trails:").starts_with("unknown key 'tuning.trails' in gold.yaml:15"));
+        assert_eq!(
+            refused("gold.csv", "5"),
+            "'data.path' in gold.yaml:4 is 5: expected the path of a file of bars or ticks"
+        );
+        let (_, path) = ExperimentDocument::read_with_path(GOLD, "gold.yaml").unwrap();
+        assert_eq!(path, None);
+    }
+
+    #[test]
     fn overrides_are_set_before_typing() {
         let spec = gold(&[
             ("tuning.trials", "10"),
@@ -199,6 +292,15 @@ paper:
             message("tuning: { trials: 400 }", "tuning: tpe"),
             "'tuning' in gold.yaml:14 is 'tpe': expected a section with direction, objective, parallelism, pruner, \
              sampler, seed, trials"
+        );
+    }
+
+    #[test]
+    fn a_rate_that_is_none_is_told_both_forms() {
+        assert_eq!(
+            message("costs:", "account: { risk_free: high }\ncosts:"),
+            "'account.risk_free' in gold.yaml:13 is 'high': expected an annual rate such as 0.03 for three percent, or \
+             rates by the date since which they hold"
         );
     }
 

@@ -20,7 +20,7 @@ mod check;
 /// YAML that remembers where it came from.
 mod tree;
 
-pub use document::read_experiment;
+pub use document::{ExperimentDocument, read_experiment};
 pub use error::ConfigError;
 pub use gauntlet_domain::names::nearest;
 pub use load::{Resolved, Sources, load, parse_override, resolve_secret};

@@ -234,10 +234,7 @@ pub(crate) fn typed<T: serde::de::DeserializeOwned>(tree: &Node) -> Result<T, Co
 
 /// Where the value of a key comes from; [`Origin::Default`] if the tree does not have it.
 fn origin_of(tree: &Node, key: &str) -> Origin {
-    let node = key.split('.').try_fold(tree, |node, key| match &node.value {
-        Value::Map(entries) => entries.get(key),
-        _ => None,
-    });
+    let node = key.split('.').try_fold(tree, Node::entry);
     node.map_or(Origin::Default, |node| node.origin.clone())
 }
 

@@ -117,6 +117,28 @@ impl Node {
         entries.entry((*key).to_owned()).or_insert_with(|| Node::empty_map(origin)).set(rest, value)
     }
 
+    /// The value of a key of this section.
+    pub fn entry(&self, key: &str) -> Option<&Node> {
+        match &self.value {
+            Value::Map(entries) => entries.get(key),
+            _ => None,
+        }
+    }
+
+    /// Takes the value at a path of keys out.
+    pub fn take(&mut self, path: &[&str]) -> Option<Node> {
+        let (last, on_the_way) = path.split_last()?;
+        let mut node = self;
+        for key in on_the_way {
+            let Value::Map(entries) = &mut node.value else { return None };
+            node = entries.get_mut(*key)?;
+        }
+        match &mut node.value {
+            Value::Map(entries) => entries.remove(*last),
+            _ => None,
+        }
+    }
+
     /// Lays another tree over this one: sections are merged, everything else is replaced.
     pub fn overlay(&mut self, other: Node) {
         match (&mut self.value, other.value) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use gauntlet_backtest::{Bars, ExitReason, Target, Trade};
-use gauntlet_config::read_experiment;
+use gauntlet_config::ExperimentDocument;
 use gauntlet_domain::experiment::{DataRef, Metrics, Parameters};
 use gauntlet_domain::market::{Bar, FeedCompleted};
 use gauntlet_domain::spec::ExperimentSpec;
@@ -17,10 +17,10 @@ use gauntlet_processor::machine::Machine;
 use gauntlet_search::{Domain, Space};
 use gauntlet_walkforward::{Model, Segments, model};
 use serde::{Deserialize, Serialize, Serializer};
-use serde_json::Value as Json;
 
 use crate::feed::file_name;
 use crate::refusal::{Refusal, unreadable};
+use crate::submit::refuse;
 
 /// What to run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,13 +108,15 @@ pub fn backtest(request: &BacktestRequest) -> Result<Backtested, Refusal> {
     let path = request.spec.as_path();
     let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
     let name = file_name(path);
-    let (document, file) = without_path(&text, &name)?;
-    let spec = read_experiment(&document, &name, &[])?;
-    let problems = validate::of_backtest(&spec);
-    if !problems.is_empty() {
-        let lines: Vec<String> = problems.iter().map(|problem| format!("{name}: {problem}")).collect();
-        return Err(Refusal::BadInput(lines.join("\n")));
-    }
+    let (document, file) = ExperimentDocument::read_with_path(&text, &name)?;
+    let file = file.ok_or_else(|| {
+        Refusal::BadInput(format!(
+            "{}: data.path is missing: name the file of bars or ticks, data: {{ path: … }}",
+            document.place("data.path")
+        ))
+    })?;
+    refuse(&document, &validate::of_backtest(&document.spec))?;
+    let spec = document.spec;
     let file = path.parent().unwrap_or(Path::new(".")).join(file);
     let (bars, left_out) = bars_of(&spec, &file)?;
     if bars.is_empty() {
@@ -126,21 +128,6 @@ pub fn backtest(request: &BacktestRequest) -> Result<Backtested, Refusal> {
         )));
     }
     Ok(Backtested { left_out, ..run(&spec, &bars, &name)? })
-}
-
-/// Takes `path:` out of the `data` section, which an experiment on the log does not have.
-fn without_path(text: &str, name: &str) -> Result<(String, String), Refusal> {
-    let missing = || {
-        Refusal::BadInput(format!(
-            "{name}: data.path is missing: name the file of bars or ticks, data: {{ path: … }}"
-        ))
-    };
-    let mut document: Json =
-        serde_saphyr::from_str(text).map_err(|error| Refusal::BadInput(format!("{name}: {error}")))?;
-    let data = document.get_mut("data").and_then(Json::as_object_mut).ok_or_else(missing)?;
-    let file = data.remove("path").and_then(|path| path.as_str().map(str::to_owned)).ok_or_else(missing)?;
-    // JSON is YAML; the checked reading below names fields, no longer lines.
-    Ok((document.to_string(), file))
 }
 
 /// The bars of the period, and how many rows of the file were left out, by reason.
@@ -199,6 +186,7 @@ fn run(spec: &ExperimentSpec, rows: &[Bar], name: &str) -> Result<Backtested, Re
     let periods = plan::periods_per_year(spec, data.rows, first.open_time, last.close_time);
     let quoted = rows.iter().filter(|bar| bar.open_spread.is_some() && bar.close_spread.is_some()).count();
     let mut warnings = plan::warnings(spec, data.rows, Some(quoted as i64));
+    warnings.extend(plan::warm_up(spec).and_then(|warm_up| warm_up.warning(rows.len())));
     if periods.is_none() {
         let why = "the bars cover less than a year, in which bars in a year cannot be counted: what is annual is undefined";
         warnings.push(format!("{why}; state account.periods_per_year"));

@@ -234,7 +234,14 @@ fn matching(node: &Node, of: &'static Table, id: &str) -> Result<Vec<Row>, Refus
     // The id is the last key column that is text: of a run its own id, not its experiment's.
     let column = of.key().filter(|column| column.kind == Kind::Text).last().map_or("", |column| column.name);
     let rows = node.views.scan(of, None)?;
-    Ok(rows.into_iter().filter(|row| text(row, column).is_some_and(|own| own.starts_with(id))).collect())
+    Ok(rows.into_iter().filter(|row| text(row, column).is_some_and(|own| begins(own, id))).collect())
+}
+
+/// Whether an id begins so. The id of a run has two parts, `EXPERIMENT:walk_forward`, of which either may be cut short.
+fn begins(own: &str, id: &str) -> bool {
+    let parts = own.split_once(':').zip(id.split_once(':'));
+    own.starts_with(id)
+        || parts.is_some_and(|((of, run), (of_id, run_id))| of.starts_with(of_id) && run.starts_with(run_id))
 }
 
 fn singular(of: &Table) -> &str {
@@ -342,4 +349,20 @@ fn flat(prefix: &str, value: &impl Serialize) -> Result<BTreeMap<String, Json>, 
     let mut out = BTreeMap::new();
     walk(prefix, value, &mut out);
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::begins;
+
+    #[test]
+    fn the_beginning_of_an_id_is_enough_on_both_sides_of_its_colon() {
+        for id in ["", "e8", "e8aa:", "e8:walk_forward", "e8aaa9:walk", "e8aaa9:walk_forward"] {
+            assert!(begins("e8aaa9:walk_forward", id), "{id}");
+        }
+        for id in ["e9", "e8:holdout", "e9:walk_forward", "e8aaa9:walk_forwards", "walk_forward"] {
+            assert!(!begins("e8aaa9:walk_forward", id), "{id}");
+        }
+        assert!(!begins("e8aaa9", "e8:walk_forward"));
+    }
 }

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use gauntlet_config::read_experiment;
+use gauntlet_config::ExperimentDocument;
 use gauntlet_domain::experiment::{CancelExperiment, ConfigRegistered, SubmitExperiment};
 use gauntlet_domain::spec::ExperimentSpec;
 use gauntlet_domain::{Event, ExperimentId, external};
-use gauntlet_experiments::validate;
+use gauntlet_experiments::validate::{Problem, validate};
 use gauntlet_runtime::Running;
 use gauntlet_views::{Row, schema};
 use serde::{Deserialize, Serialize};
@@ -88,13 +88,18 @@ pub struct Cancelling {
 
 /// Reads and checks a document.
 pub fn check(text: &str, name: &str, overrides: &[(String, String)]) -> Result<ExperimentSpec, Refusal> {
-    let spec = read_experiment(text, name, overrides)?;
-    let problems = validate(&spec);
+    let document = ExperimentDocument::read(text, name, overrides)?;
+    refuse(&document, &validate(&document.spec))?;
+    Ok(document.spec)
+}
+
+/// Refuses a document with problems, each with its place.
+pub(crate) fn refuse(document: &ExperimentDocument, problems: &[Problem]) -> Result<(), Refusal> {
     if problems.is_empty() {
-        return Ok(spec);
+        return Ok(());
     }
-    let lines: Vec<String> = problems.iter().map(|problem| format!("{name}: {problem}")).collect();
-    Err(Refusal::BadInput(lines.join("\n")))
+    let line = |problem: &Problem| format!("{}: {problem}", document.place(&problem.field));
+    Err(Refusal::BadInput(problems.iter().map(line).collect::<Vec<_>>().join("\n")))
 }
 
 /// Publishes an experiment.
