@@ -16,13 +16,13 @@ use gauntlet_processor::ended::EndedIds;
 use gauntlet_processor::machine::{Definition, Inputs, Output};
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{PlanError, Sealed, plans, warnings};
+use crate::plan::{PlanError, Sealed, plans, warm_up_warning, warnings};
 use crate::validate::validate;
 
 /// Experiments for the runtime.
 pub const DEFINITION: Definition = Definition {
     name: "experiments",
-    version: "5",
+    version: "6",
     reads: &[&EXPERIMENT_COMMANDS, &DATA_SNAPSHOTS, &TRIAL_LEDGER, &EVALUATION_OUTCOMES],
     inputs: Inputs::Single,
     writes: &[&EXPERIMENTS],
@@ -331,12 +331,13 @@ impl Experiment {
             Ok((plan, windows)) => {
                 let bars = tuning.data.rows.saturating_add(holdout.data.rows);
                 let quoted = tuning.quoted_bars.zip(holdout.quoted_bars).map(|(one, other)| one + other);
-                let warnings = warnings(spec, bars, quoted);
+                let mut warnings = warnings(spec, bars, quoted);
+                warnings.extend(warm_up_warning(spec, &plan, &windows));
                 let holdout = holdout.data.clone();
                 let started = ExperimentStarted { experiment_id, plan, holdout, windows, warnings };
                 return std::iter::once(Output::new(started)).chain(self.ending(experiment_id)).collect();
             }
-            Err(error @ (PlanError::Folds(_) | PlanError::Window { .. })) => {
+            Err(error @ (PlanError::Folds(_) | PlanError::Window { .. } | PlanError::WarmUp { .. })) => {
                 (ExperimentFailure::TooFewBars, error.to_string())
             }
             Err(error @ PlanError::Year { .. }) => (ExperimentFailure::InvalidDocument, error.to_string()),

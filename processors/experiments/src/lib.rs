@@ -10,6 +10,8 @@ mod decide;
 pub mod plan;
 /// What can be wrong with a document.
 pub mod validate;
+/// Bars that a rule needs before it can trade.
+pub mod warm_up;
 
 pub use decide::{DEFINITION, Experiments};
 pub use validate::{Problem, validate};

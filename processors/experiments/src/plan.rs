@@ -14,6 +14,7 @@ use gauntlet_quant::splits::{Fold, Mode, SplitError, WalkForward};
 use serde::{Deserialize, Serialize};
 
 use crate::validate::{LEARNED, is_fitted};
+use crate::warm_up::WarmUp;
 
 const NANOS_PER_YEAR: f64 = 365.25 * 86_400.0 * 1e9;
 
@@ -79,6 +80,19 @@ pub enum PlanError {
         /// What a model is fitted to first.
         fitted: &'static str,
     },
+    /// No point of the space can trade in what a search looks at.
+    #[error(
+        "model.parameters: {warm_up}, and the search {search} has {bars}: no trial of it could trade; use smaller \
+         parameters, fewer folds, or a longer period"
+    )]
+    WarmUp {
+        /// What the rule needs.
+        warm_up: WarmUp,
+        /// Which one: `before fold 1`.
+        search: String,
+        /// Bars up to its end.
+        bars: usize,
+    },
     /// Bars in a year cannot be counted.
     #[error(
         "account.periods_per_year: the objective is of a year, the bars cover {days:.1} days, and bars in a year are counted \
@@ -98,6 +112,26 @@ pub fn periods_per_year(spec: &ExperimentSpec, bars: i64, from: Timestamp, to: T
     let is_year = elapsed >= LEAST_NANOS || spec.validation.scheme_version.is_none();
     let counted = is_year.then(|| bars as f64 / (elapsed as f64 / NANOS_PER_YEAR));
     spec.account.periods_per_year.or(counted)
+}
+
+/// What the document's rule needs before it can trade; `None` where it is no rule.
+pub fn warm_up(spec: &ExperimentSpec) -> Option<WarmUp> {
+    WarmUp::of(spec, cost_terms(spec).latency_bars)
+}
+
+/// The search with the fewest bars up to its end, and how many: a window may warm up on those before it.
+fn shortest(windows: &[SearchWindow], bars: usize) -> (String, usize) {
+    let before = (1..).zip(windows).map(|(fold, window)| {
+        (format!("before fold {fold}"), usize::try_from(window.walk.train_to).unwrap_or_default())
+    });
+    before.min_by_key(|(_, bars)| *bars).unwrap_or_else(|| ("over all tuning bars".to_owned(), bars))
+}
+
+/// Parameters with which the rule cannot trade in the shortest search of a plan.
+pub fn warm_up_warning(spec: &ExperimentSpec, plan: &TrialPlan, windows: &[SearchWindow]) -> Option<String> {
+    let (search, bars) = shortest(windows, usize::try_from(plan.data.rows).unwrap_or_default());
+    let warning = warm_up(spec)?.warning(bars)?;
+    Some(format!("the search {search}: {warning}; use smaller parameters, fewer folds, or a longer period"))
 }
 
 /// What the data do not have that the document asks for.
@@ -138,6 +172,12 @@ pub fn plans(
         }
         Scheme::WalkForward => (blocks(spec, "over all tuning bars", 0..bars)?, windows(spec, bars)?),
     };
+    if let Some(warm_up) = warm_up(spec) {
+        let (search, bars) = shortest(&windows, bars);
+        if !warm_up.can_trade(bars) {
+            return Err(PlanError::WarmUp { warm_up, search, bars });
+        }
+    }
     Ok((trial_plan(spec, tuning.data.clone(), periods.unwrap_or(0.0), folds), windows))
 }
 

@@ -110,6 +110,55 @@ fn a_fold_with_too_little_before_it_is_named() {
 }
 
 #[test]
+fn a_rule_that_never_warms_up_is_refused_and_one_that_seldom_does_is_said() {
+    // From 29 to 89 bars before the first position, and half of the bars before the only fold.
+    let document = current(json!({ "folds": 1 }));
+    let warned =
+        |document: &Value, bars: i64| started(document, bars).map(|started| started.warnings.join("; "));
+    // The last bar before the fold has to open after the one at which all is there.
+    assert_eq!(warned(&document, 182).unwrap(), "");
+    let seldom = warned(&document, 180).unwrap();
+    assert!(
+        seldom.starts_with(
+            "the search before fold 1: ma-cross warms up for 29 to 89 bars, by its parameters, and there are 90: \
+             parameters that need more never trade"
+        ),
+        "{seldom}"
+    );
+    assert!(seldom.ends_with("use smaller parameters, fewer folds, or a longer period"), "{seldom}");
+    assert!(warned(&document, 62).is_ok());
+    let (reason, detail) = warned(&document, 60).unwrap_err();
+    assert_eq!(reason, "too_few_bars");
+    assert!(
+        detail.starts_with(
+            "model.parameters: ma-cross warms up for 29 to 89 bars, by its parameters, and the search before fold 1 \
+             has 30: no trial of it could trade"
+        ),
+        "{detail}"
+    );
+    // An order that fills two bars later needs them too.
+    let mut late = document.clone();
+    late["costs"] = json!({ "latency_ms": 2.0 * 3_600_000.0 });
+    assert!(warned(&late, 64).is_err() && warned(&late, 66).is_ok());
+    // One search over all bars; and what is no rule needs what it needs.
+    let fixed = current(json!({ "folds": 1, "scheme": "fixed" }));
+    assert!(warned(&fixed, 31).is_ok() && warned(&fixed, 30).is_err());
+    assert_eq!(warned(&learned(current(json!({ "folds": 1 }))), 60).unwrap(), "");
+}
+
+/// The stop warms up too, and a rolling window does so on what lies before it.
+#[test]
+fn the_longest_warm_up_decides() {
+    let mut document = current(json!({ "folds": 3, "mode": "rolling" }));
+    document["model"]["parameters"] = json!({
+        "fast": 2, "slow": { "categorical": [40, 5] }, "stop_atr": { "float": [0.0, 2.0] }, "atr_period": 200
+    });
+    let warnings = |bars| started(&document, bars).unwrap().warnings.join("; ");
+    assert!(warnings(400).contains("ma-cross warms up for 4 to 200 bars"), "{}", warnings(400));
+    assert_eq!(warnings(1200), "");
+}
+
+#[test]
 fn a_spread_that_the_data_do_not_have_is_said() {
     let warned = |spread: Value, quoted: Option<i64>| {
         let mut document = current(json!({}));
