@@ -1,5 +1,7 @@
 //! Cases of `tests/cases/research`, each with the right value: what an account comes to, and what may be asked of a search.
 
+use std::ffi::OsString;
+
 use gauntlet_tests::{Dir, Json, gauntlet, repository};
 
 fn case(name: &str) -> String {
@@ -378,6 +380,15 @@ fn a_small_space_is_searched_to_its_end_and_no_further() {
     for sampler in ["random", "sobol", "tpe"] {
         let found = search(&format!("cat_{sampler}")).on(&dir).ok();
         assert_eq!(found["trials"]["completed"], 2, "{sampler}: {found}");
+        assert_eq!(
+            (&found["exhausted"]["trials"], &found["exhausted"]["points"]),
+            (&2.into(), &2.into()),
+            "{found}"
+        );
+        let id = found["experiment_id"].as_str().unwrap().to_owned();
+        let shown = gauntlet([OsString::from("show"), id.into(), "--dir".into(), dir.node().into()]).run();
+        let said = "the space has only 2 points, and all were tried";
+        assert!(shown.stdout.contains(said), "{shown}");
     }
     assert_eq!(search("fstep").on(&dir).ok()["trials"]["completed"], 9);
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::browse::verdicts;
+use crate::exhausted::{Exhausted, exhausted};
 use crate::node::Node;
 use crate::noise::{self, Noise};
 use crate::refusal::Refusal;
@@ -25,6 +26,8 @@ pub struct ExperimentReport {
     pub trials: BTreeMap<String, usize>,
     /// Trials of the searches before the folds of the walk-forward.
     pub looks: usize,
+    /// Why the search ended before its trials were spent; `None` where it did not.
+    pub exhausted: Option<Exhausted>,
     /// The run of the walk-forward: what the procedure came to.
     pub walk_forward: Option<ViewRow>,
     /// What luck alone would have shown; `None` while tuning has not ended.
@@ -87,6 +90,7 @@ pub fn experiment_report(node: &Node, row: Row) -> Result<ExperimentReport, Refu
         }
         *trials.entry(text(&trial, "state").unwrap_or("unknown").to_owned()).or_default() += 1;
     }
+    let exhausted = exhausted(node, &row, document.as_ref())?;
     let noise = noise::of_experiment(node, &row)?;
     let run = format!("{id}:{}", Phase::WalkForward);
     let walk_forward = node.views.row(&schema::RUNS, &[id.as_str().into(), run.into()])?.map(ViewRow);
@@ -116,7 +120,8 @@ pub fn experiment_report(node: &Node, row: Row) -> Result<ExperimentReport, Refu
             verdicts,
         });
     }
-    Ok(ExperimentReport { row: ViewRow(row), objective, trials, looks, walk_forward, noise, leaderboard })
+    let row = ViewRow(row);
+    Ok(ExperimentReport { row, objective, trials, looks, exhausted, walk_forward, noise, leaderboard })
 }
 
 /// Place, from 1, of the first of some earlier runs that made the same trades. Fills are read only where all metrics are equal.

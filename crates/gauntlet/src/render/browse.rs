@@ -66,6 +66,9 @@ pub fn experiment(report: &ExperimentReport) -> String {
         row.text("experiment_id").unwrap_or_default(),
         if counted.is_empty() { "none".into() } else { counted.join(", ") } + &looks(report.looks),
     );
+    if let Some(exhausted) = &report.exhausted {
+        text.push_str(&format!("{exhausted}\n"));
+    }
     if let Some(detail) = row.text("detail").filter(|detail| !detail.is_empty()) {
         text.push_str(&format!("{detail}\n"));
     }
