@@ -101,9 +101,15 @@ pub(crate) static STOP_PARAMETERS: [ParamSpec; 3] = [
         0.0,
         0.0,
         1000.0,
-        "distance of the stop in average true ranges; 0 is no stop",
+        "distance of the stop from the fill price of the entry, in average true ranges; 0 is no stop",
     ),
-    ParamSpec::int("atr_period", 14, 1, 10_000, "bars in the average true range of the stop"),
+    ParamSpec::int(
+        "atr_period",
+        14,
+        1,
+        10_000,
+        "bars in the average true range of the stop, which is Wilder's",
+    ),
     ParamSpec::choice(
         "after_stop",
         &["wait", "reenter"],
