@@ -80,7 +80,7 @@ fn metrics_of_what_is_no_series() {
         &["--risk-free: -1 is not an annual rate between -1 and 1"],
     );
     metrics("g.csv", "0.1\n", &["--risk-free", "5"], &["5 is not an annual rate", "0.02 is two percent"]);
-    let levels = ["column 2 ('equity') goes from 100 to 102 without a loss", "give --kind equity"];
+    let levels = ["column 2 ('equity') holds values from 100 to 102, none negative", "give --kind equity"];
     metrics("i.csv", "date,equity\n2024-01-01,100\n2024-01-02,102\n", &[], &levels);
     let benchmark = ["--benchmark", good.to_str().unwrap()];
     metrics(
@@ -144,7 +144,12 @@ fn stats_of_what_is_no_matrix_of_returns() {
     let short = benchmark("short.csv", "date,m\n2020-01-01,0.1\n");
     stats("l.csv", &good, &["--benchmark", &short], &["short.csv: 63 dates of", "first 2020-01-02"]);
     let level = benchmark("level.csv", "date,close\n2020-01-01,100\n2020-01-02,101\n");
-    stats("n.csv", &good, &["--benchmark", &level], &["level.csv: column 2 ('close') goes from 100 to 101"]);
+    stats(
+        "n.csv",
+        &good,
+        &["--benchmark", &level],
+        &["level.csv: column 2 ('close') holds values from 100 to 101"],
+    );
     stats("m.csv", &good, &["--periods-per-year", "-1"], &["--periods-per-year -1 is not positive"]);
 }
 

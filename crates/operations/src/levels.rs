@@ -36,7 +36,7 @@ pub(crate) fn check_returns(column: &Column) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "{column} goes from {least} to {most} without a loss: this is equity or a price, not returns"
+        "{column} holds values from {least} to {most}, none negative: this is equity or a price, not returns"
     ))
 }
 
@@ -58,7 +58,7 @@ mod tests {
         let said = check("Equity", &[100.0, 110.0, 105.0]).unwrap_err();
         assert_eq!(
             said,
-            "column 2 ('Equity') goes from 100 to 110 without a loss: this is equity or a price, not returns"
+            "column 2 ('Equity') holds values from 100 to 110, none negative: this is equity or a price, not returns"
         );
         assert!(check("", &[1.0, 0.9, 0.8, 0.7]).is_err(), "equity that begins at 1 and falls");
         for name in ["equity", "NAV", "balance", "portfolio_value", "close", "Adj Close", "price"] {

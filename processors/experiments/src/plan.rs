@@ -80,17 +80,15 @@ pub enum PlanError {
         /// What a model is fitted to first.
         fitted: &'static str,
     },
-    /// No point of the space can trade in what a search looks at.
+    /// No point of the space can trade.
     #[error(
-        "model.parameters: {warm_up}, and the search {search} has {bars}: no trial of it could trade; use smaller \
-         parameters, fewer folds, or a longer period"
+        "model.parameters: {warm_up}, and there are {bars} tuning bars: no trial could trade; use smaller parameters or a \
+         longer period"
     )]
     WarmUp {
         /// What the rule needs.
         warm_up: WarmUp,
-        /// Which one: `before fold 1`.
-        search: String,
-        /// Bars up to its end.
+        /// Tuning bars.
         bars: usize,
     },
     /// Bars in a year cannot be counted.
@@ -172,11 +170,9 @@ pub fn plans(
         }
         Scheme::WalkForward => (blocks(spec, "over all tuning bars", 0..bars)?, windows(spec, bars)?),
     };
-    if let Some(warm_up) = warm_up(spec) {
-        let (search, bars) = shortest(&windows, bars);
-        if !warm_up.can_trade(bars) {
-            return Err(PlanError::WarmUp { warm_up, search, bars });
-        }
+    // Where only the first folds come too early, these stay flat.
+    if let Some(warm_up) = warm_up(spec).filter(|warm_up| !warm_up.can_trade(bars)) {
+        return Err(PlanError::WarmUp { warm_up, bars });
     }
     Ok((trial_plan(spec, tuning.data.clone(), periods.unwrap_or(0.0), folds), windows))
 }

@@ -155,7 +155,7 @@ mod tests {
             ("date,a,b\n2020-01-02,0,0\n2020-01-01,0,-2\n", ":3: column 3 ('b'): -2 is below -1"),
             (
                 "date,a,NAV\n2020-01-01,0.1,100\n2020-01-02,0.2,101\n",
-                ": column 3 ('NAV') goes from 100 to 101 without a loss: this is equity or a price, not returns: \
+                ": column 3 ('NAV') holds values from 100 to 101, none negative: this is equity or a price, not returns: \
                  give each value over the one before, less 1",
             ),
             ("date,a\n2020-01-01,0\n\n2020-01-01,0\n", ":4: 2020-01-01 is there twice, first on line 2"),
