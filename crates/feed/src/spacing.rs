@@ -100,7 +100,7 @@ fn spec_of(distance: u64) -> Result<BarSpec, String> {
                 distance / DAY
             ));
         }
-        _ if distance % SECOND != 0 => {
+        _ if !distance.is_multiple_of(SECOND) => {
             return Err(format!(
                 "its nearest bars are {distance} nanoseconds apart, no whole number of seconds: bars go from time:1s \
                  to time:1d, feed those"
@@ -116,7 +116,8 @@ fn in_words(distance: u64) -> String {
     let units =
         [(DAY, "day"), (HOUR, "hour"), (60 * SECOND, "minute"), (SECOND, "second"), (1, "nanosecond")];
     // The last divides everything.
-    let (unit, name) = units.into_iter().find(|(unit, _)| distance % unit == 0).unwrap_or((1, "nanosecond"));
+    let (unit, name) =
+        units.into_iter().find(|(unit, _)| distance.is_multiple_of(*unit)).unwrap_or((1, "nanosecond"));
     let count = distance / unit;
     format!("{count} {name}{}", if count == 1 { "" } else { "s" })
 }

@@ -16,10 +16,11 @@ use gauntlet_market_data::MarketData;
 use gauntlet_processor::machine::Machine;
 use gauntlet_search::{Domain, Space};
 use gauntlet_walkforward::{Model, Segments, model};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::feed::file_name;
 use crate::refusal::{Refusal, unreadable};
+use crate::rows::as_text;
 use crate::submit::refuse;
 
 /// What to run.
@@ -94,11 +95,6 @@ impl From<&Trade> for TradeLine {
 /// Equity at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct EquityPoint(#[serde(serialize_with = "as_text")] pub Timestamp, pub f64);
-
-/// RFC 3339.
-fn as_text<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(time)
-}
 
 /// Runs a strategy or model with fixed parameters over a file of bars or ticks.
 ///

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::node::Node;
 use crate::refusal::Refusal;
+use crate::rows::as_text;
 
 /// Bytes of a value that are shown.
 const SHOWN: usize = 256;
@@ -63,11 +64,6 @@ pub struct ListedDeadLetter {
     pub bytes: Option<usize>,
     /// Whether it can be read now.
     pub readable: bool,
-}
-
-/// A time as documents have it, RFC 3339.
-fn as_text<S: serde::Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(time)
 }
 
 /// One dead letter with all that is known of it.

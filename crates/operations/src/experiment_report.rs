@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use gauntlet_domain::Timestamp;
 use gauntlet_domain::experiment::Phase;
 use gauntlet_views::{Row, Value, joins, schema};
 use serde::Serialize;
@@ -12,7 +13,7 @@ use crate::exhausted::{Exhausted, exhausted};
 use crate::node::Node;
 use crate::noise::{self, Noise};
 use crate::refusal::Refusal;
-use crate::rows::{Document, GateVerdict, ViewRow, text};
+use crate::rows::{Document, GateVerdict, ViewRow, as_text, text};
 
 /// An experiment with its leaderboard.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -22,6 +23,10 @@ pub struct ExperimentReport {
     pub row: ViewRow,
     /// The metric that it optimises.
     pub objective: Option<String>,
+    /// The bars that tuning saw; `None` while they are not sealed.
+    pub tuning_bars: Option<Stretch>,
+    /// The bars of the hold-out.
+    pub holdout_bars: Option<Stretch>,
     /// Trials of the search over all tuning bars, by state.
     pub trials: BTreeMap<String, usize>,
     /// Trials of the searches before the folds of the walk-forward.
@@ -41,6 +46,19 @@ impl ExperimentReport {
     pub fn is_failed(&self) -> bool {
         self.row.text("status") == Some("failed")
     }
+}
+
+/// Bars of a sealed snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Stretch {
+    /// Where it begins.
+    #[serde(serialize_with = "as_text")]
+    pub from: Timestamp,
+    /// Where it ends.
+    #[serde(serialize_with = "as_text")]
+    pub to: Timestamp,
+    /// How many there are.
+    pub bars: i64,
 }
 
 /// A line of a leaderboard.
@@ -81,15 +99,7 @@ pub fn experiment_report(node: &Node, row: Row) -> Result<ExperimentReport, Refu
         None => Vec::new(),
     };
     let budget = document.as_ref().and_then(|document| document["tuning"]["trials"].as_i64());
-    let (mut trials, mut looks): (BTreeMap<String, usize>, usize) = Default::default();
-    for trial in node.views.partition(&schema::TUNING_RESULTS, &[id.as_str().into()], None)? {
-        // Numbers from the budget on are of the searches before the folds.
-        if trial.get("trial").and_then(Value::as_long) >= budget.or(Some(i64::MAX)) {
-            looks += 1;
-            continue;
-        }
-        *trials.entry(text(&trial, "state").unwrap_or("unknown").to_owned()).or_default() += 1;
-    }
+    let (trials, looks) = tried(node, &id, budget)?;
     let exhausted = exhausted(node, &row, document.as_ref())?;
     let noise = noise::of_experiment(node, &row)?;
     let run = format!("{id}:{}", Phase::WalkForward);
@@ -120,8 +130,45 @@ pub fn experiment_report(node: &Node, row: Row) -> Result<ExperimentReport, Refu
             verdicts,
         });
     }
-    let row = ViewRow(row);
-    Ok(ExperimentReport { row, objective, trials, looks, exhausted, walk_forward, noise, leaderboard })
+    let [tuning_bars, holdout_bars] =
+        ["tuning_snapshot", "holdout_snapshot"].map(|column| stretch(node, text(&row, column)));
+    Ok(ExperimentReport {
+        tuning_bars: tuning_bars?,
+        holdout_bars: holdout_bars?,
+        row: ViewRow(row),
+        objective,
+        trials,
+        looks,
+        exhausted,
+        walk_forward,
+        noise,
+        leaderboard,
+    })
+}
+
+/// Trials of the search over all tuning bars, by state, and how many were made before the folds.
+fn tried(node: &Node, id: &str, budget: Option<i64>) -> Result<(BTreeMap<String, usize>, usize), Refusal> {
+    let (mut trials, mut looks): (BTreeMap<String, usize>, usize) = Default::default();
+    for trial in node.views.partition(&schema::TUNING_RESULTS, &[id.into()], None)? {
+        // Numbers from the budget on are of the searches before the folds.
+        if trial.get("trial").and_then(Value::as_long) >= budget.or(Some(i64::MAX)) {
+            looks += 1;
+            continue;
+        }
+        *trials.entry(text(&trial, "state").unwrap_or("unknown").to_owned()).or_default() += 1;
+    }
+    Ok((trials, looks))
+}
+
+/// The bars of a snapshot, where it is sealed.
+fn stretch(node: &Node, snapshot: Option<&str>) -> Result<Option<Stretch>, Refusal> {
+    let Some(snapshot) = snapshot else { return Ok(None) };
+    let row = node.views.row(&schema::DATA_SNAPSHOTS, &[snapshot.into()])?;
+    Ok(row.filter(|row| text(row, "status") == Some("sealed")).and_then(|row| {
+        let time = |column| row.get(column).and_then(Value::as_timestamp).map(Timestamp);
+        let bars = row.get("rows").and_then(Value::as_long)?;
+        Some(Stretch { from: time("range_from")?, to: time("range_to")?, bars })
+    }))
 }
 
 /// Place, from 1, of the first of some earlier runs that made the same trades. Fills are read only where all metrics are equal.

@@ -3,7 +3,8 @@
 //!
 //! Bailey and Lopez de Prado (2014). Counted are the trials of the final searches of every experiment of the mandate up to
 //! and including the one in question, on bars of the same instrument that overlap. The variance is that of all their Sharpe
-//! ratios. Searches before the folds of a walk-forward are looks: shown, and not counted.
+//! ratios. Searches before the folds of a walk-forward are looks: shown, and not counted. Trials in the order of another
+//! mandate are shown as well and not counted: who deflates must know of them.
 
 use gauntlet_domain::experiment::Metrics;
 use gauntlet_quant::inference::{Trials, expected_maximum};
@@ -28,8 +29,13 @@ pub struct Noise {
     /// Finalists of the mandate for which hold-outs were opened that share bars with this one's, by the time of this
     /// experiment, and its own.
     pub holdout_looks: u64,
+    /// Who else looked at these bars, and is not counted.
+    pub elsewhere: Elsewhere,
     /// Standard deviation of the trials' annual Sharpe ratios.
     pub deviation: Option<f64>,
+    /// The same within experiments alone. Where it is much smaller than `deviation`, experiments differ in costs or rules more
+    /// than their trials do, and the ceiling is higher than luck alone would reach.
+    pub deviation_within: Option<f64>,
     /// The annual Sharpe ratio that the best of as many trials without skill is expected to reach.
     pub ceiling: Option<f64>,
     /// What the trials were counted from, for the deflation.
@@ -37,12 +43,23 @@ pub struct Noise {
     counted: Option<Trials>,
 }
 
-/// Count, mean and sum of squared deviations.
+/// Experiments of other mandates on bars that these share, whenever they ran.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Elsewhere {
+    /// Experiments.
+    pub experiments: u64,
+    /// Trials of their final searches.
+    pub trials: u64,
+}
+
+/// Count, mean and sum of squared deviations; `within` sums the deviations from the mean of each group.
 #[derive(Default)]
 struct Merged {
     count: f64,
     mean: f64,
     sum_sq_dev: f64,
+    groups: f64,
+    within: f64,
 }
 
 impl Merged {
@@ -53,6 +70,14 @@ impl Merged {
         self.sum_sq_dev += sum_sq_dev + apart * apart * self.count * count / total;
         self.mean += apart * count / total;
         self.count = total;
+        self.groups += 1.0;
+        self.within += sum_sq_dev;
+    }
+
+    /// Standard deviation around the mean of each group, with a degree of freedom less for each.
+    fn deviation_within(&self) -> Option<f64> {
+        let freedom = self.count - self.groups;
+        (freedom > 0.0).then(|| (self.within / freedom).sqrt())
     }
 }
 
@@ -68,7 +93,29 @@ pub(crate) fn of_experiment(node: &Node, experiment: &Row) -> Result<Option<Nois
     let earlier: Vec<&Row> = ledger.iter().filter(|entry| place(entry) <= place(own)).collect();
     let sharing = |columns| earlier.iter().copied().filter(move |entry| overlap(entry, own, columns));
     let holdout_looks = sharing(HELD_OUT).map(finalists).sum();
-    Ok(Some(Noise { holdout_looks, ..merged(sharing(TUNED)) }))
+    let elsewhere = elsewhere(node, mandate, own)?;
+    Ok(Some(Noise { holdout_looks, elsewhere, ..merged(sharing(TUNED)) }))
+}
+
+/// Who tried something on these bars for another mandate.
+fn elsewhere(node: &Node, mandate: &str, own: &Row) -> Result<Elsewhere, Refusal> {
+    let all = node.views.scan(&schema::TRIAL_LEDGER, None)?;
+    let others = all.iter().filter(|entry| text(entry, "mandate").is_some_and(|of| of != mandate));
+    // One that failed before its data were known has no stretch, and looked at nothing.
+    let others = others.filter(|entry| looked(entry) && overlap(entry, own, TUNED));
+    Ok(others.fold(Elsewhere::default(), |sum, entry| Elsewhere {
+        experiments: sum.experiments + 1,
+        trials: sum.trials + number(entry, "requested"),
+    }))
+}
+
+fn number(entry: &Row, column: &str) -> u64 {
+    entry.get(column).and_then(Value::as_long).and_then(|n| u64::try_from(n).ok()).unwrap_or_default()
+}
+
+/// Whether an experiment got as far as to look at anything.
+fn looked(entry: &Row) -> bool {
+    number(entry, "requested") + number(entry, "looks") > 0
 }
 
 /// Columns of the stretch that was searched on.
@@ -102,12 +149,9 @@ fn overlap(one: &Row, other: &Row, (from, to): (&str, &str)) -> bool {
 fn merged<'a>(entries: impl Iterator<Item = &'a Row>) -> Noise {
     let (mut experiments, mut trials, mut looks, mut sharpes) = (0, 0, 0, Merged::default());
     for entry in entries {
-        let number = |column| entry.get(column).and_then(Value::as_long).and_then(|n| u64::try_from(n).ok());
-        let [requested, before_folds] = [number("requested"), number("looks")].map(Option::unwrap_or_default);
-        // One that never began looked at nothing.
-        experiments += u64::from(requested + before_folds > 0);
-        trials += requested;
-        looks += before_folds;
+        experiments += u64::from(looked(entry));
+        trials += number(entry, "requested");
+        looks += number(entry, "looks");
         let moments: Json =
             text(entry, "sharpe").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         if let (Some(count), Some(mean)) = (moments["count"].as_f64(), moments["mean"].as_f64()) {
@@ -117,7 +161,19 @@ fn merged<'a>(entries: impl Iterator<Item = &'a Row>) -> Noise {
     let counted = Trials::merged(trials, sharpes.count as u64, sharpes.sum_sq_dev.max(0.0)).ok();
     let deviation = counted.as_ref().and_then(|of| of.variance().ok()).map(f64::sqrt);
     let ceiling = deviation.and_then(|deviation| Some(deviation * expected_maximum(trials as f64).ok()?));
-    Noise { experiments, trials, looks, holdout_looks: 0, deviation, ceiling, counted }
+    let deviation_within = sharpes.deviation_within();
+    let elsewhere = Elsewhere::default();
+    Noise {
+        experiments,
+        trials,
+        looks,
+        holdout_looks: 0,
+        elsewhere,
+        deviation,
+        deviation_within,
+        ceiling,
+        counted,
+    }
 }
 
 impl Noise {
@@ -144,5 +200,7 @@ mod tests {
         let mean = values.iter().sum::<f64>() / 6.0;
         let dev: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
         assert!((merged.mean - mean).abs() < 1e-12 && (merged.sum_sq_dev - dev).abs() < 1e-12);
+        // Within the groups: 3, 3, 9 lie 24 about their mean of 5, and -2, 0.5 lie 3.125; six values, three means.
+        assert!((merged.deviation_within().unwrap() - (27.125_f64 / 3.0).sqrt()).abs() < 1e-12);
     }
 }

@@ -23,6 +23,11 @@ impl ViewRow {
     }
 }
 
+/// A time as RFC 3339.
+pub(crate) fn as_text<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(time)
+}
+
 /// The text of a column, if it has one.
 pub(crate) fn text<'a>(row: &'a Row, column: &str) -> Option<&'a str> {
     row.get(column).and_then(Value::as_text)

@@ -340,7 +340,9 @@ impl Experiment {
             Err(error @ (PlanError::Folds(_) | PlanError::Window { .. } | PlanError::WarmUp { .. })) => {
                 (ExperimentFailure::TooFewBars, error.to_string())
             }
-            Err(error @ PlanError::Year { .. }) => (ExperimentFailure::InvalidDocument, error.to_string()),
+            Err(error @ (PlanError::Year { .. } | PlanError::BeforeData { .. })) => {
+                (ExperimentFailure::InvalidDocument, error.to_string())
+            }
         };
         vec![failed(experiment_id, reason.0, reason.1)]
     }

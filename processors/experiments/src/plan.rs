@@ -22,6 +22,15 @@ const NANOS_PER_YEAR: f64 = 365.25 * 86_400.0 * 1e9;
 /// days on which a market may be closed at the ends of it.
 pub const LEAST_NANOS: i64 = 360 * 86_400 * 1_000_000_000;
 
+/// How long before its first bar a period may begin, as a share of it. The hold-out is a share of the period in calendar time,
+/// so time without bars before the first one takes away from tuning.
+const GAP_SHARE: f64 = 0.01;
+
+/// The same in a short period, which may begin on holidays: up to a week.
+const GAP_SHARE_OF_WEEK: f64 = 0.05;
+
+const WEEK_NANOS: f64 = 7.0 * 86_400.0 * 1e9;
+
 /// Contiguous blocks of a window on which a trial is scored, one after the other: where it can be pruned.
 const BLOCKS: usize = 5;
 
@@ -79,6 +88,17 @@ pub enum PlanError {
         bars: usize,
         /// What a model is fitted to first.
         fitted: &'static str,
+    },
+    /// The period begins before its data do.
+    #[error(
+        "data.from: the period begins on {from} and its first bar on {first}, so the hold-out would be cut from time without \
+         bars: write from: {first}, or feed what lies before"
+    )]
+    BeforeData {
+        /// Where the period begins.
+        from: Timestamp,
+        /// Where the data begin.
+        first: Timestamp,
     },
     /// No point of the space can trade.
     #[error(
@@ -156,6 +176,7 @@ pub fn plans(
     tuning: &Sealed,
     holdout: &Sealed,
 ) -> Result<(TrialPlan, Vec<SearchWindow>), PlanError> {
+    begins_with_data(spec, tuning.first_open)?;
     let rows = tuning.data.rows.saturating_add(holdout.data.rows);
     let periods = periods_per_year(spec, rows, tuning.first_open, holdout.last_close);
     if periods.is_none() && is_annual(&spec.tuning.objective) {
@@ -175,6 +196,15 @@ pub fn plans(
         return Err(PlanError::WarmUp { warm_up, bars });
     }
     Ok((trial_plan(spec, tuning.data.clone(), periods.unwrap_or(0.0), folds), windows))
+}
+
+/// Refuses a period that begins long before its first bar. A document of the first version was run as it was.
+fn begins_with_data(spec: &ExperimentSpec, first: Timestamp) -> Result<(), PlanError> {
+    let (from, to) = (spec.data.from.0, spec.data.to.0);
+    let period = to.0.saturating_sub(from.0) as f64;
+    let allowed = (period * GAP_SHARE).max((period * GAP_SHARE_OF_WEEK).min(WEEK_NANOS));
+    let is_late = first.0.saturating_sub(from.0) as f64 > allowed && spec.validation.scheme_version.is_some();
+    if is_late { Err(PlanError::BeforeData { from, first }) } else { Ok(()) }
 }
 
 /// Whether a metric is of a year.

@@ -224,6 +224,35 @@ fn bars_in_a_year_are_counted_from_the_first_bar_to_the_last() {
 }
 
 #[test]
+fn a_period_that_begins_before_its_data_is_refused_with_the_date_to_write() {
+    let day = 86_400 * 1_000_000_000_i64;
+    let of = |from: &str, gap_days: i64| {
+        let mut document = current(json!({}));
+        document["data"]["from"] = json!(from);
+        document["data"]["to"] = json!("2020-01-01");
+        let begins: gauntlet_domain::Timestamp = from.parse().unwrap();
+        let Event::SnapshotSealed(sealed) = tuning_sealed(&document, 1200) else { unreachable!() };
+        let first_open = Some(gauntlet_domain::Timestamp(begins.0 + gap_days * day));
+        let tuning = SnapshotSealed { first_open, ..sealed }.into();
+        run::<Folded<Experiments>>(&[submit(&document), tuning, holdout_sealed(&document, 300)])
+            .pop()
+            .unwrap()
+    };
+    // Ten years may begin 36 days early, a year a week, a month a day and a half.
+    for (from, fits, beyond) in [("2010-01-01", 36, 37), ("2019-01-01", 7, 8), ("2019-12-01", 1, 2)] {
+        assert!(matches!(of(from, fits), Event::ExperimentStarted(_)), "{from} {fits}");
+        let Event::ExperimentFailed(failed) = of(from, beyond) else { panic!("{from} started") };
+        assert_eq!(failed.reason.word(), "invalid_document");
+        assert!(
+            failed.detail.starts_with(&format!("data.from: the period begins on {from}")),
+            "{}",
+            failed.detail
+        );
+        assert!(failed.detail.contains("write from: 20"), "{}", failed.detail);
+    }
+}
+
+#[test]
 fn tuning_bars_that_are_too_few_for_any_search_are_said_to_be() {
     let (reason, detail) = started(&current(json!({ "folds": 1 })), 4).unwrap_err();
     assert_eq!(reason, "too_few_bars");

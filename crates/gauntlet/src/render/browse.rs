@@ -59,11 +59,12 @@ pub fn experiment(report: &ExperimentReport) -> String {
     let counted: Vec<String> =
         report.trials.iter().map(|(state, count)| format!("{count} {state}")).collect();
     let mut text = format!(
-        "{} ({}) {}\n{}\ntrials: {}\n",
+        "{} ({}) {}\n{}\n{}trials: {}\n",
         cell(row, "name"),
         cell(row, "mandate"),
         cell(row, "status"),
         row.text("experiment_id").unwrap_or_default(),
+        bars(report),
         if counted.is_empty() { "none".into() } else { counted.join(", ") } + &looks(report.looks),
     );
     if let Some(exhausted) = &report.exhausted {
@@ -85,6 +86,18 @@ pub fn experiment(report: &ExperimentReport) -> String {
         text.push_str(&leaderboard(report));
     }
     text
+}
+
+/// Where the period was cut, and how many bars lie on each side.
+fn bars(report: &ExperimentReport) -> String {
+    let (Some(tuning), Some(holdout)) = (report.tuning_bars, report.holdout_bars) else {
+        return String::new();
+    };
+    let share = 100.0 * holdout.bars as f64 / (tuning.bars + holdout.bars).max(1) as f64;
+    format!(
+        "tuning: {} bars from {} to {}\nhold-out: {} bars to {}, {share:.1} % of all\n",
+        tuning.bars, tuning.from, tuning.to, holdout.bars, holdout.to
+    )
 }
 
 fn looks(looks: usize) -> String {
@@ -110,15 +123,33 @@ fn interval(inference: &Json) -> Option<String> {
     Some(format!("{low:.2} to {high:.2}"))
 }
 
+/// How much more the trials of all experiments may deviate than those within each, before it is said.
+const UNLIKE: f64 = 1.25;
+
 /// What luck alone would have shown.
 fn noise_line(noise: &Noise) -> String {
-    let Noise { experiments, trials, looks, holdout_looks, ceiling, .. } = noise;
+    let Noise { experiments, trials, looks, holdout_looks, elsewhere, ceiling, .. } = noise;
     let counted = |count: u64, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let (experiments, finalists) = (counted(*experiments, "experiment"), counted(*holdout_looks, "finalist"));
+    let pooled = match (noise.deviation, noise.deviation_within) {
+        (Some(all), Some(within)) if all > UNLIKE * within => format!(
+            "  the ceiling is high because these experiments differ: their Sharpe ratios deviate by {all:.2}, within an \
+             experiment by {within:.2}\n"
+        ),
+        _ => String::new(),
+    };
+    let others = match elsewhere.experiments {
+        0 => String::new(),
+        others => format!(
+            "  not counted: {} of other mandates tried {} on these bars\n",
+            counted(others, "experiment"),
+            counted(elsewhere.trials, "trial")
+        ),
+    };
     let ceiling = ceiling.map_or_else(|| "-".to_owned(), |ceiling| format!("{ceiling:.2}"));
     format!(
         "noise ceiling: {trials} trials without skill ({experiments} of this mandate on these bars, {looks} more \
-         looks) are expected to reach an annual Sharpe ratio of {ceiling}\n\
+         looks) are expected to reach an annual Sharpe ratio of {ceiling}\n{pooled}{others}\
          hold-out: its bars were looked at for {finalists} of this mandate\n"
     )
 }
