@@ -1,11 +1,11 @@
 //! Whether what a command takes depends on what lies on the log before it: a snapshot of one day out of more and more
-//! bars, and a submission after more and more commands.
+//! bars, a submission after more and more commands, and a start after more and more experiments that have ended.
 //!
 //! `cargo build --release -p gauntlet && cargo run --release -p gauntlet-benches --bin bounded`. It runs the binary beside
 //! it as anybody would, on the embedded log, and prints the time of the whole command, with its start and end, and of
 //! what of it is reading bars. Arguments
-//! are the sizes, `100000 1000000 10000000` when left out for bars, and a tenth of each for commands; `snapshots` or
-//! `submissions` among them measures these alone.
+//! are the sizes, `100000 1000000 10000000` when left out for bars, a tenth of each for commands and a thousandth for
+//! experiments; `snapshots`, `submissions` or `starts` among them measures these alone.
 #![allow(clippy::print_stdout, clippy::expect_used)]
 
 use std::fmt::Write as _;
@@ -50,15 +50,17 @@ fn main() {
     hardware();
     let sizes: Vec<u64> = std::env::args().skip(1).filter_map(|arg| arg.parse().ok()).collect();
     let sizes = if sizes.is_empty() { SIZES.to_vec() } else { sizes };
-    let is_alone = |what: &str| std::env::args().skip(1).any(|arg| arg == what);
-    for bars in sizes.iter().filter(|_| !is_alone("submissions")) {
-        let dir = tempfile::tempdir().expect("a folder");
-        snapshots(dir.path(), *bars);
-    }
-    for bars in sizes.iter().filter(|_| !is_alone("snapshots")) {
-        let dir = tempfile::tempdir().expect("a folder");
-        submissions(dir.path(), *bars / 10);
-    }
+    let named: Vec<String> = std::env::args().skip(1).filter(|arg| arg.parse::<u64>().is_err()).collect();
+    let is_wanted = |what: &str| named.is_empty() || named.iter().any(|name| name == what);
+    let each = |what: &str, measure: fn(&Path, u64), share: u64| {
+        for size in sizes.iter().filter(|_| is_wanted(what)) {
+            let dir = tempfile::tempdir().expect("a folder");
+            measure(dir.path(), size / share);
+        }
+    };
+    each("snapshots", snapshots, 1);
+    each("submissions", submissions, 10);
+    each("starts", starts, 1_000);
 }
 
 fn command(dir: &Path, args: &[&str]) -> Command {
@@ -162,9 +164,16 @@ impl Up {
         let address = dir.join("data").join("up.json");
         let until = Instant::now() + Duration::from_secs(120);
         while !address.exists() && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(2));
         }
         up
+    }
+
+    /// Memory that it has in use.
+    fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).expect("it runs");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("Linux says it");
+        line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number of KiB")
     }
 }
 
@@ -173,6 +182,42 @@ impl Drop for Up {
         let _ = Command::new("kill").arg(self.0.id().to_string()).status();
         let _ = self.0.wait();
     }
+}
+
+/// Starts of a node after so many experiments, each submitted as anybody would and finished.
+fn starts(dir: &Path, experiments: u64) {
+    // A day, so that what is measured is experiments and not their bars.
+    feed(dir, 2 * DAY);
+    let document = dir.join("bounded.yaml");
+    let text = EXPERIMENT.replace("1990-02-01", "1990-01-02").replace("[61, 400]", "[61, 90]");
+    std::fs::write(&document, text).expect("it is written");
+    let document = document.to_str().expect("a text path");
+    let up = Up::start(dir);
+    let began = Instant::now();
+    for seed in 0..experiments {
+        let seed = format!("tuning.seed={seed}");
+        // The last one waits: those before it have ended then, or do while it runs.
+        let wait: &[&str] = if seed.ends_with(&format!("={}", experiments - 1)) { &["--wait"] } else { &[] };
+        gauntlet(dir, &[&["submit", document, "--set", &seed], wait].concat());
+    }
+    println!("{experiments} experiments run in {:.1} s", began.elapsed().as_secs_f64());
+    drop(up);
+    let (mut times, mut resident) = (Vec::new(), 0);
+    for _ in 0..ROUNDS {
+        let began = Instant::now();
+        let up = Up::start(dir);
+        gauntlet(dir, &["ls", "experiments", "--limit", "1"]);
+        times.push(began.elapsed());
+        resident = resident.max(up.resident_kib());
+    }
+    show(
+        &format!("start and first answer after {experiments} experiments, {} MiB resident", resident / 1024),
+        times,
+    );
+    let log = LocalLog::open(&dir.join("data").join("log.redb")).expect("nobody else has it open");
+    let states = (0..64).map_while(|task| log.snapshot("experiments", task).ok());
+    let bytes: usize = states.flatten().map(|state| state.bytes.len()).sum();
+    println!("state of all experiments after {experiments}: {bytes} bytes");
 }
 
 /// Experiments after so many commands, documents and requests for snapshots.
