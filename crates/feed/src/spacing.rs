@@ -52,10 +52,12 @@ pub(crate) fn check_spacing(spec: BarSpec, block: &BarBlock) -> Result<(), Strin
     if !are_short && (has_length || !is_telling) {
         return Ok(());
     }
-    let nearest = match smallest == usual {
-        true if usual < length => String::new(),
-        _ if are_short => format!(", the nearest two only {}", in_words(smallest)),
-        _ => format!(", no two of them {}", in_words(length)),
+    let nearest = if smallest == usual && usual < length {
+        String::new()
+    } else if are_short {
+        format!(", the nearest two only {}", in_words(smallest))
+    } else {
+        format!(", no two of them {}", in_words(length))
     };
     let found = match spec_of(smallest) {
         Ok(found) if found != spec => {

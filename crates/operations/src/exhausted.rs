@@ -2,12 +2,10 @@
 
 use gauntlet_domain::experiment::TuningEnd;
 use gauntlet_search::Space;
-use gauntlet_views::{Row, Value, schema};
+use gauntlet_views::{Row, Value};
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::node::Node;
-use crate::refusal::Refusal;
 use crate::rows::text;
 
 /// A space in which nothing is left.
@@ -21,30 +19,17 @@ pub struct Exhausted {
     pub points: Option<u64>,
 }
 
-/// Whether the search of an experiment ended because its space was exhausted, as the ledger has it.
-pub(crate) fn exhausted(
-    node: &Node,
-    experiment: &Row,
-    document: Option<&Json>,
-) -> Result<Option<Exhausted>, Refusal> {
-    let (Some(mandate), Some(id)) = (text(experiment, "mandate"), text(experiment, "experiment_id")) else {
-        return Ok(None);
-    };
-    let ledger = node.views.partition(&schema::TRIAL_LEDGER, &[mandate.into()], None)?;
-    let own = ledger.iter().find(|entry| text(entry, "experiment_id") == Some(id));
-    let Some(own) = own.filter(|entry| text(entry, "ended") == Some(TuningEnd::SpaceExhausted.word())) else {
-        return Ok(None);
-    };
-    let requested = own.get("requested").and_then(Value::as_long);
-    let of = |document: &Json| {
-        let points = Space::from_json(&document["model"]["parameters"]).ok().and_then(|space| space.points());
-        Some(Exhausted {
-            trials: u64::try_from(requested?).ok()?,
-            budget: document["tuning"]["trials"].as_u64()?,
-            points: points.and_then(|points| u64::try_from(points).ok()),
-        })
-    };
-    Ok(document.and_then(of))
+/// Whether the search of an experiment ended because its space was exhausted, from its entry of the ledger.
+pub(crate) fn exhausted(own: &Row, document: &Json) -> Option<Exhausted> {
+    if text(own, "ended") != Some(TuningEnd::SpaceExhausted.word()) {
+        return None;
+    }
+    let points = Space::from_json(&document["model"]["parameters"]).ok().and_then(|space| space.points());
+    Some(Exhausted {
+        trials: u64::try_from(own.get("requested").and_then(Value::as_long)?).ok()?,
+        budget: document["tuning"]["trials"].as_u64()?,
+        points: points.and_then(|points| u64::try_from(points).ok()),
+    })
 }
 
 /// `the search ended after 6 of 100 trials: the space has only 6 points, and all were tried`.

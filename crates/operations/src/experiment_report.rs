@@ -100,8 +100,10 @@ pub fn experiment_report(node: &Node, row: Row) -> Result<ExperimentReport, Refu
     };
     let budget = document.as_ref().and_then(|document| document["tuning"]["trials"].as_i64());
     let (trials, looks) = tried(node, &id, budget)?;
-    let exhausted = exhausted(node, &row, document.as_ref())?;
-    let noise = noise::of_experiment(node, &row)?;
+    let ledger = node.views.scan(&schema::TRIAL_LEDGER, None)?;
+    let own = ledger.iter().find(|entry| text(entry, "experiment_id") == Some(&id));
+    let exhausted = own.zip(document.as_ref()).and_then(|(own, document)| exhausted(own, document));
+    let noise = own.map(|own| noise::of_entry(&ledger, own));
     let run = format!("{id}:{}", Phase::WalkForward);
     let walk_forward = node.views.row(&schema::RUNS, &[id.as_str().into(), run.into()])?.map(ViewRow);
     let (mut leaderboard, mut ran): (Vec<Finalist>, Vec<Option<Row>>) = Default::default();

@@ -8,13 +8,11 @@
 
 use gauntlet_domain::experiment::Metrics;
 use gauntlet_quant::inference::{Trials, expected_maximum};
-use gauntlet_views::{Row, Value, schema};
+use gauntlet_views::{Row, Value};
 use gauntlet_walkforward::inference::deflated;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::node::Node;
-use crate::refusal::Refusal;
 use crate::rows::text;
 
 /// What luck alone would have shown.
@@ -81,32 +79,23 @@ impl Merged {
     }
 }
 
-/// What luck alone would have shown by the time of this experiment; `None` while it is not in the ledger.
-pub(crate) fn of_experiment(node: &Node, experiment: &Row) -> Result<Option<Noise>, Refusal> {
-    let (Some(mandate), Some(id)) = (text(experiment, "mandate"), text(experiment, "experiment_id")) else {
-        return Ok(None);
-    };
-    let ledger = node.views.partition(&schema::TRIAL_LEDGER, &[mandate.into()], None)?;
-    let Some(own) = ledger.iter().find(|entry| text(entry, "experiment_id") == Some(id)) else {
-        return Ok(None);
-    };
-    let earlier: Vec<&Row> = ledger.iter().filter(|entry| place(entry) <= place(own)).collect();
+/// What luck alone would have shown by the time of an entry of the ledger, from all entries of all mandates.
+pub(crate) fn of_entry(ledger: &[Row], own: &Row) -> Noise {
+    let is_own = |entry: &&Row| text(entry, "mandate") == text(own, "mandate");
+    let mut earlier: Vec<&Row> =
+        ledger.iter().filter(is_own).filter(|entry| place(entry) <= place(own)).collect();
+    // Merged in this order, wherever the rows came from.
+    earlier.sort_by_key(|entry| place(entry));
     let sharing = |columns| earlier.iter().copied().filter(move |entry| overlap(entry, own, columns));
     let holdout_looks = sharing(HELD_OUT).map(finalists).sum();
-    let elsewhere = elsewhere(node, mandate, own)?;
-    Ok(Some(Noise { holdout_looks, elsewhere, ..merged(sharing(TUNED)) }))
-}
-
-/// Who tried something on these bars for another mandate.
-fn elsewhere(node: &Node, mandate: &str, own: &Row) -> Result<Elsewhere, Refusal> {
-    let all = node.views.scan(&schema::TRIAL_LEDGER, None)?;
-    let others = all.iter().filter(|entry| text(entry, "mandate").is_some_and(|of| of != mandate));
+    let others = ledger.iter().filter(|entry| !is_own(entry));
     // One that failed before its data were known has no stretch, and looked at nothing.
     let others = others.filter(|entry| looked(entry) && overlap(entry, own, TUNED));
-    Ok(others.fold(Elsewhere::default(), |sum, entry| Elsewhere {
+    let elsewhere = others.fold(Elsewhere::default(), |sum, entry| Elsewhere {
         experiments: sum.experiments + 1,
         trials: sum.trials + number(entry, "requested"),
-    }))
+    });
+    Noise { holdout_looks, elsewhere, ..merged(sharing(TUNED)) }
 }
 
 fn number(entry: &Row, column: &str) -> u64 {
