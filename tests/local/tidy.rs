@@ -25,6 +25,8 @@ struct Package {
     /// Dependencies that end up in what is shipped: build and development dependencies are apart.
     dependencies: BTreeSet<String>,
     development: BTreeSet<String>,
+    /// Those of `dependencies` that no feature has to ask for.
+    needs: BTreeSet<String>,
     json: Json,
 }
 
@@ -32,22 +34,27 @@ impl Package {
     fn is_in(&self, folder: &str) -> bool {
         self.folder.starts_with(repository().join(folder))
     }
+
+    /// Whether a file, named from the repository's root, is part of what is shipped.
+    fn is_in_file(&self, file: &str) -> bool {
+        repository().join(file).starts_with(self.folder.join("src"))
+    }
 }
 
 fn packages() -> BTreeMap<String, Package> {
     let json = metadata(&["--no-deps"]);
     let package = |json: &Json| {
-        let of_kind = |is_wanted: fn(&str) -> bool| {
-            let all = json["dependencies"].as_array().unwrap().iter();
+        let of = |is_wanted: &dyn Fn(&Json) -> bool| {
             let wanted =
-                all.filter(move |dependency| is_wanted(dependency["kind"].as_str().unwrap_or("normal")));
+                json["dependencies"].as_array().unwrap().iter().filter(|dependency| is_wanted(dependency));
             wanted.map(|dependency| dependency["name"].as_str().unwrap().to_owned()).collect()
         };
         let manifest = Path::new(json["manifest_path"].as_str().unwrap());
         Package {
             folder: manifest.parent().unwrap().to_owned(),
-            dependencies: of_kind(|kind| kind != "dev"),
-            development: of_kind(|kind| kind == "dev"),
+            dependencies: of(&|dependency| dependency["kind"] != "dev"),
+            development: of(&|dependency| dependency["kind"] == "dev"),
+            needs: of(&|dependency| dependency["kind"].is_null() && dependency["optional"] == false),
             json: json.clone(),
         }
     };
@@ -247,6 +254,48 @@ fn nobody_changes_what_json_means() {
     assert!(features[0].contains("float_roundtrip"), "floats come back as they were: {features:?}");
     for feature in ["preserve_order", "arbitrary_precision"] {
         assert!(!features[0].contains(feature), "somebody enables serde_json/{feature}");
+    }
+}
+
+/// Features of direct dependencies that only other packages of the workspace switch on, by words that would need them. The
+/// binary of README's first command is built without them, and tests/run compiles it with them.
+const SWITCHED_ON_BY_OTHERS: [(&str, &[&str]); 5] = [
+    ("gauntlet-log", &["gauntlet_log::contract"]),
+    ("gauntlet-views", &["gauntlet_views::contract"]),
+    ("tokio", &["tokio::fs", "tokio::io", "tokio::main", "new_multi_thread", "AsyncRead", "AsyncWrite"]),
+    ("tracing", &["tracing::instrument", "#[instrument"]),
+    ("uuid", &["new_v4"]),
+];
+
+#[test]
+fn the_binary_alone_uses_no_feature_that_others_switch_on() {
+    let tree = |more: &[&str]| -> BTreeSet<String> {
+        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.args(["tree", "--locked", "--offline", "--prefix", "none", "-f", "{p}|{f}"]).args(more);
+        let output = command.current_dir(repository()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let lines = String::from_utf8(output.stdout).unwrap();
+        lines.lines().map(|line| line.trim_end_matches(" (*)").to_owned()).collect()
+    };
+    let name = |line: &String| line.split(' ').next().unwrap_or_default().to_owned();
+    let (alone, all) = (tree(&["-e", "normal"]), tree(&["-e", "normal,build,dev", "--workspace"]));
+    assert!(alone.len() > 100 && all.len() > alone.len(), "the trees were not read");
+    let different: BTreeSet<String> = alone.difference(&all).map(name).collect();
+    let of_binary: BTreeSet<String> = alone.iter().map(name).collect();
+    let packages = packages();
+    let packages = || packages.iter().filter(|(package, _)| of_binary.contains(*package));
+    let direct: BTreeSet<String> =
+        packages().flat_map(|(_, package)| package.dependencies.iter().cloned()).collect();
+    let known: BTreeSet<String> = SWITCHED_ON_BY_OTHERS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let found: BTreeSet<String> = different.intersection(&direct).cloned().collect();
+    assert_eq!(found, known, "say in the list above which words need the features that differ");
+    for (library, words) in SWITCHED_ON_BY_OTHERS {
+        for (package, of) in packages().filter(|(_, package)| package.needs.contains(library)) {
+            for (file, text) in sources().iter().filter(|(file, _)| of.is_in_file(file)) {
+                let found = words.iter().find(|word| text.contains(**word));
+                assert_eq!(found, None, "{file} of {package}: {library} has it only where others ask for it");
+            }
+        }
     }
 }
 
