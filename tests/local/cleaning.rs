@@ -323,6 +323,13 @@ fn bars_of_all_lengths_add_up_and_follow_their_options() {
 
 /// Bars of one length that the pipeline has put on the log, in order.
 fn bars_on_the_log(dir: &Dir, spec: &str) -> Vec<Bar> {
+    let mut bars = all_bars_on_the_log(dir);
+    bars.retain(|bar| bar.spec.to_string() == spec);
+    bars
+}
+
+/// Bars that the pipeline has put on the log, in order.
+pub(crate) fn all_bars_on_the_log(dir: &Dir) -> Vec<Bar> {
     const TOPIC: &str = "market.bars.v1";
     let log = LocalLog::open(&dir.node().join("log.redb")).unwrap();
     let mut bars = Vec::new();
@@ -341,7 +348,6 @@ fn bars_on_the_log(dir: &Dir, spec: &str) -> Vec<Bar> {
             }
         }
     }
-    bars.retain(|bar| bar.spec.to_string() == spec);
     bars.sort_by_key(|bar| bar.open_time);
     bars
 }

@@ -20,3 +20,4 @@ mod served;
 mod snapshots;
 mod tidy;
 mod trainers;
+mod vendor_files;
