@@ -1,0 +1,288 @@
+//! Which prices of a stream lie too far from those before them to be believed at once, and whether what follows bears
+//! them out.
+//!
+//! There is no percentage: a move is measured in the instrument's own tick and in its own usual moves, so a penny stock, an
+//! index and a spread around zero are judged alike. A price beyond the limit, both from the last price and from the median of
+//! the last ones, is a candidate. It is rejected when at least two of the next three prices are nearer to the level before it
+//! than to it. Otherwise the level has moved: it is kept, and said to be a shift.
+//!
+//! After the rules of Brownlees and Gallo (2006) and Barndorff-Nielsen, Hansen, Lunde and Shephard (2009, T4 and Q4), which
+//! compare a price with its neighbours on both sides, written for a stream: everything that is remembered is bounded, and the
+//! price that is judged is never part of what it is judged by. Integers only: the same on every machine.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ring::Ring;
+
+/// Accepted prices that are remembered.
+const PRICES: usize = 64;
+/// Changes other than zero that are remembered.
+const CHANGES: usize = 256;
+/// Prices at the beginning that judge one another: there is nothing before them.
+const FIRST: usize = 8;
+/// Prices that bear a candidate out or not.
+const FOLLOWING: usize = 3;
+
+/// Thresholds of the rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LevelRules {
+    /// The instrument's tick, in the unit of prices; `None` takes the greatest common divisor of the changes so far.
+    pub(crate) tick: Option<i64>,
+    /// Ticks that are always allowed.
+    pub(crate) ticks: i64,
+    /// Median moves that are always allowed.
+    pub(crate) medians: i64,
+    /// Moves as large as the 98th percentile that are always allowed.
+    pub(crate) tails: i64,
+}
+
+impl Default for LevelRules {
+    fn default() -> LevelRules {
+        LevelRules { tick: None, ticks: 12, medians: 12, tails: 3 }
+    }
+}
+
+/// What came of a price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// One like those before it.
+    Accepted,
+    /// Far from those before it, and those after it are nearer to it than to them.
+    Shifted,
+    /// Far from those before it, and those after it are not.
+    Rejected,
+}
+
+/// The level of a stream of prices, and the prices that wait for what follows them. `T` is what a price came with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Level<T> {
+    prices: Ring,
+    changes: Ring,
+    /// The greatest common divisor of all accepted changes; 0 before the first.
+    divisor: i64,
+    /// The first prices, or a candidate and what follows it.
+    waiting: VecDeque<(i64, T)>,
+}
+
+impl<T> Default for Level<T> {
+    fn default() -> Level<T> {
+        Level { prices: Ring::of(PRICES), changes: Ring::of(CHANGES), divisor: 0, waiting: VecDeque::new() }
+    }
+}
+
+impl<T> Level<T> {
+    /// Takes the next price. Prices come out in their order, each once; some wait for those that follow.
+    #[inline]
+    pub(crate) fn push(&mut self, rules: &LevelRules, price: i64, of: T, mut out: impl FnMut(T, Outcome)) {
+        if self.waiting.is_empty() && !self.prices.is_empty() && !self.is_far(rules, price) {
+            self.accept(price);
+            out(of, Outcome::Accepted);
+            return;
+        }
+        self.waiting.push_back((price, of));
+        self.settle(rules, false, &mut out);
+    }
+
+    /// What has waited until now waits no longer: the source has ended.
+    pub(crate) fn finish(&mut self, rules: &LevelRules, mut out: impl FnMut(T, Outcome)) {
+        self.settle(rules, true, &mut out);
+    }
+
+    /// Whether nothing waits.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    fn settle(&mut self, rules: &LevelRules, is_end: bool, out: &mut impl FnMut(T, Outcome)) {
+        if self.prices.is_empty() {
+            if self.waiting.len() < FIRST && !is_end {
+                return;
+            }
+            self.settle_first(rules, out);
+            return;
+        }
+        while let Some((price, _)) = self.waiting.front() {
+            let price = *price;
+            let outcome = if !self.is_far(rules, price) {
+                Outcome::Accepted
+            } else if self.waiting.len() <= FOLLOWING && !is_end {
+                return;
+            } else {
+                self.judge(price)
+            };
+            let Some((_, of)) = self.waiting.pop_front() else { return };
+            if outcome != Outcome::Rejected {
+                self.accept(price);
+            }
+            out(of, outcome);
+        }
+    }
+
+    /// The first prices judge one another.
+    fn settle_first(&mut self, rules: &LevelRules, out: &mut impl FnMut(T, Outcome)) {
+        let mut sorted: Vec<i64> = self.waiting.iter().map(|(price, _)| *price).collect();
+        sorted.sort_unstable();
+        let Some(median) = middle(&sorted) else { return };
+        let mut apart: Vec<i64> = sorted.iter().map(|price| distance(*price, median)).collect();
+        apart.sort_unstable();
+        let usual = middle(&apart).unwrap_or_default();
+        let waiting: Vec<(i64, T)> = self.waiting.drain(..).collect();
+        let prices: Vec<i64> = waiting.iter().map(|(price, _)| *price).collect();
+        for (at, (price, of)) in waiting.into_iter().enumerate() {
+            let others = prices.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, price)| *price);
+            let tick = rules.tick.unwrap_or_else(|| divisor_of(others, median));
+            // Where all others are equal nothing says what a usual move is.
+            let limit = usual.max(tick).saturating_mul(rules.medians);
+            if limit > 0 && distance(price, median) > limit {
+                out(of, Outcome::Rejected);
+            } else {
+                self.accept(price);
+                out(of, Outcome::Accepted);
+            }
+        }
+    }
+
+    /// Whether a price lies beyond the limit from the last price and from the median of the last ones.
+    #[inline]
+    fn is_far(&self, rules: &LevelRules, price: i64) -> bool {
+        let Some(last) = self.prices.last() else { return false };
+        let moved = distance(price, last);
+        let tick = rules.tick.unwrap_or(self.divisor);
+        // Nearly every price is within some ticks of the one before it; only for the others all moves are looked at.
+        if moved <= tick.saturating_mul(rules.ticks) || self.changes.is_empty() {
+            return false;
+        }
+        let limit = self.limit(rules);
+        moved > limit && distance(price, self.prices.quantile(1, 2)) > limit
+    }
+
+    fn limit(&self, rules: &LevelRules) -> i64 {
+        let usual = self.changes.quantile(1, 2).saturating_mul(rules.medians);
+        usual.max(self.changes.quantile(98, 100).saturating_mul(rules.tails))
+    }
+
+    /// A candidate at the front of what waits, by what follows it.
+    fn judge(&self, candidate: i64) -> Outcome {
+        let Some(before) = self.prices.last() else { return Outcome::Accepted };
+        let following = self.waiting.iter().skip(1).take(FOLLOWING).map(|(price, _)| *price);
+        let back = following.filter(|price| distance(*price, before) < distance(*price, candidate));
+        if back.count() >= 2 { Outcome::Rejected } else { Outcome::Shifted }
+    }
+
+    #[inline]
+    fn accept(&mut self, price: i64) {
+        if let Some(last) = self.prices.last().filter(|last| *last != price) {
+            let change = distance(price, last);
+            self.changes.push(change);
+            self.divisor = if self.divisor == 0 || change % self.divisor != 0 {
+                common_divisor(self.divisor, change)
+            } else {
+                self.divisor
+            };
+        }
+        self.prices.push(price);
+    }
+}
+
+fn distance(one: i64, other: i64) -> i64 {
+    i64::try_from(one.abs_diff(other)).unwrap_or(i64::MAX)
+}
+
+/// The middle of sorted values, the lower one of two.
+fn middle(sorted: &[i64]) -> Option<i64> {
+    sorted.get(sorted.len().checked_sub(1)? / 2).copied()
+}
+
+/// The greatest common divisor of the distances of some prices from one; 0 where all are equal to it.
+fn divisor_of(prices: impl Iterator<Item = i64>, from: i64) -> i64 {
+    prices.fold(0, |divisor, price| common_divisor(divisor, distance(price, from)))
+}
+
+/// Euclid.
+fn common_divisor(mut one: i64, mut other: i64) -> i64 {
+    while other != 0 {
+        (one, other) = (other, one % other);
+    }
+    one
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows, from 1, of which something else came than `Accepted`.
+    fn judged(prices: &[i64]) -> Vec<(usize, Outcome)> {
+        let (mut level, mut told, rules) = (Level::default(), Vec::new(), LevelRules::default());
+        let mut seen = 0;
+        let mut take = |row: usize, outcome: Outcome, told: &mut Vec<(usize, Outcome)>| {
+            seen += 1;
+            assert_eq!(row, seen, "in order, each once");
+            if outcome != Outcome::Accepted {
+                told.push((row, outcome));
+            }
+        };
+        for (row, price) in (1..).zip(prices) {
+            level.push(&rules, *price, row, |row, outcome| take(row, outcome, &mut told));
+        }
+        level.finish(&rules, |row, outcome| take(row, outcome, &mut told));
+        assert!(level.is_settled() && seen == prices.len());
+        told
+    }
+
+    /// A walk of single ticks of 100 around a price.
+    fn walk(length: usize, price: i64) -> Vec<i64> {
+        let step = |n: usize| [0, 100, 0, -100, 100, 0, -100][n % 7];
+        (0..length).scan(price, |price, n| { *price += step(n); Some(*price) }).collect()
+    }
+
+    #[test]
+    fn a_penny_stock_that_moves_by_its_tick_loses_nothing() {
+        // 1.20 to 1.21 and back is 0.8 percent, and a tick.
+        let prices: Vec<i64> = (0..200).map(|n| 120 + [0, 1, 0, 0, 1, 1, 0][n % 7]).collect();
+        assert_eq!(judged(&prices), []);
+    }
+
+    #[test]
+    fn wrong_prints_alone_and_in_pairs_are_found_and_nothing_else() {
+        for bad in [vec![200_000], vec![2_000], vec![200_000, 200_100], vec![200_000, 2_000]] {
+            let mut prices = walk(300, 20_000);
+            prices.splice(150..150, bad.iter().copied());
+            let expected: Vec<_> = (0..bad.len()).map(|n| (151 + n, Outcome::Rejected)).collect();
+            assert_eq!(judged(&prices), expected, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_jump_that_lasts_is_kept_and_said() {
+        // A split of twenty to one, and back.
+        let prices = [walk(100, 200_000), walk(100, 10_000), walk(100, 200_000)].concat();
+        assert_eq!(judged(&prices), [(101, Outcome::Shifted), (201, Outcome::Shifted)]);
+    }
+
+    #[test]
+    fn prices_around_zero_are_judged_like_others() {
+        let mut prices = walk(300, -100);
+        prices[200] = 90_000;
+        assert_eq!(judged(&prices), [(201, Outcome::Rejected)]);
+    }
+
+    #[test]
+    fn the_first_prices_judge_one_another() {
+        let mut prices = walk(20, 20_000);
+        prices[0] = 200_000;
+        assert_eq!(judged(&prices), [(1, Outcome::Rejected)]);
+        assert_eq!(judged(&[5, 5, 5]), []);
+        assert_eq!(judged(&[]), []);
+    }
+
+    #[test]
+    fn the_end_decides_for_what_waits() {
+        let mut prices = walk(100, 20_000);
+        prices.push(900_000);
+        assert_eq!(judged(&prices), [(101, Outcome::Shifted)]);
+        prices.extend([20_000, 20_000]);
+        assert_eq!(judged(&prices), [(101, Outcome::Rejected)]);
+    }
+}
