@@ -110,7 +110,8 @@ impl<T> Clock<T> {
             let about = time.saturating_sub(self.allowed(rules));
             let confirming = following.filter(|(other, _)| *other >= about).count();
             // The first rows of all have nothing before them, so those that are there have to do.
-            let needed = if self.confirmed.is_none() { (self.waiting.len() - 1).min(CONFIRMING) } else { CONFIRMING };
+            let needed =
+                if self.confirmed.is_none() { (self.waiting.len() - 1).min(CONFIRMING) } else { CONFIRMING };
             let is_short = self.waiting.len() <= FOLLOWING;
             let Some((_, of)) = self.waiting.pop_front() else { return };
             if !is_ahead || confirming >= needed {
@@ -209,7 +210,8 @@ mod tests {
     #[test]
     fn rows_inside_the_lateness_come_out_by_time_and_others_are_late() {
         let told = timed(2, &[10, 12, 11, 13, 13, 9, 20]);
-        let in_order: Vec<usize> = told.iter().filter(|(_, what)| *what == InOrder).map(|(row, _)| *row).collect();
+        let in_order: Vec<usize> =
+            told.iter().filter(|(_, what)| *what == InOrder).map(|(row, _)| *row).collect();
         assert_eq!(in_order, [1, 3, 2, 4, 5, 7]);
         assert_eq!(others(&told), [(6, Late)]);
     }
@@ -219,7 +221,7 @@ mod tests {
         let seconds: Vec<i64> = (0..20).chain([10_000]).collect();
         assert_eq!(others(&timed(0, &seconds)), [(21, DecidedAtEnd)]);
         let seconds: Vec<i64> = (0..20).chain([10_000, 10_001, 10_002]).collect();
-        assert_eq!(others(&timed(0, &seconds)), [(22, DecidedAtEnd), (23, DecidedAtEnd)].into_iter().take(0).collect::<Vec<_>>());
+        assert_eq!(others(&timed(0, &seconds)), [], "two that confirm are enough");
         assert_eq!(timed(0, &[5]), [(1, InOrder)]);
         assert_eq!(timed(0, &[]), []);
     }

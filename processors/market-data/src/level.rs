@@ -234,7 +234,12 @@ mod tests {
     /// A walk of single ticks of 100 around a price.
     fn walk(length: usize, price: i64) -> Vec<i64> {
         let step = |n: usize| [0, 100, 0, -100, 100, 0, -100][n % 7];
-        (0..length).scan(price, |price, n| { *price += step(n); Some(*price) }).collect()
+        (0..length)
+            .scan(price, |price, n| {
+                *price += step(n);
+                Some(*price)
+            })
+            .collect()
     }
 
     #[test]

@@ -4,18 +4,24 @@
 //! `data.requests.v1`; the `snapshots` worker answers the requests on `data.snapshots.v1`. Time is the ticks' own; no
 //! clock is read. A row is never lost: it goes into a bar or into the ledger, with a reason.
 
-/// Ticks to time bars.
 pub mod bars;
 /// The rules, tick by tick.
 pub mod clean;
+/// Ticks to time bars.
+/// Time.
+mod clock;
 /// What saved state knows of an instrument.
 pub mod known;
 /// Rows by reason, and the counts of a source.
 pub mod ledger;
+/// Levels.
+mod level;
 /// The machine.
 pub mod machine;
 /// Bars that come ready-made.
 pub mod ready;
+/// The last values.
+mod ring;
 /// The worker that seals snapshots.
 pub mod snapshots;
 
