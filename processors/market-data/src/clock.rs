@@ -4,7 +4,7 @@
 //! overnight or after a halt; else its clock was wrong. Nothing that waits moves time, and what waits holds it back: rows come
 //! out in the order of time, when no row can come before them any more. What is remembered is bounded.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,8 +14,8 @@ use crate::ring::Ring;
 const INTERVALS: usize = 256;
 /// Rows that confirm a time or not.
 const FOLLOWING: usize = 3;
-/// How many of them have to.
-const CONFIRMING: usize = 2;
+/// A last row, which nothing follows, may be ahead by so many times the longest silence before it.
+const SILENCES: i64 = 3;
 /// Rows that are put in order at a time, however late rows may be: beyond it the earliest are let go.
 const MOST_QUEUED: usize = 65_536;
 
@@ -37,10 +37,12 @@ impl Default for ClockRules {
 }
 
 /// What came of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Timed {
     /// In the order of time.
     InOrder,
+    /// Behind rows that came before it by no more than rows may be late: put in its place.
+    Reordered,
     /// Its clock was ahead of the rows around it.
     Ahead,
     /// Ahead of all rows before it, and the source ended before any could confirm it.
@@ -58,8 +60,9 @@ pub(crate) struct Clock<T> {
     /// A row far ahead, and what follows it.
     waiting: VecDeque<(i64, T)>,
     /// Rows whose time is confirmed, by time and then in the order in which they came.
-    queued: BTreeMap<(i64, u64), T>,
-    taken: u64,
+    queued: VecDeque<(i64, Timed, T)>,
+    /// Time of the latest row that came out in order.
+    latest: i64,
 }
 
 impl<T> Default for Clock<T> {
@@ -68,16 +71,18 @@ impl<T> Default for Clock<T> {
             confirmed: None,
             intervals: Ring::of(INTERVALS),
             waiting: VecDeque::new(),
-            queued: BTreeMap::new(),
-            taken: 0,
+            queued: VecDeque::new(),
+            latest: i64::MIN,
         }
     }
 }
 
 impl<T> Clock<T> {
-    /// The time up to which every row has come out; `None` before the first.
+    /// The time before which no further row comes out in order; `None` before the first row.
+    #[inline]
     pub(crate) fn passed(&self, rules: &ClockRules) -> Option<i64> {
-        self.confirmed.map(|time| time.saturating_sub(rules.lateness))
+        let passed = self.confirmed?.saturating_sub(rules.lateness).max(self.latest);
+        Some(self.queued.front().map_or(passed, |(time, ..)| passed.min(*time)))
     }
 
     /// Takes the next row. Rows in order come out by time, the others as soon as it is known what they are.
@@ -94,8 +99,9 @@ impl<T> Clock<T> {
     /// What has waited until now waits no longer: the source has ended.
     pub(crate) fn finish(&mut self, rules: &ClockRules, mut out: impl FnMut(T, Timed)) {
         self.settle(rules, true, &mut out);
-        while let Some((_, of)) = self.queued.pop_first() {
-            out(of, Timed::InOrder);
+        while let Some((time, timed, of)) = self.queued.pop_front() {
+            self.latest = time;
+            out(of, timed);
         }
     }
 
@@ -106,19 +112,30 @@ impl<T> Clock<T> {
             if is_ahead && self.waiting.len() <= FOLLOWING && !is_end {
                 return;
             }
-            let following = self.waiting.iter().skip(1).take(FOLLOWING);
-            let about = time.saturating_sub(self.allowed(rules));
-            let confirming = following.filter(|(other, _)| *other >= about).count();
-            // The first rows of all have nothing before them, so those that are there have to do.
-            let needed =
-                if self.confirmed.is_none() { (self.waiting.len() - 1).min(CONFIRMING) } else { CONFIRMING };
             let is_short = self.waiting.len() <= FOLLOWING;
+            let is_believed = !is_ahead || self.is_confirmed(rules, time);
             let Some((_, of)) = self.waiting.pop_front() else { return };
-            if !is_ahead || confirming >= needed {
+            if is_believed {
                 self.confirm(rules, time, of, out);
             } else {
                 out(of, if is_short { Timed::DecidedAtEnd } else { Timed::Ahead });
             }
+        }
+    }
+
+    /// Whether most of the rows that follow the one in front, far ahead, are about there too. Where none follow, whether there
+    /// has been such a silence before.
+    fn is_confirmed(&self, rules: &ClockRules, time: i64) -> bool {
+        let following = self.waiting.len().saturating_sub(1).min(FOLLOWING);
+        let about = time.saturating_sub(self.allowed(rules));
+        let there = self.waiting.iter().skip(1).take(FOLLOWING).filter(|(other, _)| *other >= about).count();
+        match self.confirmed {
+            Some(confirmed) if following == 0 => {
+                let longest = self.intervals.quantile(1, 1);
+                time.saturating_sub(confirmed) <= longest.saturating_mul(SILENCES)
+            }
+            None if following == 0 => true,
+            _ => 2 * there > following,
         }
     }
 
@@ -131,33 +148,41 @@ impl<T> Clock<T> {
         ahead > rules.ahead && ahead > self.allowed(rules)
     }
 
-    fn allowed(&self, rules: &ClockRules) -> i64 {
+    /// How far ahead a row may be.
+    pub(crate) fn allowed(&self, rules: &ClockRules) -> i64 {
         rules.ahead.max(self.intervals.quantile(1, 2).saturating_mul(rules.intervals))
     }
 
     #[inline]
     fn confirm(&mut self, rules: &ClockRules, time: i64, of: T, out: &mut impl FnMut(T, Timed)) {
-        match self.confirmed {
-            Some(confirmed) if time < confirmed.saturating_sub(rules.lateness) => {
-                out(of, Timed::Late);
-                return;
-            }
-            Some(confirmed) if time > confirmed => {
-                self.intervals.push(time - confirmed);
-                self.confirmed = Some(time);
-            }
-            Some(_) => {}
-            None => self.confirmed = Some(time),
+        let confirmed = self.confirmed.unwrap_or(time);
+        if time < confirmed.saturating_sub(rules.lateness) || time < self.latest {
+            out(of, Timed::Late);
+            return;
         }
-        self.queued.insert((time, self.taken), of);
-        self.taken += 1;
-        let passed = self.passed(rules).unwrap_or(i64::MIN);
-        while let Some(first) = self.queued.first_entry() {
-            if first.key().0 > passed && self.taken > 0 && self.queued.len() <= MOST_QUEUED {
+        if time >= confirmed {
+            if time > confirmed {
+                self.intervals.push(time - confirmed);
+            }
+            self.confirmed = Some(time);
+            if rules.lateness == 0 && self.queued.is_empty() {
+                self.latest = time;
+                out(of, Timed::InOrder);
                 return;
             }
-            let Some((_, of)) = self.queued.pop_first() else { return };
-            out(of, Timed::InOrder);
+            self.queued.push_back((time, Timed::InOrder, of));
+        } else {
+            let place = self.queued.partition_point(|(other, ..)| *other <= time);
+            self.queued.insert(place, (time, Timed::Reordered, of));
+        }
+        let passed = self.confirmed.unwrap_or(time).saturating_sub(rules.lateness);
+        while let Some((time, ..)) = self.queued.front() {
+            if *time > passed && self.queued.len() <= MOST_QUEUED {
+                return;
+            }
+            let Some((time, timed, of)) = self.queued.pop_front() else { return };
+            self.latest = time;
+            out(of, timed);
         }
     }
 }
@@ -211,17 +236,21 @@ mod tests {
     fn rows_inside_the_lateness_come_out_by_time_and_others_are_late() {
         let told = timed(2, &[10, 12, 11, 13, 13, 9, 20]);
         let in_order: Vec<usize> =
-            told.iter().filter(|(_, what)| *what == InOrder).map(|(row, _)| *row).collect();
+            told.iter().filter(|(_, what)| *what != Late).map(|(row, _)| *row).collect();
         assert_eq!(in_order, [1, 3, 2, 4, 5, 7]);
-        assert_eq!(others(&told), [(6, Late)]);
+        assert_eq!(others(&told), [(3, Reordered), (6, Late)]);
     }
 
     #[test]
     fn the_end_decides_for_what_waits() {
         let seconds: Vec<i64> = (0..20).chain([10_000]).collect();
         assert_eq!(others(&timed(0, &seconds)), [(21, DecidedAtEnd)]);
-        let seconds: Vec<i64> = (0..20).chain([10_000, 10_001, 10_002]).collect();
-        assert_eq!(others(&timed(0, &seconds)), [], "two that confirm are enough");
+        let seconds: Vec<i64> = (0..20).chain([10_000, 10_001]).collect();
+        assert_eq!(others(&timed(0, &seconds)), [], "all that follow confirm it");
+        let seconds: Vec<i64> = (0..20).chain([10_000, 21, 10_002]).collect();
+        assert_eq!(others(&timed(0, &seconds)), [(21, DecidedAtEnd), (23, DecidedAtEnd)]);
+        let seconds: Vec<i64> = (0..20).chain(5_000..5_020).chain([15_000]).collect();
+        assert_eq!(others(&timed(0, &seconds)), [], "it has been silent as long before");
         assert_eq!(timed(0, &[5]), [(1, InOrder)]);
         assert_eq!(timed(0, &[]), []);
     }

@@ -14,14 +14,16 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ring::Ring;
+use crate::ring::{RankedRing, Ring};
 
 /// Accepted prices that are remembered.
 const PRICES: usize = 64;
 /// Changes other than zero that are remembered.
 const CHANGES: usize = 256;
-/// Prices at the beginning that judge one another: there is nothing before them.
-const FIRST: usize = 8;
+/// Sizes of accepted prices that are remembered.
+const SIZES: usize = 64;
+/// A size of so many times the usual one is an auction or a block, whose price may lie off the level.
+const BLOCK: i64 = 20;
 /// Prices that bear a candidate out or not.
 const FOLLOWING: usize = 3;
 
@@ -36,11 +38,13 @@ pub(crate) struct LevelRules {
     pub(crate) medians: i64,
     /// Moves as large as the 98th percentile that are always allowed.
     pub(crate) tails: i64,
+    /// Prices at the beginning that judge one another: there is nothing before them. With 1 the first is believed.
+    pub(crate) first: usize,
 }
 
 impl Default for LevelRules {
     fn default() -> LevelRules {
-        LevelRules { tick: None, ticks: 12, medians: 12, tails: 3 }
+        LevelRules { tick: None, ticks: 12, medians: 12, tails: 3, first: 8 }
     }
 }
 
@@ -51,37 +55,61 @@ pub(crate) enum Outcome {
     Accepted,
     /// Far from those before it, and those after it are nearer to it than to them.
     Shifted,
+    /// Far from those before and after it, of a size that explains it: an auction or a block. It moves no level.
+    Block,
     /// Far from those before it, and those after it are not.
     Rejected,
+}
+
+/// A price, its size if it has one, and what they came with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Waiting<T> {
+    price: i64,
+    size: i64,
+    of: T,
 }
 
 /// The level of a stream of prices, and the prices that wait for what follows them. `T` is what a price came with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Level<T> {
     prices: Ring,
-    changes: Ring,
+    changes: RankedRing,
+    sizes: Ring,
     /// The greatest common divisor of all accepted changes; 0 before the first.
     divisor: i64,
     /// The first prices, or a candidate and what follows it.
-    waiting: VecDeque<(i64, T)>,
+    waiting: VecDeque<Waiting<T>>,
 }
 
 impl<T> Default for Level<T> {
     fn default() -> Level<T> {
-        Level { prices: Ring::of(PRICES), changes: Ring::of(CHANGES), divisor: 0, waiting: VecDeque::new() }
+        Level {
+            prices: Ring::of(PRICES),
+            changes: RankedRing::of(CHANGES),
+            sizes: Ring::of(SIZES),
+            divisor: 0,
+            waiting: VecDeque::new(),
+        }
     }
 }
 
 impl<T> Level<T> {
-    /// Takes the next price. Prices come out in their order, each once; some wait for those that follow.
+    /// Takes the next price, with its size or 0. Prices come out in their order, each once; some wait for those that follow.
     #[inline]
-    pub(crate) fn push(&mut self, rules: &LevelRules, price: i64, of: T, mut out: impl FnMut(T, Outcome)) {
+    pub(crate) fn push(
+        &mut self,
+        rules: &LevelRules,
+        price: i64,
+        size: i64,
+        of: T,
+        mut out: impl FnMut(T, Outcome),
+    ) {
         if self.waiting.is_empty() && !self.prices.is_empty() && !self.is_far(rules, price) {
-            self.accept(price);
+            self.accept(price, size);
             out(of, Outcome::Accepted);
             return;
         }
-        self.waiting.push_back((price, of));
+        self.waiting.push_back(Waiting { price, size, of });
         self.settle(rules, false, &mut out);
     }
 
@@ -90,58 +118,72 @@ impl<T> Level<T> {
         self.settle(rules, true, &mut out);
     }
 
-    /// Whether nothing waits.
-    pub(crate) fn is_settled(&self) -> bool {
-        self.waiting.is_empty()
+    /// What waits, in its order.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &T> {
+        self.waiting.iter().map(|waiting| &waiting.of)
     }
 
     fn settle(&mut self, rules: &LevelRules, is_end: bool, out: &mut impl FnMut(T, Outcome)) {
         if self.prices.is_empty() {
-            if self.waiting.len() < FIRST && !is_end {
+            if self.waiting.len() < rules.first && !is_end {
                 return;
             }
-            self.settle_first(rules, out);
-            return;
+            self.settle_first(rules, is_end, out);
         }
-        while let Some((price, _)) = self.waiting.front() {
-            let price = *price;
-            let outcome = if !self.is_far(rules, price) {
-                Outcome::Accepted
-            } else if self.waiting.len() <= FOLLOWING && !is_end {
+        while let Some(Waiting { price, .. }) = self.waiting.front() {
+            let is_far = !self.prices.is_empty() && self.is_far(rules, *price);
+            let before = self.prices.last().unwrap_or(*price);
+            if self.let_go(is_far, before, is_end, out).is_none() {
                 return;
-            } else {
-                self.judge(price)
-            };
-            let Some((_, of)) = self.waiting.pop_front() else { return };
-            if outcome != Outcome::Rejected {
-                self.accept(price);
             }
-            out(of, outcome);
         }
     }
 
-    /// The first prices judge one another.
-    fn settle_first(&mut self, rules: &LevelRules, out: &mut impl FnMut(T, Outcome)) {
-        let mut sorted: Vec<i64> = self.waiting.iter().map(|(price, _)| *price).collect();
-        sorted.sort_unstable();
-        let Some(median) = middle(&sorted) else { return };
-        let mut apart: Vec<i64> = sorted.iter().map(|price| distance(*price, median)).collect();
+    /// The first prices judge one another: the level before each is their median.
+    fn settle_first(&mut self, rules: &LevelRules, is_end: bool, out: &mut impl FnMut(T, Outcome)) {
+        let mut prices: Vec<i64> = self.waiting.iter().map(|waiting| waiting.price).collect();
+        prices.sort_unstable();
+        let Some(median) = middle(&prices) else { return };
+        let mut apart: Vec<i64> = prices.iter().map(|price| distance(*price, median)).collect();
         apart.sort_unstable();
         let usual = middle(&apart).unwrap_or_default();
-        let waiting: Vec<(i64, T)> = self.waiting.drain(..).collect();
-        let prices: Vec<i64> = waiting.iter().map(|(price, _)| *price).collect();
-        for (at, (price, of)) in waiting.into_iter().enumerate() {
-            let others = prices.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, price)| *price);
-            let tick = rules.tick.unwrap_or_else(|| divisor_of(others, median));
+        for size in self.waiting.iter().map(|waiting| waiting.size).filter(|size| *size > 0) {
+            self.sizes.push(size);
+        }
+        let limit = |at: usize| {
+            let others = self.waiting.iter().enumerate().filter(|(other, _)| *other != at);
+            let tick = rules.tick.unwrap_or_else(|| divisor_of(others.map(|(_, of)| of.price), median));
+            usual.max(tick).saturating_mul(rules.medians)
+        };
+        let limits: Vec<i64> = (0..self.waiting.len()).map(limit).collect();
+        for limit in limits {
+            let Some(price) = self.waiting.front().map(|waiting| waiting.price) else { return };
             // Where all others are equal nothing says what a usual move is.
-            let limit = usual.max(tick).saturating_mul(rules.medians);
-            if limit > 0 && distance(price, median) > limit {
-                out(of, Outcome::Rejected);
-            } else {
-                self.accept(price);
-                out(of, Outcome::Accepted);
+            let is_far = limit > 0 && distance(price, median) > limit;
+            if self.let_go(is_far, median, is_end, out).is_none() {
+                return;
             }
         }
+    }
+
+    /// Lets the price in front go, unless it is far from the level before it and too few have followed it.
+    fn let_go(
+        &mut self,
+        is_far: bool,
+        before: i64,
+        is_end: bool,
+        out: &mut impl FnMut(T, Outcome),
+    ) -> Option<()> {
+        if is_far && self.waiting.len() <= FOLLOWING && !is_end {
+            return None;
+        }
+        let outcome = if is_far { self.judge(before) } else { Outcome::Accepted };
+        let Waiting { price, size, of } = self.waiting.pop_front()?;
+        if matches!(outcome, Outcome::Accepted | Outcome::Shifted) {
+            self.accept(price, size);
+        }
+        out(of, outcome);
+        Some(())
     }
 
     /// Whether a price lies beyond the limit from the last price and from the median of the last ones.
@@ -163,26 +205,37 @@ impl<T> Level<T> {
         usual.max(self.changes.quantile(98, 100).saturating_mul(rules.tails))
     }
 
-    /// A candidate at the front of what waits, by what follows it.
-    fn judge(&self, candidate: i64) -> Outcome {
-        let Some(before) = self.prices.last() else { return Outcome::Accepted };
-        let following = self.waiting.iter().skip(1).take(FOLLOWING).map(|(price, _)| *price);
-        let back = following.filter(|price| distance(*price, before) < distance(*price, candidate));
-        if back.count() >= 2 { Outcome::Rejected } else { Outcome::Shifted }
+    /// The candidate in front, by what follows it.
+    fn judge(&self, before: i64) -> Outcome {
+        let Some(Waiting { price: candidate, size, .. }) = self.waiting.front() else {
+            return Outcome::Accepted;
+        };
+        // Zero and -1 far below a level are marks of missing data, however long they last.
+        if *candidate <= 0 && before > 0 {
+            return Outcome::Rejected;
+        }
+        let following = self.waiting.iter().skip(1).take(FOLLOWING).map(|waiting| waiting.price);
+        let back = following.filter(|price| distance(*price, before) < distance(*price, *candidate));
+        if back.count() < 2 {
+            return Outcome::Shifted;
+        }
+        let usual = self.sizes.quantile(1, 2);
+        if usual > 0 && *size >= usual.saturating_mul(BLOCK) { Outcome::Block } else { Outcome::Rejected }
     }
 
     #[inline]
-    fn accept(&mut self, price: i64) {
+    fn accept(&mut self, price: i64, size: i64) {
         if let Some(last) = self.prices.last().filter(|last| *last != price) {
             let change = distance(price, last);
             self.changes.push(change);
-            self.divisor = if self.divisor == 0 || change % self.divisor != 0 {
-                common_divisor(self.divisor, change)
-            } else {
-                self.divisor
-            };
+            if self.divisor != 1 && (self.divisor == 0 || change % self.divisor != 0) {
+                self.divisor = common_divisor(self.divisor, change);
+            }
         }
         self.prices.push(price);
+        if size > 0 {
+            self.sizes.push(size);
+        }
     }
 }
 
@@ -224,10 +277,10 @@ mod tests {
             }
         };
         for (row, price) in (1..).zip(prices) {
-            level.push(&rules, *price, row, |row, outcome| take(row, outcome, &mut told));
+            level.push(&rules, *price, 0, row, |row, outcome| take(row, outcome, &mut told));
         }
         level.finish(&rules, |row, outcome| take(row, outcome, &mut told));
-        assert!(level.is_settled() && seen == prices.len());
+        assert!(level.waiting().count() == 0 && seen == prices.len());
         told
     }
 
@@ -278,8 +331,22 @@ mod tests {
         let mut prices = walk(20, 20_000);
         prices[0] = 200_000;
         assert_eq!(judged(&prices), [(1, Outcome::Rejected)]);
+        // Oil on 20 April 2020: a fall that nothing takes back.
+        assert_eq!(judged(&[15, 1, -2, -3_763, -1_310]), [(4, Outcome::Shifted), (5, Outcome::Shifted)]);
         assert_eq!(judged(&[5, 5, 5]), []);
         assert_eq!(judged(&[]), []);
+    }
+
+    #[test]
+    fn an_auction_off_the_level_is_kept_and_moves_no_level() {
+        let (mut level, mut told, rules) = (Level::default(), Vec::new(), LevelRules::default());
+        let prices = [walk(50, 20_000), vec![24_000], walk(50, 20_000)].concat();
+        for (row, price) in (1..).zip(&prices) {
+            let size = if row == 51 { 900_000 } else { 100 };
+            level.push(&rules, *price, size, row, |row, outcome| told.push((row, outcome)));
+        }
+        told.retain(|(_, outcome)| *outcome != Outcome::Accepted);
+        assert_eq!(told, [(51, Outcome::Block)]);
     }
 
     #[test]

@@ -26,13 +26,23 @@ impl Ring {
         self.values.get(at.checked_sub(1)?).copied()
     }
 
+    /// Whether a value is among them.
+    pub(crate) fn contains(&self, value: i64) -> bool {
+        self.values.contains(&value)
+    }
+
+    /// Takes in a value; gives the oldest, whose place it takes.
     #[inline]
-    pub(crate) fn push(&mut self, value: i64) {
-        match self.values.get_mut(self.next) {
-            Some(oldest) => *oldest = value,
-            None => self.values.push(value),
-        }
+    pub(crate) fn push(&mut self, value: i64) -> Option<i64> {
+        let oldest = match self.values.get_mut(self.next) {
+            Some(oldest) => Some(std::mem::replace(oldest, value)),
+            None => {
+                self.values.push(value);
+                None
+            }
+        };
         self.next = (self.next + 1) % self.size;
+        oldest
     }
 
     /// The value at a rank of `share / of`, the lower one of two; 0 of nothing.
@@ -43,8 +53,67 @@ impl Ring {
     }
 }
 
+/// The last values of a stream in their order of size as well: for ranks that are asked for at nearly every value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Ring", into = "Ring")]
+pub(crate) struct RankedRing {
+    ring: Ring,
+    ranked: Vec<i64>,
+}
+
+impl From<Ring> for RankedRing {
+    fn from(ring: Ring) -> RankedRing {
+        let mut ranked = ring.values.clone();
+        ranked.sort_unstable();
+        RankedRing { ring, ranked }
+    }
+}
+
+impl From<RankedRing> for Ring {
+    fn from(ranked: RankedRing) -> Ring {
+        ranked.ring
+    }
+}
+
+impl RankedRing {
+    pub(crate) fn of(size: usize) -> RankedRing {
+        Ring::of(size).into()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ranked.is_empty()
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, value: i64) {
+        let place = |ranked: &[i64], value: i64| ranked.partition_point(|other| *other < value);
+        let Some(oldest) = self.ring.push(value) else {
+            self.ranked.insert(place(&self.ranked, value), value);
+            return;
+        };
+        // The values between the one that leaves and the one that comes move by one place.
+        let from = place(&self.ranked, oldest);
+        let to = place(&self.ranked, value);
+        if to > from {
+            self.ranked.copy_within(from + 1..to, from);
+            self.ranked[to - 1] = value;
+        } else {
+            self.ranked.copy_within(to..from, to + 1);
+            self.ranked[to] = value;
+        }
+    }
+
+    /// As [`Ring::quantile`].
+    #[inline]
+    pub(crate) fn quantile(&self, share: usize, of: usize) -> i64 {
+        self.ranked.get(self.ranked.len().saturating_sub(1) * share / of).copied().unwrap_or_default()
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -54,6 +123,23 @@ mod tests {
         for (value, middle) in [(5, 5), (1, 1), (9, 5), (7, 7), (8, 8), (2, 7)] {
             ring.push(value);
             assert_eq!((ring.last(), ring.quantile(1, 2)), (Some(value), middle));
+        }
+        assert!(ring.contains(8) && !ring.contains(9));
+    }
+
+    proptest! {
+        #[test]
+        fn ranks_are_those_of_the_last_values(values in prop::collection::vec(0..20_i64, 0..60), size in 1..9_usize) {
+            let (mut ring, mut ranked) = (Ring::of(size), RankedRing::of(size));
+            for value in values {
+                ring.push(value);
+                ranked.push(value);
+                for share in [0, 50, 98, 100] {
+                    prop_assert_eq!(ranked.quantile(share, 100), ring.quantile(share, 100));
+                }
+            }
+            let saved = serde_json::to_string(&ranked).unwrap();
+            prop_assert_eq!(serde_json::from_str::<RankedRing>(&saved).unwrap(), ranked);
         }
     }
 }

@@ -178,9 +178,11 @@ fn a_completed_source_is_answered_with_its_counts() {
 
 #[test]
 fn a_snapshot_is_due_when_event_time_has_passed_its_end_and_not_before() {
-    let early = [ask("time:1m", 0, 120).into(), block(0, &[(0, 100), (119, 100)])];
+    // The first eight wait for one another.
+    let seconds = [0, 1, 2, 3, 4, 5, 6, 119].map(|second| (second, 100));
+    let early = [ask("time:1m", 0, 120).into(), block(0, &seconds)];
     assert!(!run::<MarketData>(&early).iter().any(is_due));
-    let passed = [ask("time:1m", 0, 120).into(), block(0, &[(0, 100), (120, 100)])];
+    let passed = [ask("time:1m", 0, 120).into(), block(0, &seconds), block(1, &[(120, 100)])];
     let outputs = run::<MarketData>(&passed);
     let bar = outputs.iter().position(|e| matches!(e, Event::Bar(_))).unwrap();
     assert!(bar < outputs.iter().position(is_due).unwrap(), "its bars are there before it is due");
@@ -216,8 +218,8 @@ fn ticks_go_on_where_ready_made_bars_end() {
     let mut definition =
         InstrumentDefined::new(INSTRUMENT, vec!["time:1h".parse().unwrap()], PriceBasis::Quotes);
     definition.cleaning.gap_nanos = 0;
-    let ticks = block(0, &[(3600, 100_000), (7300, 100_001), (10_900, 100_002)]);
-    let outputs = run::<MarketData>(&[definition.into(), hours(0, &[0, 1]), ticks]);
+    let ticks = block(0, &[(3600, 100_000), (7300, 100_001), (10_900, 100_002), (10_901, 100_002)]);
+    let outputs = run::<MarketData>(&[definition.into(), hours(0, &[0, 1]), ticks, completed(4)]);
     let bars: Vec<_> = outputs
         .iter()
         .filter_map(|event| match event {
@@ -246,15 +248,18 @@ proptest! {
 }
 
 #[test]
-fn a_jump_at_the_end_of_a_source_moves_event_time_when_it_is_let_go() {
-    let ticks = block(0, &[(0, 1_000_000), (1, 1_000_000), (70, 1_000_000), (130, 1_010_000)]);
-    let before = [ask("time:1m", 0, 120).into(), ticks];
-    assert!(!run::<MarketData>(&before).iter().any(is_due), "the jump is held back");
-    let mut history = before.to_vec();
-    history.push(completed(4));
-    let outputs = run::<MarketData>(&history);
-    let bars = outputs.iter().filter(|event| matches!(event, Event::Bar(_))).count();
-    assert_eq!((bars, outputs.iter().filter(|event| is_due(event)).count()), (2, 1));
+fn a_price_that_waits_holds_event_time_where_it_is() {
+    let mut quotes: Vec<(i64, i64)> = (0..12).map(|n| (n, 1_000_000 + n % 2 * 10)).collect();
+    quotes.extend([(70, 1_000_000), (130, 1_010_000), (190, 1_010_000)]);
+    let mut history = vec![ask("time:1m", 0, 120).into(), ask("time:1m", 0, 180).into(), block(0, &quotes)];
+    let counts = |history: &[Event]| {
+        let outputs = run::<MarketData>(history);
+        let bars = outputs.iter().filter(|event| matches!(event, Event::Bar(_))).count();
+        (bars, outputs.iter().filter(|event| is_due(event)).count())
+    };
+    assert_eq!(counts(&history), (2, 1), "the jump at 130 waits: what ends before it is final, no more");
+    history.push(completed(15));
+    assert_eq!(counts(&history), (3, 2));
 }
 
 #[test]
