@@ -160,13 +160,19 @@ fn feed_source(
         None => publish(node, request, source, &hash, progress)?,
     };
     let row = node.wait_for(running, || cleaned(node, &instrument, &hash))?;
+    let (accepted, rejected) = (long(&row, "accepted"), counts(&row, "rejected"));
+    // A row is in a bar or in the ledger: nothing is lost on the way.
+    let (rows, decided) = (long(&row, "rows"), accepted + rejected.values().sum::<i64>());
+    if rows != decided {
+        return Err(Refusal::Broken(format!("{name}: of {rows} rows {decided} were accepted or rejected")));
+    }
     Ok(FedSource {
         name,
         source: hash,
         read,
         published,
-        accepted: long(&row, "accepted"),
-        rejected: counts(&row, "rejected"),
+        accepted,
+        rejected,
         corrected: counts(&row, "corrected"),
         gaps: long(&row, "gaps"),
         already_there: known.is_some(),

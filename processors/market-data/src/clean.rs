@@ -13,7 +13,8 @@ use crate::ledger::{Ledger, Origin};
 use crate::level::{Level, LevelRules, Outcome};
 use crate::ring::Ring;
 
-/// A quote is too wide beyond so many usual spreads (Barndorff-Nielsen, Hansen, Lunde and Shephard 2009, rule Q2).
+/// A quote is too wide beyond so many usual spreads (Barndorff-Nielsen, Hansen, Lunde and Shephard 2009, rule Q2), where the
+/// price does not move as far either.
 const WIDE: i64 = 50;
 /// Spreads that are remembered.
 const SPREADS: usize = 256;
@@ -214,7 +215,9 @@ impl Stream {
     /// Whether a quote is much wider than those before it.
     #[inline]
     fn is_wide(&mut self, spread: i64) -> bool {
-        let is_wide = self.usual_spread > 0 && spread > self.usual_spread.saturating_mul(WIDE);
+        let is_wide = self.usual_spread > 0
+            && spread > self.usual_spread.saturating_mul(WIDE)
+            && spread > self.level.limit(&LevelRules::default());
         self.spreads.push(spread);
         self.quotes += 1;
         let is_early = matches!(self.quotes, 8 | 16 | 32);

@@ -11,7 +11,7 @@ use crate::clean::Row;
 use crate::ring::Ring;
 
 /// Numbered rows that are remembered.
-const WINDOW: usize = 2048;
+const WINDOW: usize = 1024;
 
 /// What was delivered of a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -128,13 +128,6 @@ pub struct Counts {
     pub gaps: i64,
 }
 
-impl Counts {
-    /// Rows that were decided on.
-    pub fn rows(&self) -> i64 {
-        self.accepted + self.rejected.values().sum::<i64>()
-    }
-}
-
 /// Counts in the form that events carry.
 pub fn reason_counts(counts: &BTreeMap<Reason, i64>) -> Vec<ReasonCount> {
     counts.iter().map(|(reason, count)| ReasonCount { reason: reason.code().into(), count: *count }).collect()

@@ -1,10 +1,14 @@
 //! Which prices of a stream lie too far from those before them to be believed at once, and whether what follows bears
 //! them out.
 //!
-//! There is no percentage: a move is measured in the instrument's own tick and in its own usual moves, so a penny stock, an
-//! index and a spread around zero are judged alike. A price beyond the limit, both from the last price and from the median of
-//! the last ones, is a candidate. It is rejected when at least two of the next three prices are nearer to the level before it
-//! than to it. Otherwise the level has moved: it is kept, and said to be a shift.
+//! There is no percentage: a move is measured in the instrument's own tick and in its own moves, so a penny stock, an index
+//! and a spread around zero are judged alike. A price beyond the limit from the last one, and from nearly all
+//! before it, is a candidate. It is rejected when at least two of the next three prices are nearer to the level before it than to
+//! it. Otherwise the level has moved: it is kept, and said to be a shift.
+//!
+//! The limit is the largest of some ticks, some median moves, some moves of the 98th percentile, and some of the largest moves
+//! of stretches of 64. The last is what a quiet minute does not forget: trades of a large order through a thin book come back
+//! within a millisecond, and they are true.
 //!
 //! After the rules of Brownlees and Gallo (2006) and Barndorff-Nielsen, Hansen, Lunde and Shephard (2009, T4 and Q4), which
 //! compare a price with its neighbours on both sides, written for a stream: everything that is remembered is bounded, and the
@@ -17,9 +21,13 @@ use serde::{Deserialize, Serialize};
 use crate::ring::{RankedRing, Ring};
 
 /// Accepted prices that are remembered.
-const PRICES: usize = 64;
+const PRICES: usize = 512;
+/// So many of them near a price do not make it one that was traded lately: they may have been accepted wrongly.
+const FEW: usize = 4;
 /// Changes other than zero that are remembered.
 const CHANGES: usize = 256;
+/// Changes in a stretch, and stretches whose largest change is remembered.
+const STRETCH: usize = 64;
 /// Sizes of accepted prices that are remembered.
 const SIZES: usize = 64;
 /// A size of so many times the usual one is an auction or a block, whose price may lie off the level.
@@ -36,7 +44,7 @@ pub(crate) struct LevelRules {
     pub(crate) ticks: i64,
     /// Median moves that are always allowed.
     pub(crate) medians: i64,
-    /// Moves as large as the 98th percentile that are always allowed.
+    /// Moves as large as the 98th percentile that are always allowed, and as large as the largest of nine stretches in ten.
     pub(crate) tails: i64,
     /// Prices at the beginning that judge one another: there is nothing before them. With 1 the first is believed.
     pub(crate) first: usize,
@@ -74,6 +82,11 @@ struct Waiting<T> {
 pub(crate) struct Level<T> {
     prices: Ring,
     changes: RankedRing,
+    /// Largest changes of the last stretches, shifts apart; of them the one that nine in ten do not exceed; and the stretch
+    /// that is under way: its changes and the largest of them.
+    stretches: Ring,
+    large: i64,
+    stretch: (usize, i64),
     sizes: Ring,
     /// The greatest common divisor of all accepted changes; 0 before the first.
     divisor: i64,
@@ -86,6 +99,9 @@ impl<T> Default for Level<T> {
         Level {
             prices: Ring::of(PRICES),
             changes: RankedRing::of(CHANGES),
+            stretches: Ring::of(STRETCH),
+            large: 0,
+            stretch: (0, 0),
             sizes: Ring::of(SIZES),
             divisor: 0,
             waiting: VecDeque::new(),
@@ -105,7 +121,7 @@ impl<T> Level<T> {
         mut out: impl FnMut(T, Outcome),
     ) {
         if self.waiting.is_empty() && !self.prices.is_empty() && !self.is_far(rules, price) {
-            self.accept(price, size);
+            self.accept(price, size, false);
             out(of, Outcome::Accepted);
             return;
         }
@@ -180,13 +196,13 @@ impl<T> Level<T> {
         let outcome = if is_far { self.judge(before) } else { Outcome::Accepted };
         let Waiting { price, size, of } = self.waiting.pop_front()?;
         if matches!(outcome, Outcome::Accepted | Outcome::Shifted) {
-            self.accept(price, size);
+            self.accept(price, size, outcome == Outcome::Shifted);
         }
         out(of, outcome);
         Some(())
     }
 
-    /// Whether a price lies beyond the limit from the last price and from the median of the last ones.
+    /// Whether a price lies beyond the limit from the last price and from nearly all before it.
     #[inline]
     fn is_far(&self, rules: &LevelRules, price: i64) -> bool {
         let Some(last) = self.prices.last() else { return false };
@@ -197,12 +213,18 @@ impl<T> Level<T> {
             return false;
         }
         let limit = self.limit(rules);
-        moved > limit && distance(price, self.prices.quantile(1, 2)) > limit
+        if moved <= limit {
+            return false;
+        }
+        let near = self.prices.values().filter(|other| distance(price, **other) <= limit).count();
+        near <= FEW.min(self.prices.values().len().saturating_sub(1) / 2)
     }
 
-    fn limit(&self, rules: &LevelRules) -> i64 {
+    /// How far a price may be from the one before it.
+    #[inline]
+    pub(crate) fn limit(&self, rules: &LevelRules) -> i64 {
         let usual = self.changes.quantile(1, 2).saturating_mul(rules.medians);
-        usual.max(self.changes.quantile(98, 100).saturating_mul(rules.tails))
+        usual.max(self.changes.quantile(98, 100).max(self.large).saturating_mul(rules.tails))
     }
 
     /// The candidate in front, by what follows it.
@@ -224,10 +246,17 @@ impl<T> Level<T> {
     }
 
     #[inline]
-    fn accept(&mut self, price: i64, size: i64) {
+    fn accept(&mut self, price: i64, size: i64, is_shift: bool) {
         if let Some(last) = self.prices.last().filter(|last| *last != price) {
             let change = distance(price, last);
             self.changes.push(change);
+            let (changes, largest) = self.stretch;
+            self.stretch = (changes + 1, if is_shift { largest } else { largest.max(change) });
+            if self.stretch.0 == STRETCH {
+                self.stretches.push(self.stretch.1);
+                self.large = self.stretches.quantile(9, 10);
+                self.stretch = (0, 0);
+            }
             if self.divisor != 1 && (self.divisor == 0 || change % self.divisor != 0) {
                 self.divisor = common_divisor(self.divisor, change);
             }
@@ -315,8 +344,19 @@ mod tests {
     #[test]
     fn a_jump_that_lasts_is_kept_and_said() {
         // A split of twenty to one, and back.
-        let prices = [walk(100, 200_000), walk(100, 10_000), walk(100, 200_000)].concat();
-        assert_eq!(judged(&prices), [(101, Outcome::Shifted), (201, Outcome::Shifted)]);
+        let mut prices = [walk(100, 200_000), walk(100, 10_000)].concat();
+        assert_eq!(judged(&prices), [(101, Outcome::Shifted)]);
+        // Between the two levels there is none.
+        prices[150] *= 10;
+        assert_eq!(judged(&prices), [(101, Outcome::Shifted), (151, Outcome::Rejected)]);
+    }
+
+    #[test]
+    fn a_price_that_was_traded_lately_is_believed() {
+        // Half of a large order, at a level of some trades ago.
+        let mut prices = [walk(100, 20_000), vec![25_000; 10], walk(100, 20_000)].concat();
+        prices[150] = 25_000;
+        assert_eq!(judged(&prices), [(101, Outcome::Shifted)]);
     }
 
     #[test]

@@ -241,8 +241,6 @@ impl Instrument {
             }));
         }
         let Some(Source { counts, .. }) = self.sources.get_mut(number) else { return events };
-        // A row is in a bar or in the ledger.
-        debug_assert!(counts.rows() == feed.rows, "{} of {} rows decided on", counts.rows(), feed.rows);
         events.push(
             SourceCleaned {
                 instrument: self.definition.instrument.clone(),

@@ -45,6 +45,11 @@ impl Ring {
         oldest
     }
 
+    /// The values, in no order.
+    pub(crate) fn values(&self) -> std::slice::Iter<'_, i64> {
+        self.values.iter()
+    }
+
     /// The value at a rank of `share / of`, the lower one of two; 0 of nothing.
     pub(crate) fn quantile(&self, share: usize, of: usize) -> i64 {
         let mut values = self.values.clone();
