@@ -11,10 +11,10 @@ use crate::clock::{Clock, ClockRules, Timed};
 use crate::delivered::Delivered;
 use crate::ledger::{Ledger, Origin};
 use crate::level::{Level, LevelRules, Outcome};
-use crate::ring::Ring;
+use crate::ring::{Ring, Stretches};
 
-/// A quote is too wide beyond so many usual spreads (Barndorff-Nielsen, Hansen, Lunde and Shephard 2009, rule Q2), where the
-/// price does not move as far either.
+/// A quote is too wide beyond so many usual spreads (Barndorff-Nielsen, Hansen, Lunde and Shephard 2009, rule Q2), where
+/// neither spreads nor prices have been as large.
 const WIDE: i64 = 50;
 /// Spreads that are remembered.
 const SPREADS: usize = 256;
@@ -134,10 +134,13 @@ impl Cleaner {
         let clock = clock_rules(rules);
         for is_venue in [true, false] {
             let (this, other) = if is_venue { (&mut *venue, &*received) } else { (&mut *received, &*venue) };
-            let around = Around { other: other.passed(&clock), hold: this.allowed(&clock), is_gap: is_venue };
+            // What comes out at the end moves no time either.
+            let passed = other.passed(&clock).into_iter().chain(this.passed(&clock)).min();
+            let around = Around { other: passed, hold: i64::MAX, is_gap: is_venue };
             this.finish(&clock, |tick, timed| levels.take(rules, &around, tick, timed, ledger, &mut keep));
         }
-        levels.finish(ledger, &mut keep);
+        let passed = venue.passed(&clock).into_iter().chain(received.passed(&clock)).min();
+        levels.finish(passed.unwrap_or(i64::MAX), ledger, &mut keep);
     }
 
     /// The time before which nothing comes any more; `None` before the first row.
@@ -198,6 +201,7 @@ struct Stream {
     /// Mid and spread of the quote before, and since when they have been the same.
     quote: Option<(i64, i64, i64)>,
     spreads: Ring,
+    stretches: Stretches,
     /// Median of the spreads when it was last looked up; 0 before it is known.
     usual_spread: i64,
     /// Quotes so far.
@@ -206,8 +210,8 @@ struct Stream {
 
 impl Default for Stream {
     fn default() -> Stream {
-        let spreads = Ring::of(SPREADS);
-        Stream { level: Level::default(), quote: None, spreads, usual_spread: 0, quotes: 0 }
+        let (level, spreads, stretches) = (Level::default(), Ring::of(SPREADS), Stretches::default());
+        Stream { level, quote: None, spreads, stretches, usual_spread: 0, quotes: 0 }
     }
 }
 
@@ -215,11 +219,14 @@ impl Stream {
     /// Whether a quote is much wider than those before it.
     #[inline]
     fn is_wide(&mut self, spread: i64) -> bool {
+        let rules = LevelRules::default();
         let is_wide = self.usual_spread > 0
             && spread > self.usual_spread.saturating_mul(WIDE)
-            && spread > self.level.limit(&LevelRules::default());
+            && spread > self.stretches.large().saturating_mul(rules.tails)
+            && spread > self.level.limit(&rules);
         self.spreads.push(spread);
         self.quotes += 1;
+        self.stretches.push(if is_wide { 0 } else { spread });
         let is_early = matches!(self.quotes, 8 | 16 | 32);
         if is_early || self.quotes.is_multiple_of(SPREAD_EVERY) {
             self.usual_spread = self.spreads.quantile(1, 2);
@@ -337,10 +344,10 @@ impl Levels {
     }
 
     /// Nothing follows any more.
-    fn finish(&mut self, ledger: &mut Ledger, keep: &mut impl FnMut(Clean, i64, &mut Ledger)) {
+    fn finish(&mut self, passed: i64, ledger: &mut Ledger, keep: &mut impl FnMut(Clean, i64, &mut Ledger)) {
         for is_quote in [true, false] {
             let (stream, other) = self.both(is_quote);
-            let elsewhere = other.waiting().unwrap_or(i64::MAX);
+            let elsewhere = other.waiting().unwrap_or(i64::MAX).min(passed);
             finish(stream, elsewhere, ledger, keep);
         }
     }

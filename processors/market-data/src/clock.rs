@@ -96,11 +96,11 @@ impl<T> Clock<T> {
         self.settle(rules, false, &mut out);
     }
 
-    /// What has waited until now waits no longer: the source has ended.
+    /// What has waited until now waits no longer: the source has ended. Time stays where it is: rows of the next source may be
+    /// as late as those of this one.
     pub(crate) fn finish(&mut self, rules: &ClockRules, mut out: impl FnMut(T, Timed)) {
         self.settle(rules, true, &mut out);
-        while let Some((time, timed, of)) = self.queued.pop_front() {
-            self.latest = time;
+        while let Some((_, timed, of)) = self.queued.pop_front() {
             out(of, timed);
         }
     }

@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ring::{RankedRing, Ring};
+use crate::ring::{RankedRing, Ring, Stretches};
 
 /// Accepted prices that are remembered.
 const PRICES: usize = 512;
@@ -26,8 +26,6 @@ const PRICES: usize = 512;
 const FEW: usize = 4;
 /// Changes other than zero that are remembered.
 const CHANGES: usize = 256;
-/// Changes in a stretch, and stretches whose largest change is remembered.
-const STRETCH: usize = 64;
 /// Sizes of accepted prices that are remembered.
 const SIZES: usize = 64;
 /// A size of so many times the usual one is an auction or a block, whose price may lie off the level.
@@ -48,11 +46,13 @@ pub(crate) struct LevelRules {
     pub(crate) tails: i64,
     /// Prices at the beginning that judge one another: there is nothing before them. With 1 the first is believed.
     pub(crate) first: usize,
+    /// Prices before a price may be rejected; with fewer it may only be said to be a shift.
+    pub(crate) sure: usize,
 }
 
 impl Default for LevelRules {
     fn default() -> LevelRules {
-        LevelRules { tick: None, ticks: 12, medians: 12, tails: 3, first: 8 }
+        LevelRules { tick: None, ticks: 12, medians: 12, tails: 3, first: 8, sure: 0 }
     }
 }
 
@@ -82,11 +82,8 @@ struct Waiting<T> {
 pub(crate) struct Level<T> {
     prices: Ring,
     changes: RankedRing,
-    /// Largest changes of the last stretches, shifts apart; of them the one that nine in ten do not exceed; and the stretch
-    /// that is under way: its changes and the largest of them.
-    stretches: Ring,
-    large: i64,
-    stretch: (usize, i64),
+    /// Changes but for shifts.
+    stretches: Stretches,
     sizes: Ring,
     /// The greatest common divisor of all accepted changes; 0 before the first.
     divisor: i64,
@@ -99,9 +96,7 @@ impl<T> Default for Level<T> {
         Level {
             prices: Ring::of(PRICES),
             changes: RankedRing::of(CHANGES),
-            stretches: Ring::of(STRETCH),
-            large: 0,
-            stretch: (0, 0),
+            stretches: Stretches::default(),
             sizes: Ring::of(SIZES),
             divisor: 0,
             waiting: VecDeque::new(),
@@ -149,7 +144,7 @@ impl<T> Level<T> {
         while let Some(Waiting { price, .. }) = self.waiting.front() {
             let is_far = !self.prices.is_empty() && self.is_far(rules, *price);
             let before = self.prices.last().unwrap_or(*price);
-            if self.let_go(is_far, before, is_end, out).is_none() {
+            if self.let_go(rules, is_far, before, is_end, out).is_none() {
                 return;
             }
         }
@@ -176,7 +171,7 @@ impl<T> Level<T> {
             let Some(price) = self.waiting.front().map(|waiting| waiting.price) else { return };
             // Where all others are equal nothing says what a usual move is.
             let is_far = limit > 0 && distance(price, median) > limit;
-            if self.let_go(is_far, median, is_end, out).is_none() {
+            if self.let_go(rules, is_far, median, is_end, out).is_none() {
                 return;
             }
         }
@@ -185,6 +180,7 @@ impl<T> Level<T> {
     /// Lets the price in front go, unless it is far from the level before it and too few have followed it.
     fn let_go(
         &mut self,
+        rules: &LevelRules,
         is_far: bool,
         before: i64,
         is_end: bool,
@@ -193,7 +189,7 @@ impl<T> Level<T> {
         if is_far && self.waiting.len() <= FOLLOWING && !is_end {
             return None;
         }
-        let outcome = if is_far { self.judge(before) } else { Outcome::Accepted };
+        let outcome = if is_far { self.judge(rules, before) } else { Outcome::Accepted };
         let Waiting { price, size, of } = self.waiting.pop_front()?;
         if matches!(outcome, Outcome::Accepted | Outcome::Shifted) {
             self.accept(price, size, outcome == Outcome::Shifted);
@@ -207,9 +203,13 @@ impl<T> Level<T> {
     fn is_far(&self, rules: &LevelRules, price: i64) -> bool {
         let Some(last) = self.prices.last() else { return false };
         let moved = distance(price, last);
-        let tick = rules.tick.unwrap_or(self.divisor);
+        if moved == 0 || (self.prices.len() < rules.sure && self.changes.len() < 2) {
+            return false;
+        }
+        // Before the first change the prices are as exact as they are written.
+        let divisor = if self.divisor == 0 { decimal_unit(last, price) } else { self.divisor };
         // Nearly every price is within some ticks of the one before it; only for the others all moves are looked at.
-        if moved <= tick.saturating_mul(rules.ticks) || self.changes.is_empty() {
+        if moved <= rules.tick.unwrap_or(divisor).saturating_mul(rules.ticks) {
             return false;
         }
         let limit = self.limit(rules);
@@ -217,18 +217,18 @@ impl<T> Level<T> {
             return false;
         }
         let near = self.prices.values().filter(|other| distance(price, **other) <= limit).count();
-        near <= FEW.min(self.prices.values().len().saturating_sub(1) / 2)
+        near <= FEW.min(self.prices.len().saturating_sub(1) / 2)
     }
 
     /// How far a price may be from the one before it.
     #[inline]
     pub(crate) fn limit(&self, rules: &LevelRules) -> i64 {
         let usual = self.changes.quantile(1, 2).saturating_mul(rules.medians);
-        usual.max(self.changes.quantile(98, 100).max(self.large).saturating_mul(rules.tails))
+        usual.max(self.changes.quantile(98, 100).max(self.stretches.large()).saturating_mul(rules.tails))
     }
 
     /// The candidate in front, by what follows it.
-    fn judge(&self, before: i64) -> Outcome {
+    fn judge(&self, rules: &LevelRules, before: i64) -> Outcome {
         let Some(Waiting { price: candidate, size, .. }) = self.waiting.front() else {
             return Outcome::Accepted;
         };
@@ -238,7 +238,7 @@ impl<T> Level<T> {
         }
         let following = self.waiting.iter().skip(1).take(FOLLOWING).map(|waiting| waiting.price);
         let back = following.filter(|price| distance(*price, before) < distance(*price, *candidate));
-        if back.count() < 2 {
+        if back.count() < 2 || self.prices.len() < rules.sure {
             return Outcome::Shifted;
         }
         let usual = self.sizes.quantile(1, 2);
@@ -250,13 +250,7 @@ impl<T> Level<T> {
         if let Some(last) = self.prices.last().filter(|last| *last != price) {
             let change = distance(price, last);
             self.changes.push(change);
-            let (changes, largest) = self.stretch;
-            self.stretch = (changes + 1, if is_shift { largest } else { largest.max(change) });
-            if self.stretch.0 == STRETCH {
-                self.stretches.push(self.stretch.1);
-                self.large = self.stretches.quantile(9, 10);
-                self.stretch = (0, 0);
-            }
+            self.stretches.push(if is_shift { 0 } else { change });
             if self.divisor != 1 && (self.divisor == 0 || change % self.divisor != 0) {
                 self.divisor = common_divisor(self.divisor, change);
             }
@@ -280,6 +274,12 @@ fn middle(sorted: &[i64]) -> Option<i64> {
 /// The greatest common divisor of the distances of some prices from one; 0 where all are equal to it.
 fn divisor_of(prices: impl Iterator<Item = i64>, from: i64) -> i64 {
     prices.fold(0, |divisor, price| common_divisor(divisor, distance(price, from)))
+}
+
+/// The largest power of ten that divides both.
+fn decimal_unit(one: i64, other: i64) -> i64 {
+    let divides = |unit: &i64| one % unit == 0 && other % unit == 0;
+    (0..18).map(|power| 10_i64.pow(power)).take_while(divides).last().unwrap_or(1)
 }
 
 /// Euclid.
@@ -349,6 +349,16 @@ mod tests {
         // Between the two levels there is none.
         prices[150] *= 10;
         assert_eq!(judged(&prices), [(101, Outcome::Shifted), (151, Outcome::Rejected)]);
+    }
+
+    #[test]
+    fn a_price_that_has_never_moved_may_move_by_its_last_digit() {
+        let steady = |other: i64| [vec![1_000_000; 20], vec![other], vec![1_000_000; 20]].concat();
+        assert_eq!(judged(&steady(1_000_100)), []);
+        assert_eq!(judged(&steady(1_455_001)), [(21, Outcome::Rejected)]);
+        // With nothing to go by, and nothing that takes it back.
+        let twice = [vec![14_550_019; 10], vec![145_500; 10]].concat();
+        assert_eq!(judged(&twice), [(11, Outcome::Shifted)]);
     }
 
     #[test]

@@ -20,6 +20,10 @@ impl Ring {
         self.values.is_empty()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.values.len()
+    }
+
     #[inline]
     pub(crate) fn last(&self) -> Option<i64> {
         let at = if self.next == 0 { self.values.len() } else { self.next };
@@ -85,8 +89,8 @@ impl RankedRing {
         Ring::of(size).into()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.ranked.is_empty()
+    pub(crate) fn len(&self) -> usize {
+        self.ranked.len()
     }
 
     #[inline]
@@ -115,6 +119,43 @@ impl RankedRing {
     }
 }
 
+/// Values in a stretch, and stretches that are remembered.
+const STRETCH: usize = 64;
+
+/// The largest value of each of the last stretches: what a quiet minute does not forget.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stretches {
+    largest: Ring,
+    /// The one of them that nine in ten do not exceed.
+    large: i64,
+    /// Values of the stretch that is under way, and the largest of them.
+    current: (usize, i64),
+}
+
+impl Default for Stretches {
+    fn default() -> Stretches {
+        Stretches { largest: Ring::of(STRETCH), large: 0, current: (0, 0) }
+    }
+}
+
+impl Stretches {
+    #[inline]
+    pub(crate) fn push(&mut self, value: i64) {
+        self.current = (self.current.0 + 1, self.current.1.max(value));
+        if self.current.0 == STRETCH {
+            self.largest.push(self.current.1);
+            self.large = self.largest.quantile(9, 10);
+            self.current = (0, 0);
+        }
+    }
+
+    /// The largest value of a stretch, as nine in ten have it at most; 0 before the first has ended.
+    #[inline]
+    pub(crate) fn large(&self) -> i64 {
+        self.large
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -130,6 +171,15 @@ mod tests {
             assert_eq!((ring.last(), ring.quantile(1, 2)), (Some(value), middle));
         }
         assert!(ring.contains(8) && !ring.contains(9));
+    }
+
+    #[test]
+    fn one_stretch_in_ten_is_left_out() {
+        let mut stretches = Stretches::default();
+        for value in 0..64 * 20 {
+            stretches.push(if value < 64 { 1_000 } else { value % 7 });
+        }
+        assert_eq!(stretches.large(), 6);
     }
 
     proptest! {

@@ -300,3 +300,33 @@ fn saved_state_knows_what_is_made_of_an_instrument() {
     assert_eq!(after(&[defined.clone(), block(0, &[(0, 100)])]), known(true));
     assert!(known_instrument(b"{", INSTRUMENT).is_err());
 }
+
+/// A split of twenty to one, a bar off by a hundred, and bars about which too little is known to doubt them.
+#[test]
+fn a_jump_of_ready_made_bars_that_lasts_is_kept_and_a_wrong_bar_is_not() {
+    let of = |closes: &[i64]| {
+        let Event::BarBlock(mut block) = hours(0, &(0..closes.len() as i64).collect::<Vec<_>>()) else {
+            unreachable!()
+        };
+        (block.opens, block.closes) = (closes.to_vec(), closes.to_vec());
+        (block.highs, block.lows) = (closes.to_vec(), closes.to_vec());
+        let (instrument, source, rows) = (INSTRUMENT.into(), "hours".into(), closes.len() as i64);
+        let end = FeedCompleted { instrument, source, name: "f".into(), rows, blocks: 1 };
+        let outputs = run::<MarketData>(&[(*block).into(), end.into()]);
+        let cleaned = outputs.into_iter().find_map(|event| match event {
+            Event::SourceCleaned(cleaned) => Some(cleaned),
+            _ => None,
+        });
+        let counts = |counts: &[ReasonCount]| -> Vec<(String, i64)> {
+            counts.iter().map(|count| (count.reason.clone(), count.count)).collect()
+        };
+        let cleaned = cleaned.unwrap();
+        (cleaned.accepted, counts(&cleaned.rejected), counts(&cleaned.corrected))
+    };
+    let once = |reason: &str| vec![(reason.to_owned(), 1)];
+    assert_eq!(of(&[200_000, 201_000, 199_000, 10_000, 10_100]), (5, vec![], once("level_shift")));
+    let mut closes: Vec<i64> = (0..40).map(|n| 20_000 + n % 5 * 100).collect();
+    closes[20] *= 100;
+    assert_eq!(of(&closes), (39, once("outlier"), vec![]));
+    assert_eq!(of(&[20_000, 20_001, 20_900, 20_000, 20_001]).0, 5);
+}
