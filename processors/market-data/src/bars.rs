@@ -2,7 +2,8 @@
 //!
 //! A bar covers `[open, close)`: a tick at the closing moment belongs to the next bar. A bar closes when the watermark
 //! (the latest event time less the lateness that the instrument allows) reaches its end, so ticks that are put in their
-//! place late still find their bar open. Intervals are aligned to the session's opening, or to midnight UTC.
+//! place late still find their bar open. Intervals are aligned to the session's opening, or to midnight UTC; the last one of a
+//! session or day ends with it.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::clean::Clean;
 
 const DAY: i64 = 86_400 * NANOS_PER_SECOND;
+/// From midnight to midnight, UTC.
+const ROUND_THE_CLOCK: Session = Session { open_second: 0, close_second: 0 };
 
 /// A bar under construction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +89,12 @@ impl TimeBars {
         } else if let Some(bar) = self.building.get_mut(&open_time) {
             bar.add(tick, makes_price, self.spread);
         }
+    }
+
+    /// Whether the volume of the tick's bar can be held with it.
+    pub fn holds(&self, tick: &Clean) -> bool {
+        let latest = self.building.range(..=tick.of.time).next_back().map_or(0, |(_, bar)| bar.volume);
+        self.carried.saturating_add(latest).checked_add(tick.size).is_some_and(|volume| volume < i64::MAX)
     }
 
     /// Whether a bar may close at this watermark; cheap enough to ask at every tick.
@@ -238,9 +247,7 @@ pub fn is_outside(definition: &InstrumentDefined, time: i64) -> bool {
 /// Start of the interval that holds `time`; `None` outside the session.
 #[inline]
 fn interval(spec: BarSpec, session: Option<Session>, time: i64) -> Option<i64> {
-    let Some(session) = session else {
-        return Some(time - time.rem_euclid(spec.nanos()));
-    };
+    let session = session.unwrap_or(ROUND_THE_CLOCK);
     let opening = last_opening(session, time);
     let within = time - opening;
     (within < session_nanos(session)).then(|| opening + within - within.rem_euclid(spec.nanos()))
@@ -248,11 +255,8 @@ fn interval(spec: BarSpec, session: Option<Session>, time: i64) -> Option<i64> {
 
 /// End of the interval that starts at `open_time`: cut at the session's end.
 fn interval_end(spec: BarSpec, session: Option<Session>, open_time: i64) -> i64 {
-    let end = open_time + spec.nanos();
-    match session {
-        Some(session) => end.min(last_opening(session, open_time) + session_nanos(session)),
-        None => end,
-    }
+    let session = session.unwrap_or(ROUND_THE_CLOCK);
+    (open_time + spec.nanos()).min(last_opening(session, open_time) + session_nanos(session))
 }
 
 fn last_opening(session: Session, time: i64) -> i64 {
@@ -314,6 +318,16 @@ mod tests {
     fn an_open_stamp_names_the_beginning() {
         let definition = InstrumentDefined { stamp: BarStamp::Open, ..definition() };
         assert_eq!(bars(&definition, &[tick(61, 5)], 0)[0].time, Timestamp(60 * SECOND));
+    }
+
+    #[test]
+    fn bars_that_do_not_divide_a_day_begin_anew_at_midnight() {
+        let hours = BarSpec::Time { seconds: 7 * 3600 };
+        let at = |hour: i64| {
+            let open = interval(hours, None, (240 + hour) * 3600 * SECOND).unwrap();
+            [open, interval_end(hours, None, open)].map(|time| time / SECOND / 3600 - 240)
+        };
+        assert_eq!([at(0), at(13), at(22), at(24)], [[0, 7], [7, 14], [21, 24], [24, 31]]);
     }
 
     #[test]

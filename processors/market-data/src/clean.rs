@@ -16,6 +16,8 @@ use crate::ring::{Ring, Stretches};
 /// A quote is too wide beyond so many usual spreads (Barndorff-Nielsen, Hansen, Lunde and Shephard 2009, rule Q2), where
 /// neither spreads nor prices have been as large.
 const WIDE: i64 = 50;
+/// And beyond so many of the largest spreads of stretches: in a thin book true spreads of 50 usual ones come in bursts.
+const WIDE_OF_LARGE: i64 = 20;
 /// Spreads that are remembered.
 const SPREADS: usize = 256;
 /// The usual spread is looked up again after so many quotes.
@@ -76,6 +78,8 @@ pub fn rows_of(block: &TickBlock) -> impl Iterator<Item = Row> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Tick {
     clean: Clean,
+    /// Sizes of a quote, 0 where they are not known.
+    sizes: [i64; 2],
     /// A change deeper in the book: only its time is looked at.
     is_book: bool,
 }
@@ -198,8 +202,8 @@ fn clock_rules(rules: &CleaningRules) -> ClockRules {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Stream {
     level: Level<Clean>,
-    /// Mid and spread of the quote before, and since when they have been the same.
-    quote: Option<(i64, i64, i64)>,
+    /// Mid, spread and sizes of the quote before, and since when they have been the same.
+    quote: Option<([i64; 4], i64)>,
     spreads: Ring,
     stretches: Stretches,
     /// Median of the spreads when it was last looked up; 0 before it is known.
@@ -222,7 +226,7 @@ impl Stream {
         let rules = LevelRules::default();
         let is_wide = self.usual_spread > 0
             && spread > self.usual_spread.saturating_mul(WIDE)
-            && spread > self.stretches.large().saturating_mul(rules.tails)
+            && spread > self.stretches.large().saturating_mul(WIDE_OF_LARGE)
             && spread > self.level.limit(&rules);
         self.spreads.push(spread);
         self.quotes += 1;
@@ -236,13 +240,15 @@ impl Stream {
 
     /// Whether a quote says the same for longer than the instrument allows.
     #[inline]
-    fn is_stale(&mut self, rules: &CleaningRules, tick: &Clean) -> bool {
+    fn is_stale(&mut self, rules: &CleaningRules, tick: &Tick) -> bool {
+        let Clean { of, price, spread, .. } = tick.clean;
+        let quote = [price, spread, tick.sizes[0], tick.sizes[1]];
         match self.quote {
-            Some((price, spread, since)) if (price, spread) == (tick.price, tick.spread) => {
-                rules.stale_nanos > 0 && tick.of.time.saturating_sub(since) > rules.stale_nanos
+            Some((before, since)) if before == quote => {
+                rules.stale_nanos > 0 && of.time.saturating_sub(since) > rules.stale_nanos
             }
             _ => {
-                self.quote = Some((tick.price, tick.spread, tick.of.time));
+                self.quote = Some((quote, of.time));
                 false
             }
         }
@@ -293,7 +299,7 @@ impl Levels {
         ledger: &mut Ledger,
         keep: &mut impl FnMut(Clean, i64, &mut Ledger),
     ) {
-        let Tick { clean, is_book } = tick;
+        let Tick { clean, is_book, .. } = tick;
         match timed {
             Timed::InOrder => {}
             Timed::Reordered => ledger.correct(Reason::OutOfOrder, clean.of),
@@ -321,17 +327,26 @@ impl Levels {
             if clean.spread == 0 {
                 ledger.correct(Reason::Locked, clean.of);
             }
-            if stream.is_stale(rules, &clean) {
+            if stream.is_stale(rules, &tick) {
                 ledger.correct(Reason::Stale, clean.of);
             }
         }
         // What waits elsewhere holds the end of bars back, but not for ever.
         let before = time.saturating_sub(around.hold);
+        let limits = LevelRules::default();
         if other.waiting().is_some_and(|waiting| waiting < before) {
-            finish(other, time, ledger, keep);
+            let mut decided = Decided { elsewhere: time, beside: &stream.level, ledger, keep };
+            other.level.finish(&limits, |tick, outcome| decided.take(tick, outcome));
         }
         let elsewhere = other.waiting().into_iter().chain(around.other).min().unwrap_or(i64::MAX).max(before);
-        push(stream, clean, elsewhere, rules, ledger, keep);
+        let mut decided = Decided { elsewhere, beside: &other.level, ledger, keep };
+        if rules.outlier_centi_bps == 0 {
+            decided.take(clean, Outcome::Accepted);
+        } else {
+            stream
+                .level
+                .push(&limits, clean.price, clean.size, clean, |tick, outcome| decided.take(tick, outcome));
+        }
     }
 
     /// The stream of a tick, and the other.
@@ -348,57 +363,40 @@ impl Levels {
         for is_quote in [true, false] {
             let (stream, other) = self.both(is_quote);
             let elsewhere = other.waiting().unwrap_or(i64::MAX).min(passed);
-            finish(stream, elsewhere, ledger, keep);
+            let mut decided = Decided { elsewhere, beside: &other.level, ledger, keep };
+            stream.level.finish(&LevelRules::default(), |tick, outcome| decided.take(tick, outcome));
         }
     }
 }
 
-/// The rule of levels for a tick; `elsewhere` is the time before which nothing comes from elsewhere.
-#[inline]
-fn push(
-    stream: &mut Stream,
-    tick: Clean,
+/// Where ticks go on which the rule of levels has decided.
+struct Decided<'a, K> {
+    /// The time before which nothing comes from elsewhere.
     elsewhere: i64,
-    rules: &CleaningRules,
-    ledger: &mut Ledger,
-    keep: &mut impl FnMut(Clean, i64, &mut Ledger),
-) {
-    if rules.outlier_centi_bps == 0 {
-        keep(tick, elsewhere.min(tick.of.time), ledger);
-        return;
-    }
-    let decided = |tick: Clean, outcome| decide(tick, outcome, elsewhere, ledger, keep);
-    stream.level.push(&LevelRules::default(), tick.price, tick.size, tick, decided);
+    /// The level of the other stream.
+    beside: &'a Level<Clean>,
+    ledger: &'a mut Ledger,
+    keep: &'a mut K,
 }
 
-/// Decides on all that waits in a stream.
-fn finish(
-    stream: &mut Stream,
-    elsewhere: i64,
-    ledger: &mut Ledger,
-    keep: &mut impl FnMut(Clean, i64, &mut Ledger),
-) {
-    let decided = |tick: Clean, outcome| decide(tick, outcome, elsewhere, ledger, keep);
-    stream.level.finish(&LevelRules::default(), decided);
-}
-
-#[inline]
-fn decide(
-    tick: Clean,
-    outcome: Outcome,
-    elsewhere: i64,
-    ledger: &mut Ledger,
-    keep: &mut impl FnMut(Clean, i64, &mut Ledger),
-) {
-    match outcome {
-        Outcome::Accepted => {}
-        Outcome::Shifted => ledger.correct(Reason::LevelShift, tick.of),
-        Outcome::Block => ledger.correct(Reason::BlockTrade, tick.of),
-        Outcome::Rejected if tick.price <= 0 => return ledger.reject(Reason::NonPositivePrice, tick.of),
-        Outcome::Rejected => return ledger.reject(Reason::Outlier, tick.of),
+impl<K: FnMut(Clean, i64, &mut Ledger)> Decided<'_, K> {
+    #[inline]
+    fn take(&mut self, tick: Clean, outcome: Outcome) {
+        match outcome {
+            Outcome::Accepted => {}
+            Outcome::Shifted => self.ledger.correct(Reason::LevelShift, tick.of),
+            Outcome::Block => self.ledger.correct(Reason::BlockTrade, tick.of),
+            // A trade far from other trades, at a price that was quoted.
+            Outcome::Rejected
+                if !tick.is_quote && self.beside.has_been_near(&LevelRules::default(), tick.price) => {}
+            Outcome::Rejected if tick.price <= 0 => {
+                return self.ledger.reject(Reason::NonPositivePrice, tick.of);
+            }
+            Outcome::Rejected => return self.ledger.reject(Reason::Outlier, tick.of),
+        }
+        // Those behind it in its stream are not before it.
+        (self.keep)(tick, self.elsewhere.min(tick.of.time), self.ledger);
     }
-    // Those behind it in its stream are not before it.
-    keep(tick, elsewhere.min(tick.of.time), ledger);
 }
 
 /// The tick of a row and whether it is on the venue's clock; else why it is none.
@@ -410,16 +408,18 @@ fn readable(row: &Row, of: Origin) -> Result<(Tick, bool), Reason> {
         Some(TickKind::BadTime) => Err(Reason::BadTime),
         Some(TickKind::OutOfRange) => Err(Reason::OutOfRange),
         Some(TickKind::TotalDecreased) => Err(Reason::TotalDecreased),
-        Some(TickKind::Book) => Ok((Tick { clean, is_book: true }, true)),
+        Some(TickKind::Book) => Ok((Tick { clean, sizes: [0; 2], is_book: true }, true)),
         Some(kind @ (TickKind::Quote | TickKind::ReceivedQuote)) => {
-            Ok((Tick { clean: quote(row, clean)?, is_book: false }, kind == TickKind::Quote))
+            let sizes = [row.size, row.ask_size].map(Option::unwrap_or_default);
+            Ok((Tick { clean: quote(row, clean)?, sizes, is_book: false }, kind == TickKind::Quote))
         }
         Some(kind) => {
             let size = row.size.unwrap_or_default();
             if kind != TickKind::Last && row.size.is_some() && size <= 0 {
                 return Err(Reason::NonPositiveSize);
             }
-            Ok((Tick { clean: Clean { size: size.max(0), ..clean }, is_book: false }, true))
+            let clean = Clean { size: size.max(0), ..clean };
+            Ok((Tick { clean, sizes: [0; 2], is_book: false }, true))
         }
     }
 }
@@ -553,6 +553,18 @@ mod tests {
         assert_eq!(cleaned.flagged, listed(&[("level_shift", &[61])]));
         let off = CleaningRules { outlier_centi_bps: 0, ..CleaningRules::default() };
         assert_eq!(clean(off, &rows).rejected, []);
+    }
+
+    #[test]
+    fn a_trade_at_a_price_that_is_quoted_is_believed() {
+        let bid = |second: i64| 100 + second % 2 + second / 60 * 100;
+        let mut rows: Vec<Row> = (0..120).map(|second| quote(second, bid(second), bid(second) + 1)).collect();
+        for second in 0..20 {
+            rows.push(trade(120 + second, if second == 10 { 10_050 } else { 20_050 + second % 2 }, 1));
+        }
+        assert_eq!(clean(CleaningRules::default(), &rows).rejected, []);
+        rows[130].price /= 2;
+        assert_eq!(clean(CleaningRules::default(), &rows).rejected, listed(&[("outlier", &[131])]));
     }
 
     #[test]

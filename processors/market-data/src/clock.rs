@@ -16,6 +16,8 @@ const INTERVALS: usize = 256;
 const FOLLOWING: usize = 3;
 /// A last row, which nothing follows, may be ahead by so many times the longest silence before it.
 const SILENCES: i64 = 3;
+/// With fewer distances than this nothing is known of how far apart rows are.
+const KNOWN: usize = 8;
 /// Rows that are put in order at a time, however late rows may be: beyond it the earliest are let go.
 const MOST_QUEUED: usize = 65_536;
 
@@ -132,7 +134,8 @@ impl<T> Clock<T> {
         match self.confirmed {
             Some(confirmed) if following == 0 => {
                 let longest = self.intervals.quantile(1, 1);
-                time.saturating_sub(confirmed) <= longest.saturating_mul(SILENCES)
+                self.intervals.len() < KNOWN
+                    || time.saturating_sub(confirmed) <= longest.saturating_mul(SILENCES)
             }
             None if following == 0 => true,
             _ => 2 * there > following,

@@ -220,6 +220,13 @@ impl<T> Level<T> {
         near <= FEW.min(self.prices.len().saturating_sub(1) / 2)
     }
 
+    /// Whether any of the last prices was about the same.
+    pub(crate) fn has_been_near(&self, rules: &LevelRules, price: i64) -> bool {
+        let ticks = rules.tick.unwrap_or(self.divisor).saturating_mul(rules.ticks);
+        let limit = self.limit(rules).max(ticks);
+        self.prices.values().any(|other| distance(price, *other) <= limit)
+    }
+
     /// How far a price may be from the one before it.
     #[inline]
     pub(crate) fn limit(&self, rules: &LevelRules) -> i64 {

@@ -31,6 +31,9 @@ pub const DEFINITION: Definition = Definition {
     create: || Box::new(MarketData::default()),
 };
 
+/// A size of which a billion trades in a bar are more than its volume can hold.
+const LARGE: i64 = i64::MAX / 1_000_000_000;
+
 /// All instruments of one partition.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct MarketData {
@@ -314,6 +317,8 @@ fn take_in(
         ledger.reject(Reason::Late, tick.of);
     } else if is_outside(definition, tick.of.time) {
         ledger.reject(Reason::OutOfSession, tick.of);
+    } else if tick.size > LARGE && !building.iter().all(|spec| spec.holds(tick)) {
+        ledger.reject(Reason::OutOfRange, tick.of);
     } else {
         building.iter_mut().for_each(|spec| spec.push(definition, tick));
         ledger.accept(tick.of.source);
