@@ -123,7 +123,7 @@ impl Understood {
     }
 }
 
-/// Files as given; the files of a folder in the order of their names.
+/// Files as given; the files of a folder in the order of their names, numbers in them by value: part-2 before part-10.
 pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Refusal> {
     let mut files = Vec::new();
     for path in paths {
@@ -135,13 +135,33 @@ pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Refusal> {
         let entries = std::fs::read_dir(path).map_err(unreadable)?;
         let mut inside: Vec<PathBuf> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
         inside.retain(|path| path.is_file());
-        inside.sort();
+        inside.sort_by_cached_key(|path| natural(&path.to_string_lossy()));
         if inside.is_empty() {
             return Err(Refusal::BadInput(format!("{}: the folder has no files", path.display())));
         }
         files.extend(inside);
     }
     Ok(files)
+}
+
+/// A text as its pieces: numbers by value, what is between them as it is.
+fn natural(text: &str) -> Vec<(u128, String)> {
+    let mut pieces = vec![(0, String::new())];
+    let mut was_digit = false;
+    for character in text.chars() {
+        let digit = character.to_digit(10);
+        if digit.is_some() && !was_digit {
+            pieces.push((0, String::new()));
+        }
+        if let Some((number, rest)) = pieces.last_mut() {
+            match digit {
+                Some(digit) => *number = number.saturating_mul(10).saturating_add(u128::from(digit)),
+                None => rest.push(character),
+            }
+        }
+        was_digit = digit.is_some();
+    }
+    pieces
 }
 
 /// Publishes one file and waits for what cleaning makes of it.
@@ -303,4 +323,18 @@ fn counts(row: &Row, column: &str) -> BTreeMap<String, i64> {
 /// A file's name without folders.
 pub fn file_name(path: &Path) -> String {
     path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_names_are_in_the_order_of_their_values() {
+        let mut names =
+            ["part-10.csv", "part-2.csv", "20140505_quote.zip", "20140504_quote.zip", "part-1.csv"];
+        names.sort_by_cached_key(|name| natural(name));
+        let sorted = ["part-1.csv", "part-2.csv", "part-10.csv", "20140504_quote.zip", "20140505_quote.zip"];
+        assert_eq!(names, sorted);
+    }
 }

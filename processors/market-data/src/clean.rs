@@ -117,7 +117,7 @@ impl Cleaner {
                         true => &mut self.quotes_delivered,
                         false => &mut self.trades_delivered,
                     };
-                    if !tick.is_book && delivered.repeats(&row, tick.clean.is_quote, on_venue_clock) {
+                    if !tick.is_book && delivered.repeats(&row, source, tick.clean.is_quote, on_venue_clock) {
                         ledger.reject(Reason::Duplicate, of);
                     } else {
                         self.tick(rules, tick, on_venue_clock, ledger, &mut keep);

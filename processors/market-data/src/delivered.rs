@@ -2,15 +2,16 @@
 //!
 //! A venue numbers its rows, and after a lost connection it may send some again. A row is a repetition when its number and its
 //! content were among the last ones; a smaller number that was not is a row that is late, and a number that stays while the
-//! content changes is no number at all. Without numbers two equal trades are two trades, and a quote that repeats the one before
-//! it to the last digit, size and nanosecond says nothing new.
+//! content changes is no number at all. Without numbers two equal trades of a source are two trades, and a quote that repeats
+//! the one before it to the last digit, size and nanosecond says nothing new. An equal row of another source is the same row: a
+//! file that has grown, or one that overlaps with the one before it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::clean::Row;
 use crate::ring::Ring;
 
-/// Numbered rows that are remembered.
+/// Rows that are remembered.
 const WINDOW: usize = 1024;
 
 /// What was delivered of a stream.
@@ -18,39 +19,59 @@ const WINDOW: usize = 1024;
 pub(crate) struct Delivered {
     /// The greatest number so far: a greater one is new without a look at the others.
     greatest: Option<i64>,
-    /// Digests of the last numbered rows.
+    /// Digests of the last rows, and the sources that they came from.
     rows: Ring,
-    /// Digest of the row before, where rows have no numbers.
-    before: Option<i64>,
+    sources: Ring,
+    /// The source of the row before and the latest time of its rows, and the latest time of the sources before it.
+    current: Option<(u32, i64)>,
+    others: Option<i64>,
 }
 
 impl Default for Delivered {
     fn default() -> Delivered {
-        Delivered { greatest: None, rows: Ring::of(WINDOW), before: None }
+        let (rows, sources) = (Ring::of(WINDOW), Ring::of(WINDOW));
+        Delivered { greatest: None, rows, sources, current: None, others: None }
     }
 }
 
 impl Delivered {
-    /// Whether a row was delivered before; it is remembered.
+    /// Whether a row was delivered before; it is remembered. On the recorder's clock a row has another time at each delivery.
     #[inline]
-    pub(crate) fn repeats(&mut self, row: &Row, is_quote: bool, on_venue_clock: bool) -> bool {
-        if row.sequence.is_none() && !is_quote {
-            return false;
-        }
-        // The recorder's clock is another at each delivery.
+    pub(crate) fn repeats(&mut self, row: &Row, source: u32, is_quote: bool, on_venue_clock: bool) -> bool {
+        self.moves_to(source, row.time);
         let digest = digest(row, on_venue_clock || row.sequence.is_none());
-        let Some(number) = row.sequence else {
-            return self.before.replace(digest) == Some(digest);
+        let is_repeated = match row.sequence {
+            Some(number) => match self.greatest {
+                Some(greatest) if number <= greatest => self.rows.contains(digest),
+                _ => {
+                    self.greatest = Some(number);
+                    false
+                }
+            },
+            None if is_quote && self.rows.last() == Some(digest) => true,
+            None => self.others.is_some_and(|until| row.time <= until) && self.is_of_another(digest, source),
         };
-        if self.greatest.is_some_and(|greatest| number <= greatest) {
-            if self.rows.contains(digest) {
-                return true;
-            }
-        } else {
-            self.greatest = Some(number);
+        if !is_repeated {
+            self.rows.push(digest);
+            self.sources.push(i64::from(source));
         }
-        self.rows.push(digest);
-        false
+        is_repeated
+    }
+
+    #[inline]
+    fn moves_to(&mut self, source: u32, time: i64) {
+        match &mut self.current {
+            Some((current, latest)) if *current == source => *latest = time.max(*latest),
+            current => {
+                self.others = self.others.max(current.map(|(_, latest)| latest));
+                *current = Some((source, time));
+            }
+        }
+    }
+
+    fn is_of_another(&self, digest: i64, source: u32) -> bool {
+        let mut rows = self.rows.values().zip(self.sources.values());
+        rows.any(|(row, of)| *row == digest && *of != i64::from(source))
     }
 }
 
@@ -81,7 +102,19 @@ mod tests {
 
     fn repeated(rows: &[Row], is_quote: bool) -> Vec<bool> {
         let mut delivered = Delivered::default();
-        rows.iter().map(|row| delivered.repeats(row, is_quote, true)).collect()
+        rows.iter().map(|row| delivered.repeats(row, 0, is_quote, true)).collect()
+    }
+
+    #[test]
+    fn rows_of_a_file_that_has_grown_are_counted_once() {
+        let mut delivered = Delivered::default();
+        let rows = [trade(None, 0, 5), trade(None, 0, 5), trade(None, 1, 5), trade(None, 2, 5)];
+        let mut of = |source: u32, rows: &[Row]| -> Vec<bool> {
+            rows.iter().map(|row| delivered.repeats(row, source, false, true)).collect()
+        };
+        assert_eq!(of(0, &rows[..3]), [false; 3]);
+        assert_eq!(of(1, &rows), [true, true, true, false]);
+        assert_eq!(of(2, &[trade(None, 1, 6)]), [false], "another trade of the same time");
     }
 
     #[test]
