@@ -146,7 +146,7 @@ pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Refusal> {
 
 /// A text as its pieces: numbers by value, what is between them as it is.
 fn natural(text: &str) -> Vec<(u128, String)> {
-    let mut pieces = vec![(0, String::new())];
+    let mut pieces: Vec<(u128, String)> = vec![(0, String::new())];
     let mut was_digit = false;
     for character in text.chars() {
         let digit = character.to_digit(10);
