@@ -103,7 +103,7 @@ fn read_ticks(request: &BarsRequest) -> Result<MadeBars, Refusal> {
     let (mut rows, mut blocks) = (0, 0);
     while let Some(block) = source.next_block()? {
         if blocks == 0 {
-            step(gauntlet_feed::definition(&instrument, source.format(), &block, &rules).into());
+            step(gauntlet_feed::definition(&instrument, &source, &rules).into());
         }
         blocks += 1;
         match block {

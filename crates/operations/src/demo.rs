@@ -87,6 +87,7 @@ fn feed_request(paths: Vec<PathBuf>, format: Format) -> Result<FeedRequest, Refu
         venue: "OANDA".into(),
         format: Some(format),
         utc_offset_seconds: 0,
+        stamp: gauntlet_domain::market::BarStamp::Open,
         bars: bars.map_err(Refusal::input)?,
         spec: None,
         market: None,
