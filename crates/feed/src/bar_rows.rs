@@ -72,7 +72,12 @@ pub(crate) struct BarReader<T> {
 
 impl<T: TextTable> BarReader<T> {
     /// `scanned` and `rows` are the same file, each at its first row; `names` are the columns as the file has them.
-    pub fn new(scanned: T, rows: T, mut table: BarTable, names: &[String]) -> Result<BarReader<T>, FeedError> {
+    pub fn new(
+        scanned: T,
+        rows: T,
+        mut table: BarTable,
+        names: &[String],
+    ) -> Result<BarReader<T>, FeedError> {
         let mut scan = Scan::default();
         let (about, live_row) = scan.look(scanned, &mut table, names)?;
         Ok(BarReader {
@@ -170,8 +175,10 @@ impl<T: TextTable> BarReader<T> {
                 self.pairs += 1;
                 if self.different_pairs.len() < NAMED_PAIRS {
                     let time = Timestamp(bar.open_time);
-                    let what =
-                        format!("rows {number} and {} are both of {time} and differ: row {number} comes first", row.number);
+                    let what = format!(
+                        "rows {number} and {} are both of {time} and differ: row {number} comes first",
+                        row.number
+                    );
                     self.different_pairs.push(what);
                 }
             }
@@ -222,11 +229,13 @@ impl<T: TextTable> Reader<Bar> for BarReader<T> {
     fn about(&self) -> About {
         let mut about = self.about.clone();
         if self.moved_rows > 0 {
-            about.warnings.push(format!("{} rows were out of order of time: they were put in their place", self.moved_rows));
+            about
+                .warnings
+                .push(format!("rows out of order of time that were put in their place: {}", self.moved_rows));
         }
         about.warnings.extend(self.different_pairs.iter().cloned());
         if self.pairs > self.different_pairs.len() {
-            about.warnings.push(format!("{} pairs of rows of one time differ", self.pairs));
+            about.warnings.push(format!("pairs of rows of one time that differ: {}", self.pairs));
         }
         about
     }
@@ -337,10 +346,9 @@ impl Scan {
     ) {
         self.rows += 1;
         // Bars of trades have none, also where there is a column for them.
-        table.layout.spreads = table
-            .layout
-            .spreads
-            .filter(|(open, close)| [open, close].iter().all(|at| !is_missing(field(**at).unwrap_or_default())));
+        table.layout.spreads = table.layout.spreads.filter(|(open, close)| {
+            [open, close].iter().all(|at| !is_missing(field(**at).unwrap_or_default()))
+        });
         let found = table.bar(field);
         if let Err(found) = found
             && !found.fault.missing
@@ -375,19 +383,25 @@ impl Scan {
             return Ok(());
         }
         let why = match found.fault.kind {
-            TickKind::BadTime => "no time that is known: write it like 2024-03-04 10:00:00 or as seconds since the epoch",
+            TickKind::BadTime => {
+                "no time that is known: write it like 2024-03-04 10:00:00 or as seconds since the epoch"
+            }
             TickKind::OutOfRange => {
-                "more than is held, 9223372036 for a price and 92233720368 for a volume: divide the column, and say so in its name"
+                "out of range (a price may be 9223372036 and a volume 92233720368 at most): divide the column, by 1000 for example"
             }
             _ => "no number: write it like 17513.22, or leave the cell empty where there is none",
         };
         let (bad, of) = (self.faults, self.rows);
-        let what = format!("{bad} of the first {of} rows cannot be read, the first at line {line}: {name} '{cell}' is {why}");
+        let what = format!(
+            "{bad} of the first {of} rows cannot be read, the first at line {line}: {name} '{cell}' is {why}"
+        );
         Err(FeedError::Columns { file: file.to_owned(), what })
     }
 
     fn about(&self, table: &BarTable, names: &[String]) -> (About, Option<i64>) {
-        let live = self.last_of_day.filter(|(time, _)| self.of_day == 1 && self.rows > 2 && Some(*time) == self.latest);
+        let live = self
+            .last_of_day
+            .filter(|(time, _)| self.of_day == 1 && self.rows > 2 && Some(*time) == self.latest);
         let mut warnings = Vec::new();
         if let Some(column) = table.layout.one_price() {
             let name = names.get(column).map(String::as_str).unwrap_or_default();
@@ -398,7 +412,9 @@ impl Scan {
         }
         if let Some((time, number)) = live {
             let at = Timestamp(time);
-            warnings.push(format!("row {number} is of {at} in a file of days: it is read as the bar of that day"));
+            warnings.push(format!(
+                "row {number} is of {at} in a file of days: it is read as the bar of that day"
+            ));
         }
         let spec = self.lengths.spec().or_else(|| spec_named(self.period.as_ref()?.as_ref()?));
         let is_dated = self.rows > 0 && (self.of_day == 0 || live.is_some());

@@ -24,7 +24,9 @@ const CLOSE_TIMES: &[(&str, Option<Unit>)] = &[
     ("periodend", None),
 ];
 const DATES: &[&str] = &["date", "tradedate", "tradingday", "day"];
-const CLOSES: &[&str] = &["close", "c", "price", "last"];
+const CLOSES: &[&str] = &["close", "c"];
+/// With one of these a price is that of a ticker, whose open, high and low are the day's so far.
+const BIDS: &[&str] = &["bid", "bidprice", "bestbid"];
 const PERIODS: &[&str] = &["per", "period", "timeframe", "interval"];
 const ONLY_PRICES: &[&str] = &["close", "price", "value", "adjclose"];
 
@@ -69,7 +71,10 @@ fn bar_prices(plain: &[String]) -> Option<Prices> {
         open: either("open", "o")?,
         high: either("high", "h")?,
         low: either("low", "l")?,
-        close: column(plain, CLOSES)?,
+        close: column(plain, CLOSES).or_else(|| match column(plain, BIDS) {
+            None => column(plain, &["price"]),
+            Some(_) => None,
+        })?,
     })
 }
 
@@ -196,10 +201,13 @@ impl BarTable {
     /// Nanoseconds since midnight by the row's own writing, of a bar at this time.
     pub fn time_of_day<'a>(&self, time: i64, field: impl Fn(usize) -> Option<&'a [u8]>) -> i64 {
         let text = field(self.layout.of_day.unwrap_or(self.layout.time.index)).unwrap_or_default();
-        written_of_day(text).unwrap_or_else(|| {
-            let is_date = text.iter().any(|byte| matches!(byte, b'-' | b'/' | b'.')) || text.len() == 8;
-            if is_date { 0 } else { time.rem_euclid(86_400_000_000_000) }
-        })
+        let is_written = self.layout.of_day.is_some() || text.contains(&b':');
+        let is_date = || text.len() == 8 || text.iter().any(|byte| matches!(byte, b'-' | b'/' | b'.'));
+        match is_written.then(|| written_of_day(text)).flatten() {
+            Some(nanos) => nanos,
+            None if self.layout.time.unit.is_none() && is_date() => 0,
+            None => time.rem_euclid(86_400_000_000_000),
+        }
     }
 
     /// How long the row's bar is by its two times.
@@ -315,8 +323,7 @@ fn of_day(text: &[u8]) -> Option<[u8; 8]> {
 
 /// Nanoseconds since midnight of the `HH:MM:SS` in a time; `None` without one.
 fn written_of_day(text: &[u8]) -> Option<i64> {
-    let colon = text.iter().position(|byte| *byte == b':');
-    let begin = match colon {
+    let begin = match text.iter().position(|byte| *byte == b':') {
         Some(colon) => text[..colon].iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |at| at + 1),
         None => 0,
     };
@@ -414,6 +421,8 @@ mod tests {
         let found = bar("Date,Price,Open,High,Low,Vol.", "03/04/2024,17,16,18,15,1.20M").unwrap();
         assert_eq!((found.close, found.open), (17_000_000_000, 16_000_000_000));
         assert_eq!(found.volume, 120_000_000_000_000);
+        let ticker = ["timestamp", "open", "high", "low", "price", "bid", "ask"].map(str::to_owned);
+        assert!(!has_bars(&ticker));
     }
 
     #[test]
@@ -444,7 +453,9 @@ mod tests {
             let table = table(header, &format!("{text},1")).unwrap();
             table.time_of_day(table.clock.parse(text.as_bytes()).unwrap(), |_| Some(text.as_bytes()))
         };
-        for midnight in ["2024-03-04", "20240304", "3/4/2024", "2024-03-04 00:00:00-05:00", "1709510400"] {
+        for midnight in
+            ["2024-03-04", "20240304", "3/4/2024", "2024-03-04 00:00:00-05:00", "1709510400", "-86400"]
+        {
             assert_eq!(of(midnight), 0, "{midnight}");
         }
         assert_eq!(of("2024-03-07 16:00:02"), 57_602_000_000_000);

@@ -127,7 +127,11 @@ mod tests {
         };
         let basis = |text: String| of(folder.path(), "rec.jsonl", &text).0;
         assert_eq!(basis(format!("{quotes}{}", trade("BTCUSDT"))), PriceBasis::Trades);
-        assert_eq!(basis(format!("{quotes}{}", trade("ETHUSDT"))), PriceBasis::Quotes, "of another instrument");
+        assert_eq!(
+            basis(format!("{quotes}{}", trade("ETHUSDT"))),
+            PriceBasis::Quotes,
+            "of another instrument"
+        );
     }
 
     #[test]

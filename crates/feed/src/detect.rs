@@ -1,9 +1,9 @@
 //! Tells a file's format from its first line.
 
+use crate::bar_table::has_bars;
 use crate::error::FeedError;
 use crate::format::Format;
 use crate::input::{SourceFile, Wrapping};
-use crate::bar_table::has_bars;
 use crate::table::{TickLayout, bar_time_column, plain_name};
 use crate::text::{Fields, TextRows, separator, shortened};
 use crate::time::compact_date;

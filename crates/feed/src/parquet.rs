@@ -37,7 +37,8 @@ pub(crate) fn parquet_bars(
     let mut layout = layout.ok_or_else(|| FeedError::MissingColumns {
         file: file.shown.clone(),
         format: Format::Parquet,
-        needed: "a time (timestamp, time, datetime, date, open_time) beside open, high, low, close".to_owned(),
+        needed: "a time (timestamp, time, datetime, date, open_time) beside open, high, low, close"
+            .to_owned(),
         found: listed(&schema.names),
         hint: "or write the index of the data frame too",
     })?;
@@ -51,7 +52,8 @@ pub(crate) fn parquet_bars(
         schema.scale(layout.price_columns(), Price::SCALE as u8);
         schema.scale(layout.volume_column(), Quantity::SCALE as u8);
     } else if scales != (None, None) {
-        let what = "its metadata name other scales than 9 and 8: it is of a newer version, write it as CSV".to_owned();
+        let what = "its metadata name other scales than 9 and 8: it is of a newer version, write it as CSV"
+            .to_owned();
         return Err(FeedError::Columns { file: file.shown.clone(), what });
     }
     let times: Vec<usize> = layout.time_columns().collect();
@@ -180,8 +182,9 @@ mod tests {
     use std::sync::Arc;
 
     use arrow_array::{
-        ArrayRef, BooleanArray, Date32Array, Decimal128Array, FixedSizeBinaryArray, Float16Array, Float64Array,
-        Int64Array, RecordBatch, TimestampMicrosecondArray, Time64MicrosecondArray, UInt64Array,
+        ArrayRef, BooleanArray, Date32Array, Decimal128Array, FixedSizeBinaryArray, Float16Array,
+        Float64Array, Int64Array, RecordBatch, Time64MicrosecondArray, TimestampMicrosecondArray,
+        UInt64Array,
     };
     use gauntlet_domain::InstrumentId;
     use gauntlet_domain::market::TickKind;
@@ -298,7 +301,7 @@ mod tests {
     fn numbers_since_the_epoch_have_one_unit_and_may_be_floating_point() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.parquet");
-        let mut times = |times: ArrayRef| -> Vec<i64> {
+        let times = |times: ArrayRef| -> Vec<i64> {
             let price: ArrayRef = Arc::new(Float64Array::from(vec![1.0; times.len()]));
             write(&path, vec![("timestamp", times), ("price", price)]);
             read(&path, 10).unwrap().iter().map(|row| row.data.unwrap().time).collect()
@@ -339,7 +342,8 @@ mod tests {
     fn bars_are_read_with_their_opening_time() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bars.parquet");
-        let micros = |times: [i64; 2]| -> ArrayRef { Arc::new(TimestampMicrosecondArray::from(times.to_vec())) };
+        let micros =
+            |times: [i64; 2]| -> ArrayRef { Arc::new(TimestampMicrosecondArray::from(times.to_vec())) };
         let minute = 60_000_000;
         let one: ArrayRef = Arc::new(Float64Array::from(vec![1.5, 2.5]));
         write(

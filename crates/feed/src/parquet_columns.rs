@@ -42,9 +42,8 @@ impl Schema {
         let arrow = builder.schema().clone();
         let fields = arrow.fields();
         let mut names: Vec<String> = fields.iter().map(|field| field.name().clone()).collect();
-        let find = |is_type: fn(&DataType) -> bool| {
-            fields.iter().position(|field| is_type(field.data_type()))
-        };
+        let find =
+            |is_type: fn(&DataType) -> bool| fields.iter().position(|field| is_type(field.data_type()));
         let date = find(|data| matches!(data, DataType::Date32 | DataType::Date64));
         let of_day = find(|data| matches!(data, DataType::Time32(_) | DataType::Time64(_)));
         let joined = date.zip(of_day);
@@ -54,7 +53,8 @@ impl Schema {
         }
         // A data frame writes an index without a name.
         for (name, field) in names.iter_mut().zip(fields) {
-            let is_time = matches!(field.data_type(), DataType::Timestamp(..) | DataType::Date32 | DataType::Date64);
+            let is_time =
+                matches!(field.data_type(), DataType::Timestamp(..) | DataType::Date32 | DataType::Date64);
             if is_time && plain_name(name).starts_with("indexlevel") {
                 "timestamp".clone_into(name);
             }
@@ -106,7 +106,9 @@ impl Schema {
 fn has_text(data: &DataType) -> bool {
     let is_bytes = match data {
         DataType::Dictionary(_, value) => return has_text(value),
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => true,
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+            true
+        }
         _ => false,
     };
     !is_bytes && !data.is_nested()
@@ -260,15 +262,23 @@ fn text_column(array: &ArrayRef, scale: Option<u8>, is_time: bool) -> Result<Str
         }
         (DataType::Int64, Some(digits)) => std::sync::Arc::new(scaled(array.as_primitive(), digits)?),
         (DataType::Float16, _) => return Ok(texts(array.as_primitive::<Float16Type>(), shortest_half)),
-        (DataType::Float64, _) if is_time => return Ok(texts(array.as_primitive::<Float64Type>(), |value| value)),
-        (DataType::Float32, _) if is_time => return Ok(texts(array.as_primitive::<Float32Type>(), |value| value)),
+        (DataType::Float64, _) if is_time => {
+            return Ok(texts(array.as_primitive::<Float64Type>(), |value| value));
+        }
+        (DataType::Float32, _) if is_time => {
+            return Ok(texts(array.as_primitive::<Float32Type>(), |value| value));
+        }
         _ => array.clone(),
     };
     Ok(cast(&array, &DataType::Utf8)?.as_string::<i32>().clone())
 }
 
-fn scaled(numbers: &PrimitiveArray<Int64Type>, digits: u8) -> Result<PrimitiveArray<Decimal128Type>, ArrowError> {
-    let numbers: PrimitiveArray<Decimal128Type> = numbers.iter().map(|number| number.map(i128::from)).collect();
+fn scaled(
+    numbers: &PrimitiveArray<Int64Type>,
+    digits: u8,
+) -> Result<PrimitiveArray<Decimal128Type>, ArrowError> {
+    let numbers: PrimitiveArray<Decimal128Type> =
+        numbers.iter().map(|number| number.map(i128::from)).collect();
     numbers.with_precision_and_scale(38, digits as i8)
 }
 

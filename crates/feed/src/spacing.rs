@@ -42,7 +42,9 @@ impl BarLength {
     /// Gives a block its spec, and opening times where it has closing times. `Err` says why it cannot.
     pub fn give_to(&mut self, block: &mut BarBlock, about: &About) -> Result<(), String> {
         if self.closing && about.has_both_times {
-            return Err("it has the beginning and the end of each bar in two columns: leave out --stamp".to_owned());
+            return Err(
+                "it has the beginning and the end of each bar in two columns: leave out --stamp".to_owned()
+            );
         }
         let spec = match self.known {
             // Only the first block is judged.
@@ -60,9 +62,9 @@ impl BarLength {
 
     fn find(self, block: &BarBlock, about: &About) -> Result<BarSpec, String> {
         match (self.asked, about.spec) {
-            (Some(asked), Some(said)) if asked != said => {
-                Err(format!("its bars are {said} by its own columns, not {asked}: say {said}, or take a file of {asked} bars"))
-            }
+            (Some(asked), Some(said)) if asked != said => Err(format!(
+                "its bars are {said} by its own columns, not {asked}: say {said}, or take a file of {asked} bars"
+            )),
             (Some(asked), _) => check_spacing(asked, block).map(|()| asked),
             (None, Some(said)) => Ok(said),
             (None, None) => certain_spec(block, about.is_dated),
@@ -102,7 +104,9 @@ pub(crate) fn spec_named(name: &str) -> Option<BarSpec> {
     let name = name.to_ascii_lowercase();
     match name.as_str() {
         "d" | "1d" | "day" | "daily" => "time:1d".parse().ok(),
-        minutes if minutes.bytes().all(|byte| byte.is_ascii_digit()) => format!("time:{minutes}m").parse().ok(),
+        minutes if minutes.bytes().all(|byte| byte.is_ascii_digit()) => {
+            format!("time:{minutes}m").parse().ok()
+        }
         _ => format!("time:{name}").parse().ok(),
     }
 }
@@ -141,11 +145,9 @@ pub(crate) fn certain_spec(block: &BarBlock, is_dated: bool) -> Result<BarSpec, 
     let spec = spec_of(certain.unwrap_or(smallest));
     match (certain, spec) {
         (Some(_), Ok(spec)) if check_spacing(spec, block).is_ok() => Ok(spec),
-        (_, Ok(nearest)) => Err(format!(
-            "its bars are {} to {} apart, which does not tell how long they are: say it with --spec, such as --spec \
-             {nearest}",
-            in_words(smallest),
-            in_words(distances[distances.len() - 1])
+        (_, Ok(_)) => Err(format!(
+            "its bars are {} apart, which does not tell how long they are: say it with --spec, such as --spec time:1m",
+            from_to(smallest, distances[distances.len() - 1])
         )),
         (None, Err(_)) if is_dated => Err(format!(
             "its dates are {} or more apart, which does not tell how long its bars are: say --spec time:1d if they are \
@@ -239,6 +241,12 @@ fn spec_of(distance: u64) -> Result<BarSpec, String> {
     Ok(BarSpec::Time { seconds: seconds as u32 })
 }
 
+/// `1 minute`, or `2 minutes to 5 minutes`.
+fn from_to(smallest: u64, largest: u64) -> String {
+    let smallest_words = in_words(smallest);
+    if smallest == largest { smallest_words } else { format!("{smallest_words} to {}", in_words(largest)) }
+}
+
 /// `1 day`, `90 minutes`.
 fn in_words(distance: u64) -> String {
     let units =
@@ -275,7 +283,7 @@ mod tests {
         assert_eq!(
             asked,
             "its bars are 2 hours to 5 hours apart, which does not tell how long they are: say it with --spec, such as \
-             --spec time:2h"
+             --spec time:1m"
         );
         for few in [&[0][..], &[], &[0, 1], &[0, 1, 2], &[0, 24]] {
             assert!(certain(false, few.iter().copied()).unwrap_err().contains("--spec"), "{few:?}");
@@ -306,7 +314,9 @@ mod tests {
         assert_eq!(length.give_to(&mut rows, &about), Ok(()));
         assert_eq!((rows.spec.as_str(), rows.open_times[1]), ("time:5m", HOURS));
         let mut other = BarLength::new("time:1m".parse().ok(), BarStamp::Open);
-        assert!(other.give_to(&mut rows, &about).unwrap_err().contains("time:5m by its own columns, not time:1m"));
+        assert!(
+            other.give_to(&mut rows, &about).unwrap_err().contains("time:5m by its own columns, not time:1m")
+        );
         assert_eq!(spec_named("D").map(|spec| spec.to_string()).as_deref(), Some("time:1d"));
         assert_eq!(spec_named("1h").map(|spec| spec.to_string()).as_deref(), Some("time:1h"));
         assert_eq!(spec_named("W"), None);

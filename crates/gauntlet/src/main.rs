@@ -149,9 +149,9 @@ fn say(notes: &[String]) {
 fn without_configuration(command: &Command, sources: &Sources) -> Option<Result<Answer, Refusal>> {
     Some(match command {
         Command::Bars(args) => args.clone().try_into().and_then(|args| ToolRequest::Bars(args).answer()),
-        Command::Backtest { spec, stamp } => named_stamp(stamp).map_err(Refusal::input).and_then(|stamp| {
-            ToolRequest::Backtest(BacktestRequest { spec: spec.clone(), stamp }).answer()
-        }),
+        Command::Backtest { spec, stamp } => named_stamp(stamp)
+            .map_err(Refusal::input)
+            .and_then(|stamp| ToolRequest::Backtest(BacktestRequest { spec: spec.clone(), stamp }).answer()),
         Command::Metrics(args) => {
             args.clone().try_into().and_then(|args| ToolRequest::Metrics(args).answer())
         }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use gauntlet_domain::market::{Bar, BarStamp, EmptyBars, FeedCompleted, ReasonCount, Session};
-use gauntlet_domain::{BarSpec, Event, Input, InstrumentId};
+use gauntlet_domain::{BarSpec, Event, Input, InstrumentId, Price};
 use gauntlet_feed::{BarRules, Block, Format, Options};
 use gauntlet_market_data::MarketData;
 use gauntlet_processor::machine::Machine;
@@ -174,11 +174,14 @@ fn write_bars(out: &Path, bars: &[Bar], spec: BarSpec) -> Result<(), Refusal> {
     let failed = |error: &dyn std::fmt::Display| Refusal::Outside(format!("{}: {error}", out.display()));
     match out.extension().and_then(|extension| extension.to_str()) {
         Some("csv") => {
-            let mut text = String::from("time,open_time,close_time,open,high,low,close,volume,ticks\n");
+            let mut text = String::from(
+                "time,open_time,close_time,open,high,low,close,open_spread,close_spread,volume,ticks\n",
+            );
+            let spread = |spread: Option<Price>| spread.map(|price| price.to_string()).unwrap_or_default();
             for bar in bars {
                 let _ = writeln!(
                     text,
-                    "{},{},{},{},{},{},{},{},{}",
+                    "{},{},{},{},{},{},{},{},{},{},{}",
                     bar.time,
                     bar.open_time,
                     bar.close_time,
@@ -186,6 +189,8 @@ fn write_bars(out: &Path, bars: &[Bar], spec: BarSpec) -> Result<(), Refusal> {
                     bar.high,
                     bar.low,
                     bar.close,
+                    spread(bar.open_spread),
+                    spread(bar.close_spread),
                     bar.volume,
                     bar.ticks
                 );

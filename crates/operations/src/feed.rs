@@ -265,12 +265,7 @@ fn publish(
 }
 
 /// Publishes the instrument's definition if it is new, and says how far the source has been published before.
-fn define(
-    node: &Node,
-    request: &Understood,
-    source: &Source,
-    hash: &str,
-) -> Result<SourceProgress, Refusal> {
+fn define(node: &Node, request: &Understood, source: &Source, hash: &str) -> Result<SourceProgress, Refusal> {
     let instrument = &request.options.instrument;
     let definition = Event::from(gauntlet_feed::definition(instrument, source, &request.bars));
     let place = place_of(node, &definition)?;

@@ -307,7 +307,10 @@ mod tests {
             session: Some(Session { open_second: 1, close_second: 2 }),
             out: Some("bars.csv".into()),
         }));
-        comes_back(&ToolRequest::Backtest(BacktestRequest { spec: "spec.yaml".into(), stamp: BarStamp::Close }));
+        comes_back(&ToolRequest::Backtest(BacktestRequest {
+            spec: "spec.yaml".into(),
+            stamp: BarStamp::Close,
+        }));
         comes_back(&ToolRequest::Metrics(MetricsRequest {
             path: "returns.csv".into(),
             kind: SeriesKind::Equity,
