@@ -423,3 +423,99 @@ impl Scan {
         (About { spec, is_dated, is_closing, has_both_times, warnings }, live.map(|(_, number)| number))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bars_csv::csv_bars;
+    use crate::format::Options;
+    use crate::text::TextRows;
+    use crate::time::Clock;
+    use gauntlet_domain::InstrumentId;
+
+    /// Rows with their opening times in seconds, and what is known of the file.
+    fn read(text: &str) -> Result<(Vec<(i64, i64)>, About), FeedError> {
+        let options = Options::new(InstrumentId::new("X", "TEST").unwrap());
+        let open = || {
+            let bytes = std::io::Cursor::new(text.to_owned());
+            Ok(TextRows::new(Box::new(bytes), "file".into(), 4_096))
+        };
+        let mut bars = csv_bars(open, &options, Clock::new(0))?;
+        let mut rows = Vec::new();
+        while let Some(row) = bars.next()? {
+            rows.push((row.number, row.data.map_or(-1, |bar| bar.open_time / 1_000_000_000)));
+        }
+        Ok((rows, bars.about()))
+    }
+
+    fn refused(text: &str) -> String {
+        read(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn rows_out_of_place_find_it_wherever_the_window_ends() {
+        let row = |second: usize| format!("{},1\n", 1_700_000_000 + second);
+        for swapped in [5, WINDOW_ROWS - 1, WINDOW_ROWS, WINDOW_ROWS + 5] {
+            let mut order: Vec<usize> = (0..WINDOW_ROWS + 10).collect();
+            order.swap(swapped, swapped - 1);
+            let text: String = order.into_iter().map(row).collect();
+            let (rows, about) = read(&format!("timestamp,close\n{text}")).unwrap();
+            let in_order = |rows: &[(i64, i64)]| rows.windows(2).all(|pair| pair[0].1 < pair[1].1);
+            assert!(rows.len() == WINDOW_ROWS + 10 && in_order(&rows), "{swapped}");
+            assert!(about.warnings.iter().any(|what| what.ends_with("put in their place: 1")), "{swapped}");
+        }
+    }
+
+    #[test]
+    fn rows_of_one_time_that_differ_are_named_and_repeated_ones_are_not() {
+        let header = "Date,Open,High,Low,Close\n";
+        let (rows, about) =
+            read(&format!("{header}2024-03-04,1,1,1,1\n2024-03-05,1,1,1,1\n2024-03-05,1,2,1,1\n")).unwrap();
+        assert_eq!(rows.len(), 3);
+        let said = "rows 2 and 3 are both of 2024-03-05T00:00:00Z and differ: row 2 comes first";
+        assert_eq!(about.warnings, [said]);
+        let repeated = read(&format!("{header}2024-03-04,1,1,1,1\n2024-03-04,1,1,1,1\n")).unwrap();
+        assert_eq!((repeated.0.len(), repeated.1.warnings.len()), (2, 0));
+    }
+
+    #[test]
+    fn the_row_of_a_day_that_is_not_over_is_of_that_day() {
+        let header = "Date,Open,High,Low,Close\n";
+        let days = "2024-03-05,1,1,1,1\n2024-03-06,1,1,1,1\n";
+        let (rows, about) = read(&format!("{header}{days}2024-03-07 16:00:02,1,1,1,1\n")).unwrap();
+        assert_eq!(rows[2], (3, 1_709_769_600));
+        assert!(about.is_dated && about.warnings[0].contains("read as the bar of that day"), "{about:?}");
+        let two = "2024-03-07 16:00:02,1,1,1,1\n2024-03-08 16:00:02,1,1,1,1\n";
+        let (rows, about) = read(&format!("{header}{days}{two}")).unwrap();
+        assert!(rows[2].1 == 1_709_827_202 && !about.is_dated, "{about:?}");
+    }
+
+    #[test]
+    fn a_file_of_which_most_rows_cannot_be_read_is_refused_with_the_cell() {
+        let said = refused("Date,Open,High,Low,Close\n2024-03-04,1,1,one,1\n2024-03-05,1,1,1,x\n");
+        let cell = "2 of the first 2 rows cannot be read, the first at line 2: Low 'one' is no number";
+        assert!(said.contains(cell), "{said}");
+        let said = refused("Date,Close\nMonday,1\n");
+        assert!(said.contains("line 2: Date 'Monday' is no time"), "{said}");
+        let said = refused("Date,Close\n2024-03-04,\"1,000\"\n");
+        assert!(said.contains("'1,000' may be thousands or decimals"), "{said}");
+        let one = read("Date,Open,High,Low,Close\n2024-03-04,1,1,one,1\n2024-03-05,1,1,1,1\n").unwrap();
+        assert_eq!(one.0, [(1, -1), (2, 1_709_596_800)], "one of two stays a row with a fault");
+    }
+
+    #[test]
+    fn numbers_since_the_epoch_have_one_unit() {
+        let (rows, _) = read("time,close\n0,1\n86400000,1\n1709596800000,1\n").unwrap();
+        assert_eq!(rows.iter().map(|row| row.1).collect::<Vec<_>>(), [0, 86_400, 1_709_596_800]);
+        let (rows, _) = read("time,close\n20240304,1\n20240305,1\n").unwrap();
+        assert_eq!(rows[1].1, 1_709_596_800);
+    }
+
+    #[test]
+    fn how_numbers_are_written_is_decided_from_all_rows() {
+        let text = "Date,Close\n2024-03-04,999\n2024-03-05,\"1,000\"\n2024-03-06,\"1,000.5\"\n";
+        assert_eq!(read(text).unwrap().0.len(), 3);
+        let comma = read("Date;Close\n2024-03-04;999,5\n2024-03-05;1.000,5\n").unwrap();
+        assert!(comma.0.iter().all(|row| row.1 > 0), "{comma:?}");
+    }
+}

@@ -187,7 +187,7 @@ impl BarTable {
     }
 
     /// When the row's bar begins, or ends where the file has only ends.
-    pub fn time<'a>(&self, field: impl Fn(usize) -> Option<&'a [u8]>) -> Option<i64> {
+    pub fn time<'a>(&mut self, field: impl Fn(usize) -> Option<&'a [u8]>) -> Option<i64> {
         let date = field(self.layout.time.index).unwrap_or_default();
         match self.layout.of_day {
             Some(index) => {
@@ -211,13 +211,13 @@ impl BarTable {
     }
 
     /// How long the row's bar is by its two times.
-    pub fn length<'a>(&self, open: i64, field: impl Fn(usize) -> Option<&'a [u8]>) -> Option<i64> {
+    pub fn length<'a>(&mut self, open: i64, field: impl Fn(usize) -> Option<&'a [u8]>) -> Option<i64> {
         let close = self.layout.close_time?;
         close.parse(field(close.index)?, self.clock)?.checked_sub(open)
     }
 
     /// The bar of a wanted row.
-    pub fn bar<'a>(&self, field: impl Fn(usize) -> Option<&'a [u8]> + Copy) -> Result<Bar, CellFault> {
+    pub fn bar<'a>(&mut self, field: impl Fn(usize) -> Option<&'a [u8]> + Copy) -> Result<Bar, CellFault> {
         let column = self.layout.time.index;
         let time = self.time(field).ok_or(CellFault { fault: Fault::bad_time(), column })?;
         let number = |column: usize| {

@@ -63,10 +63,11 @@ impl TextTable for CsvRows {
     }
 }
 
-/// Opens the bars of a CSV; `open` opens its text at the beginning.
+/// Opens the bars of a CSV, whose times are on `clock`; `open` opens its text at the beginning.
 pub(crate) fn csv_bars(
     open: impl Fn() -> Result<TextRows, FeedError>,
     options: &Options,
+    clock: Clock,
 ) -> Result<BarReader<CsvRows>, FeedError> {
     let (names, mut first) = CsvRows::new(open()?)?;
     let has_row = first.advance()?;
@@ -82,7 +83,6 @@ pub(crate) fn csv_bars(
         found: listed(&names),
         hint: "or use --format csv if these are ticks",
     })?;
-    let clock = Clock::new(options.utc_offset_seconds);
     let table = BarTable { layout, wanted, clock, style: NumberStyle::default() };
     BarReader::new(CsvRows::new(open()?)?.1, CsvRows::new(open()?)?.1, table, &names)
 }
@@ -96,7 +96,7 @@ mod tests {
     fn read(symbol: &str, text: &str) -> Result<Vec<Row<Bar>>, FeedError> {
         let options = Options::new(InstrumentId::new(symbol, "TEST").unwrap());
         let open = || Ok(TextRows::new(Box::new(std::io::Cursor::new(text.to_owned())), "file".into(), 64));
-        let mut bars = csv_bars(open, &options)?;
+        let mut bars = csv_bars(open, &options, Clock::new(0))?;
         let mut read = Vec::new();
         while let Some(row) = bars.next()? {
             read.push(row);

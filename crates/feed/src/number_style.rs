@@ -31,7 +31,7 @@ impl SeenNumbers {
     /// Takes note of a cell; what is no number says nothing.
     pub fn see(&mut self, text: &[u8]) {
         if !text.contains(&b',') {
-            self.point |= text.contains(&b'.') && text.iter().all(|byte| !byte.is_ascii_alphabetic());
+            self.point |= is_decimal_point(text);
             return;
         }
         let is_part = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b',' | b'.' | b'-' | b'+');
@@ -74,6 +74,15 @@ impl SeenNumbers {
             (None, None, None) => Ok(NumberStyle::Plain),
         }
     }
+}
+
+/// True when the point of a number without a comma can only part decimals: `1.234` may be thousands.
+fn is_decimal_point(text: &[u8]) -> bool {
+    let text = text.strip_prefix(b"-").unwrap_or(text);
+    let Some(point) = text.iter().position(|byte| *byte == b'.') else { return false };
+    let (whole, after) = (&text[..point], &text[point + 1..]);
+    let are_digits = whole.iter().chain(after).all(u8::is_ascii_digit);
+    are_digits && !after.is_empty() && (after.len() != 3 || whole.len() > 3 || whole == b"0")
 }
 
 /// A number without its last letter: `1.20M` has one.
@@ -165,6 +174,8 @@ mod tests {
         assert_eq!(style(&["999.5", "1,000"]), Ok(NumberStyle::CommaThousands));
         assert_eq!(style(&["100,5", "1,000"]), Ok(NumberStyle::CommaDecimals));
         assert_eq!(style(&["17.300,25"]), Ok(NumberStyle::CommaDecimals));
+        assert_eq!(style(&["1.000", "17,25"]), Ok(NumberStyle::CommaDecimals));
+        assert_eq!(style(&["0.125", "1,000"]), Ok(NumberStyle::CommaThousands));
         assert!(style(&["17,300"]).unwrap_err().contains("'17,300' may be thousands or decimals"));
         assert!(style(&["17,300.5", "17,30"]).unwrap_err().contains("'17,300.5' and decimals in '17,30'"));
         assert!(style(&["17.3", "17,30"]).unwrap_err().contains("decimals in '17,30', and the point"));

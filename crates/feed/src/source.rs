@@ -108,7 +108,7 @@ fn open_rows(file: &SourceFile, format: Format, options: &Options, chunk: usize)
             ticks(Box::new(reader), columns, has_trades)
         }
         Format::BarsCsv => {
-            let reader = csv_bars(|| text().map(|(rows, _)| rows), options)?;
+            let reader = csv_bars(|| text().map(|(rows, _)| rows), options, clock)?;
             let columns = reader.columns();
             bars(Box::new(reader), columns, options.bar_spec)
         }
