@@ -88,6 +88,10 @@ fn read_ticks(request: &BarsRequest) -> Result<MadeBars, Refusal> {
     let (options, rules) = reading(request)?;
     let instrument = options.instrument.clone();
     let mut source = gauntlet_feed::open(&request.path, &options)?;
+    if source.has_bars() {
+        let path = request.path.display();
+        return Err(Refusal::BadInput(format!("{path} holds bars already: give a file of ticks")));
+    }
     let hash = source.source_hash().to_string();
     let mut machine = MarketData::default();
     let (mut bars, mut cleaned) = (Vec::new(), None);
@@ -106,15 +110,10 @@ fn read_ticks(request: &BarsRequest) -> Result<MadeBars, Refusal> {
             step(gauntlet_feed::definition(&instrument, &source, &rules).into());
         }
         blocks += 1;
-        match block {
-            Block::Ticks(block) => {
-                rows += block.len() as i64;
-                step(block.into());
-            }
-            Block::Bars(_) => {
-                let path = request.path.display();
-                return Err(Refusal::BadInput(format!("{path} holds bars already: give a file of ticks")));
-            }
+        // There are no others in a file of ticks.
+        if let Block::Ticks(block) = block {
+            rows += block.len() as i64;
+            step(block.into());
         }
     }
     let end = FeedCompleted {
