@@ -55,12 +55,10 @@ struct Outcome {
 impl Outcome {
     fn of(case: &str, command: &str, more: &str) -> Outcome {
         let dir = Dir::new();
-        let words: Vec<&str> = command
-            .split_whitespace()
-            .skip(1)
-            .filter(|word| *word != "--json")
-            .chain(more.split_whitespace())
-            .collect();
+        // Every command is run for its JSON.
+        let command = command.split(" (").next().unwrap_or(command);
+        let words = command.split_whitespace().skip(1).chain(more.split_whitespace());
+        let words: Vec<&str> = words.filter(|word| *word != "--json").collect();
         let is_feed = words[0] == "feed";
         let mut args: Vec<String> = Vec::new();
         for word in words {

@@ -1,5 +1,6 @@
 //! Rows on their way into blocks: what a format's reader yields, and the columns that it ends up in.
 
+use gauntlet_domain::BarSpec;
 use gauntlet_domain::decimal::{DecimalError, Price, Quantity};
 use gauntlet_domain::market::{BarBlock, ROWS_PER_BLOCK, TickBlock, TickKind};
 
@@ -15,6 +16,26 @@ pub(crate) trait Reader<T>: Send {
 
     /// The number and text of a line that cannot be read, for messages; asked after a row with a fault.
     fn fault_line(&self) -> (u64, String);
+
+    /// What is known of the file besides its rows, so far.
+    fn about(&self) -> About {
+        About::default()
+    }
+}
+
+/// What is known of a file besides its rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct About {
+    /// How long its bars are, where it says so.
+    pub spec: Option<BarSpec>,
+    /// Its times are days.
+    pub is_dated: bool,
+    /// Its times are ends of bars.
+    pub is_closing: bool,
+    /// It has the beginning and the end of each bar.
+    pub has_both_times: bool,
+    /// What a person should know of how it was read.
+    pub warnings: Vec<String>,
 }
 
 /// One row.

@@ -44,6 +44,10 @@ impl CsvTicks {
     pub fn columns(&self) -> TickColumns {
         self.table.layout.columns()
     }
+
+    pub fn has_trades(&self) -> bool {
+        !self.table.layout.makes_quotes()
+    }
 }
 
 impl Reader<Tick> for CsvTicks {

@@ -1,9 +1,10 @@
 //! Tells a file's format from its first line.
 
+use crate::bar_table::has_bars;
 use crate::error::FeedError;
 use crate::format::Format;
 use crate::input::{SourceFile, Wrapping};
-use crate::table::{TickLayout, bar_time_column, column, plain_name};
+use crate::table::{TickLayout, bar_time_column, plain_name};
 use crate::text::{Fields, TextRows, separator, shortened};
 use crate::time::compact_date;
 
@@ -96,7 +97,7 @@ fn look_at_line(line: &[u8], trades: bool) -> Look {
         };
     }
     let plain: Vec<String> = texts.iter().map(|name| plain_name(name)).collect();
-    let has_bars = ["open", "high", "low", "close"].iter().all(|name| column(&plain, &[name]).is_some());
+    let has_bars = has_bars(&plain);
     let is_header = !texts.iter().any(|text| is_number(text));
     if is_header && has_bars {
         return look(Some(Format::BarsCsv), looks_like("the header of bars"));

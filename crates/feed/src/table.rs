@@ -77,7 +77,7 @@ pub(crate) struct TimeColumn {
     pub unit: Option<Unit>,
 }
 
-fn time_column(names: &[String], wanted: &[(&str, Option<Unit>)]) -> Option<TimeColumn> {
+pub(crate) fn time_column(names: &[String], wanted: &[(&str, Option<Unit>)]) -> Option<TimeColumn> {
     wanted.iter().find_map(|(wanted, unit)| {
         names.iter().position(|name| name == wanted).map(|index| TimeColumn { index, unit: *unit })
     })
@@ -196,6 +196,11 @@ impl TickLayout {
             Prices::Trade { size, .. } => (size != Size::None, false),
         };
         TickColumns { sequences: self.sequence.is_some(), sizes, ask_sizes }
+    }
+
+    /// True when rows are quotes, not trades.
+    pub fn makes_quotes(&self) -> bool {
+        matches!(self.prices, Prices::Quote { .. })
     }
 
     /// Columns that tell whose a row is: symbol and market.

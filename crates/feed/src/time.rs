@@ -16,6 +16,18 @@ pub(crate) enum Unit {
     Nanos = 0,
 }
 
+impl Unit {
+    /// The unit in which a number of so many digits is nearest to our time.
+    pub fn of_digits(digits: usize) -> Unit {
+        match digits {
+            0..=11 => Unit::Seconds,
+            12..=14 => Unit::Millis,
+            15..=17 => Unit::Micros,
+            _ => Unit::Nanos,
+        }
+    }
+}
+
 /// Reads times of a file whose clock is `offset` east of UTC. Only times without a zone are on that clock.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock {
@@ -56,12 +68,7 @@ impl Clock {
 pub(crate) fn since_epoch(text: &[u8], unit: Option<Unit>) -> Option<i64> {
     let unit = unit.unwrap_or_else(|| {
         let whole = text.split(|byte| *byte == b'.').next().unwrap_or(text);
-        match whole.strip_prefix(b"-").unwrap_or(whole).len() {
-            0..=11 => Unit::Seconds,
-            12..=14 => Unit::Millis,
-            15..=17 => Unit::Micros,
-            _ => Unit::Nanos,
-        }
+        Unit::of_digits(whole.strip_prefix(b"-").unwrap_or(whole).len())
     });
     parse_scaled(text, unit as u32).ok()
 }

@@ -151,6 +151,9 @@ pub enum Command {
     Backtest {
         /// An experiment document whose data has a path.
         spec: PathBuf,
+        /// Which end of its bars the times of a file of ready-made bars are: open or close.
+        #[arg(long, default_value = "open")]
+        stamp: String,
     },
     /// Every metric of a series.
     Metrics(MetricsArgs),

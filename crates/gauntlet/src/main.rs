@@ -34,6 +34,7 @@ use cli::{
 };
 use gauntlet_config::model::LogFormat;
 use gauntlet_config::{Config, Resolved, Sources, load};
+use gauntlet_feed::definition::stamp as named_stamp;
 use gauntlet_operations::backtest::BacktestRequest;
 use gauntlet_operations::browse::{List, ListRequest};
 use gauntlet_operations::integrity::VerifyRequest;
@@ -148,7 +149,9 @@ fn say(notes: &[String]) {
 fn without_configuration(command: &Command, sources: &Sources) -> Option<Result<Answer, Refusal>> {
     Some(match command {
         Command::Bars(args) => args.clone().try_into().and_then(|args| ToolRequest::Bars(args).answer()),
-        Command::Backtest { spec } => ToolRequest::Backtest(BacktestRequest { spec: spec.clone() }).answer(),
+        Command::Backtest { spec, stamp } => named_stamp(stamp)
+            .map_err(Refusal::input)
+            .and_then(|stamp| ToolRequest::Backtest(BacktestRequest { spec: spec.clone(), stamp }).answer()),
         Command::Metrics(args) => {
             args.clone().try_into().and_then(|args| ToolRequest::Metrics(args).answer())
         }

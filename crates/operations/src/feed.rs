@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use gauntlet_domain::market::FeedCompleted;
+use gauntlet_domain::market::{BarStamp, FeedCompleted};
 use gauntlet_domain::{BarSpec, Event, InstrumentId};
 use gauntlet_feed::{BarRules, Block, Format, Options, Source};
 use gauntlet_runtime::Running;
@@ -40,6 +40,8 @@ pub struct FeedRequest {
     pub bars: Vec<BarSpec>,
     /// Spec of ready-made bars whose spacing cannot be told from the file.
     pub spec: Option<BarSpec>,
+    /// Which end of its bars the times of a file of ready-made bars are.
+    pub stamp: BarStamp,
     /// Market of a file that holds several: spot, usdm, cm.
     pub market: Option<String>,
     /// Event time over wall time; as fast as it goes when left out.
@@ -86,6 +88,9 @@ pub struct FedSource {
     pub gaps: i64,
     /// Whether all of it was there before.
     pub already_there: bool,
+    /// What a person should know of how it was read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// Feeds and waits until cleaning has caught up.
@@ -119,6 +124,7 @@ impl Understood {
         options.utc_offset_seconds = request.utc_offset_seconds;
         options.market = request.market.clone();
         options.bar_spec = request.spec;
+        options.bar_stamp = request.stamp;
         Ok(Understood { options, bars: BarRules::new(request.bars.clone()), speed: request.speed })
     }
 }
@@ -169,15 +175,20 @@ fn feed_source(
     node: &Node,
     running: &Running,
     request: &Understood,
-    source: Source,
+    mut source: Source,
     progress: &dyn Progress,
 ) -> Result<FedSource, Refusal> {
     let instrument = request.options.instrument.as_str().to_owned();
     let (name, hash) = (source.name().to_owned(), source.source_hash().to_string());
     let known = cleaned(node, &instrument, &hash)?;
+    let mut warnings = Vec::new();
     let (read, published) = match &known {
         Some(row) => (long(row, "rows"), 0),
-        None => publish(node, request, source, &hash, progress)?,
+        None => {
+            let counts = publish(node, request, &mut source, &hash, progress)?;
+            warnings = source.warnings();
+            counts
+        }
     };
     let row = node.wait_for(running, || cleaned(node, &instrument, &hash))?;
     let (accepted, rejected) = (long(&row, "accepted"), counts(&row, "rejected"));
@@ -196,6 +207,7 @@ fn feed_source(
         corrected: counts(&row, "corrected"),
         gaps: long(&row, "gaps"),
         already_there: known.is_some(),
+        warnings,
     })
 }
 
@@ -221,7 +233,7 @@ fn add(total: &mut BTreeMap<String, i64>, counts: &BTreeMap<String, i64>) {
 fn publish(
     node: &Node,
     request: &Understood,
-    mut source: Source,
+    source: &mut Source,
     hash: &str,
     progress: &dyn Progress,
 ) -> Result<(i64, i64), Refusal> {
@@ -239,7 +251,7 @@ fn publish(
         }
         let there: SourceProgress = match present {
             Some(there) => there,
-            None => *present.insert(define(node, request, source.format(), &block, hash)?),
+            None => *present.insert(define(node, request, source, hash)?),
         };
         let (event, number, count, time) = match block {
             Block::Ticks(block) => {
@@ -279,17 +291,11 @@ fn publish(
 }
 
 /// Publishes the instrument's definition if it is new, and says how far the source has been published before.
-fn define(
-    node: &Node,
-    request: &Understood,
-    format: Format,
-    first: &Block,
-    source: &str,
-) -> Result<SourceProgress, Refusal> {
+fn define(node: &Node, request: &Understood, source: &Source, hash: &str) -> Result<SourceProgress, Refusal> {
     let instrument = &request.options.instrument;
-    let definition = Event::from(gauntlet_feed::definition(instrument, format, first, &request.bars));
+    let definition = Event::from(gauntlet_feed::definition(instrument, source, &request.bars));
     let place = place_of(node, &definition)?;
-    let there = recent::source_progress(&*node.log, &node.codec, &place, instrument.as_str(), source)?;
+    let there = recent::source_progress(&*node.log, &node.codec, &place, instrument.as_str(), hash)?;
     publish_once(node, "feed", &[definition])?;
     Ok(there)
 }

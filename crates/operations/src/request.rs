@@ -213,6 +213,7 @@ mod tests {
                 utc_offset_seconds: -18_000,
                 bars: vec!["time:1m".parse().unwrap()],
                 spec: Some("time:1h".parse().unwrap()),
+                stamp: BarStamp::Close,
                 market: text("usdm"),
                 speed: Some(60.0),
             }),
@@ -306,7 +307,10 @@ mod tests {
             session: Some(Session { open_second: 1, close_second: 2 }),
             out: Some("bars.csv".into()),
         }));
-        comes_back(&ToolRequest::Backtest(BacktestRequest { spec: "spec.yaml".into() }));
+        comes_back(&ToolRequest::Backtest(BacktestRequest {
+            spec: "spec.yaml".into(),
+            stamp: BarStamp::Close,
+        }));
         comes_back(&ToolRequest::Metrics(MetricsRequest {
             path: "returns.csv".into(),
             kind: SeriesKind::Equity,
