@@ -2,8 +2,8 @@
 //! them out.
 //!
 //! There is no percentage: a move is measured in the instrument's own tick and in its own moves, so a penny stock, an index
-//! and a spread around zero are judged alike. A price beyond the limit from the last one, and from nearly all
-//! before it, is a candidate. It is rejected when at least two of the next three prices are nearer to the level before it than to
+//! and a spread around zero are judged alike. A price beyond the limit from the last one, which was not
+//! traded lately, is a candidate. It is rejected when at least two of the next three prices are nearer to the level before it than to
 //! it. Otherwise the level has moved: it is kept, and said to be a shift.
 //!
 //! The limit is the largest of some ticks, some median moves, some moves of the 98th percentile, and some of the largest moves
@@ -21,8 +21,8 @@ use serde::{Deserialize, Serialize};
 use crate::ring::{RankedRing, Ring, Stretches};
 
 /// Accepted prices that are remembered.
-const PRICES: usize = 512;
-/// So many of them near a price do not make it one that was traded lately: they may have been accepted wrongly.
+const PRICES: usize = 384;
+/// So many of them do not make a price one that was traded lately: they may have been accepted wrongly.
 const FEW: usize = 4;
 /// Changes other than zero that are remembered.
 const CHANGES: usize = 256;
@@ -198,12 +198,13 @@ impl<T> Level<T> {
         Some(())
     }
 
-    /// Whether a price lies beyond the limit from the last price and from nearly all before it.
+    /// Whether a price lies beyond the limit from the last price, and was not traded lately: inside the range of the last
+    /// prices, with more than a few of them near it.
     #[inline]
     fn is_far(&self, rules: &LevelRules, price: i64) -> bool {
         let Some(last) = self.prices.last() else { return false };
         let moved = distance(price, last);
-        if moved == 0 || (self.prices.len() < rules.sure && self.changes.len() < 2) {
+        if moved == 0 || !self.is_known(rules) {
             return false;
         }
         // Before the first change the prices are as exact as they are written.
@@ -216,8 +217,19 @@ impl<T> Level<T> {
         if moved <= limit {
             return false;
         }
-        let near = self.prices.values().filter(|other| distance(price, **other) <= limit).count();
-        near <= FEW.min(self.prices.len().saturating_sub(1) / 2)
+        let mut prices: Vec<i64> = self.prices.values().copied().collect();
+        prices.sort_unstable();
+        let few = FEW.min((prices.len() - 1) / 2);
+        let was_traded = (prices[few]..=prices[prices.len() - 1 - few]).contains(&price)
+            && prices.iter().filter(|other| distance(price, **other) <= limit / 4).count() > few;
+        !was_traded
+    }
+
+    /// Whether enough is known of the prices to doubt one: some of them, two changes, or that some have not changed.
+    #[inline]
+    fn is_known(&self, rules: &LevelRules) -> bool {
+        let changes = self.changes.len();
+        self.prices.len() >= rules.sure || changes >= 2 || (changes == 0 && self.prices.len() >= 3)
     }
 
     /// Whether any of the last prices was about the same.
