@@ -157,7 +157,8 @@ impl<T> Level<T> {
         let Some(median) = middle(&prices) else { return };
         let mut apart: Vec<i64> = prices.iter().map(|price| distance(*price, median)).collect();
         apart.sort_unstable();
-        let usual = middle(&apart).unwrap_or_default();
+        // The upper one of two: of eight prices half may be the same.
+        let usual = apart.get(apart.len() / 2).copied().unwrap_or_default();
         for size in self.waiting.iter().map(|waiting| waiting.size).filter(|size| *size > 0) {
             self.sizes.push(size);
         }
@@ -400,6 +401,9 @@ mod tests {
         let mut prices = walk(20, 20_000);
         prices[0] = 200_000;
         assert_eq!(judged(&prices), [(1, Outcome::Rejected)]);
+        // A quiet beginning after a first price that is a little off.
+        let nvda = [48_264, 48_225, 48_221, 48_237, 48_238, 48_239, 48_225, 48_239, 48_234];
+        assert_eq!(judged(&nvda), []);
         // Oil on 20 April 2020: a fall that nothing takes back.
         assert_eq!(judged(&[15, 1, -2, -3_763, -1_310]), [(4, Outcome::Shifted), (5, Outcome::Shifted)]);
         assert_eq!(judged(&[5, 5, 5]), []);
