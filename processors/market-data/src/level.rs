@@ -157,15 +157,19 @@ impl<T> Level<T> {
         let Some(median) = middle(&prices) else { return };
         let mut apart: Vec<i64> = prices.iter().map(|price| distance(*price, median)).collect();
         apart.sort_unstable();
-        // The upper one of two: of eight prices half may be the same.
-        let usual = apart.get(apart.len() / 2).copied().unwrap_or_default();
+        // The upper one of two, since half of eight prices may be the same; the lower one for prices of zero and less beside
+        // others, which are rarely true.
+        let usual = |price: i64| {
+            let rank = if price <= 0 && median > 0 { (apart.len() - 1) / 2 } else { apart.len() / 2 };
+            apart.get(rank).copied().unwrap_or_default()
+        };
         for size in self.waiting.iter().map(|waiting| waiting.size).filter(|size| *size > 0) {
             self.sizes.push(size);
         }
         let limit = |at: usize| {
             let others = self.waiting.iter().enumerate().filter(|(other, _)| *other != at);
             let tick = rules.tick.unwrap_or_else(|| divisor_of(others.map(|(_, of)| of.price), median));
-            usual.max(tick).saturating_mul(rules.medians)
+            usual(self.waiting[at].price).max(tick).saturating_mul(rules.medians)
         };
         let limits: Vec<i64> = (0..self.waiting.len()).map(limit).collect();
         for limit in limits {
