@@ -7,12 +7,13 @@ use std::collections::VecDeque;
 use gauntlet_domain::market::{ROWS_PER_BLOCK, TickKind};
 
 use crate::block::{Bar, BarColumns, Fault, Reader, Row, price, quantity};
+use crate::columns::{TimeColumn, bar_time_column, column, plain_name, symbol_column};
 use crate::error::FeedError;
 use crate::format::{Format, Options};
 use crate::input::listed;
-use crate::table::{TimeColumn, Wanted, bar_time_column, column, plain_name, symbol_column};
 use crate::text::{Fields, TextRows, separator};
 use crate::time::Clock;
+use crate::wanted::Wanted;
 
 /// Longest text that is turned round in memory.
 const TURNED_BYTES: u64 = 16 << 20;
@@ -52,7 +53,7 @@ impl Layout {
         Some(Layout { time, symbol, prices, volume: column(&plain, &["volume", "vol"]) })
     }
 
-    fn bar<'a>(&self, field: impl Fn(usize) -> Option<&'a [u8]>, clock: Clock) -> Result<Bar, Fault> {
+    fn bar<'a>(&self, field: impl Fn(usize) -> Option<&'a [u8]>, clock: &mut Clock) -> Result<Bar, Fault> {
         let text = |index: usize| field(index).unwrap_or_default();
         let time = self.time.parse(text(self.time.index), clock).ok_or_else(Fault::bad_time)?;
         let number = |index: usize| {
@@ -115,8 +116,14 @@ impl CsvBars {
             found: listed(&names),
             hint: "or use --format csv if these are ticks",
         })?;
-        let clock = Clock::new(options.utc_offset_seconds);
+        let clock =
+            options.clock().map_err(|what| FeedError::Reading { file: rows.file().to_owned(), what })?;
         Ok(CsvBars { rows, fields, separator, layout, wanted, clock, ahead: None, first_fault: None })
+    }
+
+    /// Reads times on a clock that knows more of the file than its options say.
+    pub fn on(self, clock: Clock) -> CsvBars {
+        CsvBars { clock, ..self }
     }
 
     pub fn columns(&self) -> BarColumns {
@@ -133,7 +140,7 @@ impl CsvBars {
             if symbol.is_some() && self.wanted.is_row(symbol, None) != Ok(true) {
                 continue;
             }
-            let data = self.layout.bar(field, self.clock);
+            let data = self.layout.bar(field, &mut self.clock);
             if data.is_err_and(|fault| !fault.missing) && self.first_fault.is_none() {
                 self.first_fault = Some(self.rows.shown());
             }
@@ -196,7 +203,8 @@ mod tests {
     use gauntlet_domain::InstrumentId;
 
     fn read(symbol: &str, text: &str) -> Result<Vec<Row<Bar>>, FeedError> {
-        let options = Options::new(InstrumentId::new(symbol, "TEST").unwrap());
+        let mut options = Options::new(InstrumentId::new(symbol, "TEST").unwrap());
+        options.reading.date_order = Some(crate::time::DateOrder::MonthFirst);
         let rows = TextRows::new(Box::new(std::io::Cursor::new(text.to_owned())), "file".into(), 64);
         let mut bars = CsvBars::new(rows, &options)?;
         let mut read = Vec::new();

@@ -25,7 +25,7 @@ impl LeanQuotes {
         rows: TextRows,
         name: &str,
         entry: Option<&str>,
-        clock: Clock,
+        mut clock: Clock,
     ) -> Result<LeanQuotes, FeedError> {
         let no_date = |what: String| FeedError::NoDate { file: rows.file().to_owned(), what };
         let date = match (leading_date(name), entry.and_then(leading_date)) {

@@ -14,7 +14,7 @@
 //! ```
 //!
 //! 1. Streams: buffers of a few hundred kilobytes and one block, whatever the file's size. The one exception is a
-//!    bars file that is newest first, which is turned round in memory when its text is below 16 MiB.
+//!    file that is newest first, which is turned round in memory when its text is below 16 MiB.
 //! 2. The same file gives the same blocks: every block but the last has
 //!    [`ROWS_PER_BLOCK`](gauntlet_domain::market::ROWS_PER_BLOCK) rows, however the bytes arrive.
 //! 3. Prices and sizes go from decimal text to scaled integers, never through binary floating point.
@@ -50,11 +50,26 @@ mod detect;
 /// Unwrapping and checking of bytes.
 mod input;
 
+/// Bytes to text.
+mod decode;
+
 /// Lines and fields.
 mod text;
 
 /// Times of every kind.
 mod time;
+
+/// Clocks with daylight saving.
+mod zone;
+
+/// How numbers are written.
+mod numbers;
+
+/// Columns by their names.
+mod columns;
+
+/// Whose rows are read.
+mod wanted;
 
 /// Named columns to ticks, for CSV and Parquet.
 mod table;
@@ -64,6 +79,9 @@ mod lean_quote;
 
 /// Bars of Lean.
 mod lean_bar;
+
+/// What many rows say about how a file is written.
+mod scan;
 
 /// Ticks in CSV.
 mod csv;
@@ -79,5 +97,6 @@ mod bars_csv;
 
 pub use definition::{BarRules, definition};
 pub use error::FeedError;
-pub use format::{Format, Options};
+pub use format::{Format, Options, Reading};
 pub use source::{Block, Source, open};
+pub use time::DateOrder;

@@ -13,10 +13,11 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use crate::block::{Reader, Row, Tick, TickColumns};
+use crate::columns::{TimeColumn, named_columns};
 use crate::error::FeedError;
 use crate::format::{Format, Options};
 use crate::input::{SourceFile, listed};
-use crate::table::{TickLayout, TickTable, TimeColumn};
+use crate::table::{TickLayout, TickTable};
 
 pub(crate) struct ParquetTicks {
     batches: Batches,
@@ -31,7 +32,9 @@ impl ParquetTicks {
         let first =
             Batches::open(file, (0..names.len()).filter(|index| is_flat(&schema, *index)).collect(), 1)?;
         let first = first.into_first()?;
-        let layout = TickLayout::find(&names, |index| first.field(index).map(<[u8]>::to_vec));
+        let reading = |what| FeedError::Reading { file: file.shown.clone(), what };
+        let named = named_columns(&names, &options.reading.columns).map_err(reading)?;
+        let layout = TickLayout::find(&named, |index| first.field(index).map(<[u8]>::to_vec));
         let mut layout = layout.map_err(|needed| FeedError::MissingColumns {
             file: file.shown.clone(),
             format: Format::Parquet,
@@ -48,7 +51,7 @@ impl ParquetTicks {
         keep_integer_unit(&mut layout.time);
         layout.recorder_time.iter_mut().for_each(keep_integer_unit);
 
-        let mut table = TickTable::new(layout, options);
+        let mut table = TickTable::new(layout, options, options.clock().map_err(reading)?);
         let keys: Vec<usize> = table.layout.keys().collect();
         if !keys.is_empty() {
             let mut batches = Batches::open(file, keys, batch_rows)?;

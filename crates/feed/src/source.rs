@@ -11,16 +11,18 @@ use crate::binance::{self, BinanceMessages};
 use crate::block::{
     Bar, BarColumns, Reader, Row, Tick, TickColumns, finish_ticks, new_tick_block, push_bar, push_tick,
 };
+use crate::columns::{bar_time_column, plain_name};
 use crate::csv::CsvTicks;
-use crate::detect::format_of;
+use crate::detect::{Found, format_of};
 use crate::error::FeedError;
 use crate::format::{Format, Options};
 use crate::input::SourceFile;
 use crate::lean_bar::{LeanBars, spec_by_path};
 use crate::lean_quote::{self, LeanQuotes};
 use crate::parquet::ParquetTicks;
+use crate::scan::scan_times;
 use crate::spacing::{check_spacing, smallest_spacing};
-use crate::text::TextRows;
+use crate::text::{Fields, TextRows, separator};
 use crate::time::Clock;
 
 /// Bytes of text, or rows of Parquet times 32, that are held at a time.
@@ -62,22 +64,27 @@ pub fn open(path: &Path, options: &Options) -> Result<Source, FeedError> {
 /// [`open`] with another size of buffers, which changes no block.
 fn open_in_chunks(path: &Path, options: &Options, chunk: usize) -> Result<Source, FeedError> {
     let file = SourceFile::inspect(path)?;
-    let format = format_of(&file, options.format)?;
-    let rows = open_rows(&file, format, options, chunk)?;
+    let found = format_of(&file, options)?;
+    let (format, rows) = (found.format, open_rows(&file, &found, options, chunk)?);
     let (instrument, hash) = (options.instrument.to_string(), file.hash.to_string());
     Ok(Source { file, format, instrument, hash, blocks: 0, rows })
 }
 
-fn open_rows(file: &SourceFile, format: Format, options: &Options, chunk: usize) -> Result<Rows, FeedError> {
+fn open_rows(file: &SourceFile, found: &Found, options: &Options, chunk: usize) -> Result<Rows, FeedError> {
     let ticks = |reader: Box<dyn Reader<Tick>>, columns| Rows::Ticks { rows: Tried::new(reader), columns };
     let bars =
         |reader: Box<dyn Reader<Bar>>, columns, spec| Rows::Bars { rows: Tried::new(reader), columns, spec };
-    let clock = Clock::new(options.utc_offset_seconds);
-    let text = || file.text().map(|text| (TextRows::new(text.bytes, file.shown.clone(), chunk), text.entry));
-    Ok(match format {
+    let clock = || options.clock().map_err(|what| FeedError::Reading { file: file.shown.clone(), what });
+    let text = || {
+        let text = file.text()?;
+        let mut rows = TextRows::new(text.bytes, file.shown.clone(), chunk);
+        rows.skip_to(found.preamble)?;
+        Ok((rows, text.entry))
+    };
+    Ok(match found.format {
         Format::LeanQuote => {
             let (rows, entry) = text()?;
-            let reader = LeanQuotes::new(rows, &file.name, entry.as_deref(), clock)?;
+            let reader = LeanQuotes::new(rows, &file.name, entry.as_deref(), clock()?)?;
             ticks(Box::new(reader), lean_quote::COLUMNS)
         }
         Format::BinanceJsonl => ticks(Box::new(BinanceMessages::new(text()?.0, options)), binance::COLUMNS),
@@ -87,17 +94,18 @@ fn open_rows(file: &SourceFile, format: Format, options: &Options, chunk: usize)
             ticks(Box::new(reader), columns)
         }
         Format::Csv => {
-            let reader = CsvTicks::new(text()?.0, options)?;
+            let reader = CsvTicks::new(|| Ok(text()?.0), found.implied.as_deref(), options)?;
             let columns = reader.columns();
             ticks(Box::new(reader), columns)
         }
         Format::BarsCsv => {
-            let reader = CsvBars::new(text()?.0, options)?;
+            let clock = bar_clock(text()?.0, options)?;
+            let reader = CsvBars::new(text()?.0, options)?.on(clock);
             let columns = reader.columns();
             bars(Box::new(reader), columns, options.bar_spec)
         }
         Format::LeanBar => {
-            let reader = LeanBars::new(text()?.0, clock)?.map_err(|found| FeedError::WrongFormat {
+            let reader = LeanBars::new(text()?.0, clock()?)?.map_err(|found| FeedError::WrongFormat {
                 file: file.shown.clone(),
                 asked: Format::LeanBar,
                 found: format!("its first row has {found} columns"),
@@ -106,6 +114,20 @@ fn open_rows(file: &SourceFile, format: Format, options: &Options, chunk: usize)
             bars(Box::new(reader), columns, options.bar_spec.or_else(|| spec_by_path(&file.path)))
         }
     })
+}
+
+/// The clock of a file of bars, from its rows.
+fn bar_clock(mut rows: TextRows, options: &Options) -> Result<Clock, FeedError> {
+    let header = rows.header()?;
+    let separator = separator(header);
+    let mut fields = Fields::default();
+    fields.split(header, separator);
+    let names = fields.texts(header);
+    let plain: Vec<String> = names.iter().map(|name| plain_name(name)).collect();
+    match bar_time_column(&plain) {
+        Some(time) => scan_times(&mut rows, separator, &names, time, options),
+        None => options.clock().map_err(|what| FeedError::Reading { file: rows.file().to_owned(), what }),
+    }
 }
 
 impl Source {
@@ -222,7 +244,11 @@ impl<T> Tried<T> {
         self.tried += 1;
         if row.data.as_ref().is_err_and(|fault| !fault.missing) {
             self.bad += 1;
-            self.first_bad.get_or_insert_with(|| self.reader.fault_line());
+            self.first_bad.get_or_insert_with(|| {
+                let (line, text) = self.reader.fault_line();
+                let cell = self.reader.fault_cell().map(|cell| format!(", {cell}")).unwrap_or_default();
+                (line, format!("'{text}'{cell}"))
+            });
         }
     }
 

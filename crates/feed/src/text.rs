@@ -45,12 +45,20 @@ impl TextRows {
         }
     }
 
-    /// Takes the first line that is not blank as header: no row. Without a byte order mark.
+    /// Takes the first line that is not blank as header: no row. Without a byte order mark, and without the sign of a
+    /// comment before it.
     pub fn header(&mut self) -> Result<&[u8], FeedError> {
         if self.advance()? {
             self.rows -= 1;
         }
-        Ok(self.text().strip_prefix(b"\xef\xbb\xbf").unwrap_or(self.text()))
+        let line = self.text().strip_prefix(b"\xef\xbb\xbf").unwrap_or(self.text());
+        Ok(line.strip_prefix(b"#").map_or(line, <[u8]>::trim_ascii))
+    }
+
+    /// Goes past the line of this number, which and before which no line is a row.
+    pub fn skip_to(&mut self, line: u64) -> Result<(), FeedError> {
+        while self.line < line && self.next_line()? {}
+        Ok(())
     }
 
     /// Goes to the next row; false at the end.

@@ -23,6 +23,8 @@ use gauntlet_operations::stats::StatsRequest;
 use gauntlet_operations::submit::{SubmitRequest, check};
 use gauntlet_quant::inference::DEFAULT_BLOCKS;
 
+use crate::reading_args::{ReadingArgs, lateness};
+
 /// What to feed.
 #[derive(Debug, Clone, Args)]
 pub struct FeedArgs {
@@ -53,6 +55,12 @@ pub struct FeedArgs {
     /// max, or a multiple of real time such as 60x.
     #[arg(long, default_value = "max")]
     pub speed: String,
+    /// Seconds by which a row may lie behind the latest one and still be put in its place.
+    #[arg(long)]
+    pub lateness: Option<String>,
+    /// How the files are written.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
 }
 
 impl TryFrom<FeedArgs> for FeedRequest {
@@ -75,6 +83,8 @@ impl TryFrom<FeedArgs> for FeedRequest {
             spec: args.spec.as_deref().map(str::parse::<BarSpec>).transpose().map_err(Refusal::input)?,
             market: args.market,
             speed: speed(&args.speed)?,
+            lateness_nanos: args.lateness.as_deref().map(lateness).transpose()?,
+            reading: args.reading.try_into()?,
         })
     }
 }
@@ -299,6 +309,12 @@ pub struct BarsArgs {
     /// Writes the bars to a file, .csv or .parquet.
     #[arg(long)]
     pub out: Option<PathBuf>,
+    /// Seconds by which a row may lie behind the latest one and still be put in its place.
+    #[arg(long)]
+    pub lateness: Option<String>,
+    /// How the file is written.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
 }
 
 impl TryFrom<BarsArgs> for BarsRequest {
@@ -316,6 +332,8 @@ impl TryFrom<BarsArgs> for BarsRequest {
             empty: empty_bars(&args.empty).map_err(Refusal::input)?,
             session: args.session.as_deref().map(session).transpose()?,
             out: args.out,
+            lateness_nanos: args.lateness.as_deref().map(lateness).transpose()?,
+            reading: args.reading.try_into()?,
         })
     }
 }

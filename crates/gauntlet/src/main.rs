@@ -11,6 +11,8 @@ mod processors;
 mod processors_tests;
 /// Progress on stderr.
 mod progress;
+/// Arguments about how a file is written.
+mod reading_args;
 /// Commands for a node that runs elsewhere.
 mod remote;
 /// Answers as text.
@@ -148,7 +150,9 @@ fn say(notes: &[String]) {
 fn without_configuration(command: &Command, sources: &Sources) -> Option<Result<Answer, Refusal>> {
     Some(match command {
         Command::Bars(args) => args.clone().try_into().and_then(|args| ToolRequest::Bars(args).answer()),
-        Command::Backtest { spec } => ToolRequest::Backtest(BacktestRequest { spec: spec.clone() }).answer(),
+        Command::Backtest { spec, reading } => reading.clone().try_into().and_then(|reading| {
+            ToolRequest::Backtest(BacktestRequest { spec: spec.clone(), reading }).answer()
+        }),
         Command::Metrics(args) => {
             args.clone().try_into().and_then(|args| ToolRequest::Metrics(args).answer())
         }

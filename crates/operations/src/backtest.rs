@@ -11,7 +11,7 @@ use gauntlet_domain::spec::ExperimentSpec;
 use gauntlet_domain::{ContentHash, Event, Input, SnapshotId, Timestamp};
 use gauntlet_experiments::plan;
 use gauntlet_experiments::validate;
-use gauntlet_feed::{BarRules, Block, Options};
+use gauntlet_feed::{BarRules, Block, Options, Reading};
 use gauntlet_market_data::MarketData;
 use gauntlet_processor::machine::Machine;
 use gauntlet_search::{Domain, Space};
@@ -28,6 +28,9 @@ use crate::submit::refuse;
 pub struct BacktestRequest {
     /// An experiment document whose `data` also names a `path`.
     pub spec: PathBuf,
+    /// How that file is written, where it does not settle that itself.
+    #[serde(default)]
+    pub reading: Reading,
 }
 
 /// What came of it.
@@ -114,7 +117,7 @@ pub fn backtest(request: &BacktestRequest) -> Result<Backtested, Refusal> {
     refuse(&document, &validate::of_backtest(&document.spec))?;
     let spec = document.spec;
     let file = path.parent().unwrap_or(Path::new(".")).join(file);
-    let (bars, left_out) = bars_of(&spec, &file)?;
+    let (bars, left_out) = bars_of(&spec, &file, &request.reading)?;
     if bars.is_empty() {
         let (from, to) = (spec.data.from.0, spec.data.to.0);
         return Err(Refusal::BadInput(format!(
@@ -127,10 +130,15 @@ pub fn backtest(request: &BacktestRequest) -> Result<Backtested, Refusal> {
 }
 
 /// The bars of the period, and how many rows of the file were left out, by reason.
-fn bars_of(spec: &ExperimentSpec, file: &Path) -> Result<(Vec<Bar>, BTreeMap<String, usize>), Refusal> {
+fn bars_of(
+    spec: &ExperimentSpec,
+    file: &Path,
+    reading: &Reading,
+) -> Result<(Vec<Bar>, BTreeMap<String, usize>), Refusal> {
     let instrument = spec.instrument().map_err(Refusal::input)?;
     let mut options = Options::new(instrument.clone());
     options.bar_spec = Some(spec.data.bars);
+    options.reading = reading.clone();
     let mut source = gauntlet_feed::open(file, &options)?;
     let mut machine = MarketData::default();
     let (mut bars, mut left_out) = (Vec::new(), BTreeMap::<String, usize>::new());

@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use gauntlet_feed::Format;
+use gauntlet_feed::{Format, Reading};
 use gauntlet_runtime::Running;
 use gauntlet_views::schema;
 use serde::Serialize;
@@ -91,6 +91,8 @@ fn feed_request(paths: Vec<PathBuf>, format: Format) -> Result<FeedRequest, Refu
         spec: None,
         market: None,
         speed: None,
+        lateness_nanos: None,
+        reading: Reading::default(),
     })
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use gauntlet_domain::market::FeedCompleted;
 use gauntlet_domain::{BarSpec, Event, InstrumentId};
-use gauntlet_feed::{BarRules, Block, Format, Options, Source};
+use gauntlet_feed::{BarRules, Block, Format, Options, Reading, Source};
 use gauntlet_runtime::Running;
 use gauntlet_runtime::recent::{self, SourceProgress};
 use gauntlet_views::{Row, schema};
@@ -44,6 +44,12 @@ pub struct FeedRequest {
     pub market: Option<String>,
     /// Event time over wall time; as fast as it goes when left out.
     pub speed: Option<f64>,
+    /// Nanoseconds by which a row may lie behind the latest one; the format's own when left out.
+    #[serde(default)]
+    pub lateness_nanos: Option<i64>,
+    /// How the file is written, where it does not settle that itself.
+    #[serde(default)]
+    pub reading: Reading,
 }
 
 /// What came of all files.
@@ -109,6 +115,7 @@ struct Understood {
     options: Options,
     bars: BarRules,
     speed: Option<f64>,
+    lateness_nanos: Option<i64>,
 }
 
 impl Understood {
@@ -119,7 +126,9 @@ impl Understood {
         options.utc_offset_seconds = request.utc_offset_seconds;
         options.market = request.market.clone();
         options.bar_spec = request.spec;
-        Ok(Understood { options, bars: BarRules::new(request.bars.clone()), speed: request.speed })
+        options.reading = request.reading.clone();
+        let bars = BarRules::new(request.bars.clone());
+        Ok(Understood { options, bars, speed: request.speed, lateness_nanos: request.lateness_nanos })
     }
 }
 
@@ -261,7 +270,11 @@ fn define(
     source: &str,
 ) -> Result<SourceProgress, Refusal> {
     let instrument = &request.options.instrument;
-    let definition = Event::from(gauntlet_feed::definition(instrument, format, first, &request.bars));
+    let mut definition = gauntlet_feed::definition(instrument, format, first, &request.bars);
+    if let Some(nanos) = request.lateness_nanos {
+        definition.cleaning.lateness_nanos = nanos;
+    }
+    let definition = Event::from(definition);
     let place = place_of(node, &definition)?;
     let there = recent::source_progress(&*node.log, &node.codec, &place, instrument.as_str(), source)?;
     publish_once(node, "feed", &[definition])?;

@@ -50,6 +50,8 @@ fn feed_hours() -> Request {
         spec: None,
         market: None,
         speed: None,
+        lateness_nanos: None,
+        reading: gauntlet_feed::Reading::default(),
     })
 }
 
