@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use gauntlet_domain::market::{ROWS_PER_BLOCK, TickKind};
 
 use crate::block::{Bar, BarColumns, Fault, Reader, Row, price, quantity};
-use crate::columns::{TimeColumn, bar_time_column, column, plain_name, symbol_column};
+use crate::columns::{TimeColumn, bar_time_column, column, named_columns, plain_name, symbol_column};
 use crate::error::FeedError;
 use crate::format::{Format, Options};
 use crate::input::listed;
@@ -106,7 +106,9 @@ impl CsvBars {
         fields.split(header, separator);
         let names = fields.texts(header);
         let wanted = Wanted::new(options);
-        let layout = Layout::find(&names, &wanted).ok_or_else(|| FeedError::MissingColumns {
+        let reading = |what| FeedError::Reading { file: rows.file().to_owned(), what };
+        let named = named_columns(&names, &options.reading.columns).map_err(reading)?;
+        let layout = Layout::find(&named, &wanted).ok_or_else(|| FeedError::MissingColumns {
             file: rows.file().to_owned(),
             format: Format::BarsCsv,
             needed: format!(

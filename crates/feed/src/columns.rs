@@ -80,7 +80,7 @@ const DATES: &[&str] = &["date", "day", "tradedate", "tradingdate"];
 pub(crate) const ACTIONS: &[&str] = &["action"];
 
 /// What `--column` can name, and the names that are found without it.
-const ROLES: [(&str, &[&str]); 12] = [
+const ROLES: [(&str, &[&str]); 17] = [
     ("time", &[]),
     ("date", DATES),
     ("price", PRICES),
@@ -93,6 +93,11 @@ const ROLES: [(&str, &[&str]); 12] = [
     ("id", SEQUENCES),
     ("symbol", SYMBOLS),
     ("market", MARKETS),
+    ("open", &["open"]),
+    ("high", &["high"]),
+    ("low", &["low"]),
+    ("close", &["close"]),
+    ("volume", &["volume", "vol"]),
 ];
 
 /// Names of a header as they are found, where somebody has said which column is what. `Err` says what does not fit.

@@ -17,6 +17,11 @@ use crate::scan::{Scan, cell_error, scan_ticks};
 use crate::table::{TickLayout, TickTable};
 use crate::text::{Fields, TextRows, separator, shortened};
 use crate::time::day_and_month;
+use crate::zone::Zone;
+
+/// Why times of a zone stay open.
+const UNSETTLED: &str = "an hour that the zone has twice, in which no row shows to which of the two it belongs: give the file \
+                         times in UTC, or with their offset";
 
 /// Longest text that is turned round in memory.
 pub(crate) const TURNED_BYTES: u64 = 16 << 20;
@@ -81,6 +86,11 @@ impl CsvTicks {
             match self.table.is_wanted(field) {
                 Ok(false) => {}
                 Ok(true) => {
+                    if self.fields.len() != self.names.len()
+                        && let Some(what) = self.other_length()
+                    {
+                        return Ok(Some(self.ragged(number, what)));
+                    }
                     let data = self.table.tick(field);
                     if let Err(fault) = data {
                         return self.unreadable(number, fault).map(Some);
@@ -94,7 +104,32 @@ impl CsvTicks {
             }
         }
         self.table.wanted.finish(self.rows.file())?;
+        if self.table.clock.zone.as_ref().is_some_and(Zone::is_unsettled) {
+            let what = format!("--zone: its last rows are in {UNSETTLED}");
+            return Err(FeedError::Reading { file: self.rows.file().to_owned(), what });
+        }
         Ok(None)
+    }
+
+    /// What is wrong with a row that has more or fewer fields than there are columns; empty ones at the end are no fields, and
+    /// a short last line without an end has been cut.
+    #[cold]
+    fn other_length(&self) -> Option<String> {
+        let (fields, columns) = (self.fields.len(), self.names.len());
+        let line = self.rows.text();
+        let more =
+            (columns..fields).any(|index| self.fields.get(line, index).is_some_and(|text| !text.is_empty()));
+        (more || (fields < columns && self.rows.may_be_cut()))
+            .then(|| format!("{fields} fields where there are {columns} columns"))
+    }
+
+    #[cold]
+    fn ragged(&mut self, number: i64, what: String) -> Row<Tick> {
+        if self.fault.is_none() {
+            let (line, row) = self.rows.shown();
+            self.fault = Some((line, row, what));
+        }
+        Row { number, data: Err(Fault::new(TickKind::NotANumber, None)) }
     }
 
     /// A row with a fault; an error where it could be read in another way than the rest of the file.
@@ -107,21 +142,19 @@ impl CsvTicks {
         };
         let cell = Cell { line: self.rows.line(), column, text: shortened(text) };
         let what = match fault.kind {
-            TickKind::BadTime if self.table.clock.undecided => Some(
-                "is behind an hour that the zone has twice, in which no row shows to which of the two it belongs: give the \
-                 file times in UTC, or with their offset",
-            ),
+            TickKind::BadTime if self.table.clock.undecided => Some(format!("is behind {UNSETTLED}")),
             TickKind::BadTime if self.table.clock.format.is_none() && is_date_of_other_order(text) => {
-                Some("has day and month in another order than the rows before it: split the file")
+                Some("has day and month in another order than the rows before it: split the file".to_owned())
             }
             TickKind::NotANumber if is_number_in_another_style(text) => Some(
-                "is written in another way than the numbers before it (decimal mark, thousands, currency): split the file, \
-                 or name its decimal mark with --decimal",
+                "is written in another way than the numbers before it (decimal mark, thousands, currency): split the \
+                 file, or name its decimal mark with --decimal"
+                    .to_owned(),
             ),
             _ => None,
         };
         if let Some(what) = what {
-            return Err(cell_error(&self.rows, &self.names, cell, what.to_owned()));
+            return Err(cell_error(&self.rows, &self.names, cell, what));
         }
         if self.fault.is_none() {
             let name = self.names.get(column).cloned().unwrap_or_default();

@@ -53,8 +53,11 @@ impl NumberStyle {
         }
         // Digits since the last mark between thousands, while none but digits may come.
         let (mut group, mut marks, mut whole) = (0, 0, true);
-        for byte in text {
-            match *byte {
+        let mut rest = text;
+        while let [first, tail @ ..] = rest {
+            let (byte, tail) = wide_mark(rest).unwrap_or((*first, tail));
+            rest = tail;
+            match byte {
                 b'0'..=b'9' => group += 1,
                 other if whole && Some(other) == self.thousands => {
                     if !(1..=3).contains(&group) || (marks > 0 && group != 3) {
@@ -75,7 +78,7 @@ impl NumberStyle {
                 _ if marks > 0 && whole && group != 3 => return None,
                 _ => {}
             }
-            put(*byte)?;
+            put(byte)?;
         }
         (marks == 0 || !whole || group == 3).then_some(())?;
         Some(&room[..length])
@@ -91,6 +94,16 @@ fn without_sign<'a>(text: &'a [u8], sign: &str) -> (&'a [u8], Option<u8>) {
     let rest =
         rest.strip_prefix(sign.as_bytes()).or_else(|| rest.strip_suffix(sign.as_bytes())).unwrap_or(rest);
     (rest.trim_ascii(), minus)
+}
+
+/// A space that does not break, a thin one or a typographer's apostrophe as the plain one, and what follows it.
+fn wide_mark(text: &[u8]) -> Option<(u8, &[u8])> {
+    const MARKS: [(&str, u8); 4] =
+        [("\u{a0}", b' '), ("\u{202f}", b' '), ("\u{2009}", b' '), ("\u{2019}", b'\'')];
+    if text[0].is_ascii() {
+        return None;
+    }
+    MARKS.iter().find_map(|(mark, plain)| Some((*plain, text.strip_prefix(mark.as_bytes())?)))
 }
 
 /// `110-165`, `110'16.5`, `110-17+` in decimals; `None` for anything else.
@@ -146,6 +159,8 @@ pub(crate) struct Evidence {
     currency: Option<(&'static str, Cell)>,
     two_currencies: Option<Cell>,
     thirty_seconds: Option<Cell>,
+    /// `1.2K`: thousands, millions, billions.
+    rounded: Option<Cell>,
     /// Cells of prices in decimals, beside which 32nds are none.
     decimals: u64,
     columns: Vec<Whole>,
@@ -185,6 +200,23 @@ impl Evidence {
                 self.currency.get_or_insert_with(|| (sign, cell()));
                 text = rest.trim_ascii();
             }
+        }
+        let mut plain = Vec::new();
+        if !text.is_ascii() {
+            let mut rest = text;
+            while let [first, tail @ ..] = rest {
+                let (byte, tail) = wide_mark(rest).unwrap_or((*first, tail));
+                plain.push(byte);
+                rest = tail;
+            }
+            text = &plain;
+        }
+        if let [number @ .., b'k' | b'K' | b'm' | b'M' | b'b' | b'B'] = text
+            && number.last().is_some_and(u8::is_ascii_digit)
+            && number.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b',' | b'-'))
+        {
+            self.rounded.get_or_insert_with(cell);
+            return;
         }
         self.see_marks(text, column, cell, is_price);
     }
@@ -246,6 +278,10 @@ impl Evidence {
     /// The one style of all cells; `asked` is the decimal mark that somebody named.
     pub fn style(&self, asked: Option<char>) -> Result<NumberStyle, Unclear> {
         let unclear = |cell: &Cell, what: String| Err(Unclear { cell: cell.clone(), what });
+        if let Some(cell) = &self.rounded {
+            let what = "is rounded to thousands, millions or billions: export the column with all its digits";
+            return unclear(cell, what.to_owned());
+        }
         if let Some(cell) = &self.thirty_seconds {
             if self.decimals > 0 {
                 let what =
@@ -311,7 +347,10 @@ pub(crate) fn is_number_in_another_style(text: &[u8]) -> bool {
         || evidence.thousands.is_some()
         || evidence.unclear_comma.is_some()
         || evidence.unclear_point.is_some();
-    marked || evidence.thirty_seconds.is_some() || (evidence.currency.is_some() && evidence.decimals > 0)
+    marked
+        || evidence.rounded.is_some()
+        || evidence.thirty_seconds.is_some()
+        || (evidence.currency.is_some() && evidence.decimals > 0)
 }
 
 #[cfg(test)]
@@ -342,6 +381,9 @@ mod tests {
             (&["0,125"], "0,125", "0.125"),
             (&["$1.20", "$1,300.50"], "-$1,300.50", "-1300.50"),
             (&["12,50 €"], "12,50 €", "12.50"),
+            (&["1\u{a0}234,5"], "1\u{a0}234,5", "1234.5"),
+            (&["1\u{202f}234,5"], "1 234,5", "1234.5"),
+            (&["1\u{2019}234.5"], "1\u{2019}234.5", "1234.5"),
             (&["110-165", "110'16.5", "110-17"], "110-165", "0000000110.51562500"),
         ] {
             assert_eq!(read(style(cells).unwrap(), text), expected, "{cells:?}");
@@ -354,7 +396,7 @@ mod tests {
         for text in ["1,20", "1,2345", "1.234,5", "12,34,567", "1,234,", "1.2,3"] {
             assert_eq!(read(thousands, text), "", "{text}");
         }
-        for text in ["1,20", "1,2345", "1.234,5", "17,513.22", "$1", "110'165"] {
+        for text in ["1,20", "1,2345", "1.234,5", "17,513.22", "$1", "110'165", "1.2K", "1\u{a0}000"] {
             assert!(is_number_in_another_style(text.as_bytes()), "{text}");
         }
         for text in ["Total", "NaN", "", "1.2.3", "12,34,567", "x1,5"] {
@@ -368,6 +410,7 @@ mod tests {
         assert!(style(&["1,200", "1300"]).unwrap_err().starts_with("'1,200' may be a thousand"));
         assert!(style(&["100,5", "100.25"]).unwrap_err().contains("'100.25' in line 3 has a decimal point"));
         assert!(style(&["$1.20", "€1.20"]).unwrap_err().contains("another currency than '$'"));
+        assert!(style(&["999", "1.2K"]).unwrap_err().contains("'1.2K' is rounded to thousands"));
         assert!(style(&["110-165", "110.5"]).unwrap_err().contains("32nds"));
     }
 }

@@ -11,7 +11,7 @@ use crate::binance::{self, BinanceMessages};
 use crate::block::{
     Bar, BarColumns, Reader, Row, Tick, TickColumns, finish_ticks, new_tick_block, push_bar, push_tick,
 };
-use crate::columns::{bar_time_column, plain_name};
+use crate::columns::{bar_time_column, named_columns, plain_name};
 use crate::csv::CsvTicks;
 use crate::detect::{Found, format_of};
 use crate::error::FeedError;
@@ -65,6 +65,11 @@ pub fn open(path: &Path, options: &Options) -> Result<Source, FeedError> {
 fn open_in_chunks(path: &Path, options: &Options, chunk: usize) -> Result<Source, FeedError> {
     let file = SourceFile::inspect(path)?;
     let found = format_of(&file, options)?;
+    let has_header = matches!(found.format, Format::Csv | Format::BarsCsv | Format::Parquet);
+    if !has_header && (!options.reading.columns.is_empty() || options.reading.decimal.is_some()) {
+        let what = format!("--column and --decimal are not for {} files, whose columns are fixed: leave them away", found.format);
+        return Err(FeedError::Reading { file: file.shown.clone(), what });
+    }
     let (format, rows) = (found.format, open_rows(&file, &found, options, chunk)?);
     let (instrument, hash) = (options.instrument.to_string(), file.hash.to_string());
     Ok(Source { file, format, instrument, hash, blocks: 0, rows })
@@ -123,7 +128,9 @@ fn bar_clock(mut rows: TextRows, options: &Options) -> Result<Clock, FeedError> 
     let mut fields = Fields::default();
     fields.split(header, separator);
     let names = fields.texts(header);
-    let plain: Vec<String> = names.iter().map(|name| plain_name(name)).collect();
+    let reading = |what| FeedError::Reading { file: rows.file().to_owned(), what };
+    let named = named_columns(&names, &options.reading.columns).map_err(reading)?;
+    let plain: Vec<String> = named.iter().map(|name| plain_name(name)).collect();
     match bar_time_column(&plain) {
         Some(time) => scan_times(&mut rows, separator, &names, time, options),
         None => options.clock().map_err(|what| FeedError::Reading { file: rows.file().to_owned(), what }),

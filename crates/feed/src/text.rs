@@ -109,6 +109,11 @@ impl TextRows {
         (self.line, shortened(self.text()))
     }
 
+    /// Whether the current line is the last and has no end: it may have been cut.
+    pub fn may_be_cut(&self) -> bool {
+        self.ended && self.ahead.is_empty() && self.current.end == self.ahead.start
+    }
+
     /// The file, for messages.
     pub fn file(&self) -> &str {
         &self.file
@@ -225,6 +230,11 @@ impl Fields {
     /// The field at `index`, trimmed; `None` when the line is too short.
     pub fn get<'a>(&self, line: &'a [u8], index: usize) -> Option<&'a [u8]> {
         self.ranges.get(index).map(|range| line[range.clone()].trim_ascii())
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.ranges.len()
     }
 
     /// All fields as text.

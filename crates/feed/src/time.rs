@@ -10,6 +10,7 @@ use crate::zone::{Instant, Zone};
 
 const MINUTE: i64 = 60 * NANOS_PER_SECOND;
 const HOUR: i64 = 60 * MINUTE;
+const YEAR_2100: i64 = 4_102_444_800 * NANOS_PER_SECOND;
 
 /// Decimal digits from a unit down to nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,16 +162,22 @@ pub(crate) fn since_epoch(text: &[u8], unit: Option<Unit>) -> Option<i64> {
     if text.iter().any(|byte| matches!(byte, b'e' | b'E')) {
         return None;
     }
-    let unit = unit.unwrap_or_else(|| {
-        let whole = text.split(|byte| *byte == b'.').next().unwrap_or(text);
-        match whole.strip_prefix(b"-").unwrap_or(whole).len() {
-            0..=11 => Unit::Seconds,
-            12..=14 => Unit::Millis,
-            15..=17 => Unit::Micros,
-            _ => Unit::Nanos,
-        }
-    });
-    parse_scaled(text, unit as u32).ok()
+    match unit {
+        Some(unit) => parse_scaled(text, unit as u32).ok(),
+        // What is said to be beyond 2100 is nanoseconds of a day, or no time at all.
+        None => parse_scaled(text, by_magnitude(text) as u32).ok().filter(|nanos| *nanos < YEAR_2100),
+    }
+}
+
+/// The unit that puts a number nearest to our time.
+fn by_magnitude(text: &[u8]) -> Unit {
+    let whole = text.split(|byte| *byte == b'.').next().unwrap_or(text);
+    match whole.strip_prefix(b"-").unwrap_or(whole).len() {
+        0..=11 => Unit::Seconds,
+        12..=14 => Unit::Millis,
+        15..=17 => Unit::Micros,
+        _ => Unit::Nanos,
+    }
 }
 
 /// Midnight UTC of the eight digits `YYYYMMDD`.
@@ -420,6 +427,7 @@ mod tests {
             "2-Foo-2014",
             "02-Jan-17",
             "1.735689599E+12",
+            "9000000000000",
             "2014-05-01 12",
             "2014-05-01 12:00:60",
             "2014-05-01T12:00:00.",

@@ -79,6 +79,11 @@ impl Zone {
         Instant::At(instant)
     }
 
+    /// Whether the last rows were in a double hour that nothing has told apart yet.
+    pub fn is_unsettled(&self) -> bool {
+        self.unsettled.is_some()
+    }
+
     /// Whether the clock is `seconds` east of UTC at an instant.
     pub fn is_offset(&self, instant: i64, seconds: i32) -> bool {
         let at = jiff::Timestamp::from_nanosecond(i128::from(instant));

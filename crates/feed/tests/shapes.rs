@@ -165,6 +165,9 @@ fn columns_are_named_by_whoever_knows_them() {
     // A price that is named makes trades of rows that have quotes too.
     let both = b"time,price,bid,ask\n2017-01-02,5,4,6\n";
     assert_eq!(ticks_of(both, &columns(&[("price", "price")])).unwrap().prices, [5_000_000_000]);
+    let lean = b"20141201 00:00,300,370,300,370,0.05\n";
+    let why = ticks_of(lean, &columns(&[("price", "x")])).unwrap_err();
+    assert!(why.contains("--column and --decimal are not for lean-bar files"), "{why}");
     let headless = b"1709546400,65000.1,0.01\n1709546401,65000.2,0.01\n";
     let block = ticks_of(headless, &columns(&[("time", "1"), ("price", "2"), ("size", "3")])).unwrap();
     assert_eq!(block.prices, [65_000_100_000_000, 65_000_200_000_000]);
@@ -210,6 +213,27 @@ fn titles_and_comments_before_the_header_are_no_rows() {
     assert_eq!((block.rows, block.prices), (vec![1], vec![1_000_000_000]));
     assert_eq!(ticks("#time,price\n2017-01-02,1\n").prices.len(), 1);
     assert!(refusal("2017-01-02,1\ntime,price\n2017-01-02,1\n").contains("cannot tell its format"));
+}
+
+#[test]
+fn a_row_with_other_fields_than_the_header_is_never_read_by_position() {
+    let why = refusal("time,price,size\n2017-01-02,100,5,1\n2017-01-02,100,6,1\n");
+    assert!(
+        why.contains("the first at line 2: '2017-01-02,100,5,1', 4 fields where there are 3 columns"),
+        "{why}"
+    );
+    let block =
+        ticks("time,price,size\n2017-01-02,1,1,\n2017-01-02,1,1,,\n2017-01-02,1,1,7\n2017-01-02,1,1\n");
+    assert_eq!(block.kinds.iter().filter(|kind| **kind == TickKind::NotANumber as u8).count(), 1);
+    let cut = ticks("time,size,price,side\n2017-01-02,1,100.5,buy\n2017-01-02,1,100.5,sell\n2017-01-02,1,10");
+    assert_eq!(cut.kinds, [TickKind::Buy as u8, TickKind::Sell as u8, TickKind::NotANumber as u8]);
+}
+
+#[test]
+fn a_double_hour_at_the_end_of_a_file_stays_open() {
+    let zone = options(Reading { zone: Some("America/Chicago".to_owned()), ..Reading::default() });
+    let why = ticks_of(b"time,price\n2013-11-03 01:10:00,1\n", &zone).unwrap_err();
+    assert!(why.contains("its last rows are in an hour that the zone has twice"), "{why}");
 }
 
 #[test]

@@ -7,7 +7,6 @@ use clap::Args;
 use gauntlet_config::parse_override;
 use gauntlet_domain::market::Session;
 use gauntlet_domain::{BarSpec, Timestamp};
-use gauntlet_feed::Format;
 use gauntlet_feed::definition::{empty_bars, stamp};
 use gauntlet_operations::Refusal;
 use gauntlet_operations::bars::BarsRequest;
@@ -23,7 +22,7 @@ use gauntlet_operations::stats::StatsRequest;
 use gauntlet_operations::submit::{SubmitRequest, check};
 use gauntlet_quant::inference::DEFAULT_BLOCKS;
 
-use crate::reading_args::{ReadingArgs, lateness};
+use crate::reading_args::{ReadingArgs, format, lateness, utc_offset};
 
 /// What to feed.
 #[derive(Debug, Clone, Args)]
@@ -87,29 +86,6 @@ impl TryFrom<FeedArgs> for FeedRequest {
             reading: args.reading.try_into()?,
         })
     }
-}
-
-/// The format of that name; `None` is told from the file.
-fn format(name: &str) -> Result<Option<Format>, Refusal> {
-    if name == "auto" { Ok(None) } else { name.parse().map(Some).map_err(Refusal::input) }
-}
-
-/// `±HH:MM` in seconds.
-fn utc_offset(text: &str) -> Result<i32, Refusal> {
-    let bad =
-        || Refusal::BadInput(format!("--utc-offset '{text}' is not a clock offset: write it like -05:00"));
-    let (sign, rest) = match text.split_at_checked(1) {
-        Some(("-", rest)) => (-1, rest),
-        Some(("+", rest)) => (1, rest),
-        _ => return Err(bad()),
-    };
-    let (hours, minutes) = rest.split_once(':').ok_or_else(bad)?;
-    let (hours, minutes): (i32, i32) =
-        (hours.parse().map_err(|_| bad())?, minutes.parse().map_err(|_| bad())?);
-    if !(0..=18).contains(&hours) || !(0..60).contains(&minutes) {
-        return Err(bad());
-    }
-    Ok(sign * (hours * 3600 + minutes * 60))
 }
 
 fn speed(text: &str) -> Result<Option<f64>, Refusal> {

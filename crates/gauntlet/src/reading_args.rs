@@ -2,7 +2,7 @@
 
 use clap::Args;
 use gauntlet_domain::decimal::parse_scaled;
-use gauntlet_feed::{DateOrder, Reading};
+use gauntlet_feed::{DateOrder, Format, Reading};
 use gauntlet_operations::Refusal;
 
 /// How a file is written.
@@ -68,4 +68,27 @@ pub fn lateness(text: &str) -> Result<i64, Refusal> {
     nanos.ok_or_else(|| {
         Refusal::BadInput(format!("--lateness '{text}' is no number of seconds: write it like 1.5"))
     })
+}
+
+/// The format of that name; `None` is told from the file.
+pub fn format(name: &str) -> Result<Option<Format>, Refusal> {
+    if name == "auto" { Ok(None) } else { name.parse().map(Some).map_err(Refusal::input) }
+}
+
+/// `±HH:MM` in seconds.
+pub fn utc_offset(text: &str) -> Result<i32, Refusal> {
+    let bad =
+        || Refusal::BadInput(format!("--utc-offset '{text}' is not a clock offset: write it like -05:00"));
+    let (sign, rest) = match text.split_at_checked(1) {
+        Some(("-", rest)) => (-1, rest),
+        Some(("+", rest)) => (1, rest),
+        _ => return Err(bad()),
+    };
+    let (hours, minutes) = rest.split_once(':').ok_or_else(bad)?;
+    let (hours, minutes): (i32, i32) =
+        (hours.parse().map_err(|_| bad())?, minutes.parse().map_err(|_| bad())?);
+    if !(0..=18).contains(&hours) || !(0..60).contains(&minutes) {
+        return Err(bad());
+    }
+    Ok(sign * (hours * 3600 + minutes * 60))
 }
