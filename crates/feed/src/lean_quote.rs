@@ -37,7 +37,7 @@ impl LeanQuotes {
             }
             (outside, inside) => outside.or(inside),
         };
-        let midnight = date.and_then(|date| clock.to_utc(date));
+        let midnight = date.and_then(|date| clock.instant(date));
         let midnight = midnight.ok_or_else(|| no_date("no date at the beginning of its name".to_owned()))?;
         Ok(LeanQuotes { rows, midnight })
     }

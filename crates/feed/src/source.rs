@@ -67,7 +67,10 @@ fn open_in_chunks(path: &Path, options: &Options, chunk: usize) -> Result<Source
     let found = format_of(&file, options)?;
     let has_header = matches!(found.format, Format::Csv | Format::BarsCsv | Format::Parquet);
     if !has_header && (!options.reading.columns.is_empty() || options.reading.decimal.is_some()) {
-        let what = format!("--column and --decimal are not for {} files, whose columns are fixed: leave them away", found.format);
+        let what = format!(
+            "--column and --decimal are not for {} files, whose columns are fixed: leave them away",
+            found.format
+        );
         return Err(FeedError::Reading { file: file.shown.clone(), what });
     }
     let (format, rows) = (found.format, open_rows(&file, &found, options, chunk)?);
@@ -104,8 +107,9 @@ fn open_rows(file: &SourceFile, found: &Found, options: &Options, chunk: usize) 
             ticks(Box::new(reader), columns)
         }
         Format::BarsCsv => {
-            let clock = bar_clock(text()?.0, options)?;
-            let reader = CsvBars::new(text()?.0, options)?.on(clock);
+            // What is missing in the header is said before what is wrong with the rows.
+            let reader = CsvBars::new(text()?.0, options)?;
+            let reader = reader.on(bar_clock(text()?.0, options)?);
             let columns = reader.columns();
             bars(Box::new(reader), columns, options.bar_spec)
         }

@@ -59,7 +59,7 @@ impl Clock {
     }
 
     /// Nanoseconds UTC of a time on the file's clock.
-    pub fn to_utc(&mut self, nanos: i64) -> Option<i64> {
+    pub fn instant(&mut self, nanos: i64) -> Option<i64> {
         self.on_clock(nanos, None)
     }
 
@@ -87,7 +87,7 @@ impl Clock {
         if text.iter().all(u8::is_ascii_digit)
             && let Some(local) = digits(text, self.twelve_digits_are_dates)
         {
-            return self.to_utc(local);
+            return self.instant(local);
         }
         let Some((midnight, rest)) = date(text, self.order) else {
             return since_epoch(text, None);
@@ -103,7 +103,7 @@ impl Clock {
         let rest = rest.trim_ascii();
         match zone(rest) {
             Some(Some(offset)) => local.checked_sub(offset),
-            Some(None) => self.to_utc(local),
+            Some(None) => self.instant(local),
             None if is_abbreviation(rest) => self.on_clock(local, Some(rest)),
             None => None,
         }
@@ -118,7 +118,7 @@ impl Clock {
         let time = parts.to_time().unwrap_or_else(|_| jiff::civil::Time::midnight());
         let local = parts.to_date().ok()?.to_datetime(time);
         let local = Offset::UTC.to_timestamp(local).ok()?;
-        self.to_utc(i64::try_from(local.as_nanosecond()).ok()?)
+        self.instant(i64::try_from(local.as_nanosecond()).ok()?)
     }
 }
 
@@ -267,7 +267,7 @@ fn month_named(name: &[u8]) -> Option<i64> {
         let month = month.as_bytes();
         name.eq_ignore_ascii_case(month) || name.eq_ignore_ascii_case(&month[..3])
     };
-    MONTHS.iter().position(|month| is(&month)).map(|month| month as i64 + 1)
+    MONTHS.iter().position(|month| is(month)).map(|month| month as i64 + 1)
 }
 
 /// `HH:MM`, `HH:MM:SS`, `HH:MM:SS.fraction` (or a comma), each with AM or PM, or `HHMMSS` in nanoseconds, and what follows.

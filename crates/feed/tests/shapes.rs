@@ -183,7 +183,7 @@ fn a_file_that_is_newest_first_is_turned_round_under_its_own_row_numbers() {
         (vec![3, 2, 1], vec![1_000_000_000, 2_000_000_000, 3_000_000_000])
     );
     let mut large = String::from("time,price\n");
-    (0..900_000).rev().for_each(|second| large.push_str(&format!("1700{second:06}.0,1\n")));
+    (0..1_200_000).rev().for_each(|second| large.push_str(&format!("17000{second:07}.00,1\n")));
     assert!(refusal(&large).ends_with("sort it oldest first"));
 }
 
