@@ -73,7 +73,8 @@ pub(crate) fn scan_ticks(
     let clock = times.clock(options).map_err(|why| why.into_error(rows.file(), &unclear))?;
     let numbers = numbers.style(options.reading.decimal).map_err(|why| unclear(why.cell, why.what))?;
     let newest_first = times.newest_first(&clock);
-    let signed_sizes = below_zero * 20 >= sizes.max(1);
+    // A few are faults, which cleaning finds.
+    let signed_sizes = below_zero >= 2 && below_zero * 5 >= sizes;
     let ids_differ = are_hexadecimal && seen > 1 && ids.len() == seen;
     Ok(Scan { clock, numbers, newest_first, signed_sizes, ids_differ })
 }

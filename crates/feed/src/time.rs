@@ -267,7 +267,7 @@ fn month_named(name: &[u8]) -> Option<i64> {
         let month = month.as_bytes();
         name.eq_ignore_ascii_case(month) || name.eq_ignore_ascii_case(&month[..3])
     };
-    MONTHS.iter().position(|month| is(month)).map(|month| month as i64 + 1)
+    MONTHS.iter().position(is).map(|month| month as i64 + 1)
 }
 
 /// `HH:MM`, `HH:MM:SS`, `HH:MM:SS.fraction` (or a comma), each with AM or PM, or `HHMMSS` in nanoseconds, and what follows.

@@ -189,9 +189,9 @@ fn a_file_that_is_newest_first_is_turned_round_under_its_own_row_numbers() {
 
 #[test]
 fn the_sign_of_a_size_is_its_side_where_many_have_one() {
-    let block = ticks("time,price,size\n2017-01-02,1,10\n2017-01-02,1,-30\n");
-    assert_eq!(block.kinds, [TickKind::Buy as u8, TickKind::Sell as u8]);
-    assert_eq!(block.sizes, [1_000_000_000, 3_000_000_000]);
+    let block = ticks("time,price,size\n2017-01-02,1,10\n2017-01-02,1,-30\n2017-01-02,1,-20\n");
+    assert_eq!(block.kinds, [TickKind::Buy as u8, TickKind::Sell as u8, TickKind::Sell as u8]);
+    assert_eq!(block.sizes, [1_000_000_000, 3_000_000_000, 2_000_000_000]);
     let mut text = String::from("time,price,size\n2017-01-02,1,-30\n");
     (0..100).for_each(|_| text.push_str("2017-01-02,1,10\n"));
     assert_eq!(ticks(&text).sizes[0], -3_000_000_000, "one of a hundred is a fault, which cleaning finds");
