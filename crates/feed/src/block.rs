@@ -1,5 +1,6 @@
 //! Rows on their way into blocks: what a format's reader yields, and the columns that it ends up in.
 
+use gauntlet_domain::BarSpec;
 use gauntlet_domain::decimal::{DecimalError, Price, Quantity};
 use gauntlet_domain::market::{BarBlock, ROWS_PER_BLOCK, TickBlock, TickKind};
 
@@ -20,6 +21,26 @@ pub(crate) trait Reader<T>: Send {
     fn fault_cell(&self) -> Option<String> {
         None
     }
+
+    /// What is known of the file besides its rows, so far.
+    fn about(&self) -> About {
+        About::default()
+    }
+}
+
+/// What is known of a file besides its rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct About {
+    /// How long its bars are, where it says so.
+    pub spec: Option<BarSpec>,
+    /// Its times are days.
+    pub is_dated: bool,
+    /// Its times are ends of bars.
+    pub is_closing: bool,
+    /// It has the beginning and the end of each bar.
+    pub has_both_times: bool,
+    /// What a person should know of how it was read.
+    pub warnings: Vec<String>,
 }
 
 /// One row.

@@ -93,11 +93,11 @@ const ROLES: [(&str, &[&str]); 17] = [
     ("id", SEQUENCES),
     ("symbol", SYMBOLS),
     ("market", MARKETS),
-    ("open", &["open"]),
-    ("high", &["high"]),
-    ("low", &["low"]),
-    ("close", &["close"]),
-    ("volume", &["volume", "vol"]),
+    ("open", &["open", "o"]),
+    ("high", &["high", "h"]),
+    ("low", &["low", "l"]),
+    ("close", &["close", "c"]),
+    ("volume", &["volume", "vol", "v"]),
 ];
 
 /// Names of a header as they are found, where somebody has said which column is what. `Err` says what does not fit.

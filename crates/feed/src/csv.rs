@@ -12,16 +12,10 @@ use crate::columns::named_columns;
 use crate::error::FeedError;
 use crate::format::{Format, Options};
 use crate::input::listed;
-use crate::numbers::{Cell, is_number_in_another_style};
-use crate::scan::{Scan, cell_error, scan_ticks};
+use crate::numbers::Cell;
+use crate::scan::{Scan, cell_error, check_end, contradiction, scan_ticks};
 use crate::table::{TickLayout, TickTable};
 use crate::text::{Fields, TextRows, separator, shortened};
-use crate::time::day_and_month;
-use crate::zone::Zone;
-
-/// Why times of a zone stay open.
-const UNSETTLED: &str = "an hour that the zone has twice, in which no row shows to which of the two it belongs: give the file \
-                         times in UTC, or with their offset";
 
 /// Longest text that is turned round in memory.
 pub(crate) const TURNED_BYTES: u64 = 16 << 20;
@@ -77,6 +71,10 @@ impl CsvTicks {
         self.table.layout.columns()
     }
 
+    pub fn has_trades(&self) -> bool {
+        !self.table.layout.makes_quotes()
+    }
+
     /// The next row in the file's order.
     fn read(&mut self) -> Result<Option<Row<Tick>>, FeedError> {
         while self.rows.advance()? {
@@ -104,10 +102,7 @@ impl CsvTicks {
             }
         }
         self.table.wanted.finish(self.rows.file())?;
-        if self.table.clock.zone.as_ref().is_some_and(Zone::is_unsettled) {
-            let what = format!("--zone: its last rows are in {UNSETTLED}");
-            return Err(FeedError::Reading { file: self.rows.file().to_owned(), what });
-        }
+        check_end(&self.table.clock, self.rows.file())?;
         Ok(None)
     }
 
@@ -141,20 +136,8 @@ impl CsvTicks {
             return Ok(Row { number, data: Err(fault) });
         };
         let cell = Cell { line: self.rows.line(), column, text: shortened(text) };
-        let what = match fault.kind {
-            TickKind::BadTime if self.table.clock.undecided => Some(format!("is behind {UNSETTLED}")),
-            TickKind::BadTime if self.table.clock.format.is_none() && is_date_of_other_order(text) => {
-                Some("has day and month in another order than the rows before it: split the file".to_owned())
-            }
-            TickKind::NotANumber if is_number_in_another_style(text) => Some(
-                "is written in another way than the numbers before it (decimal mark, thousands, currency): split the \
-                 file, or name its decimal mark with --decimal"
-                    .to_owned(),
-            ),
-            _ => None,
-        };
-        if let Some(what) = what {
-            return Err(cell_error(&self.rows, &self.names, cell, what));
+        if let Some(what) = contradiction(&self.table.clock, fault.kind, text) {
+            return Err(cell_error(self.rows.file(), &self.names, cell, what));
         }
         if self.fault.is_none() {
             let name = self.names.get(column).cloned().unwrap_or_default();
@@ -176,10 +159,6 @@ impl CsvTicks {
         }
         Ok(turned)
     }
-}
-
-fn is_date_of_other_order(text: &[u8]) -> bool {
-    day_and_month(text).is_some_and(|(a, b)| a.min(b) <= 12 && a.max(b) <= 31)
 }
 
 struct Head {

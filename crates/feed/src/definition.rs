@@ -1,12 +1,12 @@
 //! How a file's instrument is defined before its first block: which ticks make prices, how late a tick may come, how bars
 //! are stamped. `feed`, `bars` and `backtest` all ask here, so the same file is cleaned the same way by all of them.
 
-use gauntlet_domain::market::{BarStamp, EmptyBars, InstrumentDefined, PriceBasis, Session, TickKind};
+use gauntlet_domain::market::{BarStamp, EmptyBars, InstrumentDefined, PriceBasis, Session};
 use gauntlet_domain::names::{UnknownName, find};
 use gauntlet_domain::{BarSpec, InstrumentId};
 
 use crate::format::Format;
-use crate::source::Block;
+use crate::source::Source;
 
 /// How far a tick of a recording may lie behind the latest one and still be put in its place.
 const RECORDING_LATENESS_NANOS: i64 = gauntlet_domain::time::NANOS_PER_SECOND;
@@ -31,18 +31,24 @@ impl BarRules {
     }
 }
 
-/// The instrument as its file shows it: the format that the file is read in, and its first block.
-pub fn definition(
+/// The instrument as its file shows it: the format that the file is read in, and what was found by looking through it. No
+/// block is asked, because where a block ends says nothing about the file.
+pub fn definition(instrument: &InstrumentId, source: &Source, rules: &BarRules) -> InstrumentDefined {
+    let lateness_nanos = if source.has_bars() { 0 } else { lateness_nanos(source.format()) };
+    defined(instrument, lateness_nanos, source.price_basis(), rules)
+}
+
+fn defined(
     instrument: &InstrumentId,
-    format: Format,
-    first: &Block,
+    lateness_nanos: i64,
+    basis: PriceBasis,
     rules: &BarRules,
 ) -> InstrumentDefined {
-    let mut definition = InstrumentDefined::new(instrument.as_str(), rules.specs.clone(), price_basis(first));
+    let mut definition = InstrumentDefined::new(instrument.as_str(), rules.specs.clone(), basis);
     definition.stamp = rules.stamp;
     definition.empty_bars = rules.empty_bars;
     definition.session = rules.session;
-    definition.cleaning.lateness_nanos = lateness_nanos(format);
+    definition.cleaning.lateness_nanos = lateness_nanos;
     definition
 }
 
@@ -51,19 +57,6 @@ fn lateness_nanos(format: Format) -> i64 {
     match format {
         Format::Csv | Format::Parquet | Format::BinanceJsonl => RECORDING_LATENESS_NANOS,
         Format::LeanQuote | Format::LeanBar | Format::BarsCsv => 0,
-    }
-}
-
-/// Prices of trades where a block has any, else of quotes.
-fn price_basis(first: &Block) -> PriceBasis {
-    let is_trade = |code: &u8| {
-        use TickKind::{Buy, Last, Sell, Trade};
-        TickKind::from_code(*code).is_some_and(|kind| matches!(kind, Trade | Buy | Sell | Last))
-    };
-    match first {
-        Block::Ticks(block) if block.kinds.iter().any(is_trade) => PriceBasis::Trades,
-        Block::Bars(block) if block.open_spreads.is_empty() => PriceBasis::Trades,
-        _ => PriceBasis::Quotes,
     }
 }
 
@@ -81,42 +74,64 @@ pub fn empty_bars(name: &str) -> Result<EmptyBars, UnknownName> {
 
 #[cfg(test)]
 mod tests {
-    use gauntlet_domain::market::{BarBlock, TickBlock};
+    use std::path::Path;
 
     use super::*;
+    use crate::format::Options;
 
-    fn ticks(kinds: &[TickKind]) -> Block {
-        Block::Ticks(TickBlock {
-            kinds: kinds.iter().map(|kind| *kind as u8).collect(),
-            ..TickBlock::default()
-        })
+    fn instrument() -> InstrumentId {
+        InstrumentId::new("BTCUSDT", "BINANCE").unwrap()
     }
 
-    fn of(format: Format, first: &Block) -> (PriceBasis, i64) {
-        let instrument = InstrumentId::new("XAUUSD", "OANDA").unwrap();
+    /// What a file of this text is defined as.
+    fn of(folder: &Path, name: &str, text: &str) -> (PriceBasis, i64) {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        let source = crate::open(&path, &Options::new(instrument())).unwrap();
         let rules = BarRules::new(vec![BarSpec::Time { seconds: 60 }]);
-        let made = definition(&instrument, format, first, &rules);
-        assert_eq!((made.instrument.as_str(), &made.bars), ("XAUUSD.OANDA", &rules.specs));
+        let made = definition(&instrument(), &source, &rules);
+        assert_eq!((made.instrument.as_str(), &made.bars), ("BTCUSDT.BINANCE", &rules.specs));
         (made.price, made.cleaning.lateness_nanos)
     }
 
     #[test]
     fn a_recording_may_be_late_and_an_archive_may_not() {
-        let quotes = ticks(&[TickKind::Quote]);
         for format in Format::ALL {
             let recorded = matches!(format, Format::Csv | Format::Parquet | Format::BinanceJsonl);
             let lateness = if recorded { 1_000_000_000 } else { 0 };
-            assert_eq!(of(format, &quotes), (PriceBasis::Quotes, lateness), "{format}");
+            assert_eq!(lateness_nanos(format), lateness, "{format}");
         }
+        let folder = tempfile::tempdir().unwrap();
+        let bars = "Date,Open,High,Low,Close\n2024-03-04,1,1,1,1\n";
+        assert_eq!(of(folder.path(), "bars.csv", bars), (PriceBasis::Trades, 0));
+        let quotes = "time,bid,ask\n2024-03-04,1,2\n";
+        assert_eq!(of(folder.path(), "quotes.csv", quotes), (PriceBasis::Quotes, 1_000_000_000));
+        let trades = "time,price\n2024-03-04,1\n";
+        assert_eq!(of(folder.path(), "trades.csv", trades), (PriceBasis::Trades, 1_000_000_000));
     }
 
     #[test]
-    fn trades_make_the_prices_where_there_are_any() {
-        let mixed = ticks(&[TickKind::Quote, TickKind::Buy]);
-        assert_eq!(of(Format::BinanceJsonl, &mixed).0, PriceBasis::Trades);
-        assert_eq!(of(Format::BarsCsv, &Block::Bars(BarBlock::default())).0, PriceBasis::Trades);
-        let spreads = BarBlock { open_spreads: vec![2], ..BarBlock::default() };
-        assert_eq!(of(Format::LeanBar, &Block::Bars(spreads)).0, PriceBasis::Quotes);
+    fn trades_make_the_prices_wherever_the_first_one_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let quote = |row: usize| {
+            format!(
+                "{} {{\"stream\":\"btcusdt@bookTicker\",\"data\":{{\"u\":{row},\"s\":\"BTCUSDT\",\"b\":\"1\",\"B\":\"1\",\"a\":\"2\",\"A\":\"1\"}}}}\n",
+                1_709_546_400_000_000_000 + row
+            )
+        };
+        let quotes: String = (0..5_000).map(quote).collect();
+        let trade = |symbol: &str| {
+            format!(
+                "1709546400000000000 {{\"stream\":\"x@trade\",\"data\":{{\"s\":\"{symbol}\",\"t\":1,\"p\":\"1\",\"q\":\"1\",\"m\":true,\"T\":1709546400000}}}}\n"
+            )
+        };
+        let basis = |text: String| of(folder.path(), "rec.jsonl", &text).0;
+        assert_eq!(basis(format!("{quotes}{}", trade("BTCUSDT"))), PriceBasis::Trades);
+        assert_eq!(
+            basis(format!("{quotes}{}", trade("ETHUSDT"))),
+            PriceBasis::Quotes,
+            "of another instrument"
+        );
     }
 
     #[test]
@@ -129,7 +144,7 @@ mod tests {
             empty_bars: empty_bars("fill").unwrap(),
             session,
         };
-        let made = definition(&instrument, Format::Csv, &ticks(&[]), &rules);
+        let made = defined(&instrument, 0, PriceBasis::Quotes, &rules);
         assert_eq!((made.stamp, made.empty_bars, made.session), (BarStamp::Open, EmptyBars::Fill, session));
         let said = stamp("opne").unwrap_err().to_string();
         assert_eq!(said, "unknown stamp `opne`: did you mean `open`? (known: close, open)");

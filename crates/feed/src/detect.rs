@@ -1,6 +1,7 @@
 //! Tells a file's format from its first line.
 
-use crate::columns::{bar_time_column, column, named_columns, plain_name};
+use crate::bar_table::{bar_names, has_bars};
+use crate::columns::{bar_time_column, plain_name};
 use crate::error::FeedError;
 use crate::format::{Format, Options};
 use crate::input::{SourceFile, Wrapping};
@@ -167,12 +168,12 @@ fn look_at_line(line: &[u8], trades: bool, options: &Options) -> Look {
         return Look { implied, ..look(Some(Format::Csv), looks_like("ticks without a header")) };
     }
     let is_header = !texts.iter().any(|text| is_number(text));
-    let Ok(names) = named_columns(&texts, &options.reading.columns) else {
+    let Ok(names) = bar_names(&texts, &options.reading.columns) else {
         let format = is_header.then_some(Format::Csv).filter(|_| texts.len() > 1);
         return look(format, format!("its first line is '{}'", shortened(line)));
     };
     let plain: Vec<String> = names.iter().map(|name| plain_name(name)).collect();
-    let has_bars = ["open", "high", "low", "close"].iter().all(|name| column(&plain, &[name]).is_some());
+    let has_bars = has_bars(&plain);
     if is_header && has_bars {
         return look(Some(Format::BarsCsv), looks_like("the header of bars"));
     }

@@ -180,6 +180,14 @@ pub enum FeedError {
         /// The markets.
         markets: String,
     },
+    /// Columns that cannot be read as what they are for, or cells that contradict each other.
+    #[error("{file}: {what}")]
+    Columns {
+        /// The file.
+        file: String,
+        /// Which, what was found in them, and what to do.
+        what: String,
+    },
     /// Bars whose length cannot be told, is above a day, or is another than the spec that was named.
     #[error("{file}: {what}")]
     BarLength {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use gauntlet_domain::market::BarStamp;
 use gauntlet_domain::names::{UnknownName, find};
 use gauntlet_domain::{BarSpec, InstrumentId};
 use serde::{Deserialize, Serialize};
@@ -115,8 +116,11 @@ pub struct Options {
     /// Picks the rows of a file with a market column (`spot`, `usdm`, `cm`); `None` is what follows the last `_` or
     /// `-` of the instrument's venue: `BINANCE_USDM` reads `usdm`.
     pub market: Option<String>,
-    /// Which bars a bars file holds; `None` takes the smallest spacing of its first block, or Lean's folder name.
+    /// Which bars a bars file holds; `None` takes what the file says, its distances where they leave no doubt, or Lean's
+    /// folder name.
     pub bar_spec: Option<BarSpec>,
+    /// Which end of its bars the times of a bars file are.
+    pub bar_stamp: BarStamp,
     /// How the file is written, where it does not settle that itself.
     pub reading: Reading,
 }
@@ -131,6 +135,7 @@ impl Options {
             symbol: None,
             market: None,
             bar_spec: None,
+            bar_stamp: BarStamp::Open,
             reading: Reading::default(),
         }
     }

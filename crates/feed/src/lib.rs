@@ -13,8 +13,9 @@
 //! # Ok(()) }
 //! ```
 //!
-//! 1. Streams: buffers of a few hundred kilobytes and one block, whatever the file's size. The one exception is a
-//!    file that is newest first, which is turned round in memory when its text is below 16 MiB.
+//! 1. Streams: buffers of a few hundred kilobytes and one block, whatever the file's size. The one exception are bars,
+//!    whose first 100,000 rows are looked at together and put in order; a file that is newest first is turned round in
+//!    memory when its text is below 16 MiB.
 //! 2. The same file gives the same blocks: every block but the last has
 //!    [`ROWS_PER_BLOCK`](gauntlet_domain::market::ROWS_PER_BLOCK) rows, however the bytes arrive.
 //! 3. Prices and sizes go from decimal text to scaled integers, never through binary floating point.
@@ -71,6 +72,9 @@ mod columns;
 /// Whose rows are read.
 mod wanted;
 
+/// The unit of a column of numbers since the epoch.
+mod epoch_unit;
+
 /// Named columns to ticks, for CSV and Parquet.
 mod table;
 
@@ -86,11 +90,23 @@ mod scan;
 /// Ticks in CSV.
 mod csv;
 
-/// Ticks in Parquet.
+/// Columns of Parquet as text.
+mod parquet_columns;
+
+/// Ticks and bars in Parquet.
 mod parquet;
 
 /// Recorded messages of Binance.
 mod binance;
+
+/// Named columns to bars, for CSV and Parquet.
+mod bar_table;
+
+/// Bars of one file, understood as a whole and in order.
+mod bar_rows;
+
+/// What the first rows of bars say about all.
+mod bar_scan;
 
 /// Bars in CSV.
 mod bars_csv;

@@ -14,6 +14,8 @@ const CURRENCIES: [&str; 5] = ["$", "€", "£", "¥", "₹"];
 pub(crate) struct NumberStyle {
     pub decimal_comma: bool,
     pub thousands: Option<u8>,
+    /// Groups of two before the last three digits, as in India: `12,34,567`.
+    pub lakhs: bool,
     pub currency: Option<&'static str>,
     /// Prices are whole points and 32nds: `110-165` is 110 and 16.5 / 32.
     pub thirty_seconds: bool,
@@ -39,6 +41,21 @@ impl NumberStyle {
         }
     }
 
+    /// A volume: as [`plain`](Self::plain), and with a letter for thousands, millions or billions, `1.20M`.
+    #[inline]
+    pub fn plain_volume<'a>(&self, text: &'a [u8], room: &'a mut Room) -> &'a [u8] {
+        let Some((digits, exponent)) = with_letter(text) else { return self.plain(text, room) };
+        let mut front = [0; LONGEST];
+        let plain = self.plain(digits, &mut front);
+        let length = plain.len();
+        if plain.is_empty() || length + 2 > LONGEST {
+            return b"";
+        }
+        room[..length].copy_from_slice(plain);
+        room[length..length + 2].copy_from_slice(&[b'e', exponent]);
+        &room[..length + 2]
+    }
+
     fn rewritten<'a>(&self, text: &[u8], room: &'a mut Room) -> Option<&'a [u8]> {
         let (text, minus) = self.currency.map_or((text, None), |sign| without_sign(text, sign));
         let decimal = if self.decimal_comma { b',' } else { b'.' };
@@ -53,6 +70,7 @@ impl NumberStyle {
         }
         // Digits since the last mark between thousands, while none but digits may come.
         let (mut group, mut marks, mut whole) = (0, 0, true);
+        let between = if self.lakhs { 2 } else { 3 };
         let mut rest = text;
         while let [first, tail @ ..] = rest {
             let (byte, tail) = wide_mark(rest).unwrap_or((*first, tail));
@@ -60,7 +78,7 @@ impl NumberStyle {
             match byte {
                 b'0'..=b'9' => group += 1,
                 other if whole && Some(other) == self.thousands => {
-                    if !(1..=3).contains(&group) || (marks > 0 && group != 3) {
+                    if !(1..=3).contains(&group) || (marks > 0 && group != between) {
                         return None;
                     }
                     (group, marks) = (0, marks + 1);
@@ -83,6 +101,36 @@ impl NumberStyle {
         (marks == 0 || !whole || group == 3).then_some(())?;
         Some(&room[..length])
     }
+}
+
+/// A number before a letter for its thousands, millions or billions, and the exponent that the letter is.
+fn with_letter(text: &[u8]) -> Option<(&[u8], u8)> {
+    let (last, digits) = text.split_last()?;
+    let exponent = match last {
+        b'k' | b'K' => b'3',
+        b'm' | b'M' => b'6',
+        b'b' | b'B' => b'9',
+        _ => return None,
+    };
+    let is_number = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b',' | b'-');
+    (digits.last().is_some_and(u8::is_ascii_digit) && digits.iter().all(is_number))
+        .then_some((digits, exponent))
+}
+
+/// Whether commas part the digits as in India: `12,34,567.5`.
+fn is_in_lakhs(digits: &[u8]) -> bool {
+    let mut parts = digits.split(|byte| *byte == b'.');
+    let whole = parts.next().unwrap_or_default();
+    let are_digits = |part: &[u8]| part.iter().all(u8::is_ascii_digit);
+    let groups: Vec<&[u8]> = whole.split(|byte| *byte == b',').collect();
+    let [first, between @ .., last] = &groups[..] else { return false };
+    !between.is_empty()
+        && matches!(first.len(), 1 | 2)
+        && between.iter().all(|group| group.len() == 2)
+        && last.len() == 3
+        && groups.iter().all(|group| are_digits(group))
+        && parts.next().is_none_or(are_digits)
+        && parts.next().is_none()
 }
 
 /// What is left of an amount without its sign, and its minus where that stood before the sign.
@@ -152,6 +200,8 @@ pub(crate) struct Evidence {
     comma: Option<Cell>,
     /// A mark that can only stand between thousands.
     thousands: Option<(u8, Cell)>,
+    /// Digits in groups of two before the last three.
+    lakhs: Option<Cell>,
     /// `1,200`: a comma before three digits.
     unclear_comma: Option<Cell>,
     /// `1.200` in the same way.
@@ -211,14 +261,16 @@ impl Evidence {
             }
             text = &plain;
         }
-        if let [number @ .., b'k' | b'K' | b'm' | b'M' | b'b' | b'B'] = text
-            && number.last().is_some_and(u8::is_ascii_digit)
-            && number.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b',' | b'-'))
-        {
+        if with_letter(text).is_some() {
             self.rounded.get_or_insert_with(cell);
             return;
         }
         self.see_marks(text, column, cell, is_price);
+    }
+
+    /// Looks at a volume, which may be rounded: nothing is counted on it.
+    pub fn see_volume(&mut self, text: &[u8], line: u64, column: usize) {
+        self.see(with_letter(text).map_or(text, |(digits, _)| digits), line, column, false);
     }
 
     fn see_marks(&mut self, text: &[u8], column: usize, cell: impl Fn() -> Cell, is_price: bool) {
@@ -231,6 +283,13 @@ impl Evidence {
         }
         self.decimals += u64::from(is_price);
         let marks: Vec<usize> = (0..digits.len()).filter(|at| is_mark(&digits[*at])).collect();
+        if is_in_lakhs(digits) {
+            if digits.contains(&b'.') {
+                self.point.get_or_insert_with(&cell);
+            }
+            self.lakhs.get_or_insert_with(cell);
+            return;
+        }
         let Some((&last, before)) = marks.split_last() else {
             if self.columns.len() <= column {
                 self.columns.resize(column + 1, Whole::default());
@@ -304,6 +363,20 @@ impl Evidence {
             }
             (None, comma, _) => comma.is_some(),
         };
+        let thousands = self.mark_of_thousands(decimal_comma, asked.is_some())?;
+        let currency = self.currency.as_ref().map(|(sign, _)| *sign);
+        Ok(NumberStyle {
+            decimal_comma,
+            thousands,
+            lakhs: self.lakhs.is_some(),
+            currency,
+            thirty_seconds: false,
+        })
+    }
+
+    /// The mark between thousands beside a decimal mark; `asked` is whether somebody named that.
+    fn mark_of_thousands(&self, decimal_comma: bool, asked: bool) -> Result<Option<u8>, Unclear> {
+        let unclear = |cell: &Cell, what: String| Err(Unclear { cell: cell.clone(), what });
         let decimal = if decimal_comma { b',' } else { b'.' };
         let mut thousands = self.thousands.as_ref().map(|(mark, _)| *mark);
         if let Some((mark, cell)) = &self.thousands
@@ -312,14 +385,21 @@ impl Evidence {
             let what = format!("has several '{}', which cannot be decimal marks", *mark as char);
             return unclear(cell, what);
         }
+        if let Some(cell) = &self.lakhs {
+            if decimal_comma || thousands.is_some() {
+                return unclear(
+                    cell,
+                    "has other marks between its digits than the rest: split the file".to_owned(),
+                );
+            }
+            thousands = Some(b',');
+        }
         let between = if decimal_comma { &self.unclear_point } else { &self.unclear_comma };
         if let Some(cell) = between
             && thousands.is_none()
         {
-            let is_settled = decimal_comma
-                || asked.is_some()
-                || self.point.is_some()
-                || self.short_whole_numbers(cell.column);
+            let is_settled =
+                decimal_comma || asked || self.point.is_some() || self.short_whole_numbers(cell.column);
             if !is_settled {
                 let what = "may be a thousand or a decimal comma, and no other cell says which: write --decimal . \
                             (then it is above a thousand) or --decimal , (then it is a fraction)";
@@ -327,8 +407,7 @@ impl Evidence {
             }
             thousands = Some(if decimal_comma { b'.' } else { b',' });
         }
-        let currency = self.currency.as_ref().map(|(sign, _)| *sign);
-        Ok(NumberStyle { decimal_comma, thousands, currency, thirty_seconds: false })
+        Ok(thousands)
     }
 
     /// Whole numbers without a mark, all below a thousand: those above it have one then. (Decimals with trailing zeros would be
@@ -376,6 +455,10 @@ mod tests {
             (&["100,5", "1.234"], "1.234,5", "1234.5"),
             (&["17,513.22", "1,200"], "1,200", "1200"),
             (&["999", "1,000"], "1,000", "1000"),
+            (&["12,34,567"], "-12,34,567", "-1234567"),
+            (&["12,34,567.5", "17,300"], "17,300", "17300"),
+            (&["0.125", "1,000"], "1,000", "1000"),
+            (&["1.000", "17,25"], "1.000", "1000"),
             (&["1'234.5"], "1'234.5", "1234.5"),
             (&["1,234,567"], "1,234,567", "1234567"),
             (&["0,125"], "0,125", "0.125"),
@@ -405,7 +488,27 @@ mod tests {
     }
 
     #[test]
+    fn volumes_may_have_a_letter() {
+        let mut evidence = Evidence::default();
+        evidence.see_volume(b"1,200,000", 2, 0);
+        evidence.see_volume(b"980.5K", 3, 0);
+        let style = evidence.style(None).unwrap();
+        let volume = |text: &str| {
+            String::from_utf8_lossy(style.plain_volume(text.as_bytes(), &mut [0; LONGEST])).into_owned()
+        };
+        assert_eq!(volume("1,980.5K"), "1980.5e3");
+        assert_eq!(volume("1.20M"), "1.20e6");
+        assert_eq!(volume("12"), "12");
+        assert_eq!(volume("12,3K"), "");
+        assert_eq!(volume("xK"), "xK");
+    }
+
+    #[test]
     fn what_stays_open_is_asked_for() {
+        assert!(style(&["17,300"]).unwrap_err().contains("'17,300' may be a thousand or a decimal comma"));
+        assert!(style(&["17,300.5", "17,30"]).unwrap_err().contains("'17,30' has a decimal comma"));
+        assert!(style(&["17.3", "17,30"]).unwrap_err().contains("'17.3' in line 2 has a decimal point"));
+        assert!(style(&["12,34,567", "1,234,567"]).unwrap_err().contains("other marks"));
         assert!(style(&["1,200", "1,300"]).unwrap_err().contains("--decimal"));
         assert!(style(&["1,200", "1300"]).unwrap_err().starts_with("'1,200' may be a thousand"));
         assert!(style(&["100,5", "100.25"]).unwrap_err().contains("'100.25' in line 3 has a decimal point"));

@@ -1,65 +1,120 @@
-//! Trades or quotes in Parquet, read batch by batch; columns are found by the same names as in CSV.
-//!
-//! Every column is read as text, so prices stay as written: a decimal or text column to the last digit, a binary
-//! floating-point one as the shortest decimal that means the same number.
+//! Trades, quotes or bars in Parquet; columns are found by the same names as in CSV.
 
-use std::fs::File;
-use std::sync::atomic::Ordering;
+use gauntlet_domain::BarSpec;
+use gauntlet_domain::decimal::{Price, Quantity};
 
-use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, cast::AsArray};
-use arrow_cast::cast;
-use arrow_schema::{ArrowError, DataType, SchemaRef};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-
+use crate::bar_rows::{BarReader, TextTable};
+use crate::bar_table::{BarLayout, BarTable, bar_names, has_bars};
 use crate::block::{Reader, Row, Tick, TickColumns};
-use crate::columns::{TimeColumn, named_columns};
+use crate::columns::{TimeColumn, named_columns, plain_name};
+use crate::epoch_unit::EpochNumbers;
 use crate::error::FeedError;
 use crate::format::{Format, Options};
 use crate::input::{SourceFile, listed};
+use crate::numbers::NumberStyle;
+use crate::parquet_columns::{Batches, Schema};
 use crate::table::{TickLayout, TickTable};
+use crate::wanted::Wanted;
+
+/// Keys in the metadata of a snapshot, which `gauntlet bars --out` writes too.
+const SPEC: &str = "gauntlet.spec";
+const PRICE_SCALE: &str = "gauntlet.price_scale";
+const QUANTITY_SCALE: &str = "gauntlet.quantity_scale";
+
+/// The bars of a file; `None` where its columns are not those of bars.
+pub(crate) fn parquet_bars(
+    file: &SourceFile,
+    options: &Options,
+    batch_rows: usize,
+) -> Result<Option<BarReader<Batches>>, FeedError> {
+    let mut schema = Schema::of(file)?;
+    let reading = |what| FeedError::Reading { file: file.shown.clone(), what };
+    let named = bar_names(&schema.names, &options.reading.columns).map_err(reading)?;
+    let plain: Vec<String> = named.iter().map(|name| plain_name(name)).collect();
+    if !has_bars(&plain) {
+        return Ok(None);
+    }
+    let first = Batches::open(file, &schema, &schema.flat(), &[], 1)?.into_first()?;
+    let wanted = Wanted::new(options);
+    let layout = BarLayout::find(&named, &wanted, |index| first.field(index).map(<[u8]>::to_vec));
+    let mut layout = layout.ok_or_else(|| FeedError::MissingColumns {
+        file: file.shown.clone(),
+        format: Format::Parquet,
+        needed: "a time (timestamp, time, datetime, date, open_time) beside open, high, low, close"
+            .to_owned(),
+        found: listed(&schema.names),
+        hint: "or write the index of the data frame too",
+    })?;
+    keep_own_unit(&schema, &mut layout.time);
+    layout.close_time.iter_mut().for_each(|time| keep_own_unit(&schema, time));
+    let used = layout.used();
+    schema.check(file, &used)?;
+    let scale = |key, usual: u32| schema.value(key).map(|digits| digits.parse() == Ok(usual));
+    let scales = (scale(PRICE_SCALE, Price::SCALE), scale(QUANTITY_SCALE, Quantity::SCALE));
+    if scales == (Some(true), Some(true)) {
+        schema.scale(layout.price_columns(), Price::SCALE as u8);
+        schema.scale(layout.volume_column(), Quantity::SCALE as u8);
+    } else if scales != (None, None) {
+        let what = "its metadata name other scales than 9 and 8: it is of a newer version, write it as CSV"
+            .to_owned();
+        return Err(FeedError::Columns { file: file.shown.clone(), what });
+    }
+    let times: Vec<usize> = layout.time_columns().collect();
+    let spec = schema.value(SPEC).and_then(|spec| spec.parse::<BarSpec>().ok());
+    let clock = options.clock().map_err(reading)?;
+    let table = BarTable { layout, wanted, clock, style: NumberStyle::default() };
+    let open = || Batches::open(file, &schema, &used, &times, batch_rows);
+    Ok(Some(BarReader::new(open()?, open()?, table, &schema.names, options)?.of_spec(spec)))
+}
+
+/// A column of dates or timestamps brings its own unit.
+fn keep_own_unit(schema: &Schema, column: &mut TimeColumn) {
+    if !schema.is_number(column.index) {
+        column.unit = None;
+    }
+}
 
 pub(crate) struct ParquetTicks {
     batches: Batches,
     table: TickTable,
+    used: Vec<usize>,
 }
 
 impl ParquetTicks {
-    /// Reads the columns of symbols and markets once to know that the wanted one is there, and only one.
+    /// Reads the columns of symbols and markets once to know that the wanted one is there, and only one, and numbers that
+    /// are times once to know their unit.
     pub fn new(file: &SourceFile, options: &Options, batch_rows: usize) -> Result<ParquetTicks, FeedError> {
-        let schema = builder(file)?.schema().clone();
-        let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
-        let first =
-            Batches::open(file, (0..names.len()).filter(|index| is_flat(&schema, *index)).collect(), 1)?;
-        let first = first.into_first()?;
+        let schema = Schema::of(file)?;
+        let first = Batches::open(file, &schema, &schema.flat(), &[], 1)?.into_first()?;
         let reading = |what| FeedError::Reading { file: file.shown.clone(), what };
-        let named = named_columns(&names, &options.reading.columns).map_err(reading)?;
+        let named = named_columns(&schema.names, &options.reading.columns).map_err(reading)?;
         let layout = TickLayout::find(&named, |index| first.field(index).map(<[u8]>::to_vec));
         let mut layout = layout.map_err(|needed| FeedError::MissingColumns {
             file: file.shown.clone(),
             format: Format::Parquet,
             needed: needed.to_owned(),
-            found: listed(&names),
-            hint: "or convert bars to CSV",
+            found: listed(&schema.names),
+            hint: "or name open, high, low and close if these are bars",
         })?;
-        // A column of dates or timestamps brings its own unit.
-        let keep_integer_unit = |column: &mut TimeColumn| {
-            if !schema.field(column.index).data_type().is_integer() {
-                column.unit = None;
+        schema.check(file, &layout.used())?;
+        let times = [Some(&mut layout.time), layout.recorder_time.as_mut()];
+        for column in times.into_iter().flatten() {
+            keep_own_unit(&schema, column);
+            let is_open = column.unit.is_none() && options.reading.time_format.is_none();
+            if is_open && schema.is_number(column.index) {
+                column.unit = unit_of(file, &schema, column.index, batch_rows)?;
             }
-        };
-        keep_integer_unit(&mut layout.time);
-        layout.recorder_time.iter_mut().for_each(keep_integer_unit);
+        }
 
         let mut table = TickTable::new(layout, options, options.clock().map_err(reading)?);
         let keys: Vec<usize> = table.layout.keys().collect();
         if !keys.is_empty() {
-            let mut batches = Batches::open(file, keys, batch_rows)?;
+            let mut batches = Batches::open(file, &schema, &keys, &[], batch_rows)?;
             while batches.advance()? {
                 table.is_wanted(|index| batches.field(index)).map_err(|markets| {
                     FeedError::SeveralMarkets {
                         file: file.shown.clone(),
-                        row: batches.rows as i64,
+                        row: batches.rows() as i64,
                         symbol: table.wanted.symbol().to_owned(),
                         markets,
                     }
@@ -67,13 +122,35 @@ impl ParquetTicks {
             }
             table.wanted.finish(&file.shown)?;
         }
-        let batches = Batches::open(file, table.layout.used(), batch_rows)?;
-        Ok(ParquetTicks { batches, table })
+        let used = table.layout.used();
+        let times: Vec<usize> =
+            [table.layout.time].iter().chain(&table.layout.recorder_time).map(|time| time.index).collect();
+        let batches = Batches::open(file, &schema, &used, &times, batch_rows)?;
+        Ok(ParquetTicks { batches, table, used })
     }
 
     pub fn columns(&self) -> TickColumns {
         self.table.layout.columns()
     }
+
+    pub fn has_trades(&self) -> bool {
+        !self.table.layout.makes_quotes()
+    }
+}
+
+/// The unit of a column of numbers since the epoch, from all of them.
+fn unit_of(
+    file: &SourceFile,
+    schema: &Schema,
+    column: usize,
+    batch_rows: usize,
+) -> Result<Option<crate::time::Unit>, FeedError> {
+    let mut numbers = EpochNumbers::default();
+    let mut batches = Batches::open(file, schema, &[column], &[column], batch_rows)?;
+    while batches.advance()? {
+        numbers.see(batches.field(column).unwrap_or_default());
+    }
+    Ok(numbers.unit())
 }
 
 impl Reader<Tick> for ParquetTicks {
@@ -82,127 +159,44 @@ impl Reader<Tick> for ParquetTicks {
             let field = |index| self.batches.field(index);
             // A second market was looked for at the opening.
             if self.table.is_wanted(field) == Ok(true) {
-                let number = self.batches.rows as i64;
-                return Ok(Some(Row { number, data: self.table.tick(field) }));
+                let number = self.batches.rows() as i64;
+                let mut data = self.table.tick(field);
+                // A value that is not there says nothing about the format.
+                if let Err(fault) = &mut data {
+                    fault.missing |= self.batches.has_null(&self.used);
+                }
+                return Ok(Some(Row { number, data }));
             }
         }
         Ok(None)
     }
 
     fn rows_read(&self) -> u64 {
-        self.batches.rows
+        self.batches.rows()
     }
 
     fn fault_line(&self) -> (u64, String) {
-        let used = self.table.layout.used();
-        let texts =
-            used.iter().map(|index| String::from_utf8_lossy(self.batches.field(*index).unwrap_or_default()));
-        (self.batches.rows, texts.collect::<Vec<_>>().join(", "))
+        self.batches.shown()
     }
-}
-
-/// Rows of some columns, as text.
-struct Batches {
-    file: SourceFile,
-    reader: ParquetRecordBatchReader,
-    /// Rows of the whole file.
-    total: u64,
-    /// The current batch by the schema's index; `None` where a column is not read.
-    columns: Vec<Option<StringArray>>,
-    projected: Vec<usize>,
-    /// Position of the current row in the batch, from 1, and the batch's length.
-    at: usize,
-    length: usize,
-    rows: u64,
-}
-
-impl Batches {
-    /// `projected` in rising order.
-    fn open(file: &SourceFile, mut projected: Vec<usize>, batch_rows: usize) -> Result<Batches, FeedError> {
-        projected.sort_unstable();
-        let builder = builder(file)?;
-        let total = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
-        let columns = vec![None; builder.schema().fields().len()];
-        let mask = ProjectionMask::roots(builder.parquet_schema(), projected.iter().copied());
-        let reader = builder.with_projection(mask).with_batch_size(batch_rows).build();
-        let reader = reader.map_err(|error| damaged(file, 0, &error.to_string()))?;
-        Ok(Batches { file: file.clone(), reader, total, columns, projected, at: 0, length: 0, rows: 0 })
-    }
-
-    /// Stays at the first row.
-    fn into_first(mut self) -> Result<Batches, FeedError> {
-        self.advance()?;
-        Ok(self)
-    }
-
-    fn advance(&mut self) -> Result<bool, FeedError> {
-        while self.at == self.length {
-            let Some(batch) = self.reader.next() else {
-                return Ok(false);
-            };
-            let batch = batch.map_err(|error| damaged(&self.file, self.rows, &error.to_string()))?;
-            self.load(&batch);
-            let read = u128::from(self.file.bytes) * u128::from(self.rows) / u128::from(self.total.max(1));
-            self.file.read.store(read as u64, Ordering::Relaxed);
-        }
-        self.at += 1;
-        self.rows += 1;
-        Ok(true)
-    }
-
-    fn load(&mut self, batch: &RecordBatch) {
-        for (index, array) in self.projected.iter().zip(batch.columns()) {
-            // A column of a type that has no text reads like one without values.
-            self.columns[*index] = text_column(array).ok();
-        }
-        (self.at, self.length) = (0, batch.num_rows());
-    }
-
-    /// The current row's text in a column; `None` for null.
-    fn field(&self, index: usize) -> Option<&[u8]> {
-        let row = self.at.checked_sub(1)?;
-        let column = self.columns.get(index)?.as_ref().filter(|column| column.is_valid(row))?;
-        Some(column.value(row).as_bytes())
-    }
-}
-
-fn builder(file: &SourceFile) -> Result<ParquetRecordBatchReaderBuilder<File>, FeedError> {
-    let opened = File::open(&file.path).map_err(|error| file.io(error))?;
-    ParquetRecordBatchReaderBuilder::try_new(opened).map_err(|error| damaged(file, 0, &error.to_string()))
-}
-
-fn damaged(file: &SourceFile, row: u64, what: &str) -> FeedError {
-    FeedError::Damaged { file: file.shown.clone(), row, what: what.to_owned() }
-}
-
-fn is_flat(schema: &SchemaRef, index: usize) -> bool {
-    !schema.field(index).data_type().is_nested()
-}
-
-/// Any flat column as text: times in ISO 8601, numbers as the shortest decimal.
-fn text_column(array: &ArrayRef) -> Result<StringArray, ArrowError> {
-    let array = match array.data_type() {
-        // Named zones need a zone database to be written out; the instant does not.
-        DataType::Timestamp(unit, Some(_)) => {
-            cast(array, &DataType::Timestamp(*unit, Some("+00:00".into())))?
-        }
-        _ => array.clone(),
-    };
-    Ok(cast(&array, &DataType::Utf8)?.as_string::<i32>().clone())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::File;
     use std::path::Path;
     use std::sync::Arc;
 
     use arrow_array::{
-        BooleanArray, Decimal128Array, Float64Array, Int64Array, TimestampMicrosecondArray, UInt64Array,
+        ArrayRef, BooleanArray, Date32Array, Decimal128Array, FixedSizeBinaryArray, Float16Array,
+        Float64Array, Int64Array, RecordBatch, Time64MicrosecondArray, TimestampMicrosecondArray,
+        UInt64Array,
     };
     use gauntlet_domain::InstrumentId;
     use gauntlet_domain::market::TickKind;
     use parquet::arrow::ArrowWriter;
+    use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
+    use parquet::file::properties::WriterProperties;
 
     fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) {
         let batch = RecordBatch::try_from_iter(columns).unwrap();
@@ -266,5 +260,115 @@ mod tests {
         write(&path, vec![("ts", times), ("last", Arc::new(Float64Array::from(vec![Some(f64::NAN), None])))]);
         let rows = read(&path, 10).unwrap();
         assert!(rows.iter().all(|row| row.data.unwrap_err().kind == TickKind::NotANumber));
+    }
+
+    fn prices(path: &Path) -> Vec<i64> {
+        read(path, 10).unwrap().iter().map(|row| row.data.unwrap().price).collect()
+    }
+
+    #[test]
+    fn every_codec_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.parquet");
+        for codec in [
+            Compression::UNCOMPRESSED,
+            Compression::SNAPPY,
+            Compression::GZIP(GzipLevel::default()),
+            Compression::BROTLI(BrotliLevel::default()),
+            Compression::LZ4,
+            Compression::LZ4_RAW,
+            Compression::ZSTD(ZstdLevel::default()),
+        ] {
+            let times: ArrayRef = Arc::new(Int64Array::from(vec![1_700_000_000, 1_700_000_001]));
+            let price: ArrayRef = Arc::new(Float64Array::from(vec![1.5, 2.5]));
+            let batch = RecordBatch::try_from_iter([("ts", times), ("price", price)]).unwrap();
+            let properties = WriterProperties::builder().set_compression(codec).build();
+            let file = File::create(&path).unwrap();
+            let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).unwrap();
+            writer.write(&batch).unwrap();
+            writer.close().unwrap();
+            assert_eq!(prices(&path), [1_500_000_000, 2_500_000_000], "{codec}");
+        }
+    }
+
+    #[test]
+    fn a_date_and_a_time_of_day_are_one_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.parquet");
+        let price: ArrayRef = Arc::new(Float64Array::from(vec![1.0]));
+        let date: ArrayRef = Arc::new(Date32Array::from(vec![19_786]));
+        let of_day: ArrayRef = Arc::new(Time64MicrosecondArray::from(vec![36_000_000_001]));
+        write(&path, vec![("price", price), ("date", date), ("time", of_day)]);
+        let rows = read(&path, 10).unwrap();
+        assert_eq!(rows[0].data.unwrap().time, 1_709_546_400_000_001_000);
+    }
+
+    #[test]
+    fn numbers_since_the_epoch_have_one_unit_and_may_be_floating_point() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.parquet");
+        let times = |times: ArrayRef| -> Vec<i64> {
+            let price: ArrayRef = Arc::new(Float64Array::from(vec![1.0; times.len()]));
+            write(&path, vec![("timestamp", times), ("price", price)]);
+            read(&path, 10).unwrap().iter().map(|row| row.data.unwrap().time).collect()
+        };
+        let second = 1_000_000_000;
+        let float = |values: &[f64]| -> ArrayRef { Arc::new(Float64Array::from(values.to_vec())) };
+        assert_eq!(times(float(&[1.7095464e18])), [1_709_546_400 * second]);
+        assert_eq!(times(float(&[1_709_546_401.5])), [1_709_546_401_500_000_000]);
+        assert_eq!(times(float(&[1_709_546_401_500.0])), [1_709_546_401_500_000_000]);
+        let early = times(Arc::new(Int64Array::from(vec![86_400_000, 1_709_546_400_000])));
+        assert_eq!(early, [86_400 * second, 1_709_546_400 * second]);
+    }
+
+    #[test]
+    fn half_precision_is_the_shortest_decimal() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.parquet");
+        let half = <arrow_array::types::Float16Type as arrow_array::ArrowPrimitiveType>::Native::from_f64;
+        let price: ArrayRef = Arc::new(Float16Array::from(vec![half(100.1), half(0.1), half(2048.0)]));
+        let times: ArrayRef = Arc::new(Int64Array::from(vec![1_700_000_000; 3]));
+        write(&path, vec![("ts", times), ("price", price)]);
+        assert_eq!(prices(&path), [100_100_000_000, 100_000_000, 2_048_000_000_000]);
+    }
+
+    #[test]
+    fn bytes_are_no_prices() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.parquet");
+        let times: ArrayRef = Arc::new(Int64Array::from(vec![1_700_000_000]));
+        let price = FixedSizeBinaryArray::try_from_iter([[0_u8; 8]].into_iter()).unwrap();
+        write(&path, vec![("ts_event", times), ("price", Arc::new(price))]);
+        let error = read(&path, 10).unwrap_err().to_string();
+        assert!(error.contains("its column price is of the type FixedSizeBinary(8)"), "{error}");
+        assert!(error.contains("write it as a decimal"), "{error}");
+    }
+
+    #[test]
+    fn bars_are_read_with_their_opening_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bars.parquet");
+        let micros =
+            |times: [i64; 2]| -> ArrayRef { Arc::new(TimestampMicrosecondArray::from(times.to_vec())) };
+        let minute = 60_000_000;
+        let one: ArrayRef = Arc::new(Float64Array::from(vec![1.5, 2.5]));
+        write(
+            &path,
+            vec![
+                ("time", micros([minute, 2 * minute])),
+                ("open_time", micros([0, minute])),
+                ("close_time", micros([minute, 2 * minute])),
+                ("open", one.clone()),
+                ("high", one.clone()),
+                ("low", one.clone()),
+                ("close", one),
+            ],
+        );
+        let options = Options::new(InstrumentId::new("X", "TEST").unwrap());
+        let file = SourceFile::inspect(&path).unwrap();
+        let mut bars = parquet_bars(&file, &options, 10).unwrap().unwrap();
+        let first = bars.next().unwrap().unwrap().data.unwrap();
+        assert_eq!((first.open_time, first.close), (0, 1_500_000_000));
+        assert_eq!(bars.about().spec.map(|spec| spec.to_string()).as_deref(), Some("time:1m"));
     }
 }

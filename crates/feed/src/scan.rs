@@ -1,16 +1,19 @@
 //! What many rows say about how a file is written, before the first of them is published: the order of day and month, dates
 //! without separators, the style of numbers, the order of rows. What they leave open is asked for.
 
+use gauntlet_domain::market::TickKind;
+
 use crate::columns::TimeColumn;
 use crate::error::FeedError;
 use crate::format::Options;
-use crate::numbers::{Cell, Evidence, NumberStyle};
+use crate::numbers::{Cell, Evidence, NumberStyle, is_number_in_another_style};
 use crate::table::TickLayout;
 use crate::text::{Fields, TextRows, shortened};
 use crate::time::{
     Clock, DateOrder, day_and_month, is_abbreviation, is_date_of_ten_digits, is_date_of_twelve_digits,
     is_time_of_day,
 };
+use crate::zone::{UNSETTLED, Zone};
 
 /// Rows that are looked at.
 const SCANNED_ROWS: usize = 100_000;
@@ -69,8 +72,8 @@ pub(crate) fn scan_ticks(
     let are_hexadecimal = ids.iter().all(|id| is_hexadecimal(id));
     ids.sort_unstable();
     ids.dedup();
-    let unclear = |cell: Cell, what: String| cell_error(rows, names, cell, what);
-    let clock = times.clock(options).map_err(|why| why.into_error(rows.file(), &unclear))?;
+    let unclear = |cell: Cell, what: String| cell_error(rows.file(), names, cell, what);
+    let clock = times.clock(options).map_err(|why| why.into_error(rows.file(), names))?;
     let numbers = numbers.style(options.reading.decimal).map_err(|why| unclear(why.cell, why.what))?;
     let newest_first = times.newest_first(&clock);
     // A few are faults, which cleaning finds.
@@ -86,27 +89,6 @@ fn is_hexadecimal(text: &[u8]) -> bool {
         && text.iter().any(u8::is_ascii_digit)
 }
 
-/// The clock of a table of bars behind its header.
-pub(crate) fn scan_times(
-    rows: &mut TextRows,
-    separator: u8,
-    names: &[String],
-    time: TimeColumn,
-    options: &Options,
-) -> Result<Clock, FeedError> {
-    let mut times = Times::new(time);
-    let mut fields = Fields::default();
-    let mut left = SCANNED_ROWS;
-    while left > 0 && next(rows)? {
-        left -= 1;
-        let line = rows.text();
-        fields.split(line, separator);
-        times.see(&|index| fields.get(line, index), rows.line());
-    }
-    let unclear = |cell: Cell, what: String| cell_error(rows, names, cell, what);
-    times.clock(options).map_err(|why| why.into_error(rows.file(), &unclear))
-}
-
 /// The next row; damage is met again, and said, when the rows before it have been read.
 fn next(rows: &mut TextRows) -> Result<bool, FeedError> {
     match rows.advance() {
@@ -116,10 +98,10 @@ fn next(rows: &mut TextRows) -> Result<bool, FeedError> {
 }
 
 /// An error about a cell, by its column's name.
-pub(crate) fn cell_error(rows: &TextRows, names: &[String], cell: Cell, what: String) -> FeedError {
+pub(crate) fn cell_error(file: &str, names: &[String], cell: Cell, what: String) -> FeedError {
     let column = names.get(cell.column).filter(|name| !name.is_empty());
     FeedError::Cell {
-        file: rows.file().to_owned(),
+        file: file.to_owned(),
         line: cell.line,
         column: column.cloned().unwrap_or_else(|| (cell.column + 1).to_string()),
         text: cell.text,
@@ -127,23 +109,53 @@ pub(crate) fn cell_error(rows: &TextRows, names: &[String], cell: Cell, what: St
     }
 }
 
+/// Why a cell that cannot be read as the first rows are could be read in another way; `None` for a cell that is no time and no
+/// number in any.
+pub(crate) fn contradiction(clock: &Clock, kind: TickKind, text: &[u8]) -> Option<String> {
+    match kind {
+        TickKind::BadTime if clock.undecided => Some(format!("is behind {UNSETTLED}")),
+        TickKind::BadTime if clock.format.is_none() && is_date_of_other_order(text) => {
+            Some("has day and month in another order than the rows before it: split the file".to_owned())
+        }
+        TickKind::NotANumber if is_number_in_another_style(text) => Some(
+            "is written in another way than the numbers before it (decimal mark, thousands, currency): split the \
+             file, or name its decimal mark with --decimal"
+                .to_owned(),
+        ),
+        _ => None,
+    }
+}
+
+fn is_date_of_other_order(text: &[u8]) -> bool {
+    day_and_month(text).is_some_and(|(a, b)| a.min(b) <= 12 && a.max(b) <= 31)
+}
+
+/// At the end of a file: an error when its last rows are in an hour that the zone has twice.
+pub(crate) fn check_end(clock: &Clock, file: &str) -> Result<(), FeedError> {
+    if clock.zone.as_ref().is_some_and(Zone::is_unsettled) {
+        let what = format!("--zone: its last rows are in {UNSETTLED}");
+        return Err(FeedError::Reading { file: file.to_owned(), what });
+    }
+    Ok(())
+}
+
 /// What does not fit.
-enum Unclear {
+pub(crate) enum Unclear {
     Cell(Cell, String),
     Asked(String),
 }
 
 impl Unclear {
-    fn into_error(self, file: &str, cell_error: &dyn Fn(Cell, String) -> FeedError) -> FeedError {
+    pub fn into_error(self, file: &str, names: &[String]) -> FeedError {
         match self {
-            Unclear::Cell(cell, what) => cell_error(cell, what),
+            Unclear::Cell(cell, what) => cell_error(file, names, cell, what),
             Unclear::Asked(what) => FeedError::Reading { file: file.to_owned(), what },
         }
     }
 }
 
 /// What the cells of a column of times say.
-struct Times {
+pub(crate) struct Times {
     column: TimeColumn,
     /// Numbers, and those too small for any time since 1970 that somebody traded at.
     numbers: u64,
@@ -164,7 +176,7 @@ struct Times {
 }
 
 impl Times {
-    fn new(column: TimeColumn) -> Times {
+    pub fn new(column: TimeColumn) -> Times {
         Times {
             column,
             numbers: 0,
@@ -186,7 +198,13 @@ impl Times {
 
     fn see<'a>(&mut self, field: &impl Fn(usize) -> Option<&'a [u8]>, line: u64) {
         let mut room = [0; 64];
-        let Some(text) = self.column.text(field, &mut room) else { return };
+        if let Some(text) = self.column.text(field, &mut room) {
+            self.see_text(text, line);
+        }
+    }
+
+    /// Looks at what a row says about its time.
+    pub fn see_text(&mut self, text: &[u8], line: u64) {
         let text = text.trim_ascii();
         if text.is_empty() {
             return;
@@ -248,7 +266,7 @@ impl Times {
     }
 
     /// The one way to read all of them.
-    fn clock(&self, options: &Options) -> Result<Clock, Unclear> {
+    pub fn clock(&self, options: &Options) -> Result<Clock, Unclear> {
         let mut clock = options.clock().map_err(Unclear::Asked)?;
         if clock.format.is_none() && self.column.unit.is_none() {
             self.check_numbers(&mut clock)?;
@@ -361,7 +379,7 @@ impl Times {
     }
 
     /// Whether time falls from row to row.
-    fn newest_first(&self, clock: &Clock) -> bool {
+    pub fn newest_first(&self, clock: &Clock) -> bool {
         let mut clock = clock.clone();
         let parse = |cell: &Vec<u8>| self.column.parse(cell, &mut clock);
         let times: Vec<i64> = self.cells.iter().filter_map(parse).collect();

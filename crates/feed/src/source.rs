@@ -3,15 +3,14 @@
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
-use gauntlet_domain::market::{BarBlock, ROWS_PER_BLOCK, TickBlock};
-use gauntlet_domain::{BarSpec, ContentHash};
+use gauntlet_domain::ContentHash;
+use gauntlet_domain::market::{BarBlock, PriceBasis, ROWS_PER_BLOCK, TickBlock};
 
-use crate::bars_csv::CsvBars;
+use crate::bars_csv::csv_bars;
 use crate::binance::{self, BinanceMessages};
 use crate::block::{
     Bar, BarColumns, Reader, Row, Tick, TickColumns, finish_ticks, new_tick_block, push_bar, push_tick,
 };
-use crate::columns::{bar_time_column, named_columns, plain_name};
 use crate::csv::CsvTicks;
 use crate::detect::{Found, format_of};
 use crate::error::FeedError;
@@ -19,11 +18,9 @@ use crate::format::{Format, Options};
 use crate::input::SourceFile;
 use crate::lean_bar::{LeanBars, spec_by_path};
 use crate::lean_quote::{self, LeanQuotes};
-use crate::parquet::ParquetTicks;
-use crate::scan::scan_times;
-use crate::spacing::{check_spacing, smallest_spacing};
-use crate::text::{Fields, TextRows, separator};
-use crate::time::Clock;
+use crate::parquet::{ParquetTicks, parquet_bars};
+use crate::spacing::BarLength;
+use crate::text::TextRows;
 
 /// Bytes of text, or rows of Parquet times 32, that are held at a time.
 const CHUNK: usize = 256 * 1024;
@@ -51,8 +48,8 @@ pub struct Source {
 }
 
 enum Rows {
-    Ticks { rows: Tried<Tick>, columns: TickColumns },
-    Bars { rows: Tried<Bar>, columns: BarColumns, spec: Option<BarSpec> },
+    Ticks { rows: Tried<Tick>, columns: TickColumns, basis: PriceBasis },
+    Bars { rows: Tried<Bar>, columns: BarColumns, length: BarLength },
 }
 
 /// Opens a file: finds out its format where `options` leaves it open, reads it once for its hash, and checks that
@@ -79,9 +76,16 @@ fn open_in_chunks(path: &Path, options: &Options, chunk: usize) -> Result<Source
 }
 
 fn open_rows(file: &SourceFile, found: &Found, options: &Options, chunk: usize) -> Result<Rows, FeedError> {
-    let ticks = |reader: Box<dyn Reader<Tick>>, columns| Rows::Ticks { rows: Tried::new(reader), columns };
-    let bars =
-        |reader: Box<dyn Reader<Bar>>, columns, spec| Rows::Bars { rows: Tried::new(reader), columns, spec };
+    let ticks = |reader: Box<dyn Reader<Tick>>, columns, has_trades: bool| Rows::Ticks {
+        rows: Tried::new(reader),
+        columns,
+        basis: if has_trades { PriceBasis::Trades } else { PriceBasis::Quotes },
+    };
+    let bars = |reader: Box<dyn Reader<Bar>>, columns, spec| Rows::Bars {
+        rows: Tried::new(reader),
+        columns,
+        length: BarLength::new(spec, options.bar_stamp),
+    };
     let clock = || options.clock().map_err(|what| FeedError::Reading { file: file.shown.clone(), what });
     let text = || {
         let text = file.text()?;
@@ -93,23 +97,30 @@ fn open_rows(file: &SourceFile, found: &Found, options: &Options, chunk: usize) 
         Format::LeanQuote => {
             let (rows, entry) = text()?;
             let reader = LeanQuotes::new(rows, &file.name, entry.as_deref(), clock()?)?;
-            ticks(Box::new(reader), lean_quote::COLUMNS)
+            ticks(Box::new(reader), lean_quote::COLUMNS, false)
         }
-        Format::BinanceJsonl => ticks(Box::new(BinanceMessages::new(text()?.0, options)), binance::COLUMNS),
+        Format::BinanceJsonl => {
+            let has_trades = binance::has_trades(text()?.0, options)?;
+            ticks(Box::new(BinanceMessages::new(text()?.0, options)), binance::COLUMNS, has_trades)
+        }
         Format::Parquet => {
-            let reader = ParquetTicks::new(file, options, (chunk / 32).max(1))?;
-            let columns = reader.columns();
-            ticks(Box::new(reader), columns)
+            let batch_rows = (chunk / 32).max(1);
+            if let Some(reader) = parquet_bars(file, options, batch_rows)? {
+                let columns = reader.columns();
+                bars(Box::new(reader), columns, options.bar_spec)
+            } else {
+                let reader = ParquetTicks::new(file, options, batch_rows)?;
+                let (columns, has_trades) = (reader.columns(), reader.has_trades());
+                ticks(Box::new(reader), columns, has_trades)
+            }
         }
         Format::Csv => {
             let reader = CsvTicks::new(|| Ok(text()?.0), found.implied.as_deref(), options)?;
-            let columns = reader.columns();
-            ticks(Box::new(reader), columns)
+            let (columns, has_trades) = (reader.columns(), reader.has_trades());
+            ticks(Box::new(reader), columns, has_trades)
         }
         Format::BarsCsv => {
-            // What is missing in the header is said before what is wrong with the rows.
-            let reader = CsvBars::new(text()?.0, options)?;
-            let reader = reader.on(bar_clock(text()?.0, options)?);
+            let reader = csv_bars(|| Ok(text()?.0), options)?;
             let columns = reader.columns();
             bars(Box::new(reader), columns, options.bar_spec)
         }
@@ -123,22 +134,6 @@ fn open_rows(file: &SourceFile, found: &Found, options: &Options, chunk: usize) 
             bars(Box::new(reader), columns, options.bar_spec.or_else(|| spec_by_path(&file.path)))
         }
     })
-}
-
-/// The clock of a file of bars, from its rows.
-fn bar_clock(mut rows: TextRows, options: &Options) -> Result<Clock, FeedError> {
-    let header = rows.header()?;
-    let separator = separator(header);
-    let mut fields = Fields::default();
-    fields.split(header, separator);
-    let names = fields.texts(header);
-    let reading = |what| FeedError::Reading { file: rows.file().to_owned(), what };
-    let named = named_columns(&names, &options.reading.columns).map_err(reading)?;
-    let plain: Vec<String> = named.iter().map(|name| plain_name(name)).collect();
-    match bar_time_column(&plain) {
-        Some(time) => scan_times(&mut rows, separator, &names, time, options),
-        None => options.clock().map_err(|what| FeedError::Reading { file: rows.file().to_owned(), what }),
-    }
 }
 
 impl Source {
@@ -155,6 +150,28 @@ impl Source {
     /// The format that it is read in.
     pub fn format(&self) -> Format {
         self.format
+    }
+
+    /// What makes the prices of its bars: trades where the file has any, whichever row they begin at, else quotes.
+    pub fn price_basis(&self) -> PriceBasis {
+        match &self.rows {
+            Rows::Ticks { basis, .. } => *basis,
+            Rows::Bars { columns, .. } if columns.spreads => PriceBasis::Quotes,
+            Rows::Bars { .. } => PriceBasis::Trades,
+        }
+    }
+
+    /// True for a file of bars.
+    pub fn has_bars(&self) -> bool {
+        matches!(self.rows, Rows::Bars { .. })
+    }
+
+    /// What a person should know of how the file is read, as far as it was read.
+    pub fn warnings(&self) -> Vec<String> {
+        match &self.rows {
+            Rows::Ticks { rows, .. } => rows.reader.about().warnings,
+            Rows::Bars { rows, .. } => rows.reader.about().warnings,
+        }
     }
 
     /// The file's length.
@@ -180,27 +197,20 @@ impl Source {
         let (instrument, source) = (self.instrument.clone(), self.hash.clone());
         let (shown, format) = (&self.file.shown, self.format);
         let block = match &mut self.rows {
-            Rows::Ticks { rows, columns } => {
+            Rows::Ticks { rows, columns, .. } => {
                 let mut block = new_tick_block(instrument, source, self.blocks);
                 rows.take_block(shown, format, |row, before| push_tick(&mut block, *columns, row, before))?;
                 finish_ticks(&mut block);
                 (!block.is_empty()).then_some(Block::Ticks(block))
             }
-            Rows::Bars { rows, columns, spec } => {
+            Rows::Bars { rows, columns, length } => {
                 let mut block = BarBlock { instrument, source, block: self.blocks, ..BarBlock::default() };
                 rows.take_block(shown, format, |row, before| push_bar(&mut block, *columns, row, before))?;
                 if block.rows.is_empty() {
                     None
                 } else {
-                    let known = match *spec {
-                        // Only the first block is judged.
-                        Some(spec) if self.blocks > 0 => Ok(spec),
-                        Some(spec) => check_spacing(spec, &block).map(|()| spec),
-                        None => smallest_spacing(&block),
-                    };
-                    let known = known.map_err(|what| FeedError::BarLength { file: shown.clone(), what })?;
-                    *spec = Some(known);
-                    block.spec = known.to_string();
+                    let given = length.give_to(&mut block, &rows.reader.about());
+                    given.map_err(|what| FeedError::BarLength { file: shown.clone(), what })?;
                     Some(Block::Bars(block))
                 }
             }

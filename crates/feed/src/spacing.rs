@@ -1,9 +1,13 @@
 //! What the distances between a file's bars say about their length: which spec they are of where nobody says so, and
 //! whether they can be of the spec that somebody says.
 
+use std::collections::BTreeMap;
+
 use gauntlet_domain::BarSpec;
-use gauntlet_domain::market::BarBlock;
+use gauntlet_domain::market::{BarBlock, BarStamp};
 use gauntlet_domain::time::NANOS_PER_SECOND;
+
+use crate::block::About;
 
 const SECOND: u64 = NANOS_PER_SECOND.unsigned_abs();
 const HOUR: u64 = 3_600 * SECOND;
@@ -18,16 +22,140 @@ const MOST_SHORTER: usize = 5;
 /// Distances from which on a file shows its length even where they differ. Fewer may all lie across holidays.
 const TELLING_DISTANCES: usize = 10;
 
-/// The spec of bars as far apart as the nearest two of the block. `Err` says why there is none.
-pub(crate) fn smallest_spacing(block: &BarBlock) -> Result<BarSpec, String> {
-    let Some(smallest) = distances(readable_times(block)).into_iter().min() else {
-        return Err(
-            "its rows do not tell how long its bars are: say which bars they are with a bar spec from \
-                    time:1s to time:1d"
-                .to_owned(),
-        );
+/// Distances of one length from which on they show the bars' length, if most are so.
+const SHOWING_DISTANCES: usize = 3;
+
+/// How long a file's bars are: asked for, said by the file, or certain from the distances of its first block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BarLength {
+    asked: Option<BarSpec>,
+    known: Option<BarSpec>,
+    /// The caller says that the file's times are ends of bars.
+    closing: bool,
+}
+
+impl BarLength {
+    pub fn new(asked: Option<BarSpec>, stamp: BarStamp) -> BarLength {
+        BarLength { asked, known: None, closing: stamp == BarStamp::Close }
+    }
+
+    /// Gives a block its spec, and opening times where it has closing times. `Err` says why it cannot.
+    pub fn give_to(&mut self, block: &mut BarBlock, about: &About) -> Result<(), String> {
+        if self.closing && about.has_both_times {
+            return Err(
+                "it has the beginning and the end of each bar in two columns: leave out --stamp".to_owned()
+            );
+        }
+        let spec = match self.known {
+            // Only the first block is judged.
+            Some(spec) => spec,
+            None => *self.known.insert(self.find(block, about)?),
+        };
+        block.spec = spec.to_string();
+        if self.closing || about.is_closing {
+            for time in &mut block.open_times {
+                *time = time.saturating_sub(spec.nanos());
+            }
+        }
+        Ok(())
+    }
+
+    fn find(self, block: &BarBlock, about: &About) -> Result<BarSpec, String> {
+        match (self.asked, about.spec) {
+            (Some(asked), Some(said)) if asked != said => Err(format!(
+                "its bars are {said} by its own columns, not {asked}: say {said}, or take a file of {asked} bars"
+            )),
+            (Some(asked), _) => check_spacing(asked, block).map(|()| asked),
+            (None, Some(said)) => Ok(said),
+            (None, None) => certain_spec(block, about.is_dated),
+        }
+    }
+}
+
+/// Lengths of bars by their own beginnings and ends.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Lengths {
+    counts: BTreeMap<u64, u64>,
+    bars: u64,
+}
+
+impl Lengths {
+    /// Takes note of a bar's length in nanoseconds. Some sources write the last moment before the end: 10:00:59.999.
+    pub fn see(&mut self, nanos: i64) {
+        let Ok(nanos) = u64::try_from(nanos) else { return };
+        let length = nanos.next_multiple_of(SECOND);
+        let length = if is_day(length) { DAY } else { length };
+        self.bars += 1;
+        // More lengths than these show none.
+        if self.counts.len() < 100 || self.counts.contains_key(&length) {
+            *self.counts.entry(length).or_default() += 1;
+        }
+    }
+
+    /// The length of most bars; the last of a session may be shorter.
+    pub fn spec(&self) -> Option<BarSpec> {
+        let (length, count) = self.counts.iter().max_by_key(|(_, count)| **count)?;
+        spec_of(*length).ok().filter(|_| *length > 0 && 2 * count > self.bars)
+    }
+}
+
+/// The spec that a source names in a column: minutes, `D`, or `5m`.
+pub(crate) fn spec_named(name: &str) -> Option<BarSpec> {
+    let name = name.to_ascii_lowercase();
+    match name.as_str() {
+        "d" | "1d" | "day" | "daily" => "time:1d".parse().ok(),
+        minutes if minutes.bytes().all(|byte| byte.is_ascii_digit()) => {
+            format!("time:{minutes}m").parse().ok()
+        }
+        _ => format!("time:{name}").parse().ok(),
+    }
+}
+
+/// The spec that the distances of a block leave no doubt of. `Err` says what was seen and asks for it.
+///
+/// Two bars tell nothing but that they are not longer than the distance between them. Dates of which two are a day apart
+/// are of days: a longer bar would have no neighbour so near, and a shorter one would have a time.
+pub(crate) fn certain_spec(block: &BarBlock, is_dated: bool) -> Result<BarSpec, String> {
+    let mut distances = distances(readable_times(block));
+    for distance in &mut distances {
+        *distance = if is_day(*distance) { DAY } else { *distance };
+    }
+    distances.sort_unstable();
+    let Some(smallest) = distances.first().copied() else {
+        return Err("its rows do not tell how long its bars are: say which bars they are with --spec, from time:1s to \
+                    time:1d"
+            .to_owned());
     };
-    spec_of(smallest)
+    if smallest > DAY && (!is_dated || smallest >= 5 * DAY) {
+        return spec_of(smallest);
+    }
+    // They are sorted: equal ones are neighbours.
+    let runs = || distances.chunk_by(|one, other| one == other);
+    let count = |length: u64| runs().find(|run| run[0] == length).map_or(0, <[u64]>::len);
+    let usual = runs().rev().max_by_key(|run| run.len()).map_or(smallest, |run| run[0]);
+    let is_clear = count(usual) >= SHOWING_DISTANCES && 2 * count(usual) >= distances.len();
+    let are_multiples = distances.iter().all(|distance| distance.is_multiple_of(smallest));
+    let certain = if is_dated && smallest == DAY {
+        Some(DAY)
+    } else if is_clear {
+        Some(usual)
+    } else {
+        Some(smallest).filter(|smallest| are_multiples && count(*smallest) >= TELLING_DISTANCES)
+    };
+    let spec = spec_of(certain.unwrap_or(smallest));
+    match (certain, spec) {
+        (Some(_), Ok(spec)) if check_spacing(spec, block).is_ok() => Ok(spec),
+        (_, Ok(_)) => Err(format!(
+            "its bars are {} apart, which does not tell how long they are: say it with --spec, such as --spec time:1m",
+            from_to(smallest, distances[distances.len() - 1])
+        )),
+        (None, Err(_)) if is_dated => Err(format!(
+            "its dates are {} or more apart, which does not tell how long its bars are: say --spec time:1d if they are \
+             days",
+            in_words(smallest)
+        )),
+        (_, Err(what)) => Err(what),
+    }
 }
 
 /// Checks that the bars of a file's first block can be of this spec. `Err` says what they look like and what to do.
@@ -113,6 +241,12 @@ fn spec_of(distance: u64) -> Result<BarSpec, String> {
     Ok(BarSpec::Time { seconds: seconds as u32 })
 }
 
+/// `1 minute`, or `2 minutes to 5 minutes`.
+fn from_to(smallest: u64, largest: u64) -> String {
+    let smallest_words = in_words(smallest);
+    if smallest == largest { smallest_words } else { format!("{smallest_words} to {}", in_words(largest)) }
+}
+
 /// `1 day`, `90 minutes`.
 fn in_words(distance: u64) -> String {
     let units =
@@ -135,14 +269,86 @@ mod tests {
         BarBlock { kinds: vec![1; open_times.len()], open_times, ..BarBlock::default() }
     }
 
+    /// What bars at these hours are, or the question.
+    fn certain(is_dated: bool, hours: impl IntoIterator<Item = i64>) -> Result<String, String> {
+        let block = block(hours.into_iter().map(|hour| hour * HOURS));
+        certain_spec(&block, is_dated).map(|spec| spec.to_string())
+    }
+
     #[test]
-    fn the_nearest_bars_tell_the_spec() {
-        let spec =
-            |times: &[i64]| smallest_spacing(&block(times.iter().copied())).map(|spec| spec.to_string());
-        assert_eq!(spec(&[0, 5 * HOURS, 6 * HOURS, 6 * HOURS]), Ok("time:1h".into()));
-        assert_eq!(spec(&[0, 24 * HOURS, 47 * HOURS]), Ok("time:1d".into()));
-        assert!(spec(&[0, 168 * HOURS]).unwrap_err().contains("7 days"));
-        assert!(spec(&[0]).is_err() && spec(&[]).is_err() && spec(&[0, 1]).is_err());
+    fn many_bars_tell_the_spec_and_a_few_ask_for_it() {
+        assert_eq!(certain(false, [0, 1, 2, 3]), Ok("time:1h".into()));
+        assert_eq!(certain(false, [0, 1, 2, 2, 20, 21]), Ok("time:1h".into()));
+        let asked = certain(false, [0, 5, 7, 7]).unwrap_err();
+        assert_eq!(
+            asked,
+            "its bars are 2 hours to 5 hours apart, which does not tell how long they are: say it with --spec, such as \
+             --spec time:1m"
+        );
+        for few in [&[0][..], &[], &[0, 1], &[0, 1, 2], &[0, 24]] {
+            assert!(certain(false, few.iter().copied()).unwrap_err().contains("--spec"), "{few:?}");
+        }
+        // Nobody traded most of the time.
+        let sparse = (0..20).flat_map(|part| [0, 1, 3].map(|hour| part * 6 + hour));
+        assert_eq!(certain(false, sparse), Ok("time:1h".into()));
+        // The last bar before the night is shorter.
+        let session = (0..30).flat_map(|day| [0, 4, 8, 12, 16, 19].map(|hour| day * 24 + hour));
+        assert_eq!(certain(false, session), Ok("time:4h".into()));
+        assert!(certain_spec(&block([0, 1, 2, 3]), false).unwrap_err().contains("nanosecond"));
+    }
+
+    #[test]
+    fn two_dates_a_day_apart_are_days() {
+        assert_eq!(certain(true, [0, 24]), Ok("time:1d".into()));
+        assert_eq!(certain(true, [0, 24, 47]), Ok("time:1d".into()));
+        assert!(certain(true, [0, 168]).unwrap_err().contains("7 days"));
+        assert!(certain(true, [0, 72]).unwrap_err().contains("3 days or more apart"));
+        assert!(certain(true, [5]).is_err());
+    }
+
+    #[test]
+    fn a_file_that_says_its_length_is_believed_and_not_contradicted() {
+        let about = About { spec: spec_named("5"), ..About::default() };
+        let mut rows = block([0, HOURS]);
+        let mut length = BarLength::new(None, BarStamp::Open);
+        assert_eq!(length.give_to(&mut rows, &about), Ok(()));
+        assert_eq!((rows.spec.as_str(), rows.open_times[1]), ("time:5m", HOURS));
+        let mut other = BarLength::new("time:1m".parse().ok(), BarStamp::Open);
+        assert!(
+            other.give_to(&mut rows, &about).unwrap_err().contains("time:5m by its own columns, not time:1m")
+        );
+        assert_eq!(spec_named("D").map(|spec| spec.to_string()).as_deref(), Some("time:1d"));
+        assert_eq!(spec_named("1h").map(|spec| spec.to_string()).as_deref(), Some("time:1h"));
+        assert_eq!(spec_named("W"), None);
+    }
+
+    #[test]
+    fn the_length_is_the_time_from_the_beginning_to_the_end() {
+        let minute = 60 * NANOS_PER_SECOND;
+        let spec = |lengths: &[i64]| {
+            let mut seen = Lengths::default();
+            lengths.iter().for_each(|length| seen.see(*length));
+            seen.spec().map(|spec| spec.to_string())
+        };
+        assert_eq!(spec(&[minute - 1_000_000]).as_deref(), Some("time:1m"));
+        assert_eq!(spec(&[24 * HOURS, 23 * HOURS, 24 * HOURS]).as_deref(), Some("time:1d"));
+        assert_eq!(spec(&[minute, minute, 30 * NANOS_PER_SECOND]).as_deref(), Some("time:1m"));
+        assert_eq!(spec(&[minute, 2 * minute]), None);
+        assert_eq!(spec(&[0, -1]), None);
+    }
+
+    #[test]
+    fn times_at_the_close_are_moved_to_the_open() {
+        let mut rows = block([HOURS, 2 * HOURS]);
+        let mut length = BarLength::new("time:1h".parse().ok(), BarStamp::Close);
+        assert_eq!(length.give_to(&mut rows, &About::default()), Ok(()));
+        assert_eq!(rows.open_times, [0, HOURS]);
+        let both = About { has_both_times: true, ..About::default() };
+        assert!(length.give_to(&mut rows, &both).unwrap_err().contains("leave out --stamp"));
+        let closing = About { is_closing: true, ..About::default() };
+        let mut length = BarLength::new("time:1h".parse().ok(), BarStamp::Open);
+        assert_eq!(length.give_to(&mut rows, &closing), Ok(()));
+        assert_eq!(rows.open_times, [-HOURS, 0]);
     }
 
     /// Checks bars at these hours.

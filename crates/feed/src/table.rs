@@ -156,6 +156,11 @@ impl TickLayout {
         TickColumns { sequences: self.sequence.is_some(), sizes, ask_sizes }
     }
 
+    /// True when rows are quotes, not trades.
+    pub fn makes_quotes(&self) -> bool {
+        matches!(self.prices, Prices::Quote { .. })
+    }
+
     /// Columns that tell whose a row is: symbol and market.
     pub fn keys(&self) -> impl Iterator<Item = usize> {
         self.symbol.into_iter().chain(self.market)

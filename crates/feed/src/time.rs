@@ -31,6 +31,18 @@ pub enum DateOrder {
     MonthFirst,
 }
 
+impl Unit {
+    /// The unit in which a number of so many digits is nearest to our time.
+    pub fn of_digits(digits: usize) -> Unit {
+        match digits {
+            0..=11 => Unit::Seconds,
+            12..=14 => Unit::Millis,
+            15..=17 => Unit::Micros,
+            _ => Unit::Nanos,
+        }
+    }
+}
+
 /// How a file writes times, and on which clock. Only times without a zone are on that clock.
 #[derive(Debug, Clone)]
 pub(crate) struct Clock {
@@ -172,12 +184,7 @@ pub(crate) fn since_epoch(text: &[u8], unit: Option<Unit>) -> Option<i64> {
 /// The unit that puts a number nearest to our time.
 fn by_magnitude(text: &[u8]) -> Unit {
     let whole = text.split(|byte| *byte == b'.').next().unwrap_or(text);
-    match whole.strip_prefix(b"-").unwrap_or(whole).len() {
-        0..=11 => Unit::Seconds,
-        12..=14 => Unit::Millis,
-        15..=17 => Unit::Micros,
-        _ => Unit::Nanos,
-    }
+    Unit::of_digits(whole.strip_prefix(b"-").unwrap_or(whole).len())
 }
 
 /// Midnight UTC of the eight digits `YYYYMMDD`.
@@ -310,7 +317,7 @@ fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
 }
 
 /// Hours that AM or PM adds, and what follows it.
-fn half_of_day(text: &[u8]) -> (Option<i64>, &[u8]) {
+pub(crate) fn half_of_day(text: &[u8]) -> (Option<i64>, &[u8]) {
     let trimmed = text.trim_ascii_start();
     match trimmed {
         [half @ (b'a' | b'A' | b'p' | b'P'), b'm' | b'M', rest @ ..] => {

@@ -6,6 +6,10 @@
 use gauntlet_domain::time::NANOS_PER_SECOND;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
 
+/// Why times of a zone stay open.
+pub(crate) const UNSETTLED: &str = "an hour that the zone has twice, in which no row shows to which of the two it belongs: give the file \
+                                    times in UTC, or with their offset";
+
 /// Disorder of rows that is no change of the clock.
 const DISORDER_NANOS: i64 = 300 * NANOS_PER_SECOND;
 

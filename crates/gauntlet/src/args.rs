@@ -48,6 +48,9 @@ pub struct FeedArgs {
     /// Spec of ready-made bars whose spacing cannot be told from the file.
     #[arg(long)]
     pub spec: Option<String>,
+    /// Which end of its bars the times of a file of ready-made bars are: open or close.
+    #[arg(long, default_value = "open")]
+    pub stamp: String,
     /// Market of a file that holds several: spot, usdm, cm.
     #[arg(long)]
     pub market: Option<String>,
@@ -80,6 +83,7 @@ impl TryFrom<FeedArgs> for FeedRequest {
             utc_offset_seconds: utc_offset(&args.utc_offset)?,
             bars: bars.map_err(Refusal::input)?,
             spec: args.spec.as_deref().map(str::parse::<BarSpec>).transpose().map_err(Refusal::input)?,
+            stamp: stamp(&args.stamp).map_err(Refusal::input)?,
             market: args.market,
             speed: speed(&args.speed)?,
             lateness_nanos: args.lateness.as_deref().map(lateness).transpose()?,

@@ -155,6 +155,9 @@ pub enum Command {
         /// How that file is written.
         #[command(flatten)]
         reading: ReadingArgs,
+        /// Which end of its bars the times of a file of ready-made bars are: open or close.
+        #[arg(long, default_value = "open")]
+        stamp: String,
     },
     /// Every metric of a series.
     Metrics(MetricsArgs),

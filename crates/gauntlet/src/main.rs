@@ -36,6 +36,7 @@ use cli::{
 };
 use gauntlet_config::model::LogFormat;
 use gauntlet_config::{Config, Resolved, Sources, load};
+use gauntlet_feed::definition::stamp as named_stamp;
 use gauntlet_operations::backtest::BacktestRequest;
 use gauntlet_operations::browse::{List, ListRequest};
 use gauntlet_operations::integrity::VerifyRequest;
@@ -150,9 +151,12 @@ fn say(notes: &[String]) {
 fn without_configuration(command: &Command, sources: &Sources) -> Option<Result<Answer, Refusal>> {
     Some(match command {
         Command::Bars(args) => args.clone().try_into().and_then(|args| ToolRequest::Bars(args).answer()),
-        Command::Backtest { spec, reading } => reading.clone().try_into().and_then(|reading| {
-            ToolRequest::Backtest(BacktestRequest { spec: spec.clone(), reading }).answer()
-        }),
+        Command::Backtest { spec, stamp, reading } => {
+            named_stamp(stamp).map_err(Refusal::input).and_then(|stamp| {
+                let reading = reading.clone().try_into()?;
+                ToolRequest::Backtest(BacktestRequest { spec: spec.clone(), stamp, reading }).answer()
+            })
+        }
         Command::Metrics(args) => {
             args.clone().try_into().and_then(|args| ToolRequest::Metrics(args).answer())
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use gauntlet_backtest::{Bars, ExitReason, Target, Trade};
 use gauntlet_config::ExperimentDocument;
 use gauntlet_domain::experiment::{DataRef, Metrics, Parameters};
-use gauntlet_domain::market::{Bar, FeedCompleted};
+use gauntlet_domain::market::{Bar, BarStamp, FeedCompleted};
 use gauntlet_domain::spec::ExperimentSpec;
 use gauntlet_domain::{ContentHash, Event, Input, SnapshotId, Timestamp};
 use gauntlet_experiments::plan;
@@ -31,6 +31,8 @@ pub struct BacktestRequest {
     /// How that file is written, where it does not settle that itself.
     #[serde(default)]
     pub reading: Reading,
+    /// Which end of its bars the times of a bars file are.
+    pub stamp: BarStamp,
 }
 
 /// What came of it.
@@ -117,7 +119,7 @@ pub fn backtest(request: &BacktestRequest) -> Result<Backtested, Refusal> {
     refuse(&document, &validate::of_backtest(&document.spec))?;
     let spec = document.spec;
     let file = path.parent().unwrap_or(Path::new(".")).join(file);
-    let (bars, left_out) = bars_of(&spec, &file, &request.reading)?;
+    let Read { bars, left_out, warnings } = read(&spec, &file, request)?;
     if bars.is_empty() {
         let (from, to) = (spec.data.from.0, spec.data.to.0);
         return Err(Refusal::BadInput(format!(
@@ -126,19 +128,26 @@ pub fn backtest(request: &BacktestRequest) -> Result<Backtested, Refusal> {
             spec.data.bars
         )));
     }
-    Ok(Backtested { left_out, ..run(&spec, &bars, &name)? })
+    let mut answer = run(&spec, &bars, &name)?;
+    answer.warnings.splice(0..0, warnings);
+    Ok(Backtested { left_out, ..answer })
 }
 
-/// The bars of the period, and how many rows of the file were left out, by reason.
-fn bars_of(
-    spec: &ExperimentSpec,
-    file: &Path,
-    reading: &Reading,
-) -> Result<(Vec<Bar>, BTreeMap<String, usize>), Refusal> {
+/// What a file has for the period.
+struct Read {
+    bars: Vec<Bar>,
+    /// Rows that were left out, by reason.
+    left_out: BTreeMap<String, usize>,
+    /// What a person should know of how the file was read.
+    warnings: Vec<String>,
+}
+
+fn read(spec: &ExperimentSpec, file: &Path, request: &BacktestRequest) -> Result<Read, Refusal> {
     let instrument = spec.instrument().map_err(Refusal::input)?;
     let mut options = Options::new(instrument.clone());
     options.bar_spec = Some(spec.data.bars);
-    options.reading = reading.clone();
+    options.bar_stamp = request.stamp;
+    options.reading = request.reading.clone();
     let mut source = gauntlet_feed::open(file, &options)?;
     let mut machine = MarketData::default();
     let (mut bars, mut left_out) = (Vec::new(), BTreeMap::<String, usize>::new());
@@ -157,7 +166,7 @@ fn bars_of(
     let mut blocks = 0;
     while let Some(block) = source.next_block()? {
         if blocks == 0 {
-            step(gauntlet_feed::definition(&instrument, source.format(), &block, &rules).into());
+            step(gauntlet_feed::definition(&instrument, &source, &rules).into());
         }
         blocks += 1;
         step(match block {
@@ -165,13 +174,14 @@ fn bars_of(
             Block::Bars(block) => block.into(),
         });
     }
+    let warnings = source.warnings();
     let (instrument, source) = (instrument.as_str().to_owned(), source.source_hash().to_string());
     step(FeedCompleted { instrument, source, name: String::new(), rows: 0, blocks }.into());
     bars.extend(machine.finish());
     let (from, to) = (spec.data.from.0, spec.data.to.0);
     bars.retain(|bar| bar.spec == spec.data.bars && bar.open_time >= from && bar.close_time <= to);
     bars.sort_by_key(|bar| bar.open_time);
-    Ok((bars, left_out))
+    Ok(Read { bars, left_out, warnings })
 }
 
 fn run(spec: &ExperimentSpec, rows: &[Bar], name: &str) -> Result<Backtested, Refusal> {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use gauntlet_domain::market::{Bar, BarStamp, EmptyBars, FeedCompleted, ReasonCount, Session};
-use gauntlet_domain::{BarSpec, Event, Input, InstrumentId};
+use gauntlet_domain::{BarSpec, Event, Input, InstrumentId, Price};
 use gauntlet_feed::{BarRules, Block, Format, Options, Reading};
 use gauntlet_market_data::MarketData;
 use gauntlet_processor::machine::Machine;
@@ -98,6 +98,10 @@ fn read_ticks(request: &BarsRequest) -> Result<MadeBars, Refusal> {
     let (options, rules) = reading(request)?;
     let instrument = options.instrument.clone();
     let mut source = gauntlet_feed::open(&request.path, &options)?;
+    if source.has_bars() {
+        let path = request.path.display();
+        return Err(Refusal::BadInput(format!("{path} holds bars already: give a file of ticks")));
+    }
     let hash = source.source_hash().to_string();
     let mut machine = MarketData::default();
     let (mut bars, mut cleaned) = (Vec::new(), None);
@@ -113,22 +117,17 @@ fn read_ticks(request: &BarsRequest) -> Result<MadeBars, Refusal> {
     let (mut rows, mut blocks) = (0, 0);
     while let Some(block) = source.next_block()? {
         if blocks == 0 {
-            let mut definition = gauntlet_feed::definition(&instrument, source.format(), &block, &rules);
+            let mut definition = gauntlet_feed::definition(&instrument, &source, &rules);
             if let Some(nanos) = request.lateness_nanos {
                 definition.cleaning.lateness_nanos = nanos;
             }
             step(definition.into());
         }
         blocks += 1;
-        match block {
-            Block::Ticks(block) => {
-                rows += block.len() as i64;
-                step(block.into());
-            }
-            Block::Bars(_) => {
-                let path = request.path.display();
-                return Err(Refusal::BadInput(format!("{path} holds bars already: give a file of ticks")));
-            }
+        // There are no others in a file of ticks.
+        if let Block::Ticks(block) = block {
+            rows += block.len() as i64;
+            step(block.into());
         }
     }
     let end = FeedCompleted {
@@ -188,11 +187,14 @@ fn write_bars(out: &Path, bars: &[Bar], spec: BarSpec) -> Result<(), Refusal> {
     let failed = |error: &dyn std::fmt::Display| Refusal::Outside(format!("{}: {error}", out.display()));
     match out.extension().and_then(|extension| extension.to_str()) {
         Some("csv") => {
-            let mut text = String::from("time,open_time,close_time,open,high,low,close,volume,ticks\n");
+            let mut text = String::from(
+                "time,open_time,close_time,open,high,low,close,open_spread,close_spread,volume,ticks\n",
+            );
+            let spread = |spread: Option<Price>| spread.map(|price| price.to_string()).unwrap_or_default();
             for bar in bars {
                 let _ = writeln!(
                     text,
-                    "{},{},{},{},{},{},{},{},{}",
+                    "{},{},{},{},{},{},{},{},{},{},{}",
                     bar.time,
                     bar.open_time,
                     bar.close_time,
@@ -200,6 +202,8 @@ fn write_bars(out: &Path, bars: &[Bar], spec: BarSpec) -> Result<(), Refusal> {
                     bar.high,
                     bar.low,
                     bar.close,
+                    spread(bar.open_spread),
+                    spread(bar.close_spread),
                     bar.volume,
                     bar.ticks
                 );

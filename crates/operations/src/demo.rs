@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 
+use gauntlet_domain::market::BarStamp;
 use gauntlet_feed::{Format, Reading};
 use gauntlet_runtime::Running;
 use gauntlet_views::schema;
@@ -87,6 +88,7 @@ fn feed_request(paths: Vec<PathBuf>, format: Format) -> Result<FeedRequest, Refu
         venue: "OANDA".into(),
         format: Some(format),
         utc_offset_seconds: 0,
+        stamp: BarStamp::Open,
         bars: bars.map_err(Refusal::input)?,
         spec: None,
         market: None,

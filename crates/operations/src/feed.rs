@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use gauntlet_domain::market::FeedCompleted;
+use gauntlet_domain::market::{BarStamp, FeedCompleted};
 use gauntlet_domain::{BarSpec, Event, InstrumentId};
 use gauntlet_feed::{BarRules, Block, Format, Options, Reading, Source};
 use gauntlet_runtime::Running;
@@ -40,6 +40,8 @@ pub struct FeedRequest {
     pub bars: Vec<BarSpec>,
     /// Spec of ready-made bars whose spacing cannot be told from the file.
     pub spec: Option<BarSpec>,
+    /// Which end of its bars the times of a file of ready-made bars are.
+    pub stamp: BarStamp,
     /// Market of a file that holds several: spot, usdm, cm.
     pub market: Option<String>,
     /// Event time over wall time; as fast as it goes when left out.
@@ -92,6 +94,9 @@ pub struct FedSource {
     pub gaps: i64,
     /// Whether all of it was there before.
     pub already_there: bool,
+    /// What a person should know of how it was read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// Feeds and waits until cleaning has caught up.
@@ -126,13 +131,14 @@ impl Understood {
         options.utc_offset_seconds = request.utc_offset_seconds;
         options.market = request.market.clone();
         options.bar_spec = request.spec;
+        options.bar_stamp = request.stamp;
         options.reading = request.reading.clone();
         let bars = BarRules::new(request.bars.clone());
         Ok(Understood { options, bars, speed: request.speed, lateness_nanos: request.lateness_nanos })
     }
 }
 
-/// Files as given; the files of a folder in the order of their names.
+/// Files as given; the files of a folder in the order of their names, numbers in them by value: part-2 before part-10.
 pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Refusal> {
     let mut files = Vec::new();
     for path in paths {
@@ -144,7 +150,7 @@ pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Refusal> {
         let entries = std::fs::read_dir(path).map_err(unreadable)?;
         let mut inside: Vec<PathBuf> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
         inside.retain(|path| path.is_file());
-        inside.sort();
+        inside.sort_by_cached_key(|path| natural(&path.to_string_lossy()));
         if inside.is_empty() {
             return Err(Refusal::BadInput(format!("{}: the folder has no files", path.display())));
         }
@@ -153,32 +159,64 @@ pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Refusal> {
     Ok(files)
 }
 
+/// A text as its pieces: numbers by value, what is between them as it is.
+fn natural(text: &str) -> Vec<(u128, String)> {
+    let mut pieces: Vec<(u128, String)> = vec![(0, String::new())];
+    let mut was_digit = false;
+    for character in text.chars() {
+        let digit = character.to_digit(10);
+        if digit.is_some() && !was_digit {
+            pieces.push((0, String::new()));
+        }
+        if let Some((number, rest)) = pieces.last_mut() {
+            match digit {
+                Some(digit) => *number = number.saturating_mul(10).saturating_add(u128::from(digit)),
+                None => rest.push(character),
+            }
+        }
+        was_digit = digit.is_some();
+    }
+    pieces
+}
+
 /// Publishes one file and waits for what cleaning makes of it.
 fn feed_source(
     node: &Node,
     running: &Running,
     request: &Understood,
-    source: Source,
+    mut source: Source,
     progress: &dyn Progress,
 ) -> Result<FedSource, Refusal> {
     let instrument = request.options.instrument.as_str().to_owned();
     let (name, hash) = (source.name().to_owned(), source.source_hash().to_string());
     let known = cleaned(node, &instrument, &hash)?;
+    let mut warnings = Vec::new();
     let (read, published) = match &known {
         Some(row) => (long(row, "rows"), 0),
-        None => publish(node, request, source, &hash, progress)?,
+        None => {
+            let counts = publish(node, request, &mut source, &hash, progress)?;
+            warnings = source.warnings();
+            counts
+        }
     };
     let row = node.wait_for(running, || cleaned(node, &instrument, &hash))?;
+    let (accepted, rejected) = (long(&row, "accepted"), counts(&row, "rejected"));
+    // A row is in a bar or in the ledger: nothing is lost on the way.
+    let (rows, decided) = (long(&row, "rows"), accepted + rejected.values().sum::<i64>());
+    if rows != decided {
+        return Err(Refusal::Broken(format!("{name}: of {rows} rows {decided} were accepted or rejected")));
+    }
     Ok(FedSource {
         name,
         source: hash,
         read,
         published,
-        accepted: long(&row, "accepted"),
-        rejected: counts(&row, "rejected"),
+        accepted,
+        rejected,
         corrected: counts(&row, "corrected"),
         gaps: long(&row, "gaps"),
         already_there: known.is_some(),
+        warnings,
     })
 }
 
@@ -204,7 +242,7 @@ fn add(total: &mut BTreeMap<String, i64>, counts: &BTreeMap<String, i64>) {
 fn publish(
     node: &Node,
     request: &Understood,
-    mut source: Source,
+    source: &mut Source,
     hash: &str,
     progress: &dyn Progress,
 ) -> Result<(i64, i64), Refusal> {
@@ -222,7 +260,7 @@ fn publish(
         }
         let there: SourceProgress = match present {
             Some(there) => there,
-            None => *present.insert(define(node, request, source.format(), &block, hash)?),
+            None => *present.insert(define(node, request, source, hash)?),
         };
         let (event, number, count, time) = match block {
             Block::Ticks(block) => {
@@ -262,21 +300,15 @@ fn publish(
 }
 
 /// Publishes the instrument's definition if it is new, and says how far the source has been published before.
-fn define(
-    node: &Node,
-    request: &Understood,
-    format: Format,
-    first: &Block,
-    source: &str,
-) -> Result<SourceProgress, Refusal> {
+fn define(node: &Node, request: &Understood, source: &Source, hash: &str) -> Result<SourceProgress, Refusal> {
     let instrument = &request.options.instrument;
-    let mut definition = gauntlet_feed::definition(instrument, format, first, &request.bars);
+    let mut definition = gauntlet_feed::definition(instrument, source, &request.bars);
     if let Some(nanos) = request.lateness_nanos {
         definition.cleaning.lateness_nanos = nanos;
     }
     let definition = Event::from(definition);
     let place = place_of(node, &definition)?;
-    let there = recent::source_progress(&*node.log, &node.codec, &place, instrument.as_str(), source)?;
+    let there = recent::source_progress(&*node.log, &node.codec, &place, instrument.as_str(), hash)?;
     publish_once(node, "feed", &[definition])?;
     Ok(there)
 }
@@ -310,4 +342,18 @@ fn counts(row: &Row, column: &str) -> BTreeMap<String, i64> {
 /// A file's name without folders.
 pub fn file_name(path: &Path) -> String {
     path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_names_are_in_the_order_of_their_values() {
+        let mut names =
+            ["part-10.csv", "part-2.csv", "20140505_quote.zip", "20140504_quote.zip", "part-1.csv"];
+        names.sort_by_cached_key(|name| natural(name));
+        let sorted = ["part-1.csv", "part-2.csv", "part-10.csv", "20140504_quote.zip", "20140505_quote.zip"];
+        assert_eq!(names, sorted);
+    }
 }

@@ -223,6 +223,7 @@ mod tests {
                 utc_offset_seconds: -18_000,
                 bars: vec!["time:1m".parse().unwrap()],
                 spec: Some("time:1h".parse().unwrap()),
+                stamp: BarStamp::Close,
                 market: text("usdm"),
                 speed: Some(60.0),
                 lateness_nanos: Some(1),
@@ -320,7 +321,11 @@ mod tests {
             lateness_nanos: Some(1),
             reading: reading(),
         }));
-        comes_back(&ToolRequest::Backtest(BacktestRequest { spec: "spec.yaml".into(), reading: reading() }));
+        comes_back(&ToolRequest::Backtest(BacktestRequest {
+            spec: "spec.yaml".into(),
+            stamp: BarStamp::Close,
+            reading: reading(),
+        }));
         comes_back(&ToolRequest::Metrics(MetricsRequest {
             path: "returns.csv".into(),
             kind: SeriesKind::Equity,

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use gauntlet_config::Config;
-use gauntlet_domain::market::{InstrumentDefined, PriceBasis, Quote};
+use gauntlet_domain::market::{BarStamp, InstrumentDefined, PriceBasis, Quote};
 use gauntlet_domain::{BarSpec, Event, Price, Timestamp};
 use gauntlet_feed::Format;
 use gauntlet_log::counting::CountingLog;
@@ -48,6 +48,7 @@ fn feed_hours() -> Request {
         utc_offset_seconds: 0,
         bars: vec!["time:1h".parse().unwrap()],
         spec: None,
+        stamp: BarStamp::Open,
         market: None,
         speed: None,
         lateness_nanos: None,

@@ -2,7 +2,8 @@
 //!
 //! A bar covers `[open, close)`: a tick at the closing moment belongs to the next bar. A bar closes when the watermark
 //! (the latest event time less the lateness that the instrument allows) reaches its end, so ticks that are put in their
-//! place late still find their bar open. Intervals are aligned to the session's opening, or to midnight UTC.
+//! place late still find their bar open. Intervals are aligned to the session's opening, or to midnight UTC; the last one of a
+//! session or day ends with it.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::clean::Clean;
 
 const DAY: i64 = 86_400 * NANOS_PER_SECOND;
+/// From midnight to midnight, UTC.
+const ROUND_THE_CLOCK: Session = Session { open_second: 0, close_second: 0 };
 
 /// A bar under construction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,12 +44,14 @@ pub struct TimeBars {
     closed: Option<(i64, i64)>,
     /// Latest spread seen, for bars made of trades.
     spread: Option<i64>,
+    /// Volume from before the first price.
+    carried: i64,
 }
 
 impl TimeBars {
     /// Begins with nothing.
     pub fn new(spec: BarSpec) -> TimeBars {
-        TimeBars { spec, building: BTreeMap::new(), closed: None, spread: None }
+        TimeBars { spec, building: BTreeMap::new(), closed: None, spread: None, carried: 0 }
     }
 
     /// The spec.
@@ -54,7 +59,7 @@ impl TimeBars {
         self.spec
     }
 
-    /// Takes in a clean tick.
+    /// Takes in a clean tick; those outside the session are left out before.
     #[inline]
     pub fn push(&mut self, definition: &InstrumentDefined, tick: &Clean) {
         let makes_price = tick.is_quote == (definition.price == PriceBasis::Quotes);
@@ -64,8 +69,8 @@ impl TimeBars {
         // The common case first: the tick falls into the newest bar.
         let newest = self.building.last_entry();
         let open_time = match &newest {
-            Some(bar) if *bar.key() <= tick.time && tick.time < bar.get().close_time => *bar.key(),
-            _ => match interval(self.spec, definition.session, tick.time) {
+            Some(bar) if *bar.key() <= tick.of.time && tick.of.time < bar.get().close_time => *bar.key(),
+            _ => match interval(self.spec, definition.session, tick.of.time) {
                 Some(open_time) => open_time,
                 None => return,
             },
@@ -77,16 +82,19 @@ impl TimeBars {
             && *bar.key() == open_time
         {
             bar.get_mut().add(tick, makes_price, self.spread);
-        } else if makes_price {
-            let close_time = interval_end(self.spec, definition.session, open_time);
-            let fresh = || Building::new(close_time, tick, self.spread);
-            self.building
-                .entry(open_time)
-                .and_modify(|bar| bar.add(tick, makes_price, self.spread))
-                .or_insert_with(fresh);
+        } else if makes_price || tick.size > 0 {
+            let close_time = || interval_end(self.spec, definition.session, open_time);
+            let bar = self.building.entry(open_time).or_insert_with(|| Building::until(close_time()));
+            bar.add(tick, makes_price, self.spread);
         } else if let Some(bar) = self.building.get_mut(&open_time) {
             bar.add(tick, makes_price, self.spread);
         }
+    }
+
+    /// Whether the volume of the tick's bar can be held with it.
+    pub fn holds(&self, tick: &Clean) -> bool {
+        let latest = self.building.range(..=tick.of.time).next_back().map_or(0, |(_, bar)| bar.volume);
+        self.carried.saturating_add(latest).checked_add(tick.size).is_some_and(|volume| volume < i64::MAX)
     }
 
     /// Whether a bar may close at this watermark; cheap enough to ask at every tick.
@@ -100,7 +108,16 @@ impl TimeBars {
         while let Some(first) = self.building.first_entry()
             && first.get().close_time <= watermark
         {
-            let (open_time, bar) = first.remove_entry();
+            let (open_time, mut bar) = first.remove_entry();
+            if bar.ticks == 0 {
+                // Volume of trades without a quote: at the last close, or in the first bar that has a price.
+                let Some((_, close)) = self.closed else {
+                    self.carried = self.carried.saturating_add(bar.volume);
+                    continue;
+                };
+                (bar.open, bar.high, bar.low, bar.close) = (close, close, close, close);
+            }
+            bar.volume = bar.volume.saturating_add(std::mem::take(&mut self.carried));
             self.fill(definition, open_time, out);
             let spread = |spread: Option<i64>| spread.map(Price);
             out.push(Bar {
@@ -165,19 +182,20 @@ impl TimeBars {
 }
 
 impl Building {
-    fn new(close_time: i64, tick: &Clean, spread: Option<i64>) -> Building {
+    /// Nothing yet.
+    fn until(close_time: i64) -> Building {
         Building {
             close_time,
-            first: tick.time,
-            last: tick.time,
-            open: tick.price,
-            high: tick.price,
-            low: tick.price,
-            close: tick.price,
-            open_spread: spread,
-            close_spread: spread,
-            volume: tick.size,
-            ticks: 1,
+            first: 0,
+            last: 0,
+            open: 0,
+            high: 0,
+            low: 0,
+            close: 0,
+            open_spread: None,
+            close_spread: None,
+            volume: 0,
+            ticks: 0,
         }
     }
 
@@ -192,14 +210,20 @@ impl Building {
             return;
         }
         self.ticks += 1;
+        if self.ticks == 1 {
+            (self.first, self.last) = (tick.of.time, tick.of.time);
+            (self.open, self.high, self.low, self.close) = (tick.price, tick.price, tick.price, tick.price);
+            (self.open_spread, self.close_spread) = (spread, spread);
+            return;
+        }
         self.high = self.high.max(tick.price);
         self.low = self.low.min(tick.price);
-        if tick.time >= self.last {
-            self.last = tick.time;
+        if tick.of.time >= self.last {
+            self.last = tick.of.time;
             self.close = tick.price;
             self.close_spread = spread;
-        } else if tick.time < self.first {
-            self.first = tick.time;
+        } else if tick.of.time < self.first {
+            self.first = tick.of.time;
             self.open = tick.price;
             self.open_spread = spread;
         }
@@ -214,12 +238,16 @@ pub fn stamp(definition: &InstrumentDefined, open_time: i64, close_time: i64) ->
     }
 }
 
+/// Whether a time is outside the trading hours of an instrument.
+#[inline]
+pub fn is_outside(definition: &InstrumentDefined, time: i64) -> bool {
+    definition.session.is_some_and(|session| time - last_opening(session, time) >= session_nanos(session))
+}
+
 /// Start of the interval that holds `time`; `None` outside the session.
 #[inline]
 fn interval(spec: BarSpec, session: Option<Session>, time: i64) -> Option<i64> {
-    let Some(session) = session else {
-        return Some(time - time.rem_euclid(spec.nanos()));
-    };
+    let session = session.unwrap_or(ROUND_THE_CLOCK);
     let opening = last_opening(session, time);
     let within = time - opening;
     (within < session_nanos(session)).then(|| opening + within - within.rem_euclid(spec.nanos()))
@@ -227,11 +255,8 @@ fn interval(spec: BarSpec, session: Option<Session>, time: i64) -> Option<i64> {
 
 /// End of the interval that starts at `open_time`: cut at the session's end.
 fn interval_end(spec: BarSpec, session: Option<Session>, open_time: i64) -> i64 {
-    let end = open_time + spec.nanos();
-    match session {
-        Some(session) => end.min(last_opening(session, open_time) + session_nanos(session)),
-        None => end,
-    }
+    let session = session.unwrap_or(ROUND_THE_CLOCK);
+    (open_time + spec.nanos()).min(last_opening(session, open_time) + session_nanos(session))
 }
 
 fn last_opening(session: Session, time: i64) -> i64 {
@@ -251,6 +276,7 @@ fn session_nanos(session: Session) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::Origin;
 
     const SECOND: i64 = NANOS_PER_SECOND;
 
@@ -259,7 +285,8 @@ mod tests {
     }
 
     fn tick(second: i64, price: i64) -> Clean {
-        Clean { row: 1, time: second * SECOND, price, spread: 2, size: 0, is_quote: true }
+        let of = Origin { source: 0, row: 1, time: second * SECOND };
+        Clean { of, price, spread: 2, size: 0, is_quote: true }
     }
 
     fn bars(definition: &InstrumentDefined, ticks: &[Clean], lateness: i64) -> Vec<Bar> {
@@ -267,7 +294,7 @@ mod tests {
         let mut out = Vec::new();
         let mut latest = i64::MIN;
         for tick in ticks {
-            latest = latest.max(tick.time);
+            latest = latest.max(tick.of.time);
             let watermark = latest - lateness;
             building.close(definition, watermark, &mut out);
             building.push(definition, tick);
@@ -291,6 +318,16 @@ mod tests {
     fn an_open_stamp_names_the_beginning() {
         let definition = InstrumentDefined { stamp: BarStamp::Open, ..definition() };
         assert_eq!(bars(&definition, &[tick(61, 5)], 0)[0].time, Timestamp(60 * SECOND));
+    }
+
+    #[test]
+    fn bars_that_do_not_divide_a_day_begin_anew_at_midnight() {
+        let hours = BarSpec::Time { seconds: 7 * 3600 };
+        let at = |hour: i64| {
+            let open = interval(hours, None, (240 + hour) * 3600 * SECOND).unwrap();
+            [open, interval_end(hours, None, open)].map(|time| time / SECOND / 3600 - 240)
+        };
+        assert_eq!([at(0), at(13), at(22), at(24)], [[0, 7], [7, 14], [21, 24], [24, 31]]);
     }
 
     #[test]

@@ -1,25 +1,33 @@
-//! The cleaning rules, tick by tick, in this order: unreadable, non-positive, crossed, locked, duplicate, stale, out of
-//! order, absurd, outlier.
+//! The cleaning rules, row by row, in this order: readable, delivered before, clock, put in the order of time, spread, level.
 //!
-//! Two rows that are equal are two trades, unless the venue's own numbering says otherwise; a quote that repeats the
-//! one before it to the last digit and nanosecond says nothing new and is a duplicate. A jump is held back for one tick:
-//! if that tick takes three quarters of it back, the jump was an outlier, otherwise it was the market.
+//! A row that is left out leaves with a reason. Rows wait where only those that follow can tell: behind a time far ahead, for
+//! as long as rows may be late, and behind a price far from the others. What waits is bounded, nothing that waits moves time,
+//! and it does not matter where a block ends.
 
 use gauntlet_domain::market::{CleaningRules, Reason, TickBlock, TickKind};
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::Ledger;
+use crate::clock::{Clock, ClockRules, Timed};
+use crate::delivered::Delivered;
+use crate::ledger::{Ledger, Origin};
+use crate::level::{Level, LevelRules, Outcome};
+use crate::ring::{Ring, Stretches};
 
-/// Consecutive absurd prices after which the new level is believed.
-pub(crate) const NEW_LEVEL_AFTER: u32 = 3;
+/// A quote is too wide beyond so many usual spreads (Barndorff-Nielsen, Hansen, Lunde and Shephard 2009, rule Q2), where
+/// neither spreads nor prices have been as large.
+const WIDE: i64 = 50;
+/// And beyond so many of the largest spreads of stretches: in a thin book true spreads of 50 usual ones come in bursts.
+const WIDE_OF_LARGE: i64 = 20;
+/// Spreads that are remembered.
+const SPREADS: usize = 256;
+/// The usual spread is looked up again after so many quotes.
+const SPREAD_EVERY: u64 = 64;
 
 /// A tick that passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clean {
-    /// Row in the source.
-    pub row: i64,
-    /// Event time, nanoseconds.
-    pub time: i64,
+    /// Where it comes from, and its event time.
+    pub of: Origin,
     /// Mid of a quote or price of a trade, billionths.
     pub price: i64,
     /// Ask minus bid of a quote, billionths.
@@ -66,245 +74,372 @@ pub fn rows_of(block: &TickBlock) -> impl Iterator<Item = Row> {
     })
 }
 
-/// What is remembered of quotes, and apart from them of trades: each stream has its own level and numbering.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Stream {
-    /// Latest price that passed; 0 before the first.
-    price: i64,
-    /// Numbers and time of the row before.
-    sequence: Option<i64>,
-    time: i64,
-    /// The quote before, and since when it has been the same.
-    quote: (i64, i64),
-    quote_since: i64,
-    /// A jump held back until the next tick tells.
-    held: Option<Clean>,
-    /// Absurd prices in a row.
-    absurd: u32,
+/// What waits for its place in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Tick {
+    clean: Clean,
+    /// Sizes of a quote, 0 where they are not known.
+    sizes: [i64; 2],
+    /// A change deeper in the book: only its time is looked at.
+    is_book: bool,
 }
 
 /// Cleaning state of an instrument.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cleaner {
-    quotes: Stream,
-    trades: Stream,
-    /// Latest event time that was read in order; `i64::MIN` before the first.
-    latest: i64,
-}
-
-impl Default for Cleaner {
-    fn default() -> Self {
-        Cleaner { quotes: Stream::default(), trades: Stream::default(), latest: i64::MIN }
-    }
+    /// Rows on the venue's clock.
+    venue: Clock<Tick>,
+    /// Rows that only the recorder has stamped.
+    received: Clock<Tick>,
+    quotes_delivered: Delivered,
+    trades_delivered: Delivered,
+    levels: Levels,
 }
 
 impl Cleaner {
-    /// Cleans rows; ticks that pass go to `keep` in order, everything else into the ledger.
+    /// Cleans rows of a source. Ticks that pass go to `keep`, with the time before which no further one comes; everything
+    /// else goes into the ledger.
     #[inline]
     pub fn rows(
         &mut self,
         rules: &CleaningRules,
+        source: u32,
         rows: impl Iterator<Item = Row>,
         ledger: &mut Ledger,
-        mut keep: impl FnMut(Clean),
+        mut keep: impl FnMut(Clean, i64, &mut Ledger),
     ) {
-        for of in rows {
-            let Row { row, time, .. } = of;
-            let Some(kind) = TickKind::from_code(of.kind) else {
-                ledger.reject(Reason::NotANumber, row, time);
-                continue;
-            };
-            let tick = match kind {
-                TickKind::NotANumber => Err(Reason::NotANumber),
-                TickKind::BadTime => Err(Reason::BadTime),
-                TickKind::OutOfRange => Err(Reason::OutOfRange),
-                TickKind::TotalDecreased => Err(Reason::TotalDecreased),
-                TickKind::Book => {
-                    self.book(rules, row, time, ledger);
-                    continue;
-                }
-                TickKind::Quote | TickKind::ReceivedQuote => {
-                    check_quote(row, time, of.price, of.ask, [of.size, of.ask_size])
-                }
-                TickKind::Trade | TickKind::Buy | TickKind::Sell | TickKind::Last => {
-                    check_trade(row, time, of.price, of.size, kind != TickKind::Last)
-                }
-            };
-            match tick {
-                Err(reason) => ledger.reject(reason, row, time),
-                Ok(tick) => {
-                    let on_venue_clock = kind != TickKind::ReceivedQuote;
-                    let quote = (of.price, of.ask);
-                    self.tick(rules, tick, quote, of.sequence, on_venue_clock, ledger, &mut keep);
+        for row in rows {
+            let of = Origin { source, row: row.row, time: row.time };
+            match readable(&row, of) {
+                Err(reason) => ledger.reject(reason, of),
+                Ok((tick, on_venue_clock)) => {
+                    let delivered = match tick.clean.is_quote {
+                        true => &mut self.quotes_delivered,
+                        false => &mut self.trades_delivered,
+                    };
+                    if !tick.is_book && delivered.repeats(&row, source, tick.clean.is_quote, on_venue_clock) {
+                        ledger.reject(Reason::Duplicate, of);
+                    } else {
+                        self.tick(rules, tick, on_venue_clock, ledger, &mut keep);
+                    }
                 }
             }
         }
     }
 
-    /// Lets go of what is held back: the source has ended, nothing will take the jump back.
-    pub fn flush(&mut self, ledger: &mut Ledger, mut keep: impl FnMut(Clean)) {
-        let mut held = [self.trades.held.take(), self.quotes.held.take()];
-        held.sort_by_key(|tick| tick.map(|tick| tick.time));
-        for tick in held.into_iter().flatten() {
-            ledger.accepted += 1;
-            keep(tick);
+    /// Lets go of all that waits: the source has ended, nothing follows.
+    pub fn flush(
+        &mut self,
+        rules: &CleaningRules,
+        ledger: &mut Ledger,
+        mut keep: impl FnMut(Clean, i64, &mut Ledger),
+    ) {
+        let Cleaner { venue, received, levels, .. } = self;
+        let clock = clock_rules(rules);
+        for is_venue in [true, false] {
+            let (this, other) = if is_venue { (&mut *venue, &*received) } else { (&mut *received, &*venue) };
+            // What comes out at the end moves no time either.
+            let passed = other.passed(&clock).into_iter().chain(this.passed(&clock)).min();
+            let around = Around { other: passed, hold: i64::MAX, is_gap: is_venue };
+            this.finish(&clock, |tick, timed| levels.take(rules, &around, tick, timed, ledger, &mut keep));
         }
+        let passed = venue.passed(&clock).into_iter().chain(received.passed(&clock)).min();
+        levels.finish(passed.unwrap_or(i64::MAX), ledger, &mut keep);
     }
 
-    /// A change deeper in the book: only its time is looked at.
-    fn book(&mut self, rules: &CleaningRules, row: i64, time: i64, ledger: &mut Ledger) {
-        if self.in_order(rules, row, time, ledger) {
-            ledger.accepted += 1;
-        }
+    /// The time before which nothing comes any more; `None` before the first row.
+    pub fn settled(&self, rules: &CleaningRules) -> Option<i64> {
+        let clock = clock_rules(rules);
+        let passed = match (self.venue.passed(&clock), self.received.passed(&clock)) {
+            (Some(venue), Some(received)) => {
+                // A clock that has stopped holds the other back no longer than a row may be ahead.
+                let hold = self.venue.allowed(&clock);
+                venue.min(received).max(venue.max(received).saturating_sub(hold))
+            }
+            (venue, received) => venue.or(received)?,
+        };
+        Some(self.levels.waiting().fold(passed, i64::min))
     }
 
-    #[allow(clippy::too_many_arguments)] // one tick with all that its row says; a struct would be built per tick
     #[inline]
     fn tick(
         &mut self,
         rules: &CleaningRules,
-        tick: Clean,
-        quote: (i64, i64),
-        sequence: Option<i64>,
+        tick: Tick,
         on_venue_clock: bool,
         ledger: &mut Ledger,
-        keep: &mut impl FnMut(Clean),
+        keep: &mut impl FnMut(Clean, i64, &mut Ledger),
     ) {
-        let Clean { row, time, .. } = tick;
-        let stream = if tick.is_quote { &mut self.quotes } else { &mut self.trades };
-        if stream.is_duplicate(time, quote, sequence, tick.is_quote) {
-            ledger.reject(Reason::Duplicate, row, time);
-            return;
-        }
-        stream.sequence = sequence.or(stream.sequence);
-        stream.time = time;
-        if tick.is_quote {
-            if stream.quote != quote || stream.price == 0 {
-                stream.quote = quote;
-                stream.quote_since = time;
-            } else if rules.stale_nanos > 0 && time.saturating_sub(stream.quote_since) > rules.stale_nanos {
-                ledger.reject(Reason::Stale, row, time);
-                return;
-            }
-        }
-        if on_venue_clock && !self.in_order(rules, row, time, ledger) {
-            return;
-        }
-        let stream = if tick.is_quote { &mut self.quotes } else { &mut self.trades };
-        stream.level(rules, tick, ledger, keep);
+        let Cleaner { venue, received, levels, .. } = self;
+        let clock = clock_rules(rules);
+        let (this, other) = if on_venue_clock { (venue, &*received) } else { (received, &*venue) };
+        let other = other.passed(&clock);
+        let is_gap = on_venue_clock || other.is_none();
+        // How long something may wait is asked for only where something waits.
+        let hold = if levels.is_settled() && other.is_none() { clock.ahead } else { this.allowed(&clock) };
+        let around = Around { other, hold, is_gap };
+        this.push(&clock, tick.clean.of.time, tick, |tick, timed| {
+            levels.take(rules, &around, tick, timed, ledger, keep);
+        });
     }
+}
 
-    /// Whether a time is in order, or late by so little that it can still be put in its place. Moves the latest time on.
-    #[inline]
-    fn in_order(&mut self, rules: &CleaningRules, row: i64, time: i64, ledger: &mut Ledger) -> bool {
-        if time >= self.latest {
-            let silence = time.saturating_sub(self.latest);
-            if rules.gap_nanos > 0 && silence > rules.gap_nanos && self.latest != i64::MIN {
-                ledger.gaps.push((row, self.latest, time));
-            }
-            self.latest = time;
-            return true;
-        }
-        if self.latest - time <= rules.lateness_nanos {
-            ledger.correct(Reason::OutOfOrder, row, time);
-            return true;
-        }
-        ledger.reject(Reason::OutOfOrder, row, time);
-        false
+/// What a row has to know of the rest of the cleaner.
+struct Around {
+    /// How far the other clock has come.
+    other: Option<i64>,
+    /// How long anything may hold the others back.
+    hold: i64,
+    /// Whether silence before the row is a gap.
+    is_gap: bool,
+}
+
+fn clock_rules(rules: &CleaningRules) -> ClockRules {
+    ClockRules { lateness: rules.lateness_nanos, ..ClockRules::default() }
+}
+
+/// What is remembered of quotes, and apart from them of trades: each stream has its own level.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Stream {
+    level: Level<Clean>,
+    /// Mid, spread and sizes of the quote before, and since when they have been the same.
+    quote: Option<([i64; 4], i64)>,
+    spreads: Ring,
+    stretches: Stretches,
+    /// Median of the spreads when it was last looked up; 0 before it is known.
+    usual_spread: i64,
+    /// Quotes so far.
+    quotes: u64,
+}
+
+impl Default for Stream {
+    fn default() -> Stream {
+        let (level, spreads, stretches) = (Level::default(), Ring::of(SPREADS), Stretches::default());
+        Stream { level, quote: None, spreads, stretches, usual_spread: 0, quotes: 0 }
     }
 }
 
 impl Stream {
-    /// Numbers that do not grow are a repetition, unless time went on: then the venue began to count anew.
+    /// Whether a quote is much wider than those before it.
     #[inline]
-    fn is_duplicate(&self, time: i64, quote: (i64, i64), sequence: Option<i64>, is_quote: bool) -> bool {
-        match (sequence, self.sequence) {
-            (Some(now), Some(before)) => now == before || (now < before && time <= self.time),
-            _ => is_quote && self.price != 0 && time == self.time && quote == self.quote,
+    fn is_wide(&mut self, spread: i64) -> bool {
+        let rules = LevelRules::default();
+        let is_wide = self.usual_spread > 0
+            && spread > self.usual_spread.saturating_mul(WIDE)
+            && spread > self.stretches.large().saturating_mul(WIDE_OF_LARGE)
+            && spread > self.level.limit(&rules);
+        self.spreads.push(spread);
+        self.quotes += 1;
+        self.stretches.push(if is_wide { 0 } else { spread });
+        let is_early = matches!(self.quotes, 8 | 16 | 32);
+        if is_early || self.quotes.is_multiple_of(SPREAD_EVERY) {
+            self.usual_spread = self.spreads.quantile(1, 2);
+        }
+        is_wide
+    }
+
+    /// Whether a quote says the same for longer than the instrument allows.
+    #[inline]
+    fn is_stale(&mut self, rules: &CleaningRules, tick: &Tick) -> bool {
+        let Clean { of, price, spread, .. } = tick.clean;
+        let quote = [price, spread, tick.sizes[0], tick.sizes[1]];
+        match self.quote {
+            Some((before, since)) if before == quote => {
+                rules.stale_nanos > 0 && of.time.saturating_sub(since) > rules.stale_nanos
+            }
+            _ => {
+                self.quote = Some((quote, of.time));
+                false
+            }
         }
     }
 
-    /// The rules about levels: absurd prices and jumps that are taken back.
+    /// The earliest time that waits.
     #[inline]
-    fn level(
-        &mut self,
-        rules: &CleaningRules,
-        tick: Clean,
-        ledger: &mut Ledger,
-        keep: &mut impl FnMut(Clean),
-    ) {
-        if let Some(held) = self.held.take() {
-            // `self.price` is still the level before the jump.
-            let jump = (held.price - self.price).abs();
-            if (tick.price - self.price).abs() <= jump / 4 {
-                ledger.reject(Reason::Outlier, held.row, held.time);
-            } else {
-                self.price = held.price;
-                ledger.accepted += 1;
-                keep(held);
-            }
-        }
-        if self.price != 0 {
-            if is_absurd(rules, self.price, tick.price) && self.absurd + 1 < NEW_LEVEL_AFTER {
-                self.absurd += 1;
-                ledger.reject(Reason::Outlier, tick.row, tick.time);
-                return;
-            }
-            let move_1e6 = i128::from((tick.price - self.price).abs()) * 1_000_000;
-            let limit = i128::from(self.price) * i128::from(rules.outlier_centi_bps);
-            if rules.outlier_centi_bps > 0 && move_1e6 >= limit && self.absurd == 0 {
-                self.held = Some(tick);
-                return;
-            }
-        }
-        self.absurd = 0;
-        self.price = tick.price;
-        ledger.accepted += 1;
-        keep(tick);
+    fn waiting(&self) -> Option<i64> {
+        self.level.waiting().map(|tick| tick.of.time).min()
     }
 }
 
-/// Whether a price lies beyond the absurd factor of the one before it, up or down.
-pub(crate) fn is_absurd(rules: &CleaningRules, before: i64, now: i64) -> bool {
-    let factor = i128::from(rules.absurd_factor);
-    let (before, now) = (i128::from(before), i128::from(now));
-    factor > 0 && (now > before * factor || now * factor < before)
+/// What comes after the clocks: silences, spreads and levels.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Levels {
+    quotes: Stream,
+    trades: Stream,
+    /// Latest time in order; `i64::MIN` before the first.
+    latest: i64,
+}
+
+impl Default for Levels {
+    fn default() -> Levels {
+        Levels { quotes: Stream::default(), trades: Stream::default(), latest: i64::MIN }
+    }
+}
+
+impl Levels {
+    #[inline]
+    fn is_settled(&self) -> bool {
+        self.waiting().next().is_none()
+    }
+
+    /// The earliest times that wait.
+    #[inline]
+    fn waiting(&self) -> impl Iterator<Item = i64> {
+        self.quotes.waiting().into_iter().chain(self.trades.waiting())
+    }
+
+    /// A row that comes out of its clock.
+    #[inline]
+    fn take(
+        &mut self,
+        rules: &CleaningRules,
+        around: &Around,
+        tick: Tick,
+        timed: Timed,
+        ledger: &mut Ledger,
+        keep: &mut impl FnMut(Clean, i64, &mut Ledger),
+    ) {
+        let Tick { clean, is_book, .. } = tick;
+        match timed {
+            Timed::InOrder => {}
+            Timed::Reordered => ledger.correct(Reason::OutOfOrder, clean.of),
+            Timed::Ahead => return ledger.reject(Reason::ClockAhead, clean.of),
+            Timed::DecidedAtEnd => return ledger.reject(Reason::DecidedAtEnd, clean.of),
+            Timed::Late => return ledger.reject(Reason::Late, clean.of),
+        }
+        let time = clean.of.time;
+        if around.is_gap {
+            let silence = time.saturating_sub(self.latest);
+            if rules.gap_nanos > 0 && silence > rules.gap_nanos && self.latest != i64::MIN {
+                ledger.gap(self.latest, clean.of);
+            }
+            self.latest = time.max(self.latest);
+        }
+        if is_book {
+            ledger.accept(clean.of.source);
+            return;
+        }
+        let (stream, other) = self.both(clean.is_quote);
+        if clean.is_quote {
+            if stream.is_wide(clean.spread) {
+                return ledger.reject(Reason::WideSpread, clean.of);
+            }
+            if clean.spread == 0 {
+                ledger.correct(Reason::Locked, clean.of);
+            }
+            if stream.is_stale(rules, &tick) {
+                ledger.correct(Reason::Stale, clean.of);
+            }
+        }
+        // What waits elsewhere holds the end of bars back, but not for ever.
+        let before = time.saturating_sub(around.hold);
+        let limits = LevelRules::default();
+        if other.waiting().is_some_and(|waiting| waiting < before) {
+            let mut decided = Decided { elsewhere: time, beside: &stream.level, ledger, keep };
+            other.level.finish(&limits, |tick, outcome| decided.take(tick, outcome));
+        }
+        let elsewhere = other.waiting().into_iter().chain(around.other).min().unwrap_or(i64::MAX).max(before);
+        let mut decided = Decided { elsewhere, beside: &other.level, ledger, keep };
+        if rules.outlier_centi_bps == 0 {
+            decided.take(clean, Outcome::Accepted);
+        } else {
+            stream
+                .level
+                .push(&limits, clean.price, clean.size, clean, |tick, outcome| decided.take(tick, outcome));
+        }
+    }
+
+    /// The stream of a tick, and the other.
+    #[inline]
+    fn both(&mut self, is_quote: bool) -> (&mut Stream, &mut Stream) {
+        match is_quote {
+            true => (&mut self.quotes, &mut self.trades),
+            false => (&mut self.trades, &mut self.quotes),
+        }
+    }
+
+    /// Nothing follows any more.
+    fn finish(&mut self, passed: i64, ledger: &mut Ledger, keep: &mut impl FnMut(Clean, i64, &mut Ledger)) {
+        for is_quote in [true, false] {
+            let (stream, other) = self.both(is_quote);
+            let elsewhere = other.waiting().unwrap_or(i64::MAX).min(passed);
+            let mut decided = Decided { elsewhere, beside: &other.level, ledger, keep };
+            stream.level.finish(&LevelRules::default(), |tick, outcome| decided.take(tick, outcome));
+        }
+    }
+}
+
+/// Where ticks go on which the rule of levels has decided.
+struct Decided<'a, K> {
+    /// The time before which nothing comes from elsewhere.
+    elsewhere: i64,
+    /// The level of the other stream.
+    beside: &'a Level<Clean>,
+    ledger: &'a mut Ledger,
+    keep: &'a mut K,
+}
+
+impl<K: FnMut(Clean, i64, &mut Ledger)> Decided<'_, K> {
+    #[inline]
+    fn take(&mut self, tick: Clean, outcome: Outcome) {
+        match outcome {
+            Outcome::Accepted => {}
+            Outcome::Shifted => self.ledger.correct(Reason::LevelShift, tick.of),
+            Outcome::Block => self.ledger.correct(Reason::BlockTrade, tick.of),
+            // A trade far from other trades, at a price that was quoted.
+            Outcome::Rejected
+                if !tick.is_quote && self.beside.has_been_near(&LevelRules::default(), tick.price) => {}
+            Outcome::Rejected if tick.price <= 0 => {
+                return self.ledger.reject(Reason::NonPositivePrice, tick.of);
+            }
+            Outcome::Rejected => return self.ledger.reject(Reason::Outlier, tick.of),
+        }
+        // Those behind it in its stream are not before it.
+        (self.keep)(tick, self.elsewhere.min(tick.of.time), self.ledger);
+    }
+}
+
+/// The tick of a row and whether it is on the venue's clock; else why it is none.
+#[inline]
+fn readable(row: &Row, of: Origin) -> Result<(Tick, bool), Reason> {
+    let clean = Clean { of, price: row.price, spread: 0, size: 0, is_quote: false };
+    match TickKind::from_code(row.kind) {
+        None | Some(TickKind::NotANumber) => Err(Reason::NotANumber),
+        Some(TickKind::BadTime) => Err(Reason::BadTime),
+        Some(TickKind::OutOfRange) => Err(Reason::OutOfRange),
+        Some(TickKind::TotalDecreased) => Err(Reason::TotalDecreased),
+        Some(TickKind::Book) => Ok((Tick { clean, sizes: [0; 2], is_book: true }, true)),
+        Some(kind @ (TickKind::Quote | TickKind::ReceivedQuote)) => {
+            let sizes = [row.size, row.ask_size].map(Option::unwrap_or_default);
+            Ok((Tick { clean: quote(row, clean)?, sizes, is_book: false }, kind == TickKind::Quote))
+        }
+        Some(kind) => {
+            let size = row.size.unwrap_or_default();
+            if kind != TickKind::Last && row.size.is_some() && size <= 0 {
+                return Err(Reason::NonPositiveSize);
+            }
+            let clean = Clean { size: size.max(0), ..clean };
+            Ok((Tick { clean, sizes: [0; 2], is_book: false }, true))
+        }
+    }
 }
 
 #[inline]
-fn check_quote(row: i64, time: i64, bid: i64, ask: i64, sizes: [Option<i64>; 2]) -> Result<Clean, Reason> {
-    if bid <= 0 || ask <= 0 {
+fn quote(row: &Row, clean: Clean) -> Result<Clean, Reason> {
+    let (bid, ask) = (row.price, row.ask);
+    // A side without a price.
+    if bid == 0 || ask == 0 {
         return Err(Reason::NonPositivePrice);
     }
-    if sizes.into_iter().flatten().any(|size| size < 0) {
+    if [row.size, row.ask_size].into_iter().flatten().any(|size| size < 0) {
         return Err(Reason::NonPositiveSize);
     }
     if bid > ask {
         return Err(Reason::Crossed);
     }
-    if bid == ask {
-        return Err(Reason::Locked);
-    }
     // The mean of two prices, without overflow.
-    let price = bid + (ask - bid) / 2;
-    Ok(Clean { row, time, price, spread: ask - bid, size: 0, is_quote: true })
-}
-
-#[inline]
-fn check_trade(
-    row: i64,
-    time: i64,
-    price: i64,
-    size: Option<i64>,
-    needs_size: bool,
-) -> Result<Clean, Reason> {
-    if price <= 0 {
-        return Err(Reason::NonPositivePrice);
-    }
-    if needs_size && size.is_some_and(|size| size <= 0) {
-        return Err(Reason::NonPositiveSize);
-    }
-    Ok(Clean { row, time, price, spread: 0, size: size.unwrap_or_default().max(0), is_quote: false })
+    let spread = ask.saturating_sub(bid);
+    Ok(Clean { price: bid + spread / 2, spread, is_quote: true, ..clean })
 }
 
 #[cfg(test)]
@@ -312,114 +447,148 @@ mod tests {
     use super::*;
 
     const BILLION: i64 = 1_000_000_000;
+    const SECOND: i64 = 1_000_000_000;
 
-    /// Cleans quotes given as (time, bid, ask); gives the kept rows and the rejections.
-    fn clean(rules: CleaningRules, quotes: &[(i64, i64, i64)]) -> (Vec<i64>, Vec<(String, Vec<i64>)>) {
-        let block = TickBlock {
-            rows: (1..=quotes.len() as i64).collect(),
-            kinds: vec![TickKind::Quote as u8; quotes.len()],
-            times: quotes.iter().map(|q| q.0).collect(),
-            prices: quotes.iter().map(|q| q.1 * BILLION).collect(),
-            asks: quotes.iter().map(|q| q.2 * BILLION).collect(),
-            ..TickBlock::default()
+    /// What became of rows: those kept, in the order in which they came out, and those left out or flagged, by reason.
+    #[derive(Debug, Default, PartialEq, Eq)]
+    struct Cleaned {
+        kept: Vec<i64>,
+        rejected: Vec<(String, Vec<i64>)>,
+        flagged: Vec<(String, Vec<i64>)>,
+    }
+
+    fn clean(rules: CleaningRules, rows: &[Row]) -> Cleaned {
+        let (mut cleaner, mut ledger, mut cleaned) =
+            (Cleaner::default(), Ledger::default(), Cleaned::default());
+        let mut until = i64::MIN;
+        let mut keep = |tick: Clean, settled: i64, _: &mut Ledger| {
+            assert!(tick.of.time >= until, "nothing comes before what is settled");
+            until = until.max(settled);
+            cleaned.kept.push(tick.of.row);
         };
-        let mut cleaner = Cleaner::default();
-        let mut ledger = Ledger::default();
-        let mut kept = Vec::new();
-        cleaner.rows(&rules, rows_of(&block), &mut ledger, |tick| kept.push(tick.row));
-        cleaner.flush(&mut ledger, |tick| kept.push(tick.row));
-        let mut counts = crate::ledger::Counts::default();
-        let events = ledger.into_events("I", "S", &mut counts);
-        let rejected = events.into_iter().filter_map(|event| match event {
-            gauntlet_domain::Event::TickRejected(e) => Some((e.reason, e.rows)),
-            _ => None,
-        });
-        (kept, rejected.collect())
+        for (row, number) in rows.iter().zip(1..) {
+            let row = Row { row: number, ..*row };
+            cleaner.rows(&rules, 0, std::iter::once(row), &mut ledger, &mut keep);
+        }
+        cleaner.flush(&rules, &mut ledger, keep);
+        let mut sources = crate::sources::Sources::default();
+        sources.number("S");
+        for event in ledger.into_events("I", &mut sources) {
+            match event {
+                gauntlet_domain::Event::TickRejected(e) => cleaned.rejected.push((e.reason, e.rows)),
+                gauntlet_domain::Event::TickCorrected(e) => cleaned.flagged.push((e.reason, e.rows)),
+                _ => {}
+            }
+        }
+        let rejected: usize = cleaned.rejected.iter().map(|(_, rows)| rows.len()).sum();
+        assert_eq!(cleaned.kept.len() + rejected, rows.len(), "each once: {cleaned:?}");
+        cleaned
     }
 
-    fn default_rules() -> CleaningRules {
-        CleaningRules::default()
+    fn quote(second: i64, bid: i64, ask: i64) -> Row {
+        Row {
+            kind: TickKind::Quote as u8,
+            time: second * SECOND,
+            price: bid * BILLION,
+            ask: ask * BILLION,
+            ..Row::default()
+        }
     }
 
-    #[test]
-    fn crossed_locked_and_non_positive_quotes_are_left_out() {
-        let quotes = [(1, 100, 101), (2, 102, 101), (3, 101, 101), (4, 0, 101), (5, -5, 101), (6, 100, 101)];
-        let (kept, rejected) = clean(default_rules(), &quotes);
-        assert_eq!(kept, [1, 6]);
-        let expected = [("crossed", vec![2]), ("locked", vec![3]), ("non_positive_price", vec![4, 5])];
-        assert_eq!(rejected, expected.map(|(reason, rows)| (reason.to_owned(), rows)));
+    /// A trade at a price in hundredths.
+    fn trade(second: i64, cents: i64, size: i64) -> Row {
+        let price = cents * BILLION / 100;
+        Row { kind: TickKind::Trade as u8, time: second * SECOND, price, size: Some(size), ..Row::default() }
     }
 
-    #[test]
-    fn a_jump_that_the_next_tick_takes_back_is_an_outlier() {
-        let quotes = [(1, 10_000, 10_002), (2, 10_100, 10_102), (3, 10_001, 10_003)];
-        let (kept, rejected) = clean(default_rules(), &quotes);
-        assert_eq!((kept, rejected), (vec![1, 3], vec![("outlier".to_owned(), vec![2])]));
-    }
-
-    #[test]
-    fn a_jump_that_stays_is_the_market() {
-        let quotes = [(1, 10_000, 10_002), (2, 10_100, 10_102), (3, 10_101, 10_103)];
-        assert_eq!(clean(default_rules(), &quotes), (vec![1, 2, 3], vec![]));
-    }
-
-    #[test]
-    fn an_absurd_price_is_left_out_until_it_has_lasted() {
-        let quotes = [(1, 100, 102), (2, 100_000, 100_002), (3, 101, 103)];
-        let (kept, rejected) = clean(default_rules(), &quotes);
-        assert_eq!((kept, rejected), (vec![1, 3], vec![("outlier".to_owned(), vec![2])]));
-        let lasting: Vec<_> = (1..=5).map(|t| (t, if t == 1 { 1 } else { 1000 }, 1001)).collect();
-        let (kept, _) = clean(CleaningRules { outlier_centi_bps: 0, ..default_rules() }, &lasting);
-        assert_eq!(kept, [1, 2, 3, 4, 5], "1 to 1001 is a wide quote, its mid is the level");
+    fn listed(of: &[(&str, &[i64])]) -> Vec<(String, Vec<i64>)> {
+        of.iter().map(|(reason, rows)| ((*reason).to_owned(), rows.to_vec())).collect()
     }
 
     #[test]
-    fn time_that_goes_back_is_out_of_order() {
-        let quotes = [(10, 100, 101), (5, 100, 102), (11, 100, 103)];
-        let (kept, rejected) = clean(CleaningRules { outlier_centi_bps: 0, ..default_rules() }, &quotes);
-        assert_eq!((kept, rejected), (vec![1, 3], vec![("out_of_order".to_owned(), vec![2])]));
-        let late = CleaningRules { lateness_nanos: 5, outlier_centi_bps: 0, ..default_rules() };
-        assert_eq!(clean(late, &quotes).0, [1, 2, 3]);
+    fn crossed_and_one_sided_quotes_are_left_out_and_locked_ones_are_flagged() {
+        let quotes = [
+            quote(1, 100, 101),
+            quote(2, 102, 101),
+            quote(3, 101, 101),
+            quote(4, 0, 101),
+            quote(5, 100, 101),
+        ];
+        let cleaned = clean(CleaningRules::default(), &quotes);
+        assert_eq!(cleaned.kept, [1, 3, 5]);
+        assert_eq!(cleaned.rejected, listed(&[("crossed", &[2]), ("non_positive_price", &[4])]));
+        assert_eq!(cleaned.flagged, listed(&[("locked", &[3])]));
     }
 
     #[test]
-    fn a_quote_repeated_to_the_nanosecond_is_a_duplicate_and_one_repeated_later_is_not() {
-        let quotes = [(1, 100, 101), (1, 100, 101), (2, 100, 101)];
-        let (kept, rejected) = clean(default_rules(), &quotes);
-        assert_eq!((kept, rejected), (vec![1, 3], vec![("duplicate".to_owned(), vec![2])]));
+    fn one_wrong_clock_costs_one_row_and_moves_no_time() {
+        let mut rows: Vec<Row> = (0..60).map(|second| trade(second, 1000 + second % 2, 1)).collect();
+        rows[30].time += 3600 * SECOND;
+        let cleaned = clean(CleaningRules::default(), &rows);
+        assert_eq!(cleaned.rejected, listed(&[("clock_ahead", &[31])]));
+        rows[30].time = 0;
+        assert_eq!(clean(CleaningRules::default(), &rows).rejected, listed(&[("late", &[31])]));
     }
 
     #[test]
-    fn a_quote_that_never_changes_goes_stale() {
-        let rules = CleaningRules { stale_nanos: 10, ..default_rules() };
-        let (kept, rejected) = clean(rules, &[(1, 100, 101), (9, 100, 101), (12, 100, 101), (13, 100, 102)]);
-        assert_eq!((kept, rejected), (vec![1, 2, 4], vec![("stale".to_owned(), vec![3])]));
-    }
-
-    fn trades(sequences: &[i64], times: &[i64]) -> Vec<i64> {
-        let n = times.len();
-        let block = TickBlock {
-            rows: (1..=n as i64).collect(),
-            sequences: sequences.to_vec(),
-            kinds: vec![TickKind::Trade as u8; n],
-            times: times.to_vec(),
-            prices: vec![5 * BILLION; n],
-            sizes: vec![1; n],
-            ..TickBlock::default()
-        };
-        let (mut cleaner, mut ledger, mut kept) = (Cleaner::default(), Ledger::default(), Vec::new());
-        cleaner.rows(&default_rules(), rows_of(&block), &mut ledger, |tick| kept.push(tick.row));
-        kept
+    fn what_is_late_by_little_is_put_in_order_and_then_judged() {
+        let rules = CleaningRules { lateness_nanos: 5 * SECOND, ..CleaningRules::default() };
+        let mut rows: Vec<Row> = (0..20).map(|second| trade(second, 1000 + second % 2, 1)).collect();
+        rows.swap(10, 13);
+        let cleaned = clean(rules, &rows);
+        assert_eq!(cleaned.kept[9..15], [10, 14, 12, 13, 11, 15]);
+        assert_eq!(cleaned.flagged, listed(&[("out_of_order", &[14, 12, 13])]));
     }
 
     #[test]
-    fn equal_trades_are_two_trades_unless_the_numbering_repeats() {
-        assert_eq!(trades(&[], &[1, 1]), [1, 2]);
-        assert_eq!(trades(&[7, 7, 8], &[1, 1, 1]), [1, 3]);
-        assert_eq!(
-            trades(&[7, 8, 1], &[1, 2, 3]),
-            [1, 2, 3],
-            "a numbering may begin anew while time goes on"
-        );
+    fn bad_prices_are_found_and_a_lasting_jump_is_kept() {
+        let mut rows: Vec<Row> = (0..100).map(|second| trade(second, 1000 + second % 3, 1)).collect();
+        rows[20].price *= 10;
+        rows[40].price = -BILLION;
+        for row in &mut rows[60..] {
+            row.price /= 2;
+        }
+        let cleaned = clean(CleaningRules::default(), &rows);
+        assert_eq!(cleaned.rejected, listed(&[("non_positive_price", &[41]), ("outlier", &[21])]));
+        assert_eq!(cleaned.flagged, listed(&[("level_shift", &[61])]));
+        let off = CleaningRules { outlier_centi_bps: 0, ..CleaningRules::default() };
+        assert_eq!(clean(off, &rows).rejected, []);
+    }
+
+    #[test]
+    fn a_trade_at_a_price_that_is_quoted_is_believed() {
+        let bid = |second: i64| 100 + second % 2 + second / 60 * 100;
+        let mut rows: Vec<Row> = (0..120).map(|second| quote(second, bid(second), bid(second) + 1)).collect();
+        for second in 0..20 {
+            rows.push(trade(120 + second, if second == 10 { 10_050 } else { 20_050 + second % 2 }, 1));
+        }
+        assert_eq!(clean(CleaningRules::default(), &rows).rejected, []);
+        rows[130].price /= 2;
+        assert_eq!(clean(CleaningRules::default(), &rows).rejected, listed(&[("outlier", &[131])]));
+    }
+
+    #[test]
+    fn a_quote_of_fifty_usual_spreads_is_too_wide() {
+        let mut rows: Vec<Row> = (0..20).map(|second| quote(second, 100, 101)).collect();
+        rows[15].ask = 200 * BILLION;
+        assert_eq!(clean(CleaningRules::default(), &rows).rejected, listed(&[("wide_spread", &[16])]));
+    }
+
+    #[test]
+    fn a_quote_that_never_changes_is_stale_and_still_moves_time() {
+        let rules = CleaningRules { stale_nanos: 10 * SECOND, ..CleaningRules::default() };
+        let cleaned =
+            clean(rules, &[quote(1, 100, 101), quote(9, 100, 101), quote(12, 100, 101), quote(13, 100, 102)]);
+        assert_eq!((cleaned.kept.len(), cleaned.flagged), (4, listed(&[("stale", &[3])])));
+    }
+
+    #[test]
+    fn a_trade_that_waits_holds_bars_back_no_longer_than_a_row_may_be_ahead() {
+        // One trade among quotes: nothing confirms its price for as long as the quotes go on.
+        let mut rows: Vec<Row> = (0..2000).map(|second| quote(second, 100 + second % 2, 102)).collect();
+        rows.insert(10, trade(10, 10_000, 5));
+        let cleaned = clean(CleaningRules::default(), &rows);
+        let place = cleaned.kept.iter().position(|row| *row == 11).unwrap();
+        assert!((300..330).contains(&place), "it came out as number {place}");
     }
 }

@@ -6,18 +6,28 @@
 
 /// Ticks to time bars.
 pub mod bars;
-/// The rules, tick by tick.
+/// The rules, row by row.
 pub mod clean;
+/// Which rows' times are believed, and rows in the order of time.
+mod clock;
+/// Which rows were delivered before.
+mod delivered;
 /// What saved state knows of an instrument.
 pub mod known;
-/// Rows by reason, and the counts of a source.
+/// Rows by source and reason, and the counts of a source.
 pub mod ledger;
+/// Which prices are believed.
+mod level;
 /// The machine.
 pub mod machine;
 /// Bars that come ready-made.
 pub mod ready;
+/// The last values of a stream.
+mod ring;
 /// The worker that seals snapshots.
 pub mod snapshots;
+/// The sources of an instrument.
+pub mod sources;
 
 pub use known::{KnownInstrument, known_instrument};
 pub use machine::{DEFINITION, MarketData};

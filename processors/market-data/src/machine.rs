@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gauntlet_domain::market::{
-    Bar, BarBlock, CreateSnapshot, FeedCompleted, InstrumentDefined, PriceBasis, Quote, SnapshotDue,
-    SourceCleaned, TickKind, Trade,
+    Bar, BarBlock, CleaningRules, CreateSnapshot, FeedCompleted, InstrumentDefined, PriceBasis, Quote,
+    Reason, SnapshotDue, SourceCleaned, TickKind, Trade,
 };
 use gauntlet_domain::topics::{DATA_COMMANDS, DATA_REQUESTS, MARKET_BARS, MARKET_QUALITY, MARKET_TICKS};
 use gauntlet_domain::{BarSpec, Event, EventId, Input, SnapshotId};
@@ -12,16 +12,17 @@ use gauntlet_processor::ended::EndedIds;
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
 use serde::{Deserialize, Serialize};
 
-use crate::bars::TimeBars;
+use crate::bars::{TimeBars, is_outside};
 use crate::clean::{Clean, Cleaner, Row, rows_of};
 use crate::known::KnownInstrument;
-use crate::ledger::{Counts, Ledger, reason_counts};
+use crate::ledger::{Ledger, reason_counts};
 use crate::ready::ReadyBars;
+use crate::sources::{Source, Sources};
 
 /// Market data for the runtime.
 pub const DEFINITION: Definition = Definition {
     name: "market-data",
-    version: "2",
+    version: "3",
     reads: &[&MARKET_TICKS, &DATA_COMMANDS],
     inputs: Inputs::CoPartitioned,
     writes: &[&MARKET_BARS, &MARKET_QUALITY, &DATA_REQUESTS],
@@ -29,6 +30,9 @@ pub const DEFINITION: Definition = Definition {
     recalls: &[],
     create: || Box::new(MarketData::default()),
 };
+
+/// A size of which a billion trades in a bar are more than its volume can hold.
+const LARGE: i64 = i64::MAX / 1_000_000_000;
 
 /// All instruments of one partition.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -49,36 +53,15 @@ struct Instrument {
     #[serde(default)]
     passed: BTreeMap<BarSpec, i64>,
     cleaner: Cleaner,
-    /// Latest event time among the ticks that passed. A tick that is held back has not moved it, so no bar closes and
-    /// no snapshot falls due ahead of it.
-    latest: i64,
+    /// The time before which no further tick comes: no bar closes and no snapshot falls due ahead of one that waits.
+    settled: i64,
     building: Vec<TimeBars>,
     ready: BTreeMap<BarSpec, ReadyBars>,
-    sources: BTreeMap<String, Source>,
+    sources: Sources,
     /// Snapshots asked for that are not due yet.
     asked: BTreeMap<SnapshotId, CreateSnapshot>,
     /// Those that have been due: a repeated command does nothing.
     finished: EndedIds,
-}
-
-/// How far a source has been taken in.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Source {
-    /// Number of the next block or live tick; lower ones have been taken in already.
-    next: i64,
-    completed: bool,
-    counts: Counts,
-}
-
-impl Source {
-    /// Moves past a block or tick, unless it has been taken in already.
-    fn moves_to(&mut self, number: i64) -> bool {
-        let is_new = number >= self.next && !self.completed;
-        if is_new {
-            self.next = number + 1;
-        }
-        is_new
-    }
 }
 
 impl Machine for MarketData {
@@ -125,9 +108,8 @@ impl MarketData {
 
     /// What is known of an instrument; none where no input of it was taken in.
     pub(crate) fn known(&self, instrument: &str) -> Option<KnownInstrument> {
-        let Instrument { definition, cleaner, latest, .. } = self.instruments.get(instrument)?;
-        // A first tick that is held back has moved the cleaner alone.
-        let has_ticks = *latest > i64::MIN || *cleaner != Cleaner::default();
+        let Instrument { definition, cleaner, .. } = self.instruments.get(instrument)?;
+        let has_ticks = *cleaner != Cleaner::default();
         Some(KnownInstrument { bars: definition.bars.clone(), has_ticks })
     }
 
@@ -152,9 +134,9 @@ impl Instrument {
             defined: BTreeSet::new(),
             passed: BTreeMap::new(),
             cleaner: Cleaner::default(),
-            latest: i64::MIN,
+            settled: i64::MIN,
             ready: BTreeMap::new(),
-            sources: BTreeMap::new(),
+            sources: Sources::default(),
             asked: BTreeMap::new(),
             finished: EndedIds::default(),
         }
@@ -186,23 +168,33 @@ impl Instrument {
 
     /// Takes in the rows of a block or of one live tick, once.
     fn rows(&mut self, source: &str, number: i64, rows: impl IntoIterator<Item = Row>) -> Vec<Event> {
-        let Instrument { definition, building, latest, cleaner, sources, .. } = self;
-        let state = entry(sources, source, |_| Source::default());
-        if !state.moves_to(number) {
+        let source = self.sources.number(source);
+        if !self.sources.get_mut(source).is_some_and(|source| source.moves_to(number)) {
             return Vec::new();
         }
-        let mut ledger = Ledger::default();
-        let mut bars = Vec::new();
-        cleaner.rows(&definition.cleaning, rows.into_iter(), &mut ledger, |tick| {
-            take_in(definition, building, latest, &tick, &mut bars)
+        self.clean(|cleaner, rules, ledger, keep| cleaner.rows(rules, source, rows.into_iter(), ledger, keep))
+    }
+
+    /// Cleans, and makes bars of what passes.
+    fn clean(
+        &mut self,
+        clean: impl FnOnce(&mut Cleaner, &CleaningRules, &mut Ledger, &mut dyn FnMut(Clean, i64, &mut Ledger)),
+    ) -> Vec<Event> {
+        let Instrument { definition, building, settled, cleaner, sources, .. } = self;
+        let (mut ledger, mut bars) = (Ledger::default(), Vec::new());
+        clean(cleaner, &definition.cleaning, &mut ledger, &mut |tick, until, ledger| {
+            *settled = until.max(*settled);
+            take_in(definition, building, *settled, &tick, ledger, &mut bars);
         });
-        if bars.is_empty() && self.asked.is_empty() {
-            // Nearly every live tick: what the ledger says is all, and it says nothing.
-            return ledger.into_events(&definition.instrument, source, &mut state.counts);
+        if let Some(until) = cleaner.settled(&definition.cleaning) {
+            *settled = until.max(*settled);
         }
+        close(definition, building, *settled, &mut bars);
         let mut events: Vec<Event> = bars.into_iter().map(Event::from).collect();
-        events.extend(ledger.into_events(&definition.instrument, source, &mut state.counts));
-        events.extend(self.due());
+        events.extend(ledger.into_events(&definition.instrument, sources));
+        if !self.asked.is_empty() {
+            events.extend(self.due());
+        }
         events
     }
 
@@ -210,52 +202,61 @@ impl Instrument {
         // Refused by name before; a restore does not ask.
         let Ok(spec) = block.spec.parse::<BarSpec>() else { return Vec::new() };
         let passed = self.event_time(spec);
-        let source = entry(&mut self.sources, &block.source, |_| Source::default());
-        if !source.moves_to(block.block) {
+        let source = self.sources.number(&block.source);
+        if !self.sources.get_mut(source).is_some_and(|source| source.moves_to(block.block)) {
             return Vec::new();
         }
-        let mut ledger = Ledger::default();
-        let mut bars = Vec::new();
+        self.ready(spec, |ready, definition, ledger, bars| {
+            ready.block(definition, spec, source, block, passed, ledger, bars);
+        })
+    }
+
+    /// Checks ready-made bars, and passes on those that are right.
+    fn ready(
+        &mut self,
+        spec: BarSpec,
+        check: impl FnOnce(&mut ReadyBars, &InstrumentDefined, &mut Ledger, &mut Vec<Bar>),
+    ) -> Vec<Event> {
+        let (mut ledger, mut bars) = (Ledger::default(), Vec::new());
         let ready = self.ready.entry(spec).or_default();
-        ready.block(&self.definition, spec, block, passed, &mut ledger, &mut bars);
+        check(ready, &self.definition, &mut ledger, &mut bars);
         if let (Some(building), Some((close_time, close))) =
             (self.building.iter_mut().find(|bars| bars.spec() == spec), ready.latest())
         {
             building.yield_to(close_time, close);
         }
         let mut events: Vec<Event> = bars.into_iter().map(Event::from).collect();
-        events.extend(ledger.into_events(&self.definition.instrument, &block.source, &mut source.counts));
+        events.extend(ledger.into_events(&self.definition.instrument, &mut self.sources));
         events.extend(self.due());
         events
     }
 
     fn complete(&mut self, feed: &FeedCompleted) -> Vec<Event> {
-        let source = entry(&mut self.sources, &feed.source, |_| Source::default());
-        if source.completed {
+        let number = self.sources.number(&feed.source);
+        let is_first = |source: &mut Source| !std::mem::replace(&mut source.completed, true);
+        if !self.sources.get_mut(number).is_some_and(is_first) {
             return Vec::new();
         }
-        source.completed = true;
-        let mut ledger = Ledger::default();
-        let mut bars = Vec::new();
-        let Instrument { definition, building, latest, cleaner, .. } = self;
-        cleaner.flush(&mut ledger, |tick| take_in(definition, building, latest, &tick, &mut bars));
-        let instrument = self.definition.instrument.clone();
-        let mut events: Vec<Event> = bars.into_iter().map(Event::from).collect();
-        events.extend(ledger.into_events(&instrument, &feed.source, &mut source.counts));
+        let mut events = self.clean(|cleaner, rules, ledger, keep| cleaner.flush(rules, ledger, keep));
+        for spec in self.ready.keys().copied().collect::<Vec<_>>() {
+            events.extend(self.ready(spec, |ready, definition, ledger, bars| {
+                ready.flush(definition, spec, ledger, bars);
+            }));
+        }
+        let Some(Source { counts, .. }) = self.sources.get_mut(number) else { return events };
         events.push(
             SourceCleaned {
-                instrument,
+                instrument: self.definition.instrument.clone(),
                 source: feed.source.clone(),
                 name: feed.name.clone(),
                 rows: feed.rows,
-                accepted: source.counts.accepted,
-                rejected: reason_counts(&source.counts.rejected),
-                corrected: reason_counts(&source.counts.corrected),
-                gaps: source.counts.gaps,
+                accepted: counts.accepted,
+                rejected: reason_counts(&counts.rejected),
+                corrected: reason_counts(&counts.corrected),
+                gaps: counts.gaps,
             }
             .into(),
         );
-        events.extend(self.due());
         events
     }
 
@@ -272,11 +273,7 @@ impl Instrument {
         let ready =
             self.ready.get(&spec).and_then(ReadyBars::latest).map_or(i64::MIN, |(close_time, _)| close_time);
         let ready = self.passed.get(&spec).map_or(ready, |passed| ready.max(*passed));
-        if self.definition.bars.contains(&spec) {
-            ready.max(self.latest.saturating_sub(self.definition.cleaning.lateness_nanos))
-        } else {
-            ready
-        }
+        if self.definition.bars.contains(&spec) { ready.max(self.settled) } else { ready }
     }
 
     /// Snapshots whose end event time has passed: their bars are final.
@@ -304,22 +301,35 @@ fn entry<'a, V>(map: &'a mut BTreeMap<String, V>, name: &str, make: impl FnOnce(
     map.get_mut(name).expect("invariant: it was there or has just been put there")
 }
 
-/// Closes the bars whose end a clean tick has reached, then adds the tick to those that stay open.
+/// Closes the bars that are final, then adds the tick to those that stay open.
 #[inline]
 fn take_in(
     definition: &InstrumentDefined,
     building: &mut [TimeBars],
-    latest: &mut i64,
+    settled: i64,
     tick: &Clean,
+    ledger: &mut Ledger,
     bars: &mut Vec<Bar>,
 ) {
-    *latest = tick.time.max(*latest);
-    let watermark = latest.saturating_sub(definition.cleaning.lateness_nanos);
-    for spec in building.iter_mut() {
-        if spec.is_due(watermark) {
-            spec.close(definition, watermark, bars);
-        }
-        spec.push(definition, tick);
+    close(definition, building, settled, bars);
+    if tick.of.time < settled {
+        // Its bar may be final already.
+        ledger.reject(Reason::Late, tick.of);
+    } else if is_outside(definition, tick.of.time) {
+        ledger.reject(Reason::OutOfSession, tick.of);
+    } else if tick.size > LARGE && !building.iter().all(|spec| spec.holds(tick)) {
+        ledger.reject(Reason::OutOfRange, tick.of);
+    } else {
+        building.iter_mut().for_each(|spec| spec.push(definition, tick));
+        ledger.accept(tick.of.source);
+    }
+}
+
+/// Closes the bars whose end nothing can come before any more.
+#[inline]
+fn close(definition: &InstrumentDefined, building: &mut [TimeBars], settled: i64, bars: &mut Vec<Bar>) {
+    for spec in building.iter_mut().filter(|spec| spec.is_due(settled)) {
+        spec.close(definition, settled, bars);
     }
 }
 

@@ -5,91 +5,134 @@ use gauntlet_domain::{BarSpec, Price, Quantity, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::bars::stamp;
-use crate::clean::{NEW_LEVEL_AFTER, is_absurd};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Origin};
+use crate::level::{Level, LevelRules, Outcome};
+
+/// Bars move further than ticks do, and a wild one may be true: only what is far beyond all of them is doubted.
+const LEVEL: LevelRules = LevelRules { tick: None, ticks: 12, medians: 40, tails: 10, first: 1, sure: 8 };
 
 /// What is remembered of one spec.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadyBars {
-    /// Open time, close time and close price of the latest bar that passed.
-    latest: Option<(i64, i64, i64)>,
-    absurd: u32,
+    /// Open time of the latest bar that came in its place.
+    placed: Option<i64>,
+    /// Close time and close price of the latest bar that passed.
+    latest: Option<(i64, i64)>,
+    level: Level<Checked>,
+}
+
+/// A bar that is right in itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Checked {
+    of: Origin,
+    close_time: i64,
+    prices: [i64; 4],
+    spreads: [Option<i64>; 2],
+    volume: i64,
 }
 
 impl ReadyBars {
     /// Close time and close price of the latest bar that passed.
     pub fn latest(&self) -> Option<(i64, i64)> {
-        self.latest.map(|(_, close_time, close)| (close_time, close))
+        self.latest
     }
 
     /// Checks a block. Bars before `passed`, the event time that the spec has already reached, are out of order.
+    #[allow(clippy::too_many_arguments)] // what it reads, what it is checked against, where it goes
     pub fn block(
         &mut self,
         definition: &InstrumentDefined,
         spec: BarSpec,
+        source: u32,
         block: &BarBlock,
         passed: i64,
         ledger: &mut Ledger,
         out: &mut Vec<Bar>,
     ) {
         for i in 0..block.open_times.len() {
-            let (row, open_time) = (block.rows[i], block.open_times[i]);
-            let close_time = open_time.saturating_add(spec.nanos());
-            let [open, high, low, close] = [block.opens[i], block.highs[i], block.lows[i], block.closes[i]];
+            let of = Origin { source, row: block.rows[i], time: block.open_times[i] };
+            let prices = [block.opens[i], block.highs[i], block.lows[i], block.closes[i]];
             let spreads = [block.open_spreads.get(i).copied(), block.close_spreads.get(i).copied()];
             let volume = block.volumes.get(i).copied().unwrap_or_default();
             let fault = readable(block.kinds[i])
-                .or_else(|| consistent([open, high, low, close], spreads, volume))
-                .or_else(|| self.place(open_time, passed))
-                .or_else(|| self.level(definition, close));
+                .or_else(|| consistent(prices, spreads, volume))
+                .or_else(|| self.place(of.time, passed));
             if let Some(reason) = fault {
-                ledger.reject(reason, row, open_time);
+                ledger.reject(reason, of);
                 continue;
             }
-            if let Some((_, before, _)) = self.latest
-                && open_time > before
-            {
-                ledger.gaps.push((row, before, open_time));
-            }
-            self.latest = Some((open_time, close_time, close));
-            ledger.accepted += 1;
-            out.push(Bar {
-                instrument: definition.instrument.clone(),
-                spec,
-                open_time: Timestamp(open_time),
-                close_time: Timestamp(close_time),
-                time: stamp(definition, open_time, close_time),
-                open: Price(open),
-                high: Price(high),
-                low: Price(low),
-                close: Price(close),
-                open_spread: spreads[0].map(Price),
-                close_spread: spreads[1].map(Price),
-                volume: Quantity(volume),
-                ticks: 0,
+            let close_time = of.time.saturating_add(spec.nanos());
+            let bar = Checked { of, close_time, prices, spreads, volume };
+            let ReadyBars { latest, level, .. } = self;
+            level.push(&LEVEL, prices[3], 0, bar, |bar, outcome| {
+                decide(latest, definition, spec, &bar, outcome, ledger, out);
             });
         }
     }
 
-    fn place(&self, open_time: i64, passed: i64) -> Option<Reason> {
-        match self.latest {
-            Some((latest, ..)) if open_time == latest => Some(Reason::Duplicate),
-            _ if open_time < passed => Some(Reason::OutOfOrder),
-            _ => None,
-        }
+    /// Decides on what waits: the source has ended.
+    pub fn flush(
+        &mut self,
+        definition: &InstrumentDefined,
+        spec: BarSpec,
+        ledger: &mut Ledger,
+        out: &mut Vec<Bar>,
+    ) {
+        let ReadyBars { latest, level, .. } = self;
+        level.finish(&LEVEL, |bar, outcome| decide(latest, definition, spec, &bar, outcome, ledger, out));
     }
 
-    /// A close beyond the absurd factor of the one before is left out, until it has lasted.
-    fn level(&mut self, definition: &InstrumentDefined, close: i64) -> Option<Reason> {
-        let before = self.latest.map_or(close, |latest| latest.2);
-        let absurd = is_absurd(&definition.cleaning, before, close);
-        if absurd && self.absurd + 1 < NEW_LEVEL_AFTER {
-            self.absurd += 1;
-            return Some(Reason::Outlier);
+    fn place(&mut self, open_time: i64, passed: i64) -> Option<Reason> {
+        if self.placed == Some(open_time) {
+            return Some(Reason::Duplicate);
         }
-        self.absurd = 0;
+        if open_time < passed || self.placed.is_some_and(|placed| open_time < placed) {
+            return Some(Reason::OutOfOrder);
+        }
+        self.placed = Some(open_time);
         None
     }
+}
+
+/// What comes of a bar in its place.
+fn decide(
+    latest: &mut Option<(i64, i64)>,
+    definition: &InstrumentDefined,
+    spec: BarSpec,
+    bar: &Checked,
+    outcome: Outcome,
+    ledger: &mut Ledger,
+    out: &mut Vec<Bar>,
+) {
+    match outcome {
+        Outcome::Accepted | Outcome::Block => {}
+        Outcome::Shifted => ledger.correct(Reason::LevelShift, bar.of),
+        Outcome::Rejected => return ledger.reject(Reason::Outlier, bar.of),
+    }
+    let open_time = bar.of.time;
+    if let Some((before, _)) = *latest
+        && open_time > before
+    {
+        ledger.gap(before, bar.of);
+    }
+    let [open, high, low, close] = bar.prices.map(Price);
+    *latest = Some((bar.close_time, close.0));
+    ledger.accept(bar.of.source);
+    out.push(Bar {
+        instrument: definition.instrument.clone(),
+        spec,
+        open_time: Timestamp(open_time),
+        close_time: Timestamp(bar.close_time),
+        time: stamp(definition, open_time, bar.close_time),
+        open,
+        high,
+        low,
+        close,
+        open_spread: bar.spreads[0].map(Price),
+        close_spread: bar.spreads[1].map(Price),
+        volume: Quantity(bar.volume),
+        ticks: 0,
+    });
 }
 
 fn readable(kind: u8) -> Option<Reason> {

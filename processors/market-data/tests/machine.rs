@@ -178,9 +178,11 @@ fn a_completed_source_is_answered_with_its_counts() {
 
 #[test]
 fn a_snapshot_is_due_when_event_time_has_passed_its_end_and_not_before() {
-    let early = [ask("time:1m", 0, 120).into(), block(0, &[(0, 100), (119, 100)])];
+    // The first eight wait for one another.
+    let seconds = [0, 1, 2, 3, 4, 5, 6, 119].map(|second| (second, 100));
+    let early = [ask("time:1m", 0, 120).into(), block(0, &seconds)];
     assert!(!run::<MarketData>(&early).iter().any(is_due));
-    let passed = [ask("time:1m", 0, 120).into(), block(0, &[(0, 100), (120, 100)])];
+    let passed = [ask("time:1m", 0, 120).into(), block(0, &seconds), block(1, &[(120, 100)])];
     let outputs = run::<MarketData>(&passed);
     let bar = outputs.iter().position(|e| matches!(e, Event::Bar(_))).unwrap();
     assert!(bar < outputs.iter().position(is_due).unwrap(), "its bars are there before it is due");
@@ -216,8 +218,8 @@ fn ticks_go_on_where_ready_made_bars_end() {
     let mut definition =
         InstrumentDefined::new(INSTRUMENT, vec!["time:1h".parse().unwrap()], PriceBasis::Quotes);
     definition.cleaning.gap_nanos = 0;
-    let ticks = block(0, &[(3600, 100_000), (7300, 100_001), (10_900, 100_002)]);
-    let outputs = run::<MarketData>(&[definition.into(), hours(0, &[0, 1]), ticks]);
+    let ticks = block(0, &[(3600, 100_000), (7300, 100_001), (10_900, 100_002), (10_901, 100_002)]);
+    let outputs = run::<MarketData>(&[definition.into(), hours(0, &[0, 1]), ticks, completed(4)]);
     let bars: Vec<_> = outputs
         .iter()
         .filter_map(|event| match event {
@@ -246,15 +248,18 @@ proptest! {
 }
 
 #[test]
-fn a_jump_at_the_end_of_a_source_moves_event_time_when_it_is_let_go() {
-    let ticks = block(0, &[(0, 1_000_000), (1, 1_000_000), (70, 1_000_000), (130, 1_010_000)]);
-    let before = [ask("time:1m", 0, 120).into(), ticks];
-    assert!(!run::<MarketData>(&before).iter().any(is_due), "the jump is held back");
-    let mut history = before.to_vec();
-    history.push(completed(4));
-    let outputs = run::<MarketData>(&history);
-    let bars = outputs.iter().filter(|event| matches!(event, Event::Bar(_))).count();
-    assert_eq!((bars, outputs.iter().filter(|event| is_due(event)).count()), (2, 1));
+fn a_price_that_waits_holds_event_time_where_it_is() {
+    let mut quotes: Vec<(i64, i64)> = (0..12).map(|n| (n, 1_000_000 + n % 2 * 10)).collect();
+    quotes.extend([(70, 1_000_000), (130, 1_010_000), (190, 1_010_000)]);
+    let mut history = vec![ask("time:1m", 0, 120).into(), ask("time:1m", 0, 180).into(), block(0, &quotes)];
+    let counts = |history: &[Event]| {
+        let outputs = run::<MarketData>(history);
+        let bars = outputs.iter().filter(|event| matches!(event, Event::Bar(_))).count();
+        (bars, outputs.iter().filter(|event| is_due(event)).count())
+    };
+    assert_eq!(counts(&history), (2, 1), "the jump at 130 waits: what ends before it is final, no more");
+    history.push(completed(15));
+    assert_eq!(counts(&history), (3, 2));
 }
 
 #[test]
@@ -294,4 +299,34 @@ fn saved_state_knows_what_is_made_of_an_instrument() {
     assert_eq!(after(&[defined.clone(), hours(0, &[1, 2])]), known(false), "ready-made bars are no ticks");
     assert_eq!(after(&[defined.clone(), block(0, &[(0, 100)])]), known(true));
     assert!(known_instrument(b"{", INSTRUMENT).is_err());
+}
+
+/// A split of twenty to one, a bar off by a hundred, and bars about which too little is known to doubt them.
+#[test]
+fn a_jump_of_ready_made_bars_that_lasts_is_kept_and_a_wrong_bar_is_not() {
+    let of = |closes: &[i64]| {
+        let Event::BarBlock(mut block) = hours(0, &(0..closes.len() as i64).collect::<Vec<_>>()) else {
+            unreachable!()
+        };
+        (block.opens, block.closes) = (closes.to_vec(), closes.to_vec());
+        (block.highs, block.lows) = (closes.to_vec(), closes.to_vec());
+        let (instrument, source, rows) = (INSTRUMENT.into(), "hours".into(), closes.len() as i64);
+        let end = FeedCompleted { instrument, source, name: "f".into(), rows, blocks: 1 };
+        let outputs = run::<MarketData>(&[(*block).into(), end.into()]);
+        let cleaned = outputs.into_iter().find_map(|event| match event {
+            Event::SourceCleaned(cleaned) => Some(cleaned),
+            _ => None,
+        });
+        let counts = |counts: &[ReasonCount]| -> Vec<(String, i64)> {
+            counts.iter().map(|count| (count.reason.clone(), count.count)).collect()
+        };
+        let cleaned = cleaned.unwrap();
+        (cleaned.accepted, counts(&cleaned.rejected), counts(&cleaned.corrected))
+    };
+    let once = |reason: &str| vec![(reason.to_owned(), 1)];
+    assert_eq!(of(&[200_000, 201_000, 199_000, 10_000, 10_100]), (5, vec![], once("level_shift")));
+    let mut closes: Vec<i64> = (0..40).map(|n| 20_000 + n % 5 * 100).collect();
+    closes[20] *= 100;
+    assert_eq!(of(&closes), (39, once("outlier"), vec![]));
+    assert_eq!(of(&[20_000, 20_001, 20_900, 20_000, 20_001]).0, 5);
 }

@@ -21,11 +21,12 @@ pub enum Reason {
     NotANumber,
     /// Unreadable time.
     BadTime,
-    /// A jump that the next tick takes back, or an absurd price.
+    /// Far from the prices before it, and those after it are not.
     Outlier,
-    /// The venue's own numbering repeats, or a quote repeats the one before it to the last digit and nanosecond.
+    /// A numbered row that was delivered before, or a quote that repeats the one before it to the last digit, size and
+    /// nanosecond.
     Duplicate,
-    /// Behind the latest tick.
+    /// Behind the latest row: put in its place. Of bars: behind what is final.
     OutOfOrder,
     /// Silence longer than the instrument allows.
     Gap,
@@ -37,6 +38,20 @@ pub enum Reason {
     TotalDecreased,
     /// Open, high, low and close that contradict each other.
     InconsistentBar,
+    /// Behind the latest row by more than rows may be late.
+    Late,
+    /// Its clock was far ahead of the rows around it.
+    ClockAhead,
+    /// Far ahead of all rows before it, and the source ended before others could confirm it.
+    DecidedAtEnd,
+    /// The first price of a level far from the one before it, which has lasted: kept.
+    LevelShift,
+    /// A spread far wider than those before it.
+    WideSpread,
+    /// Outside the trading hours of the instrument.
+    OutOfSession,
+    /// An auction or a block whose price lies off the level: kept.
+    BlockTrade,
 }
 
 impl Reason {
@@ -58,6 +73,13 @@ impl Reason {
             OutOfRange => "out_of_range",
             TotalDecreased => "total_decreased",
             InconsistentBar => "inconsistent_bar",
+            Late => "late",
+            ClockAhead => "clock_ahead",
+            DecidedAtEnd => "decided_at_end",
+            LevelShift => "level_shift",
+            WideSpread => "wide_spread",
+            OutOfSession => "out_of_session",
+            BlockTrade => "block_trade",
         }
     }
 }
@@ -77,7 +99,7 @@ pub struct TickRejected {
     pub times: Vec<i64>,
 }
 
-/// Rows of one block that were kept but put right for the same reason, in columns.
+/// Rows that were kept for the same reason and put right or flagged, in columns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TickCorrected {
     /// `SYMBOL.VENUE`.

@@ -21,7 +21,13 @@ pub fn fed(fed: &Fed) -> String {
     rows.extend(fed.corrected.iter().map(|(reason, count)| line(format!("corrected: {reason}"), count)));
     rows.push(line("gaps".into(), &fed.gaps));
     let mut text = table(&["rows", "count"], rows);
-    if fed.accepted == 0 && fed.rejected.get("out_of_order").is_some_and(|late| *late > 0) {
+    for source in &fed.sources {
+        for warning in &source.warnings {
+            text.push_str(&format!("\nWARNING: {}: {warning}", source.name));
+        }
+    }
+    let is_late = |reason: &&str| fed.rejected.get(*reason).is_some_and(|late| *late > 0);
+    if fed.accepted == 0 && ["late", "out_of_order"].iter().any(is_late) {
         text.push_str(
             "\nevery row lies before what this instrument has already: feed history before newer data, or into \
              another directory",

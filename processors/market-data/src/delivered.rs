@@ -1,0 +1,147 @@
+//! Which rows were delivered before.
+//!
+//! A venue numbers its rows, and after a lost connection it may send some again. A row is a repetition when its number and its
+//! content were among the last ones; a smaller number that was not is a row that is late, and a number that stays while the
+//! content changes is no number at all. Without numbers two equal trades of a source are two trades, and a quote that repeats
+//! the one before it to the last digit, size and nanosecond says nothing new. An equal row of another source is the same row: a
+//! file that has grown, or one that overlaps with the one before it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clean::Row;
+use crate::ring::Ring;
+
+/// Rows that are remembered.
+const WINDOW: usize = 1024;
+
+/// What was delivered of a stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Delivered {
+    /// The greatest number so far: a greater one is new without a look at the others.
+    greatest: Option<i64>,
+    /// Digests of the last rows, and the sources that they came from.
+    rows: Ring,
+    sources: Ring,
+    /// The source of the row before and the latest time of its rows, and the latest time of the sources before it.
+    current: Option<(u32, i64)>,
+    others: Option<i64>,
+}
+
+impl Default for Delivered {
+    fn default() -> Delivered {
+        let (rows, sources) = (Ring::of(WINDOW), Ring::of(WINDOW));
+        Delivered { greatest: None, rows, sources, current: None, others: None }
+    }
+}
+
+impl Delivered {
+    /// Whether a row was delivered before; it is remembered. On the recorder's clock a row has another time at each delivery.
+    #[inline]
+    pub(crate) fn repeats(&mut self, row: &Row, source: u32, is_quote: bool, on_venue_clock: bool) -> bool {
+        self.moves_to(source, row.time);
+        let digest = digest(row, on_venue_clock || row.sequence.is_none());
+        let is_repeated = match row.sequence {
+            Some(number) => match self.greatest {
+                Some(greatest) if number <= greatest => self.rows.contains(digest),
+                _ => {
+                    self.greatest = Some(number);
+                    false
+                }
+            },
+            None if is_quote && self.rows.last() == Some(digest) => true,
+            None => self.others.is_some_and(|until| row.time <= until) && self.is_of_another(digest, source),
+        };
+        if !is_repeated {
+            self.rows.push(digest);
+            self.sources.push(i64::from(source));
+        }
+        is_repeated
+    }
+
+    #[inline]
+    fn moves_to(&mut self, source: u32, time: i64) {
+        match &mut self.current {
+            Some((current, latest)) if *current == source => *latest = time.max(*latest),
+            current => {
+                self.others = self.others.max(current.map(|(_, latest)| latest));
+                *current = Some((source, time));
+            }
+        }
+    }
+
+    fn is_of_another(&self, digest: i64, source: u32) -> bool {
+        let mut rows = self.rows.values().zip(self.sources.values());
+        rows.any(|(row, of)| *row == digest && *of != i64::from(source))
+    }
+}
+
+/// A row in 64 bits: its number, prices, sizes and, where it is part of what the venue says, its time.
+fn digest(row: &Row, with_time: bool) -> i64 {
+    let time = if with_time { row.time } else { 0 };
+    let sizes = [row.size, row.ask_size].map(|size| size.unwrap_or(i64::MIN));
+    let values = [row.sequence.unwrap_or_default(), time, row.price, row.ask, sizes[0], sizes[1]];
+    values.into_iter().fold(i64::from(row.kind), |digest, value| mixed(digest ^ value))
+}
+
+/// The finalizer of SplitMix64 (Steele, Lea and Flood 2014): every bit of the result depends on every bit of the value.
+#[inline]
+fn mixed(value: i64) -> i64 {
+    let mut bits = (value as u64).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (bits ^ (bits >> 31)) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trade(number: Option<i64>, time: i64, price: i64) -> Row {
+        Row { kind: 2, sequence: number, time, price, size: Some(1), ..Row::default() }
+    }
+
+    fn repeated(rows: &[Row], is_quote: bool) -> Vec<bool> {
+        let mut delivered = Delivered::default();
+        rows.iter().map(|row| delivered.repeats(row, 0, is_quote, true)).collect()
+    }
+
+    #[test]
+    fn rows_of_a_file_that_has_grown_are_counted_once() {
+        let mut delivered = Delivered::default();
+        let rows = [trade(None, 0, 5), trade(None, 0, 5), trade(None, 1, 5), trade(None, 2, 5)];
+        let mut of = |source: u32, rows: &[Row]| -> Vec<bool> {
+            rows.iter().map(|row| delivered.repeats(row, source, false, true)).collect()
+        };
+        assert_eq!(of(0, &rows[..3]), [false; 3]);
+        assert_eq!(of(1, &rows), [true, true, true, false]);
+        assert_eq!(of(2, &[trade(None, 1, 6)]), [false], "another trade of the same time");
+    }
+
+    #[test]
+    fn a_row_that_comes_again_is_a_repetition_also_after_others() {
+        let rows = [trade(Some(1), 0, 5), trade(Some(2), 1, 5), trade(Some(1), 0, 5), trade(Some(3), 2, 5)];
+        assert_eq!(repeated(&rows, false), [false, false, true, false]);
+    }
+
+    #[test]
+    fn a_smaller_number_that_never_came_is_late_and_no_repetition() {
+        let rows = [trade(Some(1), 0, 5), trade(Some(3), 2, 5), trade(Some(2), 1, 5)];
+        assert_eq!(repeated(&rows, false), [false; 3]);
+    }
+
+    #[test]
+    fn a_number_that_stays_is_none() {
+        let rows = [trade(Some(0), 0, 5), trade(Some(0), 1, 6), trade(Some(0), 2, 7)];
+        assert_eq!(repeated(&rows, false), [false; 3]);
+    }
+
+    #[test]
+    fn without_numbers_equal_trades_are_two_and_equal_quotes_one() {
+        let rows = [trade(None, 0, 5), trade(None, 0, 5)];
+        assert_eq!(repeated(&rows, false), [false; 2]);
+        let quote = Row { kind: 1, ask: 6, ..trade(None, 0, 5) };
+        let larger = Row { size: Some(2), ..quote };
+        let later = Row { time: 1, ..larger };
+        assert_eq!(repeated(&[quote, quote, larger, larger, later], true), [false, true, false, true, false]);
+    }
+}
