@@ -353,7 +353,7 @@ mod tests {
         let mut names =
             ["part-10.csv", "part-2.csv", "20140505_quote.zip", "20140504_quote.zip", "part-1.csv"];
         names.sort_by_cached_key(|name| natural(name));
-        let sorted = ["part-1.csv", "part-2.csv", "part-10.csv", "20140504_quote.zip", "20140505_quote.zip"];
+        let sorted = ["20140504_quote.zip", "20140505_quote.zip", "part-1.csv", "part-2.csv", "part-10.csv"];
         assert_eq!(names, sorted);
     }
 }
