@@ -5,24 +5,22 @@
 
 use std::collections::VecDeque;
 
-use gauntlet_domain::market::TickKind;
 use gauntlet_domain::{BarSpec, Timestamp};
 
-use crate::bar_table::{BarTable, CellFault, is_missing};
+use crate::bar_scan::Scan;
+use crate::bar_table::{BarTable, CellFault};
 use crate::block::{About, Bar, Reader, Row};
-use crate::epoch_unit::EpochNumbers;
 use crate::error::FeedError;
-use crate::number_style::SeenNumbers;
-use crate::spacing::{Lengths, spec_named};
+use crate::format::Options;
+use crate::numbers::Cell;
+use crate::scan::{cell_error, check_end, contradiction};
+use crate::text::shortened;
 
 /// Rows by which a file is understood, and among which a row finds its place.
-const WINDOW_ROWS: usize = 100_000;
+pub(crate) const WINDOW_ROWS: usize = 100_000;
 
 /// Longest text that is turned round in memory.
 const TURNED_BYTES: u64 = 16 << 20;
-
-/// Text of cells that is kept for a second look.
-const KEPT_BYTES: usize = 16 << 20;
 
 /// Pairs of rows of one time that a warning names.
 const NAMED_PAIRS: usize = 3;
@@ -54,6 +52,7 @@ pub(crate) trait TextTable: Send {
 /// Reads bars.
 pub(crate) struct BarReader<T> {
     rows: T,
+    names: Vec<String>,
     table: BarTable,
     about: About,
     /// The row whose time of day is not an opening time: the number of the day that is not over.
@@ -77,11 +76,13 @@ impl<T: TextTable> BarReader<T> {
         rows: T,
         mut table: BarTable,
         names: &[String],
+        options: &Options,
     ) -> Result<BarReader<T>, FeedError> {
         let mut scan = Scan::default();
-        let (about, live_row) = scan.look(scanned, &mut table, names)?;
+        let (about, live_row) = scan.look(scanned, &mut table, names, options)?;
         Ok(BarReader {
             rows,
+            names: names.to_vec(),
             table,
             about,
             live_row,
@@ -112,6 +113,7 @@ impl<T: TextTable> BarReader<T> {
             if !self.rows.advance()? {
                 self.ended = true;
                 self.table.wanted.finish(self.rows.file())?;
+                check_end(&self.table.clock, self.rows.file())?;
                 break;
             }
             let (rows, table) = (&self.rows, &mut self.table);
@@ -120,10 +122,11 @@ impl<T: TextTable> BarReader<T> {
                 continue;
             }
             let number = rows.rows() as i64;
-            let mut data = table.bar(field).map_err(|found| found.fault);
-            if data.is_err_and(|fault| !fault.missing) && self.first_fault.is_none() {
-                self.first_fault = Some(rows.shown());
-            }
+            let mut data = match table.bar(field) {
+                Ok(bar) => Ok(bar),
+                Err(found) if found.fault.missing => Err(found.fault),
+                Err(found) => return self.unreadable(number, found).map(Some),
+            };
             if self.live_row == Some(number)
                 && let Ok(bar) = &mut data
             {
@@ -134,6 +137,21 @@ impl<T: TextTable> BarReader<T> {
             return Ok(Some((self.latest_time, Row { number, data })));
         }
         Ok(None)
+    }
+
+    /// A row with a fault; an error where it could be read in another way than the rest of the file.
+    #[cold]
+    fn unreadable(&mut self, number: i64, found: CellFault) -> Result<(i64, Row<Bar>), FeedError> {
+        let text = self.rows.field(found.column).unwrap_or_default();
+        if let Some(what) = contradiction(&self.table.clock, found.fault.kind, text) {
+            let cell = Cell { line: self.rows.line(), column: found.column, text: shortened(text) };
+            return Err(cell_error(self.rows.file(), &self.names, cell, what));
+        }
+        if self.first_fault.is_none() {
+            self.first_fault = Some(self.rows.shown());
+        }
+        self.latest_time = found.fault.time.unwrap_or(self.latest_time);
+        Ok((self.latest_time, Row { number, data: Err(found.fault) }))
     }
 
     /// Reads the window's rows, and all rows where those are newest first, and puts them in order.
@@ -241,196 +259,11 @@ impl<T: TextTable> Reader<Bar> for BarReader<T> {
     }
 }
 
-/// Cells of the first rows, one after the other: how they are read is known only when all were seen.
-struct KeptCells {
-    /// Columns that are kept, rising.
-    used: Vec<usize>,
-    text: Vec<u8>,
-    /// Begin and end of each cell in `text`, row by row.
-    cells: Vec<Option<(u32, u32)>>,
-    /// Row and line of each.
-    places: Vec<(i64, u64)>,
-}
-
-impl KeptCells {
-    fn new(used: Vec<usize>) -> KeptCells {
-        KeptCells { used, text: Vec::new(), cells: Vec::new(), places: Vec::new() }
-    }
-
-    fn has_room(&self) -> bool {
-        self.places.len() < WINDOW_ROWS && self.text.len() < KEPT_BYTES
-    }
-
-    fn push<T: TextTable>(&mut self, rows: &T) {
-        for index in &self.used {
-            let begin = self.text.len() as u32;
-            let cell = rows.field(*index);
-            self.text.extend_from_slice(cell.unwrap_or_default());
-            self.cells.push(cell.map(|_| (begin, self.text.len() as u32)));
-        }
-        self.places.push((rows.rows() as i64, rows.line()));
-    }
-
-    fn cell(&self, row: usize, index: usize) -> Option<&[u8]> {
-        let column = self.used.binary_search(&index).ok()?;
-        let (begin, end) = self.cells[row * self.used.len() + column]?;
-        Some(&self.text[begin as usize..end as usize])
-    }
-}
-
-/// What the first rows of a file say about all.
-#[derive(Default)]
-struct Scan {
-    numbers: SeenNumbers,
-    epochs: EpochNumbers,
-    close_epochs: EpochNumbers,
-    rows: u64,
-    faults: u64,
-    first_fault: Option<(u64, String, CellFault, String)>,
-    lengths: Lengths,
-    /// A word for the length that all rows share; `Some(None)` where they differ.
-    period: Option<Option<String>>,
-    latest: Option<i64>,
-    /// Rows whose time has a time of day: how many, the last of them and its time.
-    of_day: u64,
-    last_of_day: Option<(i64, i64)>,
-}
-
-impl Scan {
-    fn look<T: TextTable>(
-        &mut self,
-        mut rows: T,
-        table: &mut BarTable,
-        names: &[String],
-    ) -> Result<(About, Option<i64>), FeedError> {
-        let file = rows.file().to_owned();
-        let wanted = table.wanted.clone();
-        let mut kept = KeptCells::new(table.layout.used());
-        while kept.has_room() && rows.advance()? {
-            if table.is_wanted(|index| rows.field(index)) {
-                self.see_styles(table, |index| rows.field(index));
-                kept.push(&rows);
-            }
-        }
-        table.wanted = wanted;
-        let contradiction = |what: String| FeedError::Columns { file: file.clone(), what };
-        table.style = self.numbers.style().map_err(contradiction)?;
-        table.layout.time.unit = table.layout.time.unit.or(self.epochs.unit());
-        if let Some(close) = &mut table.layout.close_time {
-            close.unit = close.unit.or(self.close_epochs.unit());
-        }
-        for (at, place) in kept.places.iter().enumerate() {
-            self.see_row(table, names, *place, |index| kept.cell(at, index));
-        }
-        self.judge(&file)?;
-        Ok(self.about(table, names))
-    }
-
-    fn see_styles<'a>(&mut self, table: &BarTable, field: impl Fn(usize) -> Option<&'a [u8]>) {
-        let layout = &table.layout;
-        for index in layout.price_columns().chain(layout.volume_column()) {
-            self.numbers.see(field(index).unwrap_or_default());
-        }
-        self.epochs.see(field(layout.time.index).unwrap_or_default());
-        if let Some(close) = layout.close_time {
-            self.close_epochs.see(field(close.index).unwrap_or_default());
-        }
-    }
-
-    fn see_row<'a>(
-        &mut self,
-        table: &mut BarTable,
-        names: &[String],
-        (number, line): (i64, u64),
-        field: impl Fn(usize) -> Option<&'a [u8]> + Copy,
-    ) {
-        self.rows += 1;
-        // Bars of trades have none, also where there is a column for them.
-        table.layout.spreads = table.layout.spreads.filter(|(open, close)| {
-            [open, close].iter().all(|at| !is_missing(field(**at).unwrap_or_default()))
-        });
-        let found = table.bar(field);
-        if let Err(found) = found
-            && !found.fault.missing
-        {
-            self.faults += 1;
-            let cell = || String::from_utf8_lossy(field(found.column).unwrap_or_default()).into_owned();
-            let name = || names.get(found.column).cloned().unwrap_or_default();
-            self.first_fault.get_or_insert_with(|| (line, name(), found, cell()));
-        }
-        if let Some(period) = table.layout.period.and_then(field) {
-            match &self.period {
-                None => self.period = Some(Some(String::from_utf8_lossy(period).into_owned())),
-                Some(Some(before)) if before.as_bytes() == period => {}
-                Some(_) => self.period = Some(None),
-            }
-        }
-        let Some(time) = table.time(field) else { return };
-        self.latest = self.latest.max(Some(time));
-        if let Some(length) = table.length(time, field) {
-            self.lengths.see(length);
-        }
-        if table.time_of_day(time, field) != 0 {
-            self.of_day += 1;
-            self.last_of_day = Some((time, number));
-        }
-    }
-
-    /// Most rows that cannot be read: the first of them, with its cell and the reason.
-    fn judge(&self, file: &str) -> Result<(), FeedError> {
-        let Some((line, name, found, cell)) = &self.first_fault else { return Ok(()) };
-        if 2 * self.faults <= self.rows {
-            return Ok(());
-        }
-        let why = match found.fault.kind {
-            TickKind::BadTime => {
-                "no time that is known: write it like 2024-03-04 10:00:00 or as seconds since the epoch"
-            }
-            TickKind::OutOfRange => {
-                "out of range (a price may be 9223372036 and a volume 92233720368 at most): divide the column, by 1000 for example"
-            }
-            _ => "no number: write it like 17513.22, or leave the cell empty where there is none",
-        };
-        let (bad, of) = (self.faults, self.rows);
-        let what = format!(
-            "{bad} of the first {of} rows cannot be read, the first at line {line}: {name} '{cell}' is {why}"
-        );
-        Err(FeedError::Columns { file: file.to_owned(), what })
-    }
-
-    fn about(&self, table: &BarTable, names: &[String]) -> (About, Option<i64>) {
-        let live = self
-            .last_of_day
-            .filter(|(time, _)| self.of_day == 1 && self.rows > 2 && Some(*time) == self.latest);
-        let mut warnings = Vec::new();
-        if let Some(column) = table.layout.one_price() {
-            let name = names.get(column).map(String::as_str).unwrap_or_default();
-            warnings.push(format!(
-                "the file has one price a row ({name}) and no open, high and low: each bar is that price throughout, so \
-                 what happens inside a bar, such as a stop, is not seen"
-            ));
-        }
-        if let Some((time, number)) = live {
-            let at = Timestamp(time);
-            warnings.push(format!(
-                "row {number} is of {at} in a file of days: it is read as the bar of that day"
-            ));
-        }
-        let spec = self.lengths.spec().or_else(|| spec_named(self.period.as_ref()?.as_ref()?));
-        let is_dated = self.rows > 0 && (self.of_day == 0 || live.is_some());
-        let is_closing = table.layout.is_closing;
-        let has_both_times = table.layout.close_time.is_some();
-        (About { spec, is_dated, is_closing, has_both_times, warnings }, live.map(|(_, number)| number))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::bars_csv::csv_bars;
-    use crate::format::Options;
     use crate::text::TextRows;
-    use crate::time::Clock;
     use gauntlet_domain::InstrumentId;
 
     /// Rows with their opening times in seconds, and what is known of the file.
@@ -440,7 +273,7 @@ mod tests {
             let bytes = std::io::Cursor::new(text.to_owned());
             Ok(TextRows::new(Box::new(bytes), "file".into(), 4_096))
         };
-        let mut bars = csv_bars(open, &options, Clock::new(0))?;
+        let mut bars = csv_bars(open, &options)?;
         let mut rows = Vec::new();
         while let Some(row) = bars.next()? {
             rows.push((row.number, row.data.map_or(-1, |bar| bar.open_time / 1_000_000_000)));
@@ -498,9 +331,29 @@ mod tests {
         let said = refused("Date,Close\nMonday,1\n");
         assert!(said.contains("line 2: Date 'Monday' is no time"), "{said}");
         let said = refused("Date,Close\n2024-03-04,\"1,000\"\n");
-        assert!(said.contains("'1,000' may be thousands or decimals"), "{said}");
+        assert!(
+            said.contains("line 2, column Close: '1,000' may be a thousand or a decimal comma"),
+            "{said}"
+        );
         let one = read("Date,Open,High,Low,Close\n2024-03-04,1,1,one,1\n2024-03-05,1,1,1,1\n").unwrap();
         assert_eq!(one.0, [(1, -1), (2, 1_709_596_800)], "one of two stays a row with a fault");
+    }
+
+    #[test]
+    fn a_contradiction_behind_the_scanned_rows_refuses_the_file() {
+        let mut text = String::from("Date,Close\n");
+        (0..WINDOW_ROWS).for_each(|second| text.push_str(&format!("{},999\n", 1_700_000_000 + second)));
+        let said = refused(&(text.clone() + "1700200000,\"1,000\"\n"));
+        assert!(said.contains("line 100002, column Close: '1,000' is written in another way"), "{said}");
+        assert_eq!(read(&(text + "Total,1\n")).unwrap().0.len(), WINDOW_ROWS + 1);
+    }
+
+    #[test]
+    fn the_order_of_day_and_month_is_that_of_all_rows_or_asked_for() {
+        let (rows, _) = read("Date,Close\n04/03/2024,1\n13/03/2024,1\n").unwrap();
+        assert_eq!(rows[0].1, 1_709_510_400);
+        let said = refused("Date,Time,Close\n04/03/2024,09:30,1\n05/03/2024,09:30,1\n");
+        assert!(said.ends_with("write --day-first or --month-first"), "{said}");
     }
 
     #[test]

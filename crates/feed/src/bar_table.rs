@@ -3,9 +3,12 @@
 use gauntlet_domain::market::TickKind;
 
 use crate::block::{Bar, BarColumns, Fault, price, quantity};
-use crate::number_style::{NumberStyle, PlainNumber};
-use crate::table::{TimeColumn, Wanted, bar_time_column, column, plain_name, symbol_column, time_column};
-use crate::time::{Clock, Unit};
+use crate::columns::{
+    TimeColumn, bar_time_column, column, named_columns, plain_name, symbol_column, time_column,
+};
+use crate::numbers::NumberStyle;
+use crate::time::{Clock, Unit, half_of_day, is_time_of_day};
+use crate::wanted::Wanted;
 
 /// When a bar begins. Preferred to any other time: a file that has it says which end its other times are.
 const OPEN_TIMES: &[(&str, Option<Unit>)] = &[
@@ -60,6 +63,24 @@ pub(crate) struct BarLayout {
     volume: Option<usize>,
 }
 
+/// Names of a header as they are found, where somebody has said which column is what. `Err` says what does not fit.
+pub(crate) fn bar_names(names: &[String], columns: &[(String, String)]) -> Result<Vec<String>, String> {
+    let mut named = named_columns(names, columns)?;
+    let has = |role: &str| columns.iter().any(|(named, _)| named == role);
+    for (name, original) in named.iter_mut().zip(names) {
+        let plain = plain_name(original);
+        let is_end = [OPEN_TIMES, CLOSE_TIMES].concat().iter().any(|(usual, _)| plain == *usual);
+        if has("time") && is_end {
+            // A name that says which end of the bar the time is stays.
+            *name = if name == "time" { original.clone() } else { String::from("-") };
+        }
+        if has("price") && name != "price" && ONLY_PRICES.contains(&plain.as_str()) {
+            *name = String::from("-");
+        }
+    }
+    Ok(named)
+}
+
 /// True for the header of bars: it has open, high, low and close.
 pub(crate) fn has_bars(plain: &[String]) -> bool {
     bar_prices(plain).is_some()
@@ -89,11 +110,14 @@ impl BarLayout {
         let plain: Vec<String> = names.iter().map(|name| plain_name(name)).collect();
         let opening = time_column(&plain, OPEN_TIMES);
         let closing = time_column(&plain, CLOSE_TIMES);
-        let is_of_day = |index: &usize| first_row(*index).is_some_and(|text| of_day(&text).is_some());
+        let is_of_day = |index: &usize| {
+            first_row(*index).is_some_and(|text| of_day(&text).is_some() || is_time_of_day(&text))
+        };
         let date = column(&plain, DATES);
         let of_day = date.and_then(|_| column(&plain, &["time", "timeofday"]).filter(is_of_day));
-        let dated = date.filter(|_| of_day.is_some()).map(|index| TimeColumn { index, unit: None });
-        let short = || column(&plain, &["t"]).map(|index| TimeColumn { index, unit: None });
+        let dated =
+            date.filter(|_| of_day.is_some()).map(|index| TimeColumn { index, unit: None, date: None });
+        let short = || column(&plain, &["t"]).map(|index| TimeColumn { index, unit: None, date: None });
         let usual = dated.or_else(|| bar_time_column(&plain)).or_else(short);
         let time = opening.or(usual).or(closing)?;
         let symbol = symbol_column(&plain);
@@ -151,6 +175,26 @@ impl BarLayout {
         [self.time.index].into_iter().chain(self.close_time.map(|time| time.index))
     }
 
+    /// What a row says about its time; date and time of day are joined by a space, as they are or in one way of writing them.
+    pub fn time_text<'a: 'b, 'b>(
+        &self,
+        field: impl Fn(usize) -> Option<&'a [u8]>,
+        as_is: bool,
+        room: &'b mut [u8; 64],
+    ) -> Option<&'b [u8]> {
+        let date = field(self.time.index).unwrap_or_default();
+        let Some(index) = self.of_day else { return Some(date) };
+        let written = field(index).unwrap_or_default();
+        let plain = if as_is { None } else { of_day(written) };
+        let time = plain.as_ref().map_or(written, |time| &time[..]);
+        let length = date.len() + 1 + time.len();
+        let joined = room.get_mut(..length)?;
+        joined[..date.len()].copy_from_slice(date);
+        joined[date.len()] = b' ';
+        joined[date.len() + 1..].copy_from_slice(time);
+        Some(joined)
+    }
+
     /// Every column that is read.
     pub fn used(&self) -> Vec<usize> {
         let mut used: Vec<usize> = self.price_columns().chain(self.time_columns()).collect();
@@ -188,21 +232,25 @@ impl BarTable {
 
     /// When the row's bar begins, or ends where the file has only ends.
     pub fn time<'a>(&mut self, field: impl Fn(usize) -> Option<&'a [u8]>) -> Option<i64> {
-        let date = field(self.layout.time.index).unwrap_or_default();
-        match self.layout.of_day {
-            Some(index) => {
-                let joined = Joined::of(date, field(index).unwrap_or_default())?;
-                self.clock.parse(joined.text())
-            }
-            None => self.layout.time.parse(date, self.clock),
-        }
+        let mut room = [0; 64];
+        let text = self.layout.time_text(field, self.clock.format.is_some(), &mut room)?;
+        self.layout.time.parse(text, &mut self.clock)
     }
 
     /// Nanoseconds since midnight by the row's own writing, of a bar at this time.
     pub fn time_of_day<'a>(&self, time: i64, field: impl Fn(usize) -> Option<&'a [u8]>) -> i64 {
         let text = field(self.layout.of_day.unwrap_or(self.layout.time.index)).unwrap_or_default();
         let is_written = self.layout.of_day.is_some() || text.contains(&b':');
-        let is_date = || text.len() == 8 || text.iter().any(|byte| matches!(byte, b'-' | b'/' | b'.'));
+        let is_run = match text.len() {
+            14 | 17 => true,
+            12 => self.clock.twelve_digits_are_dates,
+            _ => false,
+        };
+        if self.layout.time.unit.is_none() && is_run && text.iter().all(u8::is_ascii_digit) {
+            return written_of_day(&text[8..text.len().min(14)]).unwrap_or_default();
+        }
+        let is_in_date = |byte: &u8| matches!(byte, b'-' | b'/' | b'.') || byte.is_ascii_alphabetic();
+        let is_date = || text.len() == 8 || text.iter().any(is_in_date);
         match is_written.then(|| written_of_day(text)).flatten() {
             Some(nanos) => nanos,
             None if self.layout.time.unit.is_none() && is_date() => 0,
@@ -213,20 +261,20 @@ impl BarTable {
     /// How long the row's bar is by its two times.
     pub fn length<'a>(&mut self, open: i64, field: impl Fn(usize) -> Option<&'a [u8]>) -> Option<i64> {
         let close = self.layout.close_time?;
-        close.parse(field(close.index)?, self.clock)?.checked_sub(open)
+        close.parse(field(close.index)?, &mut self.clock)?.checked_sub(open)
     }
 
     /// The bar of a wanted row.
     pub fn bar<'a>(&mut self, field: impl Fn(usize) -> Option<&'a [u8]> + Copy) -> Result<Bar, CellFault> {
         let column = self.layout.time.index;
-        let time = self.time(field).ok_or(CellFault { fault: Fault::bad_time(), column })?;
+        let time = self.time(field).ok_or_else(|| CellFault { fault: Fault::bad_time(), column })?;
         let number = |column: usize| {
             let text = field(column).unwrap_or_default();
             let fault = |fault| CellFault { fault, column };
             if is_missing(text) {
                 return Err(fault(Fault { missing: true, ..Fault::new(TickKind::NotANumber, Some(time)) }));
             }
-            self.plainly(text, |text| price(text, time)).map_err(fault)
+            price(self.style.plain_price(text, &mut [0; 64]), time).map_err(fault)
         };
         let (open, high, low, close) = match self.layout.prices {
             Prices::Bar { open, high, low, close } => {
@@ -253,18 +301,8 @@ impl BarTable {
         if is_missing(text) {
             return Ok(0);
         }
-        let volume = match PlainNumber::with_letter(text, self.style) {
-            Some(plain) => quantity(plain.text(), time),
-            None => self.plainly(text, |text| quantity(text, time)),
-        };
+        let volume = quantity(self.style.plain_volume(text, &mut [0; 64]), time);
         volume.map_err(|fault| CellFault { fault, column })
-    }
-
-    fn plainly(&self, text: &[u8], parse: impl Fn(&[u8]) -> Result<i64, Fault>) -> Result<i64, Fault> {
-        match self.style {
-            NumberStyle::Plain => parse(text),
-            style => parse(PlainNumber::of(text, style).text()),
-        }
     }
 }
 
@@ -331,40 +369,18 @@ fn written_of_day(text: &[u8]) -> Option<i64> {
     let end = rest.iter().position(|byte| !(byte.is_ascii_digit() || *byte == b':')).unwrap_or(rest.len());
     let time = of_day(&rest[..end])?;
     let two = |at: usize| i64::from(time[at] - b'0') * 10 + i64::from(time[at + 1] - b'0');
-    Some(((two(0) * 60 + two(3)) * 60 + two(6)) * 1_000_000_000)
-}
-
-/// A date and a time of day as one text, in place.
-struct Joined {
-    bytes: [u8; 32],
-    length: usize,
-}
-
-impl Joined {
-    fn of(date: &[u8], time: &[u8]) -> Option<Joined> {
-        let time = of_day(time)?;
-        let length = date.len() + 1 + time.len();
-        let mut joined = Joined { bytes: [b' '; 32], length };
-        if length > joined.bytes.len() {
-            return None;
-        }
-        joined.bytes[..date.len()].copy_from_slice(date);
-        if let [_, _, _, _, first @ b'.', _, _, second @ b'.', _, _] = &mut joined.bytes[..date.len()] {
-            (*first, *second) = (b'-', b'-');
-        }
-        joined.bytes[date.len() + 1..length].copy_from_slice(&time);
-        Some(joined)
-    }
-
-    fn text(&self) -> &[u8] {
-        &self.bytes[..self.length]
-    }
+    let hour = match half_of_day(&rest[end..]) {
+        (Some(half), _) => two(0) % 12 + half,
+        (None, _) => two(0),
+    };
+    Some(((hour * 60 + two(3)) * 60 + two(6)) * 1_000_000_000)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::format::Options;
+    use crate::time::DateOrder;
     use gauntlet_domain::InstrumentId;
 
     fn table(header: &str, row: &str) -> Option<BarTable> {
@@ -373,7 +389,9 @@ mod tests {
         let row: Vec<Vec<u8>> = row.split(',').map(|text| text.as_bytes().to_vec()).collect();
         let wanted = Wanted::new(&options);
         let layout = BarLayout::find(&names, &wanted, |index| row.get(index).cloned())?;
-        Some(BarTable { layout, wanted, clock: Clock::new(0), style: NumberStyle::Plain })
+        let mut clock = Clock::new(0);
+        clock.order = Some(DateOrder::MonthFirst);
+        Some(BarTable { layout, wanted, clock, style: NumberStyle::default() })
     }
 
     fn bar(header: &str, row: &str) -> Result<Bar, CellFault> {
@@ -415,6 +433,17 @@ mod tests {
     }
 
     #[test]
+    fn columns_that_somebody_names_are_taken() {
+        let names = ["open_time", "close_time", "adj close", "close", "px"].map(str::to_owned);
+        let named = |column: (&str, &str)| {
+            bar_names(&names, &[(column.0.to_owned(), column.1.to_owned())]).unwrap().join(",")
+        };
+        assert_eq!(named(("time", "close_time")), "-,close_time,adj close,close,px");
+        assert_eq!(named(("price", "px")), "open_time,close_time,-,-,price");
+        assert_eq!(named(("close", "px")), "open_time,close_time,adj close,-,close");
+    }
+
+    #[test]
     fn short_names_and_a_price_for_the_close_are_bars() {
         let found = table("t,o,h,l,c,v", "1709546400000,10,11,9,10.5,100").unwrap().layout;
         assert_eq!(found.used(), [0, 1, 2, 3, 4, 5]);
@@ -450,8 +479,9 @@ mod tests {
     fn the_time_of_day_is_that_of_the_file() {
         let header = "Date,Close";
         let of = |text: &'static str| {
-            let table = table(header, &format!("{text},1")).unwrap();
-            table.time_of_day(table.clock.parse(text.as_bytes()).unwrap(), |_| Some(text.as_bytes()))
+            let mut table = table(header, &format!("{text},1")).unwrap();
+            let time = table.clock.parse(text.as_bytes()).unwrap();
+            table.time_of_day(time, |_| Some(text.as_bytes()))
         };
         for midnight in
             ["2024-03-04", "20240304", "3/4/2024", "2024-03-04 00:00:00-05:00", "1709510400", "-86400"]
@@ -461,5 +491,9 @@ mod tests {
         assert_eq!(of("2024-03-07 16:00:02"), 57_602_000_000_000);
         assert_eq!(of("2024-03-04T16:00:02-05:00"), 57_602_000_000_000);
         assert_eq!(of("1709510401"), 1_000_000_000);
+        assert_eq!(of("3/4/2024 12:00:00 AM"), 0);
+        assert_eq!(of("3/4/2024 1:00:00 PM"), 46_800_000_000_000);
+        assert_eq!(of("20240304000000"), 0);
+        assert_eq!(of("Mar 4, 2024"), 0);
     }
 }

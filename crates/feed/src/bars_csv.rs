@@ -1,14 +1,13 @@
 //! Bars in CSV with a header, or one price a row: open, high, low and close are then that price.
 
 use crate::bar_rows::{BarReader, TextTable};
-use crate::bar_table::{BarLayout, BarTable};
+use crate::bar_table::{BarLayout, BarTable, bar_names};
 use crate::error::FeedError;
 use crate::format::{Format, Options};
 use crate::input::listed;
-use crate::number_style::NumberStyle;
-use crate::table::Wanted;
+use crate::numbers::NumberStyle;
 use crate::text::{Fields, TextRows, separator};
-use crate::time::Clock;
+use crate::wanted::Wanted;
 
 /// Rows of a CSV.
 pub(crate) struct CsvRows {
@@ -63,17 +62,18 @@ impl TextTable for CsvRows {
     }
 }
 
-/// Opens the bars of a CSV, whose times are on `clock`; `open` opens its text at the beginning.
+/// Opens the bars of a CSV; `open` opens its text at the beginning.
 pub(crate) fn csv_bars(
     open: impl Fn() -> Result<TextRows, FeedError>,
     options: &Options,
-    clock: Clock,
 ) -> Result<BarReader<CsvRows>, FeedError> {
     let (names, mut first) = CsvRows::new(open()?)?;
     let has_row = first.advance()?;
     let wanted = Wanted::new(options);
+    let reading = |what| FeedError::Reading { file: first.file().to_owned(), what };
+    let named = bar_names(&names, &options.reading.columns).map_err(reading)?;
     let first_row = |index| first.field(index).filter(|_| has_row).map(<[u8]>::to_vec);
-    let layout = BarLayout::find(&names, &wanted, first_row).ok_or_else(|| FeedError::MissingColumns {
+    let layout = BarLayout::find(&named, &wanted, first_row).ok_or_else(|| FeedError::MissingColumns {
         file: first.file().to_owned(),
         format: Format::BarsCsv,
         needed: format!(
@@ -83,8 +83,9 @@ pub(crate) fn csv_bars(
         found: listed(&names),
         hint: "or use --format csv if these are ticks",
     })?;
+    let clock = options.clock().map_err(reading)?;
     let table = BarTable { layout, wanted, clock, style: NumberStyle::default() };
-    BarReader::new(CsvRows::new(open()?)?.1, CsvRows::new(open()?)?.1, table, &names)
+    BarReader::new(CsvRows::new(open()?)?.1, CsvRows::new(open()?)?.1, table, &names, options)
 }
 
 #[cfg(test)]
@@ -94,9 +95,10 @@ mod tests {
     use gauntlet_domain::InstrumentId;
 
     fn read(symbol: &str, text: &str) -> Result<Vec<Row<Bar>>, FeedError> {
-        let options = Options::new(InstrumentId::new(symbol, "TEST").unwrap());
+        let mut options = Options::new(InstrumentId::new(symbol, "TEST").unwrap());
+        options.reading.date_order = Some(crate::time::DateOrder::MonthFirst);
         let open = || Ok(TextRows::new(Box::new(std::io::Cursor::new(text.to_owned())), "file".into(), 64));
-        let mut bars = csv_bars(open, &options, Clock::new(0))?;
+        let mut bars = csv_bars(open, &options)?;
         let mut read = Vec::new();
         while let Some(row) = bars.next()? {
             read.push(row);

@@ -13,9 +13,9 @@ use serde_json::value::RawValue;
 use crate::block::{Fault, Reader, Row, Tick, TickColumns, price, quantity};
 use crate::error::FeedError;
 use crate::format::Options;
-use crate::table::Wanted;
 use crate::text::TextRows;
 use crate::time::{Unit, since_epoch};
+use crate::wanted::Wanted;
 
 pub(crate) const COLUMNS: TickColumns = TickColumns { sequences: true, sizes: true, ask_sizes: true };
 

@@ -17,6 +17,11 @@ pub(crate) trait Reader<T>: Send {
     /// The number and text of a line that cannot be read, for messages; asked after a row with a fault.
     fn fault_line(&self) -> (u64, String);
 
+    /// The cell of that line that cannot be read, in words; asked with it.
+    fn fault_cell(&self) -> Option<String> {
+        None
+    }
+
     /// What is known of the file besides its rows, so far.
     fn about(&self) -> About {
         About::default()

@@ -1,44 +1,70 @@
-//! Trades or quotes in CSV with a header.
+//! Trades or quotes in CSV: what is in which column is known by a header, by the shape of a file that everybody knows, or
+//! because somebody has said it.
+//!
+//! A file that is newest first is turned round, so that its ticks come in order of time under their own row numbers.
 
-use crate::block::{Reader, Row, Tick, TickColumns};
+use std::collections::VecDeque;
+
+use gauntlet_domain::market::TickKind;
+
+use crate::block::{Fault, Reader, Row, Tick, TickColumns};
+use crate::columns::named_columns;
 use crate::error::FeedError;
 use crate::format::{Format, Options};
 use crate::input::listed;
+use crate::numbers::Cell;
+use crate::scan::{Scan, cell_error, check_end, contradiction, scan_ticks};
 use crate::table::{TickLayout, TickTable};
-use crate::text::{Fields, TextRows, separator};
+use crate::text::{Fields, TextRows, separator, shortened};
+
+/// Longest text that is turned round in memory.
+pub(crate) const TURNED_BYTES: u64 = 16 << 20;
 
 pub(crate) struct CsvTicks {
     rows: TextRows,
     fields: Fields,
     separator: u8,
+    names: Vec<String>,
     table: TickTable,
+    newest_first: bool,
+    /// Rows of a file that is newest first, once they are turned round.
+    turned: Option<VecDeque<Row<Tick>>>,
+    fault: Option<(u64, String, String)>,
 }
 
 impl CsvTicks {
-    pub fn new(mut rows: TextRows, options: &Options) -> Result<CsvTicks, FeedError> {
-        let mut fields = Fields::default();
-        let header = rows.header()?;
-        let separator = separator(header);
-        fields.split(header, separator);
-        let names = fields.texts(header);
-        let first = if rows.advance()? {
-            rows.stay();
-            fields.split(rows.text(), separator);
-            Some(rows.text())
-        } else {
-            None
-        };
-        let layout = TickLayout::find(&names, |index| {
-            first.and_then(|line| fields.get(line, index)).map(<[u8]>::to_vec)
-        });
-        let layout = layout.map_err(|needed| FeedError::MissingColumns {
-            file: rows.file().to_owned(),
-            format: Format::Csv,
-            needed: needed.to_owned(),
-            found: listed(&names),
-            hint: "or use --format bars-csv if these are bars",
-        })?;
-        Ok(CsvTicks { rows, fields, separator, table: TickTable::new(layout, options) })
+    /// Reads the file twice: `rows` gives its text from the beginning. `implied` are the columns of a file without a header.
+    pub fn new(
+        rows: impl Fn() -> Result<TextRows, FeedError>,
+        implied: Option<&[String]>,
+        options: &Options,
+    ) -> Result<CsvTicks, FeedError> {
+        let mut scanned = rows()?;
+        let Head { separator, names, mut layout } = head(&mut scanned, implied, options)?;
+        let scan = scan_ticks(&mut scanned, separator, &names, &layout, options)?;
+        drop(scanned);
+        let Scan { mut clock, numbers, newest_first, signed_sizes, ids_differ } = scan;
+        if signed_sizes && layout.size_without_side().is_some() {
+            layout.sign_is_side();
+        }
+        if ids_differ {
+            layout.forget_ids();
+        }
+        let mut rows = rows()?;
+        let is_total = newest_first && layout.is_total();
+        if is_total {
+            return Err(FeedError::NewestFirst { file: rows.file().to_owned() });
+        }
+        if implied.is_none() {
+            rows.header()?;
+        }
+        if let Some(zone) = &mut clock.zone {
+            zone.newest_first = newest_first;
+        }
+        let mut table = TickTable::new(layout, options, clock);
+        table.numbers = numbers;
+        let fields = Fields::default();
+        Ok(CsvTicks { rows, fields, separator, names, table, newest_first, turned: None, fault: None })
     }
 
     pub fn columns(&self) -> TickColumns {
@@ -48,17 +74,27 @@ impl CsvTicks {
     pub fn has_trades(&self) -> bool {
         !self.table.layout.makes_quotes()
     }
-}
 
-impl Reader<Tick> for CsvTicks {
-    fn next(&mut self) -> Result<Option<Row<Tick>>, FeedError> {
+    /// The next row in the file's order.
+    fn read(&mut self) -> Result<Option<Row<Tick>>, FeedError> {
         while self.rows.advance()? {
             let (line, number) = (self.rows.text(), self.rows.rows() as i64);
             self.fields.split(line, self.separator);
             let field = |index| self.fields.get(line, index);
             match self.table.is_wanted(field) {
                 Ok(false) => {}
-                Ok(true) => return Ok(Some(Row { number, data: self.table.tick(field) })),
+                Ok(true) => {
+                    if self.fields.len() != self.names.len()
+                        && let Some(what) = self.other_length()
+                    {
+                        return Ok(Some(self.ragged(number, what)));
+                    }
+                    let data = self.table.tick(field);
+                    if let Err(fault) = data {
+                        return self.unreadable(number, fault).map(Some);
+                    }
+                    return Ok(Some(Row { number, data }));
+                }
                 Err(markets) => {
                     let (file, symbol) = (self.rows.file().to_owned(), self.table.wanted.symbol().to_owned());
                     return Err(FeedError::SeveralMarkets { file, row: number, symbol, markets });
@@ -66,7 +102,123 @@ impl Reader<Tick> for CsvTicks {
             }
         }
         self.table.wanted.finish(self.rows.file())?;
+        check_end(&self.table.clock, self.rows.file())?;
         Ok(None)
+    }
+
+    /// What is wrong with a row that has more or fewer fields than there are columns; empty ones at the end are no fields, and
+    /// a short last line without an end has been cut.
+    #[cold]
+    fn other_length(&self) -> Option<String> {
+        let (fields, columns) = (self.fields.len(), self.names.len());
+        let line = self.rows.text();
+        let more =
+            (columns..fields).any(|index| self.fields.get(line, index).is_some_and(|text| !text.is_empty()));
+        (more || (fields < columns && self.rows.may_be_cut()))
+            .then(|| format!("{fields} fields where there are {columns} columns"))
+    }
+
+    #[cold]
+    fn ragged(&mut self, number: i64, what: String) -> Row<Tick> {
+        if self.fault.is_none() {
+            let (line, row) = self.rows.shown();
+            self.fault = Some((line, row, what));
+        }
+        Row { number, data: Err(Fault::new(TickKind::NotANumber, None)) }
+    }
+
+    /// A row with a fault; an error where it could be read in another way than the rest of the file.
+    #[cold]
+    fn unreadable(&mut self, number: i64, fault: Fault) -> Result<Row<Tick>, FeedError> {
+        let line = self.rows.text();
+        let field = |index| self.fields.get(line, index);
+        let Some((column, text)) = self.table.faulty(field, fault.kind) else {
+            return Ok(Row { number, data: Err(fault) });
+        };
+        let cell = Cell { line: self.rows.line(), column, text: shortened(text) };
+        if let Some(what) = contradiction(&self.table.clock, fault.kind, text) {
+            return Err(cell_error(self.rows.file(), &self.names, cell, what));
+        }
+        if self.fault.is_none() {
+            let name = self.names.get(column).cloned().unwrap_or_default();
+            let (line, row) = self.rows.shown();
+            self.fault = Some((line, row, format!("'{}' in column {name}", cell.text)));
+        }
+        let missing = fault.kind == TickKind::NotANumber && text.is_empty();
+        Ok(Row { number, data: Err(Fault { missing, ..fault }) })
+    }
+
+    /// All rows, the last first.
+    fn turn_round(&mut self) -> Result<VecDeque<Row<Tick>>, FeedError> {
+        let mut turned = VecDeque::new();
+        while let Some(row) = self.read()? {
+            if self.rows.bytes() > TURNED_BYTES {
+                return Err(FeedError::NewestFirst { file: self.rows.file().to_owned() });
+            }
+            turned.push_front(row);
+        }
+        Ok(turned)
+    }
+}
+
+struct Head {
+    separator: u8,
+    names: Vec<String>,
+    layout: TickLayout,
+}
+
+/// Takes the header, and finds the columns with the help of the first row.
+fn head(rows: &mut TextRows, implied: Option<&[String]>, options: &Options) -> Result<Head, FeedError> {
+    let mut fields = Fields::default();
+    let mut header_separator = None;
+    let mut names = match implied {
+        Some(names) => names.to_vec(),
+        None => {
+            let header = rows.header()?;
+            let separator = *header_separator.insert(separator(header));
+            fields.split(header, separator);
+            fields.texts(header)
+        }
+    };
+    let first = rows.advance()?.then(|| rows.text().to_vec());
+    if first.is_some() {
+        rows.stay();
+    }
+    let separator = header_separator.unwrap_or_else(|| separator(first.as_deref().unwrap_or_default()));
+    if let Some(first) = &first {
+        fields.split(first, separator);
+        if implied.is_some() {
+            names.extend((names.len()..fields.texts(first).len()).map(|index| (index + 1).to_string()));
+        }
+    }
+    let named = named_columns(&names, &options.reading.columns)
+        .map_err(|what| FeedError::Reading { file: rows.file().to_owned(), what })?;
+    let layout = TickLayout::find(&named, |index| {
+        first.as_deref().and_then(|line| fields.get(line, index)).map(<[u8]>::to_vec)
+    });
+    let layout = layout.map_err(|needed| FeedError::MissingColumns {
+        file: rows.file().to_owned(),
+        format: Format::Csv,
+        needed: needed.to_owned(),
+        found: listed(&names),
+        hint: "name them with --column, or use --format bars-csv if these are bars",
+    })?;
+    Ok(Head { separator, names, layout })
+}
+
+impl Reader<Tick> for CsvTicks {
+    fn next(&mut self) -> Result<Option<Row<Tick>>, FeedError> {
+        if !self.newest_first {
+            return self.read();
+        }
+        let turned = match &mut self.turned {
+            Some(turned) => turned,
+            None => {
+                let turned = self.turn_round()?;
+                self.turned.insert(turned)
+            }
+        };
+        Ok(turned.pop_front())
     }
 
     fn rows_read(&self) -> u64 {
@@ -74,6 +226,10 @@ impl Reader<Tick> for CsvTicks {
     }
 
     fn fault_line(&self) -> (u64, String) {
-        self.rows.shown()
+        self.fault.clone().map_or_else(|| self.rows.shown(), |(line, text, _)| (line, text))
+    }
+
+    fn fault_cell(&self) -> Option<String> {
+        self.fault.clone().map(|(_, _, cell)| cell)
     }
 }

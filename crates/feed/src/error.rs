@@ -69,7 +69,10 @@ pub enum FeedError {
         found: String,
     },
     /// No format fits.
-    #[error("{file}: cannot tell its format, {found}: name it with --format")]
+    #[error(
+        "{file}: cannot tell its format, {found}: name its columns with --column time=NAME --column price=NAME (by their \
+         positions from 1 where it has no header), or name it with --format"
+    )]
     UnknownFormat {
         /// The file.
         file: String,
@@ -95,8 +98,8 @@ pub enum FeedError {
     },
     /// Most rows at the beginning cannot be read.
     #[error(
-        "{file}: {bad} of the first {of} rows are not {} of a {format} file, the first at line {line}: '{text}': \
-         check --format",
+        "{file}: {bad} of the first {of} rows are not {} of a {format} file, the first at line {line}: {text}: \
+         say how it is written, with --time-format, --decimal, --column or --format",
         format.row_shape()
     )]
     Unreadable {
@@ -113,8 +116,30 @@ pub enum FeedError {
         /// The first of them.
         text: String,
     },
+    /// A cell that the rest of the file, or what was said about it, does not settle or contradicts.
+    #[error("{file}: line {line}, column {column}: '{text}' {what}")]
+    Cell {
+        /// The file.
+        file: String,
+        /// Where.
+        line: u64,
+        /// The column's name.
+        column: String,
+        /// What the cell says.
+        text: String,
+        /// Why that is no answer, and what to do.
+        what: String,
+    },
+    /// Something said about a file that does not fit it.
+    #[error("{file}: {what}")]
+    Reading {
+        /// The file.
+        file: String,
+        /// What does not fit, and what to do.
+        what: String,
+    },
     /// A line too long for any row.
-    #[error("{file}: line {line} is longer than 16 MiB: not a text file of rows, check --format")]
+    #[error("{file}: line {line} is longer than 16 MiB: not a text file of rows: unpack or convert it")]
     LongLine {
         /// The file.
         file: String,
@@ -130,7 +155,9 @@ pub enum FeedError {
         what: String,
     },
     /// No row of the wanted symbol and market.
-    #[error("{file}: no row of {wanted}, but of {found}: pick one with --symbol, or feed another instrument")]
+    #[error(
+        "{file}: no row of {wanted}, but of {found}: name one of these with --instrument, or, where they are no symbols, --column id=NAME"
+    )]
     NoMatch {
         /// The file.
         file: String,

@@ -8,7 +8,10 @@ use gauntlet_domain::names::{UnknownName, find};
 use gauntlet_domain::{BarSpec, InstrumentId};
 use serde::{Deserialize, Serialize};
 
-/// Formats that can be read. Text formats may be plain, gzipped, or the only CSV of a zip.
+use crate::time::{Clock, DateOrder};
+use crate::zone::Zone;
+
+/// Formats that can be read. Text formats may be plain, packed by gzip, zstd, xz or bzip2, or the only CSV of a zip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
@@ -75,6 +78,28 @@ impl FromStr for Format {
     }
 }
 
+/// What somebody says about how a file is written, where the file does not settle it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// The time zone of times without one, by its name in the time zone database: `America/New_York`.
+    pub zone: Option<String>,
+    /// What comes first in `1/2/2017`.
+    pub date_order: Option<DateOrder>,
+    /// Columns by what is in them: `("price", "Last")`. A number is a column of a file without a header, from 1.
+    pub columns: Vec<(String, String)>,
+    /// How times are written, in the letters of `strftime`.
+    pub time_format: Option<String>,
+    /// The decimal mark, `.` or `,`.
+    pub decimal: Option<char>,
+}
+
+impl Reading {
+    /// Whether a file has no header, because its columns are named by their positions.
+    pub(crate) fn is_by_position(&self) -> bool {
+        !self.columns.is_empty() && self.columns.iter().all(|(_, name)| name.parse::<usize>().is_ok())
+    }
+}
+
 /// How to read a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -96,6 +121,8 @@ pub struct Options {
     pub bar_spec: Option<BarSpec>,
     /// Which end of its bars the times of a bars file are.
     pub bar_stamp: BarStamp,
+    /// How the file is written, where it does not settle that itself.
+    pub reading: Reading,
 }
 
 impl Options {
@@ -109,7 +136,24 @@ impl Options {
             market: None,
             bar_spec: None,
             bar_stamp: BarStamp::Open,
+            reading: Reading::default(),
         }
+    }
+
+    /// The clock as far as it is said here.
+    pub(crate) fn clock(&self) -> Result<Clock, String> {
+        let mut clock = Clock::new(self.utc_offset_seconds);
+        if let Some(name) = &self.reading.zone {
+            let zone = Zone::named(name);
+            clock.zone = Some(zone.ok_or_else(|| {
+                format!(
+                    "--zone {name} is not in the time zone database: write a name such as America/New_York"
+                )
+            })?);
+        }
+        clock.order = self.reading.date_order;
+        clock.format.clone_from(&self.reading.time_format);
+        Ok(clock)
     }
 }
 

@@ -7,15 +7,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::{DeflateDecoder, MultiGzDecoder};
 use gauntlet_domain::ContentHash;
+use lzma_rust2::XzReader;
 use sha2::{Digest, Sha256};
 use zip::result::ZipError;
 use zip::{CompressionMethod, HasZipMetadata, ZipArchive};
 
+use crate::decode::decoded;
 use crate::error::FeedError;
 
 const READ_BYTES: usize = 256 * 1024;
+
+/// Memory for a block of xz: twice what its strongest preset asks for.
+const LARGEST_XZ_BLOCK_KIB: u32 = 128 * 1024;
 
 /// What the bytes of a file are wrapped in, by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +29,9 @@ pub(crate) enum Wrapping {
     Plain,
     Gzip,
     Zip,
+    Zstd,
+    Xz,
+    Bzip2,
     Parquet,
 }
 
@@ -72,8 +81,8 @@ impl SourceFile {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(fail(error)),
             };
-            if head.len() < 4 {
-                head.extend_from_slice(&buffer[..count.min(4)]);
+            if head.len() < 6 {
+                head.extend_from_slice(&buffer[..count.min(6)]);
             }
             hasher.update(&buffer[..count]);
             bytes += count as u64;
@@ -83,6 +92,13 @@ impl SourceFile {
             [0x1f, 0x8b, ..] => Wrapping::Gzip,
             [b'P', b'K', ..] => Wrapping::Zip,
             [b'P', b'A', b'R', b'1', ..] => Wrapping::Parquet,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Wrapping::Zstd,
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Wrapping::Xz,
+            [b'B', b'Z', b'h', b'1'..=b'9', b'1', b'A', ..] => Wrapping::Bzip2,
+            [b'7', b'z', 0xbc, 0xaf, ..] | [b'R', b'a', b'r', b'!', ..] => {
+                let found = "a 7z or rar archive, which is not read".to_owned();
+                return Err(FeedError::Archive { file: shown, found, fix: "unpack it and feed its files" });
+            }
             _ => Wrapping::Plain,
         };
         Ok(SourceFile {
@@ -98,19 +114,36 @@ impl SourceFile {
 
     /// Opens the text in the file at its beginning.
     pub fn text(&self) -> Result<Text, FeedError> {
+        let Text { bytes, entry } = self.unwrapped()?;
+        let bytes = decoded(bytes).map_err(|(found, fix)| FeedError::Archive {
+            file: self.shown.clone(),
+            found: found.to_owned(),
+            fix,
+        })?;
+        Ok(Text { bytes, entry })
+    }
+
+    fn unwrapped(&self) -> Result<Text, FeedError> {
         self.read.store(0, Ordering::Relaxed);
         let file = File::open(&self.path).map_err(|error| self.io(error))?;
         let counted = |file| Counted { file, read: Arc::clone(&self.read) };
+        let buffered = |file| BufReader::with_capacity(READ_BYTES, counted(file));
+        let text = |bytes| Ok(Text { bytes, entry: None });
         match self.wrapping {
-            Wrapping::Plain | Wrapping::Parquet => Ok(Text { bytes: Box::new(counted(file)), entry: None }),
-            Wrapping::Gzip => {
-                let bytes = MultiGzDecoder::new(BufReader::with_capacity(READ_BYTES, counted(file)));
-                Ok(Text { bytes: Box::new(bytes), entry: None })
+            Wrapping::Plain | Wrapping::Parquet => text(Box::new(counted(file))),
+            Wrapping::Gzip => text(Box::new(MultiGzDecoder::new(buffered(file)))),
+            Wrapping::Bzip2 => text(Box::new(MultiBzDecoder::new(buffered(file)))),
+            Wrapping::Xz => {
+                text(Box::new(XzReader::new_mem_limit(buffered(file), true, LARGEST_XZ_BLOCK_KIB)))
+            }
+            Wrapping::Zstd => {
+                let bytes = zstd::Decoder::with_buffer(buffered(file)).map_err(|error| self.io(error))?;
+                text(Box::new(Damaged(bytes)))
             }
             Wrapping::Zip => {
                 let (entry, mut file) = self.only_csv(file)?;
                 file.seek(SeekFrom::Start(entry.start)).map_err(|error| self.io(error))?;
-                let packed = BufReader::with_capacity(READ_BYTES, counted(file)).take(entry.packed_bytes);
+                let packed = buffered(file).take(entry.packed_bytes);
                 let name = entry.name.clone();
                 let bytes: Box<dyn Read + Send> = if entry.deflated {
                     Box::new(Verified::new(DeflateDecoder::new(packed), entry))
@@ -134,9 +167,17 @@ impl SourceFile {
             names.push(name.map_err(|error| self.zip(error))?.into_owned());
         }
         // Folders of the same name, and what one operating system adds to every zip, are no data.
-        let is_csv =
-            |name: &str| name.to_ascii_lowercase().ends_with(".csv") && !name.starts_with("__MACOSX/");
-        let found: Vec<usize> = (0..names.len()).filter(|index| is_csv(&names[*index])).collect();
+        let is_named = |name: &str, endings: &[&str]| {
+            let lower = name.to_ascii_lowercase();
+            let is_note = lower.contains("readme") || lower.contains("license");
+            endings.iter().any(|ending| lower.ends_with(ending)) && !is_note && !name.starts_with("__MACOSX/")
+        };
+        let all_of =
+            |endings| (0..names.len()).filter(|index| is_named(&names[*index], endings)).collect::<Vec<_>>();
+        let mut found = all_of(&[".csv"]);
+        if found.is_empty() {
+            found = all_of(&[".txt", ".tsv", ".tab", ".dat"]);
+        }
         let [index] = found[..] else {
             let (found, fix) = match found.len() {
                 0 if names.is_empty() => ("a zip without any file".to_owned(), "fetch it again"),
@@ -213,6 +254,18 @@ impl Read for Counted {
         let count = self.file.read(buffer)?;
         self.read.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
+    }
+}
+
+/// Says of every error that is no other's that the bytes are damaged.
+struct Damaged<R>(R);
+
+impl<R: Read> Read for Damaged<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).map_err(|error| match error.kind() {
+            io::ErrorKind::Other => io::Error::new(io::ErrorKind::InvalidData, error),
+            _ => error,
+        })
     }
 }
 

@@ -44,7 +44,7 @@ impl LeanBars {
         BarColumns { spreads: self.shape == Shape::Quotes, volumes: self.shape == Shape::Trades }
     }
 
-    fn bar(&self) -> Result<Bar, Fault> {
+    fn bar(&mut self) -> Result<Bar, Fault> {
         let line = self.rows.text();
         let field = |index| self.fields.get(line, index).unwrap_or_default();
         let time = self.clock.parse(field(0)).ok_or_else(Fault::bad_time)?;

@@ -25,7 +25,7 @@ impl LeanQuotes {
         rows: TextRows,
         name: &str,
         entry: Option<&str>,
-        clock: Clock,
+        mut clock: Clock,
     ) -> Result<LeanQuotes, FeedError> {
         let no_date = |what: String| FeedError::NoDate { file: rows.file().to_owned(), what };
         let date = match (leading_date(name), entry.and_then(leading_date)) {
@@ -37,7 +37,7 @@ impl LeanQuotes {
             }
             (outside, inside) => outside.or(inside),
         };
-        let midnight = date.and_then(|date| clock.to_utc(date));
+        let midnight = date.and_then(|date| clock.instant(date));
         let midnight = midnight.ok_or_else(|| no_date("no date at the beginning of its name".to_owned()))?;
         Ok(LeanQuotes { rows, midnight })
     }

@@ -51,17 +51,29 @@ mod detect;
 /// Unwrapping and checking of bytes.
 mod input;
 
+/// Bytes to text.
+mod decode;
+
 /// Lines and fields.
 mod text;
 
 /// Times of every kind.
 mod time;
 
+/// Clocks with daylight saving.
+mod zone;
+
+/// How numbers are written.
+mod numbers;
+
+/// Columns by their names.
+mod columns;
+
+/// Whose rows are read.
+mod wanted;
+
 /// The unit of a column of numbers since the epoch.
 mod epoch_unit;
-
-/// What parts the digits of numbers.
-mod number_style;
 
 /// Named columns to ticks, for CSV and Parquet.
 mod table;
@@ -71,6 +83,9 @@ mod lean_quote;
 
 /// Bars of Lean.
 mod lean_bar;
+
+/// What many rows say about how a file is written.
+mod scan;
 
 /// Ticks in CSV.
 mod csv;
@@ -90,10 +105,14 @@ mod bar_table;
 /// Bars of one file, understood as a whole and in order.
 mod bar_rows;
 
+/// What the first rows of bars say about all.
+mod bar_scan;
+
 /// Bars in CSV.
 mod bars_csv;
 
 pub use definition::{BarRules, definition};
 pub use error::FeedError;
-pub use format::{Format, Options};
+pub use format::{Format, Options, Reading};
 pub use source::{Block, Source, open};
+pub use time::DateOrder;

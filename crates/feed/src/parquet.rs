@@ -4,16 +4,17 @@ use gauntlet_domain::BarSpec;
 use gauntlet_domain::decimal::{Price, Quantity};
 
 use crate::bar_rows::{BarReader, TextTable};
-use crate::bar_table::{BarLayout, BarTable, has_bars};
+use crate::bar_table::{BarLayout, BarTable, bar_names, has_bars};
 use crate::block::{Reader, Row, Tick, TickColumns};
+use crate::columns::{TimeColumn, named_columns, plain_name};
 use crate::epoch_unit::EpochNumbers;
 use crate::error::FeedError;
 use crate::format::{Format, Options};
 use crate::input::{SourceFile, listed};
-use crate::number_style::NumberStyle;
+use crate::numbers::NumberStyle;
 use crate::parquet_columns::{Batches, Schema};
-use crate::table::{TickLayout, TickTable, TimeColumn, Wanted, plain_name};
-use crate::time::Clock;
+use crate::table::{TickLayout, TickTable};
+use crate::wanted::Wanted;
 
 /// Keys in the metadata of a snapshot, which `gauntlet bars --out` writes too.
 const SPEC: &str = "gauntlet.spec";
@@ -27,13 +28,15 @@ pub(crate) fn parquet_bars(
     batch_rows: usize,
 ) -> Result<Option<BarReader<Batches>>, FeedError> {
     let mut schema = Schema::of(file)?;
-    let plain: Vec<String> = schema.names.iter().map(|name| plain_name(name)).collect();
+    let reading = |what| FeedError::Reading { file: file.shown.clone(), what };
+    let named = bar_names(&schema.names, &options.reading.columns).map_err(reading)?;
+    let plain: Vec<String> = named.iter().map(|name| plain_name(name)).collect();
     if !has_bars(&plain) {
         return Ok(None);
     }
     let first = Batches::open(file, &schema, &schema.flat(), &[], 1)?.into_first()?;
     let wanted = Wanted::new(options);
-    let layout = BarLayout::find(&schema.names, &wanted, |index| first.field(index).map(<[u8]>::to_vec));
+    let layout = BarLayout::find(&named, &wanted, |index| first.field(index).map(<[u8]>::to_vec));
     let mut layout = layout.ok_or_else(|| FeedError::MissingColumns {
         file: file.shown.clone(),
         format: Format::Parquet,
@@ -58,10 +61,10 @@ pub(crate) fn parquet_bars(
     }
     let times: Vec<usize> = layout.time_columns().collect();
     let spec = schema.value(SPEC).and_then(|spec| spec.parse::<BarSpec>().ok());
-    let clock = Clock::new(options.utc_offset_seconds);
+    let clock = options.clock().map_err(reading)?;
     let table = BarTable { layout, wanted, clock, style: NumberStyle::default() };
     let open = || Batches::open(file, &schema, &used, &times, batch_rows);
-    Ok(Some(BarReader::new(open()?, open()?, table, &schema.names)?.of_spec(spec)))
+    Ok(Some(BarReader::new(open()?, open()?, table, &schema.names, options)?.of_spec(spec)))
 }
 
 /// A column of dates or timestamps brings its own unit.
@@ -83,7 +86,9 @@ impl ParquetTicks {
     pub fn new(file: &SourceFile, options: &Options, batch_rows: usize) -> Result<ParquetTicks, FeedError> {
         let schema = Schema::of(file)?;
         let first = Batches::open(file, &schema, &schema.flat(), &[], 1)?.into_first()?;
-        let layout = TickLayout::find(&schema.names, |index| first.field(index).map(<[u8]>::to_vec));
+        let reading = |what| FeedError::Reading { file: file.shown.clone(), what };
+        let named = named_columns(&schema.names, &options.reading.columns).map_err(reading)?;
+        let layout = TickLayout::find(&named, |index| first.field(index).map(<[u8]>::to_vec));
         let mut layout = layout.map_err(|needed| FeedError::MissingColumns {
             file: file.shown.clone(),
             format: Format::Parquet,
@@ -95,12 +100,13 @@ impl ParquetTicks {
         let times = [Some(&mut layout.time), layout.recorder_time.as_mut()];
         for column in times.into_iter().flatten() {
             keep_own_unit(&schema, column);
-            if schema.is_number(column.index) && column.unit.is_none() {
+            let is_open = column.unit.is_none() && options.reading.time_format.is_none();
+            if is_open && schema.is_number(column.index) {
                 column.unit = unit_of(file, &schema, column.index, batch_rows)?;
             }
         }
 
-        let mut table = TickTable::new(layout, options);
+        let mut table = TickTable::new(layout, options, options.clock().map_err(reading)?);
         let keys: Vec<usize> = table.layout.keys().collect();
         if !keys.is_empty() {
             let mut batches = Batches::open(file, &schema, &keys, &[], batch_rows)?;

@@ -19,9 +19,9 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use crate::bar_rows::TextTable;
+use crate::columns::plain_name;
 use crate::error::FeedError;
 use crate::input::SourceFile;
-use crate::table::plain_name;
 
 /// What a file's columns are.
 #[derive(Debug, Clone)]

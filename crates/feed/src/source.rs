@@ -12,7 +12,7 @@ use crate::block::{
     Bar, BarColumns, Reader, Row, Tick, TickColumns, finish_ticks, new_tick_block, push_bar, push_tick,
 };
 use crate::csv::CsvTicks;
-use crate::detect::format_of;
+use crate::detect::{Found, format_of};
 use crate::error::FeedError;
 use crate::format::{Format, Options};
 use crate::input::SourceFile;
@@ -21,7 +21,6 @@ use crate::lean_quote::{self, LeanQuotes};
 use crate::parquet::{ParquetTicks, parquet_bars};
 use crate::spacing::BarLength;
 use crate::text::TextRows;
-use crate::time::Clock;
 
 /// Bytes of text, or rows of Parquet times 32, that are held at a time.
 const CHUNK: usize = 256 * 1024;
@@ -62,13 +61,21 @@ pub fn open(path: &Path, options: &Options) -> Result<Source, FeedError> {
 /// [`open`] with another size of buffers, which changes no block.
 fn open_in_chunks(path: &Path, options: &Options, chunk: usize) -> Result<Source, FeedError> {
     let file = SourceFile::inspect(path)?;
-    let format = format_of(&file, options.format)?;
-    let rows = open_rows(&file, format, options, chunk)?;
+    let found = format_of(&file, options)?;
+    let has_header = matches!(found.format, Format::Csv | Format::BarsCsv | Format::Parquet);
+    if !has_header && (!options.reading.columns.is_empty() || options.reading.decimal.is_some()) {
+        let what = format!(
+            "--column and --decimal are not for {} files, whose columns are fixed: leave them away",
+            found.format
+        );
+        return Err(FeedError::Reading { file: file.shown.clone(), what });
+    }
+    let (format, rows) = (found.format, open_rows(&file, &found, options, chunk)?);
     let (instrument, hash) = (options.instrument.to_string(), file.hash.to_string());
     Ok(Source { file, format, instrument, hash, blocks: 0, rows })
 }
 
-fn open_rows(file: &SourceFile, format: Format, options: &Options, chunk: usize) -> Result<Rows, FeedError> {
+fn open_rows(file: &SourceFile, found: &Found, options: &Options, chunk: usize) -> Result<Rows, FeedError> {
     let ticks = |reader: Box<dyn Reader<Tick>>, columns, has_trades: bool| Rows::Ticks {
         rows: Tried::new(reader),
         columns,
@@ -79,12 +86,17 @@ fn open_rows(file: &SourceFile, format: Format, options: &Options, chunk: usize)
         columns,
         length: BarLength::new(spec, options.bar_stamp),
     };
-    let clock = Clock::new(options.utc_offset_seconds);
-    let text = || file.text().map(|text| (TextRows::new(text.bytes, file.shown.clone(), chunk), text.entry));
-    Ok(match format {
+    let clock = || options.clock().map_err(|what| FeedError::Reading { file: file.shown.clone(), what });
+    let text = || {
+        let text = file.text()?;
+        let mut rows = TextRows::new(text.bytes, file.shown.clone(), chunk);
+        rows.skip_to(found.preamble)?;
+        Ok((rows, text.entry))
+    };
+    Ok(match found.format {
         Format::LeanQuote => {
             let (rows, entry) = text()?;
-            let reader = LeanQuotes::new(rows, &file.name, entry.as_deref(), clock)?;
+            let reader = LeanQuotes::new(rows, &file.name, entry.as_deref(), clock()?)?;
             ticks(Box::new(reader), lean_quote::COLUMNS, false)
         }
         Format::BinanceJsonl => {
@@ -103,17 +115,17 @@ fn open_rows(file: &SourceFile, format: Format, options: &Options, chunk: usize)
             }
         }
         Format::Csv => {
-            let reader = CsvTicks::new(text()?.0, options)?;
+            let reader = CsvTicks::new(|| Ok(text()?.0), found.implied.as_deref(), options)?;
             let (columns, has_trades) = (reader.columns(), reader.has_trades());
             ticks(Box::new(reader), columns, has_trades)
         }
         Format::BarsCsv => {
-            let reader = csv_bars(|| text().map(|(rows, _)| rows), options, clock)?;
+            let reader = csv_bars(|| Ok(text()?.0), options)?;
             let columns = reader.columns();
             bars(Box::new(reader), columns, options.bar_spec)
         }
         Format::LeanBar => {
-            let reader = LeanBars::new(text()?.0, clock)?.map_err(|found| FeedError::WrongFormat {
+            let reader = LeanBars::new(text()?.0, clock()?)?.map_err(|found| FeedError::WrongFormat {
                 file: file.shown.clone(),
                 asked: Format::LeanBar,
                 found: format!("its first row has {found} columns"),
@@ -253,7 +265,11 @@ impl<T> Tried<T> {
         self.tried += 1;
         if row.data.as_ref().is_err_and(|fault| !fault.missing) {
             self.bad += 1;
-            self.first_bad.get_or_insert_with(|| self.reader.fault_line());
+            self.first_bad.get_or_insert_with(|| {
+                let (line, text) = self.reader.fault_line();
+                let cell = self.reader.fault_cell().map(|cell| format!(", {cell}")).unwrap_or_default();
+                (line, format!("'{text}'{cell}"))
+            });
         }
     }
 

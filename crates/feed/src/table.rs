@@ -3,108 +3,14 @@
 use gauntlet_domain::market::TickKind;
 
 use crate::block::{Fault, Tick, TickColumns, price, quantity};
-use crate::error::FeedError;
+use crate::columns::{
+    ACTIONS, ASK_SIZES, ASKS, BID_SIZES, BIDS, EVENT_TIMES, MAKERS, MARKETS, PRICES, RECORDER_TIMES,
+    SEQUENCES, SIDES, SIZES, TOTALS, TimeColumn, column, plain_name, symbol_column, time_column,
+};
 use crate::format::Options;
-use crate::time::{Clock, Unit, since_epoch};
-
-// Names are compared as letters and digits only: `bid_price`, `Bid Price` and `bidPrice` are one. In each list the
-// first name that the table has is taken.
-
-/// When it happened, by the venue's clock.
-const EVENT_TIMES: &[(&str, Option<Unit>)] = &[
-    ("tradetsms", Some(Unit::Millis)),
-    ("transactiontsms", Some(Unit::Millis)),
-    ("tradetime", None),
-    ("transactiontime", None),
-    ("transacttime", None),
-    ("eventtsms", Some(Unit::Millis)),
-    ("eventtime", None),
-    ("exchangetimestamp", None),
-    ("timestamp", None),
-    ("timestampms", Some(Unit::Millis)),
-    ("timestampus", Some(Unit::Micros)),
-    ("timestampns", Some(Unit::Nanos)),
-    ("time", None),
-    ("datetime", None),
-    ("date", None),
-    ("ts", None),
-    ("tsms", Some(Unit::Millis)),
-    ("tsus", Some(Unit::Micros)),
-    ("tsns", Some(Unit::Nanos)),
-    ("tsevent", None),
-];
-/// When it was recorded: stands in where the venue sends no time.
-const RECORDER_TIMES: &[(&str, Option<Unit>)] = &[
-    ("localtsns", Some(Unit::Nanos)),
-    ("localtsus", Some(Unit::Micros)),
-    ("localtsms", Some(Unit::Millis)),
-    ("localts", None),
-    ("localtimestamp", None),
-    ("localtime", None),
-    ("receivedat", None),
-    ("tsrecv", None),
-];
-const PRICES: &[&str] = &["price", "last", "lastprice", "tradeprice"];
-const BIDS: &[&str] = &["bid", "bidprice", "bestbid", "bestbidprice"];
-const ASKS: &[&str] = &["ask", "askprice", "offer", "offerprice", "bestask", "bestaskprice"];
-const SIZES: &[&str] = &["size", "amount", "qty", "quantity", "volume", "lastsize", "tradesize"];
-const TOTALS: &[&str] = &["dayvolume", "cumulativevolume", "totalvolume"];
-const BID_SIZES: &[&str] =
-    &["bidsize", "bidqty", "bidquantity", "bidamount", "bidvolume", "bestbidsize", "bestbidqty"];
-const ASK_SIZES: &[&str] =
-    &["asksize", "askqty", "askquantity", "askamount", "askvolume", "offersize", "bestasksize", "bestaskqty"];
-const SIDES: &[&str] = &["side", "takerside", "aggressor", "aggressorside"];
-const MAKERS: &[&str] = &["buyerismaker", "isbuyermaker"];
-const SYMBOLS: &[&str] = &["symbol", "ticker", "instrument", "pair", "product", "productid"];
-const SEQUENCES: &[&str] = &["sequence", "seq", "sequenceno", "tradeid", "aggtradeid", "updateid", "u", "t"];
-const MARKETS: &[&str] = &["market"];
-
-/// A name as it is compared.
-pub(crate) fn plain_name(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
-/// The first of `wanted` among the plain names.
-pub(crate) fn column(names: &[String], wanted: &[&str]) -> Option<usize> {
-    wanted.iter().find_map(|wanted| names.iter().position(|name| name == wanted))
-}
-
-/// A column of times.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TimeColumn {
-    pub index: usize,
-    /// Unit of its numbers, if the name says.
-    pub unit: Option<Unit>,
-}
-
-pub(crate) fn time_column(names: &[String], wanted: &[(&str, Option<Unit>)]) -> Option<TimeColumn> {
-    wanted.iter().find_map(|(wanted, unit)| {
-        names.iter().position(|name| name == wanted).map(|index| TimeColumn { index, unit: *unit })
-    })
-}
-
-/// The column by which the rows of a bars file are dated.
-pub(crate) fn bar_time_column(names: &[String]) -> Option<TimeColumn> {
-    time_column(names, EVENT_TIMES).or_else(|| {
-        // A data frame writes its index without a name, first.
-        let unnamed = names.first().is_some_and(String::is_empty);
-        unnamed.then_some(TimeColumn { index: 0, unit: None })
-    })
-}
-
-/// The column by which the rows of a file of several symbols are told apart.
-pub(crate) fn symbol_column(names: &[String]) -> Option<usize> {
-    column(names, SYMBOLS)
-}
-
-impl TimeColumn {
-    pub fn parse(self, text: &[u8], clock: Clock) -> Option<i64> {
-        match self.unit {
-            Some(unit) => since_epoch(text, Some(unit)),
-            None => clock.parse(text),
-        }
-    }
-}
+use crate::numbers::NumberStyle;
+use crate::time::Clock;
+use crate::wanted::Wanted;
 
 /// Where a row's price is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,6 +32,8 @@ enum Side {
     Unknown,
     Named(usize),
     BuyerIsMaker(usize),
+    /// The size's sign: sold below zero.
+    OfSize,
 }
 
 /// Which column is what.
@@ -134,9 +42,13 @@ pub(crate) struct TickLayout {
     pub time: TimeColumn,
     pub recorder_time: Option<TimeColumn>,
     prices: Prices,
-    symbol: Option<usize>,
+    pub symbol: Option<usize>,
+    /// The column of symbols is one of ids in which text stands.
+    symbol_is_id: bool,
     market: Option<usize>,
     sequence: Option<usize>,
+    /// Rows that are no trades say so here.
+    action: Option<usize>,
 }
 
 impl TickLayout {
@@ -179,14 +91,60 @@ impl TickLayout {
             }
         };
         let id = column(&names, &["id"]);
+        let is_trades = matches!(prices, Prices::Trade { .. });
+        let time = time.with_date(&names, &first_row);
         Ok(TickLayout {
             time,
             recorder_time: event_time.and(recorder_time),
             prices,
             symbol: symbol_column(&names).or(id.filter(|index| !is_number(index))),
+            symbol_is_id: symbol_column(&names).is_none(),
             market: find(MARKETS),
             sequence: find(SEQUENCES).or(id).filter(is_number),
+            action: find(ACTIONS).filter(|_| is_trades),
         })
+    }
+
+    /// Columns of numbers, and whether they are prices.
+    pub fn numbers(&self) -> Vec<(usize, bool)> {
+        match self.prices {
+            Prices::Quote { bid, ask, bid_size, ask_size } => {
+                let sizes = bid_size.into_iter().chain(ask_size).map(|index| (index, false));
+                [(bid, true), (ask, true)].into_iter().chain(sizes).collect()
+            }
+            Prices::Trade { price, size, .. } => {
+                let size = match size {
+                    Size::None => None,
+                    Size::Each(index) | Size::Total(index) => Some((index, false)),
+                };
+                [(price, true)].into_iter().chain(size).collect()
+            }
+        }
+    }
+
+    /// The column of sizes whose sign could be the side.
+    pub fn size_without_side(&self) -> Option<usize> {
+        match self.prices {
+            Prices::Trade { size: Size::Each(index), side: Side::Unknown, .. } => Some(index),
+            _ => None,
+        }
+    }
+
+    /// Takes the sign of sizes as the side.
+    pub fn sign_is_side(&mut self) {
+        if let Prices::Trade { side, .. } = &mut self.prices {
+            *side = Side::OfSize;
+        }
+    }
+
+    /// Takes ids for no symbols.
+    pub fn forget_ids(&mut self) {
+        self.symbol = self.symbol.filter(|_| !self.symbol_is_id);
+    }
+
+    /// Whether sizes are a running total, which only counts forwards.
+    pub fn is_total(&self) -> bool {
+        matches!(self.prices, Prices::Trade { size: Size::Total(_), .. })
     }
 
     /// Which optional columns the ticks have.
@@ -210,7 +168,8 @@ impl TickLayout {
 
     /// Every column that is read.
     pub fn used(&self) -> Vec<usize> {
-        let mut used: Vec<usize> = self.keys().chain(self.sequence).chain([self.time.index]).collect();
+        let mut used: Vec<usize> = self.keys().chain(self.sequence).chain(self.action).collect();
+        used.extend([Some(self.time.index), self.time.date].into_iter().flatten());
         used.extend(self.recorder_time.map(|column| column.index));
         match self.prices {
             Prices::Quote { bid, ask, bid_size, ask_size } => {
@@ -233,114 +192,21 @@ impl TickLayout {
     }
 }
 
-/// Which rows are wanted, and which others there were.
-#[derive(Debug, Clone)]
-pub(crate) struct Wanted {
-    symbol: String,
-    market: Option<String>,
-    /// The symbol as it is compared.
-    key: Vec<u8>,
-    /// Market of the rows that matched so far, where none is wanted.
-    seen_market: Option<Vec<u8>>,
-    matched: bool,
-    others: Vec<String>,
-}
-
-impl Wanted {
-    pub fn new(options: &Options) -> Wanted {
-        let symbol = options.symbol.clone().unwrap_or_else(|| options.instrument.symbol().to_owned());
-        let venue = options.instrument.venue();
-        let suffix = venue.rsplit_once(['_', '-']).map(|(_, market)| market.to_ascii_lowercase());
-        Wanted {
-            key: symbol_key(symbol.as_bytes()).collect(),
-            market: options.market.clone().or(suffix),
-            symbol,
-            seen_market: None,
-            matched: false,
-            others: Vec::new(),
-        }
-    }
-
-    /// The symbol as asked for.
-    pub fn symbol(&self) -> &str {
-        &self.symbol
-    }
-
-    /// True when a row or column of this symbol is wanted; case and punctuation don't matter.
-    pub fn is_symbol(&self, symbol: &[u8]) -> bool {
-        symbol_key(symbol).eq(self.key.iter().copied())
-    }
-
-    /// True when a row of this symbol and market, as far as the file has them, is wanted. `Err` names the two
-    /// markets of the symbol where none was asked for.
-    pub fn is_row(&mut self, symbol: Option<&[u8]>, market: Option<&[u8]>) -> Result<bool, String> {
-        let market_fits = match (&self.market, market) {
-            (Some(wanted), Some(market)) => market.eq_ignore_ascii_case(wanted.as_bytes()),
-            _ => true,
-        };
-        if !symbol.is_none_or(|symbol| self.is_symbol(symbol)) || !market_fits {
-            self.note_other(symbol, market);
-            return Ok(false);
-        }
-        self.matched = true;
-        if let (None, Some(market)) = (&self.market, market) {
-            match &self.seen_market {
-                None => self.seen_market = Some(market.to_vec()),
-                Some(seen) if seen != market => {
-                    let names = [seen, market].map(|name| String::from_utf8_lossy(name).into_owned());
-                    return Err(names.join(", "));
-                }
-                Some(_) => {}
-            }
-        }
-        Ok(true)
-    }
-
-    /// At the end of a file with rows: an error when none was wanted.
-    pub fn finish(&self, file: &str) -> Result<(), FeedError> {
-        if self.matched || self.others.is_empty() {
-            return Ok(());
-        }
-        let wanted = match &self.market {
-            Some(market) => format!("{} in market {market}", self.symbol),
-            None => self.symbol.clone(),
-        };
-        Err(FeedError::NoMatch { file: file.to_owned(), wanted, found: self.others.join(", ") })
-    }
-
-    fn note_other(&mut self, symbol: Option<&[u8]>, market: Option<&[u8]>) {
-        if self.others.len() < 10 {
-            let text = |bytes: &[u8]| crate::text::shortened(bytes);
-            let other = match (symbol, market) {
-                (Some(symbol), Some(market)) => format!("{} in market {}", text(symbol), text(market)),
-                (Some(name), None) => text(name),
-                (None, market) => format!("market {}", text(market.unwrap_or_default())),
-            };
-            if !self.others.contains(&other) {
-                self.others.push(other);
-            }
-        }
-    }
-}
-
-fn symbol_key(symbol: &[u8]) -> impl Iterator<Item = u8> {
-    symbol.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_uppercase)
-}
-
 /// Turns rows into ticks.
 #[derive(Debug)]
 pub(crate) struct TickTable {
     pub layout: TickLayout,
     pub wanted: Wanted,
     pub clock: Clock,
+    pub numbers: NumberStyle,
     /// The symbol's last running total.
     total: Option<i64>,
 }
 
 impl TickTable {
-    pub fn new(layout: TickLayout, options: &Options) -> TickTable {
-        let clock = Clock::new(options.utc_offset_seconds);
-        TickTable { layout, wanted: Wanted::new(options), clock, total: None }
+    pub fn new(layout: TickLayout, options: &Options, clock: Clock) -> TickTable {
+        let numbers = NumberStyle::default();
+        TickTable { layout, wanted: Wanted::new(options), clock, numbers, total: None }
     }
 
     /// True when the row is wanted. `field` is the text at an index; `None` where there is none.
@@ -355,10 +221,11 @@ impl TickTable {
     /// The tick of a wanted row.
     pub fn tick<'a>(&mut self, field: impl Fn(usize) -> Option<&'a [u8]>) -> Result<Tick, Fault> {
         let text = |index: usize| field(index).unwrap_or_default();
-        let event_time = text(self.layout.time.index);
         let time = match self.layout.recorder_time {
-            Some(recorder) if event_time.is_empty() => recorder.parse(text(recorder.index), self.clock),
-            _ => self.layout.time.parse(event_time, self.clock),
+            Some(recorder) if text(self.layout.time.index).is_empty() => {
+                recorder.of_row(&field, &mut self.clock)
+            }
+            _ => self.layout.time.of_row(&field, &mut self.clock),
         };
         let time = time.ok_or_else(Fault::bad_time)?;
         let sequence = match self.layout.sequence.map(text) {
@@ -366,13 +233,21 @@ impl TickTable {
             Some(text) => integer(text).ok_or(Fault::new(TickKind::NotANumber, Some(time)))?,
         };
         let tick = Tick { kind: TickKind::Trade, time, sequence, price: 0, ask: 0, size: 0, ask_size: 0 };
+        if let Some(action) = self.layout.action.map(text)
+            && !is_trade_action(action)
+        {
+            return Ok(Tick { kind: TickKind::Book, ..tick });
+        }
+        let numbers = self.numbers;
+        let as_price = |index| price(numbers.plain_price(text(index), &mut [0; 64]), time);
+        let as_size = |index| quantity(numbers.plain(text(index), &mut [0; 64]), time);
         match self.layout.prices {
             Prices::Quote { bid, ask, bid_size, ask_size } => Ok(Tick {
                 kind: TickKind::Quote,
-                price: price(text(bid), time)?,
-                ask: price(text(ask), time)?,
-                size: bid_size.map_or(Ok(0), |index| quantity(text(index), time))?,
-                ask_size: ask_size.map_or(Ok(0), |index| quantity(text(index), time))?,
+                price: as_price(bid)?,
+                ask: as_price(ask)?,
+                size: bid_size.map_or(Ok(0), as_size)?,
+                ask_size: ask_size.map_or(Ok(0), as_size)?,
                 ..tick
             }),
             Prices::Trade { price: index, size, side } => {
@@ -380,10 +255,8 @@ impl TickTable {
                 // The total first: it has to be followed even past a row whose price is no number.
                 let size = match size {
                     Size::None => Ok(0),
-                    Size::Each(index) => quantity(text(index), time),
-                    Size::Total(index) => {
-                        quantity(text(index), time).and_then(|total| self.difference(total, time))
-                    }
+                    Size::Each(index) => as_size(index),
+                    Size::Total(index) => as_size(index).and_then(|total| self.difference(total, time)),
                 };
                 let kind = match side {
                     // A total that did not move says nothing about a trade; the price is news all the same.
@@ -395,10 +268,35 @@ impl TickTable {
                         b"false" | b"False" | b"FALSE" | b"0" => TickKind::Buy,
                         _ => TickKind::Trade,
                     },
+                    Side::OfSize if size.is_ok_and(|size| size < 0) => TickKind::Sell,
+                    Side::OfSize => TickKind::Buy,
                 };
-                Ok(Tick { kind, price: price(text(index), time)?, size: size?, ..tick })
+                let size = if side == Side::OfSize { size.map(|size| size.saturating_abs()) } else { size };
+                Ok(Tick { kind, price: as_price(index)?, size: size?, ..tick })
             }
         }
+    }
+
+    /// The cell by which a row cannot be read.
+    pub fn faulty<'a>(
+        &mut self,
+        field: impl Fn(usize) -> Option<&'a [u8]>,
+        fault: TickKind,
+    ) -> Option<(usize, &'a [u8])> {
+        let text = |index: usize| field(index).unwrap_or_default();
+        if fault == TickKind::BadTime {
+            return Some((self.layout.time.index, text(self.layout.time.index)));
+        }
+        let numbers = self.numbers;
+        let is_bad = |(index, is_price): &(usize, bool)| {
+            let mut room = [0; 64];
+            let text = text(*index);
+            let plain =
+                if *is_price { numbers.plain_price(text, &mut room) } else { numbers.plain(text, &mut room) };
+            if *is_price { price(plain, 0).is_err() } else { quantity(plain, 0).is_err() }
+        };
+        let bad = self.layout.numbers().into_iter().find(is_bad).map(|(index, _)| index);
+        bad.or(self.layout.sequence).map(|index| (index, text(index)))
     }
 
     /// What was traded since the row before; nothing is known of what was traded before the first.
@@ -409,6 +307,11 @@ impl TickTable {
             None => Err(Fault::new(TickKind::OutOfRange, Some(time))),
         }
     }
+}
+
+/// Trades among the orders of a market by order: `T` of Databento. Fills repeat them from the other side.
+fn is_trade_action(text: &[u8]) -> bool {
+    text.eq_ignore_ascii_case(b"t") || text.eq_ignore_ascii_case(b"trade")
 }
 
 fn side_of(text: &[u8]) -> TickKind {
@@ -431,7 +334,7 @@ fn integer(text: &[u8]) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gauntlet_domain::InstrumentId;
+    use crate::time::Unit;
 
     fn layout(names: &str, row: &str) -> Result<TickLayout, &'static str> {
         let names: Vec<String> = names.split(',').map(str::to_owned).collect();
@@ -451,8 +354,8 @@ mod tests {
     fn names_are_read_without_case_and_punctuation() {
         let found =
             layout("Local TS (ns),Transaction_TS-ms,Bid Price,BID_SIZE,offer,askSize,update_id", "").unwrap();
-        assert_eq!(found.time, TimeColumn { index: 1, unit: Some(Unit::Millis) });
-        assert_eq!(found.recorder_time, Some(TimeColumn { index: 0, unit: Some(Unit::Nanos) }));
+        assert_eq!(found.time, TimeColumn { index: 1, unit: Some(Unit::Millis), date: None });
+        assert_eq!(found.recorder_time, Some(TimeColumn { index: 0, unit: Some(Unit::Nanos), date: None }));
         assert_eq!(found.prices, Prices::Quote { bid: 2, ask: 4, bid_size: Some(3), ask_size: Some(5) });
         assert_eq!(found.columns(), TickColumns { sequences: true, sizes: true, ask_sizes: true });
         assert_eq!(found.used(), [0, 1, 2, 3, 4, 5, 6]);
@@ -463,17 +366,5 @@ mod tests {
         assert!(layout("a,price", "").unwrap_err().starts_with("a time"));
         assert!(layout("time,bid", "").unwrap_err().starts_with("a price"));
         assert!(layout("a,b", "").unwrap_err().contains(" and a price"));
-    }
-
-    #[test]
-    fn the_venue_names_the_market() {
-        let options = Options::new(InstrumentId::new("BTCUSDT", "BINANCE_USDM").unwrap());
-        let mut wanted = Wanted::new(&options);
-        assert_eq!(wanted.is_row(Some(b"btcusdt"), Some(b"usdm")), Ok(true));
-        assert_eq!(wanted.is_row(Some(b"BTCUSDT"), Some(b"spot")), Ok(false));
-        let options = Options::new(InstrumentId::new("BTC-USDT", "BINANCE").unwrap());
-        let mut wanted = Wanted::new(&options);
-        assert_eq!(wanted.is_row(Some(b"BTCUSDT"), Some(b"usdm")), Ok(true));
-        assert_eq!(wanted.is_row(Some(b"BTCUSDT"), Some(b"spot")), Err("usdm, spot".into()));
     }
 }

@@ -45,12 +45,20 @@ impl TextRows {
         }
     }
 
-    /// Takes the first line that is not blank as header: no row. Without a byte order mark.
+    /// Takes the first line that is not blank as header: no row. Without a byte order mark, and without the sign of a
+    /// comment before it.
     pub fn header(&mut self) -> Result<&[u8], FeedError> {
         if self.advance()? {
             self.rows -= 1;
         }
-        Ok(self.text().strip_prefix(b"\xef\xbb\xbf").unwrap_or(self.text()))
+        let line = self.text().strip_prefix(b"\xef\xbb\xbf").unwrap_or(self.text());
+        Ok(line.strip_prefix(b"#").map_or(line, <[u8]>::trim_ascii))
+    }
+
+    /// Goes past the line of this number, which and before which no line is a row.
+    pub fn skip_to(&mut self, line: u64) -> Result<(), FeedError> {
+        while self.line < line && self.next_line()? {}
+        Ok(())
     }
 
     /// Goes to the next row; false at the end.
@@ -99,6 +107,11 @@ impl TextRows {
     /// The current line's number and its first characters.
     pub fn shown(&self) -> (u64, String) {
         (self.line, shortened(self.text()))
+    }
+
+    /// Whether the current line is the last and has no end: it may have been cut.
+    pub fn may_be_cut(&self) -> bool {
+        self.ended && self.ahead.is_empty() && self.current.end == self.ahead.start
     }
 
     /// The file, for messages.
@@ -217,6 +230,11 @@ impl Fields {
     /// The field at `index`, trimmed; `None` when the line is too short.
     pub fn get<'a>(&self, line: &'a [u8], index: usize) -> Option<&'a [u8]> {
         self.ranges.get(index).map(|range| line[range.clone()].trim_ascii())
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.ranges.len()
     }
 
     /// All fields as text.

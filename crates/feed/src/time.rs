@@ -3,9 +3,14 @@
 use gauntlet_domain::Timestamp;
 use gauntlet_domain::decimal::parse_scaled;
 use gauntlet_domain::time::NANOS_PER_SECOND;
+use jiff::fmt::strtime::BrokenDownTime;
+use jiff::tz::Offset;
+
+use crate::zone::{Instant, Zone};
 
 const MINUTE: i64 = 60 * NANOS_PER_SECOND;
 const HOUR: i64 = 60 * MINUTE;
+const YEAR_2100: i64 = 4_102_444_800 * NANOS_PER_SECOND;
 
 /// Decimal digits from a unit down to nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +19,16 @@ pub(crate) enum Unit {
     Millis = 6,
     Micros = 3,
     Nanos = 0,
+}
+
+/// Which of day and month comes first in `1/2/2017`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DateOrder {
+    /// 1 February.
+    DayFirst,
+    /// 2 January.
+    MonthFirst,
 }
 
 impl Unit {
@@ -28,49 +43,148 @@ impl Unit {
     }
 }
 
-/// Reads times of a file whose clock is `offset` east of UTC. Only times without a zone are on that clock.
-#[derive(Debug, Clone, Copy)]
+/// How a file writes times, and on which clock. Only times without a zone are on that clock.
+#[derive(Debug, Clone)]
 pub(crate) struct Clock {
     offset_nanos: i64,
+    pub zone: Option<Zone>,
+    /// `None` reads no date that needs it.
+    pub order: Option<DateOrder>,
+    /// Twelve digits are `YYYYMMDDHHMM` and no milliseconds.
+    pub twelve_digits_are_dates: bool,
+    /// A format of `strftime`, and no other.
+    pub format: Option<String>,
+    /// A row has shown that the hour before it cannot be told from the one with the same name.
+    pub undecided: bool,
 }
 
 impl Clock {
     pub fn new(utc_offset_seconds: i32) -> Clock {
-        Clock { offset_nanos: i64::from(utc_offset_seconds) * NANOS_PER_SECOND }
+        Clock {
+            offset_nanos: i64::from(utc_offset_seconds) * NANOS_PER_SECOND,
+            zone: None,
+            order: None,
+            twelve_digits_are_dates: false,
+            format: None,
+            undecided: false,
+        }
     }
 
     /// Nanoseconds UTC of a time on the file's clock.
-    pub fn to_utc(self, nanos: i64) -> Option<i64> {
-        nanos.checked_sub(self.offset_nanos)
+    pub fn instant(&mut self, nanos: i64) -> Option<i64> {
+        self.on_clock(nanos, None)
     }
 
-    /// Reads `2014-05-01`, `20140501` or `5/1/2014`, with or without a time of day and a zone, or a number of
-    /// seconds, milliseconds, microseconds or nanoseconds since the epoch, told apart by its magnitude.
-    pub fn parse(self, text: &[u8]) -> Option<i64> {
+    fn on_clock(&mut self, nanos: i64, abbreviation: Option<&[u8]>) -> Option<i64> {
+        let Some(zone) = &mut self.zone else {
+            return if abbreviation.is_none() { nanos.checked_sub(self.offset_nanos) } else { None };
+        };
+        match zone.instant(nanos, abbreviation) {
+            Instant::At(at) => Some(at),
+            Instant::Never => None,
+            Instant::Undecided => {
+                self.undecided = true;
+                None
+            }
+        }
+    }
+
+    /// Reads a date with or without a time of day and a zone, or a number of seconds, milliseconds, microseconds or
+    /// nanoseconds since the epoch, told apart by its magnitude.
+    pub fn parse(&mut self, text: &[u8]) -> Option<i64> {
         let text = text.trim_ascii();
-        let Some((midnight, rest)) = date(text) else {
+        if self.format.is_some() {
+            return self.parse_in_format(text);
+        }
+        if text.iter().all(u8::is_ascii_digit)
+            && let Some(local) = digits(text, self.twelve_digits_are_dates)
+        {
+            return self.instant(local);
+        }
+        let Some((midnight, rest)) = date(text, self.order) else {
             return since_epoch(text, None);
         };
         let (of_day, rest) = match rest {
             [] => (0, rest),
-            [b' ' | b'T' | b't', rest @ ..] => time_of_day(rest)?,
+            [b',', b' ', rest @ ..] | [b' ' | b'T' | b't', rest @ ..] => {
+                time_of_day(rest.trim_ascii_start())?
+            }
             _ => return None,
         };
         let local = midnight.checked_add(of_day)?;
-        match zone(rest.trim_ascii())? {
-            Some(offset) => local.checked_sub(offset),
-            None => self.to_utc(local),
+        let rest = rest.trim_ascii();
+        match zone(rest) {
+            Some(Some(offset)) => local.checked_sub(offset),
+            Some(None) => self.instant(local),
+            None if is_abbreviation(rest) => self.on_clock(local, Some(rest)),
+            None => None,
         }
     }
+
+    fn parse_in_format(&mut self, text: &[u8]) -> Option<i64> {
+        let format = self.format.as_deref()?;
+        let parts = BrokenDownTime::parse(format, text).ok()?;
+        if let Ok(at) = parts.to_timestamp() {
+            return i64::try_from(at.as_nanosecond()).ok();
+        }
+        let time = parts.to_time().unwrap_or_else(|_| jiff::civil::Time::midnight());
+        let local = parts.to_date().ok()?.to_datetime(time);
+        let local = Offset::UTC.to_timestamp(local).ok()?;
+        self.instant(i64::try_from(local.as_nanosecond()).ok()?)
+    }
+}
+
+/// Whether a text is all of a time of day.
+pub(crate) fn is_time_of_day(text: &[u8]) -> bool {
+    matches!(time_of_day(text.trim_ascii()), Some((_, [])))
+}
+
+/// A time zone's letters, `EST`.
+pub(crate) fn is_abbreviation(text: &[u8]) -> bool {
+    (2..=5).contains(&text.len()) && text.iter().all(u8::is_ascii_alphabetic)
+}
+
+/// `YYYYMMDDHHMMSS` and `YYYYMMDDHHMMSSmmm`, which as numbers since the epoch would be beyond 2262, and `YYYYMMDDHHMM`
+/// where the file is known to have it.
+fn digits(text: &[u8], twelve: bool) -> Option<i64> {
+    if !(matches!(text.len(), 14 | 17) || (twelve && text.len() == 12)) {
+        return None;
+    }
+    let midnight = compact_date(&text[..8])?;
+    let (hour, minute) = (number(&text[8..10])?, number(&text[10..12])?);
+    let second = text.get(12..14).map_or(Some(0), number)?;
+    let millis = text.get(14..17).map_or(Some(0), number)?;
+    let fits = hour < 24 && minute < 60 && second < 60;
+    fits.then_some(midnight + hour * HOUR + minute * MINUTE + second * NANOS_PER_SECOND + millis * 1_000_000)
+}
+
+/// Whether twelve digits could be `YYYYMMDDHHMM`.
+pub(crate) fn is_date_of_twelve_digits(text: &[u8]) -> bool {
+    text.len() == 12 && text.iter().all(u8::is_ascii_digit) && digits(text, true).is_some()
+}
+
+/// Whether ten digits could be `YYYYMMDDHH`.
+pub(crate) fn is_date_of_ten_digits(text: &[u8]) -> bool {
+    text.len() == 10 && compact_date(&text[..8]).is_some() && number(&text[8..]).is_some_and(|hour| hour < 24)
 }
 
 /// Nanoseconds of a number since the epoch; without a unit, the one that puts it nearest to our time.
 pub(crate) fn since_epoch(text: &[u8], unit: Option<Unit>) -> Option<i64> {
-    let unit = unit.unwrap_or_else(|| {
-        let whole = text.split(|byte| *byte == b'.').next().unwrap_or(text);
-        Unit::of_digits(whole.strip_prefix(b"-").unwrap_or(whole).len())
-    });
-    parse_scaled(text, unit as u32).ok()
+    // A number with an exponent has lost its last digits.
+    if text.iter().any(|byte| matches!(byte, b'e' | b'E')) {
+        return None;
+    }
+    match unit {
+        Some(unit) => parse_scaled(text, unit as u32).ok(),
+        // What is said to be beyond 2100 is nanoseconds of a day, or no time at all.
+        None => parse_scaled(text, by_magnitude(text) as u32).ok().filter(|nanos| *nanos < YEAR_2100),
+    }
+}
+
+/// The unit that puts a number nearest to our time.
+fn by_magnitude(text: &[u8]) -> Unit {
+    let whole = text.split(|byte| *byte == b'.').next().unwrap_or(text);
+    Unit::of_digits(whole.strip_prefix(b"-").unwrap_or(whole).len())
 }
 
 /// Midnight UTC of the eight digits `YYYYMMDD`.
@@ -84,10 +198,10 @@ pub(crate) fn compact_date(text: &[u8]) -> Option<i64> {
 }
 
 /// A leading date and what follows it.
-fn date(text: &[u8]) -> Option<(i64, &[u8])> {
+fn date(text: &[u8], order: Option<DateOrder>) -> Option<(i64, &[u8])> {
     if let [y @ .., _, _, _, _, _, _] = text.get(..10).unwrap_or(&[])
-        && text[4] == b'-'
-        && text[7] == b'-'
+        && matches!(text[4], b'-' | b'.' | b'/')
+        && text[7] == text[4]
     {
         return Some((midnight(number(y)?, number(&text[5..7])?, number(&text[8..10])?)?, &text[10..]));
     }
@@ -96,42 +210,121 @@ fn date(text: &[u8]) -> Option<(i64, &[u8])> {
     {
         return Some((midnight, &text[8..]));
     }
-    let end = text.iter().position(|byte| *byte == b' ').unwrap_or(text.len());
-    let mut parts = text[..end].split(|byte| *byte == b'/');
-    let (month, day, year) = (parts.next()?, parts.next()?, parts.next()?);
-    if parts.next().is_some() || year.len() != 4 {
-        return None;
-    }
-    Some((midnight(number(year)?, number(month)?, number(day)?)?, &text[end..]))
+    let ([a, b, c], rest) = three_parts(text)?;
+    let (year, month, day) = match (number(a), number(b), number(c)) {
+        (Some(a), Some(b), Some(year)) if c.len() == 4 => match order? {
+            DateOrder::DayFirst => (year, b, a),
+            DateOrder::MonthFirst => (year, a, b),
+        },
+        (Some(day), None, Some(year)) if c.len() == 4 => (year, month_named(b)?, day),
+        (Some(year), None, Some(day)) if a.len() == 4 => (year, month_named(b)?, day),
+        (None, Some(day), Some(year)) if c.len() == 4 => (year, month_named(a)?, day),
+        _ => return None,
+    };
+    Some((midnight(year, month, day)?, rest))
 }
 
-/// `HH:MM`, `HH:MM:SS` or `HH:MM:SS.fraction` in nanoseconds, and what follows it.
-fn time_of_day(text: &[u8]) -> Option<(i64, &[u8])> {
-    let two = |at: usize, limit: i64| text.get(at..at + 2).and_then(number).filter(|value| *value < limit);
-    let hours = text.get(..text.iter().position(|byte| *byte == b':')?)?;
-    let width = hours.len();
-    if !(1..=2).contains(&width) {
-        return None;
-    }
-    let hour = number(hours).filter(|hour| *hour < 24)?;
-    let minute = two(width + 1, 60)?;
-    let mut nanos = hour * HOUR + minute * MINUTE;
-    let mut rest = &text[width + 3..];
-    if let [b':', tail @ ..] = rest {
-        nanos += two(width + 4, 60)? * NANOS_PER_SECOND;
-        rest = &tail[2..];
-        if let [b'.', tail @ ..] = rest {
-            let digits = tail.iter().take_while(|byte| byte.is_ascii_digit()).count();
-            if digits == 0 {
+/// The first two numbers of `1/2/2017`, of which nobody knows which is the day.
+pub(crate) fn day_and_month(text: &[u8]) -> Option<(i64, i64)> {
+    let ([a, b, c], _) = three_parts(text.trim_ascii())?;
+    let short = a.len() <= 2 && b.len() <= 2 && c.len() == 4;
+    if short && number(c).is_some() { number(a).zip(number(b)) } else { None }
+}
+
+/// Three runs of digits or letters with `/`, `-`, `.`, a space or a comma between them, and what follows.
+fn three_parts(text: &[u8]) -> Option<([&[u8]; 3], &[u8])> {
+    let mut parts = [&[][..]; 3];
+    let mut rest = text;
+    for (at, part) in parts.iter_mut().enumerate() {
+        if at > 0 {
+            let gap = rest.iter().take_while(|byte| matches!(byte, b'/' | b'-' | b'.' | b' ' | b',')).count();
+            if !(1..=2).contains(&gap) {
                 return None;
             }
-            // Digits below a nanosecond are dropped: a time is never moved past what was written.
-            let kept = digits.min(9);
-            nanos += number(&tail[..kept])? * 10_i64.pow(9 - kept as u32);
-            rest = &tail[digits..];
+            rest = &rest[gap..];
         }
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let letters = rest.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        let length = digits.max(letters);
+        if length == 0 {
+            return None;
+        }
+        (*part, rest) = rest.split_at(length);
     }
-    Some((nanos, rest))
+    Some((parts, rest))
+}
+
+/// The number of a month of that English name, whole or three letters of it.
+fn month_named(name: &[u8]) -> Option<i64> {
+    const MONTHS: [&str; 12] = [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ];
+    let is = |month: &&str| {
+        let month = month.as_bytes();
+        name.eq_ignore_ascii_case(month) || name.eq_ignore_ascii_case(&month[..3])
+    };
+    MONTHS.iter().position(is).map(|month| month as i64 + 1)
+}
+
+/// `HH:MM`, `HH:MM:SS`, `HH:MM:SS.fraction` (or a comma), each with AM or PM, or `HHMMSS` in nanoseconds, and what follows.
+/// 24:00 is the midnight that ends the day.
+fn time_of_day(text: &[u8]) -> Option<(i64, &[u8])> {
+    let two = |at: usize, limit: i64| text.get(at..at + 2).and_then(number).filter(|value| *value < limit);
+    let width = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let colon = text.get(width) == Some(&b':');
+    let (hour, minute, second, rest) = match (width, colon) {
+        (1 | 2, true) => {
+            let (hour, minute) = (number(&text[..width])?, two(width + 1, 60)?);
+            match &text[width + 3..] {
+                [b':', tail @ ..] => (hour, minute, two(width + 4, 60)?, &tail[2..]),
+                rest => (hour, minute, 0, rest),
+            }
+        }
+        (6 | 9, false) => (two(0, 24)?, two(2, 60)?, two(4, 60)?, &text[6..]),
+        _ => return None,
+    };
+    let (nanos, rest) = match rest {
+        [b'.' | b',', tail @ ..] => fraction(tail)?,
+        tail if width == 9 => fraction(tail)?,
+        rest => (0, rest),
+    };
+    let (half, rest) = half_of_day(rest);
+    let hour = match half {
+        None if hour < 24 => hour,
+        None if (hour, minute, second, nanos) == (24, 0, 0, 0) => 24,
+        Some(half) if (1..=12).contains(&hour) => hour % 12 + half,
+        _ => return None,
+    };
+    Some((hour * HOUR + minute * MINUTE + second * NANOS_PER_SECOND + nanos, rest))
+}
+
+/// A fraction of a second. Digits below a nanosecond are dropped: a time is never moved past what was written.
+fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let kept = digits.min(9);
+    Some((number(&text[..kept])? * 10_i64.pow(9 - kept as u32), &text[digits..]))
+}
+
+/// Hours that AM or PM adds, and what follows it.
+pub(crate) fn half_of_day(text: &[u8]) -> (Option<i64>, &[u8]) {
+    let trimmed = text.trim_ascii_start();
+    match trimmed {
+        [half @ (b'a' | b'A' | b'p' | b'P'), b'm' | b'M', rest @ ..] => {
+            (Some(if half.eq_ignore_ascii_case(&b'a') { 0 } else { 12 }), rest)
+        }
+        _ => (None, text),
+    }
 }
 
 /// `Some(None)` without a zone, `None` for what is no zone.
@@ -174,8 +367,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn month_first() -> Clock {
+        Clock { order: Some(DateOrder::MonthFirst), ..Clock::new(0) }
+    }
+
     fn utc(text: &str) -> Option<String> {
-        Clock::new(0).parse(text.as_bytes()).map(|nanos| Timestamp(nanos).to_string())
+        month_first().parse(text.as_bytes()).map(|nanos| Timestamp(nanos).to_string())
     }
 
     #[test]
@@ -198,6 +395,24 @@ mod tests {
             ("1693929601281", "2023-09-05T16:00:01.281Z"),
             ("1693929601281719", "2023-09-05T16:00:01.281719Z"),
             ("1693929601281719123", "2023-09-05T16:00:01.281719123Z"),
+            ("2017.01.02 22:00:00.000", "2017-01-02T22:00:00Z"),
+            ("2017/01/02 22:00", "2017-01-02T22:00:00Z"),
+            ("1-2-2017 22:00", "2017-01-02T22:00:00Z"),
+            ("02-Jan-2017 10:00:00", "2017-01-02T10:00:00Z"),
+            ("2 January 2017", "2017-01-02T00:00:00Z"),
+            ("Jan 2, 2017, 10:00", "2017-01-02T10:00:00Z"),
+            ("2017-Jan-02 10:00", "2017-01-02T10:00:00Z"),
+            ("1/2/2017 9:30:00 AM", "2017-01-02T09:30:00Z"),
+            ("1/2/2017 1:30:00PM", "2017-01-02T13:30:00Z"),
+            ("1/2/2017 12:30 am", "2017-01-02T00:30:00Z"),
+            ("2017-01-02 12:30 PM", "2017-01-02T12:30:00Z"),
+            ("2017-01-02 10:00:00,123", "2017-01-02T10:00:00.123Z"),
+            ("2017-01-02 24:00:00", "2017-01-03T00:00:00Z"),
+            ("20170102 100000", "2017-01-02T10:00:00Z"),
+            ("20170102 100000123", "2017-01-02T10:00:00.123Z"),
+            ("20170102220001", "2017-01-02T22:00:01Z"),
+            ("20170102220001456", "2017-01-02T22:00:01.456Z"),
+            ("201701022200", "1976-05-23T12:03:42.2Z"),
         ] {
             assert_eq!(utc(text).as_deref(), Some(expected), "{text}");
         }
@@ -212,7 +427,14 @@ mod tests {
             "2014-13-01",
             "13/1/1999",
             "1/4/99",
-            "2014-05-01 24:00",
+            "2014-05-01 24:01",
+            "2014-05-01 13:00 PM",
+            "2014-05-01 0:00 AM",
+            "2014-05-01 12:00,",
+            "2-Foo-2014",
+            "02-Jan-17",
+            "1.735689599E+12",
+            "9000000000000",
             "2014-05-01 12",
             "2014-05-01 12:00:60",
             "2014-05-01T12:00:00.",
@@ -232,8 +454,45 @@ mod tests {
     }
 
     #[test]
+    fn day_or_month_first_is_never_guessed() {
+        assert_eq!(Clock::new(0).parse(b"1/2/2017"), None);
+        let mut day_first = Clock { order: Some(DateOrder::DayFirst), ..Clock::new(0) };
+        assert_eq!(day_first.parse(b"1/2/2017"), Clock::new(0).parse(b"2017-02-01"));
+        assert_eq!(day_first.parse(b"01.02.2017 00:00"), Clock::new(0).parse(b"2017-02-01"));
+        assert_eq!(day_and_month(b"13/1/2017 10:00"), Some((13, 1)));
+        assert_eq!(day_and_month(b"2017/13/1"), None);
+    }
+
+    #[test]
+    fn twelve_digits_are_a_date_where_the_file_is_known_to_have_them() {
+        let mut clock = Clock { twelve_digits_are_dates: true, ..Clock::new(3600) };
+        assert_eq!(clock.parse(b"201701022200"), Clock::new(0).parse(b"2017-01-02 21:00"));
+        assert!(is_date_of_twelve_digits(b"201701022200") && !is_date_of_twelve_digits(b"169392960128"));
+        assert!(is_date_of_ten_digits(b"2017010222") && !is_date_of_ten_digits(b"1693929601"));
+    }
+
+    #[test]
+    fn a_format_of_ones_own_reads_that_and_nothing_else() {
+        let mut clock = Clock { format: Some("%d.%m.%y %H:%M".to_owned()), ..Clock::new(3600) };
+        assert_eq!(clock.parse(b"02.01.17 10:00"), Clock::new(0).parse(b"2017-01-02 09:00"));
+        assert_eq!(clock.parse(b"2017-01-02 10:00"), None);
+        clock.format = Some("%Y%m%d%H".to_owned());
+        assert_eq!(clock.parse(b"2017010222"), Clock::new(0).parse(b"2017-01-02 21:00"));
+        clock.format = Some("%Y-%m-%d %H:%M:%S %z".to_owned());
+        assert_eq!(clock.parse(b"2017-01-02 10:00:00 +0200"), Clock::new(0).parse(b"2017-01-02 08:00"));
+    }
+
+    #[test]
+    fn abbreviations_need_a_zone() {
+        assert_eq!(Clock::new(0).parse(b"2017-01-02 10:00:00 EST"), None);
+        let mut clock = Clock { zone: Zone::named("America/New_York"), ..Clock::new(0) };
+        assert_eq!(clock.parse(b"2017-01-02 10:00:00 EST"), Clock::new(0).parse(b"2017-01-02 15:00"));
+        assert_eq!(clock.parse(b"2017-01-02 10:00:00"), Clock::new(0).parse(b"2017-01-02 15:00"));
+    }
+
+    #[test]
     fn the_offset_moves_only_times_without_a_zone() {
-        let new_york = Clock::new(-5 * 3600);
+        let mut new_york = Clock::new(-5 * 3600);
         assert_eq!(new_york.parse(b"2014-05-02 07:30"), Clock::new(0).parse(b"2014-05-02 12:30"));
         for text in [&b"2014-05-02T12:30:00Z"[..], b"2014-05-02 12:30:00+00:00", b"1399033800"] {
             assert_eq!(new_york.parse(text), Clock::new(0).parse(b"2014-05-02 12:30"));
@@ -251,7 +510,7 @@ mod tests {
         #[test]
         fn no_bytes_make_it_panic(text in prop::collection::vec(any::<u8>(), 0..40), lead in 0..4_usize) {
             let lead: &[u8] = [&b""[..], b"2014-05-01 ", b"20140501 ", b"2014-05-01T12:30:00"][lead];
-            let _ = Clock::new(3600).parse(&[lead, &text].concat());
+            let _ = month_first().parse(&[lead, &text].concat());
         }
     }
 }

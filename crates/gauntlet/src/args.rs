@@ -7,7 +7,6 @@ use clap::Args;
 use gauntlet_config::parse_override;
 use gauntlet_domain::market::Session;
 use gauntlet_domain::{BarSpec, Timestamp};
-use gauntlet_feed::Format;
 use gauntlet_feed::definition::{empty_bars, stamp};
 use gauntlet_operations::Refusal;
 use gauntlet_operations::bars::BarsRequest;
@@ -22,6 +21,8 @@ use gauntlet_operations::snapshot::SnapshotRequest;
 use gauntlet_operations::stats::StatsRequest;
 use gauntlet_operations::submit::{SubmitRequest, check};
 use gauntlet_quant::inference::DEFAULT_BLOCKS;
+
+use crate::reading_args::{ReadingArgs, format, lateness, utc_offset};
 
 /// What to feed.
 #[derive(Debug, Clone, Args)]
@@ -56,6 +57,12 @@ pub struct FeedArgs {
     /// max, or a multiple of real time such as 60x.
     #[arg(long, default_value = "max")]
     pub speed: String,
+    /// Seconds by which a row may lie behind the latest one and still be put in its place.
+    #[arg(long)]
+    pub lateness: Option<String>,
+    /// How the files are written.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
 }
 
 impl TryFrom<FeedArgs> for FeedRequest {
@@ -79,31 +86,10 @@ impl TryFrom<FeedArgs> for FeedRequest {
             stamp: stamp(&args.stamp).map_err(Refusal::input)?,
             market: args.market,
             speed: speed(&args.speed)?,
+            lateness_nanos: args.lateness.as_deref().map(lateness).transpose()?,
+            reading: args.reading.try_into()?,
         })
     }
-}
-
-/// The format of that name; `None` is told from the file.
-fn format(name: &str) -> Result<Option<Format>, Refusal> {
-    if name == "auto" { Ok(None) } else { name.parse().map(Some).map_err(Refusal::input) }
-}
-
-/// `±HH:MM` in seconds.
-fn utc_offset(text: &str) -> Result<i32, Refusal> {
-    let bad =
-        || Refusal::BadInput(format!("--utc-offset '{text}' is not a clock offset: write it like -05:00"));
-    let (sign, rest) = match text.split_at_checked(1) {
-        Some(("-", rest)) => (-1, rest),
-        Some(("+", rest)) => (1, rest),
-        _ => return Err(bad()),
-    };
-    let (hours, minutes) = rest.split_once(':').ok_or_else(bad)?;
-    let (hours, minutes): (i32, i32) =
-        (hours.parse().map_err(|_| bad())?, minutes.parse().map_err(|_| bad())?);
-    if !(0..=18).contains(&hours) || !(0..60).contains(&minutes) {
-        return Err(bad());
-    }
-    Ok(sign * (hours * 3600 + minutes * 60))
 }
 
 fn speed(text: &str) -> Result<Option<f64>, Refusal> {
@@ -303,6 +289,12 @@ pub struct BarsArgs {
     /// Writes the bars to a file, .csv or .parquet.
     #[arg(long)]
     pub out: Option<PathBuf>,
+    /// Seconds by which a row may lie behind the latest one and still be put in its place.
+    #[arg(long)]
+    pub lateness: Option<String>,
+    /// How the file is written.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
 }
 
 impl TryFrom<BarsArgs> for BarsRequest {
@@ -320,6 +312,8 @@ impl TryFrom<BarsArgs> for BarsRequest {
             empty: empty_bars(&args.empty).map_err(Refusal::input)?,
             session: args.session.as_deref().map(session).transpose()?,
             out: args.out,
+            lateness_nanos: args.lateness.as_deref().map(lateness).transpose()?,
+            reading: args.reading.try_into()?,
         })
     }
 }

@@ -8,6 +8,7 @@ use crate::args::{
     BarsArgs, FeedArgs, ListArgs, ListDeadLettersArgs, MetricsArgs, ReplayDeadLettersArgs, SearchArgs,
     SnapshotArgs, StatsArgs, SubmitArgs,
 };
+use crate::reading_args::ReadingArgs;
 
 /// From market ticks to a validated, ranked trading model, with proof of how it got there.
 #[derive(Debug, Parser)]
@@ -151,6 +152,9 @@ pub enum Command {
     Backtest {
         /// An experiment document whose data has a path.
         spec: PathBuf,
+        /// How that file is written.
+        #[command(flatten)]
+        reading: ReadingArgs,
         /// Which end of its bars the times of a file of ready-made bars are: open or close.
         #[arg(long, default_value = "open")]
         stamp: String,

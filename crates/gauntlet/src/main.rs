@@ -11,6 +11,8 @@ mod processors;
 mod processors_tests;
 /// Progress on stderr.
 mod progress;
+/// Arguments about how a file is written.
+mod reading_args;
 /// Commands for a node that runs elsewhere.
 mod remote;
 /// Answers as text.
@@ -149,9 +151,12 @@ fn say(notes: &[String]) {
 fn without_configuration(command: &Command, sources: &Sources) -> Option<Result<Answer, Refusal>> {
     Some(match command {
         Command::Bars(args) => args.clone().try_into().and_then(|args| ToolRequest::Bars(args).answer()),
-        Command::Backtest { spec, stamp } => named_stamp(stamp)
-            .map_err(Refusal::input)
-            .and_then(|stamp| ToolRequest::Backtest(BacktestRequest { spec: spec.clone(), stamp }).answer()),
+        Command::Backtest { spec, stamp, reading } => {
+            named_stamp(stamp).map_err(Refusal::input).and_then(|stamp| {
+                let reading = reading.clone().try_into()?;
+                ToolRequest::Backtest(BacktestRequest { spec: spec.clone(), stamp, reading }).answer()
+            })
+        }
         Command::Metrics(args) => {
             args.clone().try_into().and_then(|args| ToolRequest::Metrics(args).answer())
         }

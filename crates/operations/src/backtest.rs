@@ -11,7 +11,7 @@ use gauntlet_domain::spec::ExperimentSpec;
 use gauntlet_domain::{ContentHash, Event, Input, SnapshotId, Timestamp};
 use gauntlet_experiments::plan;
 use gauntlet_experiments::validate;
-use gauntlet_feed::{BarRules, Block, Options};
+use gauntlet_feed::{BarRules, Block, Options, Reading};
 use gauntlet_market_data::MarketData;
 use gauntlet_processor::machine::Machine;
 use gauntlet_search::{Domain, Space};
@@ -28,6 +28,9 @@ use crate::submit::refuse;
 pub struct BacktestRequest {
     /// An experiment document whose `data` also names a `path`.
     pub spec: PathBuf,
+    /// How that file is written, where it does not settle that itself.
+    #[serde(default)]
+    pub reading: Reading,
     /// Which end of its bars the times of a bars file are.
     pub stamp: BarStamp,
 }
@@ -116,7 +119,7 @@ pub fn backtest(request: &BacktestRequest) -> Result<Backtested, Refusal> {
     refuse(&document, &validate::of_backtest(&document.spec))?;
     let spec = document.spec;
     let file = path.parent().unwrap_or(Path::new(".")).join(file);
-    let Read { bars, left_out, warnings } = read(&spec, &file, request.stamp)?;
+    let Read { bars, left_out, warnings } = read(&spec, &file, request)?;
     if bars.is_empty() {
         let (from, to) = (spec.data.from.0, spec.data.to.0);
         return Err(Refusal::BadInput(format!(
@@ -139,11 +142,12 @@ struct Read {
     warnings: Vec<String>,
 }
 
-fn read(spec: &ExperimentSpec, file: &Path, stamp: BarStamp) -> Result<Read, Refusal> {
+fn read(spec: &ExperimentSpec, file: &Path, request: &BacktestRequest) -> Result<Read, Refusal> {
     let instrument = spec.instrument().map_err(Refusal::input)?;
     let mut options = Options::new(instrument.clone());
     options.bar_spec = Some(spec.data.bars);
-    options.bar_stamp = stamp;
+    options.bar_stamp = request.stamp;
+    options.reading = request.reading.clone();
     let mut source = gauntlet_feed::open(file, &options)?;
     let mut machine = MarketData::default();
     let (mut bars, mut left_out) = (Vec::new(), BTreeMap::<String, usize>::new());

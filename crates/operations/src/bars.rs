@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use gauntlet_domain::market::{Bar, BarStamp, EmptyBars, FeedCompleted, ReasonCount, Session};
 use gauntlet_domain::{BarSpec, Event, Input, InstrumentId, Price};
-use gauntlet_feed::{BarRules, Block, Format, Options};
+use gauntlet_feed::{BarRules, Block, Format, Options, Reading};
 use gauntlet_market_data::MarketData;
 use gauntlet_processor::machine::Machine;
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,12 @@ pub struct BarsRequest {
     pub session: Option<Session>,
     /// A file to write the bars to, .csv or .parquet.
     pub out: Option<PathBuf>,
+    /// Nanoseconds by which a row may lie behind the latest one; the format's own when left out.
+    #[serde(default)]
+    pub lateness_nanos: Option<i64>,
+    /// How the file is written, where it does not settle that itself.
+    #[serde(default)]
+    pub reading: Reading,
 }
 
 /// The bars of a file, and what cleaning made of its ticks.
@@ -70,7 +76,11 @@ pub fn bars(request: &BarsRequest) -> Result<MadeBars, Refusal> {
 /// How the file is read, and what bars are made of it.
 fn reading(request: &BarsRequest) -> Result<(Options, BarRules), Refusal> {
     let symbol = request.instrument.clone().unwrap_or_else(|| "FILE".into());
-    let mut options = Options::new(InstrumentId::new(&symbol, "LOCAL").map_err(Refusal::input)?);
+    // The file's own name of an instrument may have what an id has not: BTC/USDT.
+    let id = symbol.replace(['/', '.', ' ', ':'], "-");
+    let mut options = Options::new(InstrumentId::new(&id, "LOCAL").map_err(Refusal::input)?);
+    options.symbol = Some(symbol);
+    options.reading = request.reading.clone();
     options.format = request.format;
     options.utc_offset_seconds = request.utc_offset_seconds;
     options.market = request.market.clone();
@@ -107,7 +117,11 @@ fn read_ticks(request: &BarsRequest) -> Result<MadeBars, Refusal> {
     let (mut rows, mut blocks) = (0, 0);
     while let Some(block) = source.next_block()? {
         if blocks == 0 {
-            step(gauntlet_feed::definition(&instrument, &source, &rules).into());
+            let mut definition = gauntlet_feed::definition(&instrument, &source, &rules);
+            if let Some(nanos) = request.lateness_nanos {
+                definition.cleaning.lateness_nanos = nanos;
+            }
+            step(definition.into());
         }
         blocks += 1;
         // There are no others in a file of ticks.

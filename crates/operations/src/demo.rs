@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use gauntlet_domain::market::BarStamp;
-use gauntlet_feed::Format;
+use gauntlet_feed::{Format, Reading};
 use gauntlet_runtime::Running;
 use gauntlet_views::schema;
 use serde::Serialize;
@@ -93,6 +93,8 @@ fn feed_request(paths: Vec<PathBuf>, format: Format) -> Result<FeedRequest, Refu
         spec: None,
         market: None,
         speed: None,
+        lateness_nanos: None,
+        reading: Reading::default(),
     })
 }
 

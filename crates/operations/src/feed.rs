@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use gauntlet_domain::market::{BarStamp, FeedCompleted};
 use gauntlet_domain::{BarSpec, Event, InstrumentId};
-use gauntlet_feed::{BarRules, Block, Format, Options, Source};
+use gauntlet_feed::{BarRules, Block, Format, Options, Reading, Source};
 use gauntlet_runtime::Running;
 use gauntlet_runtime::recent::{self, SourceProgress};
 use gauntlet_views::{Row, schema};
@@ -46,6 +46,12 @@ pub struct FeedRequest {
     pub market: Option<String>,
     /// Event time over wall time; as fast as it goes when left out.
     pub speed: Option<f64>,
+    /// Nanoseconds by which a row may lie behind the latest one; the format's own when left out.
+    #[serde(default)]
+    pub lateness_nanos: Option<i64>,
+    /// How the file is written, where it does not settle that itself.
+    #[serde(default)]
+    pub reading: Reading,
 }
 
 /// What came of all files.
@@ -114,6 +120,7 @@ struct Understood {
     options: Options,
     bars: BarRules,
     speed: Option<f64>,
+    lateness_nanos: Option<i64>,
 }
 
 impl Understood {
@@ -125,7 +132,9 @@ impl Understood {
         options.market = request.market.clone();
         options.bar_spec = request.spec;
         options.bar_stamp = request.stamp;
-        Ok(Understood { options, bars: BarRules::new(request.bars.clone()), speed: request.speed })
+        options.reading = request.reading.clone();
+        let bars = BarRules::new(request.bars.clone());
+        Ok(Understood { options, bars, speed: request.speed, lateness_nanos: request.lateness_nanos })
     }
 }
 
@@ -293,7 +302,11 @@ fn publish(
 /// Publishes the instrument's definition if it is new, and says how far the source has been published before.
 fn define(node: &Node, request: &Understood, source: &Source, hash: &str) -> Result<SourceProgress, Refusal> {
     let instrument = &request.options.instrument;
-    let definition = Event::from(gauntlet_feed::definition(instrument, source, &request.bars));
+    let mut definition = gauntlet_feed::definition(instrument, source, &request.bars);
+    if let Some(nanos) = request.lateness_nanos {
+        definition.cleaning.lateness_nanos = nanos;
+    }
+    let definition = Event::from(definition);
     let place = place_of(node, &definition)?;
     let there = recent::source_progress(&*node.log, &node.codec, &place, instrument.as_str(), hash)?;
     publish_once(node, "feed", &[definition])?;
@@ -340,7 +353,7 @@ mod tests {
         let mut names =
             ["part-10.csv", "part-2.csv", "20140505_quote.zip", "20140504_quote.zip", "part-1.csv"];
         names.sort_by_cached_key(|name| natural(name));
-        let sorted = ["part-1.csv", "part-2.csv", "part-10.csv", "20140504_quote.zip", "20140505_quote.zip"];
+        let sorted = ["20140504_quote.zip", "20140505_quote.zip", "part-1.csv", "part-2.csv", "part-10.csv"];
         assert_eq!(names, sorted);
     }
 }

@@ -194,12 +194,22 @@ mod tests {
 
     use gauntlet_domain::Timestamp;
     use gauntlet_domain::market::{BarStamp, EmptyBars, Session};
-    use gauntlet_feed::Format;
+    use gauntlet_feed::{DateOrder, Format, Reading};
     use serde::de::DeserializeOwned;
 
     use super::*;
     use crate::browse::{List, Sort};
     use crate::metrics::{RiskFree, SeriesKind};
+
+    fn reading() -> Reading {
+        Reading {
+            zone: Some("Europe/Paris".into()),
+            date_order: Some(DateOrder::DayFirst),
+            columns: vec![("price".into(), "Last".into())],
+            time_format: Some("%s".into()),
+            decimal: Some(','),
+        }
+    }
 
     /// Requests of every kind, with every field filled.
     fn requests() -> Vec<Request> {
@@ -216,6 +226,8 @@ mod tests {
                 stamp: BarStamp::Close,
                 market: text("usdm"),
                 speed: Some(60.0),
+                lateness_nanos: Some(1),
+                reading: reading(),
             }),
             Request::CreateSnapshot(SnapshotRequest {
                 instrument: "XAUUSD".into(),
@@ -306,10 +318,13 @@ mod tests {
             empty: EmptyBars::Fill,
             session: Some(Session { open_second: 1, close_second: 2 }),
             out: Some("bars.csv".into()),
+            lateness_nanos: Some(1),
+            reading: reading(),
         }));
         comes_back(&ToolRequest::Backtest(BacktestRequest {
             spec: "spec.yaml".into(),
             stamp: BarStamp::Close,
+            reading: reading(),
         }));
         comes_back(&ToolRequest::Metrics(MetricsRequest {
             path: "returns.csv".into(),

@@ -51,6 +51,8 @@ fn feed_hours() -> Request {
         stamp: BarStamp::Open,
         market: None,
         speed: None,
+        lateness_nanos: None,
+        reading: gauntlet_feed::Reading::default(),
     })
 }
 

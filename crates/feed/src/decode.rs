@@ -1,0 +1,173 @@
+//! From unwrapped bytes to UTF-8 text whose lines end with a line feed: UTF-16 of a byte order mark, and the carriage returns
+//! of old machines. What is no text is refused with what to do.
+
+use std::io::{self, Cursor, Read};
+
+/// Bytes by which a text is judged.
+const JUDGED: usize = 64 * 1024;
+
+/// What stands in the way of reading bytes as text: what was found, and what to do.
+pub(crate) type NoText = (&'static str, &'static str);
+
+/// The text in `bytes`, or why there is none.
+pub(crate) fn decoded(mut bytes: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>, NoText> {
+    let mut head = Vec::with_capacity(JUDGED);
+    // What a decoder cannot read any further is met again behind the head, where rows before it are known.
+    let mut failed = None;
+    if let Err(error) = bytes.by_ref().take(JUDGED as u64).read_to_end(&mut head) {
+        failed = Some(error);
+    }
+    let rest: Box<dyn Read + Send> = match failed {
+        Some(error) => Box::new(Failing(Some(error))),
+        None => bytes,
+    };
+    if head.get(257..262) == Some(b"ustar") {
+        return Err(("is a tar archive", "unpack it (tar xf FILE) and feed its files"));
+    }
+    let little = head.starts_with(&[0xff, 0xfe]);
+    if little || head.starts_with(&[0xfe, 0xff]) {
+        let whole = Cursor::new(head.split_off(2)).chain(rest);
+        return Ok(Box::new(Utf16 {
+            bytes: Box::new(whole),
+            little,
+            odd: None,
+            high: None,
+            text: Vec::new(),
+            at: 0,
+        }));
+    }
+    if head.contains(&0) {
+        return Err((
+            "has zero bytes, so it is no text in UTF-8",
+            "save it as UTF-8, or as UTF-16 with a byte order mark",
+        ));
+    }
+    if head.starts_with(b"\xef\xbb\xbf") {
+        head.drain(..3);
+    }
+    let lone_returns = head.contains(&b'\r') && !head.contains(&b'\n');
+    let whole = Cursor::new(head).chain(rest);
+    Ok(if lone_returns { Box::new(Returns(Box::new(whole))) } else { Box::new(whole) })
+}
+
+/// An error that comes once, then the end.
+struct Failing(Option<io::Error>);
+
+impl Read for Failing {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
+}
+
+/// Ends lines with line feeds instead of carriage returns.
+struct Returns(Box<dyn Read + Send>);
+
+impl Read for Returns {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.0.read(buffer)?;
+        buffer[..count].iter_mut().filter(|byte| **byte == b'\r').for_each(|byte| *byte = b'\n');
+        Ok(count)
+    }
+}
+
+/// UTF-16 to UTF-8; what is no character becomes U+FFFD.
+struct Utf16 {
+    bytes: Box<dyn Read + Send>,
+    little: bool,
+    /// First half of a unit.
+    odd: Option<u8>,
+    /// First half of a pair of surrogates.
+    high: Option<u16>,
+    text: Vec<u8>,
+    at: usize,
+}
+
+impl Read for Utf16 {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut packed = [0; 8 * 1024];
+        while self.at == self.text.len() {
+            let count = self.bytes.read(&mut packed)?;
+            if count == 0 {
+                return Ok(0);
+            }
+            self.text.clear();
+            self.at = 0;
+            let units: Vec<u16> = self.units(&packed[..count]);
+            for one in char::decode_utf16(units) {
+                let one = one.unwrap_or(char::REPLACEMENT_CHARACTER);
+                self.text.extend_from_slice(one.encode_utf8(&mut [0; 4]).as_bytes());
+            }
+        }
+        let count = buffer.len().min(self.text.len() - self.at);
+        buffer[..count].copy_from_slice(&self.text[self.at..self.at + count]);
+        self.at += count;
+        Ok(count)
+    }
+}
+
+impl Utf16 {
+    /// Whole units, and no half of a pair at the end.
+    fn units(&mut self, bytes: &[u8]) -> Vec<u16> {
+        let mut units: Vec<u16> = self.high.take().into_iter().collect();
+        for byte in bytes {
+            match self.odd.take() {
+                None => self.odd = Some(*byte),
+                Some(first) if self.little => units.push(u16::from_le_bytes([first, *byte])),
+                Some(first) => units.push(u16::from_be_bytes([first, *byte])),
+            }
+        }
+        if units.last().is_some_and(|unit| (0xd800..0xdc00).contains(unit)) {
+            self.high = units.pop();
+        }
+        units
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives one byte at a time.
+    struct Slowly(Vec<u8>);
+
+    impl Read for Slowly {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            if self.0.is_empty() || buffer.is_empty() {
+                return Ok(0);
+            }
+            buffer[0] = self.0.remove(0);
+            Ok(1)
+        }
+    }
+
+    fn text(bytes: &[u8]) -> Result<String, NoText> {
+        let mut text = String::new();
+        let bytes: Box<dyn Read + Send> = Box::new(Slowly(bytes.to_vec()));
+        decoded(bytes).map(|mut decoded| {
+            decoded.read_to_string(&mut text).unwrap();
+            text
+        })
+    }
+
+    #[test]
+    fn utf_16_of_either_order_becomes_utf_8() {
+        let little: Vec<u8> = "\u{feff}a,€𝄞\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = "\u{feff}a,€𝄞\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        assert_eq!(text(&little).unwrap(), "a,€𝄞\n");
+        assert_eq!(text(&big).unwrap(), "a,€𝄞\n");
+    }
+
+    #[test]
+    fn carriage_returns_end_lines_where_nothing_else_does() {
+        assert_eq!(text(b"a\rb\r").unwrap(), "a\nb\n");
+        assert_eq!(text(b"\xef\xbb\xbfa\r\nb").unwrap(), "a\r\nb");
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused() {
+        let mut tar = vec![0; 512];
+        tar[257..262].copy_from_slice(b"ustar");
+        assert!(text(&tar).unwrap_err().1.starts_with("unpack it"));
+        assert!(text(b"a\0b").unwrap_err().1.starts_with("save it as UTF-8"));
+    }
+}

@@ -1,0 +1,116 @@
+//! Which rows of a file of several symbols or markets are wanted.
+
+use crate::error::FeedError;
+use crate::format::Options;
+
+/// Which rows are wanted, and which others there were.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    symbol: String,
+    market: Option<String>,
+    /// The symbol as it is compared.
+    key: Vec<u8>,
+    /// Market of the rows that matched so far, where none is wanted.
+    seen_market: Option<Vec<u8>>,
+    matched: bool,
+    others: Vec<String>,
+}
+
+impl Wanted {
+    pub fn new(options: &Options) -> Wanted {
+        let symbol = options.symbol.clone().unwrap_or_else(|| options.instrument.symbol().to_owned());
+        let venue = options.instrument.venue();
+        let suffix = venue.rsplit_once(['_', '-']).map(|(_, market)| market.to_ascii_lowercase());
+        Wanted {
+            key: symbol_key(symbol.as_bytes()).collect(),
+            market: options.market.clone().or(suffix),
+            symbol,
+            seen_market: None,
+            matched: false,
+            others: Vec::new(),
+        }
+    }
+
+    /// The symbol as asked for.
+    pub fn symbol(&self) -> &str {
+        &self.symbol
+    }
+
+    /// True when a row or column of this symbol is wanted; case and punctuation don't matter.
+    pub fn is_symbol(&self, symbol: &[u8]) -> bool {
+        symbol_key(symbol).eq(self.key.iter().copied())
+    }
+
+    /// True when a row of this symbol and market, as far as the file has them, is wanted. `Err` names the two
+    /// markets of the symbol where none was asked for.
+    pub fn is_row(&mut self, symbol: Option<&[u8]>, market: Option<&[u8]>) -> Result<bool, String> {
+        let market_fits = match (&self.market, market) {
+            (Some(wanted), Some(market)) => market.eq_ignore_ascii_case(wanted.as_bytes()),
+            _ => true,
+        };
+        if !symbol.is_none_or(|symbol| self.is_symbol(symbol)) || !market_fits {
+            self.note_other(symbol, market);
+            return Ok(false);
+        }
+        self.matched = true;
+        if let (None, Some(market)) = (&self.market, market) {
+            match &self.seen_market {
+                None => self.seen_market = Some(market.to_vec()),
+                Some(seen) if seen != market => {
+                    let names = [seen, market].map(|name| String::from_utf8_lossy(name).into_owned());
+                    return Err(names.join(", "));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(true)
+    }
+
+    /// At the end of a file with rows: an error when none was wanted.
+    pub fn finish(&self, file: &str) -> Result<(), FeedError> {
+        if self.matched || self.others.is_empty() {
+            return Ok(());
+        }
+        let wanted = match &self.market {
+            Some(market) => format!("{} in market {market}", self.symbol),
+            None => self.symbol.clone(),
+        };
+        Err(FeedError::NoMatch { file: file.to_owned(), wanted, found: self.others.join(", ") })
+    }
+
+    fn note_other(&mut self, symbol: Option<&[u8]>, market: Option<&[u8]>) {
+        if self.others.len() < 10 {
+            let text = |bytes: &[u8]| crate::text::shortened(bytes);
+            let other = match (symbol, market) {
+                (Some(symbol), Some(market)) => format!("{} in market {}", text(symbol), text(market)),
+                (Some(name), None) => text(name),
+                (None, market) => format!("market {}", text(market.unwrap_or_default())),
+            };
+            if !self.others.contains(&other) {
+                self.others.push(other);
+            }
+        }
+    }
+}
+
+fn symbol_key(symbol: &[u8]) -> impl Iterator<Item = u8> {
+    symbol.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_uppercase)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gauntlet_domain::InstrumentId;
+
+    #[test]
+    fn the_venue_names_the_market() {
+        let options = Options::new(InstrumentId::new("BTCUSDT", "BINANCE_USDM").unwrap());
+        let mut wanted = Wanted::new(&options);
+        assert_eq!(wanted.is_row(Some(b"btcusdt"), Some(b"usdm")), Ok(true));
+        assert_eq!(wanted.is_row(Some(b"BTCUSDT"), Some(b"spot")), Ok(false));
+        let options = Options::new(InstrumentId::new("BTC-USDT", "BINANCE").unwrap());
+        let mut wanted = Wanted::new(&options);
+        assert_eq!(wanted.is_row(Some(b"BTCUSDT"), Some(b"usdm")), Ok(true));
+        assert_eq!(wanted.is_row(Some(b"BTCUSDT"), Some(b"spot")), Err("usdm, spot".into()));
+    }
+}

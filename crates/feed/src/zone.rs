@@ -1,0 +1,154 @@
+//! A clock with daylight saving: local times to instants by the bundled time zone database, never by the machine's.
+//!
+//! The hour that is there twice in autumn is told apart by the order of rows: a clock that goes back there shows where the
+//! second one begins. Rows of which nothing shows to which of the two they belong are an error, found behind the hour.
+
+use gauntlet_domain::time::NANOS_PER_SECOND;
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
+
+/// Why times of a zone stay open.
+pub(crate) const UNSETTLED: &str = "an hour that the zone has twice, in which no row shows to which of the two it belongs: give the file \
+                                    times in UTC, or with their offset";
+
+/// Disorder of rows that is no change of the clock.
+const DISORDER_NANOS: i64 = 300 * NANOS_PER_SECOND;
+
+/// What a time is by the zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Instant {
+    /// Nanoseconds UTC.
+    At(i64),
+    /// The clock jumps over it in spring, or the abbreviation is another than the zone's.
+    Never,
+    /// Rows before it are in an hour that is there twice, and nothing says in which.
+    Undecided,
+}
+
+/// A named zone, and where in it the rows have come to.
+#[derive(Debug, Clone)]
+pub(crate) struct Zone {
+    zone: TimeZone,
+    last: i64,
+    /// End of the double hour's first pass, while no row has shown the second.
+    unsettled: Option<i64>,
+    /// Rows come newest first: order settles nothing.
+    pub newest_first: bool,
+}
+
+impl Zone {
+    /// `None` for a name that the database does not have.
+    pub fn named(name: &str) -> Option<Zone> {
+        let zone = TimeZoneDatabase::bundled().get(name).ok()?;
+        Some(Zone { zone, last: i64::MIN, unsettled: None, newest_first: false })
+    }
+
+    /// The instant of a local time; `abbreviation` is what the file writes behind it, `EST`, and has to be the zone's.
+    pub fn instant(&mut self, local: i64, abbreviation: Option<&[u8]>) -> Instant {
+        let Ok(timestamp) = jiff::Timestamp::from_nanosecond(i128::from(local)) else {
+            return Instant::Never;
+        };
+        let found = self.zone.to_ambiguous_timestamp(Offset::UTC.to_datetime(timestamp)).offset();
+        let at = |offset: Offset| local.saturating_sub(i64::from(offset.seconds()) * NANOS_PER_SECOND);
+        if let Some(abbreviation) = abbreviation {
+            let offsets = match found {
+                AmbiguousOffset::Unambiguous { offset } => [offset, offset],
+                AmbiguousOffset::Fold { before, after } => [before, after],
+                AmbiguousOffset::Gap { .. } => return Instant::Never,
+            };
+            let fits = |at: &i64| self.abbreviation_is(*at, abbreviation);
+            return offsets.map(at).into_iter().find(fits).map_or(Instant::Never, Instant::At);
+        }
+        let instant = match found {
+            AmbiguousOffset::Unambiguous { offset } => at(offset),
+            AmbiguousOffset::Gap { .. } => return Instant::Never,
+            AmbiguousOffset::Fold { before, after } => {
+                let (first, second) = (at(before), at(after));
+                let is_second = first < self.last.saturating_sub(DISORDER_NANOS);
+                if self.newest_first {
+                    return Instant::Undecided;
+                }
+                if is_second {
+                    self.unsettled = None;
+                    second
+                } else {
+                    self.unsettled = Some(second);
+                    first
+                }
+            }
+        };
+        if self.unsettled.is_some_and(|second| instant > second.saturating_add(DISORDER_NANOS)) {
+            return Instant::Undecided;
+        }
+        self.last = self.last.max(instant);
+        Instant::At(instant)
+    }
+
+    /// Whether the last rows were in a double hour that nothing has told apart yet.
+    pub fn is_unsettled(&self) -> bool {
+        self.unsettled.is_some()
+    }
+
+    /// Whether the clock is `seconds` east of UTC at an instant.
+    pub fn is_offset(&self, instant: i64, seconds: i32) -> bool {
+        let at = jiff::Timestamp::from_nanosecond(i128::from(instant));
+        at.is_ok_and(|at| self.zone.to_offset(at).seconds() == seconds)
+    }
+
+    fn abbreviation_is(&self, instant: i64, text: &[u8]) -> bool {
+        let at = jiff::Timestamp::from_nanosecond(i128::from(instant));
+        at.is_ok_and(|at| self.zone.to_offset_info(at).abbreviation().as_bytes().eq_ignore_ascii_case(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gauntlet_domain::Timestamp;
+
+    fn local(text: &str) -> i64 {
+        text.parse::<Timestamp>().unwrap().0
+    }
+
+    fn seen(zone: &mut Zone, text: &str) -> String {
+        match zone.instant(local(text), None) {
+            Instant::At(at) => Timestamp(at).to_string(),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_second_of_two_hours_begins_where_the_clock_goes_back() {
+        let mut chicago = Zone::named("America/Chicago").unwrap();
+        for (local, expected) in [
+            ("2013-11-03T00:30:00Z", "2013-11-03T05:30:00Z"),
+            ("2013-11-03T01:50:00Z", "2013-11-03T06:50:00Z"),
+            ("2013-11-03T01:49:59Z", "2013-11-03T06:49:59Z"),
+            ("2013-11-03T01:10:00Z", "2013-11-03T07:10:00Z"),
+            ("2013-11-03T02:00:00Z", "2013-11-03T08:00:00Z"),
+            ("2014-03-09T02:30:00Z", "Never"),
+            ("2014-03-09T03:30:00Z", "2014-03-09T08:30:00Z"),
+        ] {
+            assert_eq!(seen(&mut chicago, local), expected, "{local}");
+        }
+    }
+
+    #[test]
+    fn a_double_hour_that_nothing_tells_apart_is_undecided() {
+        let mut chicago = Zone::named("America/Chicago").unwrap();
+        seen(&mut chicago, "2013-11-03T01:10:00Z");
+        assert_eq!(seen(&mut chicago, "2013-11-03T04:00:00Z"), "Undecided");
+        let mut turned = Zone { newest_first: true, ..Zone::named("America/Chicago").unwrap() };
+        assert_eq!(seen(&mut turned, "2013-11-03T01:10:00Z"), "Undecided");
+    }
+
+    #[test]
+    fn an_abbreviation_has_to_be_the_zones() {
+        let mut new_york = Zone::named("America/New_York").unwrap();
+        let at = local("2017-01-02T10:00:00Z");
+        assert_eq!(new_york.instant(at, Some(b"EST")), Instant::At(local("2017-01-02T15:00:00Z")));
+        assert_eq!(new_york.instant(at, Some(b"CET")), Instant::Never);
+        let double = local("2013-11-03T01:10:00Z");
+        assert_eq!(new_york.instant(double, Some(b"EST")), Instant::At(local("2013-11-03T06:10:00Z")));
+        assert!(Zone::named("Mars/Olympus").is_none());
+    }
+}

@@ -1,0 +1,261 @@
+//! Files in the shapes that vendors write are read right, or refused with the cell and what to do.
+
+use std::io::Write;
+
+use gauntlet_domain::market::{TickBlock, TickKind};
+use gauntlet_domain::{InstrumentId, Timestamp};
+use gauntlet_feed::{Block, DateOrder, Options, Reading, open};
+
+fn options(reading: Reading) -> Options {
+    Options { reading, ..Options::new(InstrumentId::new("X", "TEST").unwrap()) }
+}
+
+fn ticks_of(bytes: &[u8], options: &Options) -> Result<TickBlock, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.csv");
+    std::fs::write(&path, bytes).unwrap();
+    let mut source = open(&path, options).map_err(|error| error.to_string())?;
+    let mut all: Option<TickBlock> = None;
+    while let Some(block) = source.next_block().map_err(|error| error.to_string())? {
+        let Block::Ticks(block) = block else { return Err("bars".to_owned()) };
+        match &mut all {
+            None => all = Some(block),
+            Some(all) => all.times.extend(block.times),
+        }
+    }
+    Ok(all.unwrap_or_default())
+}
+
+fn ticks(text: &str) -> TickBlock {
+    ticks_of(text.as_bytes(), &options(Reading::default())).unwrap()
+}
+
+fn refusal(text: &str) -> String {
+    ticks_of(text.as_bytes(), &options(Reading::default())).unwrap_err()
+}
+
+fn times(block: &TickBlock) -> Vec<String> {
+    block.times.iter().map(|time| Timestamp(*time).to_string()).collect()
+}
+
+#[test]
+fn the_whole_file_settles_whether_the_day_or_the_month_is_first() {
+    let block = ticks("time,price\n02/01/2017,1\n13/01/2017,1\n");
+    assert_eq!(times(&block), ["2017-01-02T00:00:00Z", "2017-01-13T00:00:00Z"]);
+    let open = "time,price\n02/01/2017,1\n03/01/2017,1\n";
+    let why = refusal(open);
+    assert!(why.contains("line 2, column time: '02/01/2017' may have the day or the month first"), "{why}");
+    assert!(why.ends_with("write --day-first or --month-first"), "{why}");
+    let asked = options(Reading { date_order: Some(DateOrder::DayFirst), ..Reading::default() });
+    assert_eq!(times(&ticks_of(open.as_bytes(), &asked).unwrap())[1], "2017-01-03T00:00:00Z");
+    let contradicted = ticks_of(b"time,price\n01/13/2017,1\n", &asked).unwrap_err();
+    assert!(
+        contradicted.contains("'01/13/2017' is no date of that order: write --month-first"),
+        "{contradicted}"
+    );
+    let both = refusal("time,price\n13/01/2017,1\n01/14/2017,1\n");
+    assert!(both.contains("'13/01/2017' has the day first, but '01/14/2017' in line 3 the month"), "{both}");
+}
+
+#[test]
+fn a_contradiction_behind_the_scanned_rows_refuses_the_file() {
+    let mut text = String::from("time,price\n13/01/2017,1\n");
+    (0..100_000).for_each(|_| text.push_str("14/01/2017,1\n"));
+    text.push_str("01/15/2017,1\n");
+    let why = refusal(&text);
+    assert!(
+        why.contains("line 100003, column time: '01/15/2017' has day and month in another order"),
+        "{why}"
+    );
+    let mut text = String::from("time,price\n");
+    (0..100_000).for_each(|_| text.push_str("2017-01-02,999\n"));
+    let why = refusal(&(text.clone() + "2017-01-02,\"1,000\"\n"));
+    assert!(why.contains("line 100002, column price: '1,000' is written in another way"), "{why}");
+    // What is no number in any way stays a row with a fault.
+    assert_eq!(
+        ticks_of((text + "Total,1\n").as_bytes(), &options(Reading::default())).unwrap().times.len(),
+        100_001
+    );
+}
+
+#[test]
+fn thousands_and_decimal_commas_are_told_apart_by_all_cells() {
+    assert_eq!(
+        ticks("time,price\n2017-01-02,999\n2017-01-02,\"1,000\"\n").prices,
+        [999_000_000_000, 1_000_000_000_000]
+    );
+    assert_eq!(ticks("time;price\n2017-01-02;1.234,5\n").prices, [1_234_500_000_000]);
+    assert_eq!(ticks("time,price\n2017-01-02,$1.20\n").prices, [1_200_000_000]);
+    let why = refusal("time,price\n2017-01-02,\"1,234\"\n2017-01-02,\"1,235\"\n");
+    assert!(
+        why.contains("'1,234' may be a thousand or a decimal comma") && why.contains("--decimal"),
+        "{why}"
+    );
+    let asked = options(Reading { decimal: Some(','), ..Reading::default() });
+    assert_eq!(ticks_of(b"time,price\n2017-01-02,\"1,234\"\n", &asked).unwrap().prices, [1_234_000_000]);
+}
+
+#[test]
+fn numbers_that_are_no_epoch_are_dates_or_refused() {
+    assert_eq!(times(&ticks("time,price\n201701022200,1\n")), ["2017-01-02T22:00:00Z"]);
+    assert!(refusal("time,price\n201701022200,1\n169392960128,1\n").contains("--time-format %Y%m%d%H%M"));
+    assert!(
+        refusal("time,price\n34200.5,1\n34201.5,1\n")
+            .contains("'34200.5' is no date: it may be seconds of a day")
+    );
+    assert!(refusal("time,price\n42737.9166,1\n").contains("day number of a spreadsheet"));
+    assert!(refusal("time,price\n2017010222,1\n").contains("--time-format %Y%m%d%H"));
+    assert!(refusal("time,price\n1.7356E+12,1\n").contains("drops the last digits"));
+    let switched = ticks("time,price\n1735689599900,1\n1735689600000000,1\n");
+    assert_eq!(times(&switched), ["2024-12-31T23:59:59.9Z", "2025-01-01T00:00:00Z"]);
+}
+
+#[test]
+fn a_zone_is_asked_for_by_name_and_never_guessed_from_letters() {
+    let text = "time,price\n2017-07-03 10:00:00 EDT,1\n";
+    let why = refusal(text);
+    assert!(why.contains("has the letters of a time zone") && why.contains("--zone"), "{why}");
+    let zone = |name: &str| options(Reading { zone: Some(name.to_owned()), ..Reading::default() });
+    assert_eq!(
+        times(&ticks_of(text.as_bytes(), &zone("America/New_York")).unwrap()),
+        ["2017-07-03T14:00:00Z"]
+    );
+    assert!(
+        ticks_of(text.as_bytes(), &zone("Mars"))
+            .unwrap_err()
+            .contains("--zone Mars is not in the time zone database")
+    );
+    let contradicted = Options { utc_offset_seconds: 3600, ..zone("America/New_York") };
+    let why = ticks_of(b"time,price\n2017-07-03 10:00,1\n", &contradicted).unwrap_err();
+    assert!(why.contains("leave --utc-offset away"), "{why}");
+    let double = "time,price\n2013-11-03 01:10:00,1\n2013-11-03 04:00:00,1\n2013-11-03 05:00:00,1\n";
+    let why = ticks_of(double.as_bytes(), &zone("America/Chicago")).unwrap_err();
+    assert!(why.contains("line 3") && why.contains("an hour that the zone has twice"), "{why}");
+}
+
+#[test]
+fn dates_and_times_in_two_columns_are_joined() {
+    let block = ticks("<DATE>\t<TIME>\t<BID>\t<ASK>\n2017.01.02\t10:00:00.100\t1\t2\n");
+    assert_eq!(times(&block), ["2017-01-02T10:00:00.1Z"]);
+    let why = refusal("time,price\n10:00:00,1\n");
+    assert!(
+        why.contains("is a time of day without a date: name the column of dates with --column date=NAME"),
+        "{why}"
+    );
+    let columns = vec![("date".to_owned(), "Tag".to_owned())];
+    let named = options(Reading { columns, ..Reading::default() });
+    let block = ticks_of(b"Tag,time,price\n2017-01-02,10:00:00,1\n", &named).unwrap();
+    assert_eq!(times(&block), ["2017-01-02T10:00:00Z"]);
+}
+
+#[test]
+fn columns_are_named_by_whoever_knows_them() {
+    let columns = |pairs: &[(&str, &str)]| {
+        let columns = pairs.iter().map(|(what, name)| ((*what).to_owned(), (*name).to_owned())).collect();
+        options(Reading { columns, ..Reading::default() })
+    };
+    let german = b"Zeit,Kurs,Menge\n2017-01-02,5,7\n";
+    let block =
+        ticks_of(german, &columns(&[("time", "Zeit"), ("price", "Kurs"), ("size", "Menge")])).unwrap();
+    assert_eq!((block.prices, block.sizes), (vec![5_000_000_000], vec![700_000_000]));
+    let why = ticks_of(german, &columns(&[("time", "Zeit"), ("price", "Preis")])).unwrap_err();
+    assert!(why.contains("--column price=Preis: there is no such column, only Zeit, Kurs, Menge"), "{why}");
+    let why = ticks_of(german, &columns(&[("when", "Zeit")])).unwrap_err();
+    assert!(why.contains("when is not known, use one of time, date, price"), "{why}");
+    // A price that is named makes trades of rows that have quotes too.
+    let both = b"time,price,bid,ask\n2017-01-02,5,4,6\n";
+    assert_eq!(ticks_of(both, &columns(&[("price", "price")])).unwrap().prices, [5_000_000_000]);
+    let lean = b"20141201 00:00,300,370,300,370,0.05\n";
+    let why = ticks_of(lean, &columns(&[("price", "x")])).unwrap_err();
+    assert!(why.contains("--column and --decimal are not for lean-bar files"), "{why}");
+    let headless = b"1709546400,65000.1,0.01\n1709546401,65000.2,0.01\n";
+    let block = ticks_of(headless, &columns(&[("time", "1"), ("price", "2"), ("size", "3")])).unwrap();
+    assert_eq!(block.prices, [65_000_100_000_000, 65_000_200_000_000]);
+    let why = ticks_of(headless, &options(Reading::default())).unwrap_err();
+    assert!(why.contains("by their positions from 1 where it has no header"), "{why}");
+}
+
+#[test]
+fn a_file_that_is_newest_first_is_turned_round_under_its_own_row_numbers() {
+    let block = ticks("time,price\n2017-01-04,3\n2017-01-03,2\n2017-01-02,1\n");
+    assert_eq!(
+        (block.rows, block.prices),
+        (vec![3, 2, 1], vec![1_000_000_000, 2_000_000_000, 3_000_000_000])
+    );
+    let mut large = String::from("time,price\n");
+    (0..1_200_000).rev().for_each(|second| large.push_str(&format!("17000{second:07}.00,1\n")));
+    assert!(refusal(&large).ends_with("sort it oldest first"));
+}
+
+#[test]
+fn the_sign_of_a_size_is_its_side_where_many_have_one() {
+    let block = ticks("time,price,size\n2017-01-02,1,10\n2017-01-02,1,-30\n2017-01-02,1,-20\n");
+    assert_eq!(block.kinds, [TickKind::Buy as u8, TickKind::Sell as u8, TickKind::Sell as u8]);
+    assert_eq!(block.sizes, [1_000_000_000, 3_000_000_000, 2_000_000_000]);
+    let mut text = String::from("time,price,size\n2017-01-02,1,-30\n");
+    (0..100).for_each(|_| text.push_str("2017-01-02,1,10\n"));
+    assert_eq!(ticks(&text).sizes[0], -3_000_000_000, "one of a hundred is a fault, which cleaning finds");
+}
+
+#[test]
+fn orders_are_no_trades_and_ids_no_symbols() {
+    let block = ticks("ts_event,action,price,size\n1709546400000000000,A,1,1\n1709546400000000001,T,2,1\n");
+    assert_eq!(block.kinds, [TickKind::Book as u8, TickKind::Trade as u8]);
+    let ids = "id,time,price\n7f3c00aa-1,2017-01-02,1\n7f3c00aa-2,2017-01-02,2\n";
+    assert_eq!(ticks(ids).prices.len(), 2);
+    let why = refusal("id,time,price\nTSLA,2017-01-02,1\nAAPL,2017-01-02,2\n");
+    assert!(why.contains("no row of X, but of TSLA, AAPL: name one of these with --instrument"), "{why}");
+}
+
+#[test]
+fn titles_and_comments_before_the_header_are_no_rows() {
+    let block = ticks("# made by a tool\nwww.example.com\ntime,price\n2017-01-02,1\n");
+    assert_eq!((block.rows, block.prices), (vec![1], vec![1_000_000_000]));
+    assert_eq!(ticks("#time,price\n2017-01-02,1\n").prices.len(), 1);
+    assert!(refusal("2017-01-02,1\ntime,price\n2017-01-02,1\n").contains("cannot tell its format"));
+}
+
+#[test]
+fn a_row_with_other_fields_than_the_header_is_never_read_by_position() {
+    let why = refusal("time,price,size\n2017-01-02,100,5,1\n2017-01-02,100,6,1\n");
+    assert!(
+        why.contains("the first at line 2: '2017-01-02,100,5,1', 4 fields where there are 3 columns"),
+        "{why}"
+    );
+    let block =
+        ticks("time,price,size\n2017-01-02,1,1,\n2017-01-02,1,1,,\n2017-01-02,1,1,7\n2017-01-02,1,1\n");
+    assert_eq!(block.kinds.iter().filter(|kind| **kind == TickKind::NotANumber as u8).count(), 1);
+    let cut = ticks("time,size,price,side\n2017-01-02,1,100.5,buy\n2017-01-02,1,100.5,sell\n2017-01-02,1,10");
+    assert_eq!(cut.kinds, [TickKind::Buy as u8, TickKind::Sell as u8, TickKind::NotANumber as u8]);
+}
+
+#[test]
+fn a_double_hour_at_the_end_of_a_file_stays_open() {
+    let zone = options(Reading { zone: Some("America/Chicago".to_owned()), ..Reading::default() });
+    let why = ticks_of(b"time,price\n2013-11-03 01:10:00,1\n", &zone).unwrap_err();
+    assert!(why.contains("its last rows are in an hour that the zone has twice"), "{why}");
+}
+
+#[test]
+fn an_unreadable_file_names_the_cell() {
+    let why = refusal("time,price\nyesterday,1\ntoday,1\n");
+    assert!(why.contains("the first at line 2: 'yesterday,1', 'yesterday' in column time"), "{why}");
+    assert!(why.contains("--time-format"), "{why}");
+}
+
+#[test]
+fn every_usual_packing_is_unpacked_and_damage_is_said() {
+    let text = "time,price\n".to_owned() + &"2017-01-02,1\n".repeat(20_000);
+    let zstd = zstd::encode_all(text.as_bytes(), 1).unwrap();
+    let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    bzip2.write_all(text.as_bytes()).unwrap();
+    for packed in [zstd, bzip2.finish().unwrap()] {
+        assert_eq!(ticks_of(&packed, &options(Reading::default())).unwrap().times.len(), 20_000);
+        let why = ticks_of(&packed[..packed.len() - 5], &options(Reading::default())).unwrap_err();
+        assert!(why.contains("cut off or damaged"), "{why}");
+    }
+    let utf16: Vec<u8> = format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(ticks_of(&utf16, &options(Reading::default())).unwrap().times.len(), 20_000);
+    assert!(refusal("time,price\n2017-01-02\0,1\n").contains("save it as UTF-8"));
+    assert!(refusal("7z\u{bc}").contains("cannot tell"));
+}

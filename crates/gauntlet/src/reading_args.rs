@@ -1,0 +1,94 @@
+//! Arguments that say how a file is written, where it does not settle that itself. `feed`, `bars` and `backtest` have them.
+
+use clap::Args;
+use gauntlet_domain::decimal::parse_scaled;
+use gauntlet_feed::{DateOrder, Format, Reading};
+use gauntlet_operations::Refusal;
+
+/// How a file is written.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ReadingArgs {
+    /// Time zone of times without one, by its name, such as America/New_York.
+    #[arg(long)]
+    pub zone: Option<String>,
+    /// 1/2/2017 is 1 February.
+    #[arg(long, conflicts_with = "month_first")]
+    pub day_first: bool,
+    /// 1/2/2017 is 2 January.
+    #[arg(long)]
+    pub month_first: bool,
+    /// What is in a column: time=Zeit, price=Last, size=3; a number is a position in a file without a header.
+    #[arg(long, value_name = "WHAT=NAME")]
+    pub column: Vec<String>,
+    /// How times are written, such as '%d.%m.%y %H:%M:%S'.
+    #[arg(long)]
+    pub time_format: Option<String>,
+    /// The decimal mark, '.' or ','.
+    #[arg(long)]
+    pub decimal: Option<String>,
+}
+
+impl TryFrom<ReadingArgs> for Reading {
+    type Error = Refusal;
+
+    fn try_from(args: ReadingArgs) -> Result<Reading, Refusal> {
+        let column = |pair: &String| match pair.split_once('=') {
+            Some((what, name)) if !what.is_empty() && !name.is_empty() => {
+                Ok((what.to_owned(), name.to_owned()))
+            }
+            _ => Err(Refusal::BadInput(format!("--column '{pair}' names nothing: write it like price=Last"))),
+        };
+        let decimal = match args.decimal.as_deref() {
+            None => None,
+            Some(".") => Some('.'),
+            Some(",") => Some(','),
+            Some(other) => {
+                return Err(Refusal::BadInput(format!(
+                    "--decimal '{other}' is no decimal mark: write . or ,"
+                )));
+            }
+        };
+        Ok(Reading {
+            zone: args.zone,
+            date_order: match (args.day_first, args.month_first) {
+                (true, _) => Some(DateOrder::DayFirst),
+                (_, true) => Some(DateOrder::MonthFirst),
+                _ => None,
+            },
+            columns: args.column.iter().map(column).collect::<Result<_, _>>()?,
+            time_format: args.time_format,
+            decimal,
+        })
+    }
+}
+
+/// Seconds by which a row may lie behind the latest one, in nanoseconds.
+pub fn lateness(text: &str) -> Result<i64, Refusal> {
+    let nanos = parse_scaled(text.as_bytes(), 9).ok().filter(|nanos| *nanos >= 0);
+    nanos.ok_or_else(|| {
+        Refusal::BadInput(format!("--lateness '{text}' is no number of seconds: write it like 1.5"))
+    })
+}
+
+/// The format of that name; `None` is told from the file.
+pub fn format(name: &str) -> Result<Option<Format>, Refusal> {
+    if name == "auto" { Ok(None) } else { name.parse().map(Some).map_err(Refusal::input) }
+}
+
+/// `±HH:MM` in seconds.
+pub fn utc_offset(text: &str) -> Result<i32, Refusal> {
+    let bad =
+        || Refusal::BadInput(format!("--utc-offset '{text}' is not a clock offset: write it like -05:00"));
+    let (sign, rest) = match text.split_at_checked(1) {
+        Some(("-", rest)) => (-1, rest),
+        Some(("+", rest)) => (1, rest),
+        _ => return Err(bad()),
+    };
+    let (hours, minutes) = rest.split_once(':').ok_or_else(bad)?;
+    let (hours, minutes): (i32, i32) =
+        (hours.parse().map_err(|_| bad())?, minutes.parse().map_err(|_| bad())?);
+    if !(0..=18).contains(&hours) || !(0..60).contains(&minutes) {
+        return Err(bad());
+    }
+    Ok(sign * (hours * 3600 + minutes * 60))
+}
