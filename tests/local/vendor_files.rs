@@ -154,12 +154,25 @@ fn columns_and_bars_are_read_right_or_refused() {
     all_right("columns.tsv");
 }
 
+/// Cases without an answer yet, and what they wait for.
+const UNANSWERED: [(&str, &str); 6] = [
+    ("b_revision", "a bar that is revised"),
+    ("b_split20", "a jump after two bars, which is kept and not flagged"),
+    ("p_mid_half", "prices below a billionth"),
+    ("p_pepe", "prices below a billionth"),
+    ("p_volume_saturates", "volumes above 92 billion"),
+    ("s_fill_weekend", "a calendar"),
+];
+
 #[test]
-fn no_case_has_two_answers() {
+fn every_case_has_one_answer_or_says_what_it_waits_for() {
     let tables = ["cleaning.tsv", "text.tsv", "columns.tsv"];
-    let mut seen = BTreeSet::new();
-    for [case, ..] in tables.iter().flat_map(|table| rows(repository().join("tests/cases/right").join(table)))
-    {
-        assert!(seen.insert(case.clone()), "{case} is in two tables");
+    let answers = tables.iter().flat_map(|table| rows(repository().join("tests/cases/right").join(table)));
+    let answered: Vec<String> = answers.map(|[case, ..]| case).collect();
+    let all = rows(folder().join("cases.tsv")).into_iter().map(|[case, ..]| case);
+    let mut seen: BTreeSet<String> = UNANSWERED.iter().map(|(case, _)| (*case).to_owned()).collect();
+    for case in answered {
+        assert!(seen.insert(case.clone()), "{case} has two answers");
     }
+    assert_eq!(seen, all.collect());
 }

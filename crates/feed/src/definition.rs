@@ -22,12 +22,15 @@ pub struct BarRules {
     pub empty_bars: EmptyBars,
     /// Trading hours; `None` is round the clock.
     pub session: Option<Session>,
+    /// Nanoseconds by which a row may lie behind the latest one; the format's own when left out.
+    pub lateness_nanos: Option<i64>,
 }
 
 impl BarRules {
     /// Bars of these specs about which nothing else was said.
     pub fn new(specs: Vec<BarSpec>) -> BarRules {
-        BarRules { specs, stamp: BarStamp::Close, empty_bars: EmptyBars::Skip, session: None }
+        let (stamp, empty_bars) = (BarStamp::Close, EmptyBars::Skip);
+        BarRules { specs, stamp, empty_bars, session: None, lateness_nanos: None }
     }
 }
 
@@ -48,7 +51,7 @@ fn defined(
     definition.stamp = rules.stamp;
     definition.empty_bars = rules.empty_bars;
     definition.session = rules.session;
-    definition.cleaning.lateness_nanos = lateness_nanos;
+    definition.cleaning.lateness_nanos = rules.lateness_nanos.unwrap_or(lateness_nanos);
     definition
 }
 
@@ -143,9 +146,11 @@ mod tests {
             stamp: stamp("open").unwrap(),
             empty_bars: empty_bars("fill").unwrap(),
             session,
+            lateness_nanos: Some(7),
         };
         let made = defined(&instrument, 0, PriceBasis::Quotes, &rules);
         assert_eq!((made.stamp, made.empty_bars, made.session), (BarStamp::Open, EmptyBars::Fill, session));
+        assert_eq!(made.cleaning.lateness_nanos, 7, "what was asked for goes before what is usual");
         let said = stamp("opne").unwrap_err().to_string();
         assert_eq!(said, "unknown stamp `opne`: did you mean `open`? (known: close, open)");
         assert!(empty_bars("drop").unwrap_err().to_string().ends_with("use one of skip, fill"));

@@ -55,7 +55,7 @@ pub struct MadeBars {
     pub accepted: i64,
     /// Rows left out, by reason.
     pub rejected: BTreeMap<String, i64>,
-    /// Rows put right, by reason.
+    /// Rows put right or flagged, by reason; they are among the accepted.
     pub corrected: BTreeMap<String, i64>,
     /// Gaps found.
     pub gaps: i64,
@@ -89,6 +89,7 @@ fn reading(request: &BarsRequest) -> Result<(Options, BarRules), Refusal> {
         stamp: request.stamp,
         empty_bars: request.empty,
         session: request.session,
+        lateness_nanos: request.lateness_nanos,
     };
     Ok((options, rules))
 }
@@ -117,11 +118,7 @@ fn read_ticks(request: &BarsRequest) -> Result<MadeBars, Refusal> {
     let (mut rows, mut blocks) = (0, 0);
     while let Some(block) = source.next_block()? {
         if blocks == 0 {
-            let mut definition = gauntlet_feed::definition(&instrument, &source, &rules);
-            if let Some(nanos) = request.lateness_nanos {
-                definition.cleaning.lateness_nanos = nanos;
-            }
-            step(definition.into());
+            step(gauntlet_feed::definition(&instrument, &source, &rules).into());
         }
         blocks += 1;
         // There are no others in a file of ticks.

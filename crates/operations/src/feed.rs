@@ -65,7 +65,7 @@ pub struct Fed {
     pub accepted: i64,
     /// Rows left out, by reason.
     pub rejected: BTreeMap<String, i64>,
-    /// Rows put right, by reason.
+    /// Rows put right or flagged, by reason; they are among the accepted.
     pub corrected: BTreeMap<String, i64>,
     /// Gaps found.
     pub gaps: i64,
@@ -88,7 +88,7 @@ pub struct FedSource {
     pub accepted: i64,
     /// Rows left out, by reason.
     pub rejected: BTreeMap<String, i64>,
-    /// Rows put right, by reason.
+    /// Rows put right or flagged, by reason; they are among the accepted.
     pub corrected: BTreeMap<String, i64>,
     /// Gaps found.
     pub gaps: i64,
@@ -120,7 +120,6 @@ struct Understood {
     options: Options,
     bars: BarRules,
     speed: Option<f64>,
-    lateness_nanos: Option<i64>,
 }
 
 impl Understood {
@@ -133,8 +132,8 @@ impl Understood {
         options.bar_spec = request.spec;
         options.bar_stamp = request.stamp;
         options.reading = request.reading.clone();
-        let bars = BarRules::new(request.bars.clone());
-        Ok(Understood { options, bars, speed: request.speed, lateness_nanos: request.lateness_nanos })
+        let bars = BarRules { lateness_nanos: request.lateness_nanos, ..BarRules::new(request.bars.clone()) };
+        Ok(Understood { options, bars, speed: request.speed })
     }
 }
 
@@ -150,7 +149,8 @@ pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Refusal> {
         let entries = std::fs::read_dir(path).map_err(unreadable)?;
         let mut inside: Vec<PathBuf> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
         inside.retain(|path| path.is_file());
-        inside.sort_by_cached_key(|path| natural(&path.to_string_lossy()));
+        // Names that differ in zeros before a number alone are in the order of their letters, never in that of the folder.
+        inside.sort_by_cached_key(|path| (natural(&path.to_string_lossy()), path.clone()));
         if inside.is_empty() {
             return Err(Refusal::BadInput(format!("{}: the folder has no files", path.display())));
         }
@@ -302,11 +302,7 @@ fn publish(
 /// Publishes the instrument's definition if it is new, and says how far the source has been published before.
 fn define(node: &Node, request: &Understood, source: &Source, hash: &str) -> Result<SourceProgress, Refusal> {
     let instrument = &request.options.instrument;
-    let mut definition = gauntlet_feed::definition(instrument, source, &request.bars);
-    if let Some(nanos) = request.lateness_nanos {
-        definition.cleaning.lateness_nanos = nanos;
-    }
-    let definition = Event::from(definition);
+    let definition = Event::from(gauntlet_feed::definition(instrument, source, &request.bars));
     let place = place_of(node, &definition)?;
     let there = recent::source_progress(&*node.log, &node.codec, &place, instrument.as_str(), hash)?;
     publish_once(node, "feed", &[definition])?;

@@ -286,7 +286,7 @@ mod tests {
 
     fn tick(second: i64, price: i64) -> Clean {
         let of = Origin { source: 0, row: 1, time: second * SECOND };
-        Clean { of, price, spread: 2, size: 0, is_quote: true }
+        Clean { of, price, spread: 2, size: 0, is_quote: true, flags: 0 }
     }
 
     fn bars(definition: &InstrumentDefined, ticks: &[Clean], lateness: i64) -> Vec<Bar> {

@@ -36,6 +36,29 @@ pub struct Clean {
     pub size: i64,
     /// Whether it is a quote.
     pub is_quote: bool,
+    /// What is to be said of it when it is kept: a bit for each of `FLAGS`.
+    pub(crate) flags: u8,
+}
+
+/// What may be said of a tick that is kept.
+const FLAGS: [Reason; 5] =
+    [Reason::OutOfOrder, Reason::Locked, Reason::Stale, Reason::LevelShift, Reason::BlockTrade];
+
+impl Clean {
+    fn flag(&mut self, reason: Reason) {
+        let bit = FLAGS.iter().position(|flag| *flag == reason);
+        self.flags |= bit.map_or(0, |bit| 1 << bit);
+    }
+
+    /// Enters it in the ledger as kept, with what is to be said of it.
+    #[inline]
+    pub fn enter(&self, ledger: &mut Ledger) {
+        ledger.accept(self.of.source);
+        if self.flags != 0 {
+            let said = FLAGS.iter().enumerate().filter(|(bit, _)| self.flags & (1 << bit) != 0);
+            said.for_each(|(_, reason)| ledger.correct(*reason, self.of));
+        }
+    }
 }
 
 /// A row as its source gave it, before anything is believed of it.
@@ -299,10 +322,10 @@ impl Levels {
         ledger: &mut Ledger,
         keep: &mut impl FnMut(Clean, i64, &mut Ledger),
     ) {
-        let Tick { clean, is_book, .. } = tick;
+        let Tick { mut clean, is_book, .. } = tick;
         match timed {
             Timed::InOrder => {}
-            Timed::Reordered => ledger.correct(Reason::OutOfOrder, clean.of),
+            Timed::Reordered => clean.flag(Reason::OutOfOrder),
             Timed::Ahead => return ledger.reject(Reason::ClockAhead, clean.of),
             Timed::DecidedAtEnd => return ledger.reject(Reason::DecidedAtEnd, clean.of),
             Timed::Late => return ledger.reject(Reason::Late, clean.of),
@@ -316,7 +339,7 @@ impl Levels {
             self.latest = time.max(self.latest);
         }
         if is_book {
-            ledger.accept(clean.of.source);
+            clean.enter(ledger);
             return;
         }
         let (stream, other) = self.both(clean.is_quote);
@@ -325,10 +348,10 @@ impl Levels {
                 return ledger.reject(Reason::WideSpread, clean.of);
             }
             if clean.spread == 0 {
-                ledger.correct(Reason::Locked, clean.of);
+                clean.flag(Reason::Locked);
             }
             if stream.is_stale(rules, &tick) {
-                ledger.correct(Reason::Stale, clean.of);
+                clean.flag(Reason::Stale);
             }
         }
         // What waits elsewhere holds the end of bars back, but not for ever.
@@ -381,11 +404,11 @@ struct Decided<'a, K> {
 
 impl<K: FnMut(Clean, i64, &mut Ledger)> Decided<'_, K> {
     #[inline]
-    fn take(&mut self, tick: Clean, outcome: Outcome) {
+    fn take(&mut self, mut tick: Clean, outcome: Outcome) {
         match outcome {
             Outcome::Accepted => {}
-            Outcome::Shifted => self.ledger.correct(Reason::LevelShift, tick.of),
-            Outcome::Block => self.ledger.correct(Reason::BlockTrade, tick.of),
+            Outcome::Shifted => tick.flag(Reason::LevelShift),
+            Outcome::Block => tick.flag(Reason::BlockTrade),
             // A trade far from other trades, at a price that was quoted.
             Outcome::Rejected
                 if !tick.is_quote && self.beside.has_been_near(&LevelRules::default(), tick.price) => {}
@@ -394,7 +417,7 @@ impl<K: FnMut(Clean, i64, &mut Ledger)> Decided<'_, K> {
             }
             Outcome::Rejected => return self.ledger.reject(Reason::Outlier, tick.of),
         }
-        // Those behind it in its stream are not before it.
+        // What waits behind it in its stream has a later time.
         (self.keep)(tick, self.elsewhere.min(tick.of.time), self.ledger);
     }
 }
@@ -402,7 +425,7 @@ impl<K: FnMut(Clean, i64, &mut Ledger)> Decided<'_, K> {
 /// The tick of a row and whether it is on the venue's clock; else why it is none.
 #[inline]
 fn readable(row: &Row, of: Origin) -> Result<(Tick, bool), Reason> {
-    let clean = Clean { of, price: row.price, spread: 0, size: 0, is_quote: false };
+    let clean = Clean { of, price: row.price, spread: 0, size: 0, is_quote: false, flags: 0 };
     match TickKind::from_code(row.kind) {
         None | Some(TickKind::NotANumber) => Err(Reason::NotANumber),
         Some(TickKind::BadTime) => Err(Reason::BadTime),
@@ -461,7 +484,8 @@ mod tests {
         let (mut cleaner, mut ledger, mut cleaned) =
             (Cleaner::default(), Ledger::default(), Cleaned::default());
         let mut until = i64::MIN;
-        let mut keep = |tick: Clean, settled: i64, _: &mut Ledger| {
+        let mut keep = |tick: Clean, settled: i64, ledger: &mut Ledger| {
+            tick.enter(ledger);
             assert!(tick.of.time >= until, "nothing comes before what is settled");
             until = until.max(settled);
             cleaned.kept.push(tick.of.row);
@@ -538,6 +562,11 @@ mod tests {
         let cleaned = clean(rules, &rows);
         assert_eq!(cleaned.kept[9..15], [10, 14, 12, 13, 11, 15]);
         assert_eq!(cleaned.flagged, listed(&[("out_of_order", &[14, 12, 13])]));
+        // A row that is left out is not among those that were put right.
+        rows[12].price *= 10;
+        let cleaned = clean(rules, &rows);
+        assert_eq!(cleaned.rejected, listed(&[("outlier", &[13])]));
+        assert_eq!(cleaned.flagged, listed(&[("out_of_order", &[14, 12])]));
     }
 
     #[test]

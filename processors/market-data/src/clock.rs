@@ -14,7 +14,7 @@ use crate::ring::Ring;
 const INTERVALS: usize = 256;
 /// Rows that confirm a time or not.
 const FOLLOWING: usize = 3;
-/// A last row, which nothing follows, may be ahead by so many times the longest silence before it.
+/// A last row, which nothing follows, may be ahead by this many times the longest silence before it.
 const SILENCES: i64 = 3;
 /// With fewer distances than this nothing is known of how far apart rows are.
 const KNOWN: usize = 8;
@@ -22,7 +22,7 @@ const KNOWN: usize = 8;
 const MOST_QUEUED: usize = 65_536;
 
 /// Thresholds of the rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ClockRules {
     /// Nanoseconds by which a row may be ahead of the confirmed time.
     pub(crate) ahead: i64,

@@ -2,9 +2,9 @@
 //! them out.
 //!
 //! There is no percentage: a move is measured in the instrument's own tick and in its own moves, so a penny stock, an index
-//! and a spread around zero are judged alike. A price beyond the limit from the last one, which was not
-//! traded lately, is a candidate. It is rejected when at least two of the next three prices are nearer to the level before it than to
-//! it. Otherwise the level has moved: it is kept, and said to be a shift.
+//! and a spread around zero are judged alike. A price beyond the limit from the last one, which was not traded lately, is a
+//! candidate. It is rejected when at least two of the next three prices are nearer to the level before it than to it. Otherwise
+//! the level has moved: the price is kept, and said to be a shift.
 //!
 //! The limit is the largest of some ticks, some median moves, some moves of the 98th percentile, and some of the largest moves
 //! of stretches of 64. The last is what a quiet minute does not forget: trades of a large order through a thin book come back
@@ -34,11 +34,9 @@ const BLOCK: i64 = 20;
 const FOLLOWING: usize = 3;
 
 /// Thresholds of the rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LevelRules {
-    /// The instrument's tick, in the unit of prices; `None` takes the greatest common divisor of the changes so far.
-    pub(crate) tick: Option<i64>,
-    /// Ticks that are always allowed.
+    /// Ticks that are always allowed. A tick is the greatest common divisor of all changes so far.
     pub(crate) ticks: i64,
     /// Median moves that are always allowed.
     pub(crate) medians: i64,
@@ -52,7 +50,7 @@ pub(crate) struct LevelRules {
 
 impl Default for LevelRules {
     fn default() -> LevelRules {
-        LevelRules { tick: None, ticks: 12, medians: 12, tails: 3, first: 8, sure: 0 }
+        LevelRules { ticks: 12, medians: 12, tails: 3, first: 8, sure: 0 }
     }
 }
 
@@ -168,7 +166,7 @@ impl<T> Level<T> {
         }
         let limit = |at: usize| {
             let others = self.waiting.iter().enumerate().filter(|(other, _)| *other != at);
-            let tick = rules.tick.unwrap_or_else(|| divisor_of(others.map(|(_, of)| of.price), median));
+            let tick = divisor_of(others.map(|(_, of)| of.price), median);
             usual(self.waiting[at].price).max(tick).saturating_mul(rules.medians)
         };
         let limits: Vec<i64> = (0..self.waiting.len()).map(limit).collect();
@@ -213,9 +211,9 @@ impl<T> Level<T> {
             return false;
         }
         // Before the first change the prices are as exact as they are written.
-        let divisor = if self.divisor == 0 { decimal_unit(last, price) } else { self.divisor };
+        let tick = if self.divisor == 0 { decimal_unit(last, price) } else { self.divisor };
         // Nearly every price is within some ticks of the one before it; only for the others all moves are looked at.
-        if moved <= rules.tick.unwrap_or(divisor).saturating_mul(rules.ticks) {
+        if moved <= tick.saturating_mul(rules.ticks) {
             return false;
         }
         let limit = self.limit(rules);
@@ -239,7 +237,7 @@ impl<T> Level<T> {
 
     /// Whether any of the last prices was about the same.
     pub(crate) fn has_been_near(&self, rules: &LevelRules, price: i64) -> bool {
-        let ticks = rules.tick.unwrap_or(self.divisor).saturating_mul(rules.ticks);
+        let ticks = self.divisor.saturating_mul(rules.ticks);
         let limit = self.limit(rules).max(ticks);
         self.prices.values().any(|other| distance(price, *other) <= limit)
     }

@@ -321,7 +321,7 @@ fn take_in(
         ledger.reject(Reason::OutOfRange, tick.of);
     } else {
         building.iter_mut().for_each(|spec| spec.push(definition, tick));
-        ledger.accept(tick.of.source);
+        tick.enter(ledger);
     }
 }
 

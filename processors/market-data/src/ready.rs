@@ -9,7 +9,7 @@ use crate::ledger::{Ledger, Origin};
 use crate::level::{Level, LevelRules, Outcome};
 
 /// Bars move further than ticks do, and a wild one may be true: only what is far beyond all of them is doubted.
-const LEVEL: LevelRules = LevelRules { tick: None, ticks: 12, medians: 40, tails: 10, first: 1, sure: 8 };
+const LEVEL: LevelRules = LevelRules { ticks: 12, medians: 40, tails: 10, first: 1, sure: 8 };
 
 /// What is remembered of one spec.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

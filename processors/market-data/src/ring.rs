@@ -45,7 +45,7 @@ impl Ring {
                 None
             }
         };
-        self.next = (self.next + 1) % self.size;
+        self.next = if self.next + 1 == self.size { 0 } else { self.next + 1 };
         oldest
     }
 

@@ -7,21 +7,10 @@ use gauntlet_domain::Event;
 use gauntlet_domain::market::{FeedCompleted, InstrumentDefined, PriceBasis, TickBlock, TickKind};
 use gauntlet_market_data::MarketData;
 use gauntlet_processor::harness::run;
+use gauntlet_search::rng::Stream;
 
 const SECOND: i64 = 1_000_000_000;
 const ROWS: usize = 60_000;
-
-/// A generator of numbers that look random (Steele, Lea and Flood 2014).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: i64) -> i64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((bits ^ (bits >> 31)) % limit as u64) as i64
-    }
-}
 
 /// What a series is like: its first price and its tick in billionths, and its steps in ticks.
 struct Kind {
@@ -41,6 +30,11 @@ const KINDS: [Kind; 5] = [
     Kind { name: "negative", price: -37_000_000_000, tick: 10_000_000, step: 4, lowest: i64::MIN },
 ];
 
+/// A whole number from 0 to below a limit.
+fn below(random: &mut Stream, limit: i64) -> i64 {
+    (random.bits() % limit as u64) as i64
+}
+
 #[derive(Clone, Copy)]
 struct Trade {
     number: i64,
@@ -49,19 +43,19 @@ struct Trade {
 }
 
 /// A walk with bounces between bid and ask, with rows some seconds apart and nights in between.
-fn series(kind: &Kind, random: &mut Random) -> Vec<Trade> {
+fn series(kind: &Kind, random: &mut Stream) -> Vec<Trade> {
     let (mut level, mut time) = (kind.price, 0);
     let mut trades = Vec::new();
     for number in 1..=ROWS as i64 {
-        time += 1 + random.below(3 * SECOND);
-        if random.below(5_000) == 0 {
+        time += 1 + below(random, 3 * SECOND);
+        if below(random, 5_000) == 0 {
             time += 30_000 * SECOND;
         }
-        if random.below(3) == 0 {
-            level += (random.below(2 * kind.step + 1) - kind.step) * kind.tick;
+        if below(random, 3) == 0 {
+            level += (below(random, 2 * kind.step + 1) - kind.step) * kind.tick;
             level = level.max(kind.lowest);
         }
-        trades.push(Trade { number, time, price: level + random.below(2) * kind.tick });
+        trades.push(Trade { number, time, price: level + below(random, 2) * kind.tick });
     }
     trades
 }
@@ -99,7 +93,7 @@ fn rejected(trades: &[Trade]) -> BTreeSet<usize> {
 }
 
 /// Plants a fault about every 150 rows; gives what comes of it and the rows, from 1, that are at fault.
-fn planted(kind: &Kind, genuine: &[Trade], random: &mut Random) -> (Vec<Trade>, BTreeSet<usize>) {
+fn planted(kind: &Kind, genuine: &[Trade], random: &mut Stream) -> (Vec<Trade>, BTreeSet<usize>) {
     let (mut rows, mut faults) = (Vec::new(), BTreeSet::new());
     let mut until_next = 100;
     for (at, trade) in genuine.iter().enumerate() {
@@ -108,8 +102,8 @@ fn planted(kind: &Kind, genuine: &[Trade], random: &mut Random) -> (Vec<Trade>, 
         if until_next > 0 || at + 10 > genuine.len() {
             continue;
         }
-        until_next = 100 + random.below(100);
-        match random.below(5) {
+        until_next = 100 + below(random, 100);
+        match below(random, 5) {
             // A price ten times as large or as small, alone or in a pair of prints.
             which @ 0..=2 => {
                 let price = if which == 1 { trade.price / 10 } else { trade.price * 10 };
@@ -124,12 +118,12 @@ fn planted(kind: &Kind, genuine: &[Trade], random: &mut Random) -> (Vec<Trade>, 
                 }
             }
             3 => {
-                let time = trade.time + if random.below(2) == 0 { 7_200 } else { -7_200 } * SECOND;
+                let time = trade.time + if below(random, 2) == 0 { 7_200 } else { -7_200 } * SECOND;
                 rows.push(Trade { number: 1_000_000 + rows.len() as i64, time, ..*trade });
                 faults.insert(rows.len());
             }
             _ => {
-                rows.push(genuine[at.saturating_sub(random.below(500) as usize)]);
+                rows.push(genuine[at.saturating_sub(below(random, 500) as usize)]);
                 faults.insert(rows.len());
             }
         }
@@ -140,7 +134,7 @@ fn planted(kind: &Kind, genuine: &[Trade], random: &mut Random) -> (Vec<Trade>, 
 #[test]
 fn genuine_rows_pass_and_planted_faults_are_found() {
     for kind in &KINDS {
-        let mut random = Random(7);
+        let mut random = Stream::new(7);
         let genuine = series(kind, &mut random);
         let lost = rejected(&genuine).len();
         assert!(lost * 1_000 <= ROWS, "{}: {lost} genuine rows of {ROWS} are refused", kind.name);

@@ -153,7 +153,7 @@ pub struct SourceCleaned {
     pub accepted: i64,
     /// Rows left out, by reason.
     pub rejected: Vec<ReasonCount>,
-    /// Rows put right, by reason; they are among the accepted.
+    /// Rows put right or flagged, by reason; they are among the accepted.
     pub corrected: Vec<ReasonCount>,
     /// Gaps that ended in this source.
     pub gaps: i64,
