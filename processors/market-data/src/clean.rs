@@ -11,17 +11,7 @@ use crate::clock::{Clock, ClockRules, Timed};
 use crate::delivered::Delivered;
 use crate::ledger::{Ledger, Origin};
 use crate::level::{Level, LevelRules, Outcome};
-use crate::ring::{Ring, Stretches};
-
-/// A quote is too wide beyond so many usual spreads (Barndorff-Nielsen, Hansen, Lunde and Shephard 2009, rule Q2), where
-/// neither spreads nor prices have been as large.
-const WIDE: i64 = 50;
-/// And beyond so many of the largest spreads of stretches: in a thin book true spreads of 50 usual ones come in bursts.
-const WIDE_OF_LARGE: i64 = 20;
-/// Spreads that are remembered.
-const SPREADS: usize = 256;
-/// The usual spread is looked up again after so many quotes.
-const SPREAD_EVERY: u64 = 64;
+use crate::spread::Spreads;
 
 /// A tick that passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -222,45 +212,14 @@ fn clock_rules(rules: &CleaningRules) -> ClockRules {
 }
 
 /// What is remembered of quotes, and apart from them of trades: each stream has its own level.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Stream {
     level: Level<Clean>,
     /// Mid, spread and sizes of the quote before, and since when they have been the same.
     quote: Option<([i64; 4], i64)>,
-    spreads: Ring,
-    stretches: Stretches,
-    /// Median of the spreads when it was last looked up; 0 before it is known.
-    usual_spread: i64,
-    /// Quotes so far.
-    quotes: u64,
-}
-
-impl Default for Stream {
-    fn default() -> Stream {
-        let (level, spreads, stretches) = (Level::default(), Ring::of(SPREADS), Stretches::default());
-        Stream { level, quote: None, spreads, stretches, usual_spread: 0, quotes: 0 }
-    }
 }
 
 impl Stream {
-    /// Whether a quote is much wider than those before it.
-    #[inline]
-    fn is_wide(&mut self, spread: i64) -> bool {
-        let rules = LevelRules::default();
-        let is_wide = self.usual_spread > 0
-            && spread > self.usual_spread.saturating_mul(WIDE)
-            && spread > self.stretches.large().saturating_mul(WIDE_OF_LARGE)
-            && spread > self.level.limit(&rules);
-        self.spreads.push(spread);
-        self.quotes += 1;
-        self.stretches.push(if is_wide { 0 } else { spread });
-        let is_early = matches!(self.quotes, 8 | 16 | 32);
-        if is_early || self.quotes.is_multiple_of(SPREAD_EVERY) {
-            self.usual_spread = self.spreads.quantile(1, 2);
-        }
-        is_wide
-    }
-
     /// Whether a quote says the same for longer than the instrument allows.
     #[inline]
     fn is_stale(&mut self, rules: &CleaningRules, tick: &Tick) -> bool {
@@ -289,13 +248,15 @@ impl Stream {
 struct Levels {
     quotes: Stream,
     trades: Stream,
+    spreads: Spreads,
     /// Latest time in order; `i64::MIN` before the first.
     latest: i64,
 }
 
 impl Default for Levels {
     fn default() -> Levels {
-        Levels { quotes: Stream::default(), trades: Stream::default(), latest: i64::MIN }
+        let (quotes, trades, spreads) = (Stream::default(), Stream::default(), Spreads::default());
+        Levels { quotes, trades, spreads, latest: i64::MIN }
     }
 }
 
@@ -342,11 +303,12 @@ impl Levels {
             clean.enter(ledger);
             return;
         }
+        let limits = LevelRules::default();
+        if clean.is_quote && self.spreads.is_wide(clean.spread, self.quotes.level.limit(&limits)) {
+            return ledger.reject(Reason::WideSpread, clean.of);
+        }
         let (stream, other) = self.both(clean.is_quote);
         if clean.is_quote {
-            if stream.is_wide(clean.spread) {
-                return ledger.reject(Reason::WideSpread, clean.of);
-            }
             if clean.spread == 0 {
                 clean.flag(Reason::Locked);
             }
@@ -356,7 +318,6 @@ impl Levels {
         }
         // What waits elsewhere holds the end of bars back, but not for ever.
         let before = time.saturating_sub(around.hold);
-        let limits = LevelRules::default();
         if other.waiting().is_some_and(|waiting| waiting < before) {
             let mut decided = Decided { elsewhere: time, beside: &stream.level, ledger, keep };
             other.level.finish(&limits, |tick, outcome| decided.take(tick, outcome));

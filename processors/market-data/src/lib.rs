@@ -28,6 +28,8 @@ mod ring;
 pub mod snapshots;
 /// The sources of an instrument.
 pub mod sources;
+/// Which spreads are believed.
+mod spread;
 
 pub use known::{KnownInstrument, known_instrument};
 pub use machine::{DEFINITION, MarketData};
