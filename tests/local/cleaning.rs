@@ -357,9 +357,9 @@ pub(crate) fn all_bars_on_the_log(dir: &Dir) -> Vec<Bar> {
 /// What both ways of making a bar say about it.
 fn line(bar: &Bar) -> Json {
     serde_json::json!({
-        "time": bar.time.to_string(), "open": bar.open.to_f64(), "high": bar.high.to_f64(), "low": bar.low.to_f64(),
-        "close": bar.close.to_f64(), "open_spread": bar.open_spread.map(|s| s.to_f64()),
-        "close_spread": bar.close_spread.map(|s| s.to_f64()), "volume": bar.volume.to_f64(), "ticks": bar.ticks,
+        "time": bar.time.to_string(), "open": bar.scale.price(bar.open), "high": bar.scale.price(bar.high), "low": bar.scale.price(bar.low),
+        "close": bar.scale.price(bar.close), "open_spread": bar.open_spread.map(|s| bar.scale.price(s)),
+        "close_spread": bar.close_spread.map(|s| bar.scale.price(s)), "volume": bar.scale.size(bar.volume), "ticks": bar.ticks,
     })
 }
 

@@ -163,6 +163,7 @@ fn ticks_behind_what_their_source_has_come_to_stay_with_the_reason() {
     let dir = Dir::copy_of(mini());
     let quote = |sequence| {
         let quote = Quote {
+            scale: gauntlet_domain::Scale::USUAL,
             instrument: instrument().as_str().into(),
             source: "a live feed".into(),
             sequence,

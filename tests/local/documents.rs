@@ -272,14 +272,13 @@ fn the_page_of_records_is_what_the_schemas_say() {
             .map(|version| format!("{} (version {})", version.number, version.version))
             .collect();
         let doc = schema["doc"].as_str().unwrap_or_default();
-        write!(
-            text,
-            "\n## {}\n\n{doc}. Topic `{}`; schema {}.\n\n",
-            kind.name(),
-            kind.topic().name,
-            numbers.join(", ")
-        )
-        .unwrap();
+        let topics: Vec<String> = kind.topics().iter().map(|topic| code(topic.name)).collect();
+        let topics = match &topics[..] {
+            [first, second] => format!("{first}, with another scale than the usual one {second}"),
+            _ => topics.concat(),
+        };
+        write!(text, "\n## {}\n\n{doc}. Topic {topics}; schema {}.\n\n", kind.name(), numbers.join(", "))
+            .unwrap();
         let fields = schema["fields"].as_array().unwrap();
         let rows = fields.iter().map(|field| {
             let text = |name: &str| field[name].as_str().unwrap_or_default().to_owned();

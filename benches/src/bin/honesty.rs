@@ -101,6 +101,7 @@ fn bars(world: &World, number: u64) -> Vec<Bar> {
         }
         let open_time = day as i64 * DAY;
         bars.push(Bar {
+            scale: gauntlet_domain::Scale::USUAL,
             instrument: "WALK.SIM".into(),
             spec: "time:1d".parse().expect("a bar spec"),
             open_time: Timestamp(open_time),

@@ -106,6 +106,7 @@ fn over_the_log(codec: &Codec) {
         let (source_hash, name) = (source.source_hash().to_string(), source.name().to_owned());
         waiting.push(
             FeedCompleted {
+                scale: gauntlet_domain::Scale::USUAL,
                 instrument: "XAUUSD.OANDA".into(),
                 source: source_hash,
                 name,

@@ -66,16 +66,17 @@ impl BarRow {
 
 impl From<&Bar> for BarRow {
     fn from(bar: &Bar) -> BarRow {
+        let price = |price| bar.scale.price(price);
         BarRow {
             open_time: bar.open_time.0,
             close_time: bar.close_time.0,
-            open: bar.open.to_f64(),
-            high: bar.high.to_f64(),
-            low: bar.low.to_f64(),
-            close: bar.close.to_f64(),
-            open_spread: bar.open_spread.unwrap_or_default().to_f64(),
-            close_spread: bar.close_spread.unwrap_or_default().to_f64(),
-            volume: bar.volume.to_f64(),
+            open: price(bar.open),
+            high: price(bar.high),
+            low: price(bar.low),
+            close: price(bar.close),
+            open_spread: price(bar.open_spread.unwrap_or_default()),
+            close_spread: price(bar.close_spread.unwrap_or_default()),
+            volume: bar.scale.size(bar.volume),
         }
     }
 }

@@ -114,7 +114,12 @@ mod tests {
         let json = r#"{"instrument":"A.Ö","currency":"USD","bars":["time:1m","time:1h"],"price":"trades","stamp":"close","empty_bars":"skip","session":{"open_second":0,"close_second":3600},"cleaning":{"lateness_nanos":0,"outlier_centi_bps":400,"absurd_factor":10,"gap_nanos":900000000000,"stale_nanos":600000000000}}"#;
         assert_eq!(definition.to_json(), json);
         let id = EventId::derive(&[b"InstrumentDefined", json.as_bytes()]);
-        assert_eq!(Event::from(definition).id(), id);
+        assert_eq!(Event::from(definition.clone()).id(), id);
+        // What version 2 added is part of it as soon as any of it is said.
+        let scaled = InstrumentDefined { positive_prices: true, ..definition };
+        let added = r#","scale":{"price_exponent":-9,"size_exponent":-8},"tick_size":null,"positive_prices":true,"asset_class":"","calendar":null,"limits":{"clock_ahead_nanos":300000000000,"clock_intervals":20,"level_medians":12,"level_ticks":12,"level_tails":3,"spread_medians":50,"spread_tails":20,"block_sizes":20}}"#;
+        assert_eq!(scaled.to_json(), format!("{}{added}", &json[..json.len() - 1]));
+        assert_ne!(Event::from(scaled).id(), id);
     }
 
     #[test]

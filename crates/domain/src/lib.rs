@@ -42,7 +42,7 @@ mod versions;
 pub mod words;
 
 pub use bar_spec::BarSpec;
-pub use decimal::{Price, Quantity};
+pub use decimal::{Price, Quantity, Scale};
 pub use direction::Direction;
 pub use event::{Envelope, Input, Recorded};
 pub use ids::{ContentHash, EventId, ExperimentId, InstrumentId, ModelId, SnapshotId, TrialId};

@@ -3,6 +3,8 @@
 //! Commands: `CreateSnapshot`. Facts: everything else. A block holds many rows of one instrument in columns,
 //! because the cost of a record on the log is per record, not per row.
 
+/// Trading sessions.
+mod calendar;
 /// What cleaning says of rows.
 mod cleaning;
 /// What an instrument is.
@@ -13,11 +15,14 @@ mod snapshot;
 use serde::{Deserialize, Serialize};
 
 use crate::bar_spec::BarSpec;
-use crate::decimal::{Price, Quantity};
+use crate::decimal::{Price, Quantity, Scale};
 use crate::time::Timestamp;
 
+pub use calendar::{Calendar, SpecialDay, WeeklySession, ZoneOffset};
 pub use cleaning::{GapDetected, Reason, ReasonCount, SourceCleaned, TickCorrected, TickRejected};
-pub use instrument::{BarStamp, CleaningRules, EmptyBars, InstrumentDefined, PriceBasis, Session};
+pub use instrument::{
+    BarStamp, CleaningLimits, CleaningRules, EmptyBars, InstrumentDefined, PriceBasis, Session,
+};
 pub use snapshot::{CreateSnapshot, SnapshotDue, SnapshotFile, SnapshotSealed};
 
 /// Rows in a full [`TickBlock`] or [`BarBlock`]. Part of the format, not a setting: block boundaries decide event
@@ -82,14 +87,17 @@ pub struct TickBlock {
     pub kinds: Vec<u8>,
     /// Event time in nanoseconds since the epoch, UTC.
     pub times: Vec<i64>,
-    /// Bid of a quote or price of a trade, in billionths.
+    /// Bid of a quote or price of a trade, in units of the scale.
     pub prices: Vec<i64>,
-    /// Ask of a quote in billionths, 0 for a trade; empty when the block has only trades.
+    /// Ask of a quote in units of the scale, 0 for a trade; empty when the block has only trades.
     pub asks: Vec<i64>,
-    /// Bid size of a quote or size of a trade, in hundred-millionths; empty when the source has no sizes.
+    /// Bid size of a quote or size of a trade, in units of the scale; empty when the source has no sizes.
     pub sizes: Vec<i64>,
-    /// Ask size of a quote, in hundred-millionths; empty when the source has none.
+    /// Ask size of a quote, in units of the scale; empty when the source has none.
     pub ask_sizes: Vec<i64>,
+    /// Of all prices and sizes here.
+    #[serde(default)]
+    pub scale: Scale,
 }
 
 impl TickBlock {
@@ -156,6 +164,9 @@ pub struct Quote {
     pub bid_size: Option<Quantity>,
     /// Size at the ask, if known.
     pub ask_size: Option<Quantity>,
+    /// Of all prices and sizes here.
+    #[serde(default)]
+    pub scale: Scale,
 }
 
 /// One trade as a live feed publishes it.
@@ -175,6 +186,9 @@ pub struct Trade {
     pub size: Quantity,
     /// `buy` or `sell`, the aggressor's side, if known.
     pub side: Option<String>,
+    /// Of all prices and sizes here.
+    #[serde(default)]
+    pub scale: Scale,
 }
 
 /// Bars that were bought ready-made, in the source's order; columns as in [`TickBlock`].
@@ -195,20 +209,23 @@ pub struct BarBlock {
     pub kinds: Vec<u8>,
     /// Start of each bar, nanoseconds since the epoch, UTC.
     pub open_times: Vec<i64>,
-    /// Open, in billionths: of the mid where the source has bid and ask.
+    /// Open, in units of the scale: of the mid where the source has bid and ask.
     pub opens: Vec<i64>,
-    /// High, in billionths.
+    /// High, in units of the scale.
     pub highs: Vec<i64>,
-    /// Low, in billionths.
+    /// Low, in units of the scale.
     pub lows: Vec<i64>,
-    /// Close, in billionths.
+    /// Close, in units of the scale.
     pub closes: Vec<i64>,
-    /// Ask minus bid at the open, in billionths; empty when the source has no quotes.
+    /// Ask minus bid at the open, in units of the scale; empty when the source has no quotes.
     pub open_spreads: Vec<i64>,
-    /// Ask minus bid at the close, in billionths; empty when the source has no quotes.
+    /// Ask minus bid at the close, in units of the scale; empty when the source has no quotes.
     pub close_spreads: Vec<i64>,
-    /// Volume, in hundred-millionths; empty when the source has none.
+    /// Volume, in units of the scale; empty when the source has none.
     pub volumes: Vec<i64>,
+    /// Of all prices and sizes here.
+    #[serde(default)]
+    pub scale: Scale,
 }
 
 /// The end of a source was published: everything before it in the partition is all there is of that source.
@@ -224,6 +241,26 @@ pub struct FeedCompleted {
     pub rows: i64,
     /// Blocks that were published.
     pub blocks: i64,
+    /// Of all prices and sizes here.
+    #[serde(default)]
+    pub scale: Scale,
+}
+
+/// A source was given up before its end: nothing more of it comes. What waits to be judged is left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedAborted {
+    /// `SYMBOL.VENUE`.
+    pub instrument: String,
+    /// The source.
+    pub source: String,
+    /// File name without folders, for people.
+    pub name: String,
+    /// Rows of this instrument that were published.
+    pub rows: i64,
+    /// Why, in a sentence.
+    pub reason: String,
+    /// Of the source's prices and sizes.
+    pub scale: Scale,
 }
 
 /// One closed bar.
@@ -255,4 +292,7 @@ pub struct Bar {
     pub volume: Quantity,
     /// Ticks in the bar; zero for a filled or ready-made bar.
     pub ticks: i64,
+    /// Of all prices and sizes here.
+    #[serde(default)]
+    pub scale: Scale,
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::bar_spec::BarSpec;
+use crate::decimal::Scale;
 use crate::event::SINGLE_ORDER_KEY;
 use crate::experiment::*;
 use crate::ids::{ContentHash, EventId, ExperimentId, ModelId, SnapshotId, TrialId};
@@ -33,12 +34,13 @@ macro_rules! schema {
 /// Declares [`Event`], [`RecordKind`] and what each knows of the rows. A row reads:
 ///
 /// number, name, `boxed` where the body is large (an event is moved a few times on its way, a million ticks a second
-/// are), later versions with their numbers, folder of the schema, topic; then, of the body `e`, the key that decides the
+/// are), later versions with their numbers, folder of the schema, topic, and the topic of those with another scale than the
+/// usual one; then, of the body `e`, the key that decides the
 /// partition, what the id is derived from besides the name, and what the event is about.
 macro_rules! records {
     ($(
         $number:literal $name:ident $($boxed:ident)? $(, version $version:literal is $later:literal)*
-        : $folder:ident on $topic:ident
+        : $folder:ident on $topic:ident $(and $scaled:ident)?
         |$e:ident| key $key:expr, id [$($part:expr),+], about $about:expr;
     )+) => {
         /// Any event; the names are those of the Avro records.
@@ -60,9 +62,9 @@ macro_rules! records {
                 match self { $(RecordKind::$name => stringify!($name)),+ }
             }
 
-            /// The topic that holds it.
-            pub const fn topic(self) -> &'static Topic {
-                match self { $(RecordKind::$name => &topics::$topic),+ }
+            /// The topics that hold it; the second one holds those with another scale than the usual one.
+            pub const fn topics(self) -> &'static [&'static Topic] {
+                match self { $(RecordKind::$name => &[&topics::$topic $(, &topics::$scaled)?]),+ }
             }
 
             /// Every version that was ever published, oldest first. New events are written in the last one.
@@ -96,6 +98,14 @@ macro_rules! records {
             #[inline]
             pub fn kind(&self) -> RecordKind {
                 match self { $(Event::$name(_) => RecordKind::$name),+ }
+            }
+
+            /// What one unit of its prices and sizes is; the usual for what has none.
+            fn scale(&self) -> Scale {
+                match self {
+                    $($(Event::$name(body) => { let _ = &topics::$scaled; body.scale },)?)+
+                    _ => Scale::USUAL,
+                }
             }
 
             /// The key that decides the partition, and with it what this event is ordered against.
@@ -138,19 +148,19 @@ macro_rules! records {
 
 records! {
     // A definition is what it says: another definition is another event.
-    1 InstrumentDefined: market on MARKET_TICKS
+    1 InstrumentDefined, version 2 is 56: market on MARKET_TICKS and MARKET_TICKS_V2
         |e| key e.instrument, id [e.to_json()], about Nothing;
-    2 TickBlock boxed: market on MARKET_TICKS
+    2 TickBlock boxed, version 2 is 57: market on MARKET_TICKS and MARKET_TICKS_V2
         |e| key e.instrument, id [e.instrument, e.source, e.block], about Nothing;
-    3 BarBlock boxed: market on MARKET_TICKS
+    3 BarBlock boxed, version 2 is 58: market on MARKET_TICKS and MARKET_TICKS_V2
         |e| key e.instrument, id [e.instrument, e.source, e.block], about Nothing;
-    4 Quote: market on MARKET_TICKS
+    4 Quote, version 2 is 59: market on MARKET_TICKS and MARKET_TICKS_V2
         |e| key e.instrument, id [e.instrument, e.source, e.sequence], about Nothing;
-    5 Trade: market on MARKET_TICKS
+    5 Trade, version 2 is 60: market on MARKET_TICKS and MARKET_TICKS_V2
         |e| key e.instrument, id [e.instrument, e.source, e.sequence], about Nothing;
-    6 FeedCompleted: market on MARKET_TICKS
+    6 FeedCompleted, version 2 is 61: market on MARKET_TICKS and MARKET_TICKS_V2
         |e| key e.instrument, id [e.instrument, e.source], about Nothing;
-    7 Bar: market on MARKET_BARS
+    7 Bar, version 2 is 62: market on MARKET_BARS and MARKET_BARS_V2
         |e| key e.instrument, id [e.instrument, e.spec, e.open_time], about Nothing;
     8 TickRejected: market on MARKET_QUALITY
         |e| key e.instrument, id [e.instrument, e.source, e.reason, first(&e.rows)], about Nothing;
@@ -158,7 +168,9 @@ records! {
         |e| key e.instrument, id [e.instrument, e.source, e.reason, first(&e.rows)], about Nothing;
     10 GapDetected: market on MARKET_QUALITY
         |e| key e.instrument, id [e.instrument, e.source, e.to], about Nothing;
-    11 SourceCleaned: market on MARKET_QUALITY
+    63 FeedAborted: market on MARKET_TICKS and MARKET_TICKS_V2
+        |e| key e.instrument, id [e.instrument, e.source], about Nothing;
+    11 SourceCleaned, version 2 is 64: market on MARKET_QUALITY
         |e| key e.instrument, id [e.instrument, e.source], about Nothing;
     12 CreateSnapshot: market on DATA_COMMANDS
         |e| key e.instrument, id [e.snapshot_id], about Snapshot(e.snapshot_id);
@@ -221,9 +233,23 @@ fn run(model: ModelId, phase: &str) -> String {
 }
 
 impl RecordKind {
+    /// The topic that holds it; of those with another scale than the usual one see [`Event::topic`].
+    pub const fn topic(self) -> &'static Topic {
+        self.topics()[0]
+    }
+
     /// The record of that name.
     pub fn from_name(name: &str) -> Option<RecordKind> {
         RecordKind::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+}
+
+impl Event {
+    /// The topic that it is on.
+    #[inline]
+    pub fn topic(&self) -> &'static Topic {
+        let topics = self.kind().topics();
+        if topics.len() > 1 && !self.scale().is_usual() { topics[1] } else { topics[0] }
     }
 }
 

@@ -62,7 +62,7 @@ impl Topic {
 
     /// Records that it holds, in the order of their table.
     pub fn records(&self) -> impl Iterator<Item = RecordKind> {
-        RecordKind::ALL.iter().copied().filter(move |kind| kind.topic() == self)
+        RecordKind::ALL.iter().copied().filter(move |kind| kind.topics().contains(&self))
     }
 }
 
@@ -90,8 +90,12 @@ topics! {
     /// Reference data, ticks and ready-made bars of an instrument, in one order. Kept until an archive holds them
     /// elsewhere: state and replay begin at the first tick.
     MARKET_TICKS = "market.ticks.v1", key "instrument", ByKey, Forever;
+    /// The same of instruments with another scale than the usual one, which readers of version 1 do not know.
+    MARKET_TICKS_V2 = "market.ticks.v2", key "instrument", ByKey, Forever;
     /// Closed bars.
     MARKET_BARS = "market.bars.v1", key "instrument", ByKey, Forever;
+    /// Closed bars of instruments with another scale than the usual one.
+    MARKET_BARS_V2 = "market.bars.v2", key "instrument", ByKey, Forever;
     /// The cleaning ledger.
     MARKET_QUALITY = "market.quality.v1", key "instrument", ByKey, Forever;
     /// Snapshots asked for.
@@ -130,10 +134,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_record_has_one_topic_and_every_topic_holds_a_record() {
+    fn every_record_has_its_topics_and_every_topic_holds_a_record() {
         for kind in RecordKind::ALL {
-            let topics = ALL.iter().filter(|topic| topic.records().any(|held| held == *kind)).count();
-            assert_eq!(topics, 1, "{} is in {topics} topics", kind.name());
+            let topics: Vec<&Topic> =
+                ALL.iter().filter(|topic| topic.records().any(|held| held == *kind)).collect();
+            assert_eq!(topics, kind.topics(), "{}", kind.name());
+            // A second topic is the next version of the first.
+            for pair in topics.windows(2) {
+                assert_eq!(pair[0].name.trim_end_matches(".v1"), pair[1].name.trim_end_matches(".v2"));
+            }
         }
         for topic in ALL {
             assert!(topic.records().next().is_some(), "{} holds no record", topic.name);
@@ -144,7 +153,7 @@ mod tests {
     fn topic_names_are_unique_and_versioned() {
         for topic in ALL {
             assert_eq!(ALL.iter().filter(|other| other.name == topic.name).count(), 1);
-            assert!(topic.name.ends_with(".v1"), "{}", topic.name);
+            assert!(topic.name.ends_with(".v1") || topic.name.ends_with(".v2"), "{}", topic.name);
             assert_eq!(named(topic.name), Some(topic));
         }
         assert_eq!(named("market.ticks"), None);

@@ -2,12 +2,13 @@
 
 use gauntlet_domain::market::TickKind;
 
-use crate::block::{Bar, BarColumns, Fault, price, quantity};
+use crate::block::{Bar, BarColumns, Fault};
 use crate::columns::{
     TimeColumn, bar_time_column, column, named_columns, plain_name, symbol_column, time_column,
 };
 use crate::numbers::NumberStyle;
 use crate::time::{Clock, Unit, half_of_day, is_time_of_day};
+use crate::units::Units;
 use crate::wanted::Wanted;
 
 /// When a bar begins. Preferred to any other time: a file that has it says which end its other times are.
@@ -212,6 +213,7 @@ pub(crate) struct BarTable {
     pub wanted: Wanted,
     pub clock: Clock,
     pub style: NumberStyle,
+    pub units: Units,
 }
 
 /// A cell that cannot be read.
@@ -274,7 +276,7 @@ impl BarTable {
             if is_missing(text) {
                 return Err(fault(Fault { missing: true, ..Fault::new(TickKind::NotANumber, Some(time)) }));
             }
-            price(self.style.plain_price(text, &mut [0; 64]), time).map_err(fault)
+            self.units.price(self.style.plain_price(text, &mut [0; 64]), time).map_err(fault)
         };
         let (open, high, low, close) = match self.layout.prices {
             Prices::Bar { open, high, low, close } => {
@@ -301,7 +303,7 @@ impl BarTable {
         if is_missing(text) {
             return Ok(0);
         }
-        let volume = quantity(self.style.plain_volume(text, &mut [0; 64]), time);
+        let volume = self.units.size(self.style.plain_volume(text, &mut [0; 64]), time);
         volume.map_err(|fault| CellFault { fault, column })
     }
 }
@@ -391,7 +393,7 @@ mod tests {
         let layout = BarLayout::find(&names, &wanted, |index| row.get(index).cloned())?;
         let mut clock = Clock::new(0);
         clock.order = Some(DateOrder::MonthFirst);
-        Some(BarTable { layout, wanted, clock, style: NumberStyle::default() })
+        Some(BarTable { layout, wanted, clock, style: NumberStyle::default(), units: Units::default() })
     }
 
     fn bar(header: &str, row: &str) -> Result<Bar, CellFault> {

@@ -7,6 +7,7 @@ use crate::format::{Format, Options};
 use crate::input::listed;
 use crate::numbers::NumberStyle;
 use crate::text::{Fields, TextRows, separator};
+use crate::units::Units;
 use crate::wanted::Wanted;
 
 /// Rows of a CSV.
@@ -66,6 +67,7 @@ impl TextTable for CsvRows {
 pub(crate) fn csv_bars(
     open: impl Fn() -> Result<TextRows, FeedError>,
     options: &Options,
+    units: Units,
 ) -> Result<BarReader<CsvRows>, FeedError> {
     let (names, mut first) = CsvRows::new(open()?)?;
     let has_row = first.advance()?;
@@ -84,7 +86,7 @@ pub(crate) fn csv_bars(
         hint: "or use --format csv if these are ticks",
     })?;
     let clock = options.clock().map_err(reading)?;
-    let table = BarTable { layout, wanted, clock, style: NumberStyle::default() };
+    let table = BarTable { layout, wanted, clock, style: NumberStyle::default(), units };
     BarReader::new(CsvRows::new(open()?)?.1, CsvRows::new(open()?)?.1, table, &names, options)
 }
 
@@ -98,7 +100,7 @@ mod tests {
         let mut options = Options::new(InstrumentId::new(symbol, "TEST").unwrap());
         options.reading.date_order = Some(crate::time::DateOrder::MonthFirst);
         let open = || Ok(TextRows::new(Box::new(std::io::Cursor::new(text.to_owned())), "file".into(), 64));
-        let mut bars = csv_bars(open, &options)?;
+        let mut bars = csv_bars(open, &options, Units::default())?;
         let mut read = Vec::new();
         while let Some(row) = bars.next()? {
             read.push(row);

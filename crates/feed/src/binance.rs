@@ -10,11 +10,12 @@ use memchr::memchr;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::block::{Fault, Reader, Row, Tick, TickColumns, price, quantity};
+use crate::block::{Fault, Reader, Row, Tick, TickColumns};
 use crate::error::FeedError;
 use crate::format::Options;
 use crate::text::TextRows;
 use crate::time::{Unit, since_epoch};
+use crate::units::Units;
 use crate::wanted::Wanted;
 
 pub(crate) const COLUMNS: TickColumns = TickColumns { sequences: true, sizes: true, ask_sizes: true };
@@ -74,12 +75,13 @@ struct BookTicker<'a> {
 pub(crate) struct BinanceMessages {
     rows: TextRows,
     wanted: Wanted,
+    units: Units,
 }
 
 impl BinanceMessages {
-    pub fn new(rows: TextRows, options: &Options) -> BinanceMessages {
+    pub fn new(rows: TextRows, options: &Options, units: Units) -> BinanceMessages {
         // A recording is of one market, and its messages don't say which.
-        BinanceMessages { rows, wanted: Wanted::new(options) }
+        BinanceMessages { rows, wanted: Wanted::new(options), units }
     }
 }
 
@@ -90,7 +92,7 @@ pub(crate) fn has_trades(mut rows: TextRows, options: &Options) -> Result<bool, 
     let mut wanted = Wanted::new(options);
     while rows.advance()? {
         if trades.find(rows.text()).is_some()
-            && let Ok(Some(tick)) = parse(rows.text(), &mut wanted)
+            && let Ok(Some(tick)) = parse(rows.text(), &mut wanted, &Units::default())
             && matches!(tick.kind, TickKind::Buy | TickKind::Sell)
         {
             return Ok(true);
@@ -102,7 +104,7 @@ pub(crate) fn has_trades(mut rows: TextRows, options: &Options) -> Result<bool, 
 impl Reader<Tick> for BinanceMessages {
     fn next(&mut self) -> Result<Option<Row<Tick>>, FeedError> {
         while self.rows.advance()? {
-            if let Some(data) = parse(self.rows.text(), &mut self.wanted).transpose() {
+            if let Some(data) = parse(self.rows.text(), &mut self.wanted, &self.units).transpose() {
                 return Ok(Some(Row { number: self.rows.line() as i64, data }));
             }
         }
@@ -120,7 +122,7 @@ impl Reader<Tick> for BinanceMessages {
 }
 
 /// The tick of a line; `None` when the line makes none.
-fn parse(line: &[u8], wanted: &mut Wanted) -> Result<Option<Tick>, Fault> {
+fn parse(line: &[u8], wanted: &mut Wanted, units: &Units) -> Result<Option<Tick>, Fault> {
     let (recorded, json) = line.split_at(memchr(b' ', line).unwrap_or(line.len()));
     let recorded = since_epoch(recorded, Some(Unit::Nanos)).ok_or_else(Fault::bad_time)?;
     let malformed = |_| Fault::new(TickKind::NotANumber, None);
@@ -141,9 +143,9 @@ fn parse(line: &[u8], wanted: &mut Wanted) -> Result<Option<Tick>, Fault> {
                 kind: if trade.m { TickKind::Sell } else { TickKind::Buy },
                 time,
                 sequence: trade.t,
-                price: price(trade.p.as_bytes(), time)?,
+                price: units.price(trade.p.as_bytes(), time)?,
                 ask: 0,
-                size: quantity(trade.q.as_bytes(), time)?,
+                size: units.size(trade.q.as_bytes(), time)?,
                 ask_size: 0,
             }))
         }
@@ -158,10 +160,10 @@ fn parse(line: &[u8], wanted: &mut Wanted) -> Result<Option<Tick>, Fault> {
                 kind: if venue_ms.is_some() { TickKind::Quote } else { TickKind::ReceivedQuote },
                 time,
                 sequence: quote.u,
-                price: price(quote.b.as_bytes(), time)?,
-                ask: price(quote.a.as_bytes(), time)?,
-                size: quantity(quote.bid_size.as_bytes(), time)?,
-                ask_size: quantity(quote.ask_size.as_bytes(), time)?,
+                price: units.price(quote.b.as_bytes(), time)?,
+                ask: units.price(quote.a.as_bytes(), time)?,
+                size: units.size(quote.bid_size.as_bytes(), time)?,
+                ask_size: units.size(quote.ask_size.as_bytes(), time)?,
             }))
         }
         _ => {
@@ -195,7 +197,7 @@ mod tests {
 
     fn line(text: &str) -> Result<Option<Tick>, Fault> {
         let options = Options::new(InstrumentId::new("BTCUSDT", "BINANCE").unwrap());
-        parse(text.as_bytes(), &mut Wanted::new(&options))
+        parse(text.as_bytes(), &mut Wanted::new(&options), &Units::default())
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! Rows on their way into blocks: what a format's reader yields, and the columns that it ends up in.
 
-use gauntlet_domain::BarSpec;
-use gauntlet_domain::decimal::{DecimalError, Price, Quantity};
 use gauntlet_domain::market::{BarBlock, ROWS_PER_BLOCK, TickBlock, TickKind};
+use gauntlet_domain::{BarSpec, Scale};
 
 use crate::error::FeedError;
 
@@ -71,24 +70,6 @@ impl Fault {
     pub fn bad_time() -> Fault {
         Fault::new(TickKind::BadTime, None)
     }
-}
-
-/// A price in billionths; the fault of a row at `time` where there is none.
-pub(crate) fn price(text: &[u8], time: i64) -> Result<i64, Fault> {
-    Price::parse(text).map(|price| price.0).map_err(|error| decimal_fault(error, time))
-}
-
-/// A quantity in hundred-millionths; the fault of a row at `time` where there is none.
-pub(crate) fn quantity(text: &[u8], time: i64) -> Result<i64, Fault> {
-    Quantity::parse(text).map(|quantity| quantity.0).map_err(|error| decimal_fault(error, time))
-}
-
-fn decimal_fault(error: DecimalError, time: i64) -> Fault {
-    let kind = match error {
-        DecimalError::Malformed | DecimalError::NotFinite => TickKind::NotANumber,
-        DecimalError::OutOfRange => TickKind::OutOfRange,
-    };
-    Fault::new(kind, Some(time))
 }
 
 /// A readable tick; units as in [`TickBlock`].
@@ -195,8 +176,9 @@ pub(crate) fn push_bar(block: &mut BarBlock, columns: BarColumns, row: Row<Bar>,
 }
 
 /// An empty block with room for all its rows in the columns that every source has.
-pub(crate) fn new_tick_block(instrument: String, source: String, block: i64) -> TickBlock {
+pub(crate) fn new_tick_block(instrument: String, source: String, block: i64, scale: Scale) -> TickBlock {
     TickBlock {
+        scale,
         instrument,
         source,
         block,

@@ -16,6 +16,7 @@ use crate::numbers::Cell;
 use crate::scan::{Scan, cell_error, check_end, contradiction, scan_ticks};
 use crate::table::{TickLayout, TickTable};
 use crate::text::{Fields, TextRows, separator, shortened};
+use crate::units::Units;
 
 /// Longest text that is turned round in memory.
 pub(crate) const TURNED_BYTES: u64 = 16 << 20;
@@ -38,6 +39,7 @@ impl CsvTicks {
         rows: impl Fn() -> Result<TextRows, FeedError>,
         implied: Option<&[String]>,
         options: &Options,
+        units: Units,
     ) -> Result<CsvTicks, FeedError> {
         let mut scanned = rows()?;
         let Head { separator, names, mut layout } = head(&mut scanned, implied, options)?;
@@ -61,7 +63,7 @@ impl CsvTicks {
         if let Some(zone) = &mut clock.zone {
             zone.newest_first = newest_first;
         }
-        let mut table = TickTable::new(layout, options, clock);
+        let mut table = TickTable::new(layout, options, clock, units);
         table.numbers = numbers;
         let fields = Fields::default();
         Ok(CsvTicks { rows, fields, separator, names, table, newest_first, turned: None, fault: None })

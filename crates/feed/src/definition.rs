@@ -3,7 +3,7 @@
 
 use gauntlet_domain::market::{BarStamp, EmptyBars, InstrumentDefined, PriceBasis, Session};
 use gauntlet_domain::names::{UnknownName, find};
-use gauntlet_domain::{BarSpec, InstrumentId};
+use gauntlet_domain::{BarSpec, InstrumentId, Scale};
 
 use crate::format::Format;
 use crate::source::Source;
@@ -36,22 +36,52 @@ impl BarRules {
 
 /// The instrument as its file shows it: the format that the file is read in, and what was found by looking through it. No
 /// block is asked, because where a block ends says nothing about the file.
-pub fn definition(instrument: &InstrumentId, source: &Source, rules: &BarRules) -> InstrumentDefined {
+///
+/// `known` is its definition in force. What a document has set (one with an asset class) stays as it was set, with the bars
+/// that are asked for besides. Of any other the price basis stays: no later file changes what prices are.
+pub fn definition(
+    instrument: &InstrumentId,
+    source: &Source,
+    rules: &BarRules,
+    known: Option<&InstrumentDefined>,
+) -> InstrumentDefined {
     let lateness_nanos = if source.has_bars() { 0 } else { lateness_nanos(source.format()) };
-    defined(instrument, lateness_nanos, source.price_basis(), rules)
+    let found = Found { lateness_nanos, basis: source.price_basis(), scale: source.scale() };
+    defined(instrument, found, rules, known)
+}
+
+/// What a file shows.
+struct Found {
+    lateness_nanos: i64,
+    basis: PriceBasis,
+    scale: Scale,
 }
 
 fn defined(
     instrument: &InstrumentId,
-    lateness_nanos: i64,
-    basis: PriceBasis,
+    found: Found,
     rules: &BarRules,
+    known: Option<&InstrumentDefined>,
 ) -> InstrumentDefined {
+    if let Some(set) = known.filter(|known| !known.asset_class.is_empty()) {
+        let mut definition = set.clone();
+        for spec in &rules.specs {
+            if !definition.bars.contains(spec) {
+                definition.bars.push(*spec);
+            }
+        }
+        if let Some(lateness_nanos) = rules.lateness_nanos {
+            definition.cleaning.lateness_nanos = lateness_nanos;
+        }
+        return definition;
+    }
+    let basis = known.map_or(found.basis, |known| known.price);
     let mut definition = InstrumentDefined::new(instrument.as_str(), rules.specs.clone(), basis);
     definition.stamp = rules.stamp;
     definition.empty_bars = rules.empty_bars;
     definition.session = rules.session;
-    definition.cleaning.lateness_nanos = rules.lateness_nanos.unwrap_or(lateness_nanos);
+    definition.scale = found.scale;
+    definition.cleaning.lateness_nanos = rules.lateness_nanos.unwrap_or(found.lateness_nanos);
     definition
 }
 
@@ -92,7 +122,7 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let source = crate::open(&path, &Options::new(instrument())).unwrap();
         let rules = BarRules::new(vec![BarSpec::Time { seconds: 60 }]);
-        let made = definition(&instrument(), &source, &rules);
+        let made = definition(&instrument(), &source, &rules, None);
         assert_eq!((made.instrument.as_str(), &made.bars), ("BTCUSDT.BINANCE", &rules.specs));
         (made.price, made.cleaning.lateness_nanos)
     }
@@ -148,9 +178,21 @@ mod tests {
             session,
             lateness_nanos: Some(7),
         };
-        let made = defined(&instrument, 0, PriceBasis::Quotes, &rules);
+        let found = || Found { lateness_nanos: 0, basis: PriceBasis::Quotes, scale: Scale::USUAL };
+        let made = defined(&instrument, found(), &rules, None);
         assert_eq!((made.stamp, made.empty_bars, made.session), (BarStamp::Open, EmptyBars::Fill, session));
         assert_eq!(made.cleaning.lateness_nanos, 7, "what was asked for goes before what is usual");
+        let mut known = InstrumentDefined { price: PriceBasis::Trades, tick_size: Some(5), ..made.clone() };
+        let again = defined(&instrument, found(), &rules, Some(&known));
+        assert_eq!((again.price, again.tick_size), (PriceBasis::Trades, None), "prices stay what they were");
+        known.asset_class = "stock".into();
+        let plain = BarRules::new(vec![BarSpec::Time { seconds: 60 }]);
+        let set = defined(&instrument, found(), &plain, Some(&known));
+        assert_eq!(
+            (set.tick_size, set.session, set.bars.len()),
+            (Some(5), session, 2),
+            "what a document says stays"
+        );
         let said = stamp("opne").unwrap_err().to_string();
         assert_eq!(said, "unknown stamp `opne`: did you mean `open`? (known: close, open)");
         assert!(empty_bars("drop").unwrap_err().to_string().ends_with("use one of skip, fill"));

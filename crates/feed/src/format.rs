@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use gauntlet_domain::market::BarStamp;
 use gauntlet_domain::names::{UnknownName, find};
-use gauntlet_domain::{BarSpec, InstrumentId};
+use gauntlet_domain::{BarSpec, InstrumentId, Scale};
 use serde::{Deserialize, Serialize};
 
 use crate::time::{Clock, DateOrder};
@@ -123,6 +123,8 @@ pub struct Options {
     pub bar_stamp: BarStamp,
     /// How the file is written, where it does not settle that itself.
     pub reading: Reading,
+    /// The scale of the instrument; `None` where its first data fix it: what the file's first rows need.
+    pub scale: Option<Scale>,
 }
 
 impl Options {
@@ -137,6 +139,7 @@ impl Options {
             bar_spec: None,
             bar_stamp: BarStamp::Open,
             reading: Reading::default(),
+            scale: None,
         }
     }
 

@@ -6,10 +6,11 @@ use std::path::Path;
 use gauntlet_domain::BarSpec;
 use gauntlet_domain::market::TickKind;
 
-use crate::block::{Bar, BarColumns, Fault, Reader, Row, price, quantity};
+use crate::block::{Bar, BarColumns, Fault, Reader, Row};
 use crate::error::FeedError;
 use crate::text::{Fields, TextRows};
 use crate::time::Clock;
+use crate::units::Units;
 
 /// What the columns behind the time are, by their number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,11 +24,12 @@ pub(crate) struct LeanBars {
     fields: Fields,
     clock: Clock,
     shape: Shape,
+    units: Units,
 }
 
 impl LeanBars {
     /// The first row decides which bars they are; `Err` is its number of columns.
-    pub fn new(mut rows: TextRows, clock: Clock) -> Result<Result<LeanBars, usize>, FeedError> {
+    pub fn new(mut rows: TextRows, clock: Clock, units: Units) -> Result<Result<LeanBars, usize>, FeedError> {
         let mut fields = Fields::default();
         let found = if rows.advance()? {
             rows.stay();
@@ -37,7 +39,7 @@ impl LeanBars {
             Shape::Trades as usize
         };
         let shape = [Shape::Quotes, Shape::Trades].into_iter().find(|shape| *shape as usize == found);
-        Ok(shape.map(|shape| LeanBars { rows, fields, clock, shape }).ok_or(found))
+        Ok(shape.map(|shape| LeanBars { rows, fields, clock, shape, units }).ok_or(found))
     }
 
     pub fn columns(&self) -> BarColumns {
@@ -48,13 +50,13 @@ impl LeanBars {
         let line = self.rows.text();
         let field = |index| self.fields.get(line, index).unwrap_or_default();
         let time = self.clock.parse(field(0)).ok_or_else(Fault::bad_time)?;
-        let number = |index| price(field(index), time);
+        let number = |index| self.units.price(field(index), time);
         if self.fields.get(line, self.shape as usize).is_some() {
             return Err(Fault::new(TickKind::NotANumber, Some(time)));
         }
         if self.shape == Shape::Trades {
             let (open, high, low, close) = (number(1)?, number(2)?, number(3)?, number(4)?);
-            let volume = quantity(field(5), time)?;
+            let volume = self.units.size(field(5), time)?;
             return Ok(Bar { open_time: time, open, high, low, close, volume, ..Bar::default() });
         }
         let bid = [number(1)?, number(2)?, number(3)?, number(4)?];
@@ -110,7 +112,7 @@ mod tests {
 
     fn read(text: &str) -> Vec<Result<Bar, Fault>> {
         let rows = TextRows::new(Box::new(std::io::Cursor::new(text.to_owned())), "file".into(), 64);
-        let mut bars = LeanBars::new(rows, Clock::new(0)).unwrap().unwrap();
+        let mut bars = LeanBars::new(rows, Clock::new(0), Units::default()).unwrap().unwrap();
         std::iter::from_fn(|| bars.next().unwrap().map(|row| row.data)).collect()
     }
 

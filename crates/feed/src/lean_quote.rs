@@ -4,10 +4,11 @@
 use gauntlet_domain::decimal::parse_scaled;
 use gauntlet_domain::market::TickKind;
 
-use crate::block::{Fault, Reader, Row, Tick, TickColumns, price};
+use crate::block::{Fault, Reader, Row, Tick, TickColumns};
 use crate::error::FeedError;
 use crate::text::{Fields, TextRows};
 use crate::time::{Clock, compact_date};
+use crate::units::Units;
 
 const DAY_NANOS: i64 = 86_400_000_000_000;
 
@@ -17,6 +18,7 @@ pub(crate) struct LeanQuotes {
     rows: TextRows,
     /// Midnight of the file's day, nanoseconds UTC.
     midnight: i64,
+    units: Units,
 }
 
 impl LeanQuotes {
@@ -26,6 +28,7 @@ impl LeanQuotes {
         name: &str,
         entry: Option<&str>,
         mut clock: Clock,
+        units: Units,
     ) -> Result<LeanQuotes, FeedError> {
         let no_date = |what: String| FeedError::NoDate { file: rows.file().to_owned(), what };
         let date = match (leading_date(name), entry.and_then(leading_date)) {
@@ -39,7 +42,7 @@ impl LeanQuotes {
         };
         let midnight = date.and_then(|date| clock.instant(date));
         let midnight = midnight.ok_or_else(|| no_date("no date at the beginning of its name".to_owned()))?;
-        Ok(LeanQuotes { rows, midnight })
+        Ok(LeanQuotes { rows, midnight, units })
     }
 }
 
@@ -49,10 +52,8 @@ impl Reader<Tick> for LeanQuotes {
             return Ok(None);
         }
         let text = self.rows.text();
-        let quote = match parse_plain(text) {
-            Some(quote) => Ok(quote),
-            None => parse_any(text),
-        };
+        let plain = if self.units.are_usual() { parse_plain(text) } else { None };
+        let quote = plain.map_or_else(|| parse_any(text, &self.units), Ok);
         let data = match quote {
             Ok(Quote { of_day, bid, ask }) => Ok(Tick {
                 kind: TickKind::Quote,
@@ -94,7 +95,7 @@ struct Quote {
 }
 
 /// Reads any row; a fault's time counts from midnight.
-fn parse_any(text: &[u8]) -> Result<Quote, Fault> {
+fn parse_any(text: &[u8], units: &Units) -> Result<Quote, Fault> {
     let mut fields = Fields::default();
     fields.split(text, b',');
     let field = |index| fields.get(text, index).unwrap_or_default();
@@ -103,7 +104,7 @@ fn parse_any(text: &[u8]) -> Result<Quote, Fault> {
     if fields.get(text, 3).is_some() {
         return Err(Fault::new(TickKind::NotANumber, Some(of_day)));
     }
-    Ok(Quote { of_day, bid: price(field(1), of_day)?, ask: price(field(2), of_day)? })
+    Ok(Quote { of_day, bid: units.price(field(1), of_day)?, ask: units.price(field(2), of_day)? })
 }
 
 /// Reads a row of three plain numbers in one pass; `None` leaves anything else to [`parse_any`].
@@ -164,7 +165,7 @@ mod tests {
 
     #[test]
     fn faults_say_what_they_are_and_keep_a_readable_time() {
-        let fault = |text: &str| parse_any(text.as_bytes()).unwrap_err();
+        let fault = |text: &str| parse_any(text.as_bytes(), &Units::default()).unwrap_err();
         assert_eq!(fault("x,1,2"), Fault::bad_time());
         assert_eq!(fault("86400000,1,2"), Fault::bad_time());
         assert_eq!(fault("-1,1,2"), Fault::bad_time());
@@ -187,7 +188,7 @@ mod tests {
             text in "[0-9]{1,9}(\\.[0-9]{0,7})?,[0-9]{1,10}(\\.[0-9]{0,11})?,[-0-9.e]{1,10}[ ,x]?",
         ) {
             if let Some(quote) = parse_plain(text.as_bytes()) {
-                prop_assert_eq!(Ok(quote), parse_any(text.as_bytes()));
+                prop_assert_eq!(Ok(quote), parse_any(text.as_bytes(), &Units::default()));
             }
         }
 
@@ -196,7 +197,7 @@ mod tests {
             let text = format!("{ms}.{fraction:04},{}.{:05},{bid}", bid / 100_000, bid % 100_000);
             let quote = parse_plain(text.as_bytes());
             prop_assert!(quote.is_some());
-            prop_assert_eq!(Ok(quote.unwrap()), parse_any(text.as_bytes()));
+            prop_assert_eq!(Ok(quote.unwrap()), parse_any(text.as_bytes(), &Units::default()));
         }
     }
 }

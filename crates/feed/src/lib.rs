@@ -72,6 +72,9 @@ mod columns;
 /// Whose rows are read.
 mod wanted;
 
+/// Decimal text to integers, and the scale that they need.
+mod units;
+
 /// The unit of a column of numbers since the epoch.
 mod epoch_unit;
 

@@ -14,6 +14,7 @@ use crate::input::{SourceFile, listed};
 use crate::numbers::NumberStyle;
 use crate::parquet_columns::{Batches, Schema};
 use crate::table::{TickLayout, TickTable};
+use crate::units::Units;
 use crate::wanted::Wanted;
 
 /// Keys in the metadata of a snapshot, which `gauntlet bars --out` writes too.
@@ -26,6 +27,7 @@ pub(crate) fn parquet_bars(
     file: &SourceFile,
     options: &Options,
     batch_rows: usize,
+    units: Units,
 ) -> Result<Option<BarReader<Batches>>, FeedError> {
     let mut schema = Schema::of(file)?;
     let reading = |what| FeedError::Reading { file: file.shown.clone(), what };
@@ -49,20 +51,24 @@ pub(crate) fn parquet_bars(
     layout.close_time.iter_mut().for_each(|time| keep_own_unit(&schema, time));
     let used = layout.used();
     schema.check(file, &used)?;
-    let scale = |key, usual: u32| schema.value(key).map(|digits| digits.parse() == Ok(usual));
-    let scales = (scale(PRICE_SCALE, Price::SCALE), scale(QUANTITY_SCALE, Quantity::SCALE));
-    if scales == (Some(true), Some(true)) {
-        schema.scale(layout.price_columns(), Price::SCALE as u8);
-        schema.scale(layout.volume_column(), Quantity::SCALE as u8);
-    } else if scales != (None, None) {
-        let what = "its metadata name other scales than 9 and 8: it is of a newer version, write it as CSV"
-            .to_owned();
-        return Err(FeedError::Columns { file: file.shown.clone(), what });
+    let digits =
+        |key| schema.value(key).map(|digits| digits.parse::<u8>().ok().filter(|digits| *digits <= 18));
+    match (digits(PRICE_SCALE), digits(QUANTITY_SCALE)) {
+        (Some(Some(price)), Some(Some(size))) => {
+            schema.scale(layout.price_columns(), price);
+            schema.scale(layout.volume_column(), size);
+        }
+        (None, None) => {}
+        _ => {
+            let what =
+                "its metadata name scales that are no numbers of digits up to 18: write it as CSV".to_owned();
+            return Err(FeedError::Columns { file: file.shown.clone(), what });
+        }
     }
     let times: Vec<usize> = layout.time_columns().collect();
     let spec = schema.value(SPEC).and_then(|spec| spec.parse::<BarSpec>().ok());
     let clock = options.clock().map_err(reading)?;
-    let table = BarTable { layout, wanted, clock, style: NumberStyle::default() };
+    let table = BarTable { layout, wanted, clock, style: NumberStyle::default(), units };
     let open = || Batches::open(file, &schema, &used, &times, batch_rows);
     Ok(Some(BarReader::new(open()?, open()?, table, &schema.names, options)?.of_spec(spec)))
 }
@@ -83,7 +89,12 @@ pub(crate) struct ParquetTicks {
 impl ParquetTicks {
     /// Reads the columns of symbols and markets once to know that the wanted one is there, and only one, and numbers that
     /// are times once to know their unit.
-    pub fn new(file: &SourceFile, options: &Options, batch_rows: usize) -> Result<ParquetTicks, FeedError> {
+    pub fn new(
+        file: &SourceFile,
+        options: &Options,
+        batch_rows: usize,
+        units: Units,
+    ) -> Result<ParquetTicks, FeedError> {
         let schema = Schema::of(file)?;
         let first = Batches::open(file, &schema, &schema.flat(), &[], 1)?.into_first()?;
         let reading = |what| FeedError::Reading { file: file.shown.clone(), what };
@@ -106,7 +117,7 @@ impl ParquetTicks {
             }
         }
 
-        let mut table = TickTable::new(layout, options, options.clock().map_err(reading)?);
+        let mut table = TickTable::new(layout, options, options.clock().map_err(reading)?, units);
         let keys: Vec<usize> = table.layout.keys().collect();
         if !keys.is_empty() {
             let mut batches = Batches::open(file, &schema, &keys, &[], batch_rows)?;
@@ -207,7 +218,8 @@ mod tests {
 
     fn read(path: &Path, batch_rows: usize) -> Result<Vec<Row<Tick>>, FeedError> {
         let options = Options::new(InstrumentId::new("X", "TEST").unwrap());
-        let mut ticks = ParquetTicks::new(&SourceFile::inspect(path)?, &options, batch_rows)?;
+        let mut ticks =
+            ParquetTicks::new(&SourceFile::inspect(path)?, &options, batch_rows, Units::default())?;
         let mut rows = Vec::new();
         while let Some(row) = ticks.next()? {
             rows.push(row);
@@ -366,7 +378,7 @@ mod tests {
         );
         let options = Options::new(InstrumentId::new("X", "TEST").unwrap());
         let file = SourceFile::inspect(&path).unwrap();
-        let mut bars = parquet_bars(&file, &options, 10).unwrap().unwrap();
+        let mut bars = parquet_bars(&file, &options, 10, Units::default()).unwrap().unwrap();
         let first = bars.next().unwrap().unwrap().data.unwrap();
         assert_eq!((first.open_time, first.close), (0, 1_500_000_000));
         assert_eq!(bars.about().spec.map(|spec| spec.to_string()).as_deref(), Some("time:1m"));

@@ -1,10 +1,11 @@
 //! The way in: opens a file in its format and cuts its rows into blocks.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use gauntlet_domain::ContentHash;
 use gauntlet_domain::market::{BarBlock, PriceBasis, ROWS_PER_BLOCK, TickBlock};
+use gauntlet_domain::{ContentHash, Scale};
 
 use crate::bars_csv::csv_bars;
 use crate::binance::{self, BinanceMessages};
@@ -21,9 +22,13 @@ use crate::lean_quote::{self, LeanQuotes};
 use crate::parquet::{ParquetTicks, parquet_bars};
 use crate::spacing::BarLength;
 use crate::text::TextRows;
+use crate::units::{Units, Watch};
 
 /// Bytes of text, or rows of Parquet times 32, that are held at a time.
 const CHUNK: usize = 256 * 1024;
+
+/// Rows that say which scale their numbers need.
+const SCANNED_ROWS: usize = 100_000;
 
 /// Rows by which a file is judged to be in the format.
 const TRIED_ROWS: u64 = 100;
@@ -43,6 +48,7 @@ pub struct Source {
     format: Format,
     instrument: String,
     hash: String,
+    scale: Scale,
     blocks: i64,
     rows: Rows,
 }
@@ -70,12 +76,40 @@ fn open_in_chunks(path: &Path, options: &Options, chunk: usize) -> Result<Source
         );
         return Err(FeedError::Reading { file: file.shown.clone(), what });
     }
-    let (format, rows) = (found.format, open_rows(&file, &found, options, chunk)?);
+    let scale = match options.scale {
+        Some(scale) => scale,
+        None => scale_of(&file, &found, options, chunk)?,
+    };
+    let (format, rows) = (found.format, open_rows(&file, &found, options, Units::of(scale), chunk)?);
     let (instrument, hash) = (options.instrument.to_string(), file.hash.to_string());
-    Ok(Source { file, format, instrument, hash, blocks: 0, rows })
+    Ok(Source { file, format, instrument, hash, scale, blocks: 0, rows })
 }
 
-fn open_rows(file: &SourceFile, found: &Found, options: &Options, chunk: usize) -> Result<Rows, FeedError> {
+/// The scale that the file's first rows need. Faults in them are said by who reads them for good.
+fn scale_of(file: &SourceFile, found: &Found, options: &Options, chunk: usize) -> Result<Scale, FeedError> {
+    let watch = Arc::new(Watch::default());
+    let (are_quotes, are_ticks) = match open_rows(file, found, options, Units::watched(&watch), chunk)? {
+        Rows::Ticks { mut rows, basis, .. } => {
+            for _ in 0..SCANNED_ROWS {
+                if !matches!(rows.reader.next(), Ok(Some(_))) {
+                    break;
+                }
+            }
+            (basis == PriceBasis::Quotes, true)
+        }
+        // They have been looked at together.
+        Rows::Bars { .. } => (false, false),
+    };
+    Ok(watch.scale(are_quotes, are_ticks))
+}
+
+fn open_rows(
+    file: &SourceFile,
+    found: &Found,
+    options: &Options,
+    units: Units,
+    chunk: usize,
+) -> Result<Rows, FeedError> {
     let ticks = |reader: Box<dyn Reader<Tick>>, columns, has_trades: bool| Rows::Ticks {
         rows: Tried::new(reader),
         columns,
@@ -96,40 +130,41 @@ fn open_rows(file: &SourceFile, found: &Found, options: &Options, chunk: usize) 
     Ok(match found.format {
         Format::LeanQuote => {
             let (rows, entry) = text()?;
-            let reader = LeanQuotes::new(rows, &file.name, entry.as_deref(), clock()?)?;
+            let reader = LeanQuotes::new(rows, &file.name, entry.as_deref(), clock()?, units)?;
             ticks(Box::new(reader), lean_quote::COLUMNS, false)
         }
         Format::BinanceJsonl => {
             let has_trades = binance::has_trades(text()?.0, options)?;
-            ticks(Box::new(BinanceMessages::new(text()?.0, options)), binance::COLUMNS, has_trades)
+            ticks(Box::new(BinanceMessages::new(text()?.0, options, units)), binance::COLUMNS, has_trades)
         }
         Format::Parquet => {
             let batch_rows = (chunk / 32).max(1);
-            if let Some(reader) = parquet_bars(file, options, batch_rows)? {
+            if let Some(reader) = parquet_bars(file, options, batch_rows, units.clone())? {
                 let columns = reader.columns();
                 bars(Box::new(reader), columns, options.bar_spec)
             } else {
-                let reader = ParquetTicks::new(file, options, batch_rows)?;
+                let reader = ParquetTicks::new(file, options, batch_rows, units)?;
                 let (columns, has_trades) = (reader.columns(), reader.has_trades());
                 ticks(Box::new(reader), columns, has_trades)
             }
         }
         Format::Csv => {
-            let reader = CsvTicks::new(|| Ok(text()?.0), found.implied.as_deref(), options)?;
+            let reader = CsvTicks::new(|| Ok(text()?.0), found.implied.as_deref(), options, units)?;
             let (columns, has_trades) = (reader.columns(), reader.has_trades());
             ticks(Box::new(reader), columns, has_trades)
         }
         Format::BarsCsv => {
-            let reader = csv_bars(|| Ok(text()?.0), options)?;
+            let reader = csv_bars(|| Ok(text()?.0), options, units)?;
             let columns = reader.columns();
             bars(Box::new(reader), columns, options.bar_spec)
         }
         Format::LeanBar => {
-            let reader = LeanBars::new(text()?.0, clock()?)?.map_err(|found| FeedError::WrongFormat {
-                file: file.shown.clone(),
-                asked: Format::LeanBar,
-                found: format!("its first row has {found} columns"),
-            })?;
+            let reader =
+                LeanBars::new(text()?.0, clock()?, units)?.map_err(|found| FeedError::WrongFormat {
+                    file: file.shown.clone(),
+                    asked: Format::LeanBar,
+                    found: format!("its first row has {found} columns"),
+                })?;
             let columns = reader.columns();
             bars(Box::new(reader), columns, options.bar_spec.or_else(|| spec_by_path(&file.path)))
         }
@@ -145,6 +180,11 @@ impl Source {
     /// The file's name without folders.
     pub fn name(&self) -> &str {
         &self.file.name
+    }
+
+    /// What one unit of its prices and sizes is.
+    pub fn scale(&self) -> Scale {
+        self.scale
     }
 
     /// The format that it is read in.
@@ -198,13 +238,14 @@ impl Source {
         let (shown, format) = (&self.file.shown, self.format);
         let block = match &mut self.rows {
             Rows::Ticks { rows, columns, .. } => {
-                let mut block = new_tick_block(instrument, source, self.blocks);
+                let mut block = new_tick_block(instrument, source, self.blocks, self.scale);
                 rows.take_block(shown, format, |row, before| push_tick(&mut block, *columns, row, before))?;
                 finish_ticks(&mut block);
                 (!block.is_empty()).then_some(Block::Ticks(block))
             }
             Rows::Bars { rows, columns, length } => {
-                let mut block = BarBlock { instrument, source, block: self.blocks, ..BarBlock::default() };
+                let (block, scale) = (self.blocks, self.scale);
+                let mut block = BarBlock { instrument, source, block, scale, ..BarBlock::default() };
                 rows.take_block(shown, format, |row, before| push_bar(&mut block, *columns, row, before))?;
                 if block.rows.is_empty() {
                     None

@@ -2,7 +2,7 @@
 
 use gauntlet_domain::market::TickKind;
 
-use crate::block::{Fault, Tick, TickColumns, price, quantity};
+use crate::block::{Fault, Tick, TickColumns};
 use crate::columns::{
     ACTIONS, ASK_SIZES, ASKS, BID_SIZES, BIDS, EVENT_TIMES, MAKERS, MARKETS, PRICES, RECORDER_TIMES,
     SEQUENCES, SIDES, SIZES, TOTALS, TimeColumn, column, plain_name, symbol_column, time_column,
@@ -10,6 +10,7 @@ use crate::columns::{
 use crate::format::Options;
 use crate::numbers::NumberStyle;
 use crate::time::Clock;
+use crate::units::Units;
 use crate::wanted::Wanted;
 
 /// Where a row's price is.
@@ -199,14 +200,15 @@ pub(crate) struct TickTable {
     pub wanted: Wanted,
     pub clock: Clock,
     pub numbers: NumberStyle,
+    units: Units,
     /// The symbol's last running total.
     total: Option<i64>,
 }
 
 impl TickTable {
-    pub fn new(layout: TickLayout, options: &Options, clock: Clock) -> TickTable {
+    pub fn new(layout: TickLayout, options: &Options, clock: Clock, units: Units) -> TickTable {
         let numbers = NumberStyle::default();
-        TickTable { layout, wanted: Wanted::new(options), clock, numbers, total: None }
+        TickTable { layout, wanted: Wanted::new(options), clock, numbers, units, total: None }
     }
 
     /// True when the row is wanted. `field` is the text at an index; `None` where there is none.
@@ -238,9 +240,10 @@ impl TickTable {
         {
             return Ok(Tick { kind: TickKind::Book, ..tick });
         }
-        let numbers = self.numbers;
-        let as_price = |index| price(numbers.plain_price(text(index), &mut [0; 64]), time);
-        let as_size = |index| quantity(numbers.plain(text(index), &mut [0; 64]), time);
+        let (numbers, units) = (self.numbers, self.units.clone());
+        let as_price = |index| units.price(numbers.plain_price(text(index), &mut [0; 64]), time);
+        let as_size = |index| units.size(numbers.plain(text(index), &mut [0; 64]), time);
+        let as_total = |index| units.total(numbers.plain(text(index), &mut [0; 64]), time);
         match self.layout.prices {
             Prices::Quote { bid, ask, bid_size, ask_size } => Ok(Tick {
                 kind: TickKind::Quote,
@@ -256,7 +259,7 @@ impl TickTable {
                 let size = match size {
                     Size::None => Ok(0),
                     Size::Each(index) => as_size(index),
-                    Size::Total(index) => as_size(index).and_then(|total| self.difference(total, time)),
+                    Size::Total(index) => as_total(index).and_then(|total| self.difference(total, time)),
                 };
                 let kind = match side {
                     // A total that did not move says nothing about a trade; the price is news all the same.
@@ -287,13 +290,13 @@ impl TickTable {
         if fault == TickKind::BadTime {
             return Some((self.layout.time.index, text(self.layout.time.index)));
         }
-        let numbers = self.numbers;
+        let (numbers, units) = (self.numbers, Units::of(self.units.scale));
         let is_bad = |(index, is_price): &(usize, bool)| {
             let mut room = [0; 64];
             let text = text(*index);
             let plain =
                 if *is_price { numbers.plain_price(text, &mut room) } else { numbers.plain(text, &mut room) };
-            if *is_price { price(plain, 0).is_err() } else { quantity(plain, 0).is_err() }
+            if *is_price { units.price(plain, 0).is_err() } else { units.size(plain, 0).is_err() }
         };
         let bad = self.layout.numbers().into_iter().find(is_bad).map(|(index, _)| index);
         bad.or(self.layout.sequence).map(|index| (index, text(index)))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use gauntlet_domain::market::{BarBlock, ROWS_PER_BLOCK, TickBlock, TickKind};
-use gauntlet_domain::{InstrumentId, Price, Timestamp};
+use gauntlet_domain::{InstrumentId, Scale, Timestamp};
 use gauntlet_feed::{Block, FeedError, Format, Options, Source, open};
 
 fn data() -> PathBuf {
@@ -102,7 +102,7 @@ fn time(text: &str) -> i64 {
 }
 
 fn price(text: &str) -> i64 {
-    Price::parse(text.as_bytes()).unwrap().0
+    Scale::USUAL.parse_price(text.as_bytes()).unwrap().0
 }
 
 /// Reads every quote file of a folder; returns all blocks.

@@ -61,6 +61,7 @@ fn quotes(week: &[(i64, i64, i64)], weeks: i64) -> impl Iterator<Item = Quote> {
     let again = (0..weeks)
         .flat_map(move |n| week.iter().map(move |(time, bid, ask)| (time + n * WEEK_NANOS, bid, ask)));
     again.zip(1..).map(|((time, bid, ask), sequence)| Quote {
+        scale: gauntlet_domain::Scale::USUAL,
         instrument: INSTRUMENT.into(),
         source: "bench".into(),
         sequence,

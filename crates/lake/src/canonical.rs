@@ -12,15 +12,20 @@
 //! | spread at the open, spread at the close; 0 when absent | 2 × `i64` |
 //! | volume, ticks | 2 × `i64` |
 //!
+//! A series of another scale than the usual one has the tag `gauntlet.bars.v2`, and behind it the two exponents as `i32`; the
+//! rest is the same. So the bytes of what existed before there were scales stay what they were.
+//!
 //! The stamp (the bar's `time`) is part of it although it repeats one of the two times: whoever reads a snapshot gets it
 //! back, and two series that differ in it alone must not share a name. Nothing read back is outside the hash.
 
 use gauntlet_domain::market::Bar;
-use gauntlet_domain::{BarSpec, ContentHash};
+use gauntlet_domain::{BarSpec, ContentHash, Scale};
 use sha2::{Digest, Sha256};
 
 /// Changes whenever the layout does, and with it every hash.
 const LAYOUT: &[u8] = b"gauntlet.bars.v1";
+/// The same with a scale.
+const SCALED_LAYOUT: &[u8] = b"gauntlet.bars.v2";
 const BAR_BYTES: usize = 11 * 8 + 1;
 
 /// Hashes a series of bars, one at a time; how they arrive makes no difference.
@@ -29,8 +34,15 @@ pub struct BarHasher(Sha256);
 
 impl BarHasher {
     /// A series without bars yet.
-    pub fn new(instrument: &str, spec: BarSpec) -> BarHasher {
-        let mut hasher = Sha256::new_with_prefix(LAYOUT);
+    pub fn new(instrument: &str, spec: BarSpec, scale: Scale) -> BarHasher {
+        let mut hasher = Sha256::new();
+        if scale.is_usual() {
+            hasher.update(LAYOUT);
+        } else {
+            hasher.update(SCALED_LAYOUT);
+            hasher.update(scale.price_exponent.to_le_bytes());
+            hasher.update(scale.size_exponent.to_le_bytes());
+        }
         for text in [instrument, &spec.to_string()] {
             hasher.update((text.len() as u32).to_le_bytes());
             hasher.update(text);
@@ -38,7 +50,7 @@ impl BarHasher {
         BarHasher(hasher)
     }
 
-    /// Adds the next bar. Its instrument and spec are taken to be the series'; they are not looked at.
+    /// Adds the next bar. Its instrument, spec and scale are taken to be the series'; they are not looked at.
     pub fn push(&mut self, bar: &Bar) {
         let spread = |side: Option<gauntlet_domain::Price>| side.map_or(0, |price| price.0);
         let times = [bar.open_time, bar.close_time, bar.time].map(|time| time.0);
@@ -66,7 +78,7 @@ mod tests {
     use gauntlet_domain::{Price, Timestamp};
 
     fn hash(bars: &[Bar]) -> ContentHash {
-        let mut hasher = BarHasher::new("XAUUSD.OANDA", BarSpec::Time { seconds: 3600 });
+        let mut hasher = BarHasher::new("XAUUSD.OANDA", BarSpec::Time { seconds: 3600 }, Scale::USUAL);
         bars.iter().for_each(|bar| hasher.push(bar));
         hasher.finish()
     }
@@ -111,8 +123,13 @@ mod tests {
     #[test]
     fn instrument_and_spec_count() {
         let spec = BarSpec::Time { seconds: 3600 };
-        let gold = BarHasher::new("XAUUSD.OANDA", spec).finish();
-        assert_ne!(gold, BarHasher::new("XAGUSD.OANDA", spec).finish());
-        assert_ne!(gold, BarHasher::new("XAUUSD.OANDA", BarSpec::Time { seconds: 60 }).finish());
+        let gold = BarHasher::new("XAUUSD.OANDA", spec, Scale::USUAL).finish();
+        assert_ne!(gold, BarHasher::new("XAGUSD.OANDA", spec, Scale::USUAL).finish());
+        let fine = Scale { price_exponent: -12, ..Scale::USUAL };
+        assert_ne!(gold, BarHasher::new("XAUUSD.OANDA", spec, fine).finish());
+        assert_ne!(
+            gold,
+            BarHasher::new("XAUUSD.OANDA", BarSpec::Time { seconds: 60 }, Scale::USUAL).finish()
+        );
     }
 }

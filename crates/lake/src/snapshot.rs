@@ -5,7 +5,7 @@
 //! [`sha256`](gauntlet_domain::market::SnapshotFile::sha256) is over the bytes of the file that lies there.
 //!
 //! Columns: `open_time`, `close_time`, `time` as nanosecond timestamps in UTC; `open`, `high`, `low`, `close`,
-//! `open_spread`, `close_spread` as integers in billionths; `volume` as an integer in hundred-millionths; `ticks`.
+//! `open_spread`, `close_spread`, `volume` as integers in units of the scale; `ticks`.
 //! The file's key-value metadata name the instrument, the spec, the content hash and the two scales.
 
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use arrow_array::types::{Int64Type, TimestampNanosecondType};
 use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, TimestampNanosecondArray, cast::AsArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use gauntlet_domain::market::{Bar, SnapshotFile};
-use gauntlet_domain::{BarSpec, ContentHash, Price, Quantity, Timestamp};
+use gauntlet_domain::{BarSpec, ContentHash, Price, Quantity, Scale, Timestamp};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
@@ -64,13 +64,15 @@ pub fn write_snapshot(
     spec: BarSpec,
     bars: impl Iterator<Item = Bar>,
 ) -> Result<Sealed, LakeError> {
-    let mut hasher = BarHasher::new(instrument, spec);
+    let mut bars = bars.peekable();
+    let scale = bars.peek().map_or(Scale::USUAL, |bar| bar.scale);
+    let mut hasher = BarHasher::new(instrument, spec, scale);
     let mut writer = Writer::new(lake)?;
     let mut columns = Columns::default();
     let mut previous: Option<Timestamp> = None;
     let mut rows = 0;
     for bar in bars {
-        check(&bar, previous, instrument, spec)?;
+        check(&bar, previous, instrument, spec, scale)?;
         previous = Some(bar.open_time);
         hasher.push(&bar);
         columns.push(&bar);
@@ -83,7 +85,7 @@ pub fn write_snapshot(
         writer.write(columns)?;
     }
     let content_hash = hasher.finish();
-    let staged = writer.finish(instrument, spec, content_hash)?;
+    let staged = writer.finish(instrument, spec, scale, content_hash)?;
 
     let path = snapshot_path(content_hash);
     let found = match verify_snapshot(lake, content_hash) {
@@ -137,9 +139,15 @@ pub fn snapshot_path(content_hash: ContentHash) -> String {
     format!("snapshots/{content_hash}.parquet")
 }
 
-fn check(bar: &Bar, previous: Option<Timestamp>, instrument: &str, spec: BarSpec) -> Result<(), LakeError> {
+fn check(
+    bar: &Bar,
+    previous: Option<Timestamp>,
+    instrument: &str,
+    spec: BarSpec,
+    scale: Scale,
+) -> Result<(), LakeError> {
     let open_time = bar.open_time;
-    if bar.instrument != instrument || bar.spec != spec {
+    if bar.instrument != instrument || bar.spec != spec || bar.scale != scale {
         return Err(LakeError::OtherSeries {
             instrument: instrument.to_owned(),
             spec,
@@ -262,14 +270,15 @@ impl Writer {
         mut self,
         instrument: &str,
         spec: BarSpec,
+        scale: Scale,
         content_hash: ContentHash,
     ) -> Result<Staged, LakeError> {
         for (key, value) in [
             (INSTRUMENT, instrument.to_owned()),
             (SPEC, spec.to_string()),
             (CONTENT_HASH, content_hash.to_string()),
-            (PRICE_SCALE, Price::SCALE.to_string()),
-            (QUANTITY_SCALE, Quantity::SCALE.to_string()),
+            (PRICE_SCALE, scale.price_digits().to_string()),
+            (QUANTITY_SCALE, scale.size_digits().to_string()),
         ] {
             self.0.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
         }
@@ -307,11 +316,11 @@ fn decode(file: File, path: &str, mut each: impl FnMut(Bar)) -> Result<ContentHa
     };
 
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(reading)?;
-    let (instrument, spec) = series(&builder).map_err(broken)?;
-    let mut hasher = BarHasher::new(&instrument, spec);
+    let (instrument, spec, scale) = series(&builder).map_err(broken)?;
+    let mut hasher = BarHasher::new(&instrument, spec, scale);
     for batch in builder.with_batch_size(BATCH_ROWS).build().map_err(reading)? {
         let batch = batch.map_err(|error| broken(error.to_string()))?;
-        for bar in rows(&batch, &instrument, spec) {
+        for bar in rows(&batch, &instrument, spec, scale) {
             hasher.push(&bar);
             each(bar);
         }
@@ -320,7 +329,7 @@ fn decode(file: File, path: &str, mut each: impl FnMut(Bar)) -> Result<ContentHa
 }
 
 /// The series that a file says it holds, or why it cannot be a snapshot of this layout.
-fn series(builder: &ParquetRecordBatchReaderBuilder<File>) -> Result<(String, BarSpec), String> {
+fn series(builder: &ParquetRecordBatchReaderBuilder<File>) -> Result<(String, BarSpec, Scale), String> {
     if builder.schema().fields() != schema().fields() {
         return Err("its columns are not a snapshot's".to_owned());
     }
@@ -331,17 +340,18 @@ fn series(builder: &ParquetRecordBatchReaderBuilder<File>) -> Result<(String, Ba
         .filter_map(|pair| Some((pair.key.as_str(), pair.value.as_deref()?)))
         .collect();
     let value = |key: &str| metadata.get(key).copied().ok_or(format!("its metadata lack {key}"));
-    for (key, scale) in [(PRICE_SCALE, Price::SCALE), (QUANTITY_SCALE, Quantity::SCALE)] {
-        if value(key)? != scale.to_string() {
-            return Err(format!("its {key} is {}, not {scale}", value(key)?));
-        }
-    }
+    let exponent = |key: &str| {
+        let digits = value(key)?.parse::<i32>();
+        digits.map(|digits| -digits).map_err(|_| format!("its {key} is no number"))
+    };
+    let scale = Scale::new(exponent(PRICE_SCALE)?, exponent(QUANTITY_SCALE)?);
+    let scale = scale.map_err(|error| error.to_string())?;
     let spec = value(SPEC)?.parse::<BarSpec>().map_err(|error| error.to_string())?;
-    Ok((value(INSTRUMENT)?.to_owned(), spec))
+    Ok((value(INSTRUMENT)?.to_owned(), spec, scale))
 }
 
 /// The rows of a batch with the schema above.
-fn rows(batch: &RecordBatch, instrument: &str, spec: BarSpec) -> impl Iterator<Item = Bar> {
+fn rows(batch: &RecordBatch, instrument: &str, spec: BarSpec, scale: Scale) -> impl Iterator<Item = Bar> {
     let time = |index: usize| batch.column(index).as_primitive::<TimestampNanosecondType>();
     let number = |index: usize| batch.column(index).as_primitive::<Int64Type>();
     let times = [0, 1, 2].map(time);
@@ -370,6 +380,7 @@ fn rows(batch: &RecordBatch, instrument: &str, spec: BarSpec) -> impl Iterator<I
             close_spread,
             volume,
             ticks,
+            scale,
         }
     })
 }
@@ -401,6 +412,7 @@ pub(crate) mod tests {
         let close_time = open_time.plus_nanos(HOUR);
         let open = Price(554_000_000_000 + index * 1_000_000);
         Bar {
+            scale: gauntlet_domain::Scale::USUAL,
             instrument: GOLD.to_owned(),
             spec: HOURLY,
             open_time,
@@ -594,7 +606,7 @@ pub(crate) mod tests {
         ) -> Bar {
             let [open_time, length, open, high, low, close, volume, ticks] = numbers;
             let (open_time, close_time) = (Timestamp(open_time), Timestamp(open_time).plus_nanos(length));
-            Bar {
+            Bar { scale: gauntlet_domain::Scale::USUAL,
                 instrument: GOLD.to_owned(),
                 spec: HOURLY,
                 open_time,
@@ -635,7 +647,7 @@ pub(crate) mod tests {
             piece in 1_usize..20,
         ) {
             let bars = series_of(bars);
-            let mut hasher = BarHasher::new(GOLD, HOURLY);
+            let mut hasher = BarHasher::new(GOLD, HOURLY, Scale::USUAL);
             for chunk in bars.chunks(piece) {
                 // A clone resumes where the last piece ended, as a reader of another batch size would.
                 let mut next = hasher.clone();

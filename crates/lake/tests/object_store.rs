@@ -26,6 +26,7 @@ fn bars(count: i64) -> Vec<Bar> {
         let close_time = open_time.plus_nanos(HOUR);
         let open = Price(554_000_000_000 + index * 1_000_000);
         Bar {
+            scale: gauntlet_domain::Scale::USUAL,
             instrument: GOLD.to_owned(),
             spec: HOURLY,
             open_time,

@@ -166,7 +166,7 @@ fn read(spec: &ExperimentSpec, file: &Path, request: &BacktestRequest) -> Result
     let mut blocks = 0;
     while let Some(block) = source.next_block()? {
         if blocks == 0 {
-            step(gauntlet_feed::definition(&instrument, &source, &rules).into());
+            step(gauntlet_feed::definition(&instrument, &source, &rules, None).into());
         }
         blocks += 1;
         step(match block {
@@ -175,8 +175,10 @@ fn read(spec: &ExperimentSpec, file: &Path, request: &BacktestRequest) -> Result
         });
     }
     let warnings = source.warnings();
-    let (instrument, source) = (instrument.as_str().to_owned(), source.source_hash().to_string());
-    step(FeedCompleted { instrument, source, name: String::new(), rows: 0, blocks }.into());
+    let (scale, hash) = (source.scale(), source.source_hash().to_string());
+    let (instrument, source) = (instrument.as_str().to_owned(), hash);
+    let name = String::new();
+    step(FeedCompleted { instrument, source, name, rows: 0, blocks, scale }.into());
     bars.extend(machine.finish());
     let (from, to) = (spec.data.from.0, spec.data.to.0);
     bars.retain(|bar| bar.spec == spec.data.bars && bar.open_time >= from && bar.close_time <= to);

@@ -118,7 +118,7 @@ fn read_ticks(request: &BarsRequest) -> Result<MadeBars, Refusal> {
     let (mut rows, mut blocks) = (0, 0);
     while let Some(block) = source.next_block()? {
         if blocks == 0 {
-            step(gauntlet_feed::definition(&instrument, &source, &rules).into());
+            step(gauntlet_feed::definition(&instrument, &source, &rules, None).into());
         }
         blocks += 1;
         // There are no others in a file of ticks.
@@ -128,6 +128,7 @@ fn read_ticks(request: &BarsRequest) -> Result<MadeBars, Refusal> {
         }
     }
     let end = FeedCompleted {
+        scale: source.scale(),
         instrument: instrument.as_str().into(),
         source: hash,
         name: source.name().into(),
@@ -169,13 +170,13 @@ fn as_numbers<S: serde::Serializer>(bars: &[Bar], serializer: S) -> Result<S::Ok
         time: bar.time.to_string(),
         open_time: bar.open_time.to_string(),
         close_time: bar.close_time.to_string(),
-        open: bar.open.to_f64(),
-        high: bar.high.to_f64(),
-        low: bar.low.to_f64(),
-        close: bar.close.to_f64(),
-        open_spread: bar.open_spread.map(|spread| spread.to_f64()),
-        close_spread: bar.close_spread.map(|spread| spread.to_f64()),
-        volume: bar.volume.to_f64(),
+        open: bar.scale.price(bar.open),
+        high: bar.scale.price(bar.high),
+        low: bar.scale.price(bar.low),
+        close: bar.scale.price(bar.close),
+        open_spread: bar.open_spread.map(|spread| bar.scale.price(spread)),
+        close_spread: bar.close_spread.map(|spread| bar.scale.price(spread)),
+        volume: bar.scale.size(bar.volume),
         ticks: bar.ticks,
     }))
 }
@@ -187,21 +188,22 @@ fn write_bars(out: &Path, bars: &[Bar], spec: BarSpec) -> Result<(), Refusal> {
             let mut text = String::from(
                 "time,open_time,close_time,open,high,low,close,open_spread,close_spread,volume,ticks\n",
             );
-            let spread = |spread: Option<Price>| spread.map(|price| price.to_string()).unwrap_or_default();
             for bar in bars {
+                let price = |price| bar.scale.price_text(price);
+                let spread = |spread: Option<Price>| spread.map(price).unwrap_or_default();
                 let _ = writeln!(
                     text,
                     "{},{},{},{},{},{},{},{},{},{},{}",
                     bar.time,
                     bar.open_time,
                     bar.close_time,
-                    bar.open,
-                    bar.high,
-                    bar.low,
-                    bar.close,
+                    price(bar.open),
+                    price(bar.high),
+                    price(bar.low),
+                    price(bar.close),
                     spread(bar.open_spread),
                     spread(bar.close_spread),
-                    bar.volume,
+                    bar.scale.size_text(bar.volume),
                     bar.ticks
                 );
             }

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use gauntlet_config::nearest;
-use gauntlet_domain::topics::MARKET_TICKS;
+use gauntlet_domain::topics::{MARKET_TICKS, MARKET_TICKS_V2};
 use gauntlet_domain::{BarSpec, Event, InstrumentId, RecordKind};
-use gauntlet_log::{LogError, Record, StateSnapshot, TopicPartition, partition_for};
+use gauntlet_log::{LogError, Positions, Record, StateSnapshot, TopicPartition, partition_for};
 use gauntlet_market_data::{KnownInstrument, known_instrument};
 use gauntlet_runtime::{events, restore};
 use gauntlet_views::schema;
@@ -39,8 +39,9 @@ pub fn require_bars(node: &Node, instrument: &InstrumentId, spec: BarSpec) -> Re
     }
     let closed = node.bars.specs(instrument.as_str())?;
     // None has closed yet; the first one will if ticks come and the definition names it.
-    let KnownInstrument { bars, has_ticks } = known(node, instrument)?;
-    if has_ticks && bars.contains(&spec) {
+    let known = known(node, instrument)?;
+    let has_ticks = known.has_ticks;
+    if has_ticks && known.bars().contains(&spec) {
         return Ok(());
     }
     if closed.is_empty() && !has_ticks {
@@ -61,44 +62,49 @@ pub fn require_bars(node: &Node, instrument: &InstrumentId, spec: BarSpec) -> Re
 
 /// An instrument as its ticks and definitions on the log make it: what the machine's saved state knows, and the records
 /// behind it. So no more is read than a restart of the machine would.
-fn known(node: &Node, instrument: &InstrumentId) -> Result<KnownInstrument, Refusal> {
+pub(crate) fn known(node: &Node, instrument: &InstrumentId) -> Result<KnownInstrument, Refusal> {
     let key = instrument.as_str().as_bytes();
-    let topic = MARKET_TICKS.name;
-    let place = TopicPartition::new(topic, partition_for(key, node.log.partitions(topic)?));
-    let (start, end) = node.log.bounds(&place)?;
-    let (mut known, from) = saved(node, instrument, &place)?.unwrap_or((KnownInstrument::default(), start));
-    restore::for_each(&*node.log, &place, from.max(start), end, |record| {
-        if record.key != key {
-            return Ok(());
-        }
-        match headers::kind(&record.headers) {
-            Some(RecordKind::TickBlock | RecordKind::Quote | RecordKind::Trade) => known.has_ticks = true,
-            Some(RecordKind::InstrumentDefined) => {
-                if let Some(Event::InstrumentDefined(definition)) = event(node, &record)? {
-                    known.bars = definition.bars;
-                }
+    let partition = partition_for(key, node.log.partitions(MARKET_TICKS.name)?);
+    let (mut known, positions) = saved(node, instrument, partition)?;
+    // An instrument's ticks are on one of the two.
+    for topic in [MARKET_TICKS, MARKET_TICKS_V2] {
+        let place = TopicPartition::new(topic.name, partition);
+        let (start, end) = node.log.bounds(&place)?;
+        let from = positions.get(&place).copied().unwrap_or_default().max(start);
+        restore::for_each(&*node.log, &place, from, end, |record| {
+            if record.key != key {
+                return Ok(());
             }
-            _ => {}
-        }
-        Ok(())
-    })?;
+            match headers::kind(&record.headers) {
+                Some(RecordKind::TickBlock | RecordKind::Quote | RecordKind::Trade) => known.has_ticks = true,
+                Some(RecordKind::InstrumentDefined) => {
+                    if let Some(Event::InstrumentDefined(definition)) = event(node, &record)? {
+                        known.definition = Some(definition);
+                    }
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+    }
     Ok(known)
 }
 
-/// What the machine's saved state knows of an instrument, and the offset up to which it has read. None where there is no
-/// state, or state that a restart would not use either.
+/// What the machine's saved state knows of an instrument, and how far it has read. Nothing where there is no state, or state
+/// that a restart would not use either.
 fn saved(
     node: &Node,
     instrument: &InstrumentId,
-    place: &TopicPartition,
-) -> Result<Option<(KnownInstrument, u64)>, Refusal> {
+    partition: u32,
+) -> Result<(KnownInstrument, Positions), Refusal> {
     let machine = gauntlet_market_data::DEFINITION;
-    let state = node.log.snapshot(machine.name, place.partition)?;
+    let state = node.log.snapshot(machine.name, partition)?;
     let state = state.filter(|state| state.version == machine.version);
-    Ok(state.and_then(|StateSnapshot { positions, bytes, .. }| {
+    let known = state.and_then(|StateSnapshot { positions, bytes, .. }| {
         let known = known_instrument(&bytes, instrument.as_str()).ok()?;
-        Some((known.unwrap_or_default(), *positions.get(place)?))
-    }))
+        Some((known.unwrap_or_default(), positions))
+    });
+    Ok(known.unwrap_or_default())
 }
 
 /// What a record says; a dead letter says nothing.

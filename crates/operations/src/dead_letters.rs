@@ -237,7 +237,7 @@ impl Lying {
             let (start, end) = node.log.bounds(&at)?;
             restore::for_each(&*node.log, &at, start, end, |record| {
                 lying.put_back.extend(was_letter(&record).map(str::to_owned));
-                if topic.name == topics::MARKET_TICKS.name
+                if [topics::MARKET_TICKS, topics::MARKET_TICKS_V2].contains(topic)
                     && let Ok(event) = events::decode(&node.codec, &record)
                 {
                     lying.comes(&event);

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use gauntlet_domain::market::{BarStamp, FeedCompleted};
+use gauntlet_domain::market::{BarStamp, FeedCompleted, InstrumentDefined};
 use gauntlet_domain::{BarSpec, Event, InstrumentId};
 use gauntlet_feed::{BarRules, Block, Format, Options, Reading, Source};
 use gauntlet_runtime::Running;
@@ -15,6 +15,7 @@ use gauntlet_runtime::recent::{self, SourceProgress};
 use gauntlet_views::{Row, schema};
 use serde::{Deserialize, Serialize};
 
+use crate::coverage;
 use crate::node::Node;
 use crate::progress::Progress;
 use crate::publish::{place_of, publish_once, record};
@@ -106,10 +107,14 @@ pub fn feed(
     request: &FeedRequest,
     progress: &dyn Progress,
 ) -> Result<Fed, Refusal> {
-    let understood = Understood::of(request)?;
+    let mut understood = Understood::of(request)?;
+    understood.known = coverage::known(node, &understood.options.instrument)?.definition;
+    understood.options.scale = understood.known.as_ref().map(|known| known.scale);
     let mut fed = Fed::default();
     for path in files(&request.paths)? {
         let source = gauntlet_feed::open(&path, &understood.options)?;
+        // The first data fix it.
+        understood.options.scale = Some(source.scale());
         fed.add(feed_source(node, running, &understood, source, progress)?);
     }
     Ok(fed)
@@ -118,6 +123,8 @@ pub fn feed(
 /// A request, understood.
 struct Understood {
     options: Options,
+    /// What the instrument is defined as before the first file.
+    known: Option<InstrumentDefined>,
     bars: BarRules,
     speed: Option<f64>,
 }
@@ -133,7 +140,7 @@ impl Understood {
         options.bar_stamp = request.stamp;
         options.reading = request.reading.clone();
         let bars = BarRules { lateness_nanos: request.lateness_nanos, ..BarRules::new(request.bars.clone()) };
-        Ok(Understood { options, bars, speed: request.speed })
+        Ok(Understood { options, known: None, bars, speed: request.speed })
     }
 }
 
@@ -290,7 +297,8 @@ fn publish(
         step.at(source.bytes_read());
     }
     if !present.is_some_and(|there| there.completed) {
-        let end = FeedCompleted { instrument, source: hash.to_owned(), name, rows, blocks };
+        let (source, scale) = (hash.to_owned(), source.scale());
+        let end = FeedCompleted { instrument, source, name, rows, blocks, scale };
         waiting.push(record(node, &end.into(), "feed")?);
     }
     node.log.append(waiting)?;
@@ -302,7 +310,8 @@ fn publish(
 /// Publishes the instrument's definition if it is new, and says how far the source has been published before.
 fn define(node: &Node, request: &Understood, source: &Source, hash: &str) -> Result<SourceProgress, Refusal> {
     let instrument = &request.options.instrument;
-    let definition = Event::from(gauntlet_feed::definition(instrument, source, &request.bars));
+    let definition =
+        Event::from(gauntlet_feed::definition(instrument, source, &request.bars, request.known.as_ref()));
     let place = place_of(node, &definition)?;
     let there = recent::source_progress(&*node.log, &node.codec, &place, instrument.as_str(), hash)?;
     publish_once(node, "feed", &[definition])?;

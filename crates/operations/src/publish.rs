@@ -15,7 +15,7 @@ use crate::refusal::Refusal;
 
 /// Where an event lies once it is published.
 pub fn place_of(node: &Node, event: &Event) -> Result<TopicPartition, Refusal> {
-    let topic = event.kind().topic().name;
+    let topic = event.topic().name;
     let partitions = node.log.partitions(topic)?;
     Ok(TopicPartition::new(topic, partition_for(event.key().as_bytes(), partitions)))
 }

@@ -250,7 +250,17 @@ fn bars_that_have_not_closed_yet_are_known_without_reading_the_ticks() {
         let (instrument, source) = ("XAUUSD.OANDA".into(), "live".into());
         let time = Timestamp(sequence * 1_000_000_000);
         let (bid, ask) = (Price(100), Price(101));
-        Event::from(Quote { instrument, source, sequence, time, bid, ask, bid_size: None, ask_size: None })
+        Event::from(Quote {
+            scale: gauntlet_domain::Scale::USUAL,
+            instrument,
+            source,
+            sequence,
+            time,
+            bid,
+            ask,
+            bid_size: None,
+            ask_size: None,
+        })
     };
     publish(&node, vec![defined(&["time:1d"])]);
     publish(&node, (1..=QUOTES).map(quote).collect());

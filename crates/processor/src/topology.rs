@@ -2,12 +2,16 @@
 //!
 //! Readers, the one writer of a topic, rights, replay and retention follow from here. It never asks what is on the log.
 
-use gauntlet_domain::topics::{self, CONFIG, DATA_COMMANDS, EXPERIMENT_COMMANDS, MARKET_TICKS};
+use gauntlet_domain::topics::{
+    self, CONFIG, DATA_COMMANDS, EXPERIMENT_COMMANDS, MARKET_TICKS, MARKET_TICKS_V2,
+};
 use gauntlet_domain::{Event, Topic};
 
 /// Who is no processor and writes what comes from outside: replay takes it as given and makes everything else again.
-pub const OUTSIDE: [(&str, &[&Topic]); 2] =
-    [("feed", &[&MARKET_TICKS]), ("gateway", &[&DATA_COMMANDS, &CONFIG, &EXPERIMENT_COMMANDS])];
+pub const OUTSIDE: [(&str, &[&Topic]); 2] = [
+    ("feed", &[&MARKET_TICKS, &MARKET_TICKS_V2]),
+    ("gateway", &[&DATA_COMMANDS, &CONFIG, &EXPERIMENT_COMMANDS]),
+];
 
 /// Whether a topic is written from outside.
 pub fn is_input(topic: &Topic) -> bool {
@@ -44,7 +48,7 @@ pub struct Undeclared {
 /// Refuses an output on a topic that its writer has not declared.
 #[inline]
 pub fn check_output(processor: &'static str, writes: &[&Topic], event: &Event) -> Result<(), Undeclared> {
-    let topic = event.kind().topic();
+    let topic = event.topic();
     if writes.contains(&topic) {
         return Ok(());
     }

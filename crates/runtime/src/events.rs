@@ -48,7 +48,7 @@ pub fn record(codec: &Codec, event: &Event, cause: Cause<'_>) -> Result<NewRecor
     };
     let kind = event.kind();
     Ok(NewRecord {
-        topic: kind.topic().name.into(),
+        topic: event.topic().name.into(),
         key: event.key().into_bytes(),
         headers: headers_from_envelope(kind, &envelope),
         value: Some(codec.encode(event)?),
@@ -92,7 +92,7 @@ pub fn read(codec: &Codec, record: &Record) -> Result<Recorded, WireError> {
 pub fn decode(codec: &Codec, record: &Record) -> Result<Event, WireError> {
     let event = codec.decode(record.value.as_deref())?;
     let topic = record.partition.topic.as_str();
-    if event.kind().topic().name != topic && topics::named(topic).is_some() {
+    if event.topic().name != topic && topics::named(topic).is_some() {
         return Err(WireError::ForeignRecord { record: event.kind().name(), topic: topic.to_owned() });
     }
     Ok(event)

@@ -145,7 +145,7 @@ impl Replay<'_> {
                     }
                     if on_record.expected.contains_key(&id) {
                         self.compare(&event, &mut on_record, outcome)?;
-                    } else if trimmed.contains(&event.kind().topic()) {
+                    } else if trimmed.contains(&event.topic()) {
                         expired.push(event);
                     } else if !on_record.has_others() {
                         outcome.divergence = Some(self.divergence(id, Some(event))?);
@@ -349,7 +349,7 @@ impl Replay<'_> {
     fn hash(&self, event: &Event) -> Result<ContentHash, LogError> {
         let encoded = self.codec.encode(event);
         let value = encoded.map_err(|error| LogError::Invariant { detail: error.to_string() })?;
-        let place = TopicPartition::new(event.kind().topic().name, 0);
+        let place = TopicPartition::new(event.topic().name, 0);
         let record = Record {
             partition: Arc::new(place),
             offset: 0,
@@ -411,7 +411,7 @@ impl Replay<'_> {
             }
         }
         let either = recorded.as_ref().or(reexecuted.as_ref());
-        let topic = either.map_or("", |event| event.kind().topic().name).to_owned();
+        let topic = either.map_or("", |event| event.topic().name).to_owned();
         let key = either.map(Event::key).unwrap_or_default();
         Ok(Divergence { topic, key, event_id: id, recorded, reexecuted })
     }

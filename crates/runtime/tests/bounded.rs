@@ -37,6 +37,7 @@ fn log_on_disk(dir: &Path, partitions: u32) -> LocalLog {
 fn bar(instrument: &str, spec: BarSpec, interval: i64, price: i64) -> Bar {
     let (open, close) = (Timestamp(interval * spec.nanos()), Timestamp((interval + 1) * spec.nanos()));
     Bar {
+        scale: gauntlet_domain::Scale::USUAL,
         instrument: instrument.into(),
         spec,
         open_time: open,
@@ -304,6 +305,7 @@ fn a_follower_takes_in_bars_as_they_come() {
 
 fn quote(source: &str, sequence: i64) -> Event {
     Quote {
+        scale: gauntlet_domain::Scale::USUAL,
         instrument: "A.X".into(),
         source: source.into(),
         sequence,
@@ -354,6 +356,7 @@ fn how_far_a_source_is_published_shows_among_the_newest_records() {
     assert_eq!(progress("new"), SourceProgress::default());
     assert!(log.take_count() <= 3 * 1024);
     let end = FeedCompleted {
+        scale: gauntlet_domain::Scale::USUAL,
         instrument: "A.X".into(),
         source: "file".into(),
         name: "f".into(),

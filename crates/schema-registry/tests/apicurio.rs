@@ -84,6 +84,7 @@ fn command(name: &str) -> Event {
 fn bar() -> Event {
     let price = Price(1_500_000_000);
     Bar {
+        scale: gauntlet_domain::Scale::USUAL,
         instrument: "A.X".into(),
         spec: "time:1h".parse().unwrap(),
         open_time: Timestamp(0),

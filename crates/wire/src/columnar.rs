@@ -8,9 +8,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int64Type, TimestampNanosecondType};
+use arrow_array::types::{Int32Type, Int64Type, TimestampNanosecondType};
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, Int64Array, ListArray, RecordBatch, StringArray, TimestampNanosecondArray,
+    Array, ArrayRef, BinaryArray, Int32Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray,
+    TimestampNanosecondArray,
 };
 use arrow_avro::reader::{Decoder, ReaderBuilder};
 use arrow_avro::schema::{
@@ -20,9 +21,9 @@ use arrow_avro::schema::{
 use arrow_avro::writer::format::AvroSoeFormat;
 use arrow_avro::writer::{Encoder, WriterBuilder};
 use arrow_buffer::OffsetBuffer;
-use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use gauntlet_domain::market::{Bar, BarBlock, TickBlock};
-use gauntlet_domain::{Event, Price, Quantity, RecordKind, Timestamp};
+use gauntlet_domain::{Event, Price, Quantity, RecordKind, Scale, Timestamp};
 
 use crate::codec::{HEADER_LEN, WireError, malformed};
 use crate::registry::{newest, numbered};
@@ -141,6 +142,15 @@ fn item() -> Arc<Field> {
     Arc::new(Field::new("item", DataType::Int64, false))
 }
 
+fn exponents() -> Fields {
+    let exponent = |name: &str| Field::new(name, DataType::Int32, false);
+    vec![exponent("price_exponent"), exponent("size_exponent")].into()
+}
+
+fn scale() -> Field {
+    Field::new("scale", DataType::Struct(exponents()), false)
+}
+
 fn nanos(name: &str) -> Field {
     Field::new(name, DataType::Timestamp(TimeUnit::Nanosecond, Some("+00:00".into())), false)
 }
@@ -151,6 +161,7 @@ fn tick_block_fields() -> Vec<Field> {
         vec![text("instrument"), text("source"), long("block"), longs("rows"), longs("sequences")];
     fields.push(Field::new("kinds", DataType::Binary, false));
     fields.extend(columns);
+    fields.push(scale());
     fields
 }
 
@@ -161,6 +172,7 @@ fn bar_block_fields() -> Vec<Field> {
     let mut fields = vec![text("instrument"), text("source"), long("block"), text("spec"), longs("rows")];
     fields.push(Field::new("kinds", DataType::Binary, false));
     fields.extend(columns);
+    fields.push(scale());
     fields
 }
 
@@ -180,6 +192,7 @@ fn bar_fields() -> Vec<Field> {
         optional("close_spread"),
         long("volume"),
         long("ticks"),
+        scale(),
     ]
 }
 
@@ -194,6 +207,12 @@ fn long_array(value: i64) -> ArrayRef {
 fn list_array(values: &[i64]) -> ArrayRef {
     let offsets = OffsetBuffer::from_lengths([values.len()]);
     Arc::new(ListArray::new(item(), offsets, Arc::new(Int64Array::from(values.to_vec())), None))
+}
+
+fn scale_array(scale: Scale) -> ArrayRef {
+    let exponent = |exponent: i32| -> ArrayRef { Arc::new(Int32Array::from(vec![exponent])) };
+    let columns = vec![exponent(scale.price_exponent), exponent(scale.size_exponent)];
+    Arc::new(StructArray::new(exponents(), columns, None))
 }
 
 fn nanos_array(time: Timestamp) -> ArrayRef {
@@ -213,6 +232,7 @@ fn tick_block_columns(block: &TickBlock) -> Vec<ArrayRef> {
         list_array(&block.asks),
         list_array(&block.sizes),
         list_array(&block.ask_sizes),
+        scale_array(block.scale),
     ]
 }
 
@@ -232,6 +252,7 @@ fn bar_block_columns(block: &BarBlock) -> Vec<ArrayRef> {
         list_array(&block.open_spreads),
         list_array(&block.close_spreads),
         list_array(&block.volumes),
+        scale_array(block.scale),
     ]
 }
 
@@ -252,6 +273,7 @@ fn bar_columns(bar: &Bar) -> Vec<ArrayRef> {
         optional(bar.close_spread),
         long_array(bar.volume.0),
         long_array(bar.ticks),
+        scale_array(bar.scale),
     ]
 }
 
@@ -297,6 +319,19 @@ impl Row<'_> {
         Ok(longs.values().to_vec())
     }
 
+    /// The usual one where the writer's version has none.
+    fn scale(&self) -> Result<Scale, String> {
+        let Some(column) = self.0.column_by_name("scale") else { return Ok(Scale::USUAL) };
+        let fields = column.as_struct_opt().ok_or("column scale is no record")?;
+        let exponent = |name: &str| {
+            let column =
+                fields.column_by_name(name).and_then(|column| column.as_primitive_opt::<Int32Type>());
+            Ok::<_, String>(column.ok_or_else(|| format!("scale has no {name}"))?.value(0))
+        };
+        let scale = Scale::new(exponent("price_exponent")?, exponent("size_exponent")?);
+        scale.map_err(|error| error.to_string())
+    }
+
     fn bytes(&self, name: &str) -> Result<Vec<u8>, String> {
         let column = self.column(name)?;
         let bytes = column.as_binary_opt::<i32>().ok_or_else(|| format!("column {name} is no bytes"))?;
@@ -337,6 +372,7 @@ fn read_tick_block(row: &Row<'_>) -> Result<TickBlock, String> {
         asks: row.longs("asks")?,
         sizes: row.longs("sizes")?,
         ask_sizes: row.longs("ask_sizes")?,
+        scale: row.scale()?,
     };
     let optional = [&block.sequences, &block.asks, &block.sizes, &block.ask_sizes].map(Vec::len);
     check_lengths(block.len(), &[block.rows.len(), block.kinds.len(), block.prices.len()], &optional)?;
@@ -359,6 +395,7 @@ fn read_bar_block(row: &Row<'_>) -> Result<BarBlock, String> {
         open_spreads: row.longs("open_spreads")?,
         close_spreads: row.longs("close_spreads")?,
         volumes: row.longs("volumes")?,
+        scale: row.scale()?,
     };
     let needed = [&block.rows, &block.opens, &block.highs, &block.lows, &block.closes].map(Vec::len);
     let optional = [&block.open_spreads, &block.close_spreads, &block.volumes].map(Vec::len);
@@ -384,5 +421,6 @@ fn read_bar(row: &Row<'_>) -> Result<Bar, String> {
         close_spread: spread("close_spread")?,
         volume: Quantity(row.long("volume")?),
         ticks: row.long("ticks")?,
+        scale: row.scale()?,
     })
 }

@@ -5,23 +5,28 @@
 //! below. Only the versions named here are read so; any other goes the general way.
 
 use gauntlet_domain::market::{Quote, Trade};
-use gauntlet_domain::{Event, Price, Quantity, RecordKind, Timestamp};
+use gauntlet_domain::{Event, Price, Quantity, RecordKind, Scale, Timestamp};
 
 use crate::codec::{WireError, malformed};
 
-/// Number of the Quote that is read here: its first version.
-const QUOTE: u32 = RecordKind::Quote.published()[0].number;
-/// Number of the Trade that is read here: its first version.
-const TRADE: u32 = RecordKind::Trade.published()[0].number;
+/// Numbers of the versions of Quote that are read here: without and with a scale.
+const QUOTES: [u32; 2] = numbers(RecordKind::Quote);
+/// The same of Trade.
+const TRADES: [u32; 2] = numbers(RecordKind::Trade);
+
+const fn numbers(kind: RecordKind) -> [u32; 2] {
+    let published = kind.published();
+    [published[0].number, published[1].number]
+}
 
 /// The event in the body of a live tick; `None` for any other version.
 #[inline]
 pub(crate) fn decode(number: u32, body: &[u8]) -> Option<Result<Event, WireError>> {
-    match number {
-        QUOTE => Some(whole(RecordKind::Quote, body, quote)),
-        TRADE => Some(whole(RecordKind::Trade, body, trade)),
-        _ => None,
+    if let Some(version) = QUOTES.iter().position(|quote| *quote == number) {
+        return Some(whole(RecordKind::Quote, body, |fields| quote(fields, version > 0)));
     }
+    let version = TRADES.iter().position(|trade| *trade == number)?;
+    Some(whole(RecordKind::Trade, body, |fields| trade(fields, version > 0)))
 }
 
 /// The event that is the whole of a body.
@@ -42,7 +47,7 @@ fn whole<T: Into<Event>>(
 }
 
 #[inline]
-fn quote(fields: &mut Fields<'_>) -> Result<Quote, &'static str> {
+fn quote(fields: &mut Fields<'_>, has_scale: bool) -> Result<Quote, &'static str> {
     Ok(Quote {
         instrument: fields.string()?,
         source: fields.string()?,
@@ -52,11 +57,12 @@ fn quote(fields: &mut Fields<'_>) -> Result<Quote, &'static str> {
         ask: Price(fields.long()?),
         bid_size: fields.optional(Fields::long)?.map(Quantity),
         ask_size: fields.optional(Fields::long)?.map(Quantity),
+        scale: fields.scale(has_scale)?,
     })
 }
 
 #[inline]
-fn trade(fields: &mut Fields<'_>) -> Result<Trade, &'static str> {
+fn trade(fields: &mut Fields<'_>, has_scale: bool) -> Result<Trade, &'static str> {
     Ok(Trade {
         instrument: fields.string()?,
         source: fields.string()?,
@@ -65,6 +71,7 @@ fn trade(fields: &mut Fields<'_>) -> Result<Trade, &'static str> {
         price: Price(fields.long()?),
         size: Quantity(fields.long()?),
         side: fields.optional(Fields::string)?,
+        scale: fields.scale(has_scale)?,
     })
 }
 
@@ -87,6 +94,16 @@ impl Fields<'_> {
             }
         }
         Err(if len < 10 { "the body ends inside a number" } else { "a number has more than 64 bits" })
+    }
+
+    /// Two exponents, where the version has them.
+    #[inline]
+    fn scale(&mut self, has_scale: bool) -> Result<Scale, &'static str> {
+        if !has_scale {
+            return Ok(Scale::USUAL);
+        }
+        let mut exponent = || i32::try_from(self.long()?).map_err(|_| "an exponent has more than 32 bits");
+        Scale::new(exponent()?, exponent()?).map_err(|_| "a scale is not known")
     }
 
     /// UTF-8 behind its length in bytes.
@@ -135,6 +152,7 @@ mod tests {
                     ask: Price(ask),
                     bid_size: sizes.0.map(Quantity),
                     ask_size: sizes.1.map(Quantity),
+                    scale: Scale { price_exponent: -(sequence.rem_euclid(19) as i32), ..Scale::USUAL },
                 }
                 .into()
             },
@@ -153,6 +171,7 @@ mod tests {
                     price: Price(price),
                     size: Quantity(size),
                     side,
+                    scale: Scale { size_exponent: -(sequence.rem_euclid(19) as i32), ..Scale::USUAL },
                 }
                 .into()
             },
@@ -202,7 +221,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said() {
-        let wrong = |body: &[u8]| decode(QUOTE, body).unwrap().unwrap_err().to_string();
+        let wrong = |body: &[u8]| decode(QUOTES[0], body).unwrap().unwrap_err().to_string();
         assert_eq!(wrong(b""), "body is not a Quote: the body ends inside a number");
         assert_eq!(wrong(b"\x08ab"), "body is not a Quote: the body ends inside a text");
         assert_eq!(wrong(b"\x02\xff"), "body is not a Quote: a text is not UTF-8");
@@ -217,14 +236,15 @@ mod tests {
                 ask: Price(2),
                 bid_size: None,
                 ask_size: None,
+                scale: Scale::USUAL,
             }
             .into(),
         );
         let trailing = [&quote[..], b"!!"].concat();
         assert_eq!(
-            decode(QUOTE, &trailing),
+            decode(QUOTES[1], &trailing),
             Some(Err(WireError::TrailingBytes { record: "Quote", extra: 2 }))
         );
-        assert_eq!(decode(QUOTE + 1_000, &quote), None);
+        assert_eq!(decode(QUOTES[1] + 1_000, &quote), None);
     }
 }

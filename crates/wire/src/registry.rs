@@ -286,7 +286,7 @@ pub(crate) mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use apache_avro::types::Value;
     use gauntlet_domain::market::{FeedCompleted, InstrumentDefined, PriceBasis, Session};
-    use gauntlet_domain::{Event, RecordKind};
+    use gauntlet_domain::{Event, RecordKind, Scale};
 
     use super::*;
     use crate::codec::Codec;
@@ -354,13 +354,13 @@ pub(crate) mod tests {
         json["fields"].as_array_mut().unwrap().push(added);
         let reader = Schema::parse(&json).unwrap();
         let (instrument, source, name) = ("A.B".into(), "s".into(), "n".into());
-        let event = FeedCompleted { instrument, source, name, rows: 3, blocks: 1 };
+        let event = FeedCompleted { instrument, source, name, rows: 3, blocks: 1, scale: Scale::USUAL };
         let written = Codec::default().encode(&event.into()).unwrap();
         let resolved = resolve(kind, writer.parsed(), &reader, &written[5..]).unwrap();
         let value = GenericDatumReader::builder(&reader).build().unwrap();
         let Value::Record(fields) = value.read_value(&mut &resolved[..]).unwrap() else { panic!() };
         assert_eq!(fields.last().unwrap(), &("added".to_owned(), Value::Long(7)));
-        assert_eq!(fields.len(), 6, "and what was there");
+        assert_eq!(fields.len(), 7, "and what was there");
     }
 
     #[test]

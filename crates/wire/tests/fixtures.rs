@@ -92,7 +92,8 @@ fn a_schema_never_changes_and_a_number_is_never_used_again() {
 #[test]
 fn keys_and_ids_never_change() {
     let line = |kind: &RecordKind| {
-        let event = sample(*kind);
+        // As version 1 had it: what was added later changes no id that was given.
+        let event = sample_of(*kind, 1);
         format!("{} {} {}\n", kind.name(), event.key(), event.id())
     };
     let fresh: Vec<String> = RecordKind::ALL.iter().map(line).collect();
@@ -120,7 +121,7 @@ fn keys_and_ids_never_change() {
 #[test]
 fn columns_and_serde_write_the_same_bytes() {
     let mut compared = 0;
-    for version in VERSIONS {
+    for version in VERSIONS.iter().filter(|version| newest(version.kind).unwrap().id == version.id) {
         let schema = apache_avro::Schema::parse_str(version.schema).unwrap();
         let writer = apache_avro::writer::datum::GenericDatumWriter::builder(&schema).build().unwrap();
         let body = match sample(version.kind) {

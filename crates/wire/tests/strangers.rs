@@ -93,10 +93,10 @@ fn a_strangers_schema_says_whose_it_is_and_why_it_cannot_be_read() {
         ("syntax".to_owned(), "not an Avro schema"),
         (json!("string").to_string(), "not a record"),
         (changed(&|bar| bar["namespace"] = json!("elsewhere")), "elsewhere.Bar"),
-        (changed(&|bar| drop(fields(bar).remove(0))), "gauntlet.market.Bar, but not readable as version 1"),
+        (changed(&|bar| drop(fields(bar).remove(0))), "gauntlet.market.Bar, but not readable as version 2"),
         (
             changed(&|bar| fields(bar)[0]["type"] = json!("long")),
-            "gauntlet.market.Bar, but not readable as version 1",
+            "gauntlet.market.Bar, but not readable as version 2",
         ),
     ];
     for (text, why) in cases {

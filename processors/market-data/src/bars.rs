@@ -7,16 +7,12 @@
 
 use std::collections::BTreeMap;
 
-use gauntlet_domain::market::{Bar, BarStamp, EmptyBars, InstrumentDefined, PriceBasis, Session};
-use gauntlet_domain::time::NANOS_PER_SECOND;
+use gauntlet_domain::market::{Bar, BarStamp, EmptyBars, InstrumentDefined, PriceBasis};
 use gauntlet_domain::{BarSpec, Price, Quantity, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::clean::Clean;
-
-const DAY: i64 = 86_400 * NANOS_PER_SECOND;
-/// From midnight to midnight, UTC.
-const ROUND_THE_CLOCK: Session = Session { open_second: 0, close_second: 0 };
+use crate::hours::{interval, interval_end, next_opening};
 
 /// A bar under construction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,7 +66,7 @@ impl TimeBars {
         let newest = self.building.last_entry();
         let open_time = match &newest {
             Some(bar) if *bar.key() <= tick.of.time && tick.of.time < bar.get().close_time => *bar.key(),
-            _ => match interval(self.spec, definition.session, tick.of.time) {
+            _ => match interval(self.spec, definition, tick.of.time) {
                 Some(open_time) => open_time,
                 None => return,
             },
@@ -83,7 +79,7 @@ impl TimeBars {
         {
             bar.get_mut().add(tick, makes_price, self.spread);
         } else if makes_price || tick.size > 0 {
-            let close_time = || interval_end(self.spec, definition.session, open_time);
+            let close_time = || interval_end(self.spec, definition, open_time);
             let bar = self.building.entry(open_time).or_insert_with(|| Building::until(close_time()));
             bar.add(tick, makes_price, self.spread);
         } else if let Some(bar) = self.building.get_mut(&open_time) {
@@ -134,6 +130,7 @@ impl TimeBars {
                 close_spread: spread(bar.close_spread),
                 volume: Quantity(bar.volume),
                 ticks: bar.ticks,
+                scale: definition.scale,
             });
             self.closed = Some((bar.close_time, bar.close));
         }
@@ -152,15 +149,16 @@ impl TimeBars {
             return;
         }
         while open_time < until {
-            // The end of a session is followed by its next opening, which is up to a day away.
-            let Some(start) = interval(self.spec, definition.session, open_time) else {
-                open_time = next_opening(definition.session, open_time);
+            // The end of a session is followed by the next opening, which is days away over a weekend.
+            let Some(start) = interval(self.spec, definition, open_time) else {
+                let Some(opening) = next_opening(definition, open_time) else { return };
+                open_time = opening;
                 continue;
             };
             if start >= until {
                 break;
             }
-            let close_time = interval_end(self.spec, definition.session, start);
+            let close_time = interval_end(self.spec, definition, start);
             out.push(Bar {
                 instrument: definition.instrument.clone(),
                 spec: self.spec,
@@ -175,6 +173,7 @@ impl TimeBars {
                 close_spread: None,
                 volume: Quantity(0),
                 ticks: 0,
+                scale: definition.scale,
             });
             open_time = close_time;
         }
@@ -238,43 +237,11 @@ pub fn stamp(definition: &InstrumentDefined, open_time: i64, close_time: i64) ->
     }
 }
 
-/// Whether a time is outside the trading hours of an instrument.
-#[inline]
-pub fn is_outside(definition: &InstrumentDefined, time: i64) -> bool {
-    definition.session.is_some_and(|session| time - last_opening(session, time) >= session_nanos(session))
-}
-
-/// Start of the interval that holds `time`; `None` outside the session.
-#[inline]
-fn interval(spec: BarSpec, session: Option<Session>, time: i64) -> Option<i64> {
-    let session = session.unwrap_or(ROUND_THE_CLOCK);
-    let opening = last_opening(session, time);
-    let within = time - opening;
-    (within < session_nanos(session)).then(|| opening + within - within.rem_euclid(spec.nanos()))
-}
-
-/// End of the interval that starts at `open_time`: cut at the session's end.
-fn interval_end(spec: BarSpec, session: Option<Session>, open_time: i64) -> i64 {
-    let session = session.unwrap_or(ROUND_THE_CLOCK);
-    (open_time + spec.nanos()).min(last_opening(session, open_time) + session_nanos(session))
-}
-
-fn last_opening(session: Session, time: i64) -> i64 {
-    let opening = session.open_second * NANOS_PER_SECOND;
-    time - (time - opening).rem_euclid(DAY)
-}
-
-fn next_opening(session: Option<Session>, time: i64) -> i64 {
-    session.map_or(time, |session| last_opening(session, time) + DAY)
-}
-
-fn session_nanos(session: Session) -> i64 {
-    let seconds = (session.close_second - session.open_second).rem_euclid(86_400);
-    if seconds == 0 { DAY } else { seconds * NANOS_PER_SECOND }
-}
-
 #[cfg(test)]
 mod tests {
+    use gauntlet_domain::market::Session;
+    use gauntlet_domain::time::NANOS_PER_SECOND;
+
     use super::*;
     use crate::ledger::Origin;
 
@@ -321,16 +288,6 @@ mod tests {
     }
 
     #[test]
-    fn bars_that_do_not_divide_a_day_begin_anew_at_midnight() {
-        let hours = BarSpec::Time { seconds: 7 * 3600 };
-        let at = |hour: i64| {
-            let open = interval(hours, None, (240 + hour) * 3600 * SECOND).unwrap();
-            [open, interval_end(hours, None, open)].map(|time| time / SECOND / 3600 - 240)
-        };
-        assert_eq!([at(0), at(13), at(22), at(24)], [[0, 7], [7, 14], [21, 24], [24, 31]]);
-    }
-
-    #[test]
     fn empty_intervals_give_no_bar_or_a_flat_one() {
         let ticks = [tick(0, 5), tick(185, 9)];
         assert_eq!(bars(&definition(), &ticks, 0).len(), 2);
@@ -359,15 +316,6 @@ mod tests {
         );
         assert_eq!(got.iter().map(ohlc).collect::<Vec<_>>(), [(30, [2, 3, 2, 3]), (90, [4, 5, 4, 5])]);
         assert_eq!(got[1].close_time, Timestamp(120 * SECOND));
-    }
-
-    #[test]
-    fn a_session_over_midnight_is_one_day() {
-        let session = Session { open_second: 79_200, close_second: 75_600 };
-        assert_eq!(session_nanos(session), 23 * 3600 * SECOND);
-        let day = BarSpec::Time { seconds: 86_400 };
-        let at = |hour: i64| interval(day, Some(session), hour * 3600 * SECOND).map(|t| t / SECOND / 3600);
-        assert_eq!([at(22), at(30), at(44), at(45), at(46)], [Some(22), Some(22), Some(22), None, Some(46)]);
     }
 
     #[test]

@@ -4,13 +4,14 @@
 //! as long as rows may be late, and behind a price far from the others. What waits is bounded, nothing that waits moves time,
 //! and it does not matter where a block ends.
 
-use gauntlet_domain::market::{CleaningRules, Reason, TickBlock, TickKind};
+use gauntlet_domain::market::{Reason, TickBlock, TickKind};
 use serde::{Deserialize, Serialize};
 
-use crate::clock::{Clock, ClockRules, Timed};
+use crate::clock::{Clock, Timed};
 use crate::delivered::Delivered;
 use crate::ledger::{Ledger, Origin};
 use crate::level::{Level, LevelRules, Outcome};
+use crate::rules::Rules;
 use crate::spread::Spreads;
 
 /// A tick that passed.
@@ -18,11 +19,11 @@ use crate::spread::Spreads;
 pub struct Clean {
     /// Where it comes from, and its event time.
     pub of: Origin,
-    /// Mid of a quote or price of a trade, billionths.
+    /// Mid of a quote or price of a trade, units of the scale.
     pub price: i64,
-    /// Ask minus bid of a quote, billionths.
+    /// Ask minus bid of a quote, units of the scale.
     pub spread: i64,
-    /// Size of a trade, hundred-millionths.
+    /// Size of a trade, units of the scale.
     pub size: i64,
     /// Whether it is a quote.
     pub is_quote: bool,
@@ -31,8 +32,14 @@ pub struct Clean {
 }
 
 /// What may be said of a tick that is kept.
-const FLAGS: [Reason; 5] =
-    [Reason::OutOfOrder, Reason::Locked, Reason::Stale, Reason::LevelShift, Reason::BlockTrade];
+const FLAGS: [Reason; 6] = [
+    Reason::OutOfOrder,
+    Reason::Locked,
+    Reason::Stale,
+    Reason::LevelShift,
+    Reason::BlockTrade,
+    Reason::OffTick,
+];
 
 impl Clean {
     fn flag(&mut self, reason: Reason) {
@@ -60,13 +67,13 @@ pub struct Row {
     pub kind: u8,
     /// Event time, nanoseconds.
     pub time: i64,
-    /// Bid of a quote or price of a trade, billionths.
+    /// Bid of a quote or price of a trade, units of the scale.
     pub price: i64,
-    /// Ask of a quote, billionths.
+    /// Ask of a quote, units of the scale.
     pub ask: i64,
-    /// Size at the bid or of the trade, hundred-millionths.
+    /// Size at the bid or of the trade, units of the scale.
     pub size: Option<i64>,
-    /// Size at the ask, hundred-millionths.
+    /// Size at the ask, units of the scale.
     pub ask_size: Option<i64>,
     /// The venue's own numbering.
     pub sequence: Option<i64>,
@@ -115,7 +122,7 @@ impl Cleaner {
     #[inline]
     pub fn rows(
         &mut self,
-        rules: &CleaningRules,
+        rules: &Rules<'_>,
         source: u32,
         rows: impl Iterator<Item = Row>,
         ledger: &mut Ledger,
@@ -123,7 +130,7 @@ impl Cleaner {
     ) {
         for row in rows {
             let of = Origin { source, row: row.row, time: row.time };
-            match readable(&row, of) {
+            match readable(rules, &row, of) {
                 Err(reason) => ledger.reject(reason, of),
                 Ok((tick, on_venue_clock)) => {
                     let delivered = match tick.clean.is_quote {
@@ -143,30 +150,30 @@ impl Cleaner {
     /// Lets go of all that waits: the source has ended, nothing follows.
     pub fn flush(
         &mut self,
-        rules: &CleaningRules,
+        rules: &Rules<'_>,
         ledger: &mut Ledger,
         mut keep: impl FnMut(Clean, i64, &mut Ledger),
     ) {
         let Cleaner { venue, received, levels, .. } = self;
-        let clock = clock_rules(rules);
+        let clock = &rules.clock;
         for is_venue in [true, false] {
             let (this, other) = if is_venue { (&mut *venue, &*received) } else { (&mut *received, &*venue) };
             // What comes out at the end moves no time either.
-            let passed = other.passed(&clock).into_iter().chain(this.passed(&clock)).min();
+            let passed = other.passed(clock).into_iter().chain(this.passed(clock)).min();
             let around = Around { other: passed, hold: i64::MAX, is_gap: is_venue };
-            this.finish(&clock, |tick, timed| levels.take(rules, &around, tick, timed, ledger, &mut keep));
+            this.finish(clock, |tick, timed| levels.take(rules, &around, tick, timed, ledger, &mut keep));
         }
-        let passed = venue.passed(&clock).into_iter().chain(received.passed(&clock)).min();
-        levels.finish(passed.unwrap_or(i64::MAX), ledger, &mut keep);
+        let passed = venue.passed(clock).into_iter().chain(received.passed(clock)).min();
+        levels.finish(rules, passed.unwrap_or(i64::MAX), ledger, &mut keep);
     }
 
     /// The time before which nothing comes any more; `None` before the first row.
-    pub fn settled(&self, rules: &CleaningRules) -> Option<i64> {
-        let clock = clock_rules(rules);
-        let passed = match (self.venue.passed(&clock), self.received.passed(&clock)) {
+    pub fn settled(&self, rules: &Rules<'_>) -> Option<i64> {
+        let clock = &rules.clock;
+        let passed = match (self.venue.passed(clock), self.received.passed(clock)) {
             (Some(venue), Some(received)) => {
                 // A clock that has stopped holds the other back no longer than a row may be ahead.
-                let hold = self.venue.allowed(&clock);
+                let hold = self.venue.allowed(clock);
                 venue.min(received).max(venue.max(received).saturating_sub(hold))
             }
             (venue, received) => venue.or(received)?,
@@ -177,21 +184,21 @@ impl Cleaner {
     #[inline]
     fn tick(
         &mut self,
-        rules: &CleaningRules,
+        rules: &Rules<'_>,
         tick: Tick,
         on_venue_clock: bool,
         ledger: &mut Ledger,
         keep: &mut impl FnMut(Clean, i64, &mut Ledger),
     ) {
         let Cleaner { venue, received, levels, .. } = self;
-        let clock = clock_rules(rules);
+        let clock = &rules.clock;
         let (this, other) = if on_venue_clock { (venue, &*received) } else { (received, &*venue) };
-        let other = other.passed(&clock);
+        let other = other.passed(clock);
         let is_gap = on_venue_clock || other.is_none();
         // How long something may wait is asked for only where something waits.
-        let hold = if levels.is_settled() && other.is_none() { clock.ahead } else { this.allowed(&clock) };
+        let hold = if levels.is_settled() && other.is_none() { clock.ahead } else { this.allowed(clock) };
         let around = Around { other, hold, is_gap };
-        this.push(&clock, tick.clean.of.time, tick, |tick, timed| {
+        this.push(clock, tick.clean.of.time, tick, |tick, timed| {
             levels.take(rules, &around, tick, timed, ledger, keep);
         });
     }
@@ -207,10 +214,6 @@ struct Around {
     is_gap: bool,
 }
 
-fn clock_rules(rules: &CleaningRules) -> ClockRules {
-    ClockRules { lateness: rules.lateness_nanos, ..ClockRules::default() }
-}
-
 /// What is remembered of quotes, and apart from them of trades: each stream has its own level.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Stream {
@@ -222,12 +225,13 @@ struct Stream {
 impl Stream {
     /// Whether a quote says the same for longer than the instrument allows.
     #[inline]
-    fn is_stale(&mut self, rules: &CleaningRules, tick: &Tick) -> bool {
+    fn is_stale(&mut self, rules: &Rules<'_>, tick: &Tick) -> bool {
         let Clean { of, price, spread, .. } = tick.clean;
         let quote = [price, spread, tick.sizes[0], tick.sizes[1]];
         match self.quote {
             Some((before, since)) if before == quote => {
-                rules.stale_nanos > 0 && of.time.saturating_sub(since) > rules.stale_nanos
+                let most = rules.cleaning.stale_nanos;
+                most > 0 && of.time.saturating_sub(since) > most
             }
             _ => {
                 self.quote = Some((quote, of.time));
@@ -276,7 +280,7 @@ impl Levels {
     #[inline]
     fn take(
         &mut self,
-        rules: &CleaningRules,
+        rules: &Rules<'_>,
         around: &Around,
         tick: Tick,
         timed: Timed,
@@ -293,8 +297,7 @@ impl Levels {
         }
         let time = clean.of.time;
         if around.is_gap {
-            let silence = time.saturating_sub(self.latest);
-            if rules.gap_nanos > 0 && silence > rules.gap_nanos && self.latest != i64::MIN {
+            if self.latest != i64::MIN && rules.is_gap(self.latest, time) {
                 ledger.gap(self.latest, clean.of);
             }
             self.latest = time.max(self.latest);
@@ -303,8 +306,9 @@ impl Levels {
             clean.enter(ledger);
             return;
         }
-        let limits = LevelRules::default();
-        if clean.is_quote && self.spreads.is_wide(clean.spread, self.quotes.level.limit(&limits)) {
+        let level = &rules.level;
+        if clean.is_quote && self.spreads.is_wide(rules.limits, clean.spread, self.quotes.level.limit(level))
+        {
             return ledger.reject(Reason::WideSpread, clean.of);
         }
         let (stream, other) = self.both(clean.is_quote);
@@ -319,17 +323,17 @@ impl Levels {
         // What waits elsewhere holds the end of bars back, but not for ever.
         let before = time.saturating_sub(around.hold);
         if other.waiting().is_some_and(|waiting| waiting < before) {
-            let mut decided = Decided { elsewhere: time, beside: &stream.level, ledger, keep };
-            other.level.finish(&limits, |tick, outcome| decided.take(tick, outcome));
+            let mut decided = Decided { level, elsewhere: time, beside: &stream.level, ledger, keep };
+            other.level.finish(level, |tick, outcome| decided.take(tick, outcome));
         }
         let elsewhere = other.waiting().into_iter().chain(around.other).min().unwrap_or(i64::MAX).max(before);
-        let mut decided = Decided { elsewhere, beside: &other.level, ledger, keep };
-        if rules.outlier_centi_bps == 0 {
+        let mut decided = Decided { level: &rules.level, elsewhere, beside: &other.level, ledger, keep };
+        if !rules.has_levels() {
             decided.take(clean, Outcome::Accepted);
         } else {
             stream
                 .level
-                .push(&limits, clean.price, clean.size, clean, |tick, outcome| decided.take(tick, outcome));
+                .push(level, clean.price, clean.size, clean, |tick, outcome| decided.take(tick, outcome));
         }
     }
 
@@ -343,18 +347,25 @@ impl Levels {
     }
 
     /// Nothing follows any more.
-    fn finish(&mut self, passed: i64, ledger: &mut Ledger, keep: &mut impl FnMut(Clean, i64, &mut Ledger)) {
+    fn finish(
+        &mut self,
+        rules: &Rules<'_>,
+        passed: i64,
+        ledger: &mut Ledger,
+        keep: &mut impl FnMut(Clean, i64, &mut Ledger),
+    ) {
         for is_quote in [true, false] {
             let (stream, other) = self.both(is_quote);
             let elsewhere = other.waiting().unwrap_or(i64::MAX).min(passed);
-            let mut decided = Decided { elsewhere, beside: &other.level, ledger, keep };
-            stream.level.finish(&LevelRules::default(), |tick, outcome| decided.take(tick, outcome));
+            let mut decided = Decided { level: &rules.level, elsewhere, beside: &other.level, ledger, keep };
+            stream.level.finish(&rules.level, |tick, outcome| decided.take(tick, outcome));
         }
     }
 }
 
 /// Where ticks go on which the rule of levels has decided.
 struct Decided<'a, K> {
+    level: &'a LevelRules,
     /// The time before which nothing comes from elsewhere.
     elsewhere: i64,
     /// The level of the other stream.
@@ -371,8 +382,7 @@ impl<K: FnMut(Clean, i64, &mut Ledger)> Decided<'_, K> {
             Outcome::Shifted => tick.flag(Reason::LevelShift),
             Outcome::Block => tick.flag(Reason::BlockTrade),
             // A trade far from other trades, at a price that was quoted.
-            Outcome::Rejected
-                if !tick.is_quote && self.beside.has_been_near(&LevelRules::default(), tick.price) => {}
+            Outcome::Rejected if !tick.is_quote && self.beside.has_been_near(self.level, tick.price) => {}
             Outcome::Rejected if tick.price <= 0 => {
                 return self.ledger.reject(Reason::NonPositivePrice, tick.of);
             }
@@ -385,18 +395,24 @@ impl<K: FnMut(Clean, i64, &mut Ledger)> Decided<'_, K> {
 
 /// The tick of a row and whether it is on the venue's clock; else why it is none.
 #[inline]
-fn readable(row: &Row, of: Origin) -> Result<(Tick, bool), Reason> {
-    let clean = Clean { of, price: row.price, spread: 0, size: 0, is_quote: false, flags: 0 };
+fn readable(rules: &Rules<'_>, row: &Row, of: Origin) -> Result<(Tick, bool), Reason> {
+    let mut clean = Clean { of, price: row.price, spread: 0, size: 0, is_quote: false, flags: 0 };
+    if rules.tick_size.is_some_and(|tick| row.price % tick != 0 || row.ask % tick != 0) {
+        clean.flag(Reason::OffTick);
+    }
+    let is_no_price = rules.positive_prices && row.price <= 0;
     match TickKind::from_code(row.kind) {
         None | Some(TickKind::NotANumber) => Err(Reason::NotANumber),
         Some(TickKind::BadTime) => Err(Reason::BadTime),
         Some(TickKind::OutOfRange) => Err(Reason::OutOfRange),
         Some(TickKind::TotalDecreased) => Err(Reason::TotalDecreased),
         Some(TickKind::Book) => Ok((Tick { clean, sizes: [0; 2], is_book: true }, true)),
+        Some(TickKind::Quote | TickKind::ReceivedQuote) if is_no_price => Err(Reason::NonPositivePrice),
         Some(kind @ (TickKind::Quote | TickKind::ReceivedQuote)) => {
             let sizes = [row.size, row.ask_size].map(Option::unwrap_or_default);
             Ok((Tick { clean: quote(row, clean)?, sizes, is_book: false }, kind == TickKind::Quote))
         }
+        Some(_) if is_no_price => Err(Reason::NonPositivePrice),
         Some(kind) => {
             let size = row.size.unwrap_or_default();
             if kind != TickKind::Last && row.size.is_some() && size <= 0 {
@@ -428,6 +444,8 @@ fn quote(row: &Row, clean: Clean) -> Result<Clean, Reason> {
 
 #[cfg(test)]
 mod tests {
+    use gauntlet_domain::market::{CleaningRules, InstrumentDefined, PriceBasis};
+
     use super::*;
 
     const BILLION: i64 = 1_000_000_000;
@@ -441,7 +459,13 @@ mod tests {
         flagged: Vec<(String, Vec<i64>)>,
     }
 
-    fn clean(rules: CleaningRules, rows: &[Row]) -> Cleaned {
+    fn clean(cleaning: CleaningRules, rows: &[Row]) -> Cleaned {
+        let plain = InstrumentDefined::new("I", vec![], PriceBasis::Trades);
+        clean_as(&InstrumentDefined { cleaning, ..plain }, rows)
+    }
+
+    fn clean_as(definition: &InstrumentDefined, rows: &[Row]) -> Cleaned {
+        let rules = Rules::of(definition);
         let (mut cleaner, mut ledger, mut cleaned) =
             (Cleaner::default(), Ledger::default(), Cleaned::default());
         let mut until = i64::MIN;

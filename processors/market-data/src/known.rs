@@ -4,6 +4,7 @@
 //! ticks to find it.
 
 use gauntlet_domain::BarSpec;
+use gauntlet_domain::market::InstrumentDefined;
 use gauntlet_processor::machine::StateError;
 
 use crate::machine::MarketData;
@@ -11,10 +12,17 @@ use crate::machine::MarketData;
 /// An instrument as far as its inputs were taken in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KnownInstrument {
-    /// Specs of bars that are made from its ticks.
-    pub bars: Vec<BarSpec>,
+    /// The definition in force; `None` where nobody has defined it.
+    pub definition: Option<InstrumentDefined>,
     /// Whether ticks of it have come; rows that are no ticks at all do not count.
     pub has_ticks: bool,
+}
+
+impl KnownInstrument {
+    /// Specs of bars that are made from its ticks.
+    pub fn bars(&self) -> &[BarSpec] {
+        self.definition.as_ref().map_or(&[], |definition| &definition.bars)
+    }
 }
 
 /// The instrument in state that the machine has saved; none where no input of it was taken in.

@@ -28,16 +28,18 @@ const FEW: usize = 4;
 const CHANGES: usize = 256;
 /// Sizes of accepted prices that are remembered.
 const SIZES: usize = 64;
-/// A size of so many times the usual one is an auction or a block, whose price may lie off the level.
-const BLOCK: i64 = 20;
 /// Prices that bear a candidate out or not.
 const FOLLOWING: usize = 3;
 
 /// Thresholds of the rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LevelRules {
-    /// Ticks that are always allowed. A tick is the greatest common divisor of all changes so far.
+    /// Ticks that are always allowed.
     pub(crate) ticks: i64,
+    /// The tick; 0 where it is not known: the greatest common divisor of all changes so far.
+    pub(crate) tick: i64,
+    /// A size of so many times the usual one is an auction or a block, whose price may lie off the level.
+    pub(crate) block: i64,
     /// Median moves that are always allowed.
     pub(crate) medians: i64,
     /// Moves as large as the 98th percentile that are always allowed, and as large as the largest of nine stretches in ten.
@@ -50,7 +52,7 @@ pub(crate) struct LevelRules {
 
 impl Default for LevelRules {
     fn default() -> LevelRules {
-        LevelRules { ticks: 12, medians: 12, tails: 3, first: 8, sure: 0 }
+        LevelRules { ticks: 12, tick: 0, block: 20, medians: 12, tails: 3, first: 8, sure: 0 }
     }
 }
 
@@ -166,7 +168,7 @@ impl<T> Level<T> {
         }
         let limit = |at: usize| {
             let others = self.waiting.iter().enumerate().filter(|(other, _)| *other != at);
-            let tick = divisor_of(others.map(|(_, of)| of.price), median);
+            let tick = rules.tick.max(divisor_of(others.map(|(_, of)| of.price), median));
             usual(self.waiting[at].price).max(tick).saturating_mul(rules.medians)
         };
         let limits: Vec<i64> = (0..self.waiting.len()).map(limit).collect();
@@ -211,7 +213,11 @@ impl<T> Level<T> {
             return false;
         }
         // Before the first change the prices are as exact as they are written.
-        let tick = if self.divisor == 0 { decimal_unit(last, price) } else { self.divisor };
+        let tick = match (rules.tick, self.divisor) {
+            (0, 0) => decimal_unit(last, price),
+            (0, divisor) => divisor,
+            (tick, _) => tick,
+        };
         // Nearly every price is within some ticks of the one before it; only for the others all moves are looked at.
         if moved <= tick.saturating_mul(rules.ticks) {
             return false;
@@ -237,7 +243,7 @@ impl<T> Level<T> {
 
     /// Whether any of the last prices was about the same.
     pub(crate) fn has_been_near(&self, rules: &LevelRules, price: i64) -> bool {
-        let ticks = self.divisor.saturating_mul(rules.ticks);
+        let ticks = self.divisor.max(rules.tick).saturating_mul(rules.ticks);
         let limit = self.limit(rules).max(ticks);
         self.prices.values().any(|other| distance(price, *other) <= limit)
     }
@@ -264,7 +270,11 @@ impl<T> Level<T> {
             return Outcome::Shifted;
         }
         let usual = self.sizes.quantile(1, 2);
-        if usual > 0 && *size >= usual.saturating_mul(BLOCK) { Outcome::Block } else { Outcome::Rejected }
+        if usual > 0 && *size >= usual.saturating_mul(rules.block) {
+            Outcome::Block
+        } else {
+            Outcome::Rejected
+        }
     }
 
     #[inline]

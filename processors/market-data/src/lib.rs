@@ -1,7 +1,7 @@
 //! Market data: ticks and ready-made bars in; bars, a cleaning ledger and snapshots out.
 //!
-//! Consumes `market.ticks.v1` and `data.commands.v1`, emits `market.bars.v1`, `market.quality.v1` and
-//! `data.requests.v1`; the `snapshots` worker answers the requests on `data.snapshots.v1`. Time is the ticks' own; no
+//! Consumes `market.ticks.v1`, `.v2` and `data.commands.v1`, emits `market.bars.v1`, `.v2`, `market.quality.v1`
+//! and `data.requests.v1`; the `snapshots` worker answers the requests on `data.snapshots.v1`. Time is the ticks' own; no
 //! clock is read. A row is never lost: it goes into a bar or into the ledger, with a reason.
 
 /// Ticks to time bars.
@@ -12,6 +12,8 @@ pub mod clean;
 mod clock;
 /// Which rows were delivered before.
 mod delivered;
+/// Trading hours, and the intervals of bars.
+mod hours;
 /// What saved state knows of an instrument.
 pub mod known;
 /// Rows by source and reason, and the counts of a source.
@@ -24,6 +26,8 @@ pub mod machine;
 pub mod ready;
 /// The last values of a stream.
 mod ring;
+/// The rules with an instrument's own numbers.
+pub mod rules;
 /// The worker that seals snapshots.
 pub mod snapshots;
 /// The sources of an instrument.

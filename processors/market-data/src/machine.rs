@@ -3,29 +3,33 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gauntlet_domain::market::{
-    Bar, BarBlock, CleaningRules, CreateSnapshot, FeedCompleted, InstrumentDefined, PriceBasis, Quote,
-    Reason, SnapshotDue, SourceCleaned, TickKind, Trade,
+    Bar, BarBlock, CreateSnapshot, FeedAborted, FeedCompleted, InstrumentDefined, PriceBasis, Quote, Reason,
+    SnapshotDue, SourceCleaned, TickKind, Trade,
 };
-use gauntlet_domain::topics::{DATA_COMMANDS, DATA_REQUESTS, MARKET_BARS, MARKET_QUALITY, MARKET_TICKS};
-use gauntlet_domain::{BarSpec, Event, EventId, Input, SnapshotId};
+use gauntlet_domain::topics::{
+    DATA_COMMANDS, DATA_REQUESTS, MARKET_BARS, MARKET_BARS_V2, MARKET_QUALITY, MARKET_TICKS, MARKET_TICKS_V2,
+};
+use gauntlet_domain::{BarSpec, Event, EventId, Input, Scale, SnapshotId};
 use gauntlet_processor::ended::EndedIds;
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
 use serde::{Deserialize, Serialize};
 
-use crate::bars::{TimeBars, is_outside};
+use crate::bars::TimeBars;
 use crate::clean::{Clean, Cleaner, Row, rows_of};
+use crate::hours::outside;
 use crate::known::KnownInstrument;
 use crate::ledger::{Ledger, reason_counts};
 use crate::ready::ReadyBars;
+use crate::rules::Rules;
 use crate::sources::{Source, Sources};
 
 /// Market data for the runtime.
 pub const DEFINITION: Definition = Definition {
     name: "market-data",
-    version: "3",
-    reads: &[&MARKET_TICKS, &DATA_COMMANDS],
+    version: "4",
+    reads: &[&MARKET_TICKS, &MARKET_TICKS_V2, &DATA_COMMANDS],
     inputs: Inputs::CoPartitioned,
-    writes: &[&MARKET_BARS, &MARKET_QUALITY, &DATA_REQUESTS],
+    writes: &[&MARKET_BARS, &MARKET_BARS_V2, &MARKET_QUALITY, &DATA_REQUESTS],
     races_on: &[],
     recalls: &[],
     create: || Box::new(MarketData::default()),
@@ -45,6 +49,9 @@ pub struct MarketData {
 #[serde(deny_unknown_fields)]
 struct Instrument {
     definition: InstrumentDefined,
+    /// Fixed by the first definition, or by the first data where there was none.
+    #[serde(default)]
+    scale: Option<Scale>,
     /// Every definition that was taken in: one that comes again must not undo the one after it.
     #[serde(default)]
     defined: BTreeSet<EventId>,
@@ -55,6 +62,9 @@ struct Instrument {
     cleaner: Cleaner,
     /// The time before which no further tick comes: no bar closes and no snapshot falls due ahead of one that waits.
     settled: i64,
+    /// The last session that was found, in nanoseconds.
+    #[serde(default)]
+    session: (i64, i64),
     building: Vec<TimeBars>,
     ready: BTreeMap<BarSpec, ReadyBars>,
     sources: Sources,
@@ -68,17 +78,18 @@ impl Machine for MarketData {
     fn step(&mut self, input: Input<'_>) -> Vec<Output> {
         let events = match input.event {
             Event::Quote(quote) => {
-                self.of(&quote.instrument).rows(&quote.source, quote.sequence, quote_row(quote))
+                self.of(&quote.instrument).rows(&quote.source, quote.sequence, quote.scale, quote_row(quote))
             }
             Event::Trade(trade) => {
-                self.of(&trade.instrument).rows(&trade.source, trade.sequence, trade_row(trade))
+                self.of(&trade.instrument).rows(&trade.source, trade.sequence, trade.scale, trade_row(trade))
             }
             Event::TickBlock(block) => {
-                self.of(&block.instrument).rows(&block.source, block.block, rows_of(block))
+                self.of(&block.instrument).rows(&block.source, block.block, block.scale, rows_of(block))
             }
             Event::InstrumentDefined(definition) => self.of(&definition.instrument).define(definition),
             Event::BarBlock(block) => self.of(&block.instrument).ready_bars(block),
             Event::FeedCompleted(feed) => self.of(&feed.instrument).complete(feed),
+            Event::FeedAborted(feed) => self.of(&feed.instrument).abort(feed),
             Event::CreateSnapshot(command) => self.of(&command.instrument).ask(command),
             _ => Vec::new(),
         };
@@ -86,8 +97,22 @@ impl Machine for MarketData {
     }
 
     fn refuses(&self, input: Input<'_>) -> Option<String> {
-        let Event::BarBlock(block) = input.event else { return None };
-        block.spec.parse::<BarSpec>().err().map(|error| format!("bars of {}: {error}", block.instrument))
+        let (instrument, scale) = match input.event {
+            Event::BarBlock(block) => {
+                if let Err(error) = block.spec.parse::<BarSpec>() {
+                    return Some(format!("bars of {}: {error}", block.instrument));
+                }
+                (&block.instrument, block.scale)
+            }
+            Event::InstrumentDefined(definition) => (&definition.instrument, definition.scale),
+            Event::TickBlock(block) => (&block.instrument, block.scale),
+            Event::Quote(quote) => (&quote.instrument, quote.scale),
+            Event::Trade(trade) => (&trade.instrument, trade.scale),
+            _ => return None,
+        };
+        let fixed = self.instruments.get(instrument)?.scale?;
+        (scale != fixed)
+            .then(|| format!("{instrument} has {fixed} since it was first defined, this has {scale}"))
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {
@@ -108,9 +133,9 @@ impl MarketData {
 
     /// What is known of an instrument; none where no input of it was taken in.
     pub(crate) fn known(&self, instrument: &str) -> Option<KnownInstrument> {
-        let Instrument { definition, cleaner, .. } = self.instruments.get(instrument)?;
+        let Instrument { definition, defined, cleaner, .. } = self.instruments.get(instrument)?;
         let has_ticks = *cleaner != Cleaner::default();
-        Some(KnownInstrument { bars: definition.bars.clone(), has_ticks })
+        Some(KnownInstrument { definition: (!defined.is_empty()).then(|| definition.clone()), has_ticks })
     }
 
     /// Closes every bar under construction, for tools that end with their input; a pipeline never does.
@@ -131,10 +156,12 @@ impl Instrument {
         Instrument {
             building: specs.iter().copied().map(TimeBars::new).collect(),
             definition: InstrumentDefined::new(name, specs, PriceBasis::Quotes),
+            scale: None,
             defined: BTreeSet::new(),
             passed: BTreeMap::new(),
             cleaner: Cleaner::default(),
             settled: i64::MIN,
+            session: (0, 0),
             ready: BTreeMap::new(),
             sources: Sources::default(),
             asked: BTreeMap::new(),
@@ -144,7 +171,7 @@ impl Instrument {
 
     /// A definition governs what comes after it, once; bars under construction of a spec that stays go on.
     fn define(&mut self, definition: &InstrumentDefined) -> Vec<Event> {
-        if !self.defined.insert(Event::from(definition.clone()).id()) {
+        if !self.is_of_scale(definition.scale) || !self.defined.insert(Event::from(definition.clone()).id()) {
             return Vec::new();
         }
         if self.definition != *definition {
@@ -162,12 +189,22 @@ impl Instrument {
                 }
             }
             self.definition = definition.clone();
+            self.session = (0, 0);
         }
         self.due()
     }
 
     /// Takes in the rows of a block or of one live tick, once.
-    fn rows(&mut self, source: &str, number: i64, rows: impl IntoIterator<Item = Row>) -> Vec<Event> {
+    fn rows(
+        &mut self,
+        source: &str,
+        number: i64,
+        scale: Scale,
+        rows: impl IntoIterator<Item = Row>,
+    ) -> Vec<Event> {
+        if !self.is_of_scale(scale) {
+            return Vec::new();
+        }
         let source = self.sources.number(source);
         if !self.sources.get_mut(source).is_some_and(|source| source.moves_to(number)) {
             return Vec::new();
@@ -178,15 +215,16 @@ impl Instrument {
     /// Cleans, and makes bars of what passes.
     fn clean(
         &mut self,
-        clean: impl FnOnce(&mut Cleaner, &CleaningRules, &mut Ledger, &mut dyn FnMut(Clean, i64, &mut Ledger)),
+        clean: impl FnOnce(&mut Cleaner, &Rules<'_>, &mut Ledger, &mut dyn FnMut(Clean, i64, &mut Ledger)),
     ) -> Vec<Event> {
-        let Instrument { definition, building, settled, cleaner, sources, .. } = self;
-        let (mut ledger, mut bars) = (Ledger::default(), Vec::new());
-        clean(cleaner, &definition.cleaning, &mut ledger, &mut |tick, until, ledger| {
+        let Instrument { definition, session, building, settled, cleaner, sources, .. } = self;
+        let (mut ledger, mut bars, rules) = (Ledger::default(), Vec::new(), Rules::of(definition));
+        clean(cleaner, &rules, &mut ledger, &mut |tick, until, ledger| {
             *settled = until.max(*settled);
-            take_in(definition, building, *settled, &tick, ledger, &mut bars);
+            close(definition, building, *settled, &mut bars);
+            take_in(definition, session, building, *settled, &tick, ledger);
         });
-        if let Some(until) = cleaner.settled(&definition.cleaning) {
+        if let Some(until) = cleaner.settled(&rules) {
             *settled = until.max(*settled);
         }
         close(definition, building, *settled, &mut bars);
@@ -199,6 +237,9 @@ impl Instrument {
     }
 
     fn ready_bars(&mut self, block: &BarBlock) -> Vec<Event> {
+        if !self.is_of_scale(block.scale) {
+            return Vec::new();
+        }
         // Refused by name before; a restore does not ask.
         let Ok(spec) = block.spec.parse::<BarSpec>() else { return Vec::new() };
         let passed = self.event_time(spec);
@@ -232,7 +273,16 @@ impl Instrument {
     }
 
     fn complete(&mut self, feed: &FeedCompleted) -> Vec<Event> {
-        let number = self.sources.number(&feed.source);
+        self.end(&feed.source, &feed.name, feed.rows, "")
+    }
+
+    /// A source that was given up ends as any other: what waits is decided, and what came of its rows is said, with why.
+    fn abort(&mut self, feed: &FeedAborted) -> Vec<Event> {
+        self.end(&feed.source, &feed.name, feed.rows, &feed.reason)
+    }
+
+    fn end(&mut self, source: &str, name: &str, rows: i64, aborted: &str) -> Vec<Event> {
+        let number = self.sources.number(source);
         let is_first = |source: &mut Source| !std::mem::replace(&mut source.completed, true);
         if !self.sources.get_mut(number).is_some_and(is_first) {
             return Vec::new();
@@ -247,17 +297,29 @@ impl Instrument {
         events.push(
             SourceCleaned {
                 instrument: self.definition.instrument.clone(),
-                source: feed.source.clone(),
-                name: feed.name.clone(),
-                rows: feed.rows,
+                source: source.to_owned(),
+                name: name.to_owned(),
+                rows,
                 accepted: counts.accepted,
                 rejected: reason_counts(&counts.rejected),
                 corrected: reason_counts(&counts.corrected),
                 gaps: counts.gaps,
+                aborted: aborted.to_owned(),
             }
             .into(),
         );
         events
+    }
+
+    /// Whether data of this scale are taken in; the first ones fix it. Others were refused by name before; a restore does not
+    /// ask.
+    fn is_of_scale(&mut self, scale: Scale) -> bool {
+        let is_first = self.scale.is_none();
+        let fixed = *self.scale.get_or_insert(scale);
+        if is_first {
+            self.definition.scale = fixed;
+        }
+        fixed == scale
     }
 
     fn ask(&mut self, command: &CreateSnapshot) -> Vec<Event> {
@@ -301,22 +363,21 @@ fn entry<'a, V>(map: &'a mut BTreeMap<String, V>, name: &str, make: impl FnOnce(
     map.get_mut(name).expect("invariant: it was there or has just been put there")
 }
 
-/// Closes the bars that are final, then adds the tick to those that stay open.
+/// Adds a tick to the bars under construction, or enters in the ledger why not.
 #[inline]
 fn take_in(
     definition: &InstrumentDefined,
+    session: &mut (i64, i64),
     building: &mut [TimeBars],
     settled: i64,
     tick: &Clean,
     ledger: &mut Ledger,
-    bars: &mut Vec<Bar>,
 ) {
-    close(definition, building, settled, bars);
     if tick.of.time < settled {
         // Its bar may be final already.
         ledger.reject(Reason::Late, tick.of);
-    } else if is_outside(definition, tick.of.time) {
-        ledger.reject(Reason::OutOfSession, tick.of);
+    } else if let Some(reason) = outside(definition, session, tick.of.time) {
+        ledger.reject(reason, tick.of);
     } else if tick.size > LARGE && !building.iter().all(|spec| spec.holds(tick)) {
         ledger.reject(Reason::OutOfRange, tick.of);
     } else {

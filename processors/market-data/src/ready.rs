@@ -9,7 +9,8 @@ use crate::ledger::{Ledger, Origin};
 use crate::level::{Level, LevelRules, Outcome};
 
 /// Bars move further than ticks do, and a wild one may be true: only what is far beyond all of them is doubted.
-const LEVEL: LevelRules = LevelRules { ticks: 12, medians: 40, tails: 10, first: 1, sure: 8 };
+const LEVEL: LevelRules =
+    LevelRules { ticks: 12, tick: 0, block: 20, medians: 40, tails: 10, first: 1, sure: 8 };
 
 /// What is remembered of one spec.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,6 +113,7 @@ fn decide(
     let open_time = bar.of.time;
     if let Some((before, _)) = *latest
         && open_time > before
+        && definition.calendar.as_ref().is_none_or(|calendar| calendar.open_between(before, open_time) > 0)
     {
         ledger.gap(before, bar.of);
     }
@@ -132,6 +134,7 @@ fn decide(
         close_spread: bar.spreads[1].map(Price),
         volume: Quantity(bar.volume),
         ticks: 0,
+        scale: definition.scale,
     });
 }
 

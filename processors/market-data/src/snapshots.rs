@@ -2,7 +2,7 @@
 //!
 //! The bars of a due range are final, so sealing it is a function of the request; the files are named by content.
 
-use gauntlet_domain::topics::{DATA_REQUESTS, DATA_SNAPSHOTS, MARKET_BARS};
+use gauntlet_domain::topics::{DATA_REQUESTS, DATA_SNAPSHOTS, MARKET_BARS, MARKET_BARS_V2};
 use gauntlet_domain::{Event, Topic};
 use gauntlet_processor::data::SnapshotSealer;
 use gauntlet_processor::worker::{Answer, Answering, Worker};
@@ -24,7 +24,7 @@ impl Worker for Snapshots {
     }
 
     fn looks_up(&self) -> &'static [&'static Topic] {
-        &[&MARKET_BARS]
+        &[&MARKET_BARS, &MARKET_BARS_V2]
     }
 
     fn writes(&self) -> &'static [&'static Topic] {

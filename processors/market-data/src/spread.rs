@@ -1,14 +1,13 @@
 //! Which spreads of a stream of quotes are too wide to be believed.
+//!
+//! A quote is too wide beyond some usual spreads (Barndorff-Nielsen, Hansen, Lunde and Shephard 2009, rule Q2), where neither
+//! spreads nor prices have been as large: in a thin book true spreads of 50 usual ones come in bursts.
 
+use gauntlet_domain::market::CleaningLimits;
 use serde::{Deserialize, Serialize};
 
 use crate::ring::{Ring, Stretches};
 
-/// A quote is too wide beyond so many usual spreads (Barndorff-Nielsen, Hansen, Lunde and Shephard 2009, rule Q2), where
-/// neither spreads nor prices have been as large.
-const WIDE: i64 = 50;
-/// And beyond so many of the largest spreads of stretches: in a thin book true spreads of 50 usual ones come in bursts.
-const WIDE_OF_LARGE: i64 = 20;
 /// Spreads that are remembered.
 const SPREADS: usize = 256;
 /// The usual spread is looked up again after so many quotes.
@@ -34,10 +33,11 @@ impl Default for Spreads {
 impl Spreads {
     /// Whether a quote is much wider than those before it, and than prices move. It is remembered.
     #[inline]
-    pub(crate) fn is_wide(&mut self, spread: i64, price_limit: i64) -> bool {
+    pub(crate) fn is_wide(&mut self, limits: &CleaningLimits, spread: i64, price_limit: i64) -> bool {
         let is_wide = self.usual > 0
-            && spread > self.usual.saturating_mul(WIDE)
-            && spread > self.stretches.large().saturating_mul(WIDE_OF_LARGE)
+            && limits.spread_medians > 0
+            && spread > self.usual.saturating_mul(limits.spread_medians)
+            && spread > self.stretches.large().saturating_mul(limits.spread_tails)
             && spread > price_limit;
         self.last.push(spread);
         self.quotes += 1;
@@ -56,10 +56,11 @@ mod tests {
 
     #[test]
     fn a_spread_is_wide_beside_usual_ones_large_ones_and_moves() {
-        let mut spreads = Spreads::default();
-        assert!(!spreads.is_wide(1_000, 0), "nothing is known yet");
-        (0..1_000).for_each(|n| assert!(!spreads.is_wide(1 + n % 3, 0)));
-        assert!(!spreads.is_wide(100, 0) && spreads.is_wide(101, 0), "50 usual ones of 2");
-        assert!(!spreads.is_wide(101, 101), "as far as prices move");
+        let (mut spreads, limits) = (Spreads::default(), CleaningLimits::default());
+        let mut is_wide = |spread, price_limit| spreads.is_wide(&limits, spread, price_limit);
+        assert!(!is_wide(1_000, 0), "nothing is known yet");
+        (0..1_000).for_each(|n| assert!(!is_wide(1 + n % 3, 0)));
+        assert!(!is_wide(100, 0) && is_wide(101, 0), "50 usual ones of 2");
+        assert!(!is_wide(101, 101), "as far as prices move");
     }
 }

@@ -47,6 +47,7 @@ fn hours(number: i64, opens: &[i64]) -> Event {
 
 fn completed(rows: i64) -> Event {
     FeedCompleted {
+        scale: gauntlet_domain::Scale::USUAL,
         instrument: INSTRUMENT.into(),
         source: "file".into(),
         name: "f.zip".into(),
@@ -93,6 +94,7 @@ fn changing_definitions() -> Vec<Event> {
     let blocks: Vec<Event> = quotes.chunks(50).enumerate().map(|(i, chunk)| block(i as i64, chunk)).collect();
     let live = |sequence: i64| -> Event {
         Quote {
+            scale: gauntlet_domain::Scale::USUAL,
             instrument: INSTRUMENT.into(),
             source: "live".into(),
             sequence,
@@ -293,9 +295,10 @@ fn saved_state_knows_what_is_made_of_an_instrument() {
         known_instrument(&machine.save().unwrap(), INSTRUMENT).unwrap()
     };
     let day: BarSpec = "time:1d".parse().unwrap();
-    let defined = Event::from(InstrumentDefined::new(INSTRUMENT, vec![day], PriceBasis::Quotes));
+    let definition = InstrumentDefined::new(INSTRUMENT, vec![day], PriceBasis::Quotes);
+    let defined = Event::from(definition.clone());
     assert_eq!(after(&[]), None);
-    let known = |has_ticks| Some(KnownInstrument { bars: vec![day], has_ticks });
+    let known = |has_ticks| Some(KnownInstrument { definition: Some(definition.clone()), has_ticks });
     assert_eq!(after(&[defined.clone(), hours(0, &[1, 2])]), known(false), "ready-made bars are no ticks");
     assert_eq!(after(&[defined.clone(), block(0, &[(0, 100)])]), known(true));
     assert!(known_instrument(b"{", INSTRUMENT).is_err());
@@ -311,7 +314,14 @@ fn a_jump_of_ready_made_bars_that_lasts_is_kept_and_a_wrong_bar_is_not() {
         (block.opens, block.closes) = (closes.to_vec(), closes.to_vec());
         (block.highs, block.lows) = (closes.to_vec(), closes.to_vec());
         let (instrument, source, rows) = (INSTRUMENT.into(), "hours".into(), closes.len() as i64);
-        let end = FeedCompleted { instrument, source, name: "f".into(), rows, blocks: 1 };
+        let end = FeedCompleted {
+            scale: gauntlet_domain::Scale::USUAL,
+            instrument,
+            source,
+            name: "f".into(),
+            rows,
+            blocks: 1,
+        };
         let outputs = run::<MarketData>(&[(*block).into(), end.into()]);
         let cleaned = outputs.into_iter().find_map(|event| match event {
             Event::SourceCleaned(cleaned) => Some(cleaned),

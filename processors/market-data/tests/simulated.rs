@@ -84,7 +84,17 @@ fn rejected(trades: &[Trade]) -> BTreeSet<usize> {
         );
     }
     let (rows, blocks) = (trades.len() as i64, trades.len().div_ceil(4096) as i64);
-    events.push(FeedCompleted { instrument, source: "s".into(), name: "s".into(), rows, blocks }.into());
+    events.push(
+        FeedCompleted {
+            scale: gauntlet_domain::Scale::USUAL,
+            instrument,
+            source: "s".into(),
+            name: "s".into(),
+            rows,
+            blocks,
+        }
+        .into(),
+    );
     let rows = run::<MarketData>(&events).into_iter().filter_map(|event| match event {
         Event::TickRejected(rejected) => Some(rejected.rows),
         _ => None,

@@ -52,6 +52,10 @@ pub enum Reason {
     OutOfSession,
     /// An auction or a block whose price lies off the level: kept.
     BlockTrade,
+    /// On a day of which the calendar of the instrument says nothing.
+    NoCalendar,
+    /// No multiple of the tick size that the instrument is said to have: kept.
+    OffTick,
 }
 
 impl Reason {
@@ -80,6 +84,8 @@ impl Reason {
             WideSpread => "wide_spread",
             OutOfSession => "out_of_session",
             BlockTrade => "block_trade",
+            NoCalendar => "no_calendar",
+            OffTick => "off_tick",
         }
     }
 }
@@ -157,4 +163,7 @@ pub struct SourceCleaned {
     pub corrected: Vec<ReasonCount>,
     /// Gaps that ended in this source.
     pub gaps: i64,
+    /// Why the source was given up before its end; empty where it was not.
+    #[serde(default)]
+    pub aborted: String,
 }

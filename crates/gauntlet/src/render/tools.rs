@@ -15,8 +15,8 @@ pub fn bars(made: &MadeBars) -> String {
     let text = table(
         &["time", "open", "high", "low", "close", "volume", "ticks"],
         made.bars.iter().take(SHOWN).map(|bar| {
-            let prices = [bar.open, bar.high, bar.low, bar.close].map(|price| price.to_string());
-            let ends = [bar.volume.to_string(), bar.ticks.to_string()];
+            let prices = [bar.open, bar.high, bar.low, bar.close].map(|price| bar.scale.price_text(price));
+            let ends = [bar.scale.size_text(bar.volume), bar.ticks.to_string()];
             std::iter::once(bar.time.to_string()).chain(prices).chain(ends).collect()
         }),
     );

@@ -5,10 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use gauntlet_domain::topics::MARKET_BARS;
 use gauntlet_log::{LogError, Positions, TopicPartition};
 
-use super::{BarIndex, CHUNK, SAVE_EVERY, lock};
+use super::{BarIndex, CHUNK, SAVE_EVERY, TOPICS, lock};
 
 /// How long one look for records takes; the end waits for it.
 const POLL: Duration = Duration::from_millis(50);
@@ -45,20 +44,22 @@ impl BarIndex {
 
     fn follow_until(&self, stop: &AtomicBool) -> Result<(), LogError> {
         let mut from = Positions::new();
-        for partition in 0..self.log.partitions(MARKET_BARS.name)? {
-            let place = TopicPartition::new(MARKET_BARS.name, partition);
-            let kept = self.partition(partition);
-            let mut kept = lock(&kept);
-            self.load(&place, &mut kept)?;
-            let (start, _) = self.log.bounds(&place)?;
-            from.insert(place, kept.indexed.get_or_insert_default().next.max(start));
+        for topic in TOPICS {
+            for partition in 0..self.log.partitions(topic.name)? {
+                let place = TopicPartition::new(topic.name, partition);
+                let kept = self.partition(&place);
+                let mut kept = lock(&kept);
+                self.load(&place, &mut kept)?;
+                let (start, _) = self.log.bounds(&place)?;
+                from.insert(place, kept.indexed.get_or_insert_default().next.max(start));
+            }
         }
         let mut tail = self.log.tail(&from)?;
         while !stop.load(Ordering::Relaxed) {
             let records = tail.poll(CHUNK, POLL)?;
             for of_one in records.chunk_by(|a, b| a.partition == b.partition) {
                 let place = &of_one[0].partition;
-                let kept = self.partition(place.partition);
+                let kept = self.partition(place);
                 let mut kept = lock(&kept);
                 let taken = self.take_in(kept.indexed.get_or_insert_default(), of_one);
                 self.save(place, &mut kept, SAVE_EVERY);
@@ -69,10 +70,10 @@ impl BarIndex {
     }
 
     fn save_all(&self) {
-        let partitions: Vec<u32> = lock(&self.partitions).keys().copied().collect();
-        for partition in partitions {
-            let kept = self.partition(partition);
-            self.save(&TopicPartition::new(MARKET_BARS.name, partition), &mut lock(&kept), 1);
+        let places: Vec<TopicPartition> = lock(&self.partitions).keys().cloned().collect();
+        for place in places {
+            let kept = self.partition(&place);
+            self.save(&place, &mut lock(&kept), 1);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Where the bars of a range lie, without reading from the first bar ever.
 //!
-//! Consumes `market.bars.v1`, emits nothing. For every partition it keeps which stretches hold bars of which time (see
+//! Consumes `market.bars.v1` and `.v2`, emits nothing. An instrument's bars are on one of them. For every partition it keeps which stretches hold bars of which time (see
 //! `stretches.rs`), folded from the records as they come, and answers a question by reading the stretches that a range
 //! touches. It is derived and disposable: it lies in a file for each partition in this process's own directory, is made
 //! again from the log where that is missing or not of this log, and never decides what a snapshot holds, only what is
@@ -25,8 +25,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gauntlet_domain::market::{Bar, SnapshotDue};
-use gauntlet_domain::topics::MARKET_BARS;
-use gauntlet_domain::{BarSpec, Event};
+use gauntlet_domain::topics::{MARKET_BARS, MARKET_BARS_V2};
+use gauntlet_domain::{BarSpec, Event, Topic};
 use gauntlet_log::{EventLog, LogError, Positions, Record, TopicPartition, partition_for};
 use gauntlet_wire::Codec;
 
@@ -38,6 +38,8 @@ pub use follower::Follower;
 pub use stretches::Limits;
 use stretches::Stretches;
 
+/// Topics with bars.
+const TOPICS: [Topic; 2] = [MARKET_BARS, MARKET_BARS_V2];
 /// Records taken in at once.
 const CHUNK: usize = 4096;
 /// Records between two writings of the file: what a process that is killed reads again.
@@ -52,7 +54,7 @@ pub struct BarIndex {
     limits: Limits,
     /// Where the files are; without it nothing is kept beyond the process.
     dir: Option<PathBuf>,
-    partitions: Mutex<BTreeMap<u32, Arc<Mutex<Kept>>>>,
+    partitions: Mutex<BTreeMap<TopicPartition, Arc<Mutex<Kept>>>>,
 }
 
 /// What has been taken in of one partition.
@@ -98,22 +100,23 @@ impl BarIndex {
     /// What the log says, among it [`LogError::Undecided`] for a record that cannot be read yet.
     pub fn bars(&self, due: &SnapshotDue) -> Result<Vec<Bar>, LogError> {
         let key = due.instrument.as_bytes();
-        let place = self.place_of(key)?;
-        let parts = self.up_to_the_end(&place, |_| false, |stretches| stretches.parts(due, GAP))?;
-        let (start, _) = self.log.bounds(&place)?;
         let mut bars = Vec::new();
-        for (first, last) in parts {
-            for_each(&*self.log, &place, first.max(start), last + 1, |record| {
-                if record.key == key
-                    && let Some(bar) = self.bar(&record)?
-                    && bar.spec == due.spec
-                    && bar.open_time >= due.from
-                    && bar.close_time <= due.to
-                {
-                    bars.push(bar);
-                }
-                Ok(())
-            })?;
+        for place in self.places_of(key)? {
+            let parts = self.up_to_the_end(&place, |_| false, |stretches| stretches.parts(due, GAP))?;
+            let (start, _) = self.log.bounds(&place)?;
+            for (first, last) in parts {
+                for_each(&*self.log, &place, first.max(start), last + 1, |record| {
+                    if record.key == key
+                        && let Some(bar) = self.bar(&record)?
+                        && bar.spec == due.spec
+                        && bar.open_time >= due.from
+                        && bar.close_time <= due.to
+                    {
+                        bars.push(bar);
+                    }
+                    Ok(())
+                })?;
+            }
         }
         bars.sort_by_key(|bar| bar.open_time);
         // A repeated record is the same bar.
@@ -125,18 +128,35 @@ impl BarIndex {
     pub fn has_bars(&self, instrument: &str, spec: BarSpec) -> Result<bool, LogError> {
         let key = instrument.as_bytes();
         let has = |stretches: &Stretches| stretches.specs(key).any(|of| of == spec);
-        self.up_to_the_end(&self.place_of(key)?, has, has)
+        for place in self.places_of(key)? {
+            if self.up_to_the_end(&place, has, has)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Specs of which an instrument has closed bars.
     pub fn specs(&self, instrument: &str) -> Result<BTreeSet<BarSpec>, LogError> {
         let key = instrument.as_bytes();
-        self.up_to_the_end(&self.place_of(key)?, |_| false, |stretches| stretches.specs(key).collect())
+        let mut specs = BTreeSet::new();
+        for place in self.places_of(key)? {
+            specs.extend(self.up_to_the_end(
+                &place,
+                |_| false,
+                |stretches| stretches.specs(key).collect::<Vec<_>>(),
+            )?);
+        }
+        Ok(specs)
     }
 
-    fn place_of(&self, key: &[u8]) -> Result<TopicPartition, LogError> {
-        let partitions = self.log.partitions(MARKET_BARS.name)?;
-        Ok(TopicPartition::new(MARKET_BARS.name, partition_for(key, partitions)))
+    /// The partitions in which the bars of an instrument may be.
+    fn places_of(&self, key: &[u8]) -> Result<[TopicPartition; 2], LogError> {
+        let [first, second] = TOPICS.map(|topic| {
+            let partitions = self.log.partitions(topic.name)?;
+            Ok::<_, LogError>(TopicPartition::new(topic.name, partition_for(key, partitions)))
+        });
+        Ok([first?, second?])
     }
 
     /// The bar in a record; `None` for what is none.
@@ -154,7 +174,7 @@ impl BarIndex {
         is_enough: impl Fn(&Stretches) -> bool,
         ask: impl FnOnce(&Stretches) -> T,
     ) -> Result<T, LogError> {
-        let kept = self.partition(place.partition);
+        let kept = self.partition(place);
         let mut kept = lock(&kept);
         let (start, end) = self.log.bounds(place)?;
         self.load(place, &mut kept)?;
@@ -172,8 +192,8 @@ impl BarIndex {
         Ok(answer)
     }
 
-    fn partition(&self, partition: u32) -> Arc<Mutex<Kept>> {
-        lock(&self.partitions).entry(partition).or_default().clone()
+    fn partition(&self, place: &TopicPartition) -> Arc<Mutex<Kept>> {
+        lock(&self.partitions).entry(place.clone()).or_default().clone()
     }
 
     /// Takes in records of one partition that follow what was taken in already. What cannot be read yet ends it before

@@ -128,6 +128,7 @@ mod tests {
     fn bar(minute: i64) -> Bar {
         let nanos = MINUTE.nanos();
         Bar {
+            scale: gauntlet_domain::Scale::USUAL,
             instrument: "A.X".into(),
             spec: MINUTE,
             open_time: Timestamp(minute * nanos),

@@ -52,6 +52,7 @@ pub fn altered(bars: &Bars, range: std::ops::Range<usize>) -> Bars {
 pub fn market(bars: &Bars) -> Vec<Bar> {
     let price = |value: f64| Price((value * 1e9).round() as i64);
     let bar = |row: BarRow| Bar {
+        scale: gauntlet_domain::Scale::USUAL,
         instrument: "XAUUSD.OANDA".into(),
         spec: "time:1h".parse().unwrap(),
         open_time: Timestamp(row.open_time),

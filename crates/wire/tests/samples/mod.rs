@@ -16,6 +16,19 @@ fn spec() -> BarSpec {
     BarSpec::Time { seconds: 3600 }
 }
 
+fn calendar() -> Calendar {
+    Calendar {
+        name: "XCME".into(),
+        zone: "America/Chicago".into(),
+        first_day: 13_228,
+        last_day: 16_435,
+        week: vec![WeeklySession { weekday: 0, open_second: -25_200, close_second: 57_600 }],
+        holidays: vec![13_507],
+        special_days: vec![SpecialDay { day: 13_506, open_second: -25_200, close_second: 43_200 }],
+        offsets: vec![ZoneOffset { from_second: 1_143_961_200, offset_seconds: -18_000 }],
+    }
+}
+
 fn data_ref() -> DataRef {
     DataRef {
         snapshot_id: SnapshotId::derive(&[b"sample"]),
@@ -69,6 +82,27 @@ fn verdict(model_id: ModelId) -> Verdict {
 #[allow(dead_code, reason = "each user takes its part")]
 pub fn sample_of(kind: RecordKind, version: u32) -> Event {
     match (sample(kind), version) {
+        (Event::InstrumentDefined(event), 1) => InstrumentDefined {
+            session: event.session,
+            cleaning: event.cleaning,
+            stamp: event.stamp,
+            empty_bars: event.empty_bars,
+            ..InstrumentDefined::new(&event.instrument, event.bars, event.price)
+        }
+        .into(),
+        (Event::TickBlock(mut event), 1) => {
+            event.scale = Scale::USUAL;
+            (*event).into()
+        }
+        (Event::BarBlock(mut event), 1) => {
+            event.scale = Scale::USUAL;
+            (*event).into()
+        }
+        (Event::Quote(event), 1) => Quote { scale: Scale::USUAL, ..event }.into(),
+        (Event::Trade(event), 1) => Trade { scale: Scale::USUAL, ..event }.into(),
+        (Event::Bar(event), 1) => Bar { scale: Scale::USUAL, ..event }.into(),
+        (Event::FeedCompleted(event), 1) => FeedCompleted { scale: Scale::USUAL, ..event }.into(),
+        (Event::SourceCleaned(event), 1) => SourceCleaned { aborted: String::new(), ..event }.into(),
         (Event::SnapshotSealed(mut event), 1) => {
             (event.first_open, event.last_close, event.quoted_bars) = (None, None, None);
             event.into()
@@ -194,6 +228,12 @@ pub fn sample(kind: RecordKind) -> Event {
             empty_bars: EmptyBars::Fill,
             session: Some(Session { open_second: 79_200, close_second: 75_600 }),
             cleaning: CleaningRules::default(),
+            scale: Scale { price_exponent: -12, size_exponent: -2 },
+            tick_size: Some(10_000_000_000),
+            positive_prices: true,
+            asset_class: "future".into(),
+            calendar: Some(calendar()),
+            limits: CleaningLimits { level_ticks: 20, ..CleaningLimits::default() },
         }
         .into(),
         RecordKind::TickBlock => TickBlock {
@@ -208,6 +248,7 @@ pub fn sample(kind: RecordKind) -> Event {
             asks: vec![1_301_801_000_000, 1_301_618_000_000, i64::MAX],
             sizes: vec![],
             ask_sizes: vec![],
+            scale: Scale { price_exponent: -12, size_exponent: -2 },
         }
         .into(),
         RecordKind::BarBlock => BarBlock {
@@ -225,6 +266,7 @@ pub fn sample(kind: RecordKind) -> Event {
             open_spreads: vec![2_500_000_000],
             close_spreads: vec![2_500_000_000],
             volumes: vec![],
+            scale: Scale { price_exponent: -12, size_exponent: -2 },
         }
         .into(),
         RecordKind::Quote => Quote {
@@ -236,6 +278,7 @@ pub fn sample(kind: RecordKind) -> Event {
             ask: Price(1_300_500_000_000),
             bid_size: Some(Quantity(100_000_000)),
             ask_size: None,
+            scale: Scale { price_exponent: -12, size_exponent: -2 },
         }
         .into(),
         RecordKind::Trade => Trade {
@@ -246,12 +289,27 @@ pub fn sample(kind: RecordKind) -> Event {
             price: Price(1_300_000_000_000),
             size: Quantity(25_000_000),
             side: Some("buy".into()),
+            scale: Scale { price_exponent: -12, size_exponent: -2 },
         }
         .into(),
-        RecordKind::FeedCompleted => {
-            FeedCompleted { instrument: instrument(), source, name: "a.zip".into(), rows: 9, blocks: 1 }
-                .into()
+        RecordKind::FeedCompleted => FeedCompleted {
+            instrument: instrument(),
+            source,
+            name: "a.zip".into(),
+            rows: 9,
+            blocks: 1,
+            scale: Scale { price_exponent: -12, size_exponent: -2 },
         }
+        .into(),
+        RecordKind::FeedAborted => FeedAborted {
+            instrument: instrument(),
+            source,
+            name: "a.zip".into(),
+            rows: 9,
+            reason: "the file was cut off while it was read".into(),
+            scale: Scale { price_exponent: -12, size_exponent: -2 },
+        }
+        .into(),
         RecordKind::Bar => Bar {
             instrument: instrument(),
             spec: spec(),
@@ -266,6 +324,7 @@ pub fn sample(kind: RecordKind) -> Event {
             close_spread: None,
             volume: Quantity(0),
             ticks: 17,
+            scale: Scale { price_exponent: -12, size_exponent: -2 },
         }
         .into(),
         RecordKind::TickRejected => TickRejected {
@@ -297,6 +356,7 @@ pub fn sample(kind: RecordKind) -> Event {
             rejected: vec![ReasonCount { reason: "crossed".into(), count: 2 }],
             corrected: vec![ReasonCount { reason: "out_of_order".into(), count: 1 }],
             gaps: 1,
+            aborted: "the file was cut off while it was read".into(),
         }
         .into(),
         RecordKind::CreateSnapshot => CreateSnapshot::new(

@@ -288,6 +288,7 @@ pub fn gap(source: &str) -> GapDetected {
 pub fn cleaned(source: &str) -> SourceCleaned {
     let count = |reason: &str, count| ReasonCount { reason: reason.into(), count };
     SourceCleaned {
+        aborted: String::new(),
         instrument: "XAUUSD.OANDA".into(),
         source: source.into(),
         name: "gold.csv".into(),
