@@ -11,6 +11,7 @@ mod dead_letters;
 mod dependencies;
 mod documents;
 mod faults;
+mod instruments;
 mod kept;
 mod measured;
 mod observed;

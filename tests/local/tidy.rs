@@ -66,7 +66,7 @@ fn packages() -> BTreeMap<String, Package> {
 }
 
 /// Crates of the workspace that each may build upon, and why. What is not listed may build on no crate of the workspace.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("gauntlet-quant", &["gauntlet-domain"]),
     ("gauntlet-backtest", &["gauntlet-domain", "gauntlet-quant"]),
     ("gauntlet-walkforward", &["gauntlet-domain", "gauntlet-quant", "gauntlet-backtest"]),
@@ -78,6 +78,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     // Rules, samplers and pruners with their settings, for the descriptions of a document's keys.
     ("gauntlet-config", &["gauntlet-domain", "gauntlet-backtest", "gauntlet-search"]),
     ("gauntlet-feed", &["gauntlet-domain"]),
+    ("gauntlet-instruments", &["gauntlet-domain"]),
     ("gauntlet-lake", &["gauntlet-domain"]),
     ("gauntlet-runtime", &["gauntlet-domain", "gauntlet-log", "gauntlet-processor", "gauntlet-wire"]),
     ("gauntlet-schema-registry", &["gauntlet-domain", "gauntlet-wire"]),
@@ -97,6 +98,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
             "gauntlet-wire",
             "gauntlet-config",
             "gauntlet-feed",
+            "gauntlet-instruments",
             "gauntlet-lake",
             "gauntlet-log",
             "gauntlet-views",

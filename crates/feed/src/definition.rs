@@ -70,6 +70,13 @@ fn defined(
                 definition.bars.push(*spec);
             }
         }
+        definition.session = rules.session.or(set.session);
+        if rules.empty_bars == EmptyBars::Fill {
+            definition.empty_bars = EmptyBars::Fill;
+        }
+        if rules.stamp == BarStamp::Open {
+            definition.stamp = BarStamp::Open;
+        }
         if let Some(lateness_nanos) = rules.lateness_nanos {
             definition.cleaning.lateness_nanos = lateness_nanos;
         }

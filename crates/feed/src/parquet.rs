@@ -1,7 +1,6 @@
 //! Trades, quotes or bars in Parquet; columns are found by the same names as in CSV.
 
 use gauntlet_domain::BarSpec;
-use gauntlet_domain::decimal::{Price, Quantity};
 
 use crate::bar_rows::{BarReader, TextTable};
 use crate::bar_table::{BarLayout, BarTable, bar_names, has_bars};

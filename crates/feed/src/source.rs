@@ -76,10 +76,19 @@ fn open_in_chunks(path: &Path, options: &Options, chunk: usize) -> Result<Source
         );
         return Err(FeedError::Reading { file: file.shown.clone(), what });
     }
-    let scale = match options.scale {
-        Some(scale) => scale,
-        None => scale_of(&file, &found, options, chunk)?,
-    };
+    let needed = scale_of(&file, &found, options, chunk)?;
+    let scale = options.scale.unwrap_or(needed);
+    if needed.price_exponent < scale.price_exponent || needed.size_exponent > scale.size_exponent {
+        let what = format!(
+            "its numbers need {needed}, and {} has {scale} since it was first defined or fed: feed them as another \
+             instrument, or into another directory with a document for `gauntlet instrument set` that has `decimals: \
+             {{ price: {}, size: {} }}`",
+            options.instrument,
+            needed.price_digits(),
+            needed.size_digits()
+        );
+        return Err(FeedError::Reading { file: file.shown.clone(), what });
+    }
     let (format, rows) = (found.format, open_rows(&file, &found, options, Units::of(scale), chunk)?);
     let (instrument, hash) = (options.instrument.to_string(), file.hash.to_string());
     Ok(Source { file, format, instrument, hash, scale, blocks: 0, rows })

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 use gauntlet_domain::Scale;
-use gauntlet_domain::decimal::{DecimalError, parse_scaled};
+use gauntlet_domain::decimal::DecimalError;
 use gauntlet_domain::market::TickKind;
 
 use crate::block::Fault;
@@ -171,12 +171,6 @@ fn decimals(text: &[u8]) -> u32 {
     (behind.len() - zeros) as u32
 }
 
-/// Whether a text is a number in 64 bits at all, at some scale.
-#[cfg(test)]
-fn is_held(text: &[u8], exponent: i32) -> bool {
-    parse_scaled(text, exponent.unsigned_abs()).is_ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,8 +178,12 @@ mod tests {
     fn scale_of(prices: &[&str], sizes: &[&str], are_quotes: bool) -> Scale {
         let watch = Arc::new(Watch::default());
         let units = Units::watched(&watch);
-        prices.iter().for_each(|text| drop(units.price(text.as_bytes(), 0)));
-        sizes.iter().for_each(|text| drop(units.size(text.as_bytes(), 0)));
+        for text in prices {
+            let _ = units.price(text.as_bytes(), 0);
+        }
+        for text in sizes {
+            let _ = units.size(text.as_bytes(), 0);
+        }
         watch.scale(are_quotes, true)
     }
 
@@ -209,6 +207,6 @@ mod tests {
         assert_eq!(noisy, Scale::new(-16, -8).unwrap(), "ten digits of it");
         let many = scale_of(&["1"], &["50000000000", "200000000000"], false);
         assert_eq!(many, Scale::new(-9, -5).unwrap());
-        assert!(is_held(b"25000000000000", many.size_exponent), "a hundred times the sum");
+        assert!(many.parse_size(b"25000000000000").is_ok(), "a hundred times the sum");
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use gauntlet_config::parse_override;
-use gauntlet_domain::market::Session;
+use gauntlet_domain::market::{InstrumentDefined, Session};
 use gauntlet_domain::{BarSpec, Timestamp};
 use gauntlet_feed::definition::{empty_bars, stamp};
 use gauntlet_operations::Refusal;
@@ -286,6 +286,9 @@ pub struct BarsArgs {
     /// Trading hours in UTC, such as 22:00-21:00.
     #[arg(long)]
     pub session: Option<String>,
+    /// A document of the instrument, as for instrument set: calendar, tick size, limits of the cleaning rules.
+    #[arg(long)]
+    pub definition: Option<PathBuf>,
     /// Writes the bars to a file, .csv or .parquet.
     #[arg(long)]
     pub out: Option<PathBuf>,
@@ -311,11 +314,18 @@ impl TryFrom<BarsArgs> for BarsRequest {
             stamp: stamp(&args.stamp).map_err(Refusal::input)?,
             empty: empty_bars(&args.empty).map_err(Refusal::input)?,
             session: args.session.as_deref().map(session).transpose()?,
+            definition: args.definition.as_deref().map(definition).transpose()?,
             out: args.out,
             lateness_nanos: args.lateness.as_deref().map(lateness).transpose()?,
             reading: args.reading.try_into()?,
         })
     }
+}
+
+/// What an instrument is by a document.
+fn definition(path: &Path) -> Result<InstrumentDefined, Refusal> {
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+    gauntlet_operations::instruments::read(&text, &file_name(path))
 }
 
 /// `HH:MM-HH:MM` in UTC.

@@ -66,6 +66,9 @@ pub enum Command {
     },
     /// Publishes files of ticks or bars.
     Feed(FeedArgs),
+    /// What instruments are: tick size, calendar, decimals, limits of the cleaning rules.
+    #[command(subcommand)]
+    Instrument(InstrumentCommand),
     /// Content-addressed data snapshots.
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
@@ -165,6 +168,23 @@ pub enum Command {
     Stats(StatsArgs),
     /// A sampler by itself: asks and is told a JSON line at a time, on stdout and stdin.
     Search(SearchArgs),
+}
+
+/// `gauntlet instrument`
+#[derive(Debug, Subcommand)]
+pub enum InstrumentCommand {
+    /// Defines one by a document; what was fed before stays as it is.
+    Set {
+        /// A YAML document.
+        file: PathBuf,
+    },
+    /// Shows the definition in force.
+    Show {
+        /// SYMBOL.VENUE.
+        instrument: String,
+    },
+    /// Lists all.
+    Ls,
 }
 
 /// `gauntlet snapshot`

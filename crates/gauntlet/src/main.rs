@@ -32,13 +32,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
 use cli::{
-    Cli, Command, ConfigCommand, DlqCommand, SchemasCommand, SnapshotCommand, TopicsCommand, ViewsCommand,
+    Cli, Command, ConfigCommand, DlqCommand, InstrumentCommand, SchemasCommand, SnapshotCommand,
+    TopicsCommand, ViewsCommand,
 };
 use gauntlet_config::model::LogFormat;
 use gauntlet_config::{Config, Resolved, Sources, load};
 use gauntlet_feed::definition::stamp as named_stamp;
 use gauntlet_operations::backtest::BacktestRequest;
 use gauntlet_operations::browse::{List, ListRequest};
+use gauntlet_operations::feed::file_name;
+use gauntlet_operations::instruments::InstrumentRequest;
 use gauntlet_operations::integrity::VerifyRequest;
 use gauntlet_operations::refusal::unreadable;
 use gauntlet_operations::replay::ReplayRequest;
@@ -210,6 +213,14 @@ fn sources(cli: &Cli) -> Sources {
 fn request(command: Command) -> Result<Request, Refusal> {
     Ok(match command {
         Command::Feed(args) => Request::Feed(args.try_into()?),
+        Command::Instrument(InstrumentCommand::Set { file }) => {
+            let text = std::fs::read_to_string(&file).map_err(|error| unreadable(&file, &error))?;
+            Request::Instrument(InstrumentRequest::Set { text, name: file_name(&file) })
+        }
+        Command::Instrument(InstrumentCommand::Show { instrument }) => {
+            Request::Instrument(InstrumentRequest::Show(instrument))
+        }
+        Command::Instrument(InstrumentCommand::Ls) => Request::Instrument(InstrumentRequest::List),
         Command::Snapshot(SnapshotCommand::Create(args)) => Request::CreateSnapshot(args.try_into()?),
         Command::Snapshot(SnapshotCommand::Ls) => {
             Request::List(ListRequest { what: List::Snapshots, filter: None, sort: None, limit: None })

@@ -412,7 +412,7 @@ pub(crate) mod tests {
         let close_time = open_time.plus_nanos(HOUR);
         let open = Price(554_000_000_000 + index * 1_000_000);
         Bar {
-            scale: gauntlet_domain::Scale::USUAL,
+            scale: Scale::USUAL,
             instrument: GOLD.to_owned(),
             spec: HOURLY,
             open_time,
@@ -606,7 +606,7 @@ pub(crate) mod tests {
         ) -> Bar {
             let [open_time, length, open, high, low, close, volume, ticks] = numbers;
             let (open_time, close_time) = (Timestamp(open_time), Timestamp(open_time).plus_nanos(length));
-            Bar { scale: gauntlet_domain::Scale::USUAL,
+            Bar { scale: Scale::USUAL,
                 instrument: GOLD.to_owned(),
                 spec: HOURLY,
                 open_time,

@@ -9,6 +9,7 @@ use crate::configuration::{Changed, Key, Valid};
 use crate::dead_letters::{ListedDeadLetter, PutBack, ShownDeadLetter};
 use crate::demo::Demonstrated;
 use crate::feed::Fed;
+use crate::instruments::Instruments;
 use crate::integrity::{Digests, RebuiltViews, Verified, VerifiedViews};
 use crate::metrics::Measured;
 use crate::replay::Replayed;
@@ -25,6 +26,7 @@ use crate::submit::{Cancelling, Submitted, Waited};
 #[allow(missing_docs)]
 pub enum Answer {
     Fed(Fed),
+    Instruments(Instruments),
     Snapshot(Requested),
     VerifiedSnapshot(VerifiedSnapshot),
     Submitted(Submitted),

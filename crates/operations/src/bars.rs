@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use gauntlet_domain::market::{Bar, BarStamp, EmptyBars, FeedCompleted, ReasonCount, Session};
+use gauntlet_domain::market::{
+    Bar, BarStamp, EmptyBars, FeedCompleted, InstrumentDefined, ReasonCount, Session,
+};
 use gauntlet_domain::{BarSpec, Event, Input, InstrumentId, Price};
 use gauntlet_feed::{BarRules, Block, Format, Options, Reading};
 use gauntlet_market_data::MarketData;
@@ -42,6 +44,9 @@ pub struct BarsRequest {
     /// How the file is written, where it does not settle that itself.
     #[serde(default)]
     pub reading: Reading,
+    /// What the instrument is, by a document.
+    #[serde(default)]
+    pub definition: Option<InstrumentDefined>,
 }
 
 /// The bars of a file, and what cleaning made of its ticks.
@@ -84,6 +89,7 @@ fn reading(request: &BarsRequest) -> Result<(Options, BarRules), Refusal> {
     options.format = request.format;
     options.utc_offset_seconds = request.utc_offset_seconds;
     options.market = request.market.clone();
+    options.scale = request.definition.as_ref().map(|definition| definition.scale);
     let rules = BarRules {
         specs: vec![request.spec],
         stamp: request.stamp,
@@ -98,6 +104,11 @@ fn read_ticks(request: &BarsRequest) -> Result<MadeBars, Refusal> {
     let spec = request.spec;
     let (options, rules) = reading(request)?;
     let instrument = options.instrument.clone();
+    let known = request.definition.clone().map(|definition| InstrumentDefined {
+        instrument: instrument.as_str().to_owned(),
+        bars: vec![spec],
+        ..definition
+    });
     let mut source = gauntlet_feed::open(&request.path, &options)?;
     if source.has_bars() {
         let path = request.path.display();
@@ -118,7 +129,7 @@ fn read_ticks(request: &BarsRequest) -> Result<MadeBars, Refusal> {
     let (mut rows, mut blocks) = (0, 0);
     while let Some(block) = source.next_block()? {
         if blocks == 0 {
-            step(gauntlet_feed::definition(&instrument, &source, &rules, None).into());
+            step(gauntlet_feed::definition(&instrument, &source, &rules, known.as_ref()).into());
         }
         blocks += 1;
         // There are no others in a file of ticks.

@@ -31,6 +31,8 @@ pub mod exhausted;
 pub mod experiment_report;
 /// Files of ticks and bars onto the log.
 pub mod feed;
+/// What instruments are.
+pub mod instruments;
 /// Digests, and checks of what is kept.
 pub mod integrity;
 /// Equity and prices told from returns.

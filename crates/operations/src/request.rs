@@ -10,6 +10,7 @@ use crate::bars::{BarsRequest, bars};
 use crate::browse::{self, ListRequest};
 use crate::dead_letters::{self, ListDeadLetters, ReplayDeadLetters};
 use crate::feed::{self, FeedRequest};
+use crate::instruments::{InstrumentRequest, instruments};
 use crate::integrity::{self, VerifyRequest};
 use crate::metrics::{MetricsRequest, metrics};
 use crate::node::Node;
@@ -26,6 +27,8 @@ use crate::submit::{self, CancelRequest, SubmitRequest};
 pub enum Request {
     /// Publish files of ticks or bars.
     Feed(FeedRequest),
+    /// Define, show or list instruments.
+    Instrument(InstrumentRequest),
     /// Seal the bars of a range.
     CreateSnapshot(SnapshotRequest),
     /// Re-hash the snapshot with this id.
@@ -74,7 +77,8 @@ impl Request {
 
     /// Whether an answer needs something that was there before.
     pub fn needs_data(&self) -> bool {
-        !self.needs_processors() && !matches!(self, Request::Submit(_))
+        let begins = matches!(self, Request::Submit(_) | Request::Instrument(InstrumentRequest::Set { .. }));
+        !self.needs_processors() && !begins
     }
 
     /// Answers on a node, starting the processors for it where they are needed.
@@ -105,6 +109,7 @@ impl Request {
         let needed = || running.ok_or_else(|| Refusal::Broken("the processors do not run".into()));
         Ok(match self {
             Request::Feed(request) => Answer::Fed(feed::feed(node, needed()?, request, progress)?),
+            Request::Instrument(request) => Answer::Instruments(instruments(node, request)?),
             Request::CreateSnapshot(request) => Answer::Snapshot(snapshot::create(node, needed()?, request)?),
             Request::VerifySnapshot(id) => Answer::VerifiedSnapshot(snapshot::verify(node, id)?),
             Request::Submit(request) => {
@@ -229,6 +234,7 @@ mod tests {
                 lateness_nanos: Some(1),
                 reading: reading(),
             }),
+            Request::Instrument(InstrumentRequest::Set { text: "class: fx\n".into(), name: "x.yaml".into() }),
             Request::CreateSnapshot(SnapshotRequest {
                 instrument: "XAUUSD".into(),
                 venue: text("OANDA"),
@@ -301,8 +307,9 @@ mod tests {
             Request::VerifyViews => 15,
             Request::ShowRun(..) => 16,
             Request::Export(_) => 17,
+            Request::Instrument(_) => 18,
         });
-        assert_eq!(kinds.collect::<BTreeSet<i32>>().len(), 18, "a kind of request has no example");
+        assert_eq!(kinds.collect::<BTreeSet<i32>>().len(), 19, "a kind of request has no example");
     }
 
     #[test]
@@ -320,6 +327,7 @@ mod tests {
             out: Some("bars.csv".into()),
             lateness_nanos: Some(1),
             reading: reading(),
+            definition: None,
         }));
         comes_back(&ToolRequest::Backtest(BacktestRequest {
             spec: "spec.yaml".into(),

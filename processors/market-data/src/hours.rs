@@ -1,7 +1,7 @@
 //! When an instrument is traded, and where the intervals of its bars begin and end.
 
 use gauntlet_domain::BarSpec;
-use gauntlet_domain::market::{InstrumentDefined, Reason, Session};
+use gauntlet_domain::market::{Calendar, InstrumentDefined, Reason, Session};
 use gauntlet_domain::time::NANOS_PER_SECOND;
 
 const DAY: i64 = 86_400 * NANOS_PER_SECOND;
@@ -10,20 +10,24 @@ const ROUND_THE_CLOCK: Session = Session { open_second: 0, close_second: 0 };
 
 /// Opening and closing of the session that holds a time; a day where the instrument is traded round the clock. `None` outside.
 pub fn session_at(definition: &InstrumentDefined, time: i64) -> Option<(i64, i64)> {
-    if let Some(calendar) = &definition.calendar {
+    if let (Some(calendar), None) = (&definition.calendar, definition.session) {
         return calendar.session_at(time);
     }
     let session = definition.session.unwrap_or(ROUND_THE_CLOCK);
     let opening = last_opening(session, time);
     let closing = opening + session_nanos(session);
-    (time < closing).then_some((opening, closing))
+    // Hours of their own on the days of a calendar.
+    let is_day = |calendar: &Calendar| calendar.open_between(opening, closing) > 0;
+    (time < closing && definition.calendar.as_ref().is_none_or(is_day)).then_some((opening, closing))
 }
 
 /// The next opening at or after a time at which the instrument is not traded; `None` where the calendar ends.
 pub fn next_opening(definition: &InstrumentDefined, time: i64) -> Option<i64> {
-    match &definition.calendar {
-        Some(calendar) => calendar.session_from(time).map(|(opening, _)| opening),
-        None => Some(last_opening(definition.session.unwrap_or(ROUND_THE_CLOCK), time) + DAY),
+    let after = |session| last_opening(session, time) + DAY;
+    match (&definition.calendar, definition.session) {
+        (Some(calendar), None) => calendar.session_from(time).map(|(opening, _)| opening),
+        (Some(calendar), Some(session)) if !calendar.knows(after(session)) => None,
+        (_, session) => Some(after(session.unwrap_or(ROUND_THE_CLOCK))),
     }
 }
 

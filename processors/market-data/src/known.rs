@@ -25,6 +25,12 @@ impl KnownInstrument {
     }
 }
 
+/// The definitions in state that the machine has saved.
+pub fn known_definitions(state: &[u8]) -> Result<Vec<InstrumentDefined>, StateError> {
+    let state: MarketData = serde_json::from_slice(state)?;
+    Ok(state.definitions())
+}
+
 /// The instrument in state that the machine has saved; none where no input of it was taken in.
 pub fn known_instrument(state: &[u8], instrument: &str) -> Result<Option<KnownInstrument>, StateError> {
     let state: MarketData = serde_json::from_slice(state)?;

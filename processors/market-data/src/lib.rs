@@ -35,6 +35,6 @@ pub mod sources;
 /// Which spreads are believed.
 mod spread;
 
-pub use known::{KnownInstrument, known_instrument};
+pub use known::{KnownInstrument, known_definitions, known_instrument};
 pub use machine::{DEFINITION, MarketData};
 pub use snapshots::Snapshots;

@@ -138,6 +138,12 @@ impl MarketData {
         Some(KnownInstrument { definition: (!defined.is_empty()).then(|| definition.clone()), has_ticks })
     }
 
+    /// The definitions in force, but for instruments that nobody has defined.
+    pub(crate) fn definitions(&self) -> Vec<InstrumentDefined> {
+        let defined = self.instruments.values().filter(|instrument| !instrument.defined.is_empty());
+        defined.map(|instrument| instrument.definition.clone()).collect()
+    }
+
     /// Closes every bar under construction, for tools that end with their input; a pipeline never does.
     pub fn finish(&mut self) -> Vec<Bar> {
         let mut bars = Vec::new();
