@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use gauntlet_domain::market::Bar;
+use gauntlet_domain::topics::{MARKET_BARS, MARKET_BARS_V2};
 use gauntlet_domain::{Event, Timestamp};
 use gauntlet_log::{EventLog, LocalLog, Positions, TopicPartition};
 use gauntlet_tests::{Dir, Json, bundled, digest_of, gauntlet, number, repository, shared};
@@ -332,20 +333,21 @@ fn bars_on_the_log(dir: &Dir, spec: &str) -> Vec<Bar> {
 
 /// Bars that the pipeline has put on the log, in order.
 pub(crate) fn all_bars_on_the_log(dir: &Dir) -> Vec<Bar> {
-    const TOPIC: &str = "market.bars.v1";
     let log = LocalLog::open(&dir.node().join("log.redb")).unwrap();
     let mut bars = Vec::new();
-    for partition in 0..log.partitions(TOPIC).unwrap() {
-        let place = TopicPartition::new(TOPIC, partition);
-        let (start, end) = log.bounds(&place).unwrap();
-        let mut tail = log.tail(&Positions::from([(place, start)])).unwrap();
-        let mut left = end - start;
-        while left > 0 {
-            for record in tail.poll(1000, Duration::from_secs(5)).unwrap() {
-                left -= 1;
-                if let Event::Bar(bar) = gauntlet_runtime::events::decode(&Codec::default(), &record).unwrap()
-                {
-                    bars.push(bar);
+    for topic in [MARKET_BARS, MARKET_BARS_V2] {
+        for partition in 0..log.partitions(topic.name).unwrap() {
+            let place = TopicPartition::new(topic.name, partition);
+            let (start, end) = log.bounds(&place).unwrap();
+            let mut tail = log.tail(&Positions::from([(place, start)])).unwrap();
+            let mut left = end - start;
+            while left > 0 {
+                for record in tail.poll(1000, Duration::from_secs(5)).unwrap() {
+                    left -= 1;
+                    let event = gauntlet_runtime::events::decode(&Codec::default(), &record).unwrap();
+                    if let Event::Bar(bar) = event {
+                        bars.push(bar);
+                    }
                 }
             }
         }
