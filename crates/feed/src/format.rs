@@ -8,6 +8,7 @@ use gauntlet_domain::names::{UnknownName, find};
 use gauntlet_domain::{BarSpec, InstrumentId};
 use serde::{Deserialize, Serialize};
 
+use crate::stop::Stop;
 use crate::time::{Clock, DateOrder};
 use crate::zone::Zone;
 
@@ -123,6 +124,8 @@ pub struct Options {
     pub bar_stamp: BarStamp,
     /// How the file is written, where it does not settle that itself.
     pub reading: Reading,
+    /// Raised when reading is to end.
+    pub stop: Stop,
 }
 
 impl Options {
@@ -137,6 +140,7 @@ impl Options {
             bar_spec: None,
             bar_stamp: BarStamp::Open,
             reading: Reading::default(),
+            stop: Stop::default(),
         }
     }
 
@@ -144,11 +148,12 @@ impl Options {
     pub(crate) fn clock(&self) -> Result<Clock, String> {
         let mut clock = Clock::new(self.utc_offset_seconds);
         if let Some(name) = &self.reading.zone {
-            let zone = Zone::named(name);
-            clock.zone = Some(zone.ok_or_else(|| {
-                format!(
-                    "--zone {name} is not in the time zone database: write a name such as America/New_York"
-                )
+            clock.zone = Some(Zone::named(name).ok_or_else(|| {
+                let instead = match Zone::nearest(name) {
+                    Some(nearest) => format!("did you mean {nearest}?"),
+                    None => "write a name such as America/New_York".to_owned(),
+                };
+                format!("--zone {name} is not in the time zone database: {instead}")
             })?);
         }
         clock.order = self.reading.date_order;

@@ -15,7 +15,8 @@ use crate::csv::CsvTicks;
 use crate::detect::{Found, format_of};
 use crate::error::FeedError;
 use crate::format::{Format, Options};
-use crate::input::SourceFile;
+use crate::identity::{Identity, canonical};
+use crate::input::{SourceFile, Wrapping};
 use crate::lean_bar::{LeanBars, spec_by_path};
 use crate::lean_quote::{self, LeanQuotes};
 use crate::parquet::{ParquetTicks, parquet_bars};
@@ -39,15 +40,18 @@ pub enum Block {
 
 /// A file being read. After an error it is of no further use.
 pub struct Source {
-    file: SourceFile,
-    format: Format,
-    instrument: String,
+    pub(crate) file: SourceFile,
+    pub(crate) found: Found,
+    pub(crate) options: Options,
+    identity: Identity,
     hash: String,
     blocks: i64,
-    rows: Rows,
+    pub(crate) rows: Rows,
+    /// Numbers of rows of the last block that the file says have no value.
+    missing: Vec<i64>,
 }
 
-enum Rows {
+pub(crate) enum Rows {
     Ticks { rows: Tried<Tick>, columns: TickColumns, basis: PriceBasis },
     Bars { rows: Tried<Bar>, columns: BarColumns, length: BarLength },
 }
@@ -55,12 +59,39 @@ enum Rows {
 /// Opens a file: finds out its format where `options` leaves it open, reads it once for its hash, and checks that
 /// it has what its format needs. Errors in rows and in compressed data come out of [`Source::next_block`].
 pub fn open(path: &Path, options: &Options) -> Result<Source, FeedError> {
-    open_in_chunks(path, options, CHUNK)
+    open_as(path, path, options)
+}
+
+/// [`open`] for a file that people know by another path, `shown`: messages name it, and its name is taken from it.
+pub fn open_as(path: &Path, shown: &Path, options: &Options) -> Result<Source, FeedError> {
+    open_in_chunks(path, shown, options, CHUNK).map_err(|error| interruption(error, shown, options))
+}
+
+/// Whether a file begins like one of a format that is read. For the first part of one that is not there as a whole yet;
+/// what needs the end of the file is not looked at.
+pub fn check_beginning(path: &Path, shown: &Path, options: &Options) -> Result<(), FeedError> {
+    let file = SourceFile::inspect(path, shown, &options.stop)?;
+    match file.wrapping {
+        Wrapping::Zip | Wrapping::Parquet => Ok(()),
+        _ => match format_of(&file, options) {
+            Err(FeedError::Damaged { .. }) | Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        },
+    }
+}
+
+/// Whatever an error says, reading was interrupted once that was asked for.
+fn interruption(error: FeedError, shown: &Path, options: &Options) -> FeedError {
+    if options.stop.is_raised() {
+        FeedError::Interrupted { file: shown.display().to_string() }
+    } else {
+        error
+    }
 }
 
 /// [`open`] with another size of buffers, which changes no block.
-fn open_in_chunks(path: &Path, options: &Options, chunk: usize) -> Result<Source, FeedError> {
-    let file = SourceFile::inspect(path)?;
+fn open_in_chunks(path: &Path, shown: &Path, options: &Options, chunk: usize) -> Result<Source, FeedError> {
+    let file = SourceFile::inspect(path, shown, &options.stop)?;
     let found = format_of(&file, options)?;
     let has_header = matches!(found.format, Format::Csv | Format::BarsCsv | Format::Parquet);
     if !has_header && (!options.reading.columns.is_empty() || options.reading.decimal.is_some()) {
@@ -70,9 +101,11 @@ fn open_in_chunks(path: &Path, options: &Options, chunk: usize) -> Result<Source
         );
         return Err(FeedError::Reading { file: file.shown.clone(), what });
     }
-    let (format, rows) = (found.format, open_rows(&file, &found, options, chunk)?);
-    let (instrument, hash) = (options.instrument.to_string(), file.hash.to_string());
-    Ok(Source { file, format, instrument, hash, blocks: 0, rows })
+    let rows = open_rows(&file, &found, options, chunk)?;
+    let reading = canonical(&found, options, matches!(rows, Rows::Bars { .. }));
+    let identity = Identity { file: file.hash()?, reading };
+    let (hash, options) = (identity.source().to_string(), options.clone());
+    Ok(Source { file, found, options, identity, hash, blocks: 0, rows, missing: Vec::new() })
 }
 
 fn open_rows(file: &SourceFile, found: &Found, options: &Options, chunk: usize) -> Result<Rows, FeedError> {
@@ -137,9 +170,14 @@ fn open_rows(file: &SourceFile, found: &Found, options: &Options, chunk: usize) 
 }
 
 impl Source {
-    /// SHA-256 of the file's bytes.
+    /// The hash by which the source is known: of the file's bytes and of how they are read.
     pub fn source_hash(&self) -> ContentHash {
-        self.file.hash
+        self.identity.source()
+    }
+
+    /// What makes it the source that it is.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// The file's name without folders.
@@ -149,7 +187,7 @@ impl Source {
 
     /// The format that it is read in.
     pub fn format(&self) -> Format {
-        self.format
+        self.found.format
     }
 
     /// What makes the prices of its bars: trades where the file has any, whichever row they begin at, else quotes.
@@ -192,20 +230,40 @@ impl Source {
         }
     }
 
-    /// The next block: full, unless it is the last. `None` at the end of the file.
+    /// Numbers of the rows of the last block that the file says have no value: not read wrongly, but not there.
+    pub fn missing(&self) -> &[i64] {
+        &self.missing
+    }
+
+    /// The next block: full, unless it is the last. `None` at the end of the file, which has to be as it was when it was
+    /// opened.
     pub fn next_block(&mut self) -> Result<Option<Block>, FeedError> {
-        let (instrument, source) = (self.instrument.clone(), self.hash.clone());
-        let (shown, format) = (&self.file.shown, self.format);
+        let block = self.read_block().and_then(|block| match block {
+            None => self.file.check_unchanged().map(|()| None),
+            block => Ok(block),
+        });
+        block.map_err(|error| interruption(error, Path::new(&self.file.shown), &self.options))
+    }
+
+    fn read_block(&mut self) -> Result<Option<Block>, FeedError> {
+        let (instrument, source) = (self.options.instrument.to_string(), self.hash.clone());
+        let (shown, format) = (&self.file.shown, self.found.format);
+        self.missing.clear();
+        let missing = &mut self.missing;
         let block = match &mut self.rows {
             Rows::Ticks { rows, columns, .. } => {
                 let mut block = new_tick_block(instrument, source, self.blocks);
-                rows.take_block(shown, format, |row, before| push_tick(&mut block, *columns, row, before))?;
+                rows.take_block(shown, format, missing, |row, before| {
+                    push_tick(&mut block, *columns, row, before)
+                })?;
                 finish_ticks(&mut block);
                 (!block.is_empty()).then_some(Block::Ticks(block))
             }
             Rows::Bars { rows, columns, length } => {
                 let mut block = BarBlock { instrument, source, block: self.blocks, ..BarBlock::default() };
-                rows.take_block(shown, format, |row, before| push_bar(&mut block, *columns, row, before))?;
+                rows.take_block(shown, format, missing, |row, before| {
+                    push_bar(&mut block, *columns, row, before)
+                })?;
                 if block.rows.is_empty() {
                     None
                 } else {
@@ -221,8 +279,8 @@ impl Source {
 }
 
 /// A reader whose first rows are watched: when most of them cannot be read, the file is of another format.
-struct Tried<T> {
-    reader: Box<dyn Reader<T>>,
+pub(crate) struct Tried<T> {
+    pub reader: Box<dyn Reader<T>>,
     /// Time of the row before.
     before: i64,
     tried: u64,
@@ -241,6 +299,7 @@ impl<T> Tried<T> {
         &mut self,
         file: &str,
         format: Format,
+        missing: &mut Vec<i64>,
         mut push: impl FnMut(Row<T>, i64) -> i64,
     ) -> Result<(), FeedError> {
         for _ in 0..ROWS_PER_BLOCK {
@@ -255,6 +314,9 @@ impl<T> Tried<T> {
                 if self.tried == TRIED_ROWS {
                     self.judge(file, format)?;
                 }
+            }
+            if row.data.as_ref().is_err_and(|fault| fault.missing) {
+                missing.push(row.number);
             }
             self.before = push(row, self.before);
         }
@@ -297,7 +359,7 @@ mod tests {
     use std::io::Write;
 
     fn blocks(path: &Path, options: &Options, chunk: usize) -> Vec<Block> {
-        let mut source = open_in_chunks(path, options, chunk).unwrap();
+        let mut source = open_in_chunks(path, path, options, chunk).unwrap();
         std::iter::from_fn(|| source.next_block().unwrap()).collect()
     }
 

@@ -112,7 +112,7 @@ fn quote_folder(folder: &str, symbol: &str, venue: &str, utc_offset_seconds: i32
     for (path, rows, hash) in manifest(folder) {
         let opened = source(&path, &options);
         assert_eq!(
-            (opened.source_hash().to_string(), opened.format()),
+            (opened.identity().file.to_string(), opened.format()),
             (hash.clone(), Format::LeanQuote),
             "{path}"
         );
