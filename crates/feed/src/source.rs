@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
-use gauntlet_domain::ContentHash;
 use gauntlet_domain::market::{BarBlock, PriceBasis, ROWS_PER_BLOCK, TickBlock};
+use gauntlet_domain::{ContentHash, InstrumentId};
 
 use crate::bars_csv::csv_bars;
 use crate::binance::{self, BinanceMessages};
@@ -180,6 +180,11 @@ impl Source {
         &self.identity
     }
 
+    /// Whose data these are.
+    pub fn instrument(&self) -> &InstrumentId {
+        &self.options.instrument
+    }
+
     /// The file's name without folders.
     pub fn name(&self) -> &str {
         &self.file.name
@@ -238,7 +243,9 @@ impl Source {
     /// The next block: full, unless it is the last. `None` at the end of the file, which has to be as it was when it was
     /// opened.
     pub fn next_block(&mut self) -> Result<Option<Block>, FeedError> {
-        let block = self.read_block().and_then(|block| match block {
+        let stopped = |error| FeedError::Io { file: self.file.shown.clone(), source: error };
+        let block = self.options.stop.check().map_err(stopped);
+        let block = block.and_then(|()| self.read_block()).and_then(|block| match block {
             None => self.file.check_unchanged().map(|()| None),
             block => Ok(block),
         });
