@@ -15,6 +15,7 @@ use crate::format::Options;
 use crate::numbers::Cell;
 use crate::scan::{cell_error, check_end, contradiction};
 use crate::text::shortened;
+use crate::understood::{Shape, columns, numbers, written};
 
 /// Rows by which a file is understood, and among which a row finds its place.
 pub(crate) const WINDOW_ROWS: usize = 100_000;
@@ -47,6 +48,11 @@ pub(crate) trait TextTable: Send {
 
     /// The file, for messages.
     fn file(&self) -> &str;
+
+    /// What parts its fields, where it is a text.
+    fn delimiter(&self) -> Option<u8> {
+        None
+    }
 }
 
 /// Reads bars.
@@ -67,6 +73,8 @@ pub(crate) struct BarReader<T> {
     different_pairs: Vec<String>,
     pairs: usize,
     first_fault: Option<(u64, String)>,
+    first_time: Vec<u8>,
+    newest_first: bool,
 }
 
 impl<T: TextTable> BarReader<T> {
@@ -94,6 +102,8 @@ impl<T: TextTable> BarReader<T> {
             different_pairs: Vec::new(),
             pairs: 0,
             first_fault: None,
+            first_time: scan.first_time,
+            newest_first: scan.newest_first,
         })
     }
 
@@ -240,6 +250,24 @@ impl<T: TextTable> Reader<Bar> for BarReader<T> {
         self.rows.rows()
     }
 
+    fn shape(&self) -> Shape {
+        let layout = &self.table.layout;
+        let (columns, unread) = columns(&layout.roles(), &self.names);
+        let (time, is_utc) = written(&self.table.clock, layout.time.unit, &self.first_time);
+        let delimiter = self.rows.delimiter();
+        Shape {
+            delimiter,
+            columns,
+            unread,
+            time,
+            is_utc,
+            order: self.table.clock.order,
+            numbers: delimiter.map(|_| numbers(self.table.style)),
+            sides: None,
+            newest_first: self.newest_first,
+        }
+    }
+
     fn fault_line(&self) -> (u64, String) {
         self.first_fault.clone().unwrap_or_else(|| self.rows.shown())
     }
@@ -340,12 +368,21 @@ mod tests {
     }
 
     #[test]
-    fn a_contradiction_behind_the_scanned_rows_refuses_the_file() {
+    fn rows_behind_the_window_settle_and_contradict_as_those_in_it() {
         let mut text = String::from("Date,Close\n");
-        (0..WINDOW_ROWS).for_each(|second| text.push_str(&format!("{},999\n", 1_700_000_000 + second)));
-        let said = refused(&(text.clone() + "1700200000,\"1,000\"\n"));
-        assert!(said.contains("line 100002, column Close: '1,000' is written in another way"), "{said}");
+        (0..WINDOW_ROWS).for_each(|second| text.push_str(&format!("{},999.5\n", 1_700_000_000 + second)));
+        let said = refused(&(text.clone() + "1700200000,\"999,5\"\n"));
+        assert!(
+            said.contains("line 100002, column Close: '999,5' has a decimal comma, but '999.5' in line 2"),
+            "{said}"
+        );
+        assert_eq!(read(&(text.clone() + "1700200000,\"1,000.5\"\n")).unwrap().0.len(), WINDOW_ROWS + 1);
         assert_eq!(read(&(text + "Total,1\n")).unwrap().0.len(), WINDOW_ROWS + 1);
+        let mut text = String::from("Date,Close\n");
+        (0..WINDOW_ROWS).for_each(|_| text.push_str("04/03/2024,1\n"));
+        assert!(refused(&text).ends_with("write --day-first or --month-first"));
+        let rows = read(&(text + "13/03/2024,1\n")).unwrap().0;
+        assert_eq!(rows[0].1, 1_709_510_400, "the last row shows that the day is first");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use gauntlet_domain::market::TickKind;
 use crate::bar_rows::{TextTable, WINDOW_ROWS};
 use crate::bar_table::{BarTable, CellFault, is_missing};
 use crate::block::About;
+use crate::columns::unread_volumes;
 use crate::epoch_unit::EpochNumbers;
 use crate::error::FeedError;
 use crate::format::Options;
@@ -69,6 +70,10 @@ pub(crate) struct Scan {
     /// Rows whose time has a time of day: how many, the last of them and its time.
     of_day: u64,
     last_of_day: Option<(i64, i64)>,
+    /// The first time as it is written.
+    pub first_time: Vec<u8>,
+    /// Time falls from row to row.
+    pub newest_first: bool,
 }
 
 impl Scan {
@@ -84,19 +89,22 @@ impl Scan {
         let wanted = table.wanted.clone();
         let mut times = Times::new(table.layout.time);
         let mut kept = KeptCells::new(table.layout.used());
-        while kept.has_room() && rows.advance()? {
+        while rows.advance()? {
             if table.is_wanted(|index| rows.field(index)) {
                 self.see_styles(table, &mut times, rows.line(), |index| rows.field(index));
-                kept.push(&rows);
+                if kept.has_room() {
+                    kept.push(&rows);
+                }
             }
         }
         table.wanted = wanted;
         let style = self.numbers.style(options.reading.decimal);
         table.style = style.map_err(|why| cell_error(&file, names, why.cell, why.what))?;
         let mut clock = times.clock(options).map_err(|why| why.into_error(&file, names))?;
-        let newest_first = times.newest_first(&clock);
+        self.first_time = times.first();
+        self.newest_first = times.newest_first(&clock);
         if let Some(zone) = &mut clock.zone {
-            zone.newest_first = newest_first;
+            zone.newest_first = self.newest_first;
         }
         table.clock = clock.clone();
         if clock.format.is_none() {
@@ -209,6 +217,9 @@ impl Scan {
                 "the file has one price a row ({name}) and no open, high and low: each bar is that price throughout, so \
                  what happens inside a bar, such as a stop, is not seen"
             ));
+        }
+        if table.layout.one_price().is_none() && table.layout.volume_column().is_none() {
+            warnings.extend(unread_volumes(names, "volume"));
         }
         if let Some((time, number)) = live {
             let at = Timestamp(time);

@@ -4,7 +4,7 @@ use gauntlet_domain::market::TickKind;
 
 use crate::block::{Bar, BarColumns, Fault};
 use crate::columns::{
-    TimeColumn, bar_time_column, column, named_columns, plain_name, symbol_column, time_column,
+    TimeColumn, bar_time_column, column, named_columns, own_volume, plain_name, symbol_column, time_column,
 };
 use crate::numbers::NumberStyle;
 use crate::time::{Clock, Unit, half_of_day, is_time_of_day};
@@ -142,7 +142,7 @@ impl BarLayout {
             period,
             prices: bar_prices(&plain).or_else(one)?,
             spreads: column(&plain, &["openspread"]).zip(column(&plain, &["closespread"])),
-            volume: column(&plain, &["volume", "vol", "v"]),
+            volume: column(&plain, &["volume", "vol", "v"]).or_else(|| own_volume(&plain, wanted.symbol())),
         })
     }
 
@@ -196,10 +196,37 @@ impl BarLayout {
         Some(joined)
     }
 
+    /// What is in each column that is read.
+    pub fn roles(&self) -> Vec<(&'static str, usize)> {
+        let time = match (self.of_day, self.is_closing) {
+            (Some(_), _) => "date",
+            (None, true) => "time of closing",
+            (None, false) => "time",
+        };
+        let mut roles = vec![(time, self.time.index)];
+        match self.prices {
+            Prices::Bar { open, high, low, close } => {
+                roles.extend([("open", open), ("high", high), ("low", low), ("close", close)]);
+            }
+            Prices::One(index) => roles.push(("price", index)),
+        }
+        let spreads = self.spreads.unzip();
+        let others = [
+            ("time of day", self.of_day),
+            ("time of closing", self.close_time.map(|time| time.index)),
+            ("volume", self.volume),
+            ("open_spread", spreads.0),
+            ("close_spread", spreads.1),
+            ("symbol", self.symbol),
+            ("length", self.period),
+        ];
+        roles.extend(others.into_iter().filter_map(|(what, index)| index.map(|index| (what, index))));
+        roles
+    }
+
     /// Every column that is read.
     pub fn used(&self) -> Vec<usize> {
-        let mut used: Vec<usize> = self.price_columns().chain(self.time_columns()).collect();
-        used.extend([self.volume, self.of_day, self.symbol, self.period].into_iter().flatten());
+        let mut used: Vec<usize> = self.roles().into_iter().map(|(_, index)| index).collect();
         used.sort_unstable();
         used.dedup();
         used

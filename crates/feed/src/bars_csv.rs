@@ -61,6 +61,10 @@ impl TextTable for CsvRows {
     fn file(&self) -> &str {
         self.rows.file()
     }
+
+    fn delimiter(&self) -> Option<u8> {
+        Some(self.separator)
+    }
 }
 
 /// Opens the bars of a CSV; `open` opens its text at the beginning.

@@ -15,6 +15,7 @@ use crate::error::FeedError;
 use crate::format::Options;
 use crate::text::TextRows;
 use crate::time::{Unit, since_epoch};
+use crate::understood::Shape;
 use crate::units::Units;
 use crate::wanted::Wanted;
 
@@ -114,6 +115,11 @@ impl Reader<Tick> for BinanceMessages {
 
     fn rows_read(&self) -> u64 {
         self.rows.rows()
+    }
+
+    fn shape(&self) -> Shape {
+        let time = "the venue's milliseconds, or nanoseconds of the recorder where it sends none".to_owned();
+        Shape { time, is_utc: true, sides: Some("by whether the buyer was the maker"), ..Shape::default() }
     }
 
     fn fault_line(&self) -> (u64, String) {

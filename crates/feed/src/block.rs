@@ -4,6 +4,7 @@ use gauntlet_domain::market::{BarBlock, ROWS_PER_BLOCK, TickBlock, TickKind};
 use gauntlet_domain::{BarSpec, Scale};
 
 use crate::error::FeedError;
+use crate::understood::Shape;
 
 /// Yields the rows of one instrument in one file, in the source's order. One implementation a format.
 pub(crate) trait Reader<T>: Send {
@@ -20,6 +21,9 @@ pub(crate) trait Reader<T>: Send {
     fn fault_cell(&self) -> Option<String> {
         None
     }
+
+    /// What was found out about how the rows are written.
+    fn shape(&self) -> Shape;
 
     /// What is known of the file besides its rows, so far.
     fn about(&self) -> About {

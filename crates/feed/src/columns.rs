@@ -148,6 +148,32 @@ pub(crate) fn column(names: &[String], wanted: &[&str]) -> Option<usize> {
     wanted.iter().find_map(|wanted| names.iter().position(|name| name == wanted))
 }
 
+/// The column of volumes in units of the instrument itself, where its name says more than that: `Volume BTC` of BTC-USD,
+/// `Volume (BTC)`, `volumefrom`. `symbol` is the wanted one.
+pub(crate) fn own_volume(names: &[String], symbol: &str) -> Option<usize> {
+    let symbol = plain_name(symbol);
+    names.iter().position(|name| match name.strip_prefix("volume").or_else(|| name.strip_suffix("volume")) {
+        Some("base" | "from") => true,
+        Some(unit) => unit.len() >= 2 && symbol.starts_with(unit),
+        None => false,
+    })
+}
+
+/// What to know where no column is read as volume and some look like one.
+pub(crate) fn unread_volumes(names: &[String], role: &str) -> Option<String> {
+    let is_like = |name: &&String| {
+        let plain = plain_name(name);
+        ["volume", "amount", "quantity", "qty"].iter().any(|word| plain.contains(word))
+    };
+    let like: Vec<&str> = names.iter().filter(is_like).map(String::as_str).collect();
+    (!like.is_empty()).then(|| {
+        format!(
+            "no column is read as {role}, so that every row has {role} 0, and these may be it: {}: name it with --column {role}=NAME",
+            like.join(", ")
+        )
+    })
+}
+
 /// A column of times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TimeColumn {

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use gauntlet_domain::market::TickKind;
 
-use crate::block::{Fault, Reader, Row, Tick, TickColumns};
+use crate::block::{About, Fault, Reader, Row, Tick, TickColumns};
 use crate::columns::named_columns;
 use crate::error::FeedError;
 use crate::format::{Format, Options};
@@ -16,6 +16,7 @@ use crate::numbers::Cell;
 use crate::scan::{Scan, cell_error, check_end, contradiction, scan_ticks};
 use crate::table::{TickLayout, TickTable};
 use crate::text::{Fields, TextRows, separator, shortened};
+use crate::understood::{Shape, columns, numbers, written};
 use crate::units::Units;
 
 /// Longest text that is turned round in memory.
@@ -28,6 +29,7 @@ pub(crate) struct CsvTicks {
     names: Vec<String>,
     table: TickTable,
     newest_first: bool,
+    first_time: Vec<u8>,
     /// Rows of a file that is newest first, once they are turned round.
     turned: Option<VecDeque<Row<Tick>>>,
     fault: Option<(u64, String, String)>,
@@ -45,7 +47,7 @@ impl CsvTicks {
         let Head { separator, names, mut layout } = head(&mut scanned, implied, options)?;
         let scan = scan_ticks(&mut scanned, separator, &names, &layout, options)?;
         drop(scanned);
-        let Scan { mut clock, numbers, newest_first, signed_sizes, ids_differ } = scan;
+        let Scan { mut clock, numbers, newest_first, signed_sizes, first_time, ids_differ } = scan;
         if signed_sizes && layout.size_without_side().is_some() {
             layout.sign_is_side();
         }
@@ -66,7 +68,17 @@ impl CsvTicks {
         let mut table = TickTable::new(layout, options, clock, units);
         table.numbers = numbers;
         let fields = Fields::default();
-        Ok(CsvTicks { rows, fields, separator, names, table, newest_first, turned: None, fault: None })
+        Ok(CsvTicks {
+            rows,
+            fields,
+            separator,
+            names,
+            table,
+            newest_first,
+            first_time,
+            turned: None,
+            fault: None,
+        })
     }
 
     pub fn columns(&self) -> TickColumns {
@@ -225,6 +237,27 @@ impl Reader<Tick> for CsvTicks {
 
     fn rows_read(&self) -> u64 {
         self.rows.rows()
+    }
+
+    fn about(&self) -> About {
+        About { warnings: self.table.layout.warnings(&self.names), ..About::default() }
+    }
+
+    fn shape(&self) -> Shape {
+        let layout = &self.table.layout;
+        let (columns, unread) = columns(&layout.roles(), &self.names);
+        let (time, is_utc) = written(&self.table.clock, layout.time.unit, &self.first_time);
+        Shape {
+            delimiter: Some(self.separator),
+            columns,
+            unread,
+            time,
+            is_utc,
+            order: self.table.clock.order,
+            numbers: Some(numbers(self.table.numbers)),
+            sides: layout.sides(),
+            newest_first: self.newest_first,
+        }
     }
 
     fn fault_line(&self) -> (u64, String) {

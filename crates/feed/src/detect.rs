@@ -16,6 +16,8 @@ const PREAMBLE_LINES: u64 = 32;
 #[derive(Debug)]
 pub(crate) struct Found {
     pub format: Format,
+    /// The format that the file shows by itself.
+    pub told: Option<Format>,
     /// Lines of comments and titles before the header.
     pub preamble: u64,
     /// Columns of a file without a header.
@@ -45,10 +47,10 @@ pub(crate) fn format_of(file: &SourceFile, options: &Options) -> Result<Found, F
         let last =
             reading.columns.iter().filter_map(|(_, name)| name.parse::<usize>().ok()).max().unwrap_or(0);
         let implied = Some((1..=last.min(10_000)).map(|position| position.to_string()).collect());
-        return Ok(Found { format: Format::Csv, preamble: 0, implied });
+        return Ok(Found { format: Format::Csv, told: Some(Format::Csv), preamble: 0, implied });
     }
     let Look { format, found, fields, trades, preamble, implied } = look_at(file, options)?;
-    let begin = |format| Found { format, preamble, implied };
+    let begin = |asked| Found { format: asked, told: format, preamble, implied };
     let Some(asked) = options.format else {
         let unknown = FeedError::UnknownFormat { file: file.shown.clone(), found };
         return format.map(begin).ok_or(unknown);

@@ -32,6 +32,16 @@ impl EpochNumbers {
         self.has_early |= !matches!(digits, 10 | 13 | 16 | 19);
     }
 
+    /// [`unit`](Self::unit) of whole numbers of which the smallest and the largest are known; `None` where that depends on
+    /// those between them.
+    pub fn between(least: i64, most: i64) -> Option<Option<Unit>> {
+        let digits = |number: i64| number.unsigned_abs().checked_ilog10().map_or(1, |log| log as usize + 1);
+        // Eight digits may be a date, and numbers on both sides of zero have any length.
+        let is_plain = least > 0 && digits(least) > 8;
+        let same = Unit::of_digits(digits(least)) == Unit::of_digits(digits(most));
+        (is_plain && same).then_some(None)
+    }
+
     /// The unit of all, where some would show another by themselves; `None` where each may show its own, as after a venue
     /// went from milliseconds to microseconds, or where there are no numbers.
     pub fn unit(self) -> Option<Unit> {
@@ -55,6 +65,15 @@ mod tests {
         assert_eq!(unit(&["0", "86400000", "1709546400000"]), Some(Unit::Millis));
         assert_eq!(unit(&["-86400000000000", "1709546400000000000"]), Some(Unit::Nanos));
         assert_eq!(unit(&["1709546400", "1709546401.5"]), None, "they show it themselves");
+    }
+
+    #[test]
+    fn the_smallest_and_the_largest_tell_the_unit_where_they_are_of_one() {
+        assert_eq!(EpochNumbers::between(1_709_546_400_000, 1_709_632_800_000), Some(None));
+        assert_eq!(EpochNumbers::between(86_400_000, 1_709_546_400_000), None, "those between decide");
+        assert_eq!(EpochNumbers::between(1_735_689_599_999, 1_735_689_600_000_000), None);
+        assert_eq!(EpochNumbers::between(20_240_304, 20_240_305), None, "may be dates");
+        assert_eq!(EpochNumbers::between(-5, 1_709_546_400_000), None);
     }
 
     #[test]

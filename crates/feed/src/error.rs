@@ -20,6 +20,32 @@ pub enum FeedError {
         /// The file.
         file: String,
     },
+    /// A pipe, a device or a socket.
+    #[error(
+        "{file}: is no regular file but a pipe or a device, and a file is read more than once: write it to a file first (feed \
+         does so itself with a pipe)"
+    )]
+    NoFile {
+        /// The file.
+        file: String,
+    },
+    /// Written to while it was read.
+    #[error(
+        "{file}: was changed while it was read: {what}: what was read of it is no file that ever was; feed it again when nobody \
+         writes to it, or feed a copy"
+    )]
+    Changed {
+        /// The file.
+        file: String,
+        /// What is different.
+        what: String,
+    },
+    /// Asked to stop.
+    #[error("{file}: reading was interrupted: the same command goes on from here")]
+    Interrupted {
+        /// The file.
+        file: String,
+    },
     /// No bytes, or no data rows.
     #[error("{file}: is empty, {what}: fetch it again")]
     Empty {

@@ -8,6 +8,7 @@ use gauntlet_domain::names::{UnknownName, find};
 use gauntlet_domain::{BarSpec, InstrumentId, Scale};
 use serde::{Deserialize, Serialize};
 
+use crate::stop::Stop;
 use crate::time::{Clock, DateOrder};
 use crate::zone::Zone;
 
@@ -125,6 +126,8 @@ pub struct Options {
     pub reading: Reading,
     /// The scale of the instrument; `None` where its first data fix it: what the file's first rows need.
     pub scale: Option<Scale>,
+    /// Raised when reading is to end.
+    pub stop: Stop,
 }
 
 impl Options {
@@ -140,6 +143,7 @@ impl Options {
             bar_stamp: BarStamp::Open,
             reading: Reading::default(),
             scale: None,
+            stop: Stop::default(),
         }
     }
 
@@ -147,11 +151,12 @@ impl Options {
     pub(crate) fn clock(&self) -> Result<Clock, String> {
         let mut clock = Clock::new(self.utc_offset_seconds);
         if let Some(name) = &self.reading.zone {
-            let zone = Zone::named(name);
-            clock.zone = Some(zone.ok_or_else(|| {
-                format!(
-                    "--zone {name} is not in the time zone database: write a name such as America/New_York"
-                )
+            clock.zone = Some(Zone::named(name).ok_or_else(|| {
+                let instead = match Zone::nearest(name) {
+                    Some(nearest) => format!("did you mean {nearest}?"),
+                    None => "write a name such as America/New_York".to_owned(),
+                };
+                format!("--zone {name} is not in the time zone database: {instead}")
             })?);
         }
         clock.order = self.reading.date_order;

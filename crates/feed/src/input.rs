@@ -1,11 +1,12 @@
 //! From a path to a stream of text, whatever the text is wrapped in. Checks lengths and checksums of what is
 //! compressed; never holds more than a decoder's window.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::{DeflateDecoder, MultiGzDecoder};
@@ -17,6 +18,7 @@ use zip::{CompressionMethod, HasZipMetadata, ZipArchive};
 
 use crate::decode::decoded;
 use crate::error::FeedError;
+use crate::stop::{Stop, Stoppable};
 
 const READ_BYTES: usize = 256 * 1024;
 
@@ -44,10 +46,34 @@ pub(crate) struct SourceFile {
     /// The name without folders.
     pub name: String,
     pub bytes: u64,
-    pub hash: ContentHash,
     pub wrapping: Wrapping,
     /// Bytes consumed, for a progress bar.
     pub read: Arc<AtomicU64>,
+    pub stop: Stop,
+    /// What the file system said of it when it was opened.
+    state: State,
+}
+
+/// What changes when somebody writes to a file or puts another one in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct State {
+    bytes: u64,
+    modified: Option<SystemTime>,
+    /// Device and number of the file, where there are such.
+    place: (u64, u64),
+}
+
+impl State {
+    fn of(metadata: &Metadata) -> State {
+        #[cfg(unix)]
+        let place = {
+            use std::os::unix::fs::MetadataExt as _;
+            (metadata.dev(), metadata.ino())
+        };
+        #[cfg(not(unix))]
+        let place = (0, 0);
+        State { bytes: metadata.len(), modified: metadata.modified().ok(), place }
+    }
 }
 
 /// The text in a file, unwrapped.
@@ -58,9 +84,10 @@ pub(crate) struct Text {
 }
 
 impl SourceFile {
-    /// Looks at the file and reads it once for its hash.
-    pub fn inspect(path: &Path) -> Result<SourceFile, FeedError> {
-        let shown = path.display().to_string();
+    /// Looks at the file and its first bytes. `shown` is the path by which people know it.
+    pub fn inspect(path: &Path, shown: &Path, stop: &Stop) -> Result<SourceFile, FeedError> {
+        let name = shown.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let shown = shown.display().to_string();
         let fail = |error: io::Error| match error.kind() {
             io::ErrorKind::NotFound => FeedError::NotFound { file: shown.clone() },
             _ => FeedError::Io { file: shown.clone(), source: error },
@@ -69,24 +96,12 @@ impl SourceFile {
         if metadata.is_dir() {
             return Err(FeedError::Directory { file: shown });
         }
-        let mut file = File::open(path).map_err(fail)?;
-        let mut hasher = Sha256::new();
-        let mut buffer = vec![0; READ_BYTES];
-        let mut head = Vec::new();
-        let mut bytes = 0;
-        loop {
-            let count = match file.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(fail(error)),
-            };
-            if head.len() < 6 {
-                head.extend_from_slice(&buffer[..count.min(6)]);
-            }
-            hasher.update(&buffer[..count]);
-            bytes += count as u64;
+        if !metadata.is_file() {
+            return Err(FeedError::NoFile { file: shown });
         }
+        let mut head = Vec::new();
+        let opened = File::open(path).map_err(fail)?;
+        opened.take(6).read_to_end(&mut head).map_err(fail)?;
         let wrapping = match head.as_slice() {
             [] => return Err(FeedError::Empty { file: shown, what: "not one byte" }),
             [0x1f, 0x8b, ..] => Wrapping::Gzip,
@@ -103,13 +118,47 @@ impl SourceFile {
         };
         Ok(SourceFile {
             path: path.to_owned(),
-            name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            name,
             shown,
-            bytes,
-            hash: ContentHash(hasher.finalize().into()),
+            bytes: metadata.len(),
             wrapping,
             read: Arc::default(),
+            stop: stop.clone(),
+            state: State::of(&metadata),
         })
+    }
+
+    /// SHA-256 of the file's bytes, of which all are read.
+    pub fn hash(&self) -> Result<ContentHash, FeedError> {
+        let mut file = File::open(&self.path).map_err(|error| self.io(error))?;
+        let mut hasher = Sha256::new();
+        let mut buffer = vec![0; READ_BYTES];
+        loop {
+            match self.stop.check().and_then(|()| file.read(&mut buffer)) {
+                Ok(0) => return Ok(ContentHash(hasher.finalize().into())),
+                Ok(count) => hasher.update(&buffer[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.io(error)),
+            }
+        }
+    }
+
+    /// An error when somebody has written to the file since it was opened, or put another one in its place.
+    pub fn check_unchanged(&self) -> Result<(), FeedError> {
+        let now = std::fs::metadata(&self.path).map(|metadata| State::of(&metadata));
+        match now {
+            Ok(now) if now == self.state => Ok(()),
+            now => {
+                let what = match now {
+                    Ok(now) if now.bytes != self.state.bytes => {
+                        format!("it had {} bytes and has {} now", self.state.bytes, now.bytes)
+                    }
+                    Ok(_) => "it was written to, or is another file now".to_owned(),
+                    Err(error) => error.to_string(),
+                };
+                Err(FeedError::Changed { file: self.shown.clone(), what })
+            }
+        }
     }
 
     /// Opens the text in the file at its beginning.
@@ -120,13 +169,16 @@ impl SourceFile {
             found: found.to_owned(),
             fix,
         })?;
-        Ok(Text { bytes, entry })
+        Ok(Text { bytes: Box::new(Stoppable { inner: bytes, stop: self.stop.clone() }), entry })
     }
 
     fn unwrapped(&self) -> Result<Text, FeedError> {
         self.read.store(0, Ordering::Relaxed);
         let file = File::open(&self.path).map_err(|error| self.io(error))?;
-        let counted = |file| Counted { file, read: Arc::clone(&self.read) };
+        let counted = |file| Stoppable {
+            inner: Counted { file, read: Arc::clone(&self.read) },
+            stop: self.stop.clone(),
+        };
         let buffered = |file| BufReader::with_capacity(READ_BYTES, counted(file));
         let text = |bytes| Ok(Text { bytes, entry: None });
         match self.wrapping {

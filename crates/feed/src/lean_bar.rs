@@ -10,6 +10,7 @@ use crate::block::{Bar, BarColumns, Fault, Reader, Row};
 use crate::error::FeedError;
 use crate::text::{Fields, TextRows};
 use crate::time::Clock;
+use crate::understood::{self, columns};
 use crate::units::Units;
 
 /// What the columns behind the time are, by their number.
@@ -87,6 +88,24 @@ impl Reader<Bar> for LeanBars {
 
     fn rows_read(&self) -> u64 {
         self.rows.rows()
+    }
+
+    fn shape(&self) -> understood::Shape {
+        let trades: &[_] = &[("time", 0), ("open", 1), ("high", 2), ("low", 3), ("close", 4), ("volume", 5)];
+        let quotes: &[_] = &[
+            ("time", 0),
+            ("open of the bid", 1),
+            ("high of the bid", 2),
+            ("low of the bid", 3),
+            ("close of the bid", 4),
+            ("open of the ask", 6),
+            ("high of the ask", 7),
+            ("low of the ask", 8),
+            ("close of the ask", 9),
+        ];
+        let roles = if self.shape == Shape::Trades { trades } else { quotes };
+        let time = "YYYYMMDD HH:MM".to_owned();
+        understood::Shape { columns: columns(roles, &[]).0, time, ..understood::Shape::default() }
     }
 
     fn fault_line(&self) -> (u64, String) {

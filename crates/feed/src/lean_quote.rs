@@ -8,6 +8,7 @@ use crate::block::{Fault, Reader, Row, Tick, TickColumns};
 use crate::error::FeedError;
 use crate::text::{Fields, TextRows};
 use crate::time::{Clock, compact_date};
+use crate::understood::{Shape, columns};
 use crate::units::Units;
 
 const DAY_NANOS: i64 = 86_400_000_000_000;
@@ -73,6 +74,12 @@ impl Reader<Tick> for LeanQuotes {
 
     fn rows_read(&self) -> u64 {
         self.rows.rows()
+    }
+
+    fn shape(&self) -> Shape {
+        let roles = [("time", 0), ("bid", 1), ("ask", 2)];
+        let time = "milliseconds since midnight; the day is in the file's name".to_owned();
+        Shape { columns: columns(&roles, &[]).0, time, ..Shape::default() }
     }
 
     fn fault_line(&self) -> (u64, String) {

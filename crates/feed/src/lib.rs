@@ -42,6 +42,18 @@ mod spacing;
 /// How a file's instrument is defined.
 pub mod definition;
 
+/// What makes a source the one that it is.
+mod identity;
+
+/// What a file was understood as.
+mod understood;
+
+/// What a source says of itself.
+mod said;
+
+/// Asked to stop.
+mod stop;
+
 /// Rows between a reader and a block.
 mod block;
 
@@ -117,5 +129,8 @@ mod bars_csv;
 pub use definition::{BarRules, definition};
 pub use error::FeedError;
 pub use format::{Format, Options, Reading};
-pub use source::{Block, Source, open};
+pub use identity::Identity;
+pub use source::{Block, Source, check_beginning, open, open_as};
+pub use stop::Stop;
 pub use time::DateOrder;
+pub use understood::{Choice, ColumnUse, Understood};

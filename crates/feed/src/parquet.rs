@@ -4,7 +4,7 @@ use gauntlet_domain::BarSpec;
 
 use crate::bar_rows::{BarReader, TextTable};
 use crate::bar_table::{BarLayout, BarTable, bar_names, has_bars};
-use crate::block::{Reader, Row, Tick, TickColumns};
+use crate::block::{About, Reader, Row, Tick, TickColumns};
 use crate::columns::{TimeColumn, named_columns, plain_name};
 use crate::epoch_unit::EpochNumbers;
 use crate::error::FeedError;
@@ -13,6 +13,7 @@ use crate::input::{SourceFile, listed};
 use crate::numbers::NumberStyle;
 use crate::parquet_columns::{Batches, Schema};
 use crate::table::{TickLayout, TickTable};
+use crate::understood::{Shape, columns, written};
 use crate::units::Units;
 use crate::wanted::Wanted;
 
@@ -65,11 +66,30 @@ pub(crate) fn parquet_bars(
         }
     }
     let times: Vec<usize> = layout.time_columns().collect();
+    check_decimal(file, &schema, options, layout.price_columns().chain(layout.volume_column()))?;
     let spec = schema.value(SPEC).and_then(|spec| spec.parse::<BarSpec>().ok());
     let clock = options.clock().map_err(reading)?;
     let table = BarTable { layout, wanted, clock, style: NumberStyle::default(), units };
     let open = || Batches::open(file, &schema, &used, &times, batch_rows);
     Ok(Some(BarReader::new(open()?, open()?, table, &schema.names, options)?.of_spec(spec)))
+}
+
+/// A decimal mark is for numbers that are written as text.
+fn check_decimal(
+    file: &SourceFile,
+    schema: &Schema,
+    options: &Options,
+    mut columns: impl Iterator<Item = usize>,
+) -> Result<(), FeedError> {
+    let Some(mark) = options.reading.decimal else { return Ok(()) };
+    if columns.any(|column| !schema.is_number(column)) {
+        return Ok(());
+    }
+    let what = format!(
+        "--decimal {mark} has nothing to do here: the prices and sizes of this Parquet file are numbers, which have no \
+         decimal mark: leave it away"
+    );
+    Err(FeedError::Reading { file: file.shown.clone(), what })
 }
 
 /// A column of dates or timestamps brings its own unit.
@@ -83,6 +103,8 @@ pub(crate) struct ParquetTicks {
     batches: Batches,
     table: TickTable,
     used: Vec<usize>,
+    names: Vec<String>,
+    first_time: Vec<u8>,
 }
 
 impl ParquetTicks {
@@ -107,6 +129,15 @@ impl ParquetTicks {
             hint: "or name open, high, low and close if these are bars",
         })?;
         schema.check(file, &layout.used())?;
+        let numbers = layout.numbers();
+        // Text of ticks is read as it is everywhere else in the program: with a point.
+        if options.reading.decimal == Some(',') {
+            let what = "--decimal , is not for ticks in Parquet, whose numbers have no decimal mark or are read with a point: \
+                        leave it away, or write the columns as numbers"
+                .to_owned();
+            return Err(FeedError::Reading { file: file.shown.clone(), what });
+        }
+        check_decimal(file, &schema, options, numbers.iter().map(|(column, _)| *column))?;
         let times = [Some(&mut layout.time), layout.recorder_time.as_mut()];
         for column in times.into_iter().flatten() {
             keep_own_unit(&schema, column);
@@ -136,7 +167,8 @@ impl ParquetTicks {
         let times: Vec<usize> =
             [table.layout.time].iter().chain(&table.layout.recorder_time).map(|time| time.index).collect();
         let batches = Batches::open(file, &schema, &used, &times, batch_rows)?;
-        Ok(ParquetTicks { batches, table, used })
+        let first_time = first.field(table.layout.time.index).unwrap_or_default().to_vec();
+        Ok(ParquetTicks { batches, table, used, names: schema.names, first_time })
     }
 
     pub fn columns(&self) -> TickColumns {
@@ -148,13 +180,19 @@ impl ParquetTicks {
     }
 }
 
-/// The unit of a column of numbers since the epoch, from all of them.
+/// The unit of a column of numbers since the epoch: from the smallest and the largest where the file names them and they leave
+/// no doubt, else from all of them.
 fn unit_of(
     file: &SourceFile,
     schema: &Schema,
     column: usize,
     batch_rows: usize,
 ) -> Result<Option<crate::time::Unit>, FeedError> {
+    if let Some((least, most)) = schema.range(column)
+        && let Some(unit) = EpochNumbers::between(least, most)
+    {
+        return Ok(unit);
+    }
     let mut numbers = EpochNumbers::default();
     let mut batches = Batches::open(file, schema, &[column], &[column], batch_rows)?;
     while batches.advance()? {
@@ -185,6 +223,18 @@ impl Reader<Tick> for ParquetTicks {
         self.batches.rows()
     }
 
+    fn about(&self) -> About {
+        About { warnings: self.table.layout.warnings(&self.names), ..About::default() }
+    }
+
+    fn shape(&self) -> Shape {
+        let layout = &self.table.layout;
+        let (columns, unread) = columns(&layout.roles(), &self.names);
+        let (time, is_utc) = written(&self.table.clock, layout.time.unit, &self.first_time);
+        let order = self.table.clock.order;
+        Shape { columns, unread, time, is_utc, order, sides: layout.sides(), ..Shape::default() }
+    }
+
     fn fault_line(&self) -> (u64, String) {
         self.batches.shown()
     }
@@ -193,6 +243,7 @@ impl Reader<Tick> for ParquetTicks {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stop::Stop;
     use std::fs::File;
     use std::path::Path;
     use std::sync::Arc;
@@ -217,8 +268,12 @@ mod tests {
 
     fn read(path: &Path, batch_rows: usize) -> Result<Vec<Row<Tick>>, FeedError> {
         let options = Options::new(InstrumentId::new("X", "TEST").unwrap());
-        let mut ticks =
-            ParquetTicks::new(&SourceFile::inspect(path)?, &options, batch_rows, Units::default())?;
+        let mut ticks = ParquetTicks::new(
+            &SourceFile::inspect(path, path, &Stop::default())?,
+            &options,
+            batch_rows,
+            Units::default(),
+        )?;
         let mut rows = Vec::new();
         while let Some(row) = ticks.next()? {
             rows.push(row);
@@ -376,7 +431,7 @@ mod tests {
             ],
         );
         let options = Options::new(InstrumentId::new("X", "TEST").unwrap());
-        let file = SourceFile::inspect(&path).unwrap();
+        let file = SourceFile::inspect(&path, &path, &Stop::default()).unwrap();
         let mut bars = parquet_bars(&file, &options, 10, Units::default()).unwrap().unwrap();
         let first = bars.next().unwrap().unwrap().data.unwrap();
         assert_eq!((first.open_time, first.close), (0, 1_500_000_000));

@@ -17,6 +17,7 @@ use arrow_cast::cast;
 use arrow_schema::{ArrowError, DataType, SchemaRef};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::file::statistics::Statistics;
 
 use crate::bar_rows::TextTable;
 use crate::columns::plain_name;
@@ -34,6 +35,7 @@ pub(crate) struct Schema {
     /// Digits behind the point of columns of whole numbers.
     scales: Vec<Option<u8>>,
     metadata: Vec<(String, String)>,
+    ranges: Vec<Option<(i64, i64)>>,
 }
 
 impl Schema {
@@ -61,7 +63,8 @@ impl Schema {
         }
         let pairs = builder.metadata().file_metadata().key_value_metadata().into_iter().flatten();
         let metadata = pairs.filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?))).collect();
-        Ok(Schema { scales: vec![None; names.len()], arrow, names, joined, metadata })
+        let ranges = (0..names.len()).map(|column| range(&builder, column)).collect();
+        Ok(Schema { scales: vec![None; names.len()], arrow, names, joined, metadata, ranges })
     }
 
     /// The value of a key in the file's metadata.
@@ -76,6 +79,11 @@ impl Schema {
                 self.scales[column] = Some(digits);
             }
         }
+    }
+
+    /// The smallest and the largest of a column of whole numbers, where the file names them for all of its parts.
+    pub fn range(&self, column: usize) -> Option<(i64, i64)> {
+        self.ranges.get(column).copied().flatten()
     }
 
     pub fn is_number(&self, column: usize) -> bool {
@@ -100,6 +108,21 @@ impl Schema {
         );
         Err(FeedError::Columns { file: file.shown.clone(), what })
     }
+}
+
+/// The smallest and the largest whole number of a column by the statistics of every group of rows.
+fn range(builder: &ParquetRecordBatchReaderBuilder<File>, column: usize) -> Option<(i64, i64)> {
+    let schema = builder.parquet_schema();
+    // Columns with columns in them have several leaves.
+    let mut leaves = (0..schema.num_columns()).filter(|leaf| schema.get_column_root_idx(*leaf) == column);
+    let (Some(leaf), None) = (leaves.next(), leaves.next()) else { return None };
+    let mut range: Option<(i64, i64)> = None;
+    for group in builder.metadata().row_groups() {
+        let Some(Statistics::Int64(values)) = group.column(leaf).statistics() else { return None };
+        let (least, most) = (*values.min_opt()?, *values.max_opt()?);
+        range = Some(range.map_or((least, most), |(low, high)| (low.min(least), high.max(most))));
+    }
+    range
 }
 
 /// Bytes of a fixed width are how some libraries keep scaled integers; only they know the scale.
@@ -200,6 +223,7 @@ impl Batches {
 impl TextTable for Batches {
     fn advance(&mut self) -> Result<bool, FeedError> {
         while self.at == self.length {
+            self.file.stop.check().map_err(|error| self.file.io(error))?;
             let Some(batch) = self.reader.next() else {
                 return Ok(false);
             };

@@ -1,5 +1,6 @@
-//! What many rows say about how a file is written, before the first of them is published: the order of day and month, dates
-//! without separators, the style of numbers, the order of rows. What they leave open is asked for.
+//! What all rows say about how a file is written, before the first of them is published: the order of day and month, dates
+//! without separators, the style of numbers, the order of rows. What they leave open is asked for, and what contradicts
+//! them refuses the file before anything of it is published, wherever in the file it stands.
 
 use gauntlet_domain::market::TickKind;
 
@@ -15,9 +16,6 @@ use crate::time::{
 };
 use crate::zone::{UNSETTLED, Zone};
 
-/// Rows that are looked at.
-const SCANNED_ROWS: usize = 100_000;
-
 /// Rows whose order is looked at.
 const ORDERED_ROWS: usize = 4096;
 
@@ -32,6 +30,8 @@ pub(crate) struct Scan {
     pub newest_first: bool,
     /// Sizes below zero are there, as often as sold amounts would be.
     pub signed_sizes: bool,
+    /// The first time as it is written.
+    pub first_time: Vec<u8>,
     /// What stands in the column of symbols are ids in hexadecimal digits, each another.
     pub ids_differ: bool,
 }
@@ -48,9 +48,7 @@ pub(crate) fn scan_ticks(
     let (mut sizes, mut below_zero, mut ids) = (0_u64, 0_u64, Vec::new());
     let (columns, size) = (layout.numbers(), layout.size_without_side());
     let mut fields = Fields::default();
-    let mut left = SCANNED_ROWS;
-    while left > 0 && next(rows)? {
-        left -= 1;
+    while next(rows)? {
         let (line, number) = (rows.text(), rows.line());
         fields.split(line, separator);
         let field = |index| fields.get(line, index);
@@ -79,7 +77,8 @@ pub(crate) fn scan_ticks(
     // A few are faults, which cleaning finds.
     let signed_sizes = below_zero >= 2 && below_zero * 5 >= sizes;
     let ids_differ = are_hexadecimal && seen > 1 && ids.len() == seen;
-    Ok(Scan { clock, numbers, newest_first, signed_sizes, ids_differ })
+    let first_time = times.first();
+    Ok(Scan { clock, numbers, newest_first, signed_sizes, first_time, ids_differ })
 }
 
 /// Whether a text could be a UUID or another id of hexadecimal digits, and no symbol.
@@ -154,6 +153,18 @@ impl Unclear {
     }
 }
 
+/// Whether a text is of a kind that can be read in one way alone: `2024-03-04` and what follows, up to a digit or a Z, or as
+/// many digits as milliseconds, microseconds and nanoseconds of our time have. Most texts are; the others are looked at one
+/// by one.
+fn says_nothing_new(text: &[u8]) -> bool {
+    let is_iso = text.len() >= 10 && text[4] == b'-' && text[7] == b'-';
+    let ends_plainly = || text.last().is_some_and(|last| last.is_ascii_digit() || *last == b'Z');
+    if is_iso {
+        return text[..4].iter().all(u8::is_ascii_digit) && ends_plainly();
+    }
+    matches!(text.len(), 13 | 16 | 19) && text.iter().all(u8::is_ascii_digit)
+}
+
 /// What the cells of a column of times say.
 pub(crate) struct Times {
     column: TimeColumn,
@@ -211,6 +222,9 @@ impl Times {
         }
         if self.cells.len() < ORDERED_ROWS {
             self.cells.push(text.to_vec());
+        } else if says_nothing_new(text) {
+            self.numbers += u64::from(text[4] != b'-');
+            return;
         }
         let index = self.column.index;
         let cell = || Cell { line, column: index, text: shortened(text) };
@@ -263,6 +277,11 @@ impl Times {
         } else {
             self.no_ten_digits = true;
         }
+    }
+
+    /// The first of them as it is written.
+    pub fn first(&self) -> Vec<u8> {
+        self.cells.first().cloned().unwrap_or_default()
     }
 
     /// The one way to read all of them.

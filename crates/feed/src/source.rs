@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use gauntlet_domain::market::{BarBlock, PriceBasis, ROWS_PER_BLOCK, TickBlock};
-use gauntlet_domain::{ContentHash, Scale};
+use gauntlet_domain::{ContentHash, InstrumentId, Scale};
 
 use crate::bars_csv::csv_bars;
 use crate::binance::{self, BinanceMessages};
@@ -16,7 +16,8 @@ use crate::csv::CsvTicks;
 use crate::detect::{Found, format_of};
 use crate::error::FeedError;
 use crate::format::{Format, Options};
-use crate::input::SourceFile;
+use crate::identity::{Identity, canonical};
+use crate::input::{SourceFile, Wrapping};
 use crate::lean_bar::{LeanBars, spec_by_path};
 use crate::lean_quote::{self, LeanQuotes};
 use crate::parquet::{ParquetTicks, parquet_bars};
@@ -44,16 +45,19 @@ pub enum Block {
 
 /// A file being read. After an error it is of no further use.
 pub struct Source {
-    file: SourceFile,
-    format: Format,
-    instrument: String,
+    pub(crate) file: SourceFile,
+    pub(crate) found: Found,
+    pub(crate) options: Options,
+    identity: Identity,
     hash: String,
     scale: Scale,
     blocks: i64,
-    rows: Rows,
+    pub(crate) rows: Rows,
+    /// Numbers of rows of the last block that the file says have no value.
+    missing: Vec<i64>,
 }
 
-enum Rows {
+pub(crate) enum Rows {
     Ticks { rows: Tried<Tick>, columns: TickColumns, basis: PriceBasis },
     Bars { rows: Tried<Bar>, columns: BarColumns, length: BarLength },
 }
@@ -61,12 +65,39 @@ enum Rows {
 /// Opens a file: finds out its format where `options` leaves it open, reads it once for its hash, and checks that
 /// it has what its format needs. Errors in rows and in compressed data come out of [`Source::next_block`].
 pub fn open(path: &Path, options: &Options) -> Result<Source, FeedError> {
-    open_in_chunks(path, options, CHUNK)
+    open_as(path, path, options)
+}
+
+/// [`open`] for a file that people know by another path, `shown`: messages name it, and its name is taken from it.
+pub fn open_as(path: &Path, shown: &Path, options: &Options) -> Result<Source, FeedError> {
+    open_in_chunks(path, shown, options, CHUNK).map_err(|error| interruption(error, shown, options))
+}
+
+/// Whether a file begins like one of a format that is read. For the first part of one that is not there as a whole yet;
+/// what needs the end of the file is not looked at.
+pub fn check_beginning(path: &Path, shown: &Path, options: &Options) -> Result<(), FeedError> {
+    let file = SourceFile::inspect(path, shown, &options.stop)?;
+    match file.wrapping {
+        Wrapping::Zip | Wrapping::Parquet => Ok(()),
+        _ => match format_of(&file, options) {
+            Err(FeedError::Damaged { .. }) | Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        },
+    }
+}
+
+/// Whatever an error says, reading was interrupted once that was asked for.
+fn interruption(error: FeedError, shown: &Path, options: &Options) -> FeedError {
+    if options.stop.is_raised() {
+        FeedError::Interrupted { file: shown.display().to_string() }
+    } else {
+        error
+    }
 }
 
 /// [`open`] with another size of buffers, which changes no block.
-fn open_in_chunks(path: &Path, options: &Options, chunk: usize) -> Result<Source, FeedError> {
-    let file = SourceFile::inspect(path)?;
+fn open_in_chunks(path: &Path, shown: &Path, options: &Options, chunk: usize) -> Result<Source, FeedError> {
+    let file = SourceFile::inspect(path, shown, &options.stop)?;
     let found = format_of(&file, options)?;
     let has_header = matches!(found.format, Format::Csv | Format::BarsCsv | Format::Parquet);
     if !has_header && (!options.reading.columns.is_empty() || options.reading.decimal.is_some()) {
@@ -89,9 +120,11 @@ fn open_in_chunks(path: &Path, options: &Options, chunk: usize) -> Result<Source
         );
         return Err(FeedError::Reading { file: file.shown.clone(), what });
     }
-    let (format, rows) = (found.format, open_rows(&file, &found, options, Units::of(scale), chunk)?);
-    let (instrument, hash) = (options.instrument.to_string(), file.hash.to_string());
-    Ok(Source { file, format, instrument, hash, scale, blocks: 0, rows })
+    let rows = open_rows(&file, &found, options, Units::of(scale), chunk)?;
+    let reading = canonical(&found, options, matches!(rows, Rows::Bars { .. }));
+    let identity = Identity { file: file.hash()?, reading };
+    let (hash, options) = (identity.source().to_string(), options.clone());
+    Ok(Source { file, found, options, identity, hash, scale, blocks: 0, rows, missing: Vec::new() })
 }
 
 /// The scale that the file's first rows need. Faults in them are said by who reads them for good.
@@ -181,9 +214,19 @@ fn open_rows(
 }
 
 impl Source {
-    /// SHA-256 of the file's bytes.
+    /// The hash by which the source is known: of the file's bytes and of how they are read.
     pub fn source_hash(&self) -> ContentHash {
-        self.file.hash
+        self.identity.source()
+    }
+
+    /// What makes it the source that it is.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Whose data these are.
+    pub fn instrument(&self) -> &InstrumentId {
+        &self.options.instrument
     }
 
     /// The file's name without folders.
@@ -198,7 +241,7 @@ impl Source {
 
     /// The format that it is read in.
     pub fn format(&self) -> Format {
-        self.format
+        self.found.format
     }
 
     /// What makes the prices of its bars: trades where the file has any, whichever row they begin at, else quotes.
@@ -241,21 +284,43 @@ impl Source {
         }
     }
 
-    /// The next block: full, unless it is the last. `None` at the end of the file.
+    /// Numbers of the rows of the last block that the file says have no value: not read wrongly, but not there.
+    pub fn missing(&self) -> &[i64] {
+        &self.missing
+    }
+
+    /// The next block: full, unless it is the last. `None` at the end of the file, which has to be as it was when it was
+    /// opened.
     pub fn next_block(&mut self) -> Result<Option<Block>, FeedError> {
-        let (instrument, source) = (self.instrument.clone(), self.hash.clone());
-        let (shown, format) = (&self.file.shown, self.format);
+        let stopped = |error| FeedError::Io { file: self.file.shown.clone(), source: error };
+        let block = self.options.stop.check().map_err(stopped);
+        let block = block.and_then(|()| self.read_block()).and_then(|block| match block {
+            None => self.file.check_unchanged().map(|()| None),
+            block => Ok(block),
+        });
+        block.map_err(|error| interruption(error, Path::new(&self.file.shown), &self.options))
+    }
+
+    fn read_block(&mut self) -> Result<Option<Block>, FeedError> {
+        let (instrument, source) = (self.options.instrument.to_string(), self.hash.clone());
+        let (shown, format) = (&self.file.shown, self.found.format);
+        self.missing.clear();
+        let missing = &mut self.missing;
         let block = match &mut self.rows {
             Rows::Ticks { rows, columns, .. } => {
                 let mut block = new_tick_block(instrument, source, self.blocks, self.scale);
-                rows.take_block(shown, format, |row, before| push_tick(&mut block, *columns, row, before))?;
+                rows.take_block(shown, format, missing, |row, before| {
+                    push_tick(&mut block, *columns, row, before)
+                })?;
                 finish_ticks(&mut block);
                 (!block.is_empty()).then_some(Block::Ticks(block))
             }
             Rows::Bars { rows, columns, length } => {
                 let (block, scale) = (self.blocks, self.scale);
                 let mut block = BarBlock { instrument, source, block, scale, ..BarBlock::default() };
-                rows.take_block(shown, format, |row, before| push_bar(&mut block, *columns, row, before))?;
+                rows.take_block(shown, format, missing, |row, before| {
+                    push_bar(&mut block, *columns, row, before)
+                })?;
                 if block.rows.is_empty() {
                     None
                 } else {
@@ -271,8 +336,8 @@ impl Source {
 }
 
 /// A reader whose first rows are watched: when most of them cannot be read, the file is of another format.
-struct Tried<T> {
-    reader: Box<dyn Reader<T>>,
+pub(crate) struct Tried<T> {
+    pub reader: Box<dyn Reader<T>>,
     /// Time of the row before.
     before: i64,
     tried: u64,
@@ -291,6 +356,7 @@ impl<T> Tried<T> {
         &mut self,
         file: &str,
         format: Format,
+        missing: &mut Vec<i64>,
         mut push: impl FnMut(Row<T>, i64) -> i64,
     ) -> Result<(), FeedError> {
         for _ in 0..ROWS_PER_BLOCK {
@@ -305,6 +371,9 @@ impl<T> Tried<T> {
                 if self.tried == TRIED_ROWS {
                     self.judge(file, format)?;
                 }
+            }
+            if row.data.as_ref().is_err_and(|fault| fault.missing) {
+                missing.push(row.number);
             }
             self.before = push(row, self.before);
         }
@@ -347,7 +416,7 @@ mod tests {
     use std::io::Write;
 
     fn blocks(path: &Path, options: &Options, chunk: usize) -> Vec<Block> {
-        let mut source = open_in_chunks(path, options, chunk).unwrap();
+        let mut source = open_in_chunks(path, path, options, chunk).unwrap();
         std::iter::from_fn(|| source.next_block().unwrap()).collect()
     }
 

@@ -35,6 +35,16 @@ pub(crate) struct BarLength {
 }
 
 impl BarLength {
+    /// The length, once a block was given it, and how it is known.
+    pub fn known(&self, about: &About) -> Option<(BarSpec, &'static str)> {
+        let by = match (self.asked, about.spec) {
+            (Some(_), _) => "said by an option, or by the folder of a file of Lean",
+            (None, Some(_)) => "said by the file",
+            (None, None) => "certain from the distances of its rows",
+        };
+        self.known.map(|spec| (spec, by))
+    }
+
     pub fn new(asked: Option<BarSpec>, stamp: BarStamp) -> BarLength {
         BarLength { asked, known: None, closing: stamp == BarStamp::Close }
     }

@@ -6,6 +6,7 @@ use crate::block::{Fault, Tick, TickColumns};
 use crate::columns::{
     ACTIONS, ASK_SIZES, ASKS, BID_SIZES, BIDS, EVENT_TIMES, MAKERS, MARKETS, PRICES, RECORDER_TIMES,
     SEQUENCES, SIDES, SIZES, TOTALS, TimeColumn, column, plain_name, symbol_column, time_column,
+    unread_volumes,
 };
 use crate::format::Options;
 use crate::numbers::NumberStyle;
@@ -167,26 +168,61 @@ impl TickLayout {
         self.symbol.into_iter().chain(self.market)
     }
 
-    /// Every column that is read.
-    pub fn used(&self) -> Vec<usize> {
-        let mut used: Vec<usize> = self.keys().chain(self.sequence).chain(self.action).collect();
-        used.extend([Some(self.time.index), self.time.date].into_iter().flatten());
-        used.extend(self.recorder_time.map(|column| column.index));
-        match self.prices {
+    /// What is in each column that is read.
+    pub fn roles(&self) -> Vec<(&'static str, usize)> {
+        let of_prices = match self.prices {
             Prices::Quote { bid, ask, bid_size, ask_size } => {
-                used.extend([bid, ask]);
-                used.extend(bid_size.into_iter().chain(ask_size));
+                [("bid", Some(bid)), ("ask", Some(ask)), ("bid_size", bid_size), ("ask_size", ask_size)]
             }
             Prices::Trade { price, size, side } => {
-                used.push(price);
-                if let Size::Each(index) | Size::Total(index) = size {
-                    used.push(index);
-                }
-                if let Side::Named(index) | Side::BuyerIsMaker(index) = side {
-                    used.push(index);
-                }
+                let size = match size {
+                    Size::None => ("size", None),
+                    Size::Each(index) => ("size", Some(index)),
+                    Size::Total(index) => ("volume of the day so far", Some(index)),
+                };
+                let side = match side {
+                    Side::Unknown | Side::OfSize => ("side", None),
+                    Side::Named(index) => ("side", Some(index)),
+                    Side::BuyerIsMaker(index) => ("buyer is maker", Some(index)),
+                };
+                [("price", Some(price)), size, side, ("", None)]
             }
+        };
+        let others = [
+            ("date", self.time.date),
+            ("time", Some(self.time.index)),
+            ("time of the recorder", self.recorder_time.map(|column| column.index)),
+            ("symbol", self.symbol),
+            ("market", self.market),
+            ("id", self.sequence),
+            ("action", self.action),
+        ];
+        let all = others.into_iter().chain(of_prices);
+        all.filter_map(|(what, index)| index.map(|index| (what, index))).collect()
+    }
+
+    /// What a person should know of the columns of a file with these names.
+    pub fn warnings(&self, names: &[String]) -> Vec<String> {
+        match self.prices {
+            Prices::Trade { size: Size::None, .. } => unread_volumes(names, "size").into_iter().collect(),
+            _ => Vec::new(),
         }
+    }
+
+    /// How the side of a trade is known.
+    pub fn sides(&self) -> Option<&'static str> {
+        match self.prices {
+            Prices::Trade { side: Side::Named(_), .. } => Some("by a column of sides"),
+            Prices::Trade { side: Side::BuyerIsMaker(_), .. } => Some("by whether the buyer was the maker"),
+            Prices::Trade { side: Side::OfSize, .. } => Some("by the sign of sizes: sold below zero"),
+            Prices::Trade { side: Side::Unknown, .. } => Some("not known"),
+            Prices::Quote { .. } => None,
+        }
+    }
+
+    /// Every column that is read.
+    pub fn used(&self) -> Vec<usize> {
+        let mut used: Vec<usize> = self.roles().into_iter().map(|(_, index)| index).collect();
         used.sort_unstable();
         used.dedup();
         used

@@ -32,6 +32,16 @@ pub enum DateOrder {
 }
 
 impl Unit {
+    /// Its name, in the plural.
+    pub fn name(self) -> &'static str {
+        match self {
+            Unit::Seconds => "seconds",
+            Unit::Millis => "milliseconds",
+            Unit::Micros => "microseconds",
+            Unit::Nanos => "nanoseconds",
+        }
+    }
+
     /// The unit in which a number of so many digits is nearest to our time.
     pub fn of_digits(digits: usize) -> Unit {
         match digits {

@@ -19,16 +19,20 @@ pub(crate) struct Wanted {
 impl Wanted {
     pub fn new(options: &Options) -> Wanted {
         let symbol = options.symbol.clone().unwrap_or_else(|| options.instrument.symbol().to_owned());
-        let venue = options.instrument.venue();
-        let suffix = venue.rsplit_once(['_', '-']).map(|(_, market)| market.to_ascii_lowercase());
         Wanted {
             key: symbol_key(symbol.as_bytes()).collect(),
-            market: options.market.clone().or(suffix),
+            market: options.market.clone().or_else(|| Wanted::market_of(options)),
             symbol,
             seen_market: None,
             matched: false,
             others: Vec::new(),
         }
+    }
+
+    /// The market that the venue's name says.
+    pub fn market_of(options: &Options) -> Option<String> {
+        let venue = options.instrument.venue();
+        venue.rsplit_once(['_', '-']).map(|(_, market)| market.to_ascii_lowercase())
     }
 
     /// The symbol as asked for.

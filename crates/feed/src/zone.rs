@@ -3,6 +3,7 @@
 //! The hour that is there twice in autumn is told apart by the order of rows: a clock that goes back there shows where the
 //! second one begins. Rows of which nothing shows to which of the two they belong are an error, found behind the hour.
 
+use gauntlet_domain::names::nearest;
 use gauntlet_domain::time::NANOS_PER_SECOND;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
 
@@ -40,6 +41,22 @@ impl Zone {
     pub fn named(name: &str) -> Option<Zone> {
         let zone = TimeZoneDatabase::bundled().get(name).ok()?;
         Some(Zone { zone, last: i64::MIN, unsettled: None, newest_first: false })
+    }
+
+    /// A name of the database that this one was probably meant to be: by its letters, or by the city alone.
+    pub fn nearest(name: &str) -> Option<String> {
+        let known: Vec<String> =
+            TimeZoneDatabase::bundled().available().map(|zone| zone.as_str().to_owned()).collect();
+        let known = || known.iter().map(String::as_str);
+        let wanted = name.trim().replace(' ', "_");
+        let city = |zone: &'_ str| zone.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+        let same_city = || known().find(|zone| city(zone) == city(&wanted)).map(str::to_owned);
+        let near_city = || {
+            let cities: Vec<String> = known().map(city).collect();
+            let near = nearest(&city(&wanted), cities.iter().map(String::as_str))?;
+            known().find(|zone| city(zone) == near).map(str::to_owned)
+        };
+        same_city().or_else(|| nearest(&wanted, known()).map(str::to_owned)).or_else(near_city)
     }
 
     /// The instant of a local time; `abbreviation` is what the file writes behind it, `EST`, and has to be the zone's.
@@ -150,5 +167,19 @@ mod tests {
         let double = local("2013-11-03T01:10:00Z");
         assert_eq!(new_york.instant(double, Some(b"EST")), Instant::At(local("2013-11-03T06:10:00Z")));
         assert!(Zone::named("Mars/Olympus").is_none());
+    }
+
+    #[test]
+    fn a_name_that_does_not_exist_has_a_nearest_one() {
+        for (name, nearest) in [
+            ("America/New York", Some("America/New_York")),
+            ("Europe/Pariss", Some("Europe/Paris")),
+            ("Paris", Some("Europe/Paris")),
+            ("New_Yrok", Some("America/New_York")),
+            ("Asia/New_York", Some("America/New_York")),
+            ("Olympus Mons", None),
+        ] {
+            assert_eq!(Zone::nearest(name).as_deref(), nearest, "{name}");
+        }
     }
 }

@@ -112,14 +112,15 @@ fn quote_folder(folder: &str, symbol: &str, venue: &str, utc_offset_seconds: i32
     for (path, rows, hash) in manifest(folder) {
         let opened = source(&path, &options);
         assert_eq!(
-            (opened.source_hash().to_string(), opened.format()),
+            (opened.identity().file.to_string(), opened.format()),
             (hash.clone(), Format::LeanQuote),
             "{path}"
         );
         assert!(path.ends_with(opened.name()));
         let (blocks, read) = ticks(&path, &options);
         assert_eq!((read, length(&blocks)), (rows, rows), "{path}");
-        assert!(blocks.iter().all(|block| block.source == hash && block.sizes.is_empty()), "{path}");
+        let source = opened.source_hash().to_string();
+        assert!(blocks.iter().all(|block| block.source == source && block.sizes.is_empty()), "{path}");
         let numbers = blocks.iter().flat_map(|block| &block.rows).copied();
         assert!(numbers.eq(1..=rows as i64), "{path}");
         all.extend(blocks);

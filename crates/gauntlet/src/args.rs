@@ -60,6 +60,12 @@ pub struct FeedArgs {
     /// Seconds by which a row may lie behind the latest one and still be put in its place.
     #[arg(long)]
     pub lateness: Option<String>,
+    /// Says what the files are understood as and what would come of them; publishes nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Goes on however many rows are refused.
+    #[arg(long)]
+    pub accept_losses: bool,
     /// How the files are written.
     #[command(flatten)]
     pub reading: ReadingArgs,
@@ -88,6 +94,7 @@ impl TryFrom<FeedArgs> for FeedRequest {
             speed: speed(&args.speed)?,
             lateness_nanos: args.lateness.as_deref().map(lateness).transpose()?,
             reading: args.reading.try_into()?,
+            accept_losses: args.accept_losses,
         })
     }
 }

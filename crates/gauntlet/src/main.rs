@@ -153,6 +153,9 @@ fn say(notes: &[String]) {
 /// Answers of what needs no configuration and no directory; `None` for everything else.
 fn without_configuration(command: &Command, sources: &Sources) -> Option<Result<Answer, Refusal>> {
     Some(match command {
+        Command::Feed(args) if args.dry_run => {
+            args.clone().try_into().and_then(|request| ToolRequest::DryRun(request).answer())
+        }
         Command::Bars(args) => args.clone().try_into().and_then(|args| ToolRequest::Bars(args).answer()),
         Command::Backtest { spec, stamp, reading } => {
             named_stamp(stamp).map_err(Refusal::input).and_then(|stamp| {

@@ -9,6 +9,7 @@ use crate::configuration::{Changed, Key, Valid};
 use crate::dead_letters::{ListedDeadLetter, PutBack, ShownDeadLetter};
 use crate::demo::Demonstrated;
 use crate::feed::Fed;
+use crate::feed::dry_run::DryRun;
 use crate::instruments::Instruments;
 use crate::integrity::{Digests, RebuiltViews, Verified, VerifiedViews};
 use crate::metrics::Measured;
@@ -27,6 +28,7 @@ use crate::submit::{Cancelling, Submitted, Waited};
 pub enum Answer {
     Fed(Fed),
     Instruments(Instruments),
+    DryRun(DryRun),
     Snapshot(Requested),
     VerifiedSnapshot(VerifiedSnapshot),
     Submitted(Submitted),
@@ -66,6 +68,8 @@ impl Answer {
     /// Whether the answer is no: what was compared differs, a check failed, an experiment failed or waits for data.
     pub fn is_no(&self) -> bool {
         match self {
+            Answer::Fed(answer) => answer.is_stopped(),
+            Answer::DryRun(answer) => !answer.is_good(),
             Answer::Snapshot(answer) => !answer.has_bars(),
             Answer::VerifiedSnapshot(answer) => !answer.holds(),
             Answer::Waited(Waited::Pending(_)) => true,

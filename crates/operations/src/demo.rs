@@ -95,6 +95,7 @@ fn feed_request(paths: Vec<PathBuf>, format: Format) -> Result<FeedRequest, Refu
         speed: None,
         lateness_nanos: None,
         reading: Reading::default(),
+        accept_losses: false,
     })
 }
 

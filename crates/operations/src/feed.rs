@@ -1,15 +1,33 @@
 //! `feed`: publishes files of ticks or bars and answers with what cleaning made of them.
 //!
-//! Idempotent: a file is known by its hash, its blocks by their number, so feeding it again (also after an interrupted
-//! first time) adds only what is missing, or, when much was published in between, what is dropped as a duplicate.
+//! Idempotent: a file is known by its hash and by how it was read, its blocks by their number, so feeding it again (also after
+//! an interrupted first time) adds only what is missing, or, when much was published in between, what is dropped as a
+//! duplicate. Before its first block is published its first rows are cleaned on trial; a file that was probably read wrongly is
+//! not published, and one in which that shows later is given up.
+
+/// Too many refused rows.
+pub mod breaker;
+/// What a file was understood as.
+pub mod dry_run;
+/// Which files, in which order.
+mod files;
+/// What other files say about the same times.
+mod overlaps;
+/// What comes through a pipe.
+mod spool;
+/// A feed that was given up.
+mod stopped;
+/// A file cleaned on trial.
+mod trial;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use gauntlet_domain::market::{BarStamp, FeedCompleted, InstrumentDefined};
+use gauntlet_domain::market::{BarStamp, FeedAborted, FeedCompleted, InstrumentDefined};
 use gauntlet_domain::{BarSpec, Event, InstrumentId};
-use gauntlet_feed::{BarRules, Block, Format, Options, Reading, Source};
+use gauntlet_feed::{BarRules, FeedError, Format, Options, Reading, Source, Stop};
+use gauntlet_log::NewRecord;
 use gauntlet_runtime::Running;
 use gauntlet_runtime::recent::{self, SourceProgress};
 use gauntlet_views::{Row, schema};
@@ -20,6 +38,12 @@ use crate::node::Node;
 use crate::progress::Progress;
 use crate::publish::{place_of, publish_once, record};
 use crate::refusal::Refusal;
+
+pub use files::{file_name, files};
+pub use stopped::Stopped;
+
+use spool::Readable;
+use trial::{Next, Tally, Watched};
 
 /// Blocks that one append holds.
 const BLOCKS_PER_APPEND: usize = 16;
@@ -53,6 +77,9 @@ pub struct FeedRequest {
     /// How the file is written, where it does not settle that itself.
     #[serde(default)]
     pub reading: Reading,
+    /// Goes on however many rows are refused.
+    #[serde(default)]
+    pub accept_losses: bool,
 }
 
 /// What came of all files.
@@ -98,39 +125,47 @@ pub struct FedSource {
     /// What a person should know of how it was read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// Why it was given up: nothing of it counts. What cleaning said is of its rows alone then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Stopped>,
 }
 
-/// Feeds and waits until cleaning has caught up.
+/// Feeds and waits until cleaning has caught up. A file of which too many rows are refused is the last.
 pub fn feed(
     node: &Node,
     running: &Running,
     request: &FeedRequest,
     progress: &dyn Progress,
 ) -> Result<Fed, Refusal> {
-    let mut understood = Understood::of(request)?;
-    understood.known = coverage::known(node, &understood.options.instrument)?.definition;
-    understood.options.scale = understood.known.as_ref().map(|known| known.scale);
+    let mut understood = Understood::of(request, Stop::when(node.interrupted.clone()))?;
+    understood.is_known_as(coverage::known(node, &understood.options.instrument)?.definition);
     let mut fed = Fed::default();
     for path in files(&request.paths)? {
-        let source = gauntlet_feed::open(&path, &understood.options)?;
+        let readable = Readable::at(&path, &node.config.dir.join("spool"), &understood.options)?;
+        let source = readable.open(&understood.options)?;
         // The first data fix it.
         understood.options.scale = Some(source.scale());
         fed.add(feed_source(node, running, &understood, source, progress)?);
+        if fed.is_stopped() {
+            break;
+        }
     }
     Ok(fed)
 }
 
 /// A request, understood.
-struct Understood {
-    options: Options,
+pub(crate) struct Understood {
+    pub options: Options,
     /// What the instrument is defined as before the first file.
-    known: Option<InstrumentDefined>,
-    bars: BarRules,
+    pub known: Option<InstrumentDefined>,
+    pub bars: BarRules,
     speed: Option<f64>,
+    accepts_losses: bool,
 }
 
 impl Understood {
-    fn of(request: &FeedRequest) -> Result<Understood, Refusal> {
+    /// Checks it. Reading ends once `stop` is raised.
+    pub fn of(request: &FeedRequest, stop: Stop) -> Result<Understood, Refusal> {
         let instrument = InstrumentId::new(&request.instrument, &request.venue).map_err(Refusal::input)?;
         let mut options = Options::new(instrument);
         options.format = request.format;
@@ -139,51 +174,19 @@ impl Understood {
         options.bar_spec = request.spec;
         options.bar_stamp = request.stamp;
         options.reading = request.reading.clone();
+        options.stop = stop;
         let bars = BarRules { lateness_nanos: request.lateness_nanos, ..BarRules::new(request.bars.clone()) };
-        Ok(Understood { options, known: None, bars, speed: request.speed })
+        let (known, speed, accepts_losses) = (None, request.speed, request.accept_losses);
+        Ok(Understood { options, known, bars, speed, accepts_losses })
     }
 }
 
-/// Files as given; the files of a folder in the order of their names, numbers in them by value: part-2 before part-10.
-pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Refusal> {
-    let mut files = Vec::new();
-    for path in paths {
-        if !path.is_dir() {
-            files.push(path.clone());
-            continue;
-        }
-        let unreadable = |error| Refusal::BadInput(format!("{}: {error}", path.display()));
-        let entries = std::fs::read_dir(path).map_err(unreadable)?;
-        let mut inside: Vec<PathBuf> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
-        inside.retain(|path| path.is_file());
-        // Names that differ in zeros before a number alone are in the order of their letters, never in that of the folder.
-        inside.sort_by_cached_key(|path| (natural(&path.to_string_lossy()), path.clone()));
-        if inside.is_empty() {
-            return Err(Refusal::BadInput(format!("{}: the folder has no files", path.display())));
-        }
-        files.extend(inside);
+impl Understood {
+    /// The instrument has this definition already: its scale is fixed, and what a document has set stays.
+    pub fn is_known_as(&mut self, known: Option<InstrumentDefined>) {
+        self.options.scale = known.as_ref().map(|known| known.scale);
+        self.known = known;
     }
-    Ok(files)
-}
-
-/// A text as its pieces: numbers by value, what is between them as it is.
-fn natural(text: &str) -> Vec<(u128, String)> {
-    let mut pieces: Vec<(u128, String)> = vec![(0, String::new())];
-    let mut was_digit = false;
-    for character in text.chars() {
-        let digit = character.to_digit(10);
-        if digit.is_some() && !was_digit {
-            pieces.push((0, String::new()));
-        }
-        if let Some((number, rest)) = pieces.last_mut() {
-            match digit {
-                Some(digit) => *number = number.saturating_mul(10).saturating_add(u128::from(digit)),
-                None => rest.push(character),
-            }
-        }
-        was_digit = digit.is_some();
-    }
-    pieces
 }
 
 /// Publishes one file and waits for what cleaning makes of it.
@@ -197,15 +200,18 @@ fn feed_source(
     let instrument = request.options.instrument.as_str().to_owned();
     let (name, hash) = (source.name().to_owned(), source.source_hash().to_string());
     let known = cleaned(node, &instrument, &hash)?;
-    let mut warnings = Vec::new();
-    let (read, published) = match &known {
-        Some(row) => (long(row, "rows"), 0),
+    let mut published = match &known {
+        Some(row) => Published { read: long(row, "rows"), ..Published::default() },
         None => {
-            let counts = publish(node, request, &mut source, &hash, progress)?;
-            warnings = source.warnings();
-            counts
+            let otherwise = overlaps::other_readings(node, &source)?;
+            let mut published = publish(node, request, &mut source, &hash, progress)?;
+            published.warnings.extend(otherwise);
+            published
         }
     };
+    if published.stopped.is_some() {
+        return Ok(FedSource::stopped(name, hash, published));
+    }
     let row = node.wait_for(running, || cleaned(node, &instrument, &hash))?;
     let (accepted, rejected) = (long(&row, "accepted"), counts(&row, "rejected"));
     // A row is in a bar or in the ledger: nothing is lost on the way.
@@ -213,18 +219,42 @@ fn feed_source(
     if rows != decided {
         return Err(Refusal::Broken(format!("{name}: of {rows} rows {decided} were accepted or rejected")));
     }
+    if let Some(alone) = &published.alone {
+        published.warnings.extend(overlaps::said(&alone.rejected, &rejected));
+    }
     Ok(FedSource {
         name,
         source: hash,
-        read,
-        published,
+        read: published.read,
+        published: published.rows,
         accepted,
         rejected,
         corrected: counts(&row, "corrected"),
         gaps: long(&row, "gaps"),
         already_there: known.is_some(),
-        warnings,
+        warnings: published.warnings,
+        stopped: None,
     })
+}
+
+impl FedSource {
+    /// A file that was given up.
+    fn stopped(name: String, source: String, published: Published) -> FedSource {
+        let alone = published.alone.unwrap_or_default();
+        FedSource {
+            name,
+            source,
+            read: published.read,
+            published: published.rows,
+            accepted: 0,
+            rejected: alone.rejected,
+            corrected: alone.corrected,
+            gaps: alone.gaps,
+            already_there: false,
+            warnings: published.warnings,
+            stopped: published.stopped,
+        }
+    }
 }
 
 impl Fed {
@@ -237,6 +267,11 @@ impl Fed {
         add(&mut self.corrected, &source.corrected);
         self.sources.push(source);
     }
+
+    /// Whether the last file was given up.
+    pub fn is_stopped(&self) -> bool {
+        self.sources.last().is_some_and(|source| source.stopped.is_some())
+    }
 }
 
 fn add(total: &mut BTreeMap<String, i64>, counts: &BTreeMap<String, i64>) {
@@ -245,66 +280,172 @@ fn add(total: &mut BTreeMap<String, i64>, counts: &BTreeMap<String, i64>) {
     }
 }
 
-/// Publishes a file's blocks that are not there yet; gives rows read and rows published.
+/// What was published of a file.
+#[derive(Default)]
+struct Published {
+    /// Rows read.
+    read: i64,
+    /// Rows that were not there before.
+    rows: i64,
+    /// What came of the rows of the file alone, as far as it was read.
+    alone: Option<Tally>,
+    warnings: Vec<String>,
+    stopped: Option<Stopped>,
+}
+
+/// How a source ends.
+enum End {
+    /// All of it is on the log.
+    Whole,
+    /// It was given up: its rows must not count.
+    Aborted(String),
+}
+
+/// The record that ends a source, of which `of` is on the log.
+fn end_of(of: FeedCompleted, end: &End) -> Event {
+    match end {
+        End::Whole => of.into(),
+        End::Aborted(reason) => {
+            let FeedCompleted { instrument, source, name, rows, scale, .. } = of;
+            FeedAborted { instrument, source, name, rows, reason: reason.clone(), scale }.into()
+        }
+    }
+}
+
+/// A file on its way to the log.
+struct Publisher<'a> {
+    node: &'a Node,
+    request: &'a Understood,
+    hash: &'a str,
+    began: Instant,
+    first_time: Option<i64>,
+    /// How far it was published before.
+    there: Option<SourceProgress>,
+    /// Records that the next append holds, their blocks and rows.
+    waiting: Vec<NewRecord>,
+    waiting_rows: (i64, i64),
+    /// Blocks and rows on the log.
+    blocks: i64,
+    rows: i64,
+    /// Rows that were not there before.
+    new_rows: i64,
+}
+
+impl Publisher<'_> {
+    /// Takes a block; publishes when enough of them wait.
+    fn take(&mut self, source: &Source, event: &Event) -> Result<(), Refusal> {
+        let there = match self.there {
+            Some(there) => there,
+            None => *self.there.insert(define(self.node, self.request, source, self.hash)?),
+        };
+        let (number, count, time) = match event {
+            Event::TickBlock(block) => (block.block, block.len() as i64, block.times.first().copied()),
+            Event::BarBlock(block) => {
+                (block.block, block.open_times.len() as i64, block.open_times.first().copied())
+            }
+            _ => return Ok(()),
+        };
+        if let (Some(factor), Some(time)) = (self.request.speed, time) {
+            let first = *self.first_time.get_or_insert(time);
+            let due = Duration::from_nanos(((time - first).max(0) as f64 / factor) as u64);
+            pace(self.node, &self.began, due)?;
+        }
+        self.waiting_rows.0 += count;
+        if number >= there.next {
+            self.waiting_rows.1 += count;
+            self.waiting.push(record(self.node, event, "feed")?);
+        }
+        self.blocks += 1;
+        if self.waiting.len() >= BLOCKS_PER_APPEND
+            || (self.request.speed.is_some() && !self.waiting.is_empty())
+        {
+            self.append()?;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self) -> Result<(), Refusal> {
+        self.node.log.append(std::mem::take(&mut self.waiting))?;
+        let (all, new) = std::mem::take(&mut self.waiting_rows);
+        (self.rows, self.new_rows) = (self.rows + all, self.new_rows + new);
+        Ok(())
+    }
+
+    /// Ends the source. What waits is published only where all of it is.
+    fn end(&mut self, source: &Source, end: &End) -> Result<(), Refusal> {
+        if let End::Aborted(_) = end {
+            self.blocks -= self.waiting.len() as i64;
+            (self.waiting, self.waiting_rows) = (Vec::new(), (0, 0));
+            if self.rows == 0 {
+                // Nobody has heard of it.
+                return Ok(());
+            }
+        }
+        let (rows, blocks) = (self.rows + self.waiting_rows.0, self.blocks);
+        let (instrument, hash) = (source.instrument().as_str().to_owned(), self.hash.to_owned());
+        let name = source.identity().name_of(source.name());
+        let of = FeedCompleted { instrument, source: hash, name, rows, blocks, scale: source.scale() };
+        if !self.there.is_some_and(|there| there.completed) {
+            self.waiting.push(record(self.node, &end_of(of, end), "feed")?);
+        }
+        self.append()
+    }
+}
+
+/// Publishes a file's blocks that are not there yet, once the rows of the trial have passed.
 fn publish(
     node: &Node,
     request: &Understood,
     source: &mut Source,
     hash: &str,
     progress: &dyn Progress,
-) -> Result<(i64, i64), Refusal> {
-    let name = source.name().to_owned();
-    let step = progress.begin(&format!("feed {name}"), source.bytes_total(), "bytes");
-    let began = Instant::now();
-    let (mut rows, mut blocks, mut published_rows) = (0_i64, 0_i64, 0_i64);
-    let instrument = request.options.instrument.as_str().to_owned();
-    let mut first_time = None;
-    let mut waiting = Vec::new();
-    let mut present = None;
-    while let Some(block) = source.next_block()? {
-        if node.is_interrupted() {
-            return Err(Refusal::Interrupted);
-        }
-        let there: SourceProgress = match present {
-            Some(there) => there,
-            None => *present.insert(define(node, request, source, hash)?),
-        };
-        let (event, number, count, time) = match block {
-            Block::Ticks(block) => {
-                let (number, count) = (block.block, block.len());
-                let time = block.times.first().copied();
-                (Event::from(block), number, count as i64, time)
+) -> Result<Published, Refusal> {
+    let step = progress.begin(&format!("feed {}", source.name()), source.bytes_total(), "bytes");
+    let mut watched = Watched::new(source, request);
+    let mut publisher = Publisher {
+        node,
+        request,
+        hash,
+        began: Instant::now(),
+        first_time: None,
+        there: None,
+        waiting: Vec::new(),
+        waiting_rows: (0, 0),
+        blocks: 0,
+        rows: 0,
+        new_rows: 0,
+    };
+    let trip = loop {
+        match watched.next() {
+            Ok(Next::Block(event)) => publisher.take(watched.source(), &event)?,
+            Ok(Next::End) => break None,
+            Ok(Next::Stopped(trip)) => break Some(trip),
+            // Trying again goes on from here.
+            Err(error @ (FeedError::Interrupted { .. } | FeedError::Io { .. })) => return Err(error.into()),
+            Err(error) => {
+                publisher.end(watched.source(), &End::Aborted(error.to_string()))?;
+                return Err(Refusal::BadInput(format!("{error}{}", after(publisher.rows))));
             }
-            Block::Bars(block) => {
-                let (number, count) = (block.block, block.open_times.len());
-                let time = block.open_times.first().copied();
-                (Event::from(block), number, count as i64, time)
-            }
-        };
-        if let (Some(factor), Some(time)) = (request.speed, time) {
-            let first = *first_time.get_or_insert(time);
-            pace(node, &began, Duration::from_nanos(((time - first).max(0) as f64 / factor) as u64))?;
         }
-        rows += count;
-        blocks += 1;
-        if number >= there.next {
-            published_rows += count;
-            waiting.push(record(node, &event, "feed")?);
-        }
-        if waiting.len() >= BLOCKS_PER_APPEND || (request.speed.is_some() && !waiting.is_empty()) {
-            node.log.append(std::mem::take(&mut waiting))?;
-        }
-        step.at(source.bytes_read());
+        step.at(watched.source().bytes_read());
+    };
+    let end = trip.as_ref().map_or(End::Whole, |trip| End::Aborted(trip.reason.clone()));
+    publisher.end(watched.source(), &end)?;
+    let read = i64::try_from(watched.source().rows_read()).unwrap_or(i64::MAX);
+    let alone = Some(watched.tally());
+    step.end(&format!("{} rows in {} blocks", publisher.rows, publisher.blocks));
+    let stopped = trip.map(|trip| Stopped::of(trip, source, publisher.rows)).transpose()?;
+    Ok(Published { read, rows: publisher.new_rows, alone, warnings: source.warnings(), stopped })
+}
+
+/// What an error says of rows that are on the log already.
+fn after(rows: i64) -> String {
+    match rows {
+        0 => String::new(),
+        rows => format!(
+            "; {rows} rows before it had been published and cleaned: the source was given up, and does not count as fed"
+        ),
     }
-    if !present.is_some_and(|there| there.completed) {
-        let (source, scale) = (hash.to_owned(), source.scale());
-        let end = FeedCompleted { instrument, source, name, rows, blocks, scale };
-        waiting.push(record(node, &end.into(), "feed")?);
-    }
-    node.log.append(waiting)?;
-    let read = i64::try_from(source.rows_read()).unwrap_or(i64::MAX);
-    step.end(&format!("{rows} rows in {blocks} blocks"));
-    Ok((read, published_rows))
 }
 
 /// Publishes the instrument's definition if it is new, and says how far the source has been published before.
@@ -332,7 +473,14 @@ fn pace(node: &Node, began: &Instant, due: Duration) -> Result<(), Refusal> {
 /// The source's row once cleaning has answered for it.
 fn cleaned(node: &Node, instrument: &str, hash: &str) -> Result<Option<Row>, Refusal> {
     let row = node.views.row(&schema::SOURCES, &[instrument.into(), hash.into()])?;
-    Ok(row.filter(|row| row.get("status").and_then(|status| status.as_text()) == Some("cleaned")))
+    let status = |row: &Row| row.get("status").and_then(|status| status.as_text()).map(str::to_owned);
+    if row.as_ref().and_then(status).as_deref() == Some("aborted") {
+        return Err(Refusal::BadInput(format!(
+            "source {hash} of {instrument} was given up before its end, and what had been published of it is cleaned: feed \
+             the file as it was meant to be read, which is another source, or all of it into another directory"
+        )));
+    }
+    Ok(row.filter(|row| status(row).as_deref() == Some("cleaned")))
 }
 
 fn long(row: &Row, column: &str) -> i64 {
@@ -342,23 +490,4 @@ fn long(row: &Row, column: &str) -> i64 {
 fn counts(row: &Row, column: &str) -> BTreeMap<String, i64> {
     let text = row.get(column).and_then(|value| value.as_text());
     text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
-}
-
-/// A file's name without folders.
-pub fn file_name(path: &Path) -> String {
-    path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_in_names_are_in_the_order_of_their_values() {
-        let mut names =
-            ["part-10.csv", "part-2.csv", "20140505_quote.zip", "20140504_quote.zip", "part-1.csv"];
-        names.sort_by_cached_key(|name| natural(name));
-        let sorted = ["20140504_quote.zip", "20140505_quote.zip", "part-1.csv", "part-2.csv", "part-10.csv"];
-        assert_eq!(names, sorted);
-    }
 }

@@ -87,7 +87,10 @@ impl From<Failure> for Refusal {
 
 impl From<FeedError> for Refusal {
     fn from(error: FeedError) -> Refusal {
-        Refusal::BadInput(error.to_string())
+        match error {
+            FeedError::Interrupted { .. } => Refusal::Interrupted,
+            error => Refusal::BadInput(error.to_string()),
+        }
     }
 }
 

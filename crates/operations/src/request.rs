@@ -9,6 +9,7 @@ use crate::backtest::{BacktestRequest, backtest};
 use crate::bars::{BarsRequest, bars};
 use crate::browse::{self, ListRequest};
 use crate::dead_letters::{self, ListDeadLetters, ReplayDeadLetters};
+use crate::feed::dry_run::dry_run;
 use crate::feed::{self, FeedRequest};
 use crate::instruments::{InstrumentRequest, instruments};
 use crate::integrity::{self, VerifyRequest};
@@ -153,6 +154,8 @@ impl Request {
 /// What the pipeline's own code answers about files, without a node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ToolRequest {
+    /// What files to feed would be understood as.
+    DryRun(FeedRequest),
     /// Bars from a file of ticks.
     Bars(BarsRequest),
     /// A strategy or model with fixed parameters over a file.
@@ -167,6 +170,7 @@ impl ToolRequest {
     /// Answers.
     pub fn answer(&self) -> Result<Answer, Refusal> {
         Ok(match self {
+            ToolRequest::DryRun(request) => Answer::DryRun(dry_run(request)?),
             ToolRequest::Bars(request) => Answer::MadeBars(bars(request)?),
             ToolRequest::Backtest(request) => Answer::Backtested(backtest(request)?),
             ToolRequest::Metrics(request) => Answer::Measured(metrics(request)?),
@@ -233,6 +237,7 @@ mod tests {
                 speed: Some(60.0),
                 lateness_nanos: Some(1),
                 reading: reading(),
+                accept_losses: true,
             }),
             Request::Instrument(InstrumentRequest::Set { text: "class: fx\n".into(), name: "x.yaml".into() }),
             Request::CreateSnapshot(SnapshotRequest {

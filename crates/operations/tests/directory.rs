@@ -53,6 +53,7 @@ fn feed_hours() -> Request {
         speed: None,
         lateness_nanos: None,
         reading: gauntlet_feed::Reading::default(),
+        accept_losses: false,
     })
 }
 

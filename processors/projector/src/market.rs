@@ -38,7 +38,7 @@ pub(crate) fn cleaned(event: &SourceCleaned) -> Upsert {
         .with("rejected", by_reason(&event.rejected))
         .with("corrected", by_reason(&event.corrected))
         .with("gaps", event.gaps)
-        .with("status", "cleaned")
+        .with("status", if event.aborted.is_empty() { "cleaned" } else { "aborted" })
 }
 
 fn mark(instrument: &str, (time, row, reason, source): (i64, i64, &str, &str)) -> Upsert {

@@ -26,8 +26,13 @@ pub fn fed(fed: &Fed) -> String {
             text.push_str(&format!("\nWARNING: {}: {warning}", source.name));
         }
     }
+    for source in &fed.sources {
+        if let Some(stopped) = &source.stopped {
+            text.push_str(&format!("\nSTOPPED: {}: {}", source.name, stopped.said()));
+        }
+    }
     let is_late = |reason: &&str| fed.rejected.get(*reason).is_some_and(|late| *late > 0);
-    if fed.accepted == 0 && ["late", "out_of_order"].iter().any(is_late) {
+    if fed.accepted == 0 && !fed.is_stopped() && ["late", "out_of_order"].iter().any(is_late) {
         text.push_str(
             "\nevery row lies before what this instrument has already: feed history before newer data, or into \
              another directory",

@@ -4,6 +4,8 @@
 mod browse;
 /// Feeds, snapshots, dead letters.
 mod data;
+/// What files are understood as.
+mod dry_run;
 /// What instruments are.
 mod instruments;
 /// Digests, replays, verifications.
@@ -26,6 +28,7 @@ use gauntlet_operations::submit::{Submitted, Waited};
 pub fn text(answer: &Answer) -> String {
     match answer {
         Answer::Fed(answer) => data::fed(answer),
+        Answer::DryRun(answer) => dry_run::dry_run(answer),
         Answer::Instruments(answer) => instruments::instruments(answer),
         Answer::Snapshot(answer) => data::snapshot(answer),
         Answer::VerifiedSnapshot(answer) => data::verified_snapshot(answer),
