@@ -22,7 +22,7 @@ use crate::writer::{Request, write_commits};
 /// Commits that may wait for the writer; a full queue holds its senders back.
 const QUEUE: usize = 256;
 /// Bytes that one poll returns at most, from all partitions together, give or take one record.
-const POLL_BYTES: usize = 8 << 20;
+const POLL_BYTES: usize = 2 << 20;
 
 /// The embedded log.
 pub struct LocalLog {

@@ -11,7 +11,7 @@ use crate::processors::ViewRows;
 
 /// Rows that are made of events before they are written. An event of the cleaning ledger has thousands, and a poll many
 /// of those: their number must not decide how much memory the projection takes.
-const ROWS_PER_WRITE: usize = 16_384;
+const ROWS_PER_WRITE: usize = 4_096;
 
 /// The projection.
 pub struct Projecting {

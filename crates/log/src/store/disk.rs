@@ -18,7 +18,7 @@ use crate::port::{
 /// 2 may hold packed values, which a version that knows only 1 would take for damage.
 const FORMAT: u64 = 2;
 /// Pages that `redb` may keep in memory.
-const CACHE_BYTES: usize = 48 << 20;
+const CACHE_BYTES: usize = 24 << 20;
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 /// Name → (id, partitions, checksum over all three).
