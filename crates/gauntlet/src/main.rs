@@ -5,6 +5,8 @@
 mod args;
 /// The command line.
 mod cli;
+/// Lists, printed while they are read.
+mod listing;
 /// The one list of processors.
 mod processors;
 #[cfg(test)]
@@ -54,6 +56,7 @@ use gauntlet_operations::{
     Answer, Node, Progress, Refusal, Request, Role, SetupRequest, Silent, ToolRequest, configuration,
     services,
 };
+use listing::Unprinted;
 use processors::processors;
 use progress::OnStderr;
 use report::Report;
@@ -141,6 +144,7 @@ fn run(cli: Cli) -> Result<Report, Refusal> {
             set_up(config, SetupRequest::RegisterSchemas { only_check })
         }
         Command::Views(ViewsCommand::Migrate) => set_up(config, SetupRequest::MigrateViews),
+        Command::Ls(args) => list(config, open, args.try_into()?, quiet),
         command => on_node(config, open, &request(command)?, quiet),
     }
 }
@@ -241,7 +245,6 @@ fn request(command: Command) -> Result<Request, Refusal> {
         Command::Snapshot(SnapshotCommand::Verify { id }) => Request::VerifySnapshot(id),
         Command::Submit(args) => Request::Submit(args.try_into()?),
         Command::Cancel { id, reason } => Request::Cancel(CancelRequest { id, reason }),
-        Command::Ls(args) => Request::List(args.try_into()?),
         Command::Compare { ids } => Request::Compare(ids),
         Command::Replay { id, .. } => Request::Replay(ReplayRequest { experiment: id, workers: None }),
         Command::Verify { heads } => {
@@ -270,11 +273,39 @@ fn on_node(
     }
     match open(Role::Visitor) {
         Ok(node) => Report::of(&request.answer_alone(&node, watching(quiet))?),
-        // In use: whoever holds the directory may take requests.
-        Err(refusal) => match remote::send(&config.dir, request) {
-            Some(answer) if matches!(refusal, Refusal::Outside(_)) => answer,
-            _ => Err(refusal),
-        },
+        Err(refusal) => elsewhere(config, request, refusal),
+    }
+}
+
+/// In use: whoever holds the directory may take requests.
+fn elsewhere(config: &Config, request: &Request, refusal: Refusal) -> Result<Report, Refusal> {
+    match remote::send(&config.dir, request) {
+        Some(answer) if matches!(refusal, Refusal::Outside(_)) => answer,
+        _ => Err(refusal),
+    }
+}
+
+/// Prints a list while it is read, or has the `up` that holds the directory answer it.
+fn list(
+    config: &Config,
+    open: impl FnOnce(Role) -> Result<Node, Refusal>,
+    request: ListRequest,
+    json: bool,
+) -> Result<Report, Refusal> {
+    require_used(config)?;
+    let node = match open(Role::Visitor) {
+        Ok(node) => node,
+        Err(refusal) => return elsewhere(config, &Request::List(request), refusal),
+    };
+    node.catch_up()?;
+    match listing::print(&node, &request, json) {
+        Ok(()) => Ok(Report::silent()),
+        Err(Unprinted { refusal, begun: false }) => Err(refusal),
+        // Part of a document is on stdout: the error has no place there any more.
+        Err(Unprinted { refusal, begun: true }) => {
+            say(&[refusal.to_string()]);
+            Ok(Report { code: report::exit_code(&refusal), ..Report::silent() })
+        }
     }
 }
 

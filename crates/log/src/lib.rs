@@ -19,6 +19,8 @@ mod fault;
 mod frame;
 /// The adapter for one machine.
 mod local;
+/// Long values in few bytes.
+mod pack;
 /// Kafka's default partitioner.
 mod partitioner;
 /// The port and its guarantees.

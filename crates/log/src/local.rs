@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Sender, bounded};
 
 use crate::coordinator::{Change, Coordinator};
+use crate::frame;
 use crate::port::{
     Commit, CommitOutcome, EventLog, LogError, Member, NewRecord, Polled, Positions, Record, Slot,
     StateSnapshot, Tail, TopicConfig, TopicPartition,
@@ -20,8 +21,8 @@ use crate::writer::{Request, write_commits};
 
 /// Commits that may wait for the writer; a full queue holds its senders back.
 const QUEUE: usize = 256;
-/// Bytes that one poll returns at most, give or take one record.
-const POLL_BYTES: usize = 8 << 20;
+/// Bytes that one poll returns at most, from all partitions together, give or take one record.
+const POLL_BYTES: usize = 2 << 20;
 
 /// The embedded log.
 pub struct LocalLog {
@@ -134,10 +135,10 @@ impl Shared {
         next: &mut [(u32, TopicPartition, u64)],
         max_records: usize,
     ) -> Result<Vec<Record>, LogError> {
-        let mut records = Vec::new();
+        let (mut records, mut bytes) = (Vec::new(), 0);
         for (topic, partition, offset) in next.iter_mut() {
             let left = max_records.saturating_sub(records.len());
-            if left == 0 {
+            if left == 0 || bytes >= POLL_BYTES {
                 break;
             }
             let (start, end) = self.store.bounds(*topic, partition.partition)?;
@@ -147,12 +148,13 @@ impl Shared {
             if *offset >= end {
                 continue;
             }
-            let read = self.store.read((*topic, partition), *offset, left, POLL_BYTES)?;
+            let read = self.store.read((*topic, partition), *offset, left, POLL_BYTES - bytes)?;
             if read.is_empty() {
                 let detail = format!("the record is missing, the partition ends at {end}");
                 return Err(LogError::Corrupt { partition: partition.clone(), offset: *offset, detail });
             }
             *offset += read.len() as u64;
+            bytes += read.iter().map(frame::size).sum::<usize>();
             records.extend(read);
         }
         // The next read begins with another partition, so that a busy one does not starve the others.

@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, Sender};
 use crate::fault::{self, Moment};
 use crate::frame;
 use crate::local::Shared;
+use crate::pack::Packer;
 use crate::partitioner::partition_for;
 use crate::port::{Commit, CommitOutcome, LogError};
 use crate::store::{Batch, Placed};
@@ -29,6 +30,7 @@ pub(crate) struct Request {
 /// Gathers waiting commits and writes them as one batch, for as long as anybody can commit.
 pub(crate) fn write_commits(shared: &Shared, requests: &Receiver<Request>) {
     let mut ends: BTreeMap<(u32, u32), u64> = BTreeMap::new();
+    let mut packer = Packer::default();
     for number in 1.. {
         let Ok(first) = requests.recv() else { return };
         let mut group = vec![first];
@@ -39,7 +41,7 @@ pub(crate) fn write_commits(shared: &Shared, requests: &Receiver<Request>) {
             bytes += output_bytes(&next.commit);
             group.push(next);
         }
-        write_group(shared, group, &mut ends, number);
+        write_group(shared, group, &mut ends, &mut packer, number);
     }
 }
 
@@ -52,7 +54,13 @@ fn output_bytes(commit: &Commit) -> usize {
 }
 
 /// Writes a group as the process's write of this number, counted from 1.
-fn write_group(shared: &Shared, group: Vec<Request>, ends: &mut BTreeMap<(u32, u32), u64>, number: u64) {
+fn write_group(
+    shared: &Shared,
+    group: Vec<Request>,
+    ends: &mut BTreeMap<(u32, u32), u64>,
+    packer: &mut Packer,
+    number: u64,
+) {
     // Held until the batch is durable: membership cannot change between the check and the write.
     let coordinator = shared.coordinator.read().unwrap_or_else(PoisonError::into_inner);
     let mut batch = Batch::default();
@@ -68,7 +76,7 @@ fn write_group(shared: &Shared, group: Vec<Request>, ends: &mut BTreeMap<(u32, u
                 continue;
             }
         }
-        match place(shared, request.member.as_ref(), request.commit, &mut new_ends, &mut batch) {
+        match place(shared, request.member.as_ref(), request.commit, &mut new_ends, packer, &mut batch) {
             Ok(()) => answers.push(request.answer),
             Err(error) => {
                 let _ = request.answer.send(Err(error));
@@ -111,6 +119,7 @@ fn place(
     member: Option<&(String, u32, u64)>,
     commit: Commit,
     ends: &mut BTreeMap<(u32, u32), u64>,
+    packer: &mut Packer,
     batch: &mut Batch,
 ) -> Result<(), LogError> {
     let mut placed = Vec::with_capacity(commit.outputs.len());
@@ -130,7 +139,7 @@ fn place(
             None => shared.store.bounds(topic, partition)?.1,
         };
         ends.insert((topic, partition), end + 1);
-        batch.records.push(Placed { topic, partition, offset: end, bytes: frame::encode(record) });
+        batch.records.push(Placed { topic, partition, offset: end, bytes: frame::encode(record, packer) });
     }
     batch.positions.extend(positions);
     let snapshots = commit.snapshots.into_iter();

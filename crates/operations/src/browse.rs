@@ -1,16 +1,16 @@
 //! `ls`, `show`, `compare`: what the views say.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::str::FromStr;
 
 use gauntlet_config::nearest;
-use gauntlet_search::condition::Condition;
-use gauntlet_search::{ParameterValue, Parameters};
 use gauntlet_views::{Kind, Row, Table, Value, joins, schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::experiment_report::{ExperimentReport, experiment_report};
+use crate::listing;
 use crate::node::Node;
 use crate::refusal::Refusal;
 use crate::rows::{GateVerdict, ViewRow, text};
@@ -42,8 +42,11 @@ pub enum List {
     Quality,
 }
 
+/// Rows that one answer holds at most; whoever reads row by row has no such bound.
+const MOST_IN_ONE_ANSWER: usize = 100_000;
+
 /// Lists that there are, and their tables.
-const LISTS: [(List, &str, &Table); 7] = [
+pub(crate) const LISTS: [(List, &str, &Table); 7] = [
     (List::Experiments, "experiments", &schema::EXPERIMENTS),
     (List::Runs, "runs", &schema::RUNS),
     (List::Models, "models", &schema::MODELS),
@@ -54,7 +57,8 @@ const LISTS: [(List, &str, &Table); 7] = [
 ];
 
 impl List {
-    fn table(self) -> &'static Table {
+    /// The table of a list.
+    pub fn table(self) -> &'static Table {
         let found = LISTS.into_iter().find(|(list, ..)| *list == self);
         found.map_or(&schema::EXPERIMENTS, |(.., table)| table)
     }
@@ -133,77 +137,24 @@ pub struct Comparison {
     pub sides: Vec<BTreeMap<String, Json>>,
 }
 
-/// Lists rows of a view.
+/// Lists rows of a view, all of them in one answer.
 pub fn list(node: &Node, request: &ListRequest) -> Result<Listing, Refusal> {
-    let of = request.what.table();
-    let mut rows = node.views.scan(of, None)?;
-    if let Some(text) = &request.filter {
-        let condition = filter(of, text)?;
-        rows.retain(|row| condition.holds(&params(row)));
-    }
-    match &request.sort {
-        Some(sort) => sort_by(of, &mut rows, sort)?,
-        None => rows.sort_by(|a, b| a.key.cmp(&b.key)),
-    }
-    rows.truncate(request.limit.unwrap_or(usize::MAX));
-    let rows = rows.into_iter().map(|row| completed(node, row).map(ViewRow));
-    Ok(Listing { of, rows: rows.collect::<Result<_, _>>()? })
-}
-
-fn filter(of: &Table, text: &str) -> Result<Condition, Refusal> {
-    let condition =
-        Condition::parse(text).map_err(|error| Refusal::BadInput(format!("--filter: {error}")))?;
-    for name in condition.names() {
-        require_column(of, "--filter", name)?;
-    }
-    Ok(condition)
-}
-
-fn require_column(of: &Table, option: &str, name: &str) -> Result<(), Refusal> {
-    let known: Vec<&str> = of.key().chain(of.columns).map(|column| column.name).collect();
-    if known.contains(&name) {
-        return Ok(());
-    }
-    let near = nearest(name, known.iter().copied());
-    let hint = near.map(|name| format!("did you mean {name}? ")).unwrap_or_default();
-    Err(Refusal::BadInput(format!(
-        "{option}: there is no column '{name}': {hint}columns are {}",
-        known.join(", ")
-    )))
-}
-
-fn sort_by(of: &Table, rows: &mut [Row], sort: &Sort) -> Result<(), Refusal> {
-    let (name, descending) = (sort.column.as_str(), sort.descending);
-    require_column(of, "--sort", name)?;
-    rows.sort_by(|a, b| {
-        let (left, right) = (a.get(name), b.get(name));
-        // Undefined last, whichever way.
-        let defined = |value: &Option<&Value>| value.is_none_or(Value::is_null);
-        let order = if descending { right.cmp(&left) } else { left.cmp(&right) };
-        defined(&left).cmp(&defined(&right)).then(order).then_with(|| a.key.cmp(&b.key))
-    });
-    Ok(())
-}
-
-/// A row's cells as values of a condition; a time is its RFC 3339 text, which sorts as it should.
-fn params(row: &Row) -> Parameters {
-    let names = row.table.key().chain(row.table.columns).map(|column| column.name);
-    let values = names.filter_map(|name| {
-        let value = match row.get(name)? {
-            Value::Text(text) => ParameterValue::Text(text.clone()),
-            Value::Long(long) => ParameterValue::Int(*long),
-            Value::Double(double) => ParameterValue::Float(*double),
-            Value::Bool(flag) => ParameterValue::Flag(*flag),
-            Value::Timestamp(nanos) => ParameterValue::Text(gauntlet_domain::Timestamp(*nanos).to_string()),
-            Value::Null => return None,
-        };
-        Some((name.to_owned(), value))
-    });
-    values.collect()
+    let mut rows = Vec::new();
+    listing::each(node, request, &mut |row| {
+        if rows.len() == MOST_IN_ONE_ANSWER {
+            return Err(Refusal::BadInput(format!(
+                "more than {MOST_IN_ONE_ANSWER} rows are no answer of a running up: give --limit or --filter, or stop \
+                 up and list them all"
+            )));
+        }
+        rows.push(row);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(Listing { of: request.what.table(), rows })
 }
 
 /// Fills in what a row takes from another table.
-fn completed(node: &Node, row: Row) -> Result<Row, Refusal> {
+pub(crate) fn completed(node: &Node, row: Row) -> Result<Row, Refusal> {
     if row.table.name == schema::RUNS.name {
         let experiment = text(&row, "experiment_id").unwrap_or_default();
         let run = row.get("run_id").cloned();

@@ -37,6 +37,8 @@ pub mod instruments;
 pub mod integrity;
 /// Equity and prices told from returns.
 mod levels;
+/// Rows of a view, one at a time.
+pub mod listing;
 /// Metrics of a series.
 pub mod metrics;
 /// A directory or a cluster, and what runs over it.

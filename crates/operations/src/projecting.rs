@@ -9,6 +9,10 @@ use gauntlet_views::{Progress, ViewError, ViewStore};
 
 use crate::processors::ViewRows;
 
+/// Rows that are made of events before they are written. An event of the cleaning ledger has thousands, and a poll many
+/// of those: their number must not decide how much memory the projection takes.
+const ROWS_PER_WRITE: usize = 4_096;
+
 /// The projection.
 pub struct Projecting {
     of: ViewRows,
@@ -36,7 +40,15 @@ impl Projection for Projecting {
     }
 
     fn write(&self, events: &[Recorded], positions: &Positions) -> Result<(), ProjectionError> {
-        let rows: Vec<_> = events.iter().flat_map(self.of.rows).collect();
+        let mut rows = Vec::new();
+        for event in events {
+            rows.extend((self.of.rows)(event));
+            if rows.len() >= ROWS_PER_WRITE {
+                // Without progress: after a crash they are written again, which changes nothing.
+                self.views.write(&rows, &[]).map_err(from_views)?;
+                rows.clear();
+            }
+        }
         let progress: Vec<Progress> = positions
             .iter()
             .map(|(place, next)| Progress {

@@ -4,6 +4,7 @@
 //! Each projection has a thread, a leader and progress of its own. While the place that one writes to does not answer, that
 //! one waits and tries again; the others go on.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,9 +16,9 @@ use gauntlet_wire::Codec;
 use crate::events;
 use crate::failure::SlotError;
 use crate::observer::{Observations, Observer};
-use crate::paused::{PausedRecords, Pauses};
+use crate::paused::{PausedRecords, Pauses, size};
 use crate::projection::{ProjectAllError, Projection, ProjectionError};
-use crate::restore::for_each;
+use crate::restore::any;
 use crate::slot::Context;
 
 /// Runs a projection until it is stopped, whenever this process leads.
@@ -200,7 +201,10 @@ fn first_offset(log: &dyn EventLog, place: &TopicPartition) -> Result<u64, LogEr
     }
 }
 
-/// Brings a projection up to the end of the log and returns.
+/// Events that [`project_all`] gathers for one write, and bytes of their records, at most.
+const BATCH: (usize, usize) = (1024, 4 << 20);
+
+/// Brings a projection up to the end of the log and returns. What it holds at a time does not grow with the log.
 pub fn project_all(
     log: &dyn EventLog,
     codec: &Codec,
@@ -212,18 +216,39 @@ pub fn project_all(
             let place = TopicPartition::new(topic, partition);
             let next = progress.remove(&place).unwrap_or(0).max(first_offset(log, &place)?);
             let (_, end) = log.bounds(&place)?;
-            let mut events = Vec::new();
-            for_each(log, &place, next, end, |record| {
-                events.extend(events::readable(codec, &record)?);
-                Ok(())
-            })?;
-            for batch in events.chunks(1024) {
-                projection.write(batch, &Positions::new())?;
-            }
-            if next < end {
-                projection.write(&[], &Positions::from([(place, end)]))?;
-            }
+            project_partition(log, codec, projection, &place, next..end)?;
         }
+    }
+    Ok(())
+}
+
+fn project_partition(
+    log: &dyn EventLog,
+    codec: &Codec,
+    projection: &dyn Projection,
+    place: &TopicPartition,
+    offsets: Range<u64>,
+) -> Result<(), ProjectAllError> {
+    let (mut events, mut bytes) = (Vec::new(), 0);
+    // What the log cannot read ends the visit as its error, what the projection cannot write as its own.
+    let mut failed = None;
+    any(log, place, offsets.start, offsets.end, |record| {
+        bytes += size(&record);
+        let next = record.offset + 1;
+        events.extend(events::readable(codec, &record)?);
+        if events.len() >= BATCH.0 || bytes >= BATCH.1 {
+            let written = projection.write(&events, &Positions::from([(place.clone(), next)]));
+            failed = written.err();
+            events.clear();
+            bytes = 0;
+        }
+        Ok(failed.is_some())
+    })?;
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
+    if !offsets.is_empty() {
+        projection.write(&events, &Positions::from([(place.clone(), offsets.end)]))?;
     }
     Ok(())
 }

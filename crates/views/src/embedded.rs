@@ -5,6 +5,7 @@
 //! there is no progress in it then, so projection fills it again.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -202,6 +203,26 @@ impl ViewStore for EmbeddedStore {
 
     fn scan(&self, table: &'static Table, limit: Option<usize>) -> Result<Vec<Row>, ViewError> {
         self.collect(table, &[], limit)
+    }
+
+    fn visit(
+        &self,
+        table: &'static Table,
+        visit: &mut dyn FnMut(Row) -> ControlFlow<()>,
+    ) -> Result<(), ViewError> {
+        self.guarded(|database| {
+            for entry in database.begin_read()?.open_table(definition(table))?.iter()? {
+                let (key, value) = entry?;
+                if visit(self.read(table, key.value(), value.value())?).is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn visits_in_order(&self) -> bool {
+        true
     }
 
     fn progress(&self) -> Result<Vec<Progress>, ViewError> {

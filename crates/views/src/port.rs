@@ -16,6 +16,7 @@
 //! Everything blocks; a store is shared between threads.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use crate::digest::TableDigest;
 use crate::schema::{Column, Table};
@@ -262,6 +263,21 @@ pub trait ViewStore: Send + Sync {
     ) -> Result<Vec<Row>, ViewError>;
     /// Some rows of a table, in any order; all of them without a limit. For small tables.
     fn scan(&self, table: &'static Table, limit: Option<usize>) -> Result<Vec<Row>, ViewError>;
+    /// Visits the rows of a table until the answer is to break, one at a time where the store can. The visitor may read
+    /// the store, and must not write to it.
+    fn visit(
+        &self,
+        table: &'static Table,
+        visit: &mut dyn FnMut(Row) -> ControlFlow<()>,
+    ) -> Result<(), ViewError> {
+        // Broken off or not, the rows have been visited.
+        let _ = self.scan(table, None)?.into_iter().try_for_each(visit);
+        Ok(())
+    }
+    /// Whether [`visit`](ViewStore::visit) meets rows in the order of their keys, and holds no more than one of them.
+    fn visits_in_order(&self) -> bool {
+        false
+    }
     /// How far the log has been projected, by topic and partition.
     fn progress(&self) -> Result<Vec<Progress>, ViewError>;
     /// Removes every row and all progress; projection starts again at the beginning of the log. On CQL `TRUNCATE`: a

@@ -1,21 +1,21 @@
 //! Rows of views, experiments and comparisons as tables.
 
 use gauntlet_domain::Timestamp;
-use gauntlet_operations::browse::{Comparison, Listing};
+use gauntlet_operations::browse::Comparison;
 use gauntlet_operations::experiment_report::ExperimentReport;
 use gauntlet_operations::noise::Noise;
 use gauntlet_operations::rows::ViewRow;
-use gauntlet_views::Value;
+use gauntlet_views::{Table, Value};
 use serde_json::Value as Json;
 
 use super::runs::walk_summary;
 use crate::table::{number, table};
 
 /// Rows under the names of their columns.
-pub fn listing(listing: &Listing) -> String {
-    let columns = listing.of.key().chain(listing.of.columns);
+pub fn listing(of: &Table, rows: &[ViewRow]) -> String {
+    let columns = of.key().chain(of.columns);
     let header: Vec<&str> = columns.map(|column| column.name).filter(is_shown).collect();
-    table(&header, listing.rows.iter().map(|row| header.iter().map(|name| cell(row, name)).collect()))
+    table(&header, rows.iter().map(|row| header.iter().map(|name| cell(row, name)).collect()))
 }
 
 /// Columns that make a list unreadable are left to `show`.

@@ -1,7 +1,7 @@
 //! Answers as text for people.
 
 /// Lists, single things, comparisons, experiments.
-mod browse;
+pub mod browse;
 /// Feeds, snapshots, dead letters.
 mod data;
 /// What files are understood as.
@@ -35,7 +35,7 @@ pub fn text(answer: &Answer) -> String {
         Answer::Submitted(answer) => submitted(answer),
         Answer::Waited(answer) => waited(answer),
         Answer::Cancelling(answer) => format!("cancelling {}", answer.experiment_id),
-        Answer::Listing(answer) => browse::listing(answer),
+        Answer::Listing(answer) => browse::listing(answer.of, &answer.rows),
         Answer::Shown(Shown::Experiment(answer)) => browse::experiment(answer),
         Answer::Shown(Shown::Model(answer)) => browse::row(&answer.row),
         Answer::Shown(Shown::Row(answer)) => browse::row(answer),

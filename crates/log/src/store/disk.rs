@@ -10,13 +10,15 @@ use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinitio
 use super::scrub::{Scrubbed, scrub};
 use super::{Batch, StateSnapshotParts, Store, StoredTopic};
 use crate::frame;
+use crate::pack::Unpacker;
 use crate::port::{
     LogError, Positions, Record, StateSnapshot, TopicPartition, parse_positions, positions_text,
 };
 
-const FORMAT: u64 = 1;
+/// 2 may hold packed values, which a version that knows only 1 would take for damage.
+const FORMAT: u64 = 2;
 /// Pages that `redb` may keep in memory.
-const CACHE_BYTES: usize = 48 << 20;
+const CACHE_BYTES: usize = 24 << 20;
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 /// Name → (id, partitions, checksum over all three).
@@ -49,7 +51,8 @@ impl DiskStore {
             let found = {
                 let mut meta = txn.open_table(META)?;
                 let found = meta.get("format")?.map(|guard| guard.value());
-                if found.is_none() {
+                // What lies there stays as it is and is read as before.
+                if found.is_none_or(|found| found < FORMAT) {
                     meta.insert("format", FORMAT)?;
                 }
                 found.unwrap_or(FORMAT)
@@ -184,7 +187,7 @@ impl Store for DiskStore {
             let range =
                 table.range((topic, partition.partition, from)..=(topic, partition.partition, u64::MAX))?;
             let (mut records, mut bytes) = (Vec::new(), 0);
-            let place = Arc::new(partition.clone());
+            let (place, mut unpacker) = (Arc::new(partition.clone()), Unpacker::default());
             for (row, expected) in range.zip(from..) {
                 if records.len() >= max_records || bytes >= max_bytes {
                     break;
@@ -195,9 +198,11 @@ impl Store for DiskStore {
                     damage = Some((expected, "the record is missing"));
                     break;
                 }
-                bytes += value.value().len();
-                match frame::decode(&place, offset, value.value()) {
-                    Ok(record) => records.push(record),
+                match frame::decode(&place, offset, value.value(), &mut unpacker) {
+                    Ok(record) => {
+                        bytes += frame::size(&record);
+                        records.push(record);
+                    }
                     Err(detail) => {
                         damage = Some((offset, detail));
                         break;

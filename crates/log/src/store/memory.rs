@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::{Batch, StateSnapshotParts, Store, StoredTopic};
 use crate::frame;
+use crate::pack::Unpacker;
 use crate::port::{LogError, Record, StateSnapshot, TopicPartition};
 
 /// Records and bookkeeping in maps.
@@ -72,17 +73,16 @@ impl Store for MemoryStore {
             return Ok(Vec::new());
         };
         let (mut read, mut bytes) = (Vec::new(), 0);
-        let place = Arc::new(partition.clone());
+        let (place, mut unpacker) = (Arc::new(partition.clone()), Unpacker::default());
         for (stored, offset) in records.iter().skip((from - start) as usize).zip(from..) {
             if read.len() >= max_records || bytes >= max_bytes {
                 break;
             }
-            bytes += stored.len();
-            read.push(frame::decode(&place, offset, stored).map_err(|detail| LogError::Corrupt {
-                partition: partition.clone(),
-                offset,
-                detail: detail.into(),
-            })?);
+            let record = frame::decode(&place, offset, stored, &mut unpacker).map_err(|detail| {
+                LogError::Corrupt { partition: partition.clone(), offset, detail: detail.into() }
+            })?;
+            bytes += frame::size(&record);
+            read.push(record);
         }
         Ok(read)
     }
