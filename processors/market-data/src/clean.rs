@@ -307,7 +307,8 @@ impl Levels {
             return;
         }
         let level = &rules.level;
-        if clean.is_quote && self.spreads.is_wide(rules.limits, clean.spread, self.quotes.level.limit(level))
+        if clean.is_quote
+            && self.spreads.is_wide(rules.limits, clean.spread, || self.quotes.level.limit(level))
         {
             return ledger.reject(Reason::WideSpread, clean.of);
         }

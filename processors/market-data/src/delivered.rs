@@ -75,17 +75,30 @@ impl Delivered {
     }
 }
 
-/// A row in 64 bits: its number, prices, sizes and, where it is part of what the venue says, its time.
+/// A row in 64 bits: its kind, number, prices, sizes and, where it is part of what the venue says, its time. Each times an odd
+/// number of its own, added up: none has to wait for another.
 fn digest(row: &Row, with_time: bool) -> i64 {
     let time = if with_time { row.time } else { 0 };
-    let sizes = [row.size, row.ask_size].map(|size| size.unwrap_or(i64::MIN));
-    let values = [row.sequence.unwrap_or_default(), time, row.price, row.ask, sizes[0], sizes[1]];
-    values.into_iter().fold(i64::from(row.kind), |digest, value| mixed(digest ^ value))
+    let [size, ask_size] = [row.size, row.ask_size].map(|size| size.unwrap_or(i64::MIN));
+    let kind = i64::from(row.kind);
+    let values = [kind, row.sequence.unwrap_or_default(), time, row.price, row.ask, size, ask_size];
+    let products = values.into_iter().zip(FACTORS).map(|(value, factor)| value.wrapping_mul(factor));
+    mixed(products.fold(0, i64::wrapping_add))
 }
+
+/// The first outputs of SplitMix64 for the seed 0, made odd.
+const FACTORS: [i64; 7] = {
+    let (mut factors, mut at) = ([0; 7], 0);
+    while at < factors.len() {
+        factors[at] = mixed((at as i64).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64)) | 1;
+        at += 1;
+    }
+    factors
+};
 
 /// The finalizer of SplitMix64 (Steele, Lea and Flood 2014): every bit of the result depends on every bit of the value.
 #[inline]
-fn mixed(value: i64) -> i64 {
+const fn mixed(value: i64) -> i64 {
     let mut bits = (value as u64).wrapping_add(0x9e37_79b9_7f4a_7c15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

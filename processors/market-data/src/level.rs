@@ -209,7 +209,9 @@ impl<T> Level<T> {
     fn is_far(&self, rules: &LevelRules, price: i64) -> bool {
         let Some(last) = self.prices.last() else { return false };
         let moved = distance(price, last);
-        if moved == 0 || !self.is_known(rules) {
+        // Half or twice the price is doubted beside a single change too.
+        let is_leap = self.changes.len() == 1 && moved > last.saturating_abs() / 2;
+        if moved == 0 || !(is_leap || self.is_known(rules)) {
             return false;
         }
         // Before the first change the prices are as exact as they are written.

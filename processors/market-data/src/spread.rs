@@ -33,12 +33,17 @@ impl Default for Spreads {
 impl Spreads {
     /// Whether a quote is much wider than those before it, and than prices move. It is remembered.
     #[inline]
-    pub(crate) fn is_wide(&mut self, limits: &CleaningLimits, spread: i64, price_limit: i64) -> bool {
+    pub(crate) fn is_wide(
+        &mut self,
+        limits: &CleaningLimits,
+        spread: i64,
+        price_limit: impl FnOnce() -> i64,
+    ) -> bool {
         let is_wide = self.usual > 0
             && limits.spread_medians > 0
             && spread > self.usual.saturating_mul(limits.spread_medians)
             && spread > self.stretches.large().saturating_mul(limits.spread_tails)
-            && spread > price_limit;
+            && spread > price_limit();
         self.last.push(spread);
         self.quotes += 1;
         self.stretches.push(if is_wide { 0 } else { spread });
@@ -57,7 +62,7 @@ mod tests {
     #[test]
     fn a_spread_is_wide_beside_usual_ones_large_ones_and_moves() {
         let (mut spreads, limits) = (Spreads::default(), CleaningLimits::default());
-        let mut is_wide = |spread, price_limit| spreads.is_wide(&limits, spread, price_limit);
+        let mut is_wide = |spread, price_limit| spreads.is_wide(&limits, spread, || price_limit);
         assert!(!is_wide(1_000, 0), "nothing is known yet");
         (0..1_000).for_each(|n| assert!(!is_wide(1 + n % 3, 0)));
         assert!(!is_wide(100, 0) && is_wide(101, 0), "50 usual ones of 2");
