@@ -260,7 +260,7 @@ fn on_node(
     match open(Role::Visitor) {
         Ok(node) => Report::of(&request.answer_alone(&node, watching(quiet))?),
         // In use: whoever holds the directory may take requests.
-        Err(refusal) => match remote::send(&config.dir, request) {
+        Err(refusal) => match remote::check(request).map(|()| remote::send(&config.dir, request))? {
             Some(answer) if matches!(refusal, Refusal::Outside(_)) => answer,
             _ => Err(refusal),
         },
