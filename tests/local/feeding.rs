@@ -200,7 +200,7 @@ fn a_file_that_was_read_wrongly_is_fed_again_rightly() {
     assert_eq!((number(&other, "published"), number(&other, "accepted")), (50, 50), "{other}");
     assert_ne!(other["sources"][0]["source"], plain["sources"][0]["source"]);
     assert!(
-        warnings(&other).contains("the same bytes were fed before, read without any option (50 rows)"),
+        warnings(&other).contains("the same bytes were fed before, read without any option that was kept (50 rows)"),
         "{other}"
     );
     let again = gauntlet(feed(&path, &["--zone", "America/New_York"])).on(&dir).ok();
