@@ -11,6 +11,7 @@ mod dead_letters;
 mod dependencies;
 mod documents;
 mod faults;
+mod feeding;
 mod instruments;
 mod kept;
 mod measured;

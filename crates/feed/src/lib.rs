@@ -78,6 +78,9 @@ mod zone;
 /// How numbers are written.
 mod numbers;
 
+/// Prices in 32nds.
+mod thirty_seconds;
+
 /// Columns by their names.
 mod columns;
 

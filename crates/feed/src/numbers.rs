@@ -1,7 +1,7 @@
 //! How a file writes its numbers: decimal point or comma, marks between thousands, a currency sign, 32nds of a bond. Decided
 //! once a file, from many cells; a cell that is a number only in another style is a contradiction.
 
-use gauntlet_domain::decimal::parse_scaled;
+use crate::thirty_seconds::thirty_seconds;
 
 /// Longest number that is rewritten.
 const LONGEST: usize = 64;
@@ -154,38 +154,7 @@ fn wide_mark(text: &[u8]) -> Option<(u8, &[u8])> {
     MARKS.iter().find_map(|(mark, plain)| Some((*plain, text.strip_prefix(mark.as_bytes())?)))
 }
 
-/// `110-165`, `110'16.5`, `110-17+` in decimals; `None` for anything else.
-fn thirty_seconds<'a>(text: &[u8], room: &'a mut Room) -> Option<&'a [u8]> {
-    let mark = text.iter().position(|byte| matches!(byte, b'-' | b'\''))?;
-    let (points, rest) = (&text[..mark], &text[mark + 1..]);
-    if points.is_empty() || points.len() > 6 || rest.len() < 2 || !points.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let (whole, part) = rest.split_at(2);
-    let whole = parse_scaled(whole, 0).ok().filter(|whole| (0..32).contains(whole) && rest[0] != b'-')?;
-    let eighths = match part {
-        b"" | b"0" | b".0" => 0,
-        b"2" | b".25" => 2,
-        b"5" | b"+" | b".5" | b".50" => 4,
-        b"7" | b".75" => 6,
-        _ => return None,
-    };
-    // An eighth of a 32nd has eight decimals: 0.00390625.
-    let fraction = (whole * 8 + eighths) * 390_625;
-    let points = parse_scaled(points, 0).ok()?;
-    let mut digits = [0; 18];
-    let mut value = points * 100_000_000 + fraction;
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + (value % 10) as u8;
-        value /= 10;
-    }
-    room[..10].copy_from_slice(&digits[..10]);
-    room[10] = b'.';
-    room[11..19].copy_from_slice(&digits[10..]);
-    Some(&room[..19])
-}
-
-/// A cell that shows something: its line, its column, its text.
+/// A cell that shows something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cell {
     pub line: u64,
@@ -271,21 +240,19 @@ impl Evidence {
         self.see_marks(text, column, cell, is_price);
     }
 
-    /// Looks at digits with at most one point among them, which is how nearly all numbers are written: what
-    /// [`see_marks`](Self::see_marks) would find in them, in one pass. False for anything else.
-    #[inline]
+    /// Looks at digits with one point among them, as nearly all prices are written, in one pass. False for anything else.
     fn see_plain(&mut self, text: &[u8], cell: impl Fn() -> Cell, is_price: bool) -> bool {
         let digits = text.strip_prefix(b"-").unwrap_or(text);
         let whole = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let Some((b'.', behind)) = digits[whole..].split_first() else { return false };
-        if whole == 0 || behind.is_empty() || !behind.iter().all(u8::is_ascii_digit) {
-            return false;
+        let is_plain = whole > 0 && !behind.is_empty() && behind.iter().all(u8::is_ascii_digit);
+        if is_plain {
+            self.decimals += u64::from(is_price);
+            let may_be_thousands = behind.len() == 3 && whole <= 3 && digits[0] != b'0';
+            let seen = if may_be_thousands { &mut self.unclear_point } else { &mut self.point };
+            seen.get_or_insert_with(cell);
         }
-        self.decimals += u64::from(is_price);
-        let may_be_thousands = behind.len() == 3 && whole <= 3 && digits[0] != b'0';
-        let seen = if may_be_thousands { &mut self.unclear_point } else { self.decimal(b'.') };
-        seen.get_or_insert_with(cell);
-        true
+        is_plain
     }
 
     /// Looks at a volume, which may be rounded: nothing is counted on it.

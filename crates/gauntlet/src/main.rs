@@ -279,7 +279,7 @@ fn on_node(
 
 /// In use: whoever holds the directory may take requests.
 fn elsewhere(config: &Config, request: &Request, refusal: Refusal) -> Result<Report, Refusal> {
-    match remote::send(&config.dir, request) {
+    match remote::check(request).map(|()| remote::send(&config.dir, request))? {
         Some(answer) if matches!(refusal, Refusal::Outside(_)) => answer,
         _ => Err(refusal),
     }

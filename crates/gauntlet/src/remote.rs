@@ -18,6 +18,19 @@ pub struct Address {
     pub token: String,
 }
 
+/// Refuses what means something else to another process: its own input and its own open files.
+pub fn check(request: &Request) -> Result<(), Refusal> {
+    let Request::Feed(feed) = request else { return Ok(()) };
+    let own = ["/dev/stdin", "/dev/fd", "/proc/self"];
+    match feed.paths.iter().find(|path| own.iter().any(|own| path.starts_with(own))) {
+        None => Ok(()),
+        Some(path) => Err(Refusal::BadInput(format!(
+            "{}: a running up feeds the file, and this is open only here: write it to a file, or use a named pipe",
+            path.display()
+        ))),
+    }
+}
+
 /// Sends a request to the `up` that holds a directory; `None` when none answers.
 pub fn send(dir: &Path, request: &Request) -> Option<Result<Report, Refusal>> {
     let text = std::fs::read_to_string(address_file(dir)).ok()?;

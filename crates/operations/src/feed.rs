@@ -13,6 +13,8 @@ pub mod dry_run;
 mod files;
 /// What other files say about the same times.
 mod overlaps;
+/// A file on its way to the log.
+mod publisher;
 /// What comes through a pipe.
 mod spool;
 /// A feed that was given up.
@@ -22,31 +24,25 @@ mod trial;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
-use gauntlet_domain::market::{BarStamp, FeedAborted, FeedCompleted, InstrumentDefined};
-use gauntlet_domain::{BarSpec, Event, InstrumentId};
+use gauntlet_domain::market::{BarStamp, InstrumentDefined};
+use gauntlet_domain::{BarSpec, InstrumentId};
 use gauntlet_feed::{BarRules, FeedError, Format, Options, Reading, Source, Stop};
-use gauntlet_log::NewRecord;
 use gauntlet_runtime::Running;
-use gauntlet_runtime::recent::{self, SourceProgress};
 use gauntlet_views::{Row, schema};
 use serde::{Deserialize, Serialize};
 
 use crate::coverage;
 use crate::node::Node;
 use crate::progress::Progress;
-use crate::publish::{place_of, publish_once, record};
 use crate::refusal::Refusal;
 
 pub use files::{file_name, files};
 pub use stopped::Stopped;
 
+use publisher::{End, Publisher};
 use spool::Readable;
 use trial::{Next, Tally, Watched};
-
-/// Blocks that one append holds.
-const BLOCKS_PER_APPEND: usize = 16;
 
 /// What to feed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -159,7 +155,7 @@ pub(crate) struct Understood {
     /// What the instrument is defined as before the first file.
     pub known: Option<InstrumentDefined>,
     pub bars: BarRules,
-    speed: Option<f64>,
+    pub speed: Option<f64>,
     accepts_losses: bool,
 }
 
@@ -293,105 +289,6 @@ struct Published {
     stopped: Option<Stopped>,
 }
 
-/// How a source ends.
-enum End {
-    /// All of it is on the log.
-    Whole,
-    /// It was given up: its rows must not count.
-    Aborted(String),
-}
-
-/// The record that ends a source, of which `of` is on the log.
-fn end_of(of: FeedCompleted, end: &End) -> Event {
-    match end {
-        End::Whole => of.into(),
-        End::Aborted(reason) => {
-            let FeedCompleted { instrument, source, name, rows, scale, .. } = of;
-            FeedAborted { instrument, source, name, rows, reason: reason.clone(), scale }.into()
-        }
-    }
-}
-
-/// A file on its way to the log.
-struct Publisher<'a> {
-    node: &'a Node,
-    request: &'a Understood,
-    hash: &'a str,
-    began: Instant,
-    first_time: Option<i64>,
-    /// How far it was published before.
-    there: Option<SourceProgress>,
-    /// Records that the next append holds, their blocks and rows.
-    waiting: Vec<NewRecord>,
-    waiting_rows: (i64, i64),
-    /// Blocks and rows on the log.
-    blocks: i64,
-    rows: i64,
-    /// Rows that were not there before.
-    new_rows: i64,
-}
-
-impl Publisher<'_> {
-    /// Takes a block; publishes when enough of them wait.
-    fn take(&mut self, source: &Source, event: &Event) -> Result<(), Refusal> {
-        let there = match self.there {
-            Some(there) => there,
-            None => *self.there.insert(define(self.node, self.request, source, self.hash)?),
-        };
-        let (number, count, time) = match event {
-            Event::TickBlock(block) => (block.block, block.len() as i64, block.times.first().copied()),
-            Event::BarBlock(block) => {
-                (block.block, block.open_times.len() as i64, block.open_times.first().copied())
-            }
-            _ => return Ok(()),
-        };
-        if let (Some(factor), Some(time)) = (self.request.speed, time) {
-            let first = *self.first_time.get_or_insert(time);
-            let due = Duration::from_nanos(((time - first).max(0) as f64 / factor) as u64);
-            pace(self.node, &self.began, due)?;
-        }
-        self.waiting_rows.0 += count;
-        if number >= there.next {
-            self.waiting_rows.1 += count;
-            self.waiting.push(record(self.node, event, "feed")?);
-        }
-        self.blocks += 1;
-        if self.waiting.len() >= BLOCKS_PER_APPEND
-            || (self.request.speed.is_some() && !self.waiting.is_empty())
-        {
-            self.append()?;
-        }
-        Ok(())
-    }
-
-    fn append(&mut self) -> Result<(), Refusal> {
-        self.node.log.append(std::mem::take(&mut self.waiting))?;
-        let (all, new) = std::mem::take(&mut self.waiting_rows);
-        (self.rows, self.new_rows) = (self.rows + all, self.new_rows + new);
-        Ok(())
-    }
-
-    /// Ends the source. What waits is published only where all of it is.
-    fn end(&mut self, source: &Source, end: &End) -> Result<(), Refusal> {
-        if let End::Aborted(_) = end {
-            self.blocks -= self.waiting.len() as i64;
-            (self.waiting, self.waiting_rows) = (Vec::new(), (0, 0));
-            if self.rows == 0 {
-                // Nobody has heard of it.
-                return Ok(());
-            }
-        }
-        let (rows, blocks) = (self.rows + self.waiting_rows.0, self.blocks);
-        let (instrument, hash) = (source.instrument().as_str().to_owned(), self.hash.to_owned());
-        let name = source.identity().name_of(source.name());
-        let of = FeedCompleted { instrument, source: hash, name, rows, blocks, scale: source.scale() };
-        if !self.there.is_some_and(|there| there.completed) {
-            self.waiting.push(record(self.node, &end_of(of, end), "feed")?);
-        }
-        self.append()
-    }
-}
-
 /// Publishes a file's blocks that are not there yet, once the rows of the trial have passed.
 fn publish(
     node: &Node,
@@ -402,19 +299,7 @@ fn publish(
 ) -> Result<Published, Refusal> {
     let step = progress.begin(&format!("feed {}", source.name()), source.bytes_total(), "bytes");
     let mut watched = Watched::new(source, request);
-    let mut publisher = Publisher {
-        node,
-        request,
-        hash,
-        began: Instant::now(),
-        first_time: None,
-        there: None,
-        waiting: Vec::new(),
-        waiting_rows: (0, 0),
-        blocks: 0,
-        rows: 0,
-        new_rows: 0,
-    };
+    let mut publisher = Publisher::new(node, request, hash);
     let trip = loop {
         match watched.next() {
             Ok(Next::Block(event)) => publisher.take(watched.source(), &event)?,
@@ -446,28 +331,6 @@ fn after(rows: i64) -> String {
             "; {rows} rows before it had been published and cleaned: the source was given up, and does not count as fed"
         ),
     }
-}
-
-/// Publishes the instrument's definition if it is new, and says how far the source has been published before.
-fn define(node: &Node, request: &Understood, source: &Source, hash: &str) -> Result<SourceProgress, Refusal> {
-    let instrument = &request.options.instrument;
-    let definition =
-        Event::from(gauntlet_feed::definition(instrument, source, &request.bars, request.known.as_ref()));
-    let place = place_of(node, &definition)?;
-    let there = recent::source_progress(&*node.log, &node.codec, &place, instrument.as_str(), hash)?;
-    publish_once(node, "feed", &[definition])?;
-    Ok(there)
-}
-
-/// Sleeps until wall time has come as far as event time allows.
-fn pace(node: &Node, began: &Instant, due: Duration) -> Result<(), Refusal> {
-    while began.elapsed() < due {
-        if node.is_interrupted() {
-            return Err(Refusal::Interrupted);
-        }
-        std::thread::sleep((due - began.elapsed().min(due)).min(Duration::from_millis(50)));
-    }
-    Ok(())
 }
 
 /// The source's row once cleaning has answered for it.

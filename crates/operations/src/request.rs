@@ -319,6 +319,9 @@ mod tests {
 
     #[test]
     fn every_request_of_tools_and_services_comes_back_as_it_was_sent() {
+        if let Some(Request::Feed(request)) = requests().into_iter().next() {
+            comes_back(&ToolRequest::DryRun(request));
+        }
         comes_back(&ToolRequest::Bars(BarsRequest {
             path: "ticks.csv".into(),
             spec: "time:1h".parse().unwrap(),

@@ -73,7 +73,7 @@ fn found(read: &DryRead, put: &mut impl FnMut(&str, String)) {
         if read.whole { "the whole file" } else { "the first of the file; the rest is watched as it is fed" };
     put("cleaned", format!("{} rows, {part}", read.rows));
     read.first_rows.iter().for_each(|row| put("row", shown(row)));
-    if let Some((from, to)) = read.times {
+    if let Some((from, to)) = &read.times {
         put("from", format!("{from} to {to}"));
     }
     if let Some((low, high)) = &read.prices {

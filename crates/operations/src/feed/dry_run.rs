@@ -50,7 +50,7 @@ pub struct DryRead {
     /// The first of them.
     pub first_rows: Vec<ShownRow>,
     /// Range of their times.
-    pub times: Option<(Timestamp, Timestamp)>,
+    pub times: Option<(String, String)>,
     /// Range of their prices, those of quotes on both sides.
     pub prices: Option<(String, String)>,
     /// Rows that would be left out, by reason.
@@ -72,7 +72,7 @@ pub struct ShownRow {
     /// Its number in the file.
     pub row: i64,
     /// Its time.
-    pub time: Timestamp,
+    pub time: String,
     /// What it says: names and values.
     #[serde(serialize_with = "as_object")]
     pub values: Vec<(&'static str, String)>,
@@ -142,12 +142,13 @@ fn read(mut source: gauntlet_feed::Source, request: &Understood) -> Result<DryRe
     let at_end = if whole { trial.end(&source) } else { trial.share() };
     let stopped = trip.or(at_end).map(|trip| Stopped::of(trip, &source, 0)).transpose()?;
     let price = |price: i64| source.scale().price_text(Price(price));
+    let time = |time: i64| Timestamp(time).to_string();
     Ok(DryRead {
         understood: source.understood(),
         rows: trial.rows,
         whole,
         first_rows: seen.first,
-        times: seen.times.map(|(from, to)| (Timestamp(from), Timestamp(to))),
+        times: seen.times.map(|(from, to)| (time(from), time(to))),
         prices: seen.prices.map(|(low, high)| (price(low), price(high))),
         rejected: trial.tally.rejected,
         corrected: trial.tally.corrected,
@@ -197,7 +198,11 @@ impl Seen {
                 put("size", size(&block.sizes, at));
             }
             put("id", block.sequences.get(at).map(i64::to_string));
-            self.first.push(ShownRow { row: block.rows[at], time: Timestamp(block.times[at]), values });
+            self.first.push(ShownRow {
+                row: block.rows[at],
+                time: Timestamp(block.times[at]).to_string(),
+                values,
+            });
         }
     }
 
@@ -224,7 +229,11 @@ impl Seen {
             };
             let volume = block.volumes.get(at).filter(|_| is_readable);
             values.extend(volume.map(|volume| ("volume", block.scale.size_text(Quantity(*volume)))));
-            self.first.push(ShownRow { row: block.rows[at], time: Timestamp(block.open_times[at]), values });
+            self.first.push(ShownRow {
+                row: block.rows[at],
+                time: Timestamp(block.open_times[at]).to_string(),
+                values,
+            });
         }
     }
 

@@ -20,7 +20,7 @@ pub(super) fn other_readings(node: &Node, source: &Source) -> Result<Vec<String>
     let said = rows.iter().filter_map(|row| {
         let (hash, name) = (text(row, "source"), text(row, "name"));
         let reading = source.identity().other_reading(&hash, &name)?;
-        let how = if reading.is_empty() { "without any option".to_owned() } else { format!("with {reading}") };
+        let how = if reading.is_empty() { "without any option that was kept".to_owned() } else { format!("with {reading}") };
         Some(format!(
             "the same bytes were fed before, read {how} ({} rows), and both readings are kept: rows that are equal in both are \
              left out as duplicate, others as late where they lie before what is there; to have this reading alone, feed it \

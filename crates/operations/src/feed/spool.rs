@@ -54,6 +54,10 @@ impl Drop for Spooled {
     fn drop(&mut self) {
         // It may never have been made.
         let _ = std::fs::remove_file(&self.path);
+        if let Some(folder) = self.path.parent() {
+            // Only an empty one goes.
+            let _ = std::fs::remove_dir(folder);
+        }
     }
 }
 
