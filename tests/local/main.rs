@@ -12,6 +12,7 @@ mod dependencies;
 mod documents;
 mod faults;
 mod kept;
+mod lists;
 mod measured;
 mod observed;
 mod pipeline;
