@@ -14,6 +14,7 @@ mod faults;
 mod feeding;
 mod instruments;
 mod kept;
+mod lists;
 mod measured;
 mod observed;
 mod pipeline;

@@ -87,6 +87,57 @@ fn a_damaged_record_is_named_and_nothing_is_skipped() {
 }
 
 #[test]
+fn damage_to_a_packed_record_is_named_and_nothing_is_skipped() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log.redb");
+    let log = LocalLog::open(&path).unwrap();
+    log.create_topics(&[TopicConfig { name: "t".into(), partitions: 1, cleanup: Cleanup::Keep }]).unwrap();
+    let long = |i: u32| NewRecord {
+        headers: vec![("ce_id".into(), format!("needle-{i:06}").into_bytes())],
+        value: Some(vec![i as u8; 50_000]),
+        ..record(i)
+    };
+    log.append((0..500).map(long).collect()).unwrap();
+    assert_eq!(read_all(&log).unwrap(), 500);
+    drop(log);
+    let mut bytes = std::fs::read(&path).unwrap();
+    assert!(bytes.len() < 2_000_000, "{} bytes: they were not packed", bytes.len());
+    let needle = b"needle-000250";
+    let at = bytes.windows(needle.len()).position(|window| window == needle).unwrap();
+    // Behind the name are the length of the value, the method, the length unpacked, and what zstd wrote.
+    bytes[at + needle.len() + 16] ^= 0x10;
+    std::fs::write(&path, bytes).unwrap();
+    let error = read_all(&LocalLog::open(&path).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("t/0 is damaged at offset 250"), "{error}");
+}
+
+#[test]
+fn a_poll_is_bounded_over_all_partitions_and_leaves_nothing_out() {
+    let log = LocalLog::in_memory().unwrap();
+    log.create_topics(&[TopicConfig { name: "t".into(), partitions: 8, cleanup: Cleanup::Keep }]).unwrap();
+    let large = |i: u32| NewRecord {
+        key: i.to_le_bytes().to_vec(),
+        value: Some(vec![i as u8; 1 << 20]),
+        ..record(i)
+    };
+    log.append((0..64).map(large).collect()).unwrap();
+    let from: Positions = (0..8).map(|partition| (TopicPartition::new("t", partition), 0)).collect();
+    let mut tail = log.tail(&from).unwrap();
+    let mut read = Vec::new();
+    loop {
+        let records = tail.poll(1_000, std::time::Duration::ZERO).unwrap();
+        if records.is_empty() {
+            break;
+        }
+        assert!(records.len() <= 3, "{} records of a megabyte in one poll", records.len());
+        read.extend(records.into_iter().map(|record| record.key));
+    }
+    read.sort();
+    read.dedup();
+    assert_eq!(read.len(), 64);
+}
+
+#[test]
 fn a_file_of_garbage_is_an_error_and_not_a_crash() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log.redb");

@@ -70,3 +70,98 @@ pub fn progress(views: &dyn ViewStore) -> Result<Positions, ProjectionError> {
 fn from_views(error: ViewError) -> ProjectionError {
     ProjectionError::Failed(error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::BTreeMap;
+    use std::sync::Mutex;
+
+    use gauntlet_domain::market::TickRejected;
+    use gauntlet_domain::{Envelope, Event, Timestamp};
+    use gauntlet_views::{EmbeddedStore, Row, Table, TableDigest, Upsert, Value, schema};
+
+    use super::*;
+
+    /// A store that notes each write: its rows, and whether it moved the progress.
+    struct Noting {
+        inner: EmbeddedStore,
+        writes: Mutex<Vec<(usize, bool)>>,
+    }
+
+    impl ViewStore for Noting {
+        fn write(&self, upserts: &[Upsert], progress: &[Progress]) -> Result<(), ViewError> {
+            self.writes.lock().unwrap().push((upserts.len(), !progress.is_empty()));
+            self.inner.write(upserts, progress)
+        }
+        fn row(&self, table: &'static Table, key: &[Value]) -> Result<Option<Row>, ViewError> {
+            self.inner.row(table, key)
+        }
+        fn partition(
+            &self,
+            table: &'static Table,
+            key: &[Value],
+            limit: Option<usize>,
+        ) -> Result<Vec<Row>, ViewError> {
+            self.inner.partition(table, key, limit)
+        }
+        fn scan(&self, table: &'static Table, limit: Option<usize>) -> Result<Vec<Row>, ViewError> {
+            self.inner.scan(table, limit)
+        }
+        fn progress(&self) -> Result<Vec<Progress>, ViewError> {
+            self.inner.progress()
+        }
+        fn clear(&self) -> Result<(), ViewError> {
+            self.inner.clear()
+        }
+        fn digest(&self) -> Result<BTreeMap<&'static str, TableDigest>, ViewError> {
+            self.inner.digest()
+        }
+    }
+
+    fn rejected(event: &Recorded) -> Vec<Upsert> {
+        let Event::TickRejected(event) = &event.event else { return Vec::new() };
+        let key = |row: i64| vec!["X".into(), Value::Timestamp(0), row.into(), "late".into(), "s".into()];
+        event.rows.iter().map(|row| Upsert::new(&schema::QUALITY, key(*row), 1)).collect()
+    }
+
+    #[test]
+    fn rows_of_many_events_are_written_in_parts_and_the_progress_with_the_last() {
+        let views = Arc::new(Noting { inner: EmbeddedStore::memory().unwrap(), writes: Mutex::default() });
+        let of = ViewRows { name: "p", topics: &[], rows: rejected, row_that_shows: |_| None };
+        let events: Vec<Recorded> = (0..20_i64)
+            .map(|block| {
+                let event = Event::from(TickRejected {
+                    instrument: "X".into(),
+                    source: "s".into(),
+                    reason: "late".into(),
+                    rows: (block * 1_000..(block + 1) * 1_000).collect(),
+                    times: vec![0; 1_000],
+                });
+                let id = event.id();
+                let envelope = Envelope {
+                    id,
+                    causation: id,
+                    correlation: id,
+                    source: "market-data".into(),
+                    logic: None,
+                    recorded_at: Timestamp(0),
+                    took_micros: None,
+                    decided_at: None,
+                    trace: None,
+                };
+                Recorded { envelope, event }
+            })
+            .collect();
+        let place = TopicPartition::new("t", 0);
+        Projecting::new(of, views.clone()).write(&events, &Positions::from([(place, 20)])).unwrap();
+        let writes = views.writes.lock().unwrap().clone();
+        assert!(writes.iter().all(|(rows, _)| *rows < ROWS_PER_WRITE + 1_000), "{writes:?}");
+        let moved: Vec<bool> = writes.iter().map(|(_, moved)| *moved).collect();
+        assert!(
+            moved.len() > 3 && moved.iter().rposition(|moved| !moved) == Some(moved.len() - 2),
+            "{moved:?}"
+        );
+        assert_eq!(views.scan(&schema::QUALITY, None).unwrap().len(), 20_000);
+    }
+}

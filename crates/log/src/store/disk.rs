@@ -396,3 +396,96 @@ impl From<(StateSnapshotParts, Vec<u8>)> for StateSnapshot {
         StateSnapshot { version, positions, bytes }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::Placed;
+    use super::*;
+    use crate::pack::Packer;
+    use crate::port::NewRecord;
+
+    /// A value that is packed today: numbers that go up.
+    fn long_value(seed: u8) -> Vec<u8> {
+        (0..5_000_u32).map(|i| (i / 50) as u8 & 0x7F ^ seed).collect()
+    }
+
+    fn record(value: Vec<u8>) -> NewRecord {
+        let headers = vec![("ce_id".into(), b"1".to_vec())];
+        NewRecord { topic: "t".into(), key: b"k".to_vec(), headers, value: Some(value), timestamp_micros: 7 }
+    }
+
+    /// The frame of a record as format 1 has it: the value as it is.
+    fn plain_frame(value: &[u8]) -> Vec<u8> {
+        let mut frame = frame::encode(&record(Vec::new()), &mut Packer::default());
+        frame.truncate(frame.len() - 4);
+        frame.extend_from_slice(&(value.len() as u32).to_le_bytes());
+        frame.extend_from_slice(value);
+        let checksum = crc32fast::hash(&frame[4..]);
+        frame[..4].copy_from_slice(&checksum.to_le_bytes());
+        frame
+    }
+
+    fn append(store: &DiskStore, offset: u64, bytes: Vec<u8>) {
+        let records = vec![Placed { topic: 0, partition: 0, offset, bytes }];
+        store.write(Batch { records, ..Batch::default() }).unwrap();
+    }
+
+    fn format(store: &DiskStore, set: Option<u64>) -> u64 {
+        let found = store.guarded(|database| {
+            let txn = database.begin_write()?;
+            let found = {
+                let mut meta = txn.open_table(META)?;
+                if let Some(format) = set {
+                    meta.insert("format", format)?;
+                }
+                let found = meta.get("format")?.map(|guard| guard.value());
+                found
+            };
+            txn.commit()?;
+            Ok(found)
+        });
+        found.unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_file_of_an_earlier_format_is_read_and_goes_on_with_packed_records() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log.redb");
+        let store = DiskStore::open(&path).unwrap();
+        store.add_topics(&[StoredTopic { name: "t".into(), id: 0, partitions: 1 }]).unwrap();
+        append(&store, 0, plain_frame(&long_value(0)));
+        assert_eq!(format(&store, Some(1)), 1);
+        drop(store);
+        let store = DiskStore::open(&path).unwrap();
+        // An earlier version refuses the file from now on, and does not take what it holds for damage.
+        assert_eq!(format(&store, None), 2);
+        let frame = frame::encode(&record(long_value(1)), &mut Packer::default());
+        assert!(frame.len() < 1_000, "{} bytes: it was not packed", frame.len());
+        append(&store, 1, frame);
+        append(&store, 2, plain_frame(&long_value(2)));
+        let read = store.read((0, &TopicPartition::new("t", 0)), 0, 10, usize::MAX).unwrap();
+        let values: Vec<_> = read.into_iter().map(|record| (record.offset, record.value.unwrap())).collect();
+        let expected: Vec<_> = (0..3).map(|seed| (u64::from(seed), long_value(seed))).collect();
+        assert!(values == expected);
+    }
+
+    #[test]
+    fn a_file_of_a_later_format_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log.redb");
+        format(&DiskStore::open(&path).unwrap(), Some(FORMAT + 1));
+        let error = DiskStore::open(&path).err().unwrap();
+        assert!(matches!(error, LogError::NewerFormat { found: 3, known: 2, .. }), "{error}");
+    }
+
+    #[test]
+    fn a_read_is_bounded_by_what_records_take_unpacked() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = DiskStore::open(&dir.path().join("log.redb")).unwrap();
+        let mut packer = Packer::default();
+        (0..20).for_each(|i| append(&store, i, frame::encode(&record(long_value(0)), &mut packer)));
+        let read = store.read((0, &TopicPartition::new("t", 0)), 0, 100, 20_000).unwrap();
+        assert_eq!(read.len(), 4);
+    }
+}
