@@ -200,7 +200,8 @@ fn a_file_that_was_read_wrongly_is_fed_again_rightly() {
     assert_eq!((number(&other, "published"), number(&other, "accepted")), (50, 50), "{other}");
     assert_ne!(other["sources"][0]["source"], plain["sources"][0]["source"]);
     assert!(
-        warnings(&other).contains("the same bytes were fed before, read without any option that was kept (50 rows)"),
+        warnings(&other)
+            .contains("the same bytes were fed before, read without any option that was kept (50 rows)"),
         "{other}"
     );
     let again = gauntlet(feed(&path, &["--zone", "America/New_York"])).on(&dir).ok();
@@ -431,7 +432,7 @@ fn a_volume_is_found_by_the_instruments_own_unit_or_asked_for() {
     let dir = Dir::new();
     let path = dir.write("bars.csv", bars("Volume USD,Volume BTC"));
     gauntlet(feed(&path, &[])).on(&dir).ok();
-    let volume: f64 = all_bars_on_the_log(&dir).iter().map(|bar| bar.volume.to_f64()).sum();
+    let volume: f64 = all_bars_on_the_log(&dir).iter().map(|bar| bar.scale.size(bar.volume)).sum();
     assert!((volume - 1_200_000.0).abs() < 1e-6, "{volume}");
     let dir = Dir::new();
     let path = dir.write("bars.csv", bars("Volume USD,Volume EUR"));

@@ -3,8 +3,10 @@
 //! Panics on a broken promise, as a test does.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
+/// Reading a whole table.
+mod scans;
+
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::digest::TableDigest;
@@ -13,6 +15,7 @@ use crate::schema::{
     EQUITY_CURVES, EXPERIMENTS, LEADERBOARDS, MODELS, PROJECTION_PROGRESS, QUALITY, RUNS, TRADE_LOGS, VIEWS,
 };
 use crate::value::Value;
+use scans::{a_scan_meets_every_row_once, a_visit_meets_every_row_until_it_is_broken_off};
 
 type Digests = BTreeMap<&'static str, TableDigest>;
 
@@ -176,42 +179,6 @@ pub fn partitions_do_not_run_into_each_other(store: &dyn ViewStore) {
         let rows = store.partition(&EQUITY_CURVES, &[name.into()], None).unwrap();
         assert_eq!(texts(&rows, "run_id"), [name, name]);
     }
-}
-
-/// In the order of keys where the store says so, and no further than it is asked to.
-pub fn a_visit_meets_every_row_until_it_is_broken_off(store: &dyn ViewStore) {
-    let rows: Vec<_> = (0..50).rev().map(|i| experiment(&format!("e{i:02}"), 1)).collect();
-    store.write(&rows, &[]).unwrap();
-    let visited = |most: usize| {
-        let mut keys = Vec::new();
-        store
-            .visit(&EXPERIMENTS, &mut |row| {
-                // What is visited can be read meanwhile.
-                assert_eq!(store.row(&EXPERIMENTS, &row.key).unwrap().as_ref(), Some(&row));
-                keys.push(row.key);
-                if keys.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-            })
-            .unwrap();
-        keys
-    };
-    assert_eq!(visited(7).len(), 7);
-    let mut keys = visited(700);
-    if !store.visits_in_order() {
-        keys.sort();
-    }
-    assert!(keys.len() == 50 && keys.is_sorted(), "{keys:?}");
-}
-
-pub fn a_scan_meets_every_row_once(store: &dyn ViewStore) {
-    let ids: Vec<String> = (0..50).map(|i| format!("e{i:02}")).collect();
-    for id in &ids {
-        store.write(&[experiment(id, 1).with("name", "x")], &[]).unwrap();
-    }
-    let mut read = texts(&store.scan(&EXPERIMENTS, None).unwrap(), "experiment_id");
-    read.sort();
-    assert_eq!(read, ids);
-    assert_eq!(store.scan(&EXPERIMENTS, Some(7)).unwrap().len(), 7);
-    assert_eq!(store.scan(&EXPERIMENTS, Some(700)).unwrap().len(), 50);
 }
 
 pub fn the_higher_stamp_stays_cell_by_cell(store: &dyn ViewStore) {

@@ -135,7 +135,8 @@ impl<'a> Publisher<'a> {
 /// Publishes the instrument's definition if it is new, and says how far the source has been published before.
 fn define(node: &Node, request: &Understood, source: &Source, hash: &str) -> Result<SourceProgress, Refusal> {
     let instrument = &request.options.instrument;
-    let definition = Event::from(gauntlet_feed::definition(instrument, source, &request.bars, request.known.as_ref()));
+    let definition =
+        Event::from(gauntlet_feed::definition(instrument, source, &request.bars, request.known.as_ref()));
     let place = place_of(node, &definition)?;
     let there = recent::source_progress(&*node.log, &node.codec, &place, instrument.as_str(), hash)?;
     publish_once(node, "feed", &[definition])?;
