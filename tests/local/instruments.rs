@@ -29,7 +29,7 @@ fn a_document_is_set_shown_and_listed_and_bad_ones_say_why() {
     assert_eq!((made["asset_class"].as_str(), number(&made, "tick_size")), (Some("stock"), 10_000_000));
     let shown = gauntlet(["instrument", "show", "X.Y"]).on(&dir).ok();
     assert_eq!(shown, made);
-    assert_eq!(shown["calendar"]["holidays"].as_array().map(Vec::len).unwrap_or_default() > 300, true);
+    assert!(shown["calendar"]["holidays"].as_array().map(Vec::len).unwrap_or_default() > 300);
     // Again is nothing new, and another document takes its place.
     assert_eq!(set(&dir, "class: stock\ntick_size: 0.05\n")["tick_size"], 50_000_000);
     let all = gauntlet(["instrument", "ls"]).on(&dir).ok();
