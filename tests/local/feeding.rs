@@ -200,7 +200,8 @@ fn a_file_that_was_read_wrongly_is_fed_again_rightly() {
     assert_eq!((number(&other, "published"), number(&other, "accepted")), (50, 50), "{other}");
     assert_ne!(other["sources"][0]["source"], plain["sources"][0]["source"]);
     assert!(
-        warnings(&other).contains("the same bytes were fed before, read without any option that was kept (50 rows)"),
+        warnings(&other)
+            .contains("the same bytes were fed before, read without any option that was kept (50 rows)"),
         "{other}"
     );
     let again = gauntlet(feed(&path, &["--zone", "America/New_York"])).on(&dir).ok();
@@ -267,6 +268,13 @@ fn a_pipe_is_fed_like_the_file_that_comes_through_it() {
     assert!(!dir.node().join("spool").exists(), "what came through the pipe is not kept");
     let again = gauntlet(feed(&file, &[])).on(&dir).ok();
     assert_eq!(again["sources"][0]["already_there"], true, "the same bytes: {again}");
+    let writer = std::thread::spawn({
+        let path = path.clone();
+        move || std::fs::write(path, text).unwrap()
+    });
+    let dry = gauntlet(feed(&path, &["--dry-run"])).on(&dir).ok();
+    writer.join().unwrap();
+    assert_eq!(number(&dry["files"][0], "rows"), 10_000, "{dry}");
 }
 
 #[test]
