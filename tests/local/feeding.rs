@@ -268,6 +268,13 @@ fn a_pipe_is_fed_like_the_file_that_comes_through_it() {
     assert!(!dir.node().join("spool").exists(), "what came through the pipe is not kept");
     let again = gauntlet(feed(&file, &[])).on(&dir).ok();
     assert_eq!(again["sources"][0]["already_there"], true, "the same bytes: {again}");
+    let writer = std::thread::spawn({
+        let path = path.clone();
+        move || std::fs::write(path, text).unwrap()
+    });
+    let dry = gauntlet(feed(&path, &["--dry-run"])).on(&dir).ok();
+    writer.join().unwrap();
+    assert_eq!(number(&dry["files"][0], "rows"), 10_000, "{dry}");
 }
 
 #[test]

@@ -261,3 +261,57 @@ fn every_usual_packing_is_unpacked_and_damage_is_said() {
     assert!(refusal("time,price\n2017-01-02\0,1\n").contains("save it as UTF-8"));
     assert!(refusal("7z\u{bc}").contains("cannot tell"));
 }
+
+#[test]
+fn a_row_is_found_again_by_its_number_with_its_line_and_its_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let found = |name: &str, text: &str, symbol: &str, row: i64| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        let options = Options::new(InstrumentId::new(symbol, "Y").unwrap());
+        open(&path, &options).unwrap().text_of(row).unwrap()
+    };
+    let titled = "# from a vendor\ntime,price\n\n1700000000,1\n\n1700000001,2\n";
+    assert_eq!(found("titled.csv", titled, "X", 2), Some((6, "1700000001,2".to_owned())));
+    assert_eq!(found("titled.csv", titled, "X", 3), None);
+    let implied = "EUR/USD,20240304 10:00:00.123,1.08510,1.08512\n";
+    assert_eq!(found("implied.csv", implied, "EURUSD", 1), Some((1, implied.trim_end().to_owned())));
+    let quotes = "1,1.1,1.2\n2,1.1,1.3\n";
+    assert_eq!(found("20240304_quote.csv", quotes, "X", 2), Some((2, "2,1.1,1.3".to_owned())));
+    let newest_first = "time,price\n1700000009,3\n1700000005,2\n1700000001,1\n";
+    assert_eq!(found("newest.csv", newest_first, "X", 1), Some((2, "1700000009,3".to_owned())));
+}
+
+#[test]
+fn what_a_file_was_understood_as_is_said_for_each_kind() {
+    let folder = tempfile::tempdir().unwrap();
+    let understood = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        let options = Options::new(InstrumentId::new("X", "Y").unwrap());
+        let mut source = open(&path, &options).unwrap();
+        while source.next_block().unwrap().is_some() {}
+        source.understood()
+    };
+    let quotes = understood("20240304_quote.csv", "1,1.1,1.2\n2,1.1,1.3\n");
+    assert_eq!((quotes.holds, quotes.header_line, quotes.price_basis), ("quotes", None, "the mid of quotes"));
+    assert_eq!(quotes.columns.iter().map(|column| column.what).collect::<Vec<_>>(), ["time", "bid", "ask"]);
+    let bars =
+        understood("b.csv", "Date\tOpen\tHigh\tLow\tClose\n2024-03-04\t1\t1\t1\t1\n2024-03-05\t1\t1\t1\t1\n");
+    assert_eq!((bars.holds, bars.delimiter.as_deref(), bars.stamp), ("bars", Some("tab"), Some("open")));
+    assert_eq!(
+        (bars.spec.as_deref(), bars.spec_by),
+        (Some("time:1d"), Some("certain from the distances of its rows"))
+    );
+    assert!(bars.choices.iter().any(|choice| choice.option == "--stamp close"), "{bars:?}");
+    let signed =
+        understood("s.csv", "time,price,size,note\n1700000000,1,-5,a\n1700000001,1,5,b\n1700000002,1,-1,c\n");
+    assert_eq!(
+        (signed.sides, signed.unread),
+        (Some("by the sign of sizes: sold below zero"), vec!["note".to_owned()])
+    );
+    assert_eq!((signed.clock.as_str(), signed.newest_first), ("UTC, by the times themselves", false));
+    let newest =
+        understood("n.csv", "time,price\n01/15/2024 10:00,3\n01/14/2024 10:00,2\n01/13/2024 10:00,1\n");
+    assert_eq!((newest.newest_first, newest.date_order), (true, Some(DateOrder::MonthFirst)));
+}

@@ -2,6 +2,7 @@
 //! opened.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use gauntlet_domain::decimal::{Price, Quantity};
 use gauntlet_domain::market::{BarBlock, TickBlock, TickKind};
@@ -93,10 +94,7 @@ pub fn dry_run(request: &FeedRequest) -> Result<DryRun, Refusal> {
     let mut found = Vec::new();
     for path in paths {
         let file = path.display().to_string();
-        let folder = std::env::temp_dir();
-        let read = Readable::at(&path, &folder, &understood.options)
-            .and_then(|readable| readable.open(&understood.options))
-            .and_then(|source| read(source, &understood));
+        let read = read_at(&path, &understood);
         found.push(match read {
             Ok(read) => DryFile { file, error: None, read: Some(read) },
             Err(refusal) if is_one => return Err(refusal),
@@ -104,6 +102,13 @@ pub fn dry_run(request: &FeedRequest) -> Result<DryRun, Refusal> {
         });
     }
     Ok(DryRun { files: found })
+}
+
+/// Reads what lies at a path. What comes through a pipe lies in a file until then.
+fn read_at(path: &Path, request: &Understood) -> Result<DryRead, Refusal> {
+    let folder = std::env::temp_dir().join(format!("gauntlet-dry-run-{}", std::process::id()));
+    let readable = Readable::at(path, &folder, &request.options)?;
+    read(readable.open(&request.options)?, request)
 }
 
 /// Reads one file, or its first rows.

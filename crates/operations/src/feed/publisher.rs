@@ -44,9 +44,9 @@ pub(super) struct Publisher<'a> {
     first_time: Option<i64>,
     /// How far it was published before.
     there: Option<SourceProgress>,
-    /// Records that the next append holds, their blocks and rows.
+    /// Records that the next append holds, and their rows.
     waiting: Vec<NewRecord>,
-    waiting_rows: (i64, i64),
+    waiting_rows: i64,
     /// Blocks and rows on the log.
     pub blocks: i64,
     pub rows: i64,
@@ -65,7 +65,7 @@ impl<'a> Publisher<'a> {
             first_time: None,
             there: None,
             waiting: Vec::new(),
-            waiting_rows: (0, 0),
+            waiting_rows: 0,
             blocks: 0,
             rows: 0,
             new_rows: 0,
@@ -90,12 +90,13 @@ impl<'a> Publisher<'a> {
             let due = Duration::from_nanos(((time - first).max(0) as f64 / factor) as u64);
             pace(self.node, &self.began, due)?;
         }
-        self.waiting_rows.0 += count;
-        if number >= there.next {
-            self.waiting_rows.1 += count;
-            self.waiting.push(record(self.node, event, "feed")?);
-        }
         self.blocks += 1;
+        if number >= there.next {
+            self.waiting_rows += count;
+            self.waiting.push(record(self.node, event, "feed")?);
+        } else {
+            self.rows += count;
+        }
         if self.waiting.len() >= BLOCKS_PER_APPEND
             || (self.request.speed.is_some() && !self.waiting.is_empty())
         {
@@ -106,8 +107,8 @@ impl<'a> Publisher<'a> {
 
     fn append(&mut self) -> Result<(), Refusal> {
         self.node.log.append(std::mem::take(&mut self.waiting))?;
-        let (all, new) = std::mem::take(&mut self.waiting_rows);
-        (self.rows, self.new_rows) = (self.rows + all, self.new_rows + new);
+        let new = std::mem::take(&mut self.waiting_rows);
+        (self.rows, self.new_rows) = (self.rows + new, self.new_rows + new);
         Ok(())
     }
 
@@ -115,13 +116,13 @@ impl<'a> Publisher<'a> {
     pub fn end(&mut self, source: &Source, end: &End) -> Result<(), Refusal> {
         if let End::Aborted(_) = end {
             self.blocks -= self.waiting.len() as i64;
-            (self.waiting, self.waiting_rows) = (Vec::new(), (0, 0));
+            (self.waiting, self.waiting_rows) = (Vec::new(), 0);
             if self.rows == 0 {
                 // Nobody has heard of it.
                 return Ok(());
             }
         }
-        let (rows, blocks) = (self.rows + self.waiting_rows.0, self.blocks);
+        let (rows, blocks) = (self.rows + self.waiting_rows, self.blocks);
         let (instrument, hash) = (source.instrument().as_str().to_owned(), self.hash.to_owned());
         let name = source.identity().name_of(source.name());
         let of = FeedCompleted { instrument, source: hash, name, rows, blocks, scale: source.scale() };
