@@ -3,8 +3,10 @@
 //! Panics on a broken promise, as a test does.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
+/// Rows, one at a time.
+mod visits;
+
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::digest::TableDigest;
@@ -176,30 +178,6 @@ pub fn partitions_do_not_run_into_each_other(store: &dyn ViewStore) {
         let rows = store.partition(&EQUITY_CURVES, &[name.into()], None).unwrap();
         assert_eq!(texts(&rows, "run_id"), [name, name]);
     }
-}
-
-/// In the order of keys where the store says so, and no further than it is asked to.
-pub fn a_visit_meets_every_row_until_it_is_broken_off(store: &dyn ViewStore) {
-    let rows: Vec<_> = (0..50).rev().map(|i| experiment(&format!("e{i:02}"), 1)).collect();
-    store.write(&rows, &[]).unwrap();
-    let visited = |most: usize| {
-        let mut keys = Vec::new();
-        store
-            .visit(&EXPERIMENTS, &mut |row| {
-                // What is visited can be read meanwhile.
-                assert_eq!(store.row(&EXPERIMENTS, &row.key).unwrap().as_ref(), Some(&row));
-                keys.push(row.key);
-                if keys.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-            })
-            .unwrap();
-        keys
-    };
-    assert_eq!(visited(7).len(), 7);
-    let mut keys = visited(700);
-    if !store.visits_in_order() {
-        keys.sort();
-    }
-    assert!(keys.len() == 50 && keys.is_sorted(), "{keys:?}");
 }
 
 pub fn a_scan_meets_every_row_once(store: &dyn ViewStore) {
@@ -446,7 +424,7 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("a_leaderboard_comes_best_first", a_leaderboard_comes_best_first),
     ("partitions_do_not_run_into_each_other", partitions_do_not_run_into_each_other),
     ("a_scan_meets_every_row_once", a_scan_meets_every_row_once),
-    ("a_visit_meets_every_row_until_it_is_broken_off", a_visit_meets_every_row_until_it_is_broken_off),
+    ("a_visit_meets_every_row_until_broken_off", visits::a_visit_meets_every_row_until_broken_off),
     ("the_higher_stamp_stays_cell_by_cell", the_higher_stamp_stays_cell_by_cell),
     ("a_null_takes_a_value_back", a_null_takes_a_value_back),
     (
