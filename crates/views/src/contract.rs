@@ -3,8 +3,8 @@
 //! Panics on a broken promise, as a test does.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
-/// Reading a whole table.
-mod scans;
+/// Rows, one at a time.
+mod visits;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,6 @@ use crate::schema::{
     EQUITY_CURVES, EXPERIMENTS, LEADERBOARDS, MODELS, PROJECTION_PROGRESS, QUALITY, RUNS, TRADE_LOGS, VIEWS,
 };
 use crate::value::Value;
-use scans::{a_scan_meets_every_row_once, a_visit_meets_every_row_until_it_is_broken_off};
 
 type Digests = BTreeMap<&'static str, TableDigest>;
 
@@ -179,6 +178,18 @@ pub fn partitions_do_not_run_into_each_other(store: &dyn ViewStore) {
         let rows = store.partition(&EQUITY_CURVES, &[name.into()], None).unwrap();
         assert_eq!(texts(&rows, "run_id"), [name, name]);
     }
+}
+
+pub fn a_scan_meets_every_row_once(store: &dyn ViewStore) {
+    let ids: Vec<String> = (0..50).map(|i| format!("e{i:02}")).collect();
+    for id in &ids {
+        store.write(&[experiment(id, 1).with("name", "x")], &[]).unwrap();
+    }
+    let mut read = texts(&store.scan(&EXPERIMENTS, None).unwrap(), "experiment_id");
+    read.sort();
+    assert_eq!(read, ids);
+    assert_eq!(store.scan(&EXPERIMENTS, Some(7)).unwrap().len(), 7);
+    assert_eq!(store.scan(&EXPERIMENTS, Some(700)).unwrap().len(), 50);
 }
 
 pub fn the_higher_stamp_stays_cell_by_cell(store: &dyn ViewStore) {
@@ -413,7 +424,7 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("a_leaderboard_comes_best_first", a_leaderboard_comes_best_first),
     ("partitions_do_not_run_into_each_other", partitions_do_not_run_into_each_other),
     ("a_scan_meets_every_row_once", a_scan_meets_every_row_once),
-    ("a_visit_meets_every_row_until_it_is_broken_off", a_visit_meets_every_row_until_it_is_broken_off),
+    ("a_visit_meets_every_row_until_broken_off", visits::a_visit_meets_every_row_until_broken_off),
     ("the_higher_stamp_stays_cell_by_cell", the_higher_stamp_stays_cell_by_cell),
     ("a_null_takes_a_value_back", a_null_takes_a_value_back),
     (

@@ -434,14 +434,12 @@ mod tests {
     fn format(store: &DiskStore, set: Option<u64>) -> u64 {
         let found = store.guarded(|database| {
             let txn = database.begin_write()?;
-            let found = {
-                let mut meta = txn.open_table(META)?;
-                if let Some(format) = set {
-                    meta.insert("format", format)?;
-                }
-                let found = meta.get("format")?.map(|guard| guard.value());
-                found
-            };
+            let mut meta = txn.open_table(META)?;
+            if let Some(format) = set {
+                meta.insert("format", format)?;
+            }
+            let found = meta.get("format")?.map(|guard| guard.value());
+            drop(meta);
             txn.commit()?;
             Ok(found)
         });
