@@ -82,27 +82,6 @@ fn verdict(model_id: ModelId) -> Verdict {
 #[allow(dead_code, reason = "each user takes its part")]
 pub fn sample_of(kind: RecordKind, version: u32) -> Event {
     match (sample(kind), version) {
-        (Event::InstrumentDefined(event), 1) => InstrumentDefined {
-            session: event.session,
-            cleaning: event.cleaning,
-            stamp: event.stamp,
-            empty_bars: event.empty_bars,
-            ..InstrumentDefined::new(&event.instrument, event.bars, event.price)
-        }
-        .into(),
-        (Event::TickBlock(mut event), 1) => {
-            event.scale = Scale::USUAL;
-            (*event).into()
-        }
-        (Event::BarBlock(mut event), 1) => {
-            event.scale = Scale::USUAL;
-            (*event).into()
-        }
-        (Event::Quote(event), 1) => Quote { scale: Scale::USUAL, ..event }.into(),
-        (Event::Trade(event), 1) => Trade { scale: Scale::USUAL, ..event }.into(),
-        (Event::Bar(event), 1) => Bar { scale: Scale::USUAL, ..event }.into(),
-        (Event::FeedCompleted(event), 1) => FeedCompleted { scale: Scale::USUAL, ..event }.into(),
-        (Event::SourceCleaned(event), 1) => SourceCleaned { aborted: String::new(), ..event }.into(),
         (Event::SnapshotSealed(mut event), 1) => {
             (event.first_open, event.last_close, event.quoted_bars) = (None, None, None);
             event.into()
@@ -151,7 +130,36 @@ pub fn sample_of(kind: RecordKind, version: u32) -> Event {
             (event.looks, event.holdout_from, event.holdout_to) = (0, None, None);
             (*event).into()
         }
+        (event, 1) => market_of_version_1(event),
         (event, _) => event,
+    }
+}
+
+/// Market data before they had a scale.
+fn market_of_version_1(event: Event) -> Event {
+    match event {
+        Event::InstrumentDefined(event) => InstrumentDefined {
+            session: event.session,
+            cleaning: event.cleaning,
+            stamp: event.stamp,
+            empty_bars: event.empty_bars,
+            ..InstrumentDefined::new(&event.instrument, event.bars, event.price)
+        }
+        .into(),
+        Event::TickBlock(mut event) => {
+            event.scale = Scale::USUAL;
+            (*event).into()
+        }
+        Event::BarBlock(mut event) => {
+            event.scale = Scale::USUAL;
+            (*event).into()
+        }
+        Event::Quote(event) => Quote { scale: Scale::USUAL, ..event }.into(),
+        Event::Trade(event) => Trade { scale: Scale::USUAL, ..event }.into(),
+        Event::Bar(event) => Bar { scale: Scale::USUAL, ..event }.into(),
+        Event::FeedCompleted(event) => FeedCompleted { scale: Scale::USUAL, ..event }.into(),
+        Event::SourceCleaned(event) => SourceCleaned { aborted: String::new(), ..event }.into(),
+        event => event,
     }
 }
 
