@@ -60,8 +60,13 @@ fn no_bar_is_made_outside_a_calendar_and_a_weekend_is_no_gap() {
     // Friday and Monday, over the change of the clocks on Sunday; before the opening, on the Saturday; a silence in the session.
     let rows = "timestamp,price,size\n2024-03-08 14:00:00,10,1\n2024-03-08 14:30:00,10,1\n2024-03-08 20:45:00,10.01,1\n\
                 2024-03-08 20:59:59,10.02,1\n2024-03-09 15:00:00,10,1\n2024-03-11 13:30:00,10,1\n2024-03-11 13:45:00,10.01,1\n";
-    let fed = feed(&dir, rows, &["--bars", "time:1h"]);
-    assert_eq!(fed["rejected"], serde_json::json!({ "out_of_session": 2 }), "{fed}");
+    let dry = feed(&dir, rows, &["--dry-run"]);
+    let outside = serde_json::json!({ "out_of_session": 2 });
+    assert_eq!(dry["files"][0]["rejected"], outside, "a dry run knows what was set: {dry}");
+    let fed = feed(&dir, rows, &[]);
+    assert_eq!(fed["rejected"], outside, "{fed}");
+    let set = gauntlet(["instrument", "show", "X.Y"]).on(&dir).ok();
+    assert_eq!(set["bars"], serde_json::json!(["time:1h"]), "others are made when they are asked for");
     assert_eq!((number(&fed, "accepted"), number(&fed, "gaps")), (5, 1), "{fed}");
     assert_eq!(opens(&dir), ["2024-03-08T14:30:00Z", "2024-03-08T20:30:00Z"], "the last one is cut at 21:00");
 

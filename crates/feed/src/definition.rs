@@ -14,7 +14,7 @@ const RECORDING_LATENESS_NANOS: i64 = gauntlet_domain::time::NANOS_PER_SECOND;
 /// What somebody asks of the bars that are made of a file's ticks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BarRules {
-    /// Specs that are built from ticks.
+    /// Specs that are built from ticks; empty where nobody says which.
     pub specs: Vec<BarSpec>,
     /// Event time at which a bar is stamped.
     pub stamp: BarStamp,
@@ -83,13 +83,19 @@ fn defined(
         return definition;
     }
     let basis = known.map_or(found.basis, |known| known.price);
-    let mut definition = InstrumentDefined::new(instrument.as_str(), rules.specs.clone(), basis);
+    let specs = if rules.specs.is_empty() { usual_specs() } else { rules.specs.clone() };
+    let mut definition = InstrumentDefined::new(instrument.as_str(), specs, basis);
     definition.stamp = rules.stamp;
     definition.empty_bars = rules.empty_bars;
     definition.session = rules.session;
     definition.scale = found.scale;
     definition.cleaning.lateness_nanos = rules.lateness_nanos.unwrap_or(found.lateness_nanos);
     definition
+}
+
+/// Bars that are made where nobody says which: of a minute, an hour and a day.
+fn usual_specs() -> Vec<BarSpec> {
+    [60, 3_600, 86_400].map(|seconds| BarSpec::Time { seconds }).to_vec()
 }
 
 /// A recorder writes rows as they arrive, which is not quite their order in event time; an archive is in order.

@@ -42,9 +42,9 @@ pub struct FeedArgs {
     /// The file's clock against UTC, such as -05:00.
     #[arg(long, default_value = "+00:00", allow_hyphen_values = true)]
     pub utc_offset: String,
-    /// Bars to build from ticks, separated by commas.
-    #[arg(long, default_value = "time:1m,time:1h,time:1d")]
-    pub bars: String,
+    /// Bars to build from ticks, separated by commas; without a document of the instrument time:1m,time:1h,time:1d.
+    #[arg(long)]
+    pub bars: Option<String>,
     /// Spec of ready-made bars whose spacing cannot be told from the file.
     #[arg(long)]
     pub spec: Option<String>,
@@ -80,7 +80,8 @@ impl TryFrom<FeedArgs> for FeedRequest {
         for path in &mut paths {
             *path = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
         }
-        let bars = args.bars.split(',').map(|spec| spec.trim().parse()).collect::<Result<Vec<_>, _>>();
+        let bars = args.bars.iter().flat_map(|bars| bars.split(','));
+        let bars = bars.map(|spec| spec.trim().parse()).collect::<Result<Vec<_>, _>>();
         Ok(FeedRequest {
             paths,
             instrument: args.instrument,

@@ -42,7 +42,7 @@ use gauntlet_config::{Config, Resolved, Sources, load};
 use gauntlet_feed::definition::stamp as named_stamp;
 use gauntlet_operations::backtest::BacktestRequest;
 use gauntlet_operations::browse::{List, ListRequest};
-use gauntlet_operations::feed::file_name;
+use gauntlet_operations::feed::{FeedRequest, file_name};
 use gauntlet_operations::instruments::InstrumentRequest;
 use gauntlet_operations::integrity::VerifyRequest;
 use gauntlet_operations::refusal::unreadable;
@@ -145,6 +145,14 @@ fn run(cli: Cli) -> Result<Report, Refusal> {
         }
         Command::Views(ViewsCommand::Migrate) => set_up(config, SetupRequest::MigrateViews),
         Command::Ls(args) => list(config, open, args.try_into()?, quiet),
+        // What the instrument is defined as is known where something was fed or set before.
+        Command::Feed(args) if args.dry_run => {
+            let request: FeedRequest = args.try_into()?;
+            match require_used(config) {
+                Ok(()) => on_node(config, open, &Request::DryRun(request), quiet),
+                Err(_) => Report::of(&ToolRequest::DryRun(request).answer()?),
+            }
+        }
         command => on_node(config, open, &request(command)?, quiet),
     }
 }
@@ -157,9 +165,6 @@ fn say(notes: &[String]) {
 /// Answers of what needs no configuration and no directory; `None` for everything else.
 fn without_configuration(command: &Command, sources: &Sources) -> Option<Result<Answer, Refusal>> {
     Some(match command {
-        Command::Feed(args) if args.dry_run => {
-            args.clone().try_into().and_then(|request| ToolRequest::DryRun(request).answer())
-        }
         Command::Bars(args) => args.clone().try_into().and_then(|args| ToolRequest::Bars(args).answer()),
         Command::Backtest { spec, stamp, reading } => {
             named_stamp(stamp).map_err(Refusal::input).and_then(|stamp| {

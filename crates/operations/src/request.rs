@@ -9,7 +9,7 @@ use crate::backtest::{BacktestRequest, backtest};
 use crate::bars::{BarsRequest, bars};
 use crate::browse::{self, ListRequest};
 use crate::dead_letters::{self, ListDeadLetters, ReplayDeadLetters};
-use crate::feed::dry_run::dry_run;
+use crate::feed::dry_run::{dry_run, dry_run_on};
 use crate::feed::{self, FeedRequest};
 use crate::instruments::{InstrumentRequest, instruments};
 use crate::integrity::{self, VerifyRequest};
@@ -28,6 +28,8 @@ use crate::submit::{self, CancelRequest, SubmitRequest};
 pub enum Request {
     /// Publish files of ticks or bars.
     Feed(FeedRequest),
+    /// Say what files are understood as, of an instrument as it is defined here; publish nothing.
+    DryRun(FeedRequest),
     /// Define, show or list instruments.
     Instrument(InstrumentRequest),
     /// Seal the bars of a range.
@@ -103,13 +105,15 @@ impl Request {
         running: Option<&Running>,
         progress: &dyn Progress,
     ) -> Result<Answer, Refusal> {
-        // What was set aside is in no view.
-        if running.is_none() && !self.is_about_dead_letters() {
+        // What was set aside is in no view, and what a file is understood as is not asked of one.
+        let needs_views = !self.is_about_dead_letters() && !matches!(self, Request::DryRun(_));
+        if running.is_none() && needs_views {
             node.catch_up()?;
         }
         let needed = || running.ok_or_else(|| Refusal::Broken("the processors do not run".into()));
         Ok(match self {
             Request::Feed(request) => Answer::Fed(feed::feed(node, needed()?, request, progress)?),
+            Request::DryRun(request) => Answer::DryRun(dry_run_on(node, request)?),
             Request::Instrument(request) => Answer::Instruments(instruments(node, request)?),
             Request::CreateSnapshot(request) => Answer::Snapshot(snapshot::create(node, needed()?, request)?),
             Request::VerifySnapshot(id) => Answer::VerifiedSnapshot(snapshot::verify(node, id)?),
@@ -239,6 +243,21 @@ mod tests {
                 reading: reading(),
                 accept_losses: true,
             }),
+            Request::DryRun(FeedRequest {
+                paths: vec!["ticks".into()],
+                instrument: "XAUUSD".into(),
+                venue: "OANDA".into(),
+                format: Some(Format::BinanceJsonl),
+                utc_offset_seconds: -18_000,
+                bars: vec!["time:1m".parse().unwrap()],
+                spec: Some("time:1h".parse().unwrap()),
+                stamp: BarStamp::Close,
+                market: text("usdm"),
+                speed: Some(60.0),
+                lateness_nanos: Some(1),
+                reading: reading(),
+                accept_losses: true,
+            }),
             Request::Instrument(InstrumentRequest::Set { text: "class: fx\n".into(), name: "x.yaml".into() }),
             Request::CreateSnapshot(SnapshotRequest {
                 instrument: "XAUUSD".into(),
@@ -313,8 +332,9 @@ mod tests {
             Request::ShowRun(..) => 16,
             Request::Export(_) => 17,
             Request::Instrument(_) => 18,
+            Request::DryRun(_) => 19,
         });
-        assert_eq!(kinds.collect::<BTreeSet<i32>>().len(), 19, "a kind of request has no example");
+        assert_eq!(kinds.collect::<BTreeSet<i32>>().len(), 20, "a kind of request has no example");
     }
 
     #[test]

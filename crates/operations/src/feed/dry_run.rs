@@ -1,5 +1,5 @@
-//! `feed --dry-run`: what a file is understood as and what cleaning would say of it. Nothing is published, and no log is
-//! opened.
+//! `feed --dry-run`: what a file is understood as and what cleaning would say of it. Nothing is published; a log is opened only
+//! to look up what the instrument is defined as.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,6 +14,8 @@ use super::spool::Readable;
 use super::stopped::Stopped;
 use super::trial::{TRIED_ROWS, Trial};
 use super::{FeedRequest, Understood, files};
+use crate::coverage::known;
+use crate::node::Node;
 use crate::refusal::Refusal;
 
 /// Rows that are shown.
@@ -88,7 +90,17 @@ impl DryRun {
 
 /// Reads files as `feed` would. Several files are each said what they are; one that cannot be read is a refusal.
 pub fn dry_run(request: &FeedRequest) -> Result<DryRun, Refusal> {
-    let understood = Understood::of(request, Stop::default())?;
+    dry_run_of(Understood::of(request, Stop::default())?, request)
+}
+
+/// The same of an instrument as it is defined on a node.
+pub fn dry_run_on(node: &Node, request: &FeedRequest) -> Result<DryRun, Refusal> {
+    let mut understood = Understood::of(request, Stop::when(node.interrupted.clone()))?;
+    understood.is_known_as(known(node, &understood.options.instrument)?.definition);
+    dry_run_of(understood, request)
+}
+
+fn dry_run_of(understood: Understood, request: &FeedRequest) -> Result<DryRun, Refusal> {
     let paths = files(&request.paths)?;
     let is_one = paths.len() == 1;
     let mut found = Vec::new();
