@@ -16,7 +16,9 @@ fn fed() -> Dir {
     let path = dir.path("trades.csv");
     std::fs::write(&path, text).unwrap();
     let report =
-        gauntlet(["feed", path.to_str().unwrap(), "--instrument", "X", "--venue", "V"]).on(&dir).ok();
+        gauntlet(["feed", path.to_str().unwrap(), "--instrument", "X", "--venue", "V", "--accept-losses"])
+            .on(&dir)
+            .ok();
     assert_eq!(number(&report["rejected"], "non_positive_size"), 3_000, "{report}");
     dir
 }

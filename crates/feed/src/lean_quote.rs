@@ -53,7 +53,9 @@ impl Reader<Tick> for LeanQuotes {
             return Ok(None);
         }
         let text = self.rows.text();
-        let plain = if self.units.are_usual() { parse_plain(text) } else { None };
+        let plain = if self.units.scale.is_usual() { parse_plain(text) } else { None };
+        // Large prices of nine decimals at most need no other scale: nobody has to look at them.
+        let plain = plain.filter(|quote| !self.units.is_watched() || quote.bid.min(quote.ask) >= SMALL);
         let quote = plain.map_or_else(|| parse_any(text, &self.units), Ok);
         let data = match quote {
             Ok(Quote { of_day, bid, ask }) => Ok(Tick {
@@ -92,6 +94,9 @@ fn leading_date(name: &str) -> Option<i64> {
     let digits = name.rsplit('/').next().and_then(|name| name.as_bytes().get(..8))?;
     compact_date(digits)
 }
+
+/// Prices below it, in billionths, may need a finer scale.
+const SMALL: i64 = 10_000_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Quote {

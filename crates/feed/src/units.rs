@@ -39,9 +39,9 @@ impl Units {
         Units { scale: Scale::USUAL, watch: Some(watch.clone()) }
     }
 
-    /// Whether numbers are read in the usual scale, and nothing else is asked of them.
-    pub fn are_usual(&self) -> bool {
-        self.scale.is_usual() && self.watch.is_none()
+    /// Whether it is noted what the numbers need.
+    pub fn is_watched(&self) -> bool {
+        self.watch.is_some()
     }
 
     /// A price in units of the scale; the fault of a row at `time` where there is none.

@@ -69,12 +69,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_record_has_one_subject_named_after_topic_and_record() {
+    fn every_record_has_a_subject_for_each_of_its_topics_named_after_both() {
         let all = subjects("acme.");
-        assert_eq!(all.len(), RecordKind::ALL.len());
         assert!(all.iter().all(|subject| !subject.versions.is_empty()));
-        let versions: usize = all.iter().map(|subject| subject.versions.len()).sum();
-        assert_eq!(versions, VERSIONS.len());
+        for kind in RecordKind::ALL {
+            let of_kind: Vec<&Subject> = all.iter().filter(|subject| subject.kind == *kind).collect();
+            let of = |topic: &&Topic| format!("acme.{}-gauntlet.", topic.name);
+            let topics: Vec<String> = kind.topics().iter().map(of).collect();
+            assert_eq!(of_kind.len(), topics.len(), "{}", kind.name());
+            assert!(of_kind.iter().zip(&topics).all(|(subject, topic)| subject.name.starts_with(topic)));
+            let versions = VERSIONS.iter().filter(|version| version.kind == *kind).count();
+            assert!(of_kind.iter().all(|subject| subject.versions.len() == versions));
+        }
         let of = |kind| all.iter().find(|subject| subject.kind == kind).unwrap();
         assert_eq!(of(RecordKind::Bar).name, "acme.market.bars.v1-gauntlet.market.Bar");
         assert_eq!(of(RecordKind::Bar).compatibility.to_string(), "FULL_TRANSITIVE");
