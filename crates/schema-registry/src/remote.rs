@@ -48,7 +48,8 @@ impl RemoteRegistry {
                     meanings.extend(last.map(|id| (id, Meaning::Ours(version))));
                 }
                 match last {
-                    Some(id) => drop(newest.insert(subject.kind, id)),
+                    // A record on two topics has the same text under both, and with it one id.
+                    Some(id) => drop(newest.entry(subject.kind).or_insert(id)),
                     None => missing.push(subject.name.clone()),
                 }
             }
