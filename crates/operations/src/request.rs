@@ -224,40 +224,30 @@ mod tests {
         }
     }
 
+    fn feed() -> FeedRequest {
+        FeedRequest {
+            paths: vec!["ticks".into()],
+            instrument: "XAUUSD".into(),
+            venue: "OANDA".into(),
+            format: Some(Format::BinanceJsonl),
+            utc_offset_seconds: -18_000,
+            bars: vec!["time:1m".parse().unwrap()],
+            spec: Some("time:1h".parse().unwrap()),
+            stamp: BarStamp::Close,
+            market: Some("usdm".into()),
+            speed: Some(60.0),
+            lateness_nanos: Some(1),
+            reading: reading(),
+            accept_losses: true,
+        }
+    }
+
     /// Requests of every kind, with every field filled.
     fn requests() -> Vec<Request> {
         let text = |text: &str| Some(text.to_owned());
         vec![
-            Request::Feed(FeedRequest {
-                paths: vec!["ticks".into()],
-                instrument: "XAUUSD".into(),
-                venue: "OANDA".into(),
-                format: Some(Format::BinanceJsonl),
-                utc_offset_seconds: -18_000,
-                bars: vec!["time:1m".parse().unwrap()],
-                spec: Some("time:1h".parse().unwrap()),
-                stamp: BarStamp::Close,
-                market: text("usdm"),
-                speed: Some(60.0),
-                lateness_nanos: Some(1),
-                reading: reading(),
-                accept_losses: true,
-            }),
-            Request::DryRun(FeedRequest {
-                paths: vec!["ticks".into()],
-                instrument: "XAUUSD".into(),
-                venue: "OANDA".into(),
-                format: Some(Format::BinanceJsonl),
-                utc_offset_seconds: -18_000,
-                bars: vec!["time:1m".parse().unwrap()],
-                spec: Some("time:1h".parse().unwrap()),
-                stamp: BarStamp::Close,
-                market: text("usdm"),
-                speed: Some(60.0),
-                lateness_nanos: Some(1),
-                reading: reading(),
-                accept_losses: true,
-            }),
+            Request::Feed(feed()),
+            Request::DryRun(feed()),
             Request::Instrument(InstrumentRequest::Set { text: "class: fx\n".into(), name: "x.yaml".into() }),
             Request::CreateSnapshot(SnapshotRequest {
                 instrument: "XAUUSD".into(),
