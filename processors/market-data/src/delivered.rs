@@ -75,13 +75,17 @@ impl Delivered {
     }
 }
 
-/// A row in 64 bits: its kind, number, prices, sizes and, where it is part of what the venue says, its time. Each times an odd
-/// number of its own, added up: none has to wait for another.
+/// A row in 64 bits: its kind, number, prices, sizes and, where it is part of what the venue says, its time.
 fn digest(row: &Row, with_time: bool) -> i64 {
     let time = if with_time { row.time } else { 0 };
     let [size, ask_size] = [row.size, row.ask_size].map(|size| size.unwrap_or(i64::MIN));
     let kind = i64::from(row.kind);
-    let values = [kind, row.sequence.unwrap_or_default(), time, row.price, row.ask, size, ask_size];
+    digest_of([kind, row.sequence.unwrap_or_default(), time, row.price, row.ask, size, ask_size])
+}
+
+/// Seven numbers in 64 bits: each times an odd number of its own, added up, so that none has to wait for another.
+#[inline]
+pub(crate) fn digest_of(values: [i64; 7]) -> i64 {
     let products = values.into_iter().zip(FACTORS).map(|(value, factor)| value.wrapping_mul(factor));
     mixed(products.fold(0, i64::wrapping_add))
 }

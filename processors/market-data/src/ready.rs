@@ -1,10 +1,13 @@
 //! Bars that come ready-made: checked, put in order, passed on.
 
+use std::collections::VecDeque;
+
 use gauntlet_domain::market::{Bar, BarBlock, InstrumentDefined, Reason, TickKind};
 use gauntlet_domain::{BarSpec, Price, Quantity, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::bars::stamp;
+use crate::delivered::digest_of;
 use crate::ledger::{Ledger, Origin};
 use crate::level::{Level, LevelRules, Outcome};
 
@@ -12,11 +15,16 @@ use crate::level::{Level, LevelRules, Outcome};
 const LEVEL: LevelRules =
     LevelRules { ticks: 12, tick: 0, block: 20, medians: 40, tails: 10, first: 1, sure: 8 };
 
+/// Bars that are remembered: one that comes again is the same, or a revision.
+const REMEMBERED: usize = 4096;
+
 /// What is remembered of one spec.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadyBars {
     /// Open time of the latest bar that came in its place.
     placed: Option<i64>,
+    /// Open times and digests of the last bars that did, in the order of their times.
+    delivered: VecDeque<(i64, i64)>,
     /// Close time and close price of the latest bar that passed.
     latest: Option<(i64, i64)>,
     level: Level<Checked>,
@@ -57,7 +65,7 @@ impl ReadyBars {
             let volume = block.volumes.get(i).copied().unwrap_or_default();
             let fault = readable(block.kinds[i])
                 .or_else(|| consistent(prices, spreads, volume))
-                .or_else(|| self.place(of.time, passed));
+                .or_else(|| self.place(of.time, passed, digest(prices, spreads, volume)));
             if let Some(reason) = fault {
                 ledger.reject(reason, of);
                 continue;
@@ -83,16 +91,28 @@ impl ReadyBars {
         level.finish(&LEVEL, |bar, outcome| decide(latest, definition, spec, &bar, outcome, ledger, out));
     }
 
-    fn place(&mut self, open_time: i64, passed: i64) -> Option<Reason> {
-        if self.placed == Some(open_time) {
-            return Some(Reason::Duplicate);
+    fn place(&mut self, open_time: i64, passed: i64, digest: i64) -> Option<Reason> {
+        if let Ok(at) = self.delivered.binary_search_by_key(&open_time, |(time, _)| *time) {
+            let is_same = self.delivered.get(at).is_some_and(|(_, before)| *before == digest);
+            return Some(if is_same { Reason::Duplicate } else { Reason::Revised });
         }
         if open_time < passed || self.placed.is_some_and(|placed| open_time < placed) {
             return Some(Reason::OutOfOrder);
         }
         self.placed = Some(open_time);
+        if self.delivered.len() == REMEMBERED {
+            self.delivered.pop_front();
+        }
+        self.delivered.push_back((open_time, digest));
         None
     }
+}
+
+/// A bar in 64 bits.
+fn digest(prices: [i64; 4], spreads: [Option<i64>; 2], volume: i64) -> i64 {
+    let [open, high, low, close] = prices;
+    let [at_open, at_close] = spreads.map(|spread| spread.unwrap_or(i64::MIN));
+    digest_of([open, high, low, close, at_open, at_close, volume])
 }
 
 /// What comes of a bar in its place.

@@ -304,6 +304,22 @@ fn saved_state_knows_what_is_made_of_an_instrument() {
     assert!(known_instrument(b"{", INSTRUMENT).is_err());
 }
 
+/// A vendor sends a bar again: the same, or corrected. The first one stays, and which it was is said.
+#[test]
+fn a_bar_that_comes_again_is_the_same_or_a_revision() {
+    let Event::BarBlock(first) = hours(0, &[0, 1, 2]) else { unreachable!() };
+    let mut second = first.clone();
+    second.source = "corrected".into();
+    second.closes[1] = second.highs[1];
+    let outputs = run::<MarketData>(&[(*first).into(), (*second).into()]);
+    let rejected = outputs.iter().filter_map(|event| match event {
+        Event::TickRejected(rejected) => Some((rejected.reason.as_str(), rejected.rows.clone())),
+        _ => None,
+    });
+    assert_eq!(rejected.collect::<Vec<_>>(), [("duplicate", vec![1, 3]), ("revised", vec![2])]);
+    assert_eq!(outputs.iter().filter(|event| matches!(event, Event::Bar(_))).count(), 3);
+}
+
 /// A split of twenty to one, a bar off by a hundred, and bars about which too little is known to doubt them.
 #[test]
 fn a_jump_of_ready_made_bars_that_lasts_is_kept_and_a_wrong_bar_is_not() {

@@ -54,6 +54,8 @@ pub enum Reason {
     BlockTrade,
     /// On a day of which the calendar of the instrument says nothing.
     NoCalendar,
+    /// A bar that was delivered before comes again with other numbers: the first one stays.
+    Revised,
     /// No multiple of the tick size that the instrument is said to have: kept.
     OffTick,
 }
@@ -85,6 +87,7 @@ impl Reason {
             OutOfSession => "out_of_session",
             BlockTrade => "block_trade",
             NoCalendar => "no_calendar",
+            Revised => "revised",
             OffTick => "off_tick",
         }
     }
