@@ -260,7 +260,8 @@ fn the_page_of_records_is_what_the_schemas_say() {
     let mut text = String::from(
         "A frame is Confluent's: `0x00`, the schema's number as four bytes big-endian, the Avro body. Numbers are the same on every machine \
          and never used again; a Confluent-compatible registry gives its own. Every version that was ever published stays readable. Prices \
-         are 64-bit integers in billionths, quantities in hundred-millionths, times nanoseconds since 1970 in UTC; an undefined number is \
+         and quantities are 64-bit integers in units of the `scale` beside them: 10^-9 and 10^-8 where there is none, so always on topics of \
+         version 1. Times are nanoseconds since 1970 in UTC; an undefined number is \
          null. The event's id is a UUIDv5 of what the event is about (`crates/domain/src/record.rs`).\n",
     );
     for kind in RecordKind::ALL {

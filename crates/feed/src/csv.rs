@@ -36,17 +36,25 @@ pub(crate) struct CsvTicks {
 }
 
 impl CsvTicks {
-    /// Reads the file twice: `rows` gives its text from the beginning. `implied` are the columns of a file without a header.
+    /// Reads the file twice, or once where it was scanned before: `rows` gives its text from the beginning. `implied` are the
+    /// columns of a file without a header.
     pub fn new(
         rows: impl Fn() -> Result<TextRows, FeedError>,
         implied: Option<&[String]>,
         options: &Options,
         units: Units,
+        scanned: &mut Option<Scanned>,
     ) -> Result<CsvTicks, FeedError> {
-        let mut scanned = rows()?;
-        let Head { separator, names, mut layout } = head(&mut scanned, implied, options)?;
-        let scan = scan_ticks(&mut scanned, separator, &names, &layout, options)?;
-        drop(scanned);
+        let Scanned { head, scan } = match scanned {
+            Some(before) => before.clone(),
+            None => {
+                let mut rows = rows()?;
+                let head = head(&mut rows, implied, options)?;
+                let scan = scan_ticks(&mut rows, head.separator, &head.names, &head.layout, options)?;
+                scanned.insert(Scanned { head, scan }).clone()
+            }
+        };
+        let Head { separator, names, mut layout } = head;
         let Scan { mut clock, numbers, newest_first, signed_sizes, first_time, ids_differ } = scan;
         if signed_sizes && layout.size_without_side().is_some() {
             layout.sign_is_side();
@@ -175,6 +183,14 @@ impl CsvTicks {
     }
 }
 
+/// What a file was found to be by looking through it.
+#[derive(Debug, Clone)]
+pub(crate) struct Scanned {
+    head: Head,
+    scan: Scan,
+}
+
+#[derive(Debug, Clone)]
 struct Head {
     separator: u8,
     names: Vec<String>,

@@ -23,7 +23,7 @@ const ORDERED_ROWS: usize = 4096;
 const ID_ROWS: usize = 64;
 
 /// What was found.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Scan {
     pub clock: Clock,
     pub numbers: NumberStyle,

@@ -12,7 +12,7 @@ use crate::binance::{self, BinanceMessages};
 use crate::block::{
     Bar, BarColumns, Reader, Row, Tick, TickColumns, finish_ticks, new_tick_block, push_bar, push_tick,
 };
-use crate::csv::CsvTicks;
+use crate::csv::{CsvTicks, Scanned};
 use crate::detect::{Found, format_of};
 use crate::error::FeedError;
 use crate::format::{Format, Options};
@@ -107,7 +107,8 @@ fn open_in_chunks(path: &Path, shown: &Path, options: &Options, chunk: usize) ->
         );
         return Err(FeedError::Reading { file: file.shown.clone(), what });
     }
-    let needed = scale_of(&file, &found, options, chunk)?;
+    let mut scanned = None;
+    let needed = scale_of(&file, &found, options, &mut scanned, chunk)?;
     let scale = options.scale.unwrap_or(needed);
     if needed.price_exponent < scale.price_exponent || needed.size_exponent > scale.size_exponent {
         let what = format!(
@@ -120,7 +121,7 @@ fn open_in_chunks(path: &Path, shown: &Path, options: &Options, chunk: usize) ->
         );
         return Err(FeedError::Reading { file: file.shown.clone(), what });
     }
-    let rows = open_rows(&file, &found, options, Units::of(scale), chunk)?;
+    let rows = open_rows(&file, &found, options, Units::of(scale), &mut scanned, chunk)?;
     let reading = canonical(&found, options, matches!(rows, Rows::Bars { .. }));
     let identity = Identity { file: file.hash()?, reading };
     let (hash, options) = (identity.source().to_string(), options.clone());
@@ -128,20 +129,27 @@ fn open_in_chunks(path: &Path, shown: &Path, options: &Options, chunk: usize) ->
 }
 
 /// The scale that the file's first rows need. Faults in them are said by who reads them for good.
-fn scale_of(file: &SourceFile, found: &Found, options: &Options, chunk: usize) -> Result<Scale, FeedError> {
+fn scale_of(
+    file: &SourceFile,
+    found: &Found,
+    options: &Options,
+    scanned: &mut Option<Scanned>,
+    chunk: usize,
+) -> Result<Scale, FeedError> {
     let watch = Arc::new(Watch::default());
-    let (are_quotes, are_ticks) = match open_rows(file, found, options, Units::watched(&watch), chunk)? {
-        Rows::Ticks { mut rows, basis, .. } => {
-            for _ in 0..SCANNED_ROWS {
-                if !matches!(rows.reader.next(), Ok(Some(_))) {
-                    break;
+    let (are_quotes, are_ticks) =
+        match open_rows(file, found, options, Units::watched(&watch), scanned, chunk)? {
+            Rows::Ticks { mut rows, basis, .. } => {
+                for _ in 0..SCANNED_ROWS {
+                    if !matches!(rows.reader.next(), Ok(Some(_))) {
+                        break;
+                    }
                 }
+                (basis == PriceBasis::Quotes, true)
             }
-            (basis == PriceBasis::Quotes, true)
-        }
-        // They have been looked at together.
-        Rows::Bars { .. } => (false, false),
-    };
+            // They have been looked at together.
+            Rows::Bars { .. } => (false, false),
+        };
     Ok(watch.scale(are_quotes, are_ticks))
 }
 
@@ -150,6 +158,7 @@ fn open_rows(
     found: &Found,
     options: &Options,
     units: Units,
+    scanned: &mut Option<Scanned>,
     chunk: usize,
 ) -> Result<Rows, FeedError> {
     let ticks = |reader: Box<dyn Reader<Tick>>, columns, has_trades: bool| Rows::Ticks {
@@ -191,7 +200,7 @@ fn open_rows(
             }
         }
         Format::Csv => {
-            let reader = CsvTicks::new(|| Ok(text()?.0), found.implied.as_deref(), options, units)?;
+            let reader = CsvTicks::new(|| Ok(text()?.0), found.implied.as_deref(), options, units, scanned)?;
             let (columns, has_trades) = (reader.columns(), reader.has_trades());
             ticks(Box::new(reader), columns, has_trades)
         }

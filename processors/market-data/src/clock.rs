@@ -32,6 +32,7 @@ pub(crate) struct ClockRules {
     pub(crate) lateness: i64,
 }
 
+#[cfg(test)]
 impl Default for ClockRules {
     fn default() -> ClockRules {
         ClockRules { ahead: 300 * 1_000_000_000, intervals: 20, lateness: 0 }

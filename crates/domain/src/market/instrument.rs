@@ -195,13 +195,12 @@ impl InstrumentDefined {
             cleaning: *cleaning,
         };
         let plain = InstrumentDefined {
-            scale: Scale::USUAL,
-            tick_size: None,
-            positive_prices: false,
-            asset_class: String::new(),
-            calendar: None,
-            limits: CleaningLimits::default(),
-            ..self.clone()
+            currency: currency.clone(),
+            stamp: *stamp,
+            empty_bars: *empty_bars,
+            session: *session,
+            cleaning: *cleaning,
+            ..InstrumentDefined::new(instrument, bars.clone(), *price)
         };
         let json =
             if plain == *self { serde_json::to_string(&version_1) } else { serde_json::to_string(self) };
