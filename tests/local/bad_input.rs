@@ -292,10 +292,20 @@ fn a_period_without_data_and_too_few_bars_are_failed_experiments_with_a_reason()
             assert!(detail.contains(word), "the detail does not say '{word}': {detail}");
         }
     }
-    // What lies beyond the data may still come.
-    let pending = submit(&[("2010-01-01", "2016-01-01"), ("2014-05-01", "2017-01-01")]);
+    let report = submit(&[("2010-01-01", "2012-01-01"), ("2014-05-01", "latest")]).json();
+    assert_eq!(report["holdout_bars"]["to"], "2014-05-01T00:00:00Z", "{report}");
+    // What lies beyond the data may still come, for those who say so.
+    let beyond = document(&dir, &[("2010-01-01", "2016-01-01"), ("2014-05-01", "2017-01-01")]);
+    let waits = ["submit", beyond.to_str().unwrap(), "--wait"];
+    gauntlet(waits).on(&dir).refused(
+        2,
+        &["data.to: 2017-01-01T00:00:00Z is after the time:1h bars of XAUUSD.OANDA", "`to: latest`", "--ahead"],
+    );
+    let pending = gauntlet([&waits[..], &["--ahead"]].concat()).on(&dir).run();
     assert_eq!(pending.code, Some(1), "{pending}");
-    assert_eq!(pending.json()["status"], "pending");
+    let said = pending.json();
+    assert_eq!((&said["status"], &said["to"]), (&Json::from("pending"), &Json::from("2017-01-01T00:00:00Z")));
+    assert!(said["newest"] == "2014-05-01T00:00:00Z", "{said}");
     assert_eq!(gauntlet(["replay", "--all"]).on(&dir).ok()["identical"], true);
 }
 

@@ -18,6 +18,7 @@ mod lists;
 mod measured;
 mod observed;
 mod pipeline;
+mod revisions;
 mod runs;
 mod served;
 mod snapshots;

@@ -144,7 +144,7 @@ fn read(dir: &Path, bars: u64, days: u64) {
         let nanos = |seconds: u64| Timestamp(seconds as i64 * 1_000_000_000);
         let snapshot_id = SnapshotId::derive(&[&n.to_le_bytes()]);
         let (instrument, from, to) = ("AAA.X".into(), nanos(from), nanos(from + 86_400));
-        let due = SnapshotDue { snapshot_id, instrument, spec, from, to };
+        let due = SnapshotDue { snapshot_id, instrument, spec, from, to, revision: 0 };
         let began = Instant::now();
         assert_eq!(index.bars(&due).expect("the log answers").len() as u64, DAY);
         times.push(began.elapsed());

@@ -4,6 +4,7 @@
 //! Names that other crates own (strategies, samplers, metrics) are text here and are judged when the experiment is
 //! submitted.
 
+use gauntlet_domain::Timestamp;
 use gauntlet_domain::spec::{ExperimentSpec, TuningSpec, ValidationSpec};
 use gauntlet_search::{Choice, PrunerKind, SamplerKind};
 use serde_json::Value as Json;
@@ -57,6 +58,26 @@ impl ExperimentDocument {
         Ok((ExperimentDocument::of(tree)?, path))
     }
 
+    /// Reads a document whose `data.to` may be `latest`: `newest` is then asked how far the data of its instrument go.
+    ///
+    /// # Errors
+    /// What is wrong with the document, and what `newest` says.
+    pub fn read_to_latest<E: From<ConfigError>>(
+        text: &str,
+        name: &str,
+        overrides: &[(String, String)],
+        newest: impl FnOnce(&ExperimentSpec) -> Result<Timestamp, E>,
+    ) -> Result<ExperimentDocument, E> {
+        let to = |value: String| [overrides, &[("data.to".to_owned(), value)]].concat();
+        if !says_latest(text, name, overrides)? {
+            return Ok(ExperimentDocument::read(text, name, overrides)?);
+        }
+        // What is asked for does not depend on it.
+        let open = ExperimentDocument::read(text, name, &to(Timestamp(i64::MAX).to_string()))?;
+        let newest = newest(&open.spec)?;
+        Ok(ExperimentDocument::read(text, name, &to(newest.to_string()))?)
+    }
+
     fn of(mut tree: Node) -> Result<ExperimentDocument, ConfigError> {
         check(&mut tree, &experiment_schema())?;
         let mut spec: ExperimentSpec = typed(&tree)?;
@@ -76,6 +97,17 @@ impl ExperimentDocument {
         }
         &node.origin
     }
+}
+
+/// Whether the data of a document go as far as there are any.
+fn says_latest(text: &str, name: &str, overrides: &[(String, String)]) -> Result<bool, ConfigError> {
+    let mut tree = tree(text, name)?;
+    for (path, value) in overrides {
+        let origin = Origin::Override { text: format!("{path}={value}") };
+        put(&mut tree, &experiment_schema(), path, value, origin)?;
+    }
+    let to = tree.entry("data").and_then(|data| data.entry("to"));
+    Ok(to.is_some_and(|to| to.value == Value::Scalar("latest".into())))
 }
 
 /// Reads a document, and forgets where its keys are written.
@@ -161,6 +193,24 @@ paper:
         assert_eq!(spec.gates, Some(json!({ "pbo": { "max": 0.3 } })));
         assert_eq!(spec.paper, None);
         assert_eq!(spec.data.from.0.to_string(), "2006-03-20T00:00:00Z");
+    }
+
+    #[test]
+    fn the_latest_moment_is_asked_for_and_written_down() {
+        let read = |text: &str, overrides: &[(String, String)]| {
+            ExperimentDocument::read_to_latest::<ConfigError>(text, "gold.yaml", overrides, |spec| {
+                assert_eq!((spec.data.instrument.as_str(), spec.data.bars.to_string().as_str()), ("XAUUSD", "time:1h"));
+                Ok("2014-04-30T21:00:00Z".parse().unwrap())
+            })
+            .map(|document| document.spec.data.to.0.to_string())
+        };
+        assert_eq!(read(GOLD, &[]).unwrap(), "2014-05-01T00:00:00Z");
+        let latest = GOLD.replace("2014-05-01", "latest");
+        assert_eq!(read(&latest, &[]).unwrap(), "2014-04-30T21:00:00Z");
+        let overrides = [("data.to".to_owned(), "latest".to_owned())];
+        assert_eq!(read(GOLD, &overrides).unwrap(), "2014-04-30T21:00:00Z");
+        let wrong = read(&latest.replace("venue", "vanue"), &[]).unwrap_err().to_string();
+        assert!(wrong.contains("vanue"), "{wrong}");
     }
 
     #[test]

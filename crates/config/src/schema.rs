@@ -39,7 +39,13 @@ pub fn experiment_schema() -> Value {
                     "description": "Which bars, such as time:1h."
                 },
                 "from": time("First moment, UTC unless a zone is named."),
-                "to": time("Last moment, UTC unless a zone is named.")
+                "to": time("Last moment, UTC unless a zone is named; latest is the end of the newest bar at the submission."),
+                "revision": {
+                    "type": ["integer", "null"],
+                    "minimum": 0,
+                    "description": "So many revisions of the bars are taken in. Filled in with the newest at the submission, \
+                                    where bars were corrected after they had closed."
+                }
             })),
             "mandate": {
                 "type": ["string", "null"],
@@ -255,6 +261,7 @@ mod tests {
                 bars: BarSpec::Time { seconds: 3600 },
                 from: DateText(Timestamp(0)),
                 to: DateText(Timestamp(1)),
+                revision: Some(2),
             },
             mandate: Some("gold".to_owned()),
             account: AccountSpec {
@@ -296,7 +303,7 @@ mod tests {
     fn the_experiment_schema_has_exactly_the_fields_of_the_types() {
         let value = serde_json::to_value(populated()).unwrap();
         let compared = same_keys(&value, &experiment_schema(), "");
-        assert_eq!(compared, 13 + 5 + 8 + 1 + 4 + 4 + 7 + 10);
+        assert_eq!(compared, 13 + 6 + 8 + 1 + 4 + 4 + 7 + 10);
     }
 
     /// Sections of a document, by the path of their keys.
@@ -326,7 +333,7 @@ mod tests {
                 compared += 1;
             }
         }
-        assert_eq!(compared, 52);
+        assert_eq!(compared, 53);
     }
 
     /// Every keyword of a schema, wherever it stands.

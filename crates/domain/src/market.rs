@@ -9,6 +9,8 @@ mod calendar;
 mod cleaning;
 /// What an instrument is.
 mod instrument;
+/// Revisions of bars.
+mod revision;
 /// Snapshots of bars.
 mod snapshot;
 
@@ -23,6 +25,7 @@ pub use cleaning::{GapDetected, Reason, ReasonCount, SourceCleaned, TickCorrecte
 pub use instrument::{
     BarStamp, CleaningLimits, CleaningRules, EmptyBars, InstrumentDefined, PriceBasis, Session,
 };
+pub use revision::{BarRevised, Change};
 pub use snapshot::{CreateSnapshot, SnapshotDue, SnapshotFile, SnapshotSealed};
 
 /// Rows in a full [`TickBlock`] or [`BarBlock`]. Part of the format, not a setting: block boundaries decide event

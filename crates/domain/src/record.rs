@@ -162,19 +162,21 @@ records! {
         |e| key e.instrument, id [e.instrument, e.source], about Nothing;
     7 Bar, version 2 is 62: market on MARKET_BARS and MARKET_BARS_V2
         |e| key e.instrument, id [e.instrument, e.spec, e.open_time], about Nothing;
+    65 BarRevised boxed: market on MARKET_BARS and MARKET_BARS_V2
+        |e| key e.instrument, id [e.instrument, e.spec, e.revision], about Nothing;
     8 TickRejected: market on MARKET_QUALITY
         |e| key e.instrument, id [e.instrument, e.source, e.reason, first(&e.rows)], about Nothing;
     9 TickCorrected: market on MARKET_QUALITY
         |e| key e.instrument, id [e.instrument, e.source, e.reason, first(&e.rows)], about Nothing;
-    10 GapDetected: market on MARKET_QUALITY
+    10 GapDetected, version 2 is 68: market on MARKET_QUALITY
         |e| key e.instrument, id [e.instrument, e.source, e.to], about Nothing;
     63 FeedAborted: market on MARKET_TICKS and MARKET_TICKS_V2
         |e| key e.instrument, id [e.instrument, e.source], about Nothing;
-    11 SourceCleaned, version 2 is 64: market on MARKET_QUALITY
+    11 SourceCleaned, version 2 is 64, version 3 is 71: market on MARKET_QUALITY
         |e| key e.instrument, id [e.instrument, e.source], about Nothing;
-    12 CreateSnapshot: market on DATA_COMMANDS
+    12 CreateSnapshot, version 2 is 66: market on DATA_COMMANDS
         |e| key e.instrument, id [e.snapshot_id], about Snapshot(e.snapshot_id);
-    13 SnapshotDue: market on DATA_REQUESTS
+    13 SnapshotDue, version 2 is 67: market on DATA_REQUESTS
         |e| key e.instrument, id [e.snapshot_id], about Snapshot(e.snapshot_id);
     14 SnapshotSealed, version 2 is 47: market on DATA_SNAPSHOTS
         |e| key e.instrument, id [e.snapshot_id], about Snapshot(e.snapshot_id);

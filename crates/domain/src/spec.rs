@@ -78,6 +78,9 @@ pub struct DataSpec {
     pub from: DateText,
     /// Last moment, UTC unless a zone is named.
     pub to: DateText,
+    /// So many revisions of the bars are taken in; filled in with the newest at the submission.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u32>,
 }
 
 /// A time as people write it: `2014-05-01` or RFC 3339; written back as RFC 3339 in UTC.
@@ -440,9 +443,9 @@ impl ExperimentSpec {
     pub fn snapshots(&self) -> Result<(CreateSnapshot, CreateSnapshot), InstrumentIdError> {
         let instrument = self.instrument()?;
         let cut = self.holdout_from();
-        let tuning = CreateSnapshot::new(&instrument, self.data.bars, self.data.from.0, cut);
-        let holdout = CreateSnapshot::new(&instrument, self.data.bars, cut, self.data.to.0);
-        Ok((tuning, holdout))
+        let revision = self.data.revision.unwrap_or(0).into();
+        let of = |from, to| CreateSnapshot::new(&instrument, self.data.bars, from, to).at_revision(revision);
+        Ok((of(self.data.from.0, cut), of(cut, self.data.to.0)))
     }
 }
 

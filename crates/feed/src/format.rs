@@ -126,6 +126,8 @@ pub struct Options {
     pub reading: Reading,
     /// The scale of the instrument; `None` where its first data fix it: what the file's first rows need.
     pub scale: Option<Scale>,
+    /// How often it was fed before and given up, read in this way.
+    pub given_up: u32,
     /// Raised when reading is to end.
     pub stop: Stop,
 }
@@ -143,6 +145,7 @@ impl Options {
             bar_stamp: BarStamp::Open,
             reading: Reading::default(),
             scale: None,
+            given_up: 0,
             stop: Stop::default(),
         }
     }

@@ -9,6 +9,7 @@
 //! | `date_order` | `day-first`, `month-first` | not said |
 //! | `decimal` | `,` or `.` | not said |
 //! | `format` | a [`Format`](crate::Format) | not said, or the file shows it |
+//! | `given_up` | how often it was fed before and given up | never |
 //! | `market` | as given | not said, or the venue's own |
 //! | `spec`, `stamp` | of ready-made bars | not said; opening times; ticks |
 //! | `symbol` | as given | not said, or the instrument's own |
@@ -85,6 +86,7 @@ pub(crate) fn canonical(found: &Found, options: &Options, has_bars: bool) -> Str
     put("decimal", reading.decimal.map(String::from));
     let asked = options.format.filter(|asked| found.told != Some(*asked));
     put("format", asked.map(|format| format.to_string()));
+    put("given_up", (options.given_up > 0).then(|| options.given_up.to_string()));
     put(
         "market",
         options.market.clone().filter(|market| Some(market) != Wanted::market_of(options).as_ref()),
@@ -151,11 +153,12 @@ mod tests {
         asked.reading.zone = Some("Europe/Paris".into());
         asked.reading.date_order = Some(DateOrder::DayFirst);
         asked.reading.decimal = Some(',');
+        asked.given_up = 2;
         asked.reading.time_format = Some("%d;%m".into());
         asked.reading.columns = vec![("price".into(), "Last".into()), ("bid".into(), "a=b".into())];
         let said = of(None, &asked, false);
-        let expected = "column.bid=a\\=b; column.price=Last; date_order=day-first; decimal=,; format=csv; market=spot; \
-                        symbol=BTC/USDT; time_format=%d\\;%m; utc_offset=-18000; zone=Europe/Paris";
+        let expected = "column.bid=a\\=b; column.price=Last; date_order=day-first; decimal=,; format=csv; given_up=2; \
+                        market=spot; symbol=BTC/USDT; time_format=%d\\;%m; utc_offset=-18000; zone=Europe/Paris";
         assert_eq!(said, expected);
     }
 

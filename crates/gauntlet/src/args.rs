@@ -165,6 +165,9 @@ pub struct SubmitArgs {
     /// Waits for the end and prints the leaderboard.
     #[arg(long)]
     pub wait: bool,
+    /// Takes a period that ends after the data; the experiment waits until more are fed.
+    #[arg(long)]
+    pub ahead: bool,
 }
 
 impl TryFrom<SubmitArgs> for SubmitRequest {
@@ -176,14 +179,14 @@ impl TryFrom<SubmitArgs> for SubmitRequest {
         let overrides = args.set.iter().map(|pair| parse_override(pair)).collect::<Result<Vec<_>, _>>()?;
         // What is wrong with the document is said before a directory is touched.
         check(&text, &name, &overrides)?;
-        Ok(SubmitRequest { text, name, overrides, wait: args.wait })
+        Ok(SubmitRequest { text, name, overrides, wait: args.wait, ahead: args.ahead })
     }
 }
 
 /// What to list.
 #[derive(Debug, Clone, Args)]
 pub struct ListArgs {
-    /// experiments, runs, models, snapshots, trials, configs or quality.
+    /// experiments, runs, models, snapshots, trials, configs, quality, sources or instruments.
     pub what: String,
     /// A condition over the columns, such as "status == 'completed' and rows > 100".
     #[arg(long)]

@@ -82,7 +82,7 @@ pub enum Command {
         #[arg(long, default_value = "cancelled by hand")]
         reason: String,
     },
-    /// Lists experiments, runs, models, snapshots, trials, configs or quality.
+    /// Lists experiments, runs, models, snapshots, trials, configs, quality, sources or instruments.
     Ls(ListArgs),
     /// Shows whatever has this id.
     Show {

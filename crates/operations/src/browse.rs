@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::experiment_report::{ExperimentReport, experiment_report};
+use crate::inventory;
 use crate::listing;
 use crate::node::Node;
 use crate::refusal::Refusal;
@@ -40,13 +41,15 @@ pub enum List {
     Trials,
     Configs,
     Quality,
+    Sources,
+    Instruments,
 }
 
 /// Rows that one answer holds at most; whoever reads row by row has no such bound.
 const MOST_IN_ONE_ANSWER: usize = 100_000;
 
 /// Lists that there are, and their tables.
-pub(crate) const LISTS: [(List, &str, &Table); 7] = [
+pub(crate) const LISTS: [(List, &str, &Table); 9] = [
     (List::Experiments, "experiments", &schema::EXPERIMENTS),
     (List::Runs, "runs", &schema::RUNS),
     (List::Models, "models", &schema::MODELS),
@@ -54,6 +57,8 @@ pub(crate) const LISTS: [(List, &str, &Table); 7] = [
     (List::Trials, "trials", &schema::TUNING_RESULTS),
     (List::Configs, "configs", &schema::CONFIGURATIONS),
     (List::Quality, "quality", &schema::QUALITY),
+    (List::Sources, "sources", &schema::SOURCES),
+    (List::Instruments, "instruments", &inventory::INSTRUMENTS),
 ];
 
 impl List {

@@ -26,9 +26,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use gauntlet_domain::market::{BarStamp, InstrumentDefined};
+use gauntlet_domain::topics::{MARKET_TICKS, MARKET_TICKS_V2};
 use gauntlet_domain::{BarSpec, InstrumentId};
 use gauntlet_feed::{BarRules, FeedError, Format, Options, Reading, Source, Stop};
-use gauntlet_runtime::Running;
+use gauntlet_log::{TopicPartition, partition_for};
+use gauntlet_runtime::{Running, recent};
 use gauntlet_views::{Row, schema};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +38,7 @@ use crate::coverage;
 use crate::node::Node;
 use crate::progress::Progress;
 use crate::refusal::Refusal;
+use crate::rows::text;
 
 pub use files::{file_name, files};
 pub use stopped::Stopped;
@@ -138,7 +141,13 @@ pub fn feed(
     let mut fed = Fed::default();
     for path in files(&request.paths)? {
         let readable = Readable::at(&path, &node.config.dir.join("spool"), &understood.options)?;
-        let source = readable.open(&understood.options)?;
+        understood.options.given_up = 0;
+        let mut source = readable.open(&understood.options)?;
+        while is_given_up(node, &source)? {
+            // Nothing of it counts: all of it is another source.
+            understood.options.given_up += 1;
+            source = readable.open(&understood.options)?;
+        }
         // The first data fix it.
         understood.options.scale = Some(source.scale());
         fed.add(feed_source(node, running, &understood, source, progress)?);
@@ -205,7 +214,10 @@ fn feed_source(
             published
         }
     };
-    if published.stopped.is_some() {
+    if let Some(stopped) = &published.stopped {
+        if stopped.published > 0 {
+            node.wait_for(running, || given_up(node, &instrument, &hash))?;
+        }
         return Ok(FedSource::stopped(name, hash, published));
     }
     let row = node.wait_for(running, || cleaned(node, &instrument, &hash))?;
@@ -328,7 +340,7 @@ fn after(rows: i64) -> String {
     match rows {
         0 => String::new(),
         rows => format!(
-            "; {rows} rows before it had been published and cleaned: the source was given up, and does not count as fed"
+            "; {rows} rows before it had been published: the source was given up, and they count for nothing"
         ),
     }
 }
@@ -336,14 +348,23 @@ fn after(rows: i64) -> String {
 /// The source's row once cleaning has answered for it.
 fn cleaned(node: &Node, instrument: &str, hash: &str) -> Result<Option<Row>, Refusal> {
     let row = node.views.row(&schema::SOURCES, &[instrument.into(), hash.into()])?;
-    let status = |row: &Row| row.get("status").and_then(|status| status.as_text()).map(str::to_owned);
-    if row.as_ref().and_then(status).as_deref() == Some("aborted") {
-        return Err(Refusal::BadInput(format!(
-            "source {hash} of {instrument} was given up before its end, and what had been published of it is cleaned: feed \
-             the file as it was meant to be read, which is another source, or all of it into another directory"
-        )));
-    }
-    Ok(row.filter(|row| status(row).as_deref() == Some("cleaned")))
+    Ok(row.filter(|row| text(row, "status") == Some("cleaned")))
+}
+
+/// The source's row once cleaning has undone what it was given of it.
+fn given_up(node: &Node, instrument: &str, hash: &str) -> Result<Option<Row>, Refusal> {
+    let row = node.views.row(&schema::SOURCES, &[instrument.into(), hash.into()])?;
+    Ok(row.filter(|row| text(row, "status") == Some("aborted")))
+}
+
+/// Whether the source was fed before and given up; cleaning may not have got there.
+fn is_given_up(node: &Node, source: &Source) -> Result<bool, Refusal> {
+    let (instrument, hash) = (source.instrument().as_str(), source.source_hash().to_string());
+    let topic = if source.scale().is_usual() { MARKET_TICKS } else { MARKET_TICKS_V2 };
+    let partition = partition_for(instrument.as_bytes(), node.log.partitions(topic.name)?);
+    let place = TopicPartition::new(topic.name, partition);
+    let there = recent::source_progress(&*node.log, &node.codec, &place, instrument, &hash)?;
+    Ok(there.aborted || given_up(node, instrument, &hash)?.is_some())
 }
 
 fn long(row: &Row, column: &str) -> i64 {

@@ -35,6 +35,8 @@ pub mod feed;
 pub mod instruments;
 /// Digests, and checks of what is kept.
 pub mod integrity;
+/// Which data there are of an instrument.
+pub mod inventory;
 /// Equity and prices told from returns.
 mod levels;
 /// Rows of a view, one at a time.

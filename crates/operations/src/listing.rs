@@ -10,6 +10,7 @@ use gauntlet_search::{ParameterValue, Parameters};
 use gauntlet_views::{Row, Table, Value};
 
 use crate::browse::{ListRequest, Sort, completed};
+use crate::inventory::{INSTRUMENTS, instruments};
 use crate::node::Node;
 use crate::refusal::Refusal;
 use crate::rows::ViewRow;
@@ -65,7 +66,7 @@ fn matching(
     give: &mut dyn FnMut(Row) -> Result<ControlFlow<()>, Refusal>,
 ) -> Result<(), Refusal> {
     let mut refused = None;
-    node.views.visit(of, &mut |row| {
+    let mut take = |row: Row| {
         let answer = match node.is_interrupted() {
             true => Err(Refusal::Interrupted),
             false if condition.is_some_and(|condition| !condition.holds(&params(&row))) => {
@@ -77,7 +78,13 @@ fn matching(
             refused = Some(refusal);
             ControlFlow::Break(())
         })
-    })?;
+    };
+    if of.name == INSTRUMENTS.name {
+        // Broken off or not, there is nothing behind it.
+        let _ = instruments(node)?.into_iter().try_for_each(take);
+    } else {
+        node.views.visit(of, &mut take)?;
+    }
     refused.map_or(Ok(()), Err)
 }
 

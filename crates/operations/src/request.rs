@@ -263,6 +263,7 @@ mod tests {
                 name: "x.yaml".into(),
                 overrides: vec![("tuning.trials".into(), "5".into())],
                 wait: true,
+                ahead: true,
             }),
             Request::Cancel(CancelRequest { id: "id".into(), reason: "enough".into() }),
             Request::List(ListRequest {

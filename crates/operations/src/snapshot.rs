@@ -127,7 +127,8 @@ pub fn create(node: &Node, running: &Running, request: &SnapshotRequest) -> Resu
     if from >= to {
         return Err(Refusal::BadInput(format!("--from {from} is not before --to {to}: swap them")));
     }
-    let command = CreateSnapshot::new(&instrument, spec, from, to);
+    let newest = node.bars.revision(instrument.as_str(), spec)?;
+    let command = CreateSnapshot::new(&instrument, spec, from, to).at_revision(newest);
     let id = command.snapshot_id.to_string();
     publish_once(node, "gateway", &[Event::from(command.clone())])?;
     let sealed = node.wait_for(running, || {

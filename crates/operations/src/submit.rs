@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use gauntlet_config::ExperimentDocument;
 use gauntlet_domain::experiment::{CancelExperiment, ConfigRegistered, SubmitExperiment};
-use gauntlet_domain::spec::ExperimentSpec;
-use gauntlet_domain::{Event, ExperimentId, external};
+use gauntlet_domain::spec::{DataSpec, DateText, ExperimentSpec};
+use gauntlet_domain::{Event, ExperimentId, InstrumentId, Timestamp, external};
 use gauntlet_experiments::validate::{Problem, validate};
 use gauntlet_runtime::Running;
 use gauntlet_views::{Row, schema};
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::answer::Standing;
 use crate::browse::find;
 use crate::coverage::require_bars;
+use crate::inventory;
 use crate::experiment_report::{ExperimentReport, experiment_report};
 use crate::node::Node;
 use crate::progress::Progress;
@@ -32,6 +33,9 @@ pub struct SubmitRequest {
     pub overrides: Vec<(String, String)>,
     /// Whether to wait for the end.
     pub wait: bool,
+    /// Whether the period may end after the data: the experiment waits for more.
+    #[serde(default)]
+    pub ahead: bool,
 }
 
 /// An experiment that was taken.
@@ -44,6 +48,9 @@ pub struct Submitted {
     /// Whether it was not there before.
     #[serde(skip)]
     pub is_new: bool,
+    /// The revision of its bars, where they were corrected after they first closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u32>,
     /// Sections of the document that no stage reads yet.
     #[serde(skip)]
     pub unread: Vec<&'static str>,
@@ -66,6 +73,10 @@ pub struct Pending {
     pub experiment_id: ExperimentId,
     /// It waits.
     pub status: Standing,
+    /// The end of its period.
+    pub to: Option<DateText>,
+    /// The end of the newest bar that there is.
+    pub newest: Option<DateText>,
 }
 
 /// Which experiment to cancel.
@@ -88,7 +99,9 @@ pub struct Cancelling {
 
 /// Reads and checks a document.
 pub fn check(text: &str, name: &str, overrides: &[(String, String)]) -> Result<ExperimentSpec, Refusal> {
-    let document = ExperimentDocument::read(text, name, overrides)?;
+    // How far the data go is known where they are.
+    let newest = |_: &ExperimentSpec| Ok::<_, Refusal>(Timestamp(i64::MAX));
+    let document = ExperimentDocument::read_to_latest(text, name, overrides, newest)?;
     refuse(&document, &validate(&document.spec))?;
     Ok(document.spec)
 }
@@ -104,7 +117,14 @@ pub(crate) fn refuse(document: &ExperimentDocument, problems: &[Problem]) -> Res
 
 /// Publishes an experiment.
 pub fn submit(node: &Node, request: &SubmitRequest) -> Result<Submitted, Refusal> {
-    let spec = check(&request.text, &request.name, &request.overrides)?;
+    let document = ExperimentDocument::read_to_latest(
+        &request.text,
+        &request.name,
+        &request.overrides,
+        |spec| newest_bar(node, spec)?.ok_or_else(|| no_bars(spec)),
+    )?;
+    refuse(&document, &validate(&document.spec))?;
+    let mut spec = document.spec;
     if let Some(trainer) = external::trainer(&spec.model.strategy)
         && node.services.is_exclusive()
     {
@@ -115,8 +135,12 @@ pub fn submit(node: &Node, request: &SubmitRequest) -> Result<Submitted, Refusal
         )));
     }
     let instrument = spec.instrument().map_err(Refusal::input)?;
+    require_bars(node, &instrument, spec.data.bars)?;
+    if !request.ahead {
+        require_end(node, &spec)?;
+    }
+    spec.data.revision = revision(node, &instrument, &spec.data)?;
     let (tuning, holdout) = spec.snapshots().map_err(Refusal::input)?;
-    require_bars(node, &instrument, tuning.spec)?;
     let (experiment_id, config_hash) = (spec.experiment_id(), spec.config_hash());
     let document = spec.canonical_json();
     let events = [
@@ -133,7 +157,56 @@ pub fn submit(node: &Node, request: &SubmitRequest) -> Result<Submitted, Refusal
         ("live", spec.live.is_some()),
     ];
     let unread = unread.into_iter().filter(|(_, there)| *there).map(|(name, _)| name).collect();
-    Ok(Submitted { experiment_id, status: Standing::Submitted, is_new, unread })
+    let revision = spec.data.revision;
+    Ok(Submitted { experiment_id, status: Standing::Submitted, is_new, revision, unread })
+}
+
+/// The end of the newest bar that a document is about.
+fn newest_bar(node: &Node, spec: &ExperimentSpec) -> Result<Option<Timestamp>, Refusal> {
+    let instrument = spec.instrument().map_err(Refusal::input)?;
+    require_bars(node, &instrument, spec.data.bars)?;
+    Ok(node.bars.latest(instrument.as_str(), spec.data.bars)?.map(|bar| bar.close_time))
+}
+
+fn no_bars(spec: &ExperimentSpec) -> Refusal {
+    let DataSpec { instrument, venue, bars, .. } = &spec.data;
+    Refusal::BadInput(format!(
+        "data.to: no {bars} bar of {instrument}.{venue} has closed yet, so there is no latest one: feed more"
+    ))
+}
+
+/// Refuses a period that ends after the data: nothing would come of it before more are fed.
+fn require_end(node: &Node, spec: &ExperimentSpec) -> Result<(), Refusal> {
+    let instrument = spec.instrument().map_err(Refusal::input)?;
+    let (to, newest) = (spec.data.to.0, newest_bar(node, spec)?);
+    // Ticks may have come further than the last bar that closed.
+    let ticks = inventory::until(node, instrument.as_str(), spec.data.bars)?;
+    if to <= newest.max(ticks).unwrap_or(Timestamp(i64::MAX)) {
+        return Ok(());
+    }
+    let newest = newest.map_or_else(|| "none has closed yet".to_owned(), |newest| format!("the newest ends {newest}"));
+    Err(Refusal::BadInput(format!(
+        "data.to: {to} is after the {} bars of {instrument}, of which {newest}: write `to: latest` (or --set \
+         data.to=latest) for what there is, or submit it --ahead of its data, to wait for them",
+        spec.data.bars
+    )))
+}
+
+/// Which revision of its bars a document means: that which it names, or the newest, so that the same document after a
+/// correction is another experiment. `None` where they are as they first were.
+fn revision(node: &Node, instrument: &InstrumentId, data: &DataSpec) -> Result<Option<u32>, Refusal> {
+    let newest = node.bars.revision(instrument.as_str(), data.bars)?;
+    match data.revision {
+        Some(asked) if i64::from(asked) > newest => Err(Refusal::BadInput(format!(
+            "data.revision: {asked} is more than the {newest} that the {} bars of {instrument} have: leave it out for the newest",
+            data.bars
+        ))),
+        Some(asked) => Ok(Some(asked)),
+        None => {
+            let newest = u32::try_from(newest).map_err(Refusal::input)?;
+            Ok((newest > 0).then_some(newest))
+        }
+    }
 }
 
 /// Waits for an experiment's end and answers with its leaderboard.
@@ -186,7 +259,12 @@ pub fn wait(
     step.end(&format!("{done} trials"));
     Ok(match row {
         Some(row) if is_ended(&row) => Waited::Ended(experiment_report(node, row)?),
-        _ => Waited::Pending(Pending { experiment_id: id, status: Standing::Pending }),
+        _ => {
+            let spec = spec_of(node, id)?;
+            let newest = spec.as_ref().map(|spec| newest_bar(node, spec)).transpose()?.flatten();
+            let (to, newest) = (spec.map(|spec| spec.data.to), newest.map(DateText));
+            Waited::Pending(Pending { experiment_id: id, status: Standing::Pending, to, newest })
+        }
     })
 }
 

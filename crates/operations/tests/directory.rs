@@ -69,7 +69,7 @@ fn submit(wait: bool) -> Request {
         set("validation.purge", "0"),
         set("model.parameters.slow", "{ int: [60, 200], when: \"slow > fast\" }"),
     ];
-    Request::Submit(SubmitRequest { text, name: "gold-trend.yaml".into(), overrides, wait })
+    Request::Submit(SubmitRequest { text, name: "gold-trend.yaml".into(), overrides, wait, ahead: false })
 }
 
 fn answer(node: &Node, request: &Request) -> Answer {

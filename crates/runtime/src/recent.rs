@@ -30,6 +30,8 @@ pub struct SourceProgress {
     pub next: i64,
     /// Whether its end has been published as well.
     pub completed: bool,
+    /// Whether that end says that it was given up.
+    pub aborted: bool,
 }
 
 /// Whether an event lies among the newest records of a partition.
@@ -67,11 +69,14 @@ fn progress_after(event: &Event, source: &str) -> Option<SourceProgress> {
         Event::Quote(quote) => (&quote.source, quote.sequence),
         Event::Trade(trade) => (&trade.source, trade.sequence),
         Event::FeedCompleted(end) if end.source == source => {
-            return Some(SourceProgress { next: i64::MAX, completed: true });
+            return Some(SourceProgress { next: i64::MAX, completed: true, aborted: false });
+        }
+        Event::FeedAborted(end) if end.source == source => {
+            return Some(SourceProgress { next: i64::MAX, completed: true, aborted: true });
         }
         _ => return None,
     };
-    (of == source).then(|| SourceProgress { next: number.saturating_add(1), completed: false })
+    (of == source).then(|| SourceProgress { next: number.saturating_add(1), completed: false, aborted: false })
 }
 
 /// Visits the newest records, the last one first, until one gives an answer or the reach is over.

@@ -1,12 +1,14 @@
 //! Reading is bounded by what is asked for, whatever lies on the log before it; and what is found by an index is what
 //! reading everything finds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use gauntlet_domain::decimal::{Price, Quantity};
-use gauntlet_domain::market::{Bar, FeedCompleted, InstrumentDefined, PriceBasis, Quote, SnapshotDue};
+use gauntlet_domain::market::{
+    Bar, BarRevised, Change, FeedCompleted, InstrumentDefined, PriceBasis, Quote, SnapshotDue,
+};
 use gauntlet_domain::{BarSpec, Event, SnapshotId, Timestamp};
 use gauntlet_log::counting::CountingLog;
 use gauntlet_log::{EventLog, LocalLog, NewRecord, TopicPartition, partition_for};
@@ -70,6 +72,7 @@ fn due(instrument: &str, spec: BarSpec, from: i64, to: i64) -> SnapshotDue {
         spec,
         from: Timestamp(from),
         to: Timestamp(to),
+        revision: 0,
     }
 }
 
@@ -81,23 +84,56 @@ fn place(topic: &str, key: &str, partitions: u32) -> TopicPartition {
 fn by_reading_everything(log: &dyn EventLog, due: &SnapshotDue) -> Vec<Bar> {
     let place = place(BARS, &due.instrument, log.partitions(BARS).unwrap());
     let (start, end) = log.bounds(&place).unwrap();
-    let mut bars = Vec::new();
+    let mut said = Vec::new();
     restore::for_each(log, &place, start, end, |record| {
         if record.key == due.instrument.as_bytes()
             && let Some(recorded) = events::readable(&Codec::default(), &record)?
-            && let Event::Bar(bar) = recorded.event
-            && bar.spec == due.spec
-            && bar.open_time >= due.from
-            && bar.close_time <= due.to
         {
-            bars.push(bar);
+            said.push(recorded.event);
         }
         Ok(())
     })
     .unwrap();
-    bars.sort_by_key(|bar| bar.open_time);
-    bars.dedup_by_key(|bar| bar.open_time);
-    bars
+    said.retain(|event| match event {
+        Event::Bar(bar) => bar.spec == due.spec,
+        Event::BarRevised(revised) => revised.spec == due.spec && revised.revision <= due.revision,
+        _ => false,
+    });
+    let mut bars = BTreeMap::new();
+    for (at, event) in said.iter().enumerate() {
+        if said[at..].iter().any(|later| is_withdrawn(event, later)) {
+            continue;
+        }
+        match event {
+            Event::Bar(bar) => drop(bars.entry(bar.open_time).or_insert_with(|| bar.clone())),
+            Event::BarRevised(revised) => match revised.change() {
+                Change::Replaced(bar) => drop(bars.insert(bar.open_time, bar.clone())),
+                Change::Spreads([at_open, at_close]) => {
+                    if let Some(bar) = bars.get_mut(&revised.from) {
+                        (bar.open_spread, bar.close_spread) = (at_open, at_close);
+                    }
+                }
+                Change::Withdrawn(_) => {}
+            },
+            _ => unreachable!(),
+        }
+    }
+    bars.into_values().filter(|bar| bar.open_time >= due.from && bar.close_time <= due.to).collect()
+}
+
+/// Whether what was said is void since a later event.
+fn is_withdrawn(event: &Event, later: &Event) -> bool {
+    let Event::BarRevised(later) = later else { return false };
+    let Change::Withdrawn(since) = later.change() else { return false };
+    match event {
+        Event::Bar(bar) => bar.open_time >= later.from && bar.close_time <= later.to,
+        Event::BarRevised(revised) => {
+            let is_in = revised.from >= later.from && revised.to <= later.to;
+            is_in && revised.revision < later.revision
+                || (since + 1..later.revision).contains(&revised.revision)
+        }
+        _ => false,
+    }
 }
 
 /// One thing that happens to a log, its index or its reader.
@@ -107,6 +143,8 @@ enum Step {
     Bars { instrument: usize, spec: usize, count: i64 },
     /// A bar that lies so many intervals back comes once more, with another price.
     Late { instrument: usize, spec: usize, back: i64 },
+    /// Bars that lie so far back get another price, or other spreads, or were withdrawn with the last revisions.
+    Revision { instrument: usize, spec: usize, back: i64, count: i64, what: What },
     /// What no reader understands.
     Garbage { instrument: usize },
     /// Retention removes some of the beginning.
@@ -117,11 +155,52 @@ enum Step {
     Restart,
 }
 
+/// What a revision does.
+#[derive(Debug, Clone, Copy)]
+enum What {
+    Replaces,
+    Spreads,
+    Withdraws { revisions: i64 },
+}
+
+fn what() -> impl Strategy<Value = What> {
+    prop_oneof![
+        Just(What::Replaces),
+        Just(What::Spreads),
+        (0_i64..4).prop_map(|revisions| What::Withdraws { revisions })
+    ]
+}
+
+fn revision(bar: &Bar, last: &Bar, number: i64, what: What) -> Event {
+    let since = match what {
+        What::Withdraws { revisions } => Some((number - 1 - revisions).max(0)),
+        _ => None,
+    };
+    let spread = matches!(what, What::Spreads).then_some(Price(number));
+    BarRevised {
+        instrument: bar.instrument.clone(),
+        spec: bar.spec,
+        revision: number,
+        source: "s".into(),
+        from: bar.open_time,
+        to: last.close_time,
+        bar: matches!(what, What::Replaces).then(|| bar.clone()),
+        open_spread: spread,
+        close_spread: spread,
+        since,
+        scale: bar.scale,
+    }
+    .into()
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let (i, s) = (0..INSTRUMENTS.len(), 0..SPECS.len());
     let step = prop_oneof![
         6 => (i.clone(), s.clone(), 1_i64..12).prop_map(|(instrument, spec, count)| Step::Bars { instrument, spec, count }),
         2 => (i.clone(), s.clone(), 0_i64..40).prop_map(|(instrument, spec, back)| Step::Late { instrument, spec, back }),
+        3 => (i.clone(), s.clone(), 0_i64..20, 1_i64..9, what()).prop_map(|(instrument, spec, back, count, what)| {
+            Step::Revision { instrument, spec, back, count, what }
+        }),
         1 => i.clone().prop_map(|instrument| Step::Garbage { instrument }),
         1 => (i.clone(), 0_u64..20).prop_map(|(instrument, records)| Step::Trim { instrument, records }),
         3 => (i, s, -2_i64..60, 0_i64..30)
@@ -131,58 +210,95 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..60)
 }
 
+/// A log that bars are written to, and how far each series has come.
+struct Written {
+    log: Arc<dyn EventLog>,
+    next: [[i64; SPECS.len()]; INSTRUMENTS.len()],
+    revisions: [[i64; SPECS.len()]; INSTRUMENTS.len()],
+    price: i64,
+}
+
+impl Written {
+    fn bar(&self, instrument: usize, spec: usize, n: i64) -> Bar {
+        bar(INSTRUMENTS[instrument], SPECS[spec], n, self.price)
+    }
+
+    /// Writes what a step says; the others are none of the log's.
+    fn take(&mut self, step: &Step) {
+        self.price += 1;
+        match *step {
+            Step::Bars { instrument, spec, count } => {
+                let first = self.next[instrument][spec];
+                self.next[instrument][spec] += count;
+                append(&*self.log, (first..first + count).map(|n| self.bar(instrument, spec, n)));
+            }
+            Step::Late { instrument, spec, back } => {
+                let n = self.next[instrument][spec] - back;
+                append(&*self.log, std::iter::once(self.bar(instrument, spec, n)));
+            }
+            Step::Revision { instrument, spec, back, count, what } => {
+                let n = self.next[instrument][spec] - back;
+                // Only what is withdrawn is of several bars.
+                let count = if matches!(what, What::Withdraws { .. }) { count } else { 1 };
+                let [first, last] = [n, n + count - 1].map(|n| self.bar(instrument, spec, n));
+                self.revisions[instrument][spec] += 1;
+                let number = self.revisions[instrument][spec];
+                self.log.append(vec![record(revision(&first, &last, number, what))]).unwrap();
+            }
+            Step::Garbage { instrument } => {
+                let garbage = record(self.bar(instrument, 0, 0));
+                self.log.append(vec![NewRecord { value: Some(vec![9, 9]), ..garbage }]).unwrap();
+            }
+            Step::Trim { instrument, records } => {
+                let place = place(BARS, INSTRUMENTS[instrument], self.log.partitions(BARS).unwrap());
+                let (start, _) = self.log.bounds(&place).unwrap();
+                self.log.trim(&place, start + records).unwrap();
+            }
+            Step::Ask { .. } | Step::Restart => {}
+        }
+    }
+}
+
 fn index_is_a_full_scan(log: Arc<dyn EventLog>, steps: &[Step]) -> Result<(), TestCaseError> {
     // Small enough that a handful of bars makes several stretches.
     let limits = Limits { bars: 4, offsets: 24, intervals: 16 };
     let dir = tempfile::tempdir().unwrap();
     let open = || Arc::new(BarIndex::kept_in(dir.path(), log.clone(), Codec::default()).with_limits(limits));
     let mut index = open();
-    let partitions = log.partitions(BARS).unwrap();
-    let mut next = [[0_i64; SPECS.len()]; INSTRUMENTS.len()];
-    let mut price = 0;
+    let (next, revisions) = Default::default();
+    let mut written = Written { log: log.clone(), next, revisions, price: 0 };
     let ask = |index: &BarIndex, due: &SnapshotDue| -> Result<(), TestCaseError> {
         prop_assert_eq!(index.bars(due).unwrap(), by_reading_everything(&*log, due));
         Ok(())
     };
     for step in steps {
-        price += 1;
+        written.take(step);
         match *step {
-            Step::Bars { instrument, spec, count } => {
-                let first = next[instrument][spec];
-                next[instrument][spec] += count;
-                append(
-                    &*log,
-                    (first..first + count).map(|n| bar(INSTRUMENTS[instrument], SPECS[spec], n, price)),
-                );
-            }
-            Step::Late { instrument, spec, back } => {
-                let n = next[instrument][spec] - back;
-                append(&*log, std::iter::once(bar(INSTRUMENTS[instrument], SPECS[spec], n, price)));
-            }
-            Step::Garbage { instrument } => {
-                let garbage = record(bar(INSTRUMENTS[instrument], MINUTE, 0, price));
-                log.append(vec![NewRecord { value: Some(vec![9, 9]), ..garbage }]).unwrap();
-            }
-            Step::Trim { instrument, records } => {
-                let place = place(BARS, INSTRUMENTS[instrument], partitions);
-                let (start, _) = log.bounds(&place).unwrap();
-                log.trim(&place, start + records).unwrap();
-            }
             Step::Ask { instrument, spec, from, length } => {
                 let nanos = SPECS[spec].nanos();
                 let (from, to) = (from * nanos - nanos / 2, (from + length) * nanos);
-                ask(&index, &due(INSTRUMENTS[instrument], SPECS[spec], from, to))?;
+                let newest = written.revisions[instrument][spec];
+                for revision in [0, newest / 2, newest] {
+                    let due = due(INSTRUMENTS[instrument], SPECS[spec], from, to);
+                    ask(&index, &SnapshotDue { revision, ..due })?;
+                }
             }
             Step::Restart => {
                 drop(index.follow().unwrap());
                 index = open();
             }
+            _ => {}
         }
     }
-    for instrument in INSTRUMENTS {
-        for spec in SPECS {
-            ask(&index, &due(instrument, spec, i64::MIN, i64::MAX))?;
-            let any = by_reading_everything(&*log, &due(instrument, spec, i64::MIN, i64::MAX));
+    let is_trimmed = steps.iter().any(|step| matches!(step, Step::Trim { .. }));
+    for (instrument, revisions) in INSTRUMENTS.into_iter().zip(written.revisions) {
+        for (spec, newest) in SPECS.into_iter().zip(revisions) {
+            let known = index.revision(instrument, spec).unwrap();
+            prop_assert!(known == newest || is_trimmed && known < newest);
+            let due = due(instrument, spec, i64::MIN, i64::MAX);
+            ask(&index, &SnapshotDue { revision: newest, ..due.clone() })?;
+            ask(&index, &due)?;
+            let any = by_reading_everything(&*log, &due);
             // What retention has removed is still known of.
             prop_assert!(any.is_empty() || index.has_bars(instrument, spec).unwrap());
         }
@@ -351,8 +467,8 @@ fn how_far_a_source_is_published_shows_among_the_newest_records() {
     publish(&log, (0..300).map(|n| quote("file", n)));
     publish(&log, (20_000..20_100).map(|n| quote("live", n)));
     log.take_count();
-    assert_eq!(progress("file"), SourceProgress { next: 300, completed: false });
-    assert_eq!(progress("live"), SourceProgress { next: 20_100, completed: false });
+    assert_eq!(progress("file"), SourceProgress { next: 300, completed: false, aborted: false });
+    assert_eq!(progress("live"), SourceProgress { next: 20_100, completed: false, aborted: false });
     assert_eq!(progress("new"), SourceProgress::default());
     assert!(log.take_count() <= 3 * 1024);
     let end = FeedCompleted {

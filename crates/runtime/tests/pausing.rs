@@ -72,8 +72,8 @@ impl Machine for Echo {
         if !self.0.insert(command.instrument.clone()) {
             return Vec::new();
         }
-        let CreateSnapshot { snapshot_id, instrument, spec, from, to } = command.clone();
-        vec![Output::new(SnapshotDue { snapshot_id, instrument, spec, from, to })]
+        let CreateSnapshot { snapshot_id, instrument, spec, from, to, .. } = command.clone();
+        vec![Output::new(SnapshotDue { snapshot_id, instrument, spec, from, to, revision: 0 })]
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {

@@ -37,7 +37,7 @@ fn due(instrument: &str, to: i64) -> SnapshotDue {
     let spec = "time:1h".parse().unwrap();
     let snapshot_id = SnapshotId::derive(&[instrument.as_bytes(), &to.to_be_bytes()]);
     let (from, to) = (Timestamp(0), Timestamp(to));
-    SnapshotDue { snapshot_id, instrument: instrument.to_owned(), spec, from, to }
+    SnapshotDue { snapshot_id, instrument: instrument.to_owned(), spec, from, to, revision: 0 }
 }
 
 impl<const VERSION: i64> Machine for Pairs<VERSION> {

@@ -210,6 +210,13 @@ fn a_service_registers_nothing_and_says_what_to_do() {
     assert_eq!(made.count(), 0);
 }
 
+/// A schema without its field `to`, which has no default.
+fn without_to(kind: RecordKind) -> Value {
+    let mut schema = schema(kind);
+    schema["fields"].as_array_mut().unwrap().retain(|field| field["name"] != "to");
+    schema
+}
+
 #[test]
 fn the_registry_refuses_what_would_break_readers() {
     register(&settings(shared::registry(), "refuses.")).unwrap();
@@ -219,13 +226,11 @@ fn the_registry_refuses_what_would_break_readers() {
     let subject = subject_of("refuses.", RecordKind::CreateSnapshot);
     let (status, said) = somebody.register(&subject, &with_field(RecordKind::CreateSnapshot, field.clone()));
     assert_eq!(status, 409, "{said}");
-    let mut shorter = schema(RecordKind::CreateSnapshot);
-    shorter["fields"].as_array_mut().unwrap().pop();
+    let shorter = without_to(RecordKind::CreateSnapshot);
     assert_eq!(somebody.register(&subject, &shorter).0, 409);
     // For days: no reader of tomorrow needs the field that is taken away, but one without a default cannot come.
     let subject = subject_of("refuses.", RecordKind::SnapshotDue);
-    let mut shorter = schema(RecordKind::SnapshotDue);
-    shorter["fields"].as_array_mut().unwrap().pop();
+    let shorter = without_to(RecordKind::SnapshotDue);
     assert_eq!(somebody.register(&subject, &with_field(RecordKind::SnapshotDue, field)).0, 409);
     assert_eq!(somebody.register(&subject, &shorter).0, 200);
 }

@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_tables.cql"),
     include_str!("../migrations/0002_verdicts.cql"),
     include_str!("../migrations/0003_walk_forward.cql"),
+    include_str!("../migrations/0004_revisions.cql"),
 ];
 
 const MIGRATIONS_TABLE: &str = "schema_migrations";
@@ -261,11 +262,12 @@ mod tests {
         let first = (1, checksum(MIGRATIONS[0]));
         let second = (2, checksum(MIGRATIONS[1]));
         let third = (3, checksum(MIGRATIONS[2]));
-        assert_eq!(lacking("v", &BTreeMap::new()).unwrap(), [1, 2, 3]);
-        assert_eq!(lacking("v", &BTreeMap::from([first.clone()])).unwrap(), [2, 3]);
-        assert!(lacking("v", &BTreeMap::from([first.clone(), second, third])).unwrap().is_empty());
+        let fourth = (4, checksum(MIGRATIONS[3]));
+        assert_eq!(lacking("v", &BTreeMap::new()).unwrap(), [1, 2, 3, 4]);
+        assert_eq!(lacking("v", &BTreeMap::from([first.clone()])).unwrap(), [2, 3, 4]);
+        assert!(lacking("v", &BTreeMap::from([first.clone(), second, third, fourth])).unwrap().is_empty());
         let newer = lacking("v", &BTreeMap::from([first, (9, "x".into())])).unwrap_err();
-        assert!(matches!(newer, ViewError::NewerSchema { found: 9, known: 3, .. }), "{newer}");
+        assert!(matches!(newer, ViewError::NewerSchema { found: 9, known: 4, .. }), "{newer}");
         let other = lacking("v", &BTreeMap::from([(1, "x".into())])).unwrap_err();
         assert!(other.to_string().contains("migration 1 of keyspace v is not the one"), "{other}");
     }

@@ -211,8 +211,9 @@ pub static DATA_SNAPSHOTS: Table = Table {
         text("spec"),
         text("status"), // requested | due | sealed
         text("files"),
+        long("revision"),
     ],
-    doc: "Bars of a range; source is the venue",
+    doc: "Bars of a range after so many revisions; source is the venue",
 };
 
 /// Trades of finalists.
@@ -320,9 +321,12 @@ pub static SOURCES: Table = Table {
         text("rejected"),
         text("corrected"),
         long("gaps"),
-        text("status"), // published | cleaned
+        text("status"), // published | cleaned | aborted
+        time("data_from"),
+        time("data_to"),
+        text("bars"),
     ],
-    doc: "A source of ticks or bars and what cleaning made of it; rejected and corrected are counts by reason",
+    doc: "A source of ticks or bars and what cleaning made of it; rejected and corrected are counts by reason, data_from and data_to the first and last time of what was accepted, bars the specs that it holds or makes",
 };
 
 /// The cleaning ledger.
@@ -334,8 +338,9 @@ pub static QUALITY: Table = Table {
     columns: &[
         text("action"), // rejected | corrected | gap
         time("until"),
+        long("gaps"),
     ],
-    doc: "A row that cleaning rejected or corrected, or a gap and the time until which it lasted",
+    doc: "A row that cleaning rejected or corrected, or a gap and the time until which it lasted; gaps that follow each other row by row are one, and gaps counts them",
 };
 
 /// How far the projector has come; the only table that is not a view and has no digest.

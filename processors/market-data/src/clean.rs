@@ -50,7 +50,7 @@ impl Clean {
     /// Enters it in the ledger as kept, with what is to be said of it.
     #[inline]
     pub fn enter(&self, ledger: &mut Ledger) {
-        ledger.accept(self.of.source);
+        ledger.accept(self.of);
         if self.flags != 0 {
             let said = FLAGS.iter().enumerate().filter(|(bit, _)| self.flags & (1 << bit) != 0);
             said.for_each(|(_, reason)| ledger.correct(*reason, self.of));

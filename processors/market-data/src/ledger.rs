@@ -22,14 +22,24 @@ pub struct Origin {
 /// Rows and times of them, in columns.
 type Columns = (Vec<i64>, Vec<i64>);
 
+/// Silences that follow each other row by row: the row that ended the first, the last time before it, the first time after the
+/// last.
+struct Silence {
+    row: i64,
+    from: i64,
+    to: i64,
+    count: i64,
+}
+
 /// What one step left out, put right or flagged of one source, and the gaps that it met there.
 #[derive(Default)]
 struct Entries {
     rejected: BTreeMap<Reason, Columns>,
     corrected: BTreeMap<Reason, Columns>,
-    /// Row that ended the silence, last time before it, first time after it.
-    gaps: Vec<(i64, i64, i64)>,
+    gaps: Vec<Silence>,
     accepted: i64,
+    /// Earliest and latest time of the accepted rows.
+    times: Option<(i64, i64)>,
 }
 
 /// What one step left out, put right or flagged. Nearly always of one source; rows that wait may be of an earlier one.
@@ -51,13 +61,19 @@ impl Ledger {
 
     /// A silence from a time to that of a row.
     pub fn gap(&mut self, from: i64, of: Origin) {
-        self.of(of.source).gaps.push((of.row, from, of.time));
+        let gaps = &mut self.of(of.source).gaps;
+        match gaps.last_mut().filter(|last| last.to == from) {
+            Some(last) => (last.to, last.count) = (of.time, last.count + 1),
+            None => gaps.push(Silence { row: of.row, from, to: of.time, count: 1 }),
+        }
     }
 
     /// A row that went into bars, or whose time alone counts.
     #[inline]
-    pub fn accept(&mut self, source: u32) {
-        self.of(source).accepted += 1;
+    pub fn accept(&mut self, of: Origin) {
+        let entries = self.of(of.source);
+        entries.accepted += 1;
+        entries.times = Some(widened(entries.times, (of.time, of.time)));
     }
 
     #[inline]
@@ -84,6 +100,12 @@ impl Ledger {
     }
 }
 
+/// Two stretches of time as one.
+#[inline]
+fn widened(stretch: Option<(i64, i64)>, (from, to): (i64, i64)) -> (i64, i64) {
+    stretch.map_or((from, to), |(first, last)| (first.min(from), last.max(to)))
+}
+
 fn add((rows, times): &mut Columns, of: Origin) {
     rows.push(of.row);
     times.push(of.time);
@@ -92,7 +114,10 @@ fn add((rows, times): &mut Columns, of: Origin) {
 impl Entries {
     fn into_events(self, instrument: &str, source: &str, counts: &mut Counts, events: &mut Vec<Event>) {
         counts.accepted += self.accepted;
-        counts.gaps += self.gaps.len() as i64;
+        if let Some(times) = self.times {
+            counts.times = Some(widened(counts.times, times));
+        }
+        counts.gaps += self.gaps.iter().map(|gap| gap.count).sum::<i64>();
         let (instrument, source) = (|| instrument.to_owned(), || source.to_owned());
         for (reason, (rows, times)) in self.rejected {
             *counts.rejected.entry(reason).or_default() += rows.len() as i64;
@@ -108,9 +133,11 @@ impl Entries {
                 TickCorrected { instrument: instrument(), source: source(), reason, rows, times }.into(),
             );
         }
-        for (row, from, to) in self.gaps {
+        for Silence { row, from, to, count } in self.gaps {
             let (from, to) = (Timestamp(from), Timestamp(to));
-            events.push(GapDetected { instrument: instrument(), source: source(), row, from, to }.into());
+            events.push(
+                GapDetected { instrument: instrument(), source: source(), row, from, to, count }.into(),
+            );
         }
     }
 }
@@ -126,6 +153,19 @@ pub struct Counts {
     pub corrected: BTreeMap<Reason, i64>,
     /// Gaps that ended in it.
     pub gaps: i64,
+    /// Earliest and latest event time of the rows that went into bars.
+    pub times: Option<(i64, i64)>,
+}
+
+impl Counts {
+    /// What came of the rows is undone: those that were not left out for another reason count for nothing.
+    pub fn undo(&mut self, rows: i64) {
+        let left_out: i64 = self.rejected.values().sum();
+        *self = Counts { rejected: std::mem::take(&mut self.rejected), ..Counts::default() };
+        if rows > left_out {
+            self.rejected.insert(Reason::Aborted, rows - left_out);
+        }
+    }
 }
 
 /// Counts in the form that events carry.

@@ -6,14 +6,20 @@
 
 /// Ticks to time bars.
 pub mod bars;
+/// Quotes that come after the trades of their hours.
+mod beside;
 /// The rules, row by row.
 pub mod clean;
 /// Which rows' times are believed, and rows in the order of time.
 mod clock;
 /// Which rows were delivered before.
 mod delivered;
+/// Ticks cleaned and added up.
+mod from_ticks;
 /// Trading hours, and the intervals of bars.
 mod hours;
+/// One instrument.
+mod instrument;
 /// What saved state knows of an instrument.
 pub mod known;
 /// Rows by source and reason, and the counts of a source.
@@ -24,6 +30,8 @@ mod level;
 pub mod machine;
 /// Bars that come ready-made.
 pub mod ready;
+/// Bars that are known better later.
+mod revisions;
 /// The last values of a stream.
 mod ring;
 /// The rules with an instrument's own numbers.

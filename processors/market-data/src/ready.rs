@@ -18,21 +18,38 @@ const LEVEL: LevelRules =
 /// Bars that are remembered: one that comes again is the same, or a revision.
 const REMEMBERED: usize = 4096;
 
+/// A bar that passed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Checked {
+    /// The first of its time.
+    New(Bar),
+    /// Another source had a bar of this time with other numbers.
+    Revision(Bar),
+}
+
+/// A bar that came in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Delivered {
+    open_time: i64,
+    digest: i64,
+    source: u32,
+}
+
 /// What is remembered of one spec.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadyBars {
     /// Open time of the latest bar that came in its place.
     placed: Option<i64>,
-    /// Open times and digests of the last bars that did, in the order of their times.
-    delivered: VecDeque<(i64, i64)>,
+    /// The last bars that did, in the order of their times.
+    delivered: VecDeque<Delivered>,
     /// Close time and close price of the latest bar that passed.
     latest: Option<(i64, i64)>,
-    level: Level<Checked>,
+    level: Level<Waiting>,
 }
 
-/// A bar that is right in itself.
+/// A bar that is right in itself, in front of the rule for levels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Checked {
+struct Waiting {
     of: Origin,
     close_time: i64,
     prices: [i64; 4],
@@ -56,26 +73,36 @@ impl ReadyBars {
         block: &BarBlock,
         passed: i64,
         ledger: &mut Ledger,
-        out: &mut Vec<Bar>,
+        out: &mut Vec<Checked>,
     ) {
         for i in 0..block.open_times.len() {
             let of = Origin { source, row: block.rows[i], time: block.open_times[i] };
             let prices = [block.opens[i], block.highs[i], block.lows[i], block.closes[i]];
             let spreads = [block.open_spreads.get(i).copied(), block.close_spreads.get(i).copied()];
             let volume = block.volumes.get(i).copied().unwrap_or_default();
-            let fault = readable(block.kinds[i])
-                .or_else(|| consistent(prices, spreads, volume))
-                .or_else(|| self.place(of.time, passed, digest(prices, spreads, volume)));
-            if let Some(reason) = fault {
-                ledger.reject(reason, of);
-                continue;
-            }
+            let fault = readable(block.kinds[i]).or_else(|| consistent(prices, spreads, volume));
+            let place = match fault {
+                Some(reason) => Err(reason),
+                None => self.place(of, passed, digest(prices, spreads, volume)),
+            };
             let close_time = of.time.saturating_add(spec.nanos());
-            let bar = Checked { of, close_time, prices, spreads, volume };
+            let bar = Waiting { of, close_time, prices, spreads, volume };
             let ReadyBars { latest, level, .. } = self;
-            level.push(&LEVEL, prices[3], 0, bar, |bar, outcome| {
-                decide(latest, definition, spec, &bar, outcome, ledger, out);
-            });
+            match place {
+                Err(reason) => ledger.reject(reason, of),
+                Ok(Place::Next) => level.push(&LEVEL, prices[3], 0, bar, |bar, outcome| {
+                    decide(latest, definition, spec, &bar, outcome, ledger, out);
+                }),
+                Ok(Place::OfAnother) => {
+                    // Who corrects a bar has looked at it: its level is not doubted.
+                    if let Some((_, close)) = latest.as_mut().filter(|(latest, _)| *latest == close_time) {
+                        *close = prices[3];
+                    }
+                    ledger.correct(Reason::Revised, of);
+                    ledger.accept(of);
+                    out.push(Checked::Revision(bar.made(definition, spec)));
+                }
+            }
         }
     }
 
@@ -85,27 +112,46 @@ impl ReadyBars {
         definition: &InstrumentDefined,
         spec: BarSpec,
         ledger: &mut Ledger,
-        out: &mut Vec<Bar>,
+        out: &mut Vec<Checked>,
     ) {
         let ReadyBars { latest, level, .. } = self;
         level.finish(&LEVEL, |bar, outcome| decide(latest, definition, spec, &bar, outcome, ledger, out));
     }
 
-    fn place(&mut self, open_time: i64, passed: i64, digest: i64) -> Option<Reason> {
-        if let Ok(at) = self.delivered.binary_search_by_key(&open_time, |(time, _)| *time) {
-            let is_same = self.delivered.get(at).is_some_and(|(_, before)| *before == digest);
-            return Some(if is_same { Reason::Duplicate } else { Reason::Revised });
+    /// Where a bar belongs, or why nowhere.
+    fn place(&mut self, of: Origin, passed: i64, digest: i64) -> Result<Place, Reason> {
+        let (open_time, source) = (of.time, of.source);
+        let delivered = Delivered { open_time, digest, source };
+        if let Ok(at) = self.delivered.binary_search_by_key(&open_time, |before| before.open_time) {
+            let before = &mut self.delivered[at];
+            if before.digest == digest {
+                return Err(Reason::Duplicate);
+            }
+            if before.source == source {
+                // Of two rows of one file nobody knows which is right.
+                return Err(Reason::Revised);
+            }
+            *before = delivered;
+            return Ok(Place::OfAnother);
         }
         if open_time < passed || self.placed.is_some_and(|placed| open_time < placed) {
-            return Some(Reason::OutOfOrder);
+            return Err(Reason::OutOfOrder);
         }
         self.placed = Some(open_time);
         if self.delivered.len() == REMEMBERED {
             self.delivered.pop_front();
         }
-        self.delivered.push_back((open_time, digest));
-        None
+        self.delivered.push_back(delivered);
+        Ok(Place::Next)
     }
+}
+
+/// Where a bar belongs.
+enum Place {
+    /// Behind all others.
+    Next,
+    /// In place of the one that another source had.
+    OfAnother,
 }
 
 /// A bar in 64 bits.
@@ -120,10 +166,10 @@ fn decide(
     latest: &mut Option<(i64, i64)>,
     definition: &InstrumentDefined,
     spec: BarSpec,
-    bar: &Checked,
+    bar: &Waiting,
     outcome: Outcome,
     ledger: &mut Ledger,
-    out: &mut Vec<Bar>,
+    out: &mut Vec<Checked>,
 ) {
     match outcome {
         Outcome::Accepted | Outcome::Block => {}
@@ -137,25 +183,33 @@ fn decide(
     {
         ledger.gap(before, bar.of);
     }
-    let [open, high, low, close] = bar.prices.map(Price);
-    *latest = Some((bar.close_time, close.0));
-    ledger.accept(bar.of.source);
-    out.push(Bar {
-        instrument: definition.instrument.clone(),
-        spec,
-        open_time: Timestamp(open_time),
-        close_time: Timestamp(bar.close_time),
-        time: stamp(definition, open_time, bar.close_time),
-        open,
-        high,
-        low,
-        close,
-        open_spread: bar.spreads[0].map(Price),
-        close_spread: bar.spreads[1].map(Price),
-        volume: Quantity(bar.volume),
-        ticks: 0,
-        scale: definition.scale,
-    });
+    *latest = Some((bar.close_time, bar.prices[3]));
+    ledger.accept(bar.of);
+    out.push(Checked::New(bar.made(definition, spec)));
+}
+
+impl Waiting {
+    fn made(&self, definition: &InstrumentDefined, spec: BarSpec) -> Bar {
+        let open_time = self.of.time;
+        let [open, high, low, close] = self.prices.map(Price);
+        let [open_spread, close_spread] = self.spreads.map(|spread| spread.map(Price));
+        Bar {
+            instrument: definition.instrument.clone(),
+            spec,
+            open_time: Timestamp(open_time),
+            close_time: Timestamp(self.close_time),
+            time: stamp(definition, open_time, self.close_time),
+            open,
+            high,
+            low,
+            close,
+            open_spread,
+            close_spread,
+            volume: Quantity(self.volume),
+            ticks: 0,
+            scale: definition.scale,
+        }
+    }
 }
 
 fn readable(kind: u8) -> Option<Reason> {

@@ -1,7 +1,8 @@
 //! The sources of an instrument: how far each has been taken in, and what came of its rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use gauntlet_domain::BarSpec;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::Counts;
@@ -17,9 +18,16 @@ pub struct Source {
     pub completed: bool,
     /// What came of its rows.
     pub counts: Counts,
+    /// Specs of the bars that it holds, or that its ticks make.
+    pub bars: BTreeSet<BarSpec>,
 }
 
 impl Source {
+    /// Whether nothing of it has come yet.
+    pub fn is_new(&self) -> bool {
+        self.next == 0 && !self.completed
+    }
+
     /// Moves past a block or tick, unless it has been taken in already.
     pub fn moves_to(&mut self, number: i64) -> bool {
         let is_new = number >= self.next && !self.completed;

@@ -304,20 +304,191 @@ fn saved_state_knows_what_is_made_of_an_instrument() {
     assert!(known_instrument(b"{", INSTRUMENT).is_err());
 }
 
-/// A vendor sends a bar again: the same, or corrected. The first one stays, and which it was is said.
+/// A vendor sends a bar again: the same, or corrected.
 #[test]
 fn a_bar_that_comes_again_is_the_same_or_a_revision() {
     let Event::BarBlock(first) = hours(0, &[0, 1, 2]) else { unreachable!() };
     let mut second = first.clone();
     second.source = "corrected".into();
     second.closes[1] = second.highs[1];
-    let outputs = run::<MarketData>(&[(*first).into(), (*second).into()]);
-    let rejected = outputs.iter().filter_map(|event| match event {
+    let mut third = second.clone();
+    third.source = "once more".into();
+    third.volumes = vec![0, 5, 0];
+    let outputs = run::<MarketData>(&[(*first).into(), (*second).into(), (*third).into()]);
+    let said = outputs.iter().filter_map(|event| match event {
         Event::TickRejected(rejected) => Some((rejected.reason.as_str(), rejected.rows.clone())),
+        Event::TickCorrected(corrected) => Some((corrected.reason.as_str(), corrected.rows.clone())),
         _ => None,
     });
-    assert_eq!(rejected.collect::<Vec<_>>(), [("duplicate", vec![1, 3]), ("revised", vec![2])]);
+    let of_one = [("duplicate", vec![1, 3]), ("revised", vec![2])];
+    assert_eq!(said.collect::<Vec<_>>(), [of_one.clone(), of_one].concat());
     assert_eq!(outputs.iter().filter(|event| matches!(event, Event::Bar(_))).count(), 3);
+    let revised: Vec<_> = outputs.iter().filter_map(revised).collect();
+    let of = |revised: &BarRevised| {
+        let bar = revised.bar.as_ref().unwrap();
+        (revised.revision, revised.source.clone(), bar.open_time.0 / SECOND, bar.close.0, bar.volume.0)
+    };
+    let expected = [(1, "corrected".into(), 3600, 12, 0), (2, "once more".into(), 3600, 12, 5)];
+    assert_eq!(revised.iter().map(|event| of(event)).collect::<Vec<_>>(), expected);
+}
+
+/// Of two rows of one file nobody knows which is right.
+#[test]
+fn two_bars_of_one_time_in_one_source_are_no_revision() {
+    let Event::BarBlock(mut block) = hours(0, &[0, 1, 1]) else { unreachable!() };
+    block.closes[2] = 12;
+    let outputs = run::<MarketData>(&[(*block).into()]);
+    assert!(outputs.iter().all(|event| revised(event).is_none()));
+    assert!(outputs.iter().any(|event| matches!(event, Event::TickRejected(r) if r.reason == "revised")));
+}
+
+fn revised(event: &Event) -> Option<&BarRevised> {
+    match event {
+        Event::BarRevised(revised) => Some(revised),
+        _ => None,
+    }
+}
+
+/// Trades at every ten seconds.
+fn trades(source: &str, seconds: std::ops::Range<i64>) -> Event {
+    let times: Vec<i64> = seconds.step_by(10).map(|second| second * SECOND).collect();
+    let n = times.len();
+    TickBlock {
+        instrument: INSTRUMENT.into(),
+        source: source.into(),
+        rows: (1..=n as i64).collect(),
+        kinds: vec![TickKind::Trade as u8; n],
+        prices: (0..n as i64).map(|i| 1000 + i % 3).collect(),
+        sizes: vec![1; n],
+        times,
+        ..TickBlock::default()
+    }
+    .into()
+}
+
+fn ended(source: &str, rows: i64, aborted: bool) -> Event {
+    let (instrument, source, name) = (INSTRUMENT.to_owned(), source.to_owned(), "f.csv".to_owned());
+    let scale = gauntlet_domain::Scale::USUAL;
+    if aborted {
+        return FeedAborted { instrument, source, name, rows, reason: "read wrongly".into(), scale }.into();
+    }
+    FeedCompleted { instrument, source, name, rows, blocks: 1, scale }.into()
+}
+
+fn of_trades() -> Event {
+    InstrumentDefined::new(INSTRUMENT, vec![BarSpec::Time { seconds: 60 }], PriceBasis::Trades).into()
+}
+
+/// The spreads of trades' bars become known when the quotes of the same hours are fed.
+#[test]
+fn quotes_that_are_fed_after_the_trades_revise_the_spreads() {
+    // Quotes of the minutes 1 to 5: spread 4 at the first quote of a minute, then 6, then 2.
+    let seconds: Vec<i64> = (60..360).step_by(20).collect();
+    let spreads = [4, 6, 2];
+    let n = seconds.len();
+    let quotes = TickBlock {
+        instrument: INSTRUMENT.into(),
+        source: "quotes".into(),
+        rows: (1..=n as i64).collect(),
+        kinds: vec![TickKind::Quote as u8; n],
+        prices: vec![1000; n],
+        asks: (0..n).map(|i| 1000 + spreads[i % 3]).collect(),
+        times: seconds.iter().map(|second| second * SECOND).collect(),
+        ..TickBlock::default()
+    };
+    let history = [
+        of_trades(),
+        trades("trades", 0..300),
+        ended("trades", 30, false),
+        quotes.into(),
+        ended("quotes", n as i64, false),
+    ];
+    let outputs = run::<MarketData>(&history);
+    let revised: Vec<_> = outputs.iter().filter_map(revised).collect();
+    let of = |revised: &BarRevised| {
+        let minute = revised.from.0 / SECOND / 60;
+        (
+            revised.revision,
+            minute,
+            revised.change() == Change::Spreads([4, 2].map(|s| Some(gauntlet_domain::Price(s)))),
+        )
+    };
+    // The trades end in minute 4, whose bar is open: its quotes come in their place.
+    let expected = (1..=3).map(|minute| (minute, minute, true)).collect::<Vec<_>>();
+    assert_eq!(revised.iter().map(|event| of(event)).collect::<Vec<_>>()[..3], expected);
+    let cleaned = outputs.iter().filter_map(|event| match event {
+        Event::SourceCleaned(cleaned) => Some((cleaned.accepted, cleaned.rejected.len())),
+        _ => None,
+    });
+    assert_eq!(cleaned.collect::<Vec<_>>(), [(30, 0), (n as i64, 0)]);
+    assert!(check_properties::<MarketData>(&history) > 0);
+}
+
+/// What came of a source that was given up is undone: the same rows, fed rightly, give the bars that they would have given.
+#[test]
+fn the_rows_of_a_source_that_was_given_up_count_for_nothing() {
+    let before = [of_trades(), trades("first", 0..200), ended("first", 20, false)];
+    let given_up = [trades("wrong", 200..500), ended("wrong", 30, true)];
+    let after = [trades("again", 200..700), ended("again", 50, false)];
+    let bars = |outputs: &[Event]| -> Vec<Bar> {
+        let mut bars = std::collections::BTreeMap::new();
+        for event in outputs {
+            match event {
+                Event::Bar(bar) => drop(bars.insert(bar.open_time, bar.clone())),
+                Event::BarRevised(revised) => match revised.change() {
+                    Change::Replaced(bar) => drop(bars.insert(bar.open_time, bar.clone())),
+                    Change::Withdrawn(0) => {
+                        bars.retain(|time, _| *time < revised.from || *time >= revised.to)
+                    }
+                    _ => unreachable!(),
+                },
+                _ => {}
+            }
+        }
+        bars.into_values().collect()
+    };
+    let history = [&before[..], &given_up[..], &after[..]].concat();
+    let (with, without) =
+        (run::<MarketData>(&history), run::<MarketData>(&[&before[..], &after[..]].concat()));
+    assert_eq!(bars(&with), bars(&without));
+    assert_eq!(bars(&with).len(), 11);
+    let cleaned = with.iter().find_map(|event| match event {
+        Event::SourceCleaned(cleaned) if cleaned.source == "wrong" => Some(cleaned.clone()),
+        _ => None,
+    });
+    let cleaned = cleaned.unwrap();
+    assert_eq!((cleaned.accepted, cleaned.aborted.as_str()), (0, "read wrongly"));
+    assert_eq!(cleaned.rejected, [ReasonCount { reason: "aborted".into(), count: 30 }]);
+    assert!(check_properties::<MarketData>(&history) > 0);
+    // What was final stays so: a snapshot that was asked for before or after the end of the source falls due.
+    let partitions = Partitions {
+        of: &|event| {
+            if matches!(event, Event::CreateSnapshot(_)) { "commands".into() } else { "ticks".into() }
+        },
+        is_possible: &|_, _| true,
+    };
+    let asked =
+        [&history[..], &[ask("time:1m", 0, 480).into(), ask("time:1m", 0, 480).at_revision(1).into()]];
+    assert!(check_interleavings::<MarketData>(&asked.concat(), &partitions, 50) > 0);
+}
+
+/// Rows of another source came between: what is there stays, and is said.
+#[test]
+fn a_source_among_others_that_is_given_up_ends_as_any_other() {
+    let history = [
+        of_trades(),
+        trades("wrong", 0..200),
+        trades("other", 200..400),
+        ended("wrong", 20, true),
+        ended("other", 20, false),
+    ];
+    let outputs = run::<MarketData>(&history);
+    assert!(outputs.iter().all(|event| revised(event).is_none()));
+    let accepted = outputs.iter().filter_map(|event| match event {
+        Event::SourceCleaned(cleaned) => Some((cleaned.accepted, cleaned.aborted.as_str())),
+        _ => None,
+    });
+    assert_eq!(accepted.collect::<Vec<_>>(), [(20, "read wrongly"), (20, "")]);
 }
 
 /// A split of twenty to one, a bar off by a hundred, and bars about which too little is known to doubt them.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use gauntlet_domain::BarSpec;
 use gauntlet_domain::market::{GapDetected, Reason, ReasonCount, SourceCleaned, TickCorrected, TickRejected};
 use gauntlet_views::schema::{QUALITY, SOURCES};
 use gauntlet_views::{Upsert, Value};
@@ -28,6 +29,7 @@ pub(crate) fn gap(event: &GapDetected) -> Upsert {
     mark(&event.instrument, (event.from.0, event.row, Reason::Gap.code(), &event.source))
         .with("action", "gap")
         .with("until", Value::Timestamp(event.to.0))
+        .with("gaps", event.count)
 }
 
 pub(crate) fn cleaned(event: &SourceCleaned) -> Upsert {
@@ -38,6 +40,9 @@ pub(crate) fn cleaned(event: &SourceCleaned) -> Upsert {
         .with("rejected", by_reason(&event.rejected))
         .with("corrected", by_reason(&event.corrected))
         .with("gaps", event.gaps)
+        .with("data_from", event.first.map_or(Value::Null, |first| Value::Timestamp(first.0)))
+        .with("data_to", event.last.map_or(Value::Null, |last| Value::Timestamp(last.0)))
+        .with("bars", event.bars.iter().map(BarSpec::to_string).collect::<Vec<_>>().join(", "))
         .with("status", if event.aborted.is_empty() { "cleaned" } else { "aborted" })
 }
 

@@ -16,11 +16,14 @@ const SEALED: i64 = 3;
 
 pub(crate) fn requested(event: &CreateSnapshot) -> Upsert {
     row(event.snapshot_id, REQUESTED, &event.instrument, event.spec, (event.from, event.to))
+        .with("revision", event.revision)
         .with("status", "requested")
 }
 
 pub(crate) fn due(event: &SnapshotDue) -> Upsert {
-    row(event.snapshot_id, DUE, &event.instrument, event.spec, (event.from, event.to)).with("status", "due")
+    row(event.snapshot_id, DUE, &event.instrument, event.spec, (event.from, event.to))
+        .with("revision", event.revision)
+        .with("status", "due")
 }
 
 pub(crate) fn sealed(event: &SnapshotSealed) -> Upsert {

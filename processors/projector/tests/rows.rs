@@ -48,12 +48,13 @@ fn cleaning_gives_a_row_a_tick_and_one_a_source() {
     );
     gives(
         gap("a"),
-        &["quality @1 [XAUUSD.OANDA, t3600000000000, 8, gap, a] action=gap | until=t10800000000000".into()],
+        &["quality @1 [XAUUSD.OANDA, t3600000000000, 8, gap, a] action=gap | until=t10800000000000 | gaps=2".into()],
     );
     gives(
         cleaned("a"),
         &["sources @1 [XAUUSD.OANDA, a] name=gold.csv | rows=100 | accepted=97 | \
-           rejected={\"crossed\":2,\"stale\":1} | corrected={} | gaps=1 | status=cleaned"
+           rejected={\"crossed\":2,\"stale\":1} | corrected={} | gaps=1 | \
+           data_from=t3600000000000 | data_to=t32400000000000 | bars=time:1m, time:1h | status=cleaned"
             .into()],
     );
 }
@@ -68,8 +69,8 @@ fn a_snapshot_goes_through_its_stages_in_one_row() {
             command.snapshot_id
         )
     };
-    gives(command.clone(), &[row(1, "status=requested".into())]);
-    gives(due(&command), &[row(2, "status=due".into())]);
+    gives(command.clone(), &[row(1, "revision=0 | status=requested".into())]);
+    gives(due(&command), &[row(2, "revision=0 | status=due".into())]);
     let (bars, file) = (hash("bars"), hash("file"));
     let files = format!(r#"[{{"path":"snapshots/a.parquet","sha256":"{file}","rows":100}}]"#);
     gives(sealed(&command), &[row(3, format!("status=sealed | hash={bars} | rows=100 | files={files}"))]);

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::bar_spec::BarSpec;
 use crate::time::Timestamp;
 
 /// Why cleaning rejected, corrected or reported something. Text in events, so that an old reader can pass on a
@@ -54,8 +55,10 @@ pub enum Reason {
     BlockTrade,
     /// On a day of which the calendar of the instrument says nothing.
     NoCalendar,
-    /// A bar that was delivered before comes again with other numbers: the first one stays.
+    /// A bar that was delivered before comes again with other numbers: a revision of the first one.
     Revised,
+    /// Rows of a source that was given up: they count for nothing.
+    Aborted,
     /// No multiple of the tick size that the instrument is said to have: kept.
     OffTick,
 }
@@ -88,6 +91,7 @@ impl Reason {
             BlockTrade => "block_trade",
             NoCalendar => "no_calendar",
             Revised => "revised",
+            Aborted => "aborted",
             OffTick => "off_tick",
         }
     }
@@ -123,19 +127,26 @@ pub struct TickCorrected {
     pub times: Vec<i64>,
 }
 
-/// Silence in the data.
+/// Silence in the data, or several of them that follow each other row by row within one block.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GapDetected {
     /// `SYMBOL.VENUE`.
     pub instrument: String,
     /// The source in which the silence ended.
     pub source: String,
-    /// The row that ended it.
+    /// The row that ended it; of several the first.
     pub row: i64,
     /// Last event time before the silence.
     pub from: Timestamp,
-    /// First event time after it.
+    /// First event time after it; of several after the last.
     pub to: Timestamp,
+    /// Silences; before version 2 always one.
+    #[serde(default = "one")]
+    pub count: i64,
+}
+
+fn one() -> i64 {
+    1
 }
 
 /// A count by reason.
@@ -169,4 +180,13 @@ pub struct SourceCleaned {
     /// Why the source was given up before its end; empty where it was not.
     #[serde(default)]
     pub aborted: String,
+    /// Earliest event time of the accepted rows; `None` where there are none, and before version 3.
+    #[serde(default)]
+    pub first: Option<Timestamp>,
+    /// Latest event time of the accepted rows.
+    #[serde(default)]
+    pub last: Option<Timestamp>,
+    /// Specs of the bars that it holds, or that its ticks make.
+    #[serde(default)]
+    pub bars: Vec<BarSpec>,
 }

@@ -20,10 +20,13 @@ pub struct CreateSnapshot {
     pub from: Timestamp,
     /// Last close time, inclusive: a bar belongs to the range when it closes at or before this moment.
     pub to: Timestamp,
+    /// So many revisions of these bars are taken in; before version 2 none.
+    #[serde(default)]
+    pub revision: i64,
 }
 
 impl CreateSnapshot {
-    /// The command for a range; the id is a function of the arguments.
+    /// The command for a range of bars as they first were; the id is a function of the arguments.
     pub fn new(instrument: &InstrumentId, spec: BarSpec, from: Timestamp, to: Timestamp) -> CreateSnapshot {
         let snapshot_id = SnapshotId::derive(&[
             instrument.as_str().as_bytes(),
@@ -31,7 +34,24 @@ impl CreateSnapshot {
             &from.0.to_be_bytes(),
             &to.0.to_be_bytes(),
         ]);
-        CreateSnapshot { snapshot_id, instrument: instrument.as_str().to_owned(), spec, from, to }
+        let instrument = instrument.as_str().to_owned();
+        CreateSnapshot { snapshot_id, instrument, spec, from, to, revision: 0 }
+    }
+
+    /// The same range after so many revisions of its bars, which is another snapshot.
+    #[must_use]
+    pub fn at_revision(self, revision: i64) -> CreateSnapshot {
+        if revision == self.revision {
+            return self;
+        }
+        let snapshot_id = SnapshotId::derive(&[
+            self.instrument.as_bytes(),
+            self.spec.to_string().as_bytes(),
+            &self.from.0.to_be_bytes(),
+            &self.to.0.to_be_bytes(),
+            &revision.to_be_bytes(),
+        ]);
+        CreateSnapshot { snapshot_id, revision, ..self }
     }
 }
 
@@ -48,20 +68,23 @@ pub struct SnapshotDue {
     pub from: Timestamp,
     /// Last close time, inclusive.
     pub to: Timestamp,
+    /// So many revisions of these bars are taken in; before version 2 none.
+    #[serde(default)]
+    pub revision: i64,
 }
 
 /// What was asked for, when it is due.
 impl From<&CreateSnapshot> for SnapshotDue {
     fn from(command: &CreateSnapshot) -> SnapshotDue {
-        let CreateSnapshot { snapshot_id, instrument, spec, from, to } = command.clone();
-        SnapshotDue { snapshot_id, instrument, spec, from, to }
+        let CreateSnapshot { snapshot_id, instrument, spec, from, to, revision } = command.clone();
+        SnapshotDue { snapshot_id, instrument, spec, from, to, revision }
     }
 }
 
 impl SnapshotDue {
     /// The snapshot with this content and so many bars, of which nothing else is known.
     pub fn sealed(&self, content_hash: ContentHash, rows: i64) -> SnapshotSealed {
-        let SnapshotDue { snapshot_id, instrument, spec, from, to } = self.clone();
+        let SnapshotDue { snapshot_id, instrument, spec, from, to, .. } = self.clone();
         SnapshotSealed {
             snapshot_id,
             instrument,

@@ -19,10 +19,11 @@ mod stats;
 /// Files, configurations, a cluster's services.
 mod tools;
 
+use gauntlet_domain::spec::DateText;
 use gauntlet_operations::Answer;
 use gauntlet_operations::browse::Shown;
 use gauntlet_operations::demo::Demonstrated;
-use gauntlet_operations::submit::{Submitted, Waited};
+use gauntlet_operations::submit::{Pending, Submitted, Waited};
 
 /// The text of an answer.
 pub fn text(answer: &Answer) -> String {
@@ -80,6 +81,9 @@ fn periods_a_year(periods: Option<f64>, origin: &str) -> String {
 fn submitted(answer: &Submitted) -> String {
     let what = if answer.is_new { "submitted" } else { "was there already" };
     let mut text = format!("experiment {} {what}", answer.experiment_id);
+    if let Some(revision) = answer.revision {
+        text.push_str(&format!("; on revision {revision} of its bars, which were corrected after they had closed"));
+    }
     if !answer.unread.is_empty() {
         text.push_str(&format!("; recorded but read by no stage yet: {}", answer.unread.join(", ")));
     }
@@ -89,10 +93,15 @@ fn submitted(answer: &Submitted) -> String {
 fn waited(answer: &Waited) -> String {
     match answer {
         Waited::Ended(report) => browse::experiment(report),
-        Waited::Pending(pending) => format!(
-            "experiment {} waits for data: event time has not passed the end of its period yet; feed more data",
-            pending.experiment_id
-        ),
+        Waited::Pending(Pending { experiment_id, to, newest, .. }) => {
+            let said = |time: &Option<DateText>| time.map_or_else(|| "-".to_owned(), |time| time.0.to_string());
+            format!(
+                "experiment {experiment_id} waits for data: its period ends {}, the newest bar {}; feed more, or cancel it and \
+                 submit it with `to: latest`",
+                said(to),
+                said(newest)
+            )
+        }
     }
 }
 

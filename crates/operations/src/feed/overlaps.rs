@@ -17,7 +17,9 @@ pub(super) fn other_readings(node: &Node, source: &Source) -> Result<Vec<String>
     let text = |row: &gauntlet_views::Row, column| {
         row.get(column).and_then(|value| value.as_text()).map(str::to_owned).unwrap_or_default()
     };
-    let said = rows.iter().filter_map(|row| {
+    // What was given up counts for nothing.
+    let kept = rows.iter().filter(|row| text(row, "status") == "cleaned");
+    let said = kept.filter_map(|row| {
         let (hash, name) = (text(row, "source"), text(row, "name"));
         let reading = source.identity().other_reading(&hash, &name)?;
         let how = if reading.is_empty() { "without any option that was kept".to_owned() } else { format!("with {reading}") };
@@ -48,8 +50,7 @@ pub(super) fn said(alone: &BTreeMap<String, i64>, rejected: &BTreeMap<String, i6
     if behind > 0 {
         said.push(format!(
             "{behind} rows are left out because another file had come to later times before, and it does not have these rows \
-             (late, or out_of_order for bars): what was fed first stays; feed files in the order of their times, and rows that \
-             correct others into another --dir"
+             (late, or out_of_order for bars): what was fed first stays; feed files in the order of their times"
         ));
     }
     said

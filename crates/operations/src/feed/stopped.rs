@@ -46,7 +46,7 @@ impl Stopped {
         let published = match self.published {
             0 => "nothing of it was published".to_owned(),
             rows => format!(
-                "{rows} rows before had been published and cleaned; the source was given up and does not count as fed"
+                "{rows} rows before had been published; the source was given up and they count for nothing"
             ),
         };
         format!(

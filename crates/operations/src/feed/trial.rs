@@ -87,7 +87,7 @@ impl Trial {
                 Event::TickCorrected(corrected) => {
                     *self.tally.corrected.entry(corrected.reason).or_default() += corrected.rows.len() as i64;
                 }
-                Event::GapDetected(_) => self.tally.gaps += 1,
+                Event::GapDetected(gap) => self.tally.gaps += gap.count,
                 _ => {}
             }
         }

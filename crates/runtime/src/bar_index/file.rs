@@ -1,12 +1,12 @@
 //! The index of one partition as a file's bytes. A file that is damaged, of another release or of another log is none.
 
-use gauntlet_domain::{BarSpec, ContentHash};
+use gauntlet_domain::{BarSpec, ContentHash, Timestamp};
 use gauntlet_log::Record;
 use gauntlet_wire::registry::VERSIONS;
 use sha2::{Digest, Sha256};
 
 use super::Indexed;
-use super::stretches::{Limits, Stretch, Stretches};
+use super::stretches::{Limits, Series, Stretch, Stretches, Withdrawn};
 
 /// A record that has been taken in, to know the log by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl Mark {
 
 /// What the bytes depend on besides the log. Another release may read records that this one cannot, and would miss them.
 fn made_by(limits: &Limits) -> String {
-    format!("bar index 1, {}, {} record versions, {limits:?}", env!("CARGO_PKG_VERSION"), VERSIONS.len())
+    format!("bar index 2, {}, {} record versions, {limits:?}", env!("CARGO_PKG_VERSION"), VERSIONS.len())
 }
 
 /// Writes an index, with the hash of everything at the end.
@@ -41,9 +41,17 @@ pub(super) fn encode(indexed: &Indexed, limits: &Limits) -> Vec<u8> {
     put_number(&mut out, offset);
     out.extend_from_slice(&sha256);
     for (key, of_key) in &indexed.stretches.series {
-        for (spec, stretches) in of_key {
+        for (spec, Series { stretches, revision, withdrawn }) in of_key {
             put(&mut out, key);
             put(&mut out, spec.to_string().as_bytes());
+            out.extend_from_slice(&revision.to_le_bytes());
+            put_number(&mut out, withdrawn.len() as u64);
+            for Withdrawn { offset, revision, since, from, to } in withdrawn {
+                put_number(&mut out, *offset);
+                [*revision, *since, from.0, to.0]
+                    .into_iter()
+                    .for_each(|number| out.extend_from_slice(&number.to_le_bytes()));
+            }
             put_number(&mut out, stretches.len() as u64);
             for stretch in stretches {
                 let Stretch { first, last, bars, earliest_open, latest_open, earliest_close } = *stretch;
@@ -76,12 +84,25 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Option<Indexed> {
     while !rest.is_empty() {
         let key = take(rest)?.to_vec();
         let spec: BarSpec = std::str::from_utf8(take(rest)?).ok()?.parse().ok()?;
-        let count = take_number(rest)?;
-        let list = (0..count).map(|_| take_stretch(rest)).collect::<Option<Vec<Stretch>>>()?;
-        stretches.series.entry(key).or_default().insert(spec, list);
+        let revision = i64::from_le_bytes(take_chunk(rest)?);
+        let withdrawn = take_list(rest, take_withdrawn)?;
+        let list = take_list(rest, take_stretch)?;
+        stretches.series.entry(key).or_default().insert(spec, Series { stretches: list, revision, withdrawn });
     }
     let mark = (offset != u64::MAX).then_some(Mark { offset, sha256 });
     Some(Indexed { next, mark, stretches })
+}
+
+fn take_list<T>(rest: &mut &[u8], take_one: impl Fn(&mut &[u8]) -> Option<T>) -> Option<Vec<T>> {
+    let count = take_number(rest)?;
+    (0..count).map(|_| take_one(rest)).collect()
+}
+
+fn take_withdrawn(rest: &mut &[u8]) -> Option<Withdrawn> {
+    let offset = take_number(rest)?;
+    let [revision, since] = [take_chunk(rest)?, take_chunk(rest)?].map(i64::from_le_bytes);
+    let [from, to] = [take_chunk(rest)?, take_chunk(rest)?].map(|time| Timestamp(i64::from_le_bytes(time)));
+    Some(Withdrawn { offset, revision, since, from, to })
 }
 
 fn take_stretch(rest: &mut &[u8]) -> Option<Stretch> {
@@ -131,7 +152,9 @@ mod tests {
             Stretch { first: 3, last: 9, bars: 5, earliest_open: -7, latest_open: 60, earliest_close: -1 };
         let mut stretches = Stretches::default();
         let of_key = stretches.series.entry(b"A.X".to_vec()).or_default();
-        of_key.insert(BarSpec::Time { seconds: 60 }, vec![stretch; 2]);
+        let withdrawn = vec![Withdrawn { offset: 7, revision: 3, since: 1, from: Timestamp(-5), to: Timestamp(4) }];
+        let series = Series { stretches: vec![stretch; 2], revision: 2, withdrawn };
+        of_key.insert(BarSpec::Time { seconds: 60 }, series);
         let mark = Mark { offset: 11, sha256: ContentHash([7; 32]) };
         Indexed { next: 12, mark: Some(mark), stretches }
     }

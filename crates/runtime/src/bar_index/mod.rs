@@ -24,9 +24,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use gauntlet_domain::market::{Bar, SnapshotDue};
+use gauntlet_domain::market::{Bar, BarRevised, Change, SnapshotDue};
 use gauntlet_domain::topics::{MARKET_BARS, MARKET_BARS_V2};
-use gauntlet_domain::{BarSpec, Event, Topic};
+use gauntlet_domain::{BarSpec, Event, SnapshotId, Timestamp, Topic};
 use gauntlet_log::{EventLog, LogError, Positions, Record, TopicPartition, partition_for};
 use gauntlet_wire::Codec;
 
@@ -36,7 +36,7 @@ use crate::restore::{any, for_each};
 use file::Mark;
 pub use follower::Follower;
 pub use stretches::Limits;
-use stretches::Stretches;
+use stretches::{Stretches, Withdrawn};
 
 /// Topics with bars.
 const TOPICS: [Topic; 2] = [MARKET_BARS, MARKET_BARS_V2];
@@ -76,6 +76,44 @@ struct Kept {
     saved: u64,
 }
 
+/// What a record says of bars.
+enum Said {
+    Bar(Bar),
+    Revised(Box<BarRevised>),
+}
+
+/// The bars of a range while its records are read, by their open times.
+type Bars = BTreeMap<Timestamp, Bar>;
+
+fn is_in(bar: &Bar, due: &SnapshotDue) -> bool {
+    bar.spec == due.spec && bar.open_time >= due.from && bar.close_time <= due.to
+}
+
+/// A bar that is repeated is the same bar.
+fn first_of(bars: &mut Bars, due: &SnapshotDue, bar: Bar) {
+    if is_in(&bar, due) {
+        bars.entry(bar.open_time).or_insert(bar);
+    }
+}
+
+fn revise(bars: &mut Bars, due: &SnapshotDue, mut revised: BarRevised) {
+    if revised.revision > due.revision || revised.spec != due.spec {
+        return;
+    }
+    if let Change::Spreads([at_open, at_close]) = revised.change()
+        && let Some(bar) = bars.get_mut(&revised.from)
+    {
+        (bar.open_spread, bar.close_spread) = (at_open, at_close);
+    }
+    if let Some(bar) = revised.bar.take().filter(|bar| is_in(bar, due)) {
+        bars.insert(bar.open_time, bar);
+    }
+}
+
+fn withdraw(bars: &mut Bars, gone: &Withdrawn) {
+    bars.retain(|open_time, bar| *open_time < gone.from || bar.close_time > gone.to);
+}
+
 impl BarIndex {
     /// One that ends with the process, for those who trust nothing that was kept beside the log.
     pub fn in_memory(log: Arc<dyn EventLog>, codec: Codec) -> BarIndex {
@@ -94,34 +132,82 @@ impl BarIndex {
         BarIndex { limits, ..self }
     }
 
-    /// The bars of a due range, in order of their open times. Of several records with one open time the first counts.
+    /// The bars of a due range after as many revisions as it asks for, in order of their open times. Of several bars with one
+    /// open time the first counts, until a revision says otherwise.
     ///
     /// # Errors
     /// What the log says, among it [`LogError::Undecided`] for a record that cannot be read yet.
     pub fn bars(&self, due: &SnapshotDue) -> Result<Vec<Bar>, LogError> {
         let key = due.instrument.as_bytes();
-        let mut bars = Vec::new();
+        let mut bars = BTreeMap::new();
         for place in self.places_of(key)? {
-            let parts = self.up_to_the_end(&place, |_| false, |stretches| stretches.parts(due, GAP))?;
+            let (parts, withdrawn) = self.up_to_the_end(
+                &place,
+                |_| false,
+                |stretches| (stretches.parts(due, GAP), stretches.withdrawn(due)),
+            )?;
             let (start, _) = self.log.bounds(&place)?;
+            let is_void = |revision: i64| {
+                withdrawn.iter().any(|gone| (gone.since + 1..gone.revision).contains(&revision))
+            };
+            let mut gone = withdrawn.iter().peekable();
             for (first, last) in parts {
                 for_each(&*self.log, &place, first.max(start), last + 1, |record| {
-                    if record.key == key
-                        && let Some(bar) = self.bar(&record)?
-                        && bar.spec == due.spec
-                        && bar.open_time >= due.from
-                        && bar.close_time <= due.to
-                    {
-                        bars.push(bar);
+                    while let Some(gone) = gone.next_if(|gone| gone.offset < record.offset) {
+                        withdraw(&mut bars, gone);
+                    }
+                    if record.key == key {
+                        match self.read(&record)? {
+                            Some(Said::Bar(bar)) => first_of(&mut bars, due, bar),
+                            Some(Said::Revised(revised)) if !is_void(revised.revision) => {
+                                revise(&mut bars, due, *revised);
+                            }
+                            _ => {}
+                        }
                     }
                     Ok(())
                 })?;
             }
+            gone.for_each(|gone| withdraw(&mut bars, gone));
         }
-        bars.sort_by_key(|bar| bar.open_time);
-        // A repeated record is the same bar.
-        bars.dedup_by_key(|bar| bar.open_time);
-        Ok(bars)
+        Ok(bars.into_values().collect())
+    }
+
+    /// The newest revision of an instrument's bars of a spec; 0 where they are as they first were.
+    pub fn revision(&self, instrument: &str, spec: BarSpec) -> Result<i64, LogError> {
+        let key = instrument.as_bytes();
+        let mut newest = 0;
+        for place in self.places_of(key)? {
+            newest = newest.max(self.up_to_the_end(
+                &place,
+                |_| false,
+                |stretches| stretches.revision(key, spec),
+            )?);
+        }
+        Ok(newest)
+    }
+
+    /// The newest closed bar of an instrument, after all revisions.
+    pub fn latest(&self, instrument: &str, spec: BarSpec) -> Result<Option<Bar>, LogError> {
+        let key = instrument.as_bytes();
+        let revision = self.revision(instrument, spec)?;
+        let mut before = Timestamp(i64::MAX);
+        loop {
+            let mut latest = None;
+            for place in self.places_of(key)? {
+                let found = |stretches: &Stretches| stretches.latest(key, spec, before);
+                latest = latest.max(self.up_to_the_end(&place, |_| false, found)?);
+            }
+            let Some(latest) = latest else { return Ok(None) };
+            let (from, to) = (Timestamp(latest.0.saturating_sub(spec.nanos())), Timestamp(i64::MAX));
+            let snapshot_id = SnapshotId::derive(&[b"latest"]);
+            let due = SnapshotDue { snapshot_id, instrument: instrument.to_owned(), spec, from, to, revision };
+            if let Some(bar) = self.bars(&due)?.pop() {
+                return Ok(Some(bar));
+            }
+            // All of them were withdrawn.
+            before = from;
+        }
     }
 
     /// Whether an instrument has closed bars of a spec; reads no further than to the first one.
@@ -159,10 +245,11 @@ impl BarIndex {
         Ok([first?, second?])
     }
 
-    /// The bar in a record; `None` for what is none.
-    fn bar(&self, record: &Record) -> Result<Option<Bar>, LogError> {
+    /// What a record says of bars; `None` where it says nothing.
+    fn read(&self, record: &Record) -> Result<Option<Said>, LogError> {
         Ok(match events::readable(&self.codec, record)?.map(|recorded| recorded.event) {
-            Some(Event::Bar(bar)) => Some(bar),
+            Some(Event::Bar(bar)) => Some(Said::Bar(bar)),
+            Some(Event::BarRevised(revised)) => Some(Said::Revised(revised)),
             _ => None,
         })
     }
@@ -201,10 +288,15 @@ impl BarIndex {
     fn take_in(&self, indexed: &mut Indexed, records: &[Record]) -> Result<(), LogError> {
         let mut latest = None;
         let mut taken = Ok(());
-        for record in records.iter().filter(|record| record.offset >= indexed.next) {
-            match self.bar(record) {
-                Ok(Some(bar)) => {
-                    indexed.stretches.push(&self.limits, record.offset, &record.key, &bar);
+        let next = indexed.next;
+        for record in records.iter().filter(|record| record.offset >= next) {
+            let Indexed { stretches, .. } = &mut *indexed;
+            match self.read(record) {
+                Ok(Some(Said::Bar(bar))) => {
+                    stretches.push(&self.limits, record.offset, &record.key, (&bar).into());
+                }
+                Ok(Some(Said::Revised(revised))) => {
+                    stretches.revise(&self.limits, record.offset, &record.key, &revised);
                 }
                 Ok(None) => {}
                 Err(error) => {

@@ -1,12 +1,13 @@
-//! Which stretches of a partition hold bars of which time: a list for each series, folded from the bars in their order.
+//! Which stretches of a partition hold bars of which time, and which revisions there are: a list for each series, folded
+//! from the records in their order.
 //!
 //! A stretch is closed at a fixed number of bars, offsets or intervals, and where time goes back. So a bar that comes late
 //! or twice widens no stretch of others, and what a question reads beside its answer has a bound that no history moves.
 
 use std::collections::BTreeMap;
 
-use gauntlet_domain::BarSpec;
-use gauntlet_domain::market::{Bar, SnapshotDue};
+use gauntlet_domain::market::{Bar, BarRevised, Change, SnapshotDue};
+use gauntlet_domain::{BarSpec, Timestamp};
 
 /// When a stretch is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +41,33 @@ pub(super) struct Stretch {
     pub(super) earliest_close: i64,
 }
 
+/// The time of a bar, or of a revision of one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Interval {
+    pub(super) spec: BarSpec,
+    pub(super) open_time: Timestamp,
+    pub(super) close_time: Timestamp,
+}
+
+impl From<&Bar> for Interval {
+    fn from(bar: &Bar) -> Interval {
+        Interval { spec: bar.spec, open_time: bar.open_time, close_time: bar.close_time }
+    }
+}
+
+/// Bars of a range that there are no more, by the record that says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Withdrawn {
+    pub(super) offset: u64,
+    pub(super) revision: i64,
+    /// Revisions after this one and before it are void.
+    pub(super) since: i64,
+    pub(super) from: Timestamp,
+    pub(super) to: Timestamp,
+}
+
 impl Stretch {
-    fn begin(offset: u64, bar: &Bar) -> Stretch {
+    fn begin(offset: u64, bar: Interval) -> Stretch {
         Stretch {
             first: offset,
             last: offset,
@@ -52,7 +78,7 @@ impl Stretch {
         }
     }
 
-    fn has_room(&self, limits: &Limits, offset: u64, bar: &Bar) -> bool {
+    fn has_room(&self, limits: &Limits, offset: u64, bar: Interval) -> bool {
         let open_time = bar.open_time.0;
         let longest = limits.intervals.saturating_mul(bar.spec.nanos());
         self.bars < limits.bars
@@ -61,7 +87,7 @@ impl Stretch {
             && open_time.saturating_sub(self.earliest_open) < longest
     }
 
-    fn add(&mut self, offset: u64, bar: &Bar) {
+    fn add(&mut self, offset: u64, bar: Interval) {
         self.last = offset;
         self.bars += 1;
         self.latest_open = bar.open_time.0;
@@ -74,31 +100,82 @@ impl Stretch {
     }
 }
 
-/// The stretches of one partition, by key and spec, in order of their offsets.
+/// The bars of one series.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Series {
+    /// In order of their offsets. Revisions of single bars lie in them as bars do.
+    pub(super) stretches: Vec<Stretch>,
+    /// The newest revision; 0 without any.
+    pub(super) revision: i64,
+    /// In order of their offsets.
+    pub(super) withdrawn: Vec<Withdrawn>,
+}
+
+/// The series of one partition, by key and spec.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Stretches {
-    pub(super) series: BTreeMap<Vec<u8>, BTreeMap<BarSpec, Vec<Stretch>>>,
+    pub(super) series: BTreeMap<Vec<u8>, BTreeMap<BarSpec, Series>>,
 }
 
 impl Stretches {
+    fn entry(&mut self, key: &[u8], spec: BarSpec) -> &mut Series {
+        if !self.series.contains_key(key) {
+            self.series.insert(key.to_vec(), BTreeMap::new());
+        }
+        let of_key = self.series.get_mut(key).expect("invariant: it was there or has just been put there");
+        of_key.entry(spec).or_default()
+    }
+
+    fn get(&self, key: &[u8], spec: BarSpec) -> Option<&Series> {
+        self.series.get(key)?.get(&spec)
+    }
+
     /// Takes in the next bar of the partition.
-    pub(super) fn push(&mut self, limits: &Limits, offset: u64, key: &[u8], bar: &Bar) {
-        let of_key = match self.series.get_mut(key) {
-            Some(of_key) => of_key,
-            None => self.series.entry(key.to_vec()).or_default(),
-        };
-        let stretches = of_key.entry(bar.spec).or_default();
+    pub(super) fn push(&mut self, limits: &Limits, offset: u64, key: &[u8], bar: Interval) {
+        let stretches = &mut self.entry(key, bar.spec).stretches;
         match stretches.last_mut() {
             Some(last) if last.has_room(limits, offset, bar) => last.add(offset, bar),
             _ => stretches.push(Stretch::begin(offset, bar)),
         }
     }
 
+    /// Takes in the next revision.
+    pub(super) fn revise(&mut self, limits: &Limits, offset: u64, key: &[u8], revised: &BarRevised) {
+        let BarRevised { spec, revision, from, to, .. } = *revised;
+        let series = self.entry(key, spec);
+        series.revision = revision.max(series.revision);
+        if let Change::Withdrawn(since) = revised.change() {
+            series.withdrawn.push(Withdrawn { offset, revision, since, from, to });
+        } else {
+            self.push(limits, offset, key, Interval { spec, open_time: from, close_time: to });
+        }
+    }
+
+    /// The newest revision of a series; 0 without any.
+    pub(super) fn revision(&self, key: &[u8], spec: BarSpec) -> i64 {
+        self.get(key, spec).map_or(0, |series| series.revision)
+    }
+
+    /// The latest opening of a bar before a time, whether or not it was withdrawn.
+    pub(super) fn latest(&self, key: &[u8], spec: BarSpec, before: Timestamp) -> Option<Timestamp> {
+        let stretches = self.get(key, spec).map_or(&[][..], |series| &series.stretches);
+        let ends = stretches.iter().filter(|stretch| stretch.earliest_open < before.0);
+        // A stretch that goes on beyond the time has bars before it as well.
+        ends.map(|stretch| Timestamp(stretch.latest_open.min(before.0 - 1))).max()
+    }
+
+    /// What a range has to leave out, in order of their offsets.
+    pub(super) fn withdrawn(&self, due: &SnapshotDue) -> Vec<Withdrawn> {
+        let series = self.get(due.instrument.as_bytes(), due.spec);
+        let all = series.map_or(&[][..], |series| &series.withdrawn);
+        all.iter().filter(|withdrawn| withdrawn.revision <= due.revision).copied().collect()
+    }
+
     /// First and last offset of what has to be read for a range, in order. Parts with less than `gap` offsets between
     /// them are one.
     pub(super) fn parts(&self, due: &SnapshotDue, gap: u64) -> Vec<(u64, u64)> {
-        let of_key = self.series.get(due.instrument.as_bytes());
-        let stretches = of_key.and_then(|of_key| of_key.get(&due.spec)).map_or(&[][..], Vec::as_slice);
+        let series = self.get(due.instrument.as_bytes(), due.spec);
+        let stretches = series.map_or(&[][..], |series| &series.stretches);
         let mut parts: Vec<(u64, u64)> = Vec::new();
         for stretch in stretches.iter().filter(|stretch| stretch.touches(due)) {
             match parts.last_mut() {
@@ -118,7 +195,7 @@ impl Stretches {
 #[cfg(test)]
 mod tests {
     use gauntlet_domain::decimal::{Price, Quantity};
-    use gauntlet_domain::{SnapshotId, Timestamp};
+    use gauntlet_domain::SnapshotId;
 
     use super::*;
 
@@ -148,7 +225,7 @@ mod tests {
     fn parts(bars: &[(u64, i64)], (from, to): (i64, i64)) -> Vec<(u64, u64)> {
         let mut stretches = Stretches::default();
         for (offset, minute) in bars {
-            stretches.push(&LIMITS, *offset, b"A.X", &bar(*minute));
+            stretches.push(&LIMITS, *offset, b"A.X", (&bar(*minute)).into());
         }
         let due = SnapshotDue {
             snapshot_id: SnapshotId::derive(&[b"s"]),
@@ -156,6 +233,7 @@ mod tests {
             spec: MINUTE,
             from: Timestamp(from * MINUTE.nanos()),
             to: Timestamp(to * MINUTE.nanos()),
+            revision: 0,
         };
         stretches.parts(&due, 1)
     }

@@ -36,8 +36,8 @@ impl Machine for Echo {
         if command.instrument.ends_with(".ASTRAY") {
             return vec![Output::new(command.clone())];
         }
-        let CreateSnapshot { snapshot_id, instrument, spec, from, to } = command.clone();
-        vec![Output::new(SnapshotDue { snapshot_id, instrument, spec, from, to })]
+        let CreateSnapshot { snapshot_id, instrument, spec, from, to, .. } = command.clone();
+        vec![Output::new(SnapshotDue { snapshot_id, instrument, spec, from, to, revision: 0 })]
     }
 
     fn refuses(&self, input: Input<'_>) -> Option<String> {

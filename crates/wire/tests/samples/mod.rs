@@ -130,6 +130,10 @@ pub fn sample_of(kind: RecordKind, version: u32) -> Event {
             (event.looks, event.holdout_from, event.holdout_to) = (0, None, None);
             (*event).into()
         }
+        (Event::SourceCleaned(event), 1 | 2) => {
+            let aborted = if version == 1 { String::new() } else { event.aborted };
+            SourceCleaned { aborted, bars: Vec::new(), first: None, last: None, ..event }.into()
+        }
         (event, 1) => market_of_version_1(event),
         (event, _) => event,
     }
@@ -158,7 +162,9 @@ fn market_of_version_1(event: Event) -> Event {
         Event::Trade(event) => Trade { scale: Scale::USUAL, ..event }.into(),
         Event::Bar(event) => Bar { scale: Scale::USUAL, ..event }.into(),
         Event::FeedCompleted(event) => FeedCompleted { scale: Scale::USUAL, ..event }.into(),
-        Event::SourceCleaned(event) => SourceCleaned { aborted: String::new(), ..event }.into(),
+        Event::GapDetected(event) => GapDetected { count: 1, ..event }.into(),
+        Event::CreateSnapshot(event) => CreateSnapshot { revision: 0, ..event }.into(),
+        Event::SnapshotDue(event) => SnapshotDue { revision: 0, ..event }.into(),
         event => event,
     }
 }
@@ -167,6 +173,25 @@ fn market_of_version_1(event: Event) -> Event {
 fn first_account(account: &mut AccountTerms) {
     account.maintenance_margin = 0.0;
     account.risk_free.clear();
+}
+
+fn bar() -> Bar {
+    Bar {
+        instrument: instrument(),
+        spec: spec(),
+        open_time: Timestamp(0),
+        close_time: Timestamp(3_600_000_000_000),
+        time: Timestamp(3_600_000_000_000),
+        open: Price(1),
+        high: Price(4),
+        low: Price(0),
+        close: Price(3),
+        open_spread: Some(Price(2)),
+        close_spread: None,
+        volume: Quantity(0),
+        ticks: 17,
+        scale: Scale { price_exponent: -12, size_exponent: -2 },
+    }
 }
 
 fn window() -> SearchWindow {
@@ -318,20 +343,18 @@ pub fn sample(kind: RecordKind) -> Event {
             scale: Scale { price_exponent: -12, size_exponent: -2 },
         }
         .into(),
-        RecordKind::Bar => Bar {
+        RecordKind::Bar => bar().into(),
+        RecordKind::BarRevised => BarRevised {
             instrument: instrument(),
             spec: spec(),
-            open_time: Timestamp(0),
-            close_time: Timestamp(3_600_000_000_000),
-            time: Timestamp(3_600_000_000_000),
-            open: Price(1),
-            high: Price(4),
-            low: Price(0),
-            close: Price(3),
+            revision: 3,
+            source,
+            from: Timestamp(0),
+            to: Timestamp(3_600_000_000_000),
+            bar: Some(bar()),
             open_spread: Some(Price(2)),
             close_spread: None,
-            volume: Quantity(0),
-            ticks: 17,
+            since: Some(1),
             scale: Scale { price_exponent: -12, size_exponent: -2 },
         }
         .into(),
@@ -352,8 +375,8 @@ pub fn sample(kind: RecordKind) -> Event {
         }
         .into(),
         RecordKind::GapDetected => {
-            GapDetected { instrument: instrument(), source, row: 8, from: Timestamp(1), to: Timestamp(2) }
-                .into()
+            let (from, to) = (Timestamp(1), Timestamp(2));
+            GapDetected { instrument: instrument(), source, row: 8, from, to, count: 3 }.into()
         }
         RecordKind::SourceCleaned => SourceCleaned {
             instrument: instrument(),
@@ -365,21 +388,23 @@ pub fn sample(kind: RecordKind) -> Event {
             corrected: vec![ReasonCount { reason: "out_of_order".into(), count: 1 }],
             gaps: 1,
             aborted: "the file was cut off while it was read".into(),
+            first: Some(Timestamp(-1)),
+            last: Some(Timestamp(5)),
+            bars: vec![spec()],
         }
         .into(),
-        RecordKind::CreateSnapshot => CreateSnapshot::new(
-            &InstrumentId::new("XAUUSD", "OANDA").unwrap(),
-            spec(),
-            Timestamp(0),
-            Timestamp(9),
-        )
-        .into(),
+        RecordKind::CreateSnapshot => {
+            let instrument = InstrumentId::new("XAUUSD", "OANDA").unwrap();
+            let asked = CreateSnapshot::new(&instrument, spec(), Timestamp(0), Timestamp(9));
+            CreateSnapshot { revision: 4, ..asked }.into()
+        }
         RecordKind::SnapshotDue => SnapshotDue {
             snapshot_id: SnapshotId::derive(&[b"sample"]),
             instrument: instrument(),
             spec: spec(),
             from: Timestamp(0),
             to: Timestamp(9),
+            revision: 4,
         }
         .into(),
         RecordKind::SnapshotSealed => SnapshotSealed {

@@ -282,6 +282,7 @@ pub fn gap(source: &str) -> GapDetected {
         row: 8,
         from: Timestamp(HOUR),
         to: Timestamp(3 * HOUR),
+        count: 2,
     }
 }
 
@@ -297,5 +298,8 @@ pub fn cleaned(source: &str) -> SourceCleaned {
         rejected: vec![count("stale", 1), count("crossed", 2)],
         corrected: vec![],
         gaps: 1,
+        first: Some(Timestamp(HOUR)),
+        last: Some(Timestamp(9 * HOUR)),
+        bars: vec![BarSpec::Time { seconds: 60 }, BarSpec::Time { seconds: 3600 }],
     }
 }
