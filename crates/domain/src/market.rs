@@ -167,6 +167,10 @@ pub struct Quote {
     /// Of all prices and sizes here.
     #[serde(default)]
     pub scale: Scale,
+    /// When the recorder had it, by its own clock; `None` where that is not said. A row that has it is judged by it and never
+    /// waits for those that follow.
+    #[serde(default)]
+    pub received: Option<Timestamp>,
 }
 
 /// One trade as a live feed publishes it.
@@ -189,6 +193,10 @@ pub struct Trade {
     /// Of all prices and sizes here.
     #[serde(default)]
     pub scale: Scale,
+    /// When the recorder had it, by its own clock; `None` where that is not said. A row that has it is judged by it and never
+    /// waits for those that follow.
+    #[serde(default)]
+    pub received: Option<Timestamp>,
 }
 
 /// Bars that were bought ready-made, in the source's order; columns as in [`TickBlock`].

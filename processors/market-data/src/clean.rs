@@ -77,6 +77,8 @@ pub struct Row {
     pub ask_size: Option<i64>,
     /// The venue's own numbering.
     pub sequence: Option<i64>,
+    /// When the recorder had it, nanoseconds of its clock; `None` where that is not said.
+    pub received: Option<i64>,
 }
 
 /// The rows of a block.
@@ -91,6 +93,7 @@ pub fn rows_of(block: &TickBlock) -> impl Iterator<Item = Row> {
         size: column(&block.sizes, i),
         ask_size: column(&block.ask_sizes, i),
         sequence: column(&block.sequences, i),
+        received: None,
     })
 }
 
@@ -140,7 +143,7 @@ impl Cleaner {
                     if !tick.is_book && delivered.repeats(&row, source, tick.clean.is_quote, on_venue_clock) {
                         ledger.reject(Reason::Duplicate, of);
                     } else {
-                        self.tick(rules, tick, on_venue_clock, ledger, &mut keep);
+                        self.tick(rules, tick, on_venue_clock, row.received, ledger, &mut keep);
                     }
                 }
             }
@@ -187,6 +190,7 @@ impl Cleaner {
         rules: &Rules<'_>,
         tick: Tick,
         on_venue_clock: bool,
+        present: Option<i64>,
         ledger: &mut Ledger,
         keep: &mut impl FnMut(Clean, i64, &mut Ledger),
     ) {
@@ -198,7 +202,7 @@ impl Cleaner {
         // How long something may wait is asked for only where something waits.
         let hold = if levels.is_settled() && other.is_none() { clock.ahead } else { this.allowed(clock) };
         let around = Around { other, hold, is_gap };
-        this.push(clock, tick.clean.of.time, tick, |tick, timed| {
+        this.push(clock, tick.clean.of.time, present, tick, |tick, timed| {
             levels.take(rules, &around, tick, timed, ledger, keep);
         });
     }

@@ -410,6 +410,7 @@ fn quote_row(quote: &Quote) -> [Row; 1] {
         size: quote.bid_size.map(|size| size.0),
         ask_size: quote.ask_size.map(|size| size.0),
         sequence: None,
+        received: quote.received.map(|time| time.0),
     }]
 }
 
@@ -425,6 +426,7 @@ fn trade_row(trade: &Trade) -> [Row; 1] {
         time: trade.time.0,
         price: trade.price.0,
         size: Some(trade.size.0),
+        received: trade.received.map(|time| time.0),
         ..Row::default()
     }]
 }

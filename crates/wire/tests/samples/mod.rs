@@ -130,6 +130,8 @@ pub fn sample_of(kind: RecordKind, version: u32) -> Event {
             (event.looks, event.holdout_from, event.holdout_to) = (0, None, None);
             (*event).into()
         }
+        (Event::Quote(event), 2) => Quote { received: None, ..event }.into(),
+        (Event::Trade(event), 2) => Trade { received: None, ..event }.into(),
         (event, 1) => market_of_version_1(event),
         (event, _) => event,
     }
@@ -154,8 +156,8 @@ fn market_of_version_1(event: Event) -> Event {
             event.scale = Scale::USUAL;
             (*event).into()
         }
-        Event::Quote(event) => Quote { scale: Scale::USUAL, ..event }.into(),
-        Event::Trade(event) => Trade { scale: Scale::USUAL, ..event }.into(),
+        Event::Quote(event) => Quote { scale: Scale::USUAL, received: None, ..event }.into(),
+        Event::Trade(event) => Trade { scale: Scale::USUAL, received: None, ..event }.into(),
         Event::Bar(event) => Bar { scale: Scale::USUAL, ..event }.into(),
         Event::FeedCompleted(event) => FeedCompleted { scale: Scale::USUAL, ..event }.into(),
         Event::SourceCleaned(event) => SourceCleaned { aborted: String::new(), ..event }.into(),
@@ -286,6 +288,7 @@ pub fn sample(kind: RecordKind) -> Event {
             ask: Price(1_300_500_000_000),
             bid_size: Some(Quantity(100_000_000)),
             ask_size: None,
+            received: Some(Timestamp(7)),
             scale: Scale { price_exponent: -12, size_exponent: -2 },
         }
         .into(),
@@ -297,6 +300,7 @@ pub fn sample(kind: RecordKind) -> Event {
             price: Price(1_300_000_000_000),
             size: Quantity(25_000_000),
             side: Some("buy".into()),
+            received: Some(Timestamp(8)),
             scale: Scale { price_exponent: -12, size_exponent: -2 },
         }
         .into(),
