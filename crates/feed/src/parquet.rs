@@ -12,6 +12,7 @@ use crate::format::{Format, Options};
 use crate::input::{SourceFile, listed};
 use crate::numbers::NumberStyle;
 use crate::parquet_columns::{Batches, Schema};
+use crate::scan::{Scan, scan_ticks};
 use crate::table::{TickLayout, TickTable};
 use crate::understood::{Shape, columns, written};
 use crate::units::Units;
@@ -102,33 +103,28 @@ fn keep_own_unit(schema: &Schema, column: &mut TimeColumn) {
 pub(crate) struct ParquetTicks {
     batches: Batches,
     table: TickTable,
-    used: Vec<usize>,
+    /// Columns without which a row cannot be read.
+    needed: Vec<usize>,
     names: Vec<String>,
     first_time: Vec<u8>,
+    /// What to know of conditions that are not read.
+    conditions: Option<String>,
 }
 
 impl ParquetTicks {
-    /// Reads the columns of symbols and markets once to know that the wanted one is there, and only one, and numbers that
-    /// are times once to know their unit.
+    /// Reads the columns of symbols and markets once to know that the wanted one is there, and only one, numbers that are
+    /// times once to know their unit, and conditions that nobody has asked for once to name them, where `scanned` does not.
     pub fn new(
         file: &SourceFile,
         options: &Options,
         batch_rows: usize,
         units: Units,
+        scanned: &mut Option<Scan>,
     ) -> Result<ParquetTicks, FeedError> {
         let schema = Schema::of(file)?;
-        let first = Batches::open(file, &schema, &schema.flat(), &[], 1)?.into_first()?;
         let reading = |what| FeedError::Reading { file: file.shown.clone(), what };
-        let named = named_columns(&schema.names, &options.reading.columns).map_err(reading)?;
-        let layout = TickLayout::find(&named, |index| first.field(index).map(<[u8]>::to_vec));
-        let mut layout = layout.map_err(|needed| FeedError::MissingColumns {
-            file: file.shown.clone(),
-            format: Format::Parquet,
-            needed: needed.to_owned(),
-            found: listed(&schema.names),
-            hint: "or name open, high, low and close if these are bars",
-        })?;
-        schema.check(file, &layout.used())?;
+        let first = Batches::open(file, &schema, &schema.flat(), &[], 1)?.into_first()?;
+        let mut layout = tick_layout(file, &schema, &first, options)?;
         let numbers = layout.numbers();
         // Text of ticks is read as it is everywhere else in the program: with a point.
         if options.reading.decimal == Some(',') {
@@ -146,29 +142,19 @@ impl ParquetTicks {
                 column.unit = unit_of(file, &schema, column.index, batch_rows)?;
             }
         }
-
-        let mut table = TickTable::new(layout, options, options.clock().map_err(reading)?, units);
-        let keys: Vec<usize> = table.layout.keys().collect();
-        if !keys.is_empty() {
-            let mut batches = Batches::open(file, &schema, &keys, &[], batch_rows)?;
-            while batches.advance()? {
-                table.is_wanted(|index| batches.field(index)).map_err(|markets| {
-                    FeedError::SeveralMarkets {
-                        file: file.shown.clone(),
-                        row: batches.rows() as i64,
-                        symbol: table.wanted.symbol().to_owned(),
-                        markets,
-                    }
-                })?;
-            }
-            table.wanted.finish(&file.shown)?;
+        if scanned.is_none() {
+            *scanned = scan(file, &schema, &layout, options, batch_rows)?;
         }
-        let used = table.layout.used();
+        let conditions = scanned.as_ref().zip(layout.unread_conditions());
+        let conditions = conditions.and_then(|(scan, column)| scan.conditions.warning(&schema.names[column]));
+        let mut table = TickTable::new(layout, options, options.clock().map_err(reading)?, units);
+        check_keys(file, &schema, &mut table, batch_rows)?;
         let times: Vec<usize> =
             [table.layout.time].iter().chain(&table.layout.recorder_time).map(|time| time.index).collect();
-        let batches = Batches::open(file, &schema, &used, &times, batch_rows)?;
+        let batches = Batches::open(file, &schema, &table.layout.used(), &times, batch_rows)?;
         let first_time = first.field(table.layout.time.index).unwrap_or_default().to_vec();
-        Ok(ParquetTicks { batches, table, used, names: schema.names, first_time })
+        let needed = needed(&table.layout);
+        Ok(ParquetTicks { batches, table, needed, names: schema.names, first_time, conditions })
     }
 
     pub fn columns(&self) -> TickColumns {
@@ -178,6 +164,78 @@ impl ParquetTicks {
     pub fn has_trades(&self) -> bool {
         !self.table.layout.makes_quotes()
     }
+}
+
+/// Which column is what, and that all of them can be read.
+fn tick_layout(
+    file: &SourceFile,
+    schema: &Schema,
+    first: &Batches,
+    options: &Options,
+) -> Result<TickLayout, FeedError> {
+    let reading = |what| FeedError::Reading { file: file.shown.clone(), what };
+    let named = named_columns(&schema.names, &options.reading.columns).map_err(reading)?;
+    let layout = TickLayout::find(&named, |index| first.field(index).map(<[u8]>::to_vec));
+    let mut layout = layout.map_err(|needed| FeedError::MissingColumns {
+        file: file.shown.clone(),
+        format: Format::Parquet,
+        needed: needed.to_owned(),
+        found: listed(&schema.names),
+        hint: "or name open, high, low and close if these are bars",
+    })?;
+    layout.read_conditions(&options.reading, &schema.names).map_err(reading)?;
+    schema.check(file, &needed(&layout))?;
+    let conditions: Vec<usize> =
+        layout.conditions().filter(|column| !schema.has_codes(*column)).into_iter().collect();
+    schema.check(file, &conditions)?;
+    Ok(layout)
+}
+
+/// Columns without which a row cannot be read: most trades have no condition.
+fn needed(layout: &TickLayout) -> Vec<usize> {
+    let mut needed = layout.used();
+    needed.retain(|column| Some(*column) != layout.conditions());
+    needed
+}
+
+/// What all rows say of the columns that leave something open; `None` where none does.
+fn scan(
+    file: &SourceFile,
+    schema: &Schema,
+    layout: &TickLayout,
+    options: &Options,
+    batch_rows: usize,
+) -> Result<Option<Scan>, FeedError> {
+    let columns: Vec<usize> =
+        layout.unread_conditions().filter(|column| schema.has_codes(*column)).into_iter().collect();
+    if columns.is_empty() {
+        return Ok(None);
+    }
+    let rows = Batches::open(file, schema, &columns, &[], batch_rows)?;
+    scan_ticks(rows, &schema.names, layout, options, |_| false).map(Some)
+}
+
+/// Whether the wanted symbol is there, and in one market alone.
+fn check_keys(
+    file: &SourceFile,
+    schema: &Schema,
+    table: &mut TickTable,
+    batch_rows: usize,
+) -> Result<(), FeedError> {
+    let keys: Vec<usize> = table.layout.keys().collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let mut batches = Batches::open(file, schema, &keys, &[], batch_rows)?;
+    while batches.advance()? {
+        table.is_wanted(|index| batches.field(index)).map_err(|markets| FeedError::SeveralMarkets {
+            file: file.shown.clone(),
+            row: batches.rows() as i64,
+            symbol: table.wanted.symbol().to_owned(),
+            markets,
+        })?;
+    }
+    table.wanted.finish(&file.shown)
 }
 
 /// The unit of a column of numbers since the epoch: from the smallest and the largest where the file names them and they leave
@@ -211,7 +269,7 @@ impl Reader<Tick> for ParquetTicks {
                 let mut data = self.table.tick(field);
                 // A value that is not there says nothing about the format.
                 if let Err(fault) = &mut data {
-                    fault.missing |= self.batches.has_null(&self.used);
+                    fault.missing |= self.batches.has_null(&self.needed);
                 }
                 return Ok(Some(Row { number, data }));
             }
@@ -224,7 +282,8 @@ impl Reader<Tick> for ParquetTicks {
     }
 
     fn about(&self) -> About {
-        About { warnings: self.table.layout.warnings(&self.names), ..About::default() }
+        let warnings = self.table.layout.warnings(&self.names).into_iter().chain(self.conditions.clone());
+        About { warnings: warnings.collect(), ..About::default() }
     }
 
     fn shape(&self) -> Shape {
@@ -232,7 +291,8 @@ impl Reader<Tick> for ParquetTicks {
         let (columns, unread) = columns(&layout.roles(), &self.names);
         let (time, is_utc) = written(&self.table.clock, layout.time.unit, &self.first_time);
         let order = self.table.clock.order;
-        Shape { columns, unread, time, is_utc, order, sides: layout.sides(), ..Shape::default() }
+        let (sides, has_unread_conditions) = (layout.sides(), self.conditions.is_some());
+        Shape { columns, unread, time, is_utc, order, sides, has_unread_conditions, ..Shape::default() }
     }
 
     fn fault_line(&self) -> (u64, String) {
@@ -248,10 +308,11 @@ mod tests {
     use std::path::Path;
     use std::sync::Arc;
 
+    use arrow_array::types::Int32Type;
     use arrow_array::{
         ArrayRef, BooleanArray, Date32Array, Decimal128Array, FixedSizeBinaryArray, Float16Array,
-        Float64Array, Int64Array, RecordBatch, Time64MicrosecondArray, TimestampMicrosecondArray,
-        UInt64Array,
+        Float64Array, Int64Array, ListArray, RecordBatch, StringArray, Time64MicrosecondArray,
+        TimestampMicrosecondArray, UInt64Array,
     };
     use gauntlet_domain::InstrumentId;
     use gauntlet_domain::market::TickKind;
@@ -273,6 +334,7 @@ mod tests {
             &options,
             batch_rows,
             Units::default(),
+            &mut None,
         )?;
         let mut rows = Vec::new();
         while let Some(row) = ticks.next()? {
@@ -326,6 +388,34 @@ mod tests {
         write(&path, vec![("ts", times), ("last", Arc::new(Float64Array::from(vec![Some(f64::NAN), None])))]);
         let rows = read(&path, 10).unwrap();
         assert!(rows.iter().all(|row| row.data.unwrap_err().kind == TickKind::NotANumber));
+    }
+
+    #[test]
+    fn conditions_are_text_numbers_or_lists_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.parquet");
+        let codes = |lists: [Option<Vec<Option<i32>>>; 4]| -> ArrayRef {
+            Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(lists))
+        };
+        let lists = codes([Some(vec![Some(12), Some(37)]), Some(vec![]), None, Some(vec![Some(7)])]);
+        let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("12;37"), Some(""), None, Some("7")]));
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![Some(37), Some(1), None, Some(7)]));
+        for column in [lists, texts, numbers] {
+            let times: ArrayRef = Arc::new(Int64Array::from(vec![1_700_000_000; 4]));
+            let price: ArrayRef = Arc::new(Float64Array::from(vec![1.5; 4]));
+            write(&path, vec![("ts", times), ("price", price), ("conditions", column)]);
+            let mut options = Options::new(InstrumentId::new("X", "TEST").unwrap());
+            let unread = crate::open(&path, &options).unwrap();
+            let [warning] = &unread.warnings()[..] else { panic!("{:?}", unread.warnings()) };
+            assert!(warning.contains("37 (1)") && warning.contains("7 (1)"), "{warning}");
+            options.reading.volume_only = vec!["37".to_owned()];
+            options.reading.auction = vec!["7".to_owned()];
+            let mut source = crate::open(&path, &options).unwrap();
+            assert_eq!(source.warnings(), [""; 0]);
+            let Some(crate::Block::Ticks(block)) = source.next_block().unwrap() else { panic!("ticks") };
+            let [only, plain, auction] = [TickKind::VolumeOnly, TickKind::Trade, TickKind::Auction];
+            assert_eq!(block.kinds, [only, plain, plain, auction].map(|kind| kind as u8));
+        }
     }
 
     fn prices(path: &Path) -> Vec<i64> {

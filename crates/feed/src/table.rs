@@ -4,11 +4,12 @@ use gauntlet_domain::market::TickKind;
 
 use crate::block::{Fault, Tick, TickColumns};
 use crate::columns::{
-    ACTIONS, ASK_SIZES, ASKS, BID_SIZES, BIDS, EVENT_TIMES, MAKERS, MARKETS, PRICES, RECORDER_TIMES,
-    SEQUENCES, SIDES, SIZES, TOTALS, TimeColumn, column, plain_name, symbol_column, time_column,
-    unread_volumes,
+    ACTIONS, ASK_SIZES, ASKS, BID_SIZES, BIDS, CONDITIONS, EVENT_TIMES, MAKERS, MARKETS, PRICES,
+    RECORDER_TIMES, SEQUENCES, SIDES, SIZES, TOTALS, TimeColumn, column, plain_name, symbol_column,
+    time_column, unread_volumes,
 };
-use crate::format::Options;
+use crate::conditions::Conditions;
+use crate::format::{Options, Reading};
 use crate::numbers::NumberStyle;
 use crate::time::Clock;
 use crate::units::Units;
@@ -51,6 +52,10 @@ pub(crate) struct TickLayout {
     sequence: Option<usize>,
     /// Rows that are no trades say so here.
     action: Option<usize>,
+    /// Conditions of trades, read or not.
+    conditions: Option<usize>,
+    /// What of them is read.
+    named_conditions: Option<Conditions>,
 }
 
 impl TickLayout {
@@ -104,7 +109,25 @@ impl TickLayout {
             market: find(MARKETS),
             sequence: find(SEQUENCES).or(id).filter(is_number),
             action: find(ACTIONS).filter(|_| is_trades),
+            conditions: find(CONDITIONS).filter(|_| is_trades),
+            named_conditions: None,
         })
+    }
+
+    /// Reads conditions where somebody has said what their codes mean. `Err` says what does not fit.
+    pub fn read_conditions(&mut self, reading: &Reading, names: &[String]) -> Result<(), String> {
+        self.named_conditions = Conditions::said(reading, self.conditions, !self.makes_quotes(), names)?;
+        Ok(())
+    }
+
+    /// The column of conditions that is read.
+    pub fn conditions(&self) -> Option<usize> {
+        self.named_conditions.as_ref().map(|conditions| conditions.column)
+    }
+
+    /// The column of conditions where nobody has said what they mean.
+    pub fn unread_conditions(&self) -> Option<usize> {
+        self.conditions.filter(|_| self.named_conditions.is_none())
     }
 
     /// Columns of numbers, and whether they are prices.
@@ -196,6 +219,7 @@ impl TickLayout {
             ("market", self.market),
             ("id", self.sequence),
             ("action", self.action),
+            ("conditions", self.conditions()),
         ];
         let all = others.into_iter().chain(of_prices);
         all.filter_map(|(what, index)| index.map(|index| (what, index))).collect()
@@ -309,6 +333,12 @@ impl TickTable {
                     },
                     Side::OfSize if size.is_ok_and(|size| size < 0) => TickKind::Sell,
                     Side::OfSize => TickKind::Buy,
+                };
+                let condition = self.layout.named_conditions.as_ref();
+                let kind = match condition.and_then(|named| named.kind(text(named.column))) {
+                    // A total that did not move is no print of an auction.
+                    Some(TickKind::Auction) if kind == TickKind::Last => kind,
+                    named => named.unwrap_or(kind),
                 };
                 let size = if side == Side::OfSize { size.map(|size| size.saturating_abs()) } else { size };
                 Ok(Tick { kind, price: as_price(index)?, size: size?, ..tick })

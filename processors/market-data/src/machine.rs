@@ -15,11 +15,12 @@ use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateErro
 use serde::{Deserialize, Serialize};
 
 use crate::bars::TimeBars;
-use crate::clean::{Clean, Cleaner, Row, rows_of};
+use crate::clean::{Clean, Cleaner};
 use crate::hours::outside;
 use crate::known::KnownInstrument;
 use crate::ledger::{Ledger, reason_counts};
 use crate::ready::ReadyBars;
+use crate::rows::{Row, rows_of};
 use crate::rules::Rules;
 use crate::sources::{Source, Sources};
 

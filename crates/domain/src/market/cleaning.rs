@@ -58,6 +58,8 @@ pub enum Reason {
     Revised,
     /// No multiple of the tick size that the instrument is said to have: kept.
     OffTick,
+    /// A trade of which only the size counts: kept.
+    VolumeOnly,
 }
 
 impl Reason {
@@ -89,6 +91,7 @@ impl Reason {
             NoCalendar => "no_calendar",
             Revised => "revised",
             OffTick => "off_tick",
+            VolumeOnly => "volume_only",
         }
     }
 }
