@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use gauntlet_domain::market::TickKind;
 
-use crate::format::Reading;
+use crate::format::{Format, Reading};
 use crate::input::listed;
 use crate::understood::Choice;
 
@@ -61,8 +61,18 @@ impl Conditions {
     }
 }
 
+/// Only tables of trades have conditions. `Err` says what does not fit.
+pub(crate) fn check_format(reading: &Reading, format: Format, has_bars: bool) -> Result<(), String> {
+    let Some(option) = option_of(reading) else { return Ok(()) };
+    if matches!(format, Format::Csv | Format::Parquet) && !has_bars {
+        return Ok(());
+    }
+    let holds = if has_bars { "bars".to_owned() } else { format.to_string() };
+    Err(format!("{option} is for trades in CSV and Parquet, and this is a file of {holds}: leave it away"))
+}
+
 /// The option that names codes of conditions; `None` where none does.
-pub(crate) fn option_of(reading: &Reading) -> Option<&'static str> {
+fn option_of(reading: &Reading) -> Option<&'static str> {
     match (reading.volume_only.is_empty(), reading.auction.is_empty()) {
         (false, _) => Some("--volume-only"),
         (true, false) => Some("--auction"),

@@ -4,17 +4,18 @@ use gauntlet_domain::BarSpec;
 
 use crate::bar_rows::{BarReader, TextTable};
 use crate::bar_table::{BarLayout, BarTable, bar_names, has_bars};
-use crate::block::{About, Reader, Row, Tick, TickColumns};
+use crate::block::{About, Fault, Reader, Row, Tick, TickColumns};
 use crate::columns::{TimeColumn, named_columns, plain_name};
 use crate::epoch_unit::EpochNumbers;
 use crate::error::FeedError;
 use crate::format::{Format, Options};
 use crate::input::{SourceFile, listed};
-use crate::numbers::NumberStyle;
+use crate::numbers::{Cell, NumberStyle};
 use crate::parquet_columns::{Batches, Schema};
-use crate::scan::{Scan, scan_ticks};
-use crate::table::{TickLayout, TickTable};
-use crate::understood::{Shape, columns, written};
+use crate::scan::{Scan, cell_error, check_end, contradiction, scan_ticks};
+use crate::table::{NUMBERS, TickLayout, TickTable};
+use crate::text::shortened;
+use crate::understood::{Shape, columns, numbers, written};
 use crate::units::Units;
 use crate::wanted::Wanted;
 
@@ -113,7 +114,7 @@ pub(crate) struct ParquetTicks {
 
 impl ParquetTicks {
     /// Reads the columns of symbols and markets once to know that the wanted one is there, and only one, numbers that are
-    /// times once to know their unit, and conditions that nobody has asked for once to name them, where `scanned` does not.
+    /// times once to know their unit, and columns of text once to know how they are written, where `scanned` does not say it.
     pub fn new(
         file: &SourceFile,
         options: &Options,
@@ -126,13 +127,6 @@ impl ParquetTicks {
         let first = Batches::open(file, &schema, &schema.flat(), &[], 1)?.into_first()?;
         let mut layout = tick_layout(file, &schema, &first, options)?;
         let numbers = layout.numbers();
-        // Text of ticks is read as it is everywhere else in the program: with a point.
-        if options.reading.decimal == Some(',') {
-            let what = "--decimal , is not for ticks in Parquet, whose numbers have no decimal mark or are read with a point: \
-                        leave it away, or write the columns as numbers"
-                .to_owned();
-            return Err(FeedError::Reading { file: file.shown.clone(), what });
-        }
         check_decimal(file, &schema, options, numbers.iter().map(|(column, _)| *column))?;
         let times = [Some(&mut layout.time), layout.recorder_time.as_mut()];
         for column in times.into_iter().flatten() {
@@ -147,7 +141,13 @@ impl ParquetTicks {
         }
         let conditions = scanned.as_ref().zip(layout.unread_conditions());
         let conditions = conditions.and_then(|(scan, column)| scan.conditions.warning(&schema.names[column]));
-        let mut table = TickTable::new(layout, options, options.clock().map_err(reading)?, units);
+        let (clock, style) = match scanned {
+            Some(Scan { clock, numbers, .. }) => (clock.clone(), *numbers),
+            None => (options.clock().map_err(reading)?, NumberStyle::default()),
+        };
+        let mut table = TickTable::new(layout, options, clock, units);
+        table.numbers = style;
+        table.typed = typed(&schema, &numbers);
         check_keys(file, &schema, &mut table, batch_rows)?;
         let times: Vec<usize> =
             [table.layout.time].iter().chain(&table.layout.recorder_time).map(|time| time.index).collect();
@@ -163,6 +163,21 @@ impl ParquetTicks {
 
     pub fn has_trades(&self) -> bool {
         !self.table.layout.makes_quotes()
+    }
+
+    /// An error where the current row could be read in another way than the rest of the file.
+    #[cold]
+    fn check_fault(&self, fault: Fault) -> Result<(), FeedError> {
+        let Some((column, text)) = self.table.faulty(|index| self.batches.field(index), fault.kind) else {
+            return Ok(());
+        };
+        match contradiction(&self.table.clock, fault.kind, text) {
+            Some(what) => {
+                let cell = Cell { line: self.batches.line(), column, text: shortened(text) };
+                Err(cell_error(self.batches.file(), &self.names, cell, what))
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -206,13 +221,30 @@ fn scan(
     options: &Options,
     batch_rows: usize,
 ) -> Result<Option<Scan>, FeedError> {
-    let columns: Vec<usize> =
-        layout.unread_conditions().filter(|column| schema.has_codes(*column)).into_iter().collect();
+    let is_text = |column: usize| schema.is_text(column);
+    let numbers = layout.numbers().into_iter().map(|(column, _)| column).filter(|column| is_text(*column));
+    let mut columns: Vec<usize> = numbers.collect();
+    // Beside a date that is text the time of day counts, whatever it is.
+    if layout.time.columns().any(is_text) {
+        columns.extend(layout.time.columns());
+    }
+    columns.extend(layout.unread_conditions().filter(|column| schema.has_codes(*column)));
     if columns.is_empty() {
         return Ok(None);
     }
-    let rows = Batches::open(file, schema, &columns, &[], batch_rows)?;
-    scan_ticks(rows, &schema.names, layout, options, |_| false).map(Some)
+    let times: Vec<usize> = layout.time.columns().collect();
+    let rows = Batches::open(file, schema, &columns, &times, batch_rows)?;
+    let mut scan = scan_ticks(rows, &schema.names, layout, options, is_text)?;
+    if let Some(zone) = &mut scan.clock.zone {
+        zone.newest_first = scan.newest_first;
+    }
+    Ok(Some(scan))
+}
+
+/// Columns of numbers that are no text, whatever style the others are written in.
+fn typed(schema: &Schema, numbers: &[(usize, bool)]) -> [Option<usize>; NUMBERS] {
+    let mut typed = numbers.iter().map(|(column, _)| *column).filter(|column| !schema.is_text(*column));
+    std::array::from_fn(|_| typed.next())
 }
 
 /// Whether the wanted symbol is there, and in one market alone.
@@ -269,11 +301,13 @@ impl Reader<Tick> for ParquetTicks {
                 let mut data = self.table.tick(field);
                 // A value that is not there says nothing about the format.
                 if let Err(fault) = &mut data {
+                    self.check_fault(*fault)?;
                     fault.missing |= self.batches.has_null(&self.needed);
                 }
                 return Ok(Some(Row { number, data }));
             }
         }
+        check_end(&self.table.clock, self.batches.file())?;
         Ok(None)
     }
 
@@ -292,7 +326,20 @@ impl Reader<Tick> for ParquetTicks {
         let (time, is_utc) = written(&self.table.clock, layout.time.unit, &self.first_time);
         let order = self.table.clock.order;
         let (sides, has_unread_conditions) = (layout.sides(), self.conditions.is_some());
-        Shape { columns, unread, time, is_utc, order, sides, has_unread_conditions, ..Shape::default() }
+        // Numbers that are no text are written in no way.
+        let is_text = |(column, _): &(usize, bool)| !self.table.typed.contains(&Some(*column));
+        let numbers = layout.numbers().iter().any(is_text).then(|| numbers(self.table.numbers));
+        Shape {
+            columns,
+            unread,
+            time,
+            is_utc,
+            order,
+            numbers,
+            sides,
+            has_unread_conditions,
+            ..Shape::default()
+        }
     }
 
     fn fault_line(&self) -> (u64, String) {
@@ -303,6 +350,7 @@ impl Reader<Tick> for ParquetTicks {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::Reading;
     use crate::stop::Stop;
     use std::fs::File;
     use std::path::Path;
@@ -314,8 +362,8 @@ mod tests {
         Float64Array, Int64Array, ListArray, RecordBatch, StringArray, Time64MicrosecondArray,
         TimestampMicrosecondArray, UInt64Array,
     };
-    use gauntlet_domain::InstrumentId;
     use gauntlet_domain::market::TickKind;
+    use gauntlet_domain::{InstrumentId, Timestamp};
     use parquet::arrow::ArrowWriter;
     use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
     use parquet::file::properties::WriterProperties;
@@ -416,6 +464,88 @@ mod tests {
             let [only, plain, auction] = [TickKind::VolumeOnly, TickKind::Trade, TickKind::Auction];
             assert_eq!(block.kinds, [only, plain, plain, auction].map(|kind| kind as u8));
         }
+    }
+
+    fn texts(cells: &[&str]) -> ArrayRef {
+        Arc::new(StringArray::from(cells.to_vec()))
+    }
+
+    /// Times and prices as they were read, or why the file was refused at its opening.
+    fn opened(
+        path: &Path,
+        columns: Vec<(&str, ArrayRef)>,
+        reading: Reading,
+    ) -> Result<Vec<(String, i64)>, String> {
+        write(path, columns);
+        let options = Options { reading, ..Options::new(InstrumentId::new("X", "TEST").unwrap()) };
+        let mut source = crate::open(path, &options).map_err(|error| error.to_string())?;
+        let (mut times, mut prices) = (Vec::new(), Vec::new());
+        while let Some(block) = source.next_block().map_err(|error| format!("later: {error}"))? {
+            let crate::Block::Ticks(block) = block else { panic!("ticks") };
+            times.extend(block.times.iter().map(|time| Timestamp(*time).to_string()));
+            prices.extend(block.prices);
+        }
+        Ok(times.into_iter().zip(prices).collect())
+    }
+
+    #[test]
+    fn columns_of_text_are_understood_from_all_of_their_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.parquet");
+        let plain = Reading::default;
+        let price: ArrayRef = Arc::new(Float64Array::from(vec![1.5, 2.5]));
+        let days = |cells: [&str; 2]| vec![("time", texts(&cells)), ("price", price.clone())];
+        let read = opened(&path, days(["02/01/2017", "13/01/2017"]), plain()).unwrap();
+        assert_eq!(read[0], ("2017-01-02T00:00:00Z".to_owned(), 1_500_000_000));
+        let open = opened(&path, days(["02/01/2017", "03/01/2017"]), plain()).unwrap_err();
+        assert!(open.contains("column time: '02/01/2017' may have the day or the month first"), "{open}");
+        let asked = Reading { date_order: Some(crate::DateOrder::MonthFirst), ..plain() };
+        let read = opened(&path, days(["02/01/2017", "03/01/2017"]), asked).unwrap();
+        assert_eq!(read[0].0, "2017-02-01T00:00:00Z");
+        let seconds = || -> ArrayRef { Arc::new(Int64Array::from(vec![1_700_000_000, 1_700_000_001])) };
+        let prices =
+            |cells: [&str; 2]| vec![("ts", seconds()), ("price", texts(&cells)), ("size", price.clone())];
+        let comma = opened(&path, prices(["1.234,5", "7,25"]), plain()).unwrap();
+        assert_eq!(comma.iter().map(|row| row.1).collect::<Vec<_>>(), [1_234_500_000_000, 7_250_000_000]);
+        let unclear = opened(&path, prices(["1,234", "2,345"]), plain()).unwrap_err();
+        assert!(unclear.contains("column price: '1,234'"), "{unclear}");
+        let asked = Reading { decimal: Some(','), ..plain() };
+        let read = opened(&path, prices(["1,234", "2,345"]), asked.clone()).unwrap();
+        assert_eq!(read[0].1, 1_234_000_000, "and the sizes, which are numbers, have a point");
+        let numbers = opened(&path, vec![("ts", seconds()), ("price", price.clone())], asked).unwrap_err();
+        assert!(numbers.contains("--decimal , has nothing to do here"), "{numbers}");
+    }
+
+    #[test]
+    fn the_last_rows_of_a_column_of_text_contradict_the_first_before_anything_is_published() {
+        const ROWS: usize = 200_000;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.parquet");
+        let many = |first: &'static str, last: &'static str| -> ArrayRef {
+            texts(&[vec![first; ROWS - 1], vec![last]].concat())
+        };
+        let price = || -> ArrayRef { Arc::new(Float64Array::from(vec![1.5; ROWS])) };
+        let why = |columns| opened(&path, columns, Reading::default()).unwrap_err();
+        let order = why(vec![("time", many("13/01/2017", "01/14/2017")), ("price", price())]);
+        let said =
+            "line 1, column time: '13/01/2017' has the day first, but '01/14/2017' in line 200000 the month";
+        assert!(order.contains(said), "{order}");
+        let mark = why(vec![("time", many("2017-01-02", "2017-01-03")), ("price", many("999.5", "999,5"))]);
+        assert!(mark.contains("line 200000, column price: '999,5' has a decimal comma"), "{mark}");
+        let lost = why(vec![("time", many("1700000000123", "1.70000E+12")), ("price", price())]);
+        assert!(
+            lost.contains("line 200000, column time: '1.70000E+12' is a time with an exponent"),
+            "{lost}"
+        );
+        let minutes = why(vec![("time", many("202403041015", "170000000012")), ("price", price())]);
+        assert!(minutes.contains("'202403041015' may be a date (YYYYMMDDHHMM) or milliseconds"), "{minutes}");
+        // What is no time in any way stays a row with a fault.
+        let fault = opened(
+            &path,
+            vec![("time", many("2017-01-02", "Total")), ("price", price())],
+            Reading::default(),
+        );
+        assert_eq!(fault.unwrap().len(), ROWS);
     }
 
     fn prices(path: &Path) -> Vec<i64> {

@@ -91,6 +91,18 @@ impl Schema {
         self.arrow.field(column).data_type().is_numeric()
     }
 
+    /// Whether a column is text.
+    pub fn is_text(&self, column: usize) -> bool {
+        fn is_text(data: &DataType) -> bool {
+            match data {
+                DataType::Dictionary(_, value) => is_text(value),
+                DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
+                _ => false,
+            }
+        }
+        is_text(self.arrow.field(column).data_type())
+    }
+
     /// Whether codes can stand in a column: it has a text, or lists of such.
     pub fn has_codes(&self, column: usize) -> bool {
         match self.arrow.field(column).data_type() {

@@ -116,7 +116,11 @@ fn open_in_chunks(path: &Path, shown: &Path, options: &Options, chunk: usize) ->
         );
         return Err(FeedError::Reading { file: file.shown.clone(), what });
     }
-    check_conditions(&file, &found, options, false)?;
+    let check_conditions = |has_bars| {
+        conditions::check_format(&options.reading, found.format, has_bars)
+            .map_err(|what| FeedError::Reading { file: file.shown.clone(), what })
+    };
+    check_conditions(false)?;
     let mut scanned = Scans::default();
     let needed = scale_of(&file, &found, options, &mut scanned, chunk)?;
     let scale = options.scale.unwrap_or(needed);
@@ -133,29 +137,11 @@ fn open_in_chunks(path: &Path, shown: &Path, options: &Options, chunk: usize) ->
     }
     let rows = open_rows(&file, &found, options, Units::of(scale), &mut scanned, chunk)?;
     let has_bars = matches!(rows, Rows::Bars { .. });
-    check_conditions(&file, &found, options, has_bars)?;
+    check_conditions(has_bars)?;
     let reading = canonical(&found, options, has_bars);
     let identity = Identity { file: file.hash()?, reading };
     let (hash, options) = (identity.source().to_string(), options.clone());
     Ok(Source { file, found, options, identity, hash, scale, blocks: 0, rows, missing: Vec::new() })
-}
-
-/// Only tables of trades have conditions.
-fn check_conditions(
-    file: &SourceFile,
-    found: &Found,
-    options: &Options,
-    has_bars: bool,
-) -> Result<(), FeedError> {
-    let Some(option) = conditions::option_of(&options.reading) else { return Ok(()) };
-    if matches!(found.format, Format::Csv | Format::Parquet) && !has_bars {
-        return Ok(());
-    }
-    let what = format!(
-        "{option} is for trades in CSV and Parquet, and this is a file of {}: leave it away",
-        if has_bars { "bars".to_owned() } else { found.format.to_string() }
-    );
-    Err(FeedError::Reading { file: file.shown.clone(), what })
 }
 
 /// The scale that the file's first rows need. Faults in them are said by who reads them for good.
