@@ -172,6 +172,7 @@ fn ticks_behind_what_their_source_has_come_to_stay_with_the_reason() {
             ask: Price(1_300_100_000_000),
             bid_size: None,
             ask_size: None,
+            received: None,
         };
         events::record(&Codec::default(), &Event::from(quote), Cause::outside("feed", Timestamp(0))).unwrap()
     };

@@ -454,5 +454,91 @@ fn a_decimal_mark_has_nothing_to_do_in_parquet() {
     let path = shared("ticks/binance_trades.parquet");
     gauntlet(feed(&path, &["--decimal", ","]))
         .on(&dir)
-        .refused(2, &["--decimal , is not for ticks in Parquet", "leave it away"]);
+        .refused(2, &["--decimal , has nothing to do here", "leave it away"]);
+}
+
+#[test]
+fn conditions_of_trades_count_as_somebody_says_and_are_asked_for_by_their_codes() {
+    let mut text = String::from("time,price,size,cond\n");
+    for row in 0..120 {
+        let (price, size, code) = match row {
+            30 => (500, 7, "@ W"),
+            60 => (300, 9, "O"),
+            _ => (100 + row % 3, 1, "@"),
+        };
+        let _ = writeln!(text, "{},{price},{size},{code}", 1_700_000_000 + row);
+    }
+    let options = ["--volume-only", "W,4", "--auction", "O"];
+    let volume_and_high = |bars: &[(f64, f64)]| {
+        (bars.iter().map(|bar| bar.0).sum::<f64>(), bars.iter().map(|bar| bar.1).fold(0.0, f64::max))
+    };
+    let on_the_log = |dir: &Dir| {
+        let bars = all_bars_on_the_log(dir);
+        let bars = bars.iter().map(|bar| (bar.scale.size(bar.volume), bar.scale.price(bar.high)));
+        volume_and_high(&bars.collect::<Vec<_>>())
+    };
+
+    // Without a word the prices are judged like any other, and the codes are named.
+    let dir = Dir::new();
+    let path = dir.write("t.csv", &text);
+    let dry = &gauntlet(feed(&path, &["--dry-run"])).on(&dir).ok()["files"][0];
+    let said = "the column of conditions (cond) is not read";
+    let codes = "are @ (119), O (1), W (1): name";
+    let warned = dry["warnings"].to_string();
+    assert!(warned.contains(said) && warned.contains(codes), "{warned}");
+    assert!(dry["understood"]["choices"].to_string().contains("--auction CODES"), "{dry}");
+    let fed = gauntlet(feed(&path, &[])).on(&dir).ok();
+    assert!(warnings(&fed).contains(said), "{fed}");
+    assert_eq!(fed["sources"][0]["rejected"], serde_json::json!({"outlier": 2}));
+
+    let dir = Dir::new();
+    let dry = &gauntlet(feed(&path, &[&options[..], &["--dry-run"]].concat())).on(&dir).ok()["files"][0];
+    assert_eq!(
+        (dry["warnings"].to_string(), dry["prices"][1].as_str()),
+        ("[]".to_owned(), Some("300")),
+        "{dry}"
+    );
+    assert_eq!(dry["understood"]["reading"], "auction=O; volume_only=4,W");
+    let fed = gauntlet(feed(&path, &options)).on(&dir).ok();
+    assert_eq!(warnings(&fed), "null");
+    let fed = &fed["sources"][0];
+    assert_eq!((&fed["rejected"], number(fed, "accepted")), (&serde_json::json!({}), 120));
+    assert_eq!(fed["corrected"], serde_json::json!({"block_trade": 1, "volume_only": 1}));
+    assert_eq!(on_the_log(&dir).1, 300.0, "the auction's price counts, the other does not");
+
+    let bars = [&["bars", path.to_str().unwrap(), "--spec", "time:1m", "--json"][..], &options].concat();
+    let made = gauntlet(bars).ok();
+    let number = |bar: &Json, name: &str| bar[name].as_f64();
+    let bars: Vec<(f64, f64)> = made["bars"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|bar| (number(bar, "volume").unwrap(), number(bar, "high").unwrap()))
+        .collect();
+    assert_eq!(volume_and_high(&bars), (134.0, 300.0), "each size counts");
+
+    // Where there is no such column, the columns that there are and what to do are said.
+    let path = dir.write("plain.csv", trades(10, |_| None));
+    gauntlet(feed(&path, &["--auction", "O"])).on(&dir).refused(
+        2,
+        &["--auction needs a column of conditions", "only time, price, size", "--column conditions=NAME"],
+    );
+}
+
+#[test]
+fn what_lies_beside_the_data_in_a_folder_is_skipped_and_said() {
+    let dir = Dir::new();
+    let folder = dir.path("ticks");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("a.csv"), trades(10, |_| None)).unwrap();
+    for name in [".DS_Store", "README.txt", "a.csv.CHECKSUM"] {
+        std::fs::write(folder.join(name), "0 1 2\n").unwrap();
+    }
+    let run = gauntlet(feed(&folder, &[])).on(&dir).run();
+    assert_eq!((run.code, number(&run.json(), "accepted")), (Some(0), 10), "{run}");
+    assert!(run.stderr.contains("skipped, by their names no data: "), "{run}");
+    assert!(run.stderr.contains(".DS_Store") && run.stderr.contains("README.txt"), "{run}");
+    // A name that may be one of data stops all of it: nothing is left out in silence.
+    std::fs::write(folder.join("notes.txt"), "to do\n").unwrap();
+    gauntlet(feed(&folder, &[])).on(&dir).refused(2, &["notes.txt"]);
 }

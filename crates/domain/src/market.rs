@@ -51,6 +51,11 @@ pub enum TickKind {
     Book = 6,
     /// Best bid and ask stamped by the recorder, not by the venue: not ordered against the venue's times.
     ReceivedQuote = 7,
+    /// A trade of which only the size counts: an average price, one that is derived from another, a late report. Its side is
+    /// not known.
+    VolumeOnly = 8,
+    /// A trade of an auction or a block: its price counts and is never refused for its level. Its side is not known.
+    Auction = 9,
     /// A price or size that is NaN, infinite or no number.
     NotANumber = 16,
     /// A time that cannot be read.
@@ -65,9 +70,9 @@ impl TickKind {
     /// The kind for a code in a block; `None` for a code of a newer version.
     pub fn from_code(code: u8) -> Option<TickKind> {
         use TickKind::*;
-        [Quote, Trade, Buy, Sell, Last, Book, ReceivedQuote, NotANumber, BadTime, OutOfRange, TotalDecreased]
-            .into_iter()
-            .find(|kind| *kind as u8 == code)
+        let readable = [Quote, Trade, Buy, Sell, Last, Book, ReceivedQuote, VolumeOnly, Auction];
+        let faults = [NotANumber, BadTime, OutOfRange, TotalDecreased];
+        readable.into_iter().chain(faults).find(|kind| *kind as u8 == code)
     }
 }
 
@@ -170,6 +175,10 @@ pub struct Quote {
     /// Of all prices and sizes here.
     #[serde(default)]
     pub scale: Scale,
+    /// When the recorder had it, by its own clock; `None` where that is not said. A row that has it is judged by it and never
+    /// waits for those that follow.
+    #[serde(default)]
+    pub received: Option<Timestamp>,
 }
 
 /// One trade as a live feed publishes it.
@@ -192,6 +201,10 @@ pub struct Trade {
     /// Of all prices and sizes here.
     #[serde(default)]
     pub scale: Scale,
+    /// When the recorder had it, by its own clock; `None` where that is not said. A row that has it is judged by it and never
+    /// waits for those that follow.
+    #[serde(default)]
+    pub received: Option<Timestamp>,
 }
 
 /// Bars that were bought ready-made, in the source's order; columns as in [`TickBlock`].

@@ -154,9 +154,9 @@ records! {
         |e| key e.instrument, id [e.instrument, e.source, e.block], about Nothing;
     3 BarBlock boxed, version 2 is 58: market on MARKET_TICKS and MARKET_TICKS_V2
         |e| key e.instrument, id [e.instrument, e.source, e.block], about Nothing;
-    4 Quote, version 2 is 59: market on MARKET_TICKS and MARKET_TICKS_V2
+    4 Quote, version 2 is 59, version 3 is 69: market on MARKET_TICKS and MARKET_TICKS_V2
         |e| key e.instrument, id [e.instrument, e.source, e.sequence], about Nothing;
-    5 Trade, version 2 is 60: market on MARKET_TICKS and MARKET_TICKS_V2
+    5 Trade, version 2 is 60, version 3 is 70: market on MARKET_TICKS and MARKET_TICKS_V2
         |e| key e.instrument, id [e.instrument, e.source, e.sequence], about Nothing;
     6 FeedCompleted, version 2 is 61: market on MARKET_TICKS and MARKET_TICKS_V2
         |e| key e.instrument, id [e.instrument, e.source], about Nothing;

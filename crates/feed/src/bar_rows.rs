@@ -265,6 +265,7 @@ impl<T: TextTable> Reader<Bar> for BarReader<T> {
             numbers: delimiter.map(|_| numbers(self.table.style)),
             sides: None,
             newest_first: self.newest_first,
+            has_unread_conditions: false,
         }
     }
 

@@ -27,6 +27,11 @@ impl CsvRows {
         let names = fields.texts(header);
         Ok((names, CsvRows { rows, fields, separator }))
     }
+
+    /// The rows that follow, parted by `separator`.
+    pub fn behind(rows: TextRows, separator: u8) -> CsvRows {
+        CsvRows { rows, fields: Fields::default(), separator }
+    }
 }
 
 impl TextTable for CsvRows {

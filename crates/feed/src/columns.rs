@@ -69,6 +69,8 @@ pub(crate) const ASK_SIZES: &[&str] = &[
     "asksz",
 ];
 pub(crate) const SIDES: &[&str] = &["side", "takerside", "aggressor", "aggressorside"];
+pub(crate) const CONDITIONS: &[&str] =
+    &["condition", "conditions", "cond", "conds", "salecondition", "saleconditions"];
 pub(crate) const MAKERS: &[&str] = &["buyerismaker", "isbuyermaker"];
 const SYMBOLS: &[&str] = &["symbol", "ticker", "instrument", "pair", "product", "productid"];
 pub(crate) const SEQUENCES: &[&str] =
@@ -80,7 +82,7 @@ const DATES: &[&str] = &["date", "day", "tradedate", "tradingdate"];
 pub(crate) const ACTIONS: &[&str] = &["action"];
 
 /// What `--column` can name, and the names that are found without it.
-const ROLES: [(&str, &[&str]); 17] = [
+const ROLES: [(&str, &[&str]); 18] = [
     ("time", &[]),
     ("date", DATES),
     ("price", PRICES),
@@ -90,6 +92,7 @@ const ROLES: [(&str, &[&str]); 17] = [
     ("bid_size", BID_SIZES),
     ("ask_size", ASK_SIZES),
     ("side", SIDES),
+    ("conditions", CONDITIONS),
     ("id", SEQUENCES),
     ("symbol", SYMBOLS),
     ("market", MARKETS),
@@ -214,6 +217,11 @@ impl TimeColumn {
         let date = column(names, DATES).filter(|date| *date != self.index);
         let is_of_day = first_row(self.index).is_some_and(|text| is_time_of_day(&text));
         TimeColumn { date: date.filter(|_| is_of_day && self.unit.is_none()), ..self }
+    }
+
+    /// The columns that it is read from.
+    pub fn columns(self) -> impl Iterator<Item = usize> {
+        self.date.into_iter().chain([self.index])
     }
 
     pub fn parse(self, text: &[u8], clock: &mut Clock) -> Option<i64> {

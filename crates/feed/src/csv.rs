@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 
 use gauntlet_domain::market::TickKind;
 
+use crate::bars_csv::CsvRows;
 use crate::block::{About, Fault, Reader, Row, Tick, TickColumns};
 use crate::columns::named_columns;
 use crate::error::FeedError;
@@ -30,6 +31,8 @@ pub(crate) struct CsvTicks {
     table: TickTable,
     newest_first: bool,
     first_time: Vec<u8>,
+    /// What to know of conditions that are not read.
+    conditions: Option<String>,
     /// Rows of a file that is newest first, once they are turned round.
     turned: Option<VecDeque<Row<Tick>>>,
     fault: Option<(u64, String, String)>,
@@ -50,12 +53,15 @@ impl CsvTicks {
             None => {
                 let mut rows = rows()?;
                 let head = head(&mut rows, implied, options)?;
-                let scan = scan_ticks(&mut rows, head.separator, &head.names, &head.layout, options)?;
+                let rows = CsvRows::behind(rows, head.separator);
+                let scan = scan_ticks(rows, &head.names, &head.layout, options, |_| true)?;
                 scanned.insert(Scanned { head, scan }).clone()
             }
         };
         let Head { separator, names, mut layout } = head;
-        let Scan { mut clock, numbers, newest_first, signed_sizes, first_time, ids_differ } = scan;
+        let conditions =
+            layout.unread_conditions().and_then(|column| scan.conditions.warning(&names[column]));
+        let Scan { mut clock, numbers, newest_first, signed_sizes, first_time, ids_differ, .. } = scan;
         if signed_sizes && layout.size_without_side().is_some() {
             layout.sign_is_side();
         }
@@ -84,6 +90,7 @@ impl CsvTicks {
             table,
             newest_first,
             first_time,
+            conditions,
             turned: None,
             fault: None,
         })
@@ -226,13 +233,16 @@ fn head(rows: &mut TextRows, implied: Option<&[String]>, options: &Options) -> R
     let layout = TickLayout::find(&named, |index| {
         first.as_deref().and_then(|line| fields.get(line, index)).map(<[u8]>::to_vec)
     });
-    let layout = layout.map_err(|needed| FeedError::MissingColumns {
+    let mut layout = layout.map_err(|needed| FeedError::MissingColumns {
         file: rows.file().to_owned(),
         format: Format::Csv,
         needed: needed.to_owned(),
         found: listed(&names),
         hint: "name them with --column, or use --format bars-csv if these are bars",
     })?;
+    layout
+        .read_conditions(&options.reading, &names)
+        .map_err(|what| FeedError::Reading { file: rows.file().to_owned(), what })?;
     Ok(Head { separator, names, layout })
 }
 
@@ -256,7 +266,8 @@ impl Reader<Tick> for CsvTicks {
     }
 
     fn about(&self) -> About {
-        About { warnings: self.table.layout.warnings(&self.names), ..About::default() }
+        let warnings = self.table.layout.warnings(&self.names).into_iter().chain(self.conditions.clone());
+        About { warnings: warnings.collect(), ..About::default() }
     }
 
     fn shape(&self) -> Shape {
@@ -273,6 +284,7 @@ impl Reader<Tick> for CsvTicks {
             numbers: Some(numbers(self.table.numbers)),
             sides: layout.sides(),
             newest_first: self.newest_first,
+            has_unread_conditions: self.conditions.is_some(),
         }
     }
 

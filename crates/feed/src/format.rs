@@ -92,6 +92,12 @@ pub struct Reading {
     pub time_format: Option<String>,
     /// The decimal mark, `.` or `,`.
     pub decimal: Option<char>,
+    /// Codes of conditions of trades whose size counts and whose price does not.
+    #[serde(default)]
+    pub volume_only: Vec<String>,
+    /// Codes of conditions of trades of an auction or a block.
+    #[serde(default)]
+    pub auction: Vec<String>,
 }
 
 impl Reading {

@@ -5,6 +5,7 @@
 //!
 //! | key | value | left out when |
 //! |---|---|---|
+//! | `auction`, `volume_only` | codes of conditions in the order of their bytes, each once, with commas between them | none named |
 //! | `column.WHAT` | the column's name as it was given | it was not named |
 //! | `date_order` | `day-first`, `month-first` | not said |
 //! | `decimal` | `,` or `.` | not said |
@@ -19,6 +20,8 @@
 //!
 //! In values `\`, `;` and `=` are written behind a `\`. The source is the SHA-256 of `gauntlet.source.v1`, the file's hash in
 //! hexadecimal digits and the canonical form, each on a line of its own that ends with a line feed.
+
+use std::collections::BTreeSet;
 
 use gauntlet_domain::ContentHash;
 use gauntlet_domain::market::BarStamp;
@@ -78,6 +81,12 @@ pub(crate) fn canonical(found: &Found, options: &Options, has_bars: bool) -> Str
     let mut put = |key: &str, value: Option<String>| {
         pairs.extend(value.map(|value| (key.to_owned(), value)));
     };
+    let codes = |codes: &[String]| {
+        let codes: BTreeSet<&str> = codes.iter().map(String::as_str).collect();
+        (!codes.is_empty()).then(|| codes.into_iter().collect::<Vec<_>>().join(","))
+    };
+    put("auction", codes(&reading.auction));
+    put("volume_only", codes(&reading.volume_only));
     let order = reading.date_order.map(|order| match order {
         DateOrder::DayFirst => "day-first",
         DateOrder::MonthFirst => "month-first",

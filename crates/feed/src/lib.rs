@@ -87,6 +87,9 @@ mod columns;
 /// Whose rows are read.
 mod wanted;
 
+/// Conditions of trades.
+mod conditions;
+
 /// Decimal text to integers, and the scale that they need.
 mod units;
 

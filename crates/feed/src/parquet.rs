@@ -4,16 +4,18 @@ use gauntlet_domain::BarSpec;
 
 use crate::bar_rows::{BarReader, TextTable};
 use crate::bar_table::{BarLayout, BarTable, bar_names, has_bars};
-use crate::block::{About, Reader, Row, Tick, TickColumns};
+use crate::block::{About, Fault, Reader, Row, Tick, TickColumns};
 use crate::columns::{TimeColumn, named_columns, plain_name};
 use crate::epoch_unit::EpochNumbers;
 use crate::error::FeedError;
 use crate::format::{Format, Options};
 use crate::input::{SourceFile, listed};
-use crate::numbers::NumberStyle;
+use crate::numbers::{Cell, NumberStyle};
 use crate::parquet_columns::{Batches, Schema};
-use crate::table::{TickLayout, TickTable};
-use crate::understood::{Shape, columns, written};
+use crate::scan::{Scan, cell_error, check_end, contradiction, scan_ticks};
+use crate::table::{NUMBERS, TickLayout, TickTable};
+use crate::text::shortened;
+use crate::understood::{Shape, columns, numbers, written};
 use crate::units::Units;
 use crate::wanted::Wanted;
 
@@ -102,41 +104,29 @@ fn keep_own_unit(schema: &Schema, column: &mut TimeColumn) {
 pub(crate) struct ParquetTicks {
     batches: Batches,
     table: TickTable,
-    used: Vec<usize>,
+    /// Columns without which a row cannot be read.
+    needed: Vec<usize>,
     names: Vec<String>,
     first_time: Vec<u8>,
+    /// What to know of conditions that are not read.
+    conditions: Option<String>,
 }
 
 impl ParquetTicks {
-    /// Reads the columns of symbols and markets once to know that the wanted one is there, and only one, and numbers that
-    /// are times once to know their unit.
+    /// Reads the columns of symbols and markets once to know that the wanted one is there, and only one, numbers that are
+    /// times once to know their unit, and columns of text once to know how they are written, where `scanned` does not say it.
     pub fn new(
         file: &SourceFile,
         options: &Options,
         batch_rows: usize,
         units: Units,
+        scanned: &mut Option<Scan>,
     ) -> Result<ParquetTicks, FeedError> {
         let schema = Schema::of(file)?;
-        let first = Batches::open(file, &schema, &schema.flat(), &[], 1)?.into_first()?;
         let reading = |what| FeedError::Reading { file: file.shown.clone(), what };
-        let named = named_columns(&schema.names, &options.reading.columns).map_err(reading)?;
-        let layout = TickLayout::find(&named, |index| first.field(index).map(<[u8]>::to_vec));
-        let mut layout = layout.map_err(|needed| FeedError::MissingColumns {
-            file: file.shown.clone(),
-            format: Format::Parquet,
-            needed: needed.to_owned(),
-            found: listed(&schema.names),
-            hint: "or name open, high, low and close if these are bars",
-        })?;
-        schema.check(file, &layout.used())?;
+        let first = Batches::open(file, &schema, &schema.flat(), &[], 1)?.into_first()?;
+        let mut layout = tick_layout(file, &schema, &first, options)?;
         let numbers = layout.numbers();
-        // Text of ticks is read as it is everywhere else in the program: with a point.
-        if options.reading.decimal == Some(',') {
-            let what = "--decimal , is not for ticks in Parquet, whose numbers have no decimal mark or are read with a point: \
-                        leave it away, or write the columns as numbers"
-                .to_owned();
-            return Err(FeedError::Reading { file: file.shown.clone(), what });
-        }
         check_decimal(file, &schema, options, numbers.iter().map(|(column, _)| *column))?;
         let times = [Some(&mut layout.time), layout.recorder_time.as_mut()];
         for column in times.into_iter().flatten() {
@@ -146,29 +136,25 @@ impl ParquetTicks {
                 column.unit = unit_of(file, &schema, column.index, batch_rows)?;
             }
         }
-
-        let mut table = TickTable::new(layout, options, options.clock().map_err(reading)?, units);
-        let keys: Vec<usize> = table.layout.keys().collect();
-        if !keys.is_empty() {
-            let mut batches = Batches::open(file, &schema, &keys, &[], batch_rows)?;
-            while batches.advance()? {
-                table.is_wanted(|index| batches.field(index)).map_err(|markets| {
-                    FeedError::SeveralMarkets {
-                        file: file.shown.clone(),
-                        row: batches.rows() as i64,
-                        symbol: table.wanted.symbol().to_owned(),
-                        markets,
-                    }
-                })?;
-            }
-            table.wanted.finish(&file.shown)?;
+        if scanned.is_none() {
+            *scanned = scan(file, &schema, &layout, options, batch_rows)?;
         }
-        let used = table.layout.used();
+        let conditions = scanned.as_ref().zip(layout.unread_conditions());
+        let conditions = conditions.and_then(|(scan, column)| scan.conditions.warning(&schema.names[column]));
+        let (clock, style) = match scanned {
+            Some(Scan { clock, numbers, .. }) => (clock.clone(), *numbers),
+            None => (options.clock().map_err(reading)?, NumberStyle::default()),
+        };
+        let mut table = TickTable::new(layout, options, clock, units);
+        table.numbers = style;
+        table.typed = typed(&schema, &numbers);
+        check_keys(file, &schema, &mut table, batch_rows)?;
         let times: Vec<usize> =
             [table.layout.time].iter().chain(&table.layout.recorder_time).map(|time| time.index).collect();
-        let batches = Batches::open(file, &schema, &used, &times, batch_rows)?;
+        let batches = Batches::open(file, &schema, &table.layout.used(), &times, batch_rows)?;
         let first_time = first.field(table.layout.time.index).unwrap_or_default().to_vec();
-        Ok(ParquetTicks { batches, table, used, names: schema.names, first_time })
+        let needed = needed(&table.layout);
+        Ok(ParquetTicks { batches, table, needed, names: schema.names, first_time, conditions })
     }
 
     pub fn columns(&self) -> TickColumns {
@@ -178,6 +164,110 @@ impl ParquetTicks {
     pub fn has_trades(&self) -> bool {
         !self.table.layout.makes_quotes()
     }
+
+    /// An error where the current row could be read in another way than the rest of the file.
+    #[cold]
+    fn check_fault(&self, fault: Fault) -> Result<(), FeedError> {
+        let Some((column, text)) = self.table.faulty(|index| self.batches.field(index), fault.kind) else {
+            return Ok(());
+        };
+        match contradiction(&self.table.clock, fault.kind, text) {
+            Some(what) => {
+                let cell = Cell { line: self.batches.line(), column, text: shortened(text) };
+                Err(cell_error(self.batches.file(), &self.names, cell, what))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Which column is what, and that all of them can be read.
+fn tick_layout(
+    file: &SourceFile,
+    schema: &Schema,
+    first: &Batches,
+    options: &Options,
+) -> Result<TickLayout, FeedError> {
+    let reading = |what| FeedError::Reading { file: file.shown.clone(), what };
+    let named = named_columns(&schema.names, &options.reading.columns).map_err(reading)?;
+    let layout = TickLayout::find(&named, |index| first.field(index).map(<[u8]>::to_vec));
+    let mut layout = layout.map_err(|needed| FeedError::MissingColumns {
+        file: file.shown.clone(),
+        format: Format::Parquet,
+        needed: needed.to_owned(),
+        found: listed(&schema.names),
+        hint: "or name open, high, low and close if these are bars",
+    })?;
+    layout.read_conditions(&options.reading, &schema.names).map_err(reading)?;
+    schema.check(file, &needed(&layout))?;
+    let conditions: Vec<usize> =
+        layout.conditions().filter(|column| !schema.has_codes(*column)).into_iter().collect();
+    schema.check(file, &conditions)?;
+    Ok(layout)
+}
+
+/// Columns without which a row cannot be read: most trades have no condition.
+fn needed(layout: &TickLayout) -> Vec<usize> {
+    let mut needed = layout.used();
+    needed.retain(|column| Some(*column) != layout.conditions());
+    needed
+}
+
+/// What all rows say of the columns that leave something open; `None` where none does.
+fn scan(
+    file: &SourceFile,
+    schema: &Schema,
+    layout: &TickLayout,
+    options: &Options,
+    batch_rows: usize,
+) -> Result<Option<Scan>, FeedError> {
+    let is_text = |column: usize| schema.is_text(column);
+    let numbers = layout.numbers().into_iter().map(|(column, _)| column).filter(|column| is_text(*column));
+    let mut columns: Vec<usize> = numbers.collect();
+    // Beside a date that is text the time of day counts, whatever it is.
+    if layout.time.columns().any(is_text) {
+        columns.extend(layout.time.columns());
+    }
+    columns.extend(layout.unread_conditions().filter(|column| schema.has_codes(*column)));
+    if columns.is_empty() {
+        return Ok(None);
+    }
+    let times: Vec<usize> = layout.time.columns().collect();
+    let rows = Batches::open(file, schema, &columns, &times, batch_rows)?;
+    let mut scan = scan_ticks(rows, &schema.names, layout, options, is_text)?;
+    if let Some(zone) = &mut scan.clock.zone {
+        zone.newest_first = scan.newest_first;
+    }
+    Ok(Some(scan))
+}
+
+/// Columns of numbers that are no text, whatever style the others are written in.
+fn typed(schema: &Schema, numbers: &[(usize, bool)]) -> [Option<usize>; NUMBERS] {
+    let mut typed = numbers.iter().map(|(column, _)| *column).filter(|column| !schema.is_text(*column));
+    std::array::from_fn(|_| typed.next())
+}
+
+/// Whether the wanted symbol is there, and in one market alone.
+fn check_keys(
+    file: &SourceFile,
+    schema: &Schema,
+    table: &mut TickTable,
+    batch_rows: usize,
+) -> Result<(), FeedError> {
+    let keys: Vec<usize> = table.layout.keys().collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let mut batches = Batches::open(file, schema, &keys, &[], batch_rows)?;
+    while batches.advance()? {
+        table.is_wanted(|index| batches.field(index)).map_err(|markets| FeedError::SeveralMarkets {
+            file: file.shown.clone(),
+            row: batches.rows() as i64,
+            symbol: table.wanted.symbol().to_owned(),
+            markets,
+        })?;
+    }
+    table.wanted.finish(&file.shown)
 }
 
 /// The unit of a column of numbers since the epoch: from the smallest and the largest where the file names them and they leave
@@ -211,11 +301,13 @@ impl Reader<Tick> for ParquetTicks {
                 let mut data = self.table.tick(field);
                 // A value that is not there says nothing about the format.
                 if let Err(fault) = &mut data {
-                    fault.missing |= self.batches.has_null(&self.used);
+                    self.check_fault(*fault)?;
+                    fault.missing |= self.batches.has_null(&self.needed);
                 }
                 return Ok(Some(Row { number, data }));
             }
         }
+        check_end(&self.table.clock, self.batches.file())?;
         Ok(None)
     }
 
@@ -224,7 +316,8 @@ impl Reader<Tick> for ParquetTicks {
     }
 
     fn about(&self) -> About {
-        About { warnings: self.table.layout.warnings(&self.names), ..About::default() }
+        let warnings = self.table.layout.warnings(&self.names).into_iter().chain(self.conditions.clone());
+        About { warnings: warnings.collect(), ..About::default() }
     }
 
     fn shape(&self) -> Shape {
@@ -232,7 +325,21 @@ impl Reader<Tick> for ParquetTicks {
         let (columns, unread) = columns(&layout.roles(), &self.names);
         let (time, is_utc) = written(&self.table.clock, layout.time.unit, &self.first_time);
         let order = self.table.clock.order;
-        Shape { columns, unread, time, is_utc, order, sides: layout.sides(), ..Shape::default() }
+        let (sides, has_unread_conditions) = (layout.sides(), self.conditions.is_some());
+        // Numbers that are no text are written in no way.
+        let is_text = |(column, _): &(usize, bool)| !self.table.typed.contains(&Some(*column));
+        let numbers = layout.numbers().iter().any(is_text).then(|| numbers(self.table.numbers));
+        Shape {
+            columns,
+            unread,
+            time,
+            is_utc,
+            order,
+            numbers,
+            sides,
+            has_unread_conditions,
+            ..Shape::default()
+        }
     }
 
     fn fault_line(&self) -> (u64, String) {
@@ -243,18 +350,20 @@ impl Reader<Tick> for ParquetTicks {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::Reading;
     use crate::stop::Stop;
     use std::fs::File;
     use std::path::Path;
     use std::sync::Arc;
 
+    use arrow_array::types::Int32Type;
     use arrow_array::{
         ArrayRef, BooleanArray, Date32Array, Decimal128Array, FixedSizeBinaryArray, Float16Array,
-        Float64Array, Int64Array, RecordBatch, Time64MicrosecondArray, TimestampMicrosecondArray,
-        UInt64Array,
+        Float64Array, Int64Array, ListArray, RecordBatch, StringArray, Time64MicrosecondArray,
+        TimestampMicrosecondArray, UInt64Array,
     };
-    use gauntlet_domain::InstrumentId;
     use gauntlet_domain::market::TickKind;
+    use gauntlet_domain::{InstrumentId, Timestamp};
     use parquet::arrow::ArrowWriter;
     use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
     use parquet::file::properties::WriterProperties;
@@ -273,6 +382,7 @@ mod tests {
             &options,
             batch_rows,
             Units::default(),
+            &mut None,
         )?;
         let mut rows = Vec::new();
         while let Some(row) = ticks.next()? {
@@ -326,6 +436,116 @@ mod tests {
         write(&path, vec![("ts", times), ("last", Arc::new(Float64Array::from(vec![Some(f64::NAN), None])))]);
         let rows = read(&path, 10).unwrap();
         assert!(rows.iter().all(|row| row.data.unwrap_err().kind == TickKind::NotANumber));
+    }
+
+    #[test]
+    fn conditions_are_text_numbers_or_lists_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.parquet");
+        let codes = |lists: [Option<Vec<Option<i32>>>; 4]| -> ArrayRef {
+            Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(lists))
+        };
+        let lists = codes([Some(vec![Some(12), Some(37)]), Some(vec![]), None, Some(vec![Some(7)])]);
+        let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("12;37"), Some(""), None, Some("7")]));
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![Some(37), Some(1), None, Some(7)]));
+        for column in [lists, texts, numbers] {
+            let times: ArrayRef = Arc::new(Int64Array::from(vec![1_700_000_000; 4]));
+            let price: ArrayRef = Arc::new(Float64Array::from(vec![1.5; 4]));
+            write(&path, vec![("ts", times), ("price", price), ("conditions", column)]);
+            let mut options = Options::new(InstrumentId::new("X", "TEST").unwrap());
+            let unread = crate::open(&path, &options).unwrap();
+            let [warning] = &unread.warnings()[..] else { panic!("{:?}", unread.warnings()) };
+            assert!(warning.contains("37 (1)") && warning.contains("7 (1)"), "{warning}");
+            options.reading.volume_only = vec!["37".to_owned()];
+            options.reading.auction = vec!["7".to_owned()];
+            let mut source = crate::open(&path, &options).unwrap();
+            assert_eq!(source.warnings(), [""; 0]);
+            let Some(crate::Block::Ticks(block)) = source.next_block().unwrap() else { panic!("ticks") };
+            let [only, plain, auction] = [TickKind::VolumeOnly, TickKind::Trade, TickKind::Auction];
+            assert_eq!(block.kinds, [only, plain, plain, auction].map(|kind| kind as u8));
+        }
+    }
+
+    fn texts(cells: &[&str]) -> ArrayRef {
+        Arc::new(StringArray::from(cells.to_vec()))
+    }
+
+    /// Times and prices as they were read, or why the file was refused at its opening.
+    fn opened(
+        path: &Path,
+        columns: Vec<(&str, ArrayRef)>,
+        reading: Reading,
+    ) -> Result<Vec<(String, i64)>, String> {
+        write(path, columns);
+        let options = Options { reading, ..Options::new(InstrumentId::new("X", "TEST").unwrap()) };
+        let mut source = crate::open(path, &options).map_err(|error| error.to_string())?;
+        let (mut times, mut prices) = (Vec::new(), Vec::new());
+        while let Some(block) = source.next_block().map_err(|error| format!("later: {error}"))? {
+            let crate::Block::Ticks(block) = block else { panic!("ticks") };
+            times.extend(block.times.iter().map(|time| Timestamp(*time).to_string()));
+            prices.extend(block.prices);
+        }
+        Ok(times.into_iter().zip(prices).collect())
+    }
+
+    #[test]
+    fn columns_of_text_are_understood_from_all_of_their_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.parquet");
+        let plain = Reading::default;
+        let price: ArrayRef = Arc::new(Float64Array::from(vec![1.5, 2.5]));
+        let days = |cells: [&str; 2]| vec![("time", texts(&cells)), ("price", price.clone())];
+        let read = opened(&path, days(["02/01/2017", "13/01/2017"]), plain()).unwrap();
+        assert_eq!(read[0], ("2017-01-02T00:00:00Z".to_owned(), 1_500_000_000));
+        let open = opened(&path, days(["02/01/2017", "03/01/2017"]), plain()).unwrap_err();
+        assert!(open.contains("column time: '02/01/2017' may have the day or the month first"), "{open}");
+        let asked = Reading { date_order: Some(crate::DateOrder::MonthFirst), ..plain() };
+        let read = opened(&path, days(["02/01/2017", "03/01/2017"]), asked).unwrap();
+        assert_eq!(read[0].0, "2017-02-01T00:00:00Z");
+        let seconds = || -> ArrayRef { Arc::new(Int64Array::from(vec![1_700_000_000, 1_700_000_001])) };
+        let prices =
+            |cells: [&str; 2]| vec![("ts", seconds()), ("price", texts(&cells)), ("size", price.clone())];
+        let comma = opened(&path, prices(["1.234,5", "7,25"]), plain()).unwrap();
+        assert_eq!(comma.iter().map(|row| row.1).collect::<Vec<_>>(), [1_234_500_000_000, 7_250_000_000]);
+        let unclear = opened(&path, prices(["1,234", "2,345"]), plain()).unwrap_err();
+        assert!(unclear.contains("column price: '1,234'"), "{unclear}");
+        let asked = Reading { decimal: Some(','), ..plain() };
+        let read = opened(&path, prices(["1,234", "2,345"]), asked.clone()).unwrap();
+        assert_eq!(read[0].1, 1_234_000_000, "and the sizes, which are numbers, have a point");
+        let numbers = opened(&path, vec![("ts", seconds()), ("price", price.clone())], asked).unwrap_err();
+        assert!(numbers.contains("--decimal , has nothing to do here"), "{numbers}");
+    }
+
+    #[test]
+    fn the_last_rows_of_a_column_of_text_contradict_the_first_before_anything_is_published() {
+        const ROWS: usize = 200_000;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.parquet");
+        let many = |first: &'static str, last: &'static str| -> ArrayRef {
+            texts(&[vec![first; ROWS - 1], vec![last]].concat())
+        };
+        let price = || -> ArrayRef { Arc::new(Float64Array::from(vec![1.5; ROWS])) };
+        let why = |columns| opened(&path, columns, Reading::default()).unwrap_err();
+        let order = why(vec![("time", many("13/01/2017", "01/14/2017")), ("price", price())]);
+        let said =
+            "line 1, column time: '13/01/2017' has the day first, but '01/14/2017' in line 200000 the month";
+        assert!(order.contains(said), "{order}");
+        let mark = why(vec![("time", many("2017-01-02", "2017-01-03")), ("price", many("999.5", "999,5"))]);
+        assert!(mark.contains("line 200000, column price: '999,5' has a decimal comma"), "{mark}");
+        let lost = why(vec![("time", many("1700000000123", "1.70000E+12")), ("price", price())]);
+        assert!(
+            lost.contains("line 200000, column time: '1.70000E+12' is a time with an exponent"),
+            "{lost}"
+        );
+        let minutes = why(vec![("time", many("202403041015", "170000000012")), ("price", price())]);
+        assert!(minutes.contains("'202403041015' may be a date (YYYYMMDDHHMM) or milliseconds"), "{minutes}");
+        // What is no time in any way stays a row with a fault.
+        let fault = opened(
+            &path,
+            vec![("time", many("2017-01-02", "Total")), ("price", price())],
+            Reading::default(),
+        );
+        assert_eq!(fault.unwrap().len(), ROWS);
     }
 
     fn prices(path: &Path) -> Vec<i64> {

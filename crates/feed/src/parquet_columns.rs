@@ -14,6 +14,7 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, ArrayRef, PrimitiveArray, RecordBatch, StringArray, cast::AsArray};
 use arrow_cast::cast;
+use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::{ArrowError, DataType, SchemaRef};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
@@ -88,6 +89,26 @@ impl Schema {
 
     pub fn is_number(&self, column: usize) -> bool {
         self.arrow.field(column).data_type().is_numeric()
+    }
+
+    /// Whether a column is text.
+    pub fn is_text(&self, column: usize) -> bool {
+        fn is_text(data: &DataType) -> bool {
+            match data {
+                DataType::Dictionary(_, value) => is_text(value),
+                DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
+                _ => false,
+            }
+        }
+        is_text(self.arrow.field(column).data_type())
+    }
+
+    /// Whether codes can stand in a column: it has a text, or lists of such.
+    pub fn has_codes(&self, column: usize) -> bool {
+        match self.arrow.field(column).data_type() {
+            DataType::List(item) | DataType::LargeList(item) => has_text(item.data_type()),
+            data => has_text(data),
+        }
     }
 
     /// Columns that have a text.
@@ -277,7 +298,7 @@ fn damaged(file: &SourceFile, row: u64, what: &str) -> FeedError {
     FeedError::Damaged { file: file.shown.clone(), row, what: what.to_owned() }
 }
 
-/// Any flat column as text: times in ISO 8601, numbers as the shortest decimal.
+/// Any flat column as text: times in ISO 8601, numbers as the shortest decimal. Lists as `[12, 37]`.
 fn text_column(array: &ArrayRef, scale: Option<u8>, is_time: bool) -> Result<StringArray, ArrowError> {
     let array: ArrayRef = match (array.data_type(), scale) {
         // Named zones need a zone database to be written out; the instant does not.
@@ -292,9 +313,17 @@ fn text_column(array: &ArrayRef, scale: Option<u8>, is_time: bool) -> Result<Str
         (DataType::Float32, _) if is_time => {
             return Ok(texts(array.as_primitive::<Float32Type>(), |value| value));
         }
+        (DataType::List(_) | DataType::LargeList(_), _) => return lists(array),
         _ => array.clone(),
     };
     Ok(cast(&array, &DataType::Utf8)?.as_string::<i32>().clone())
+}
+
+fn lists(array: &ArrayRef) -> Result<StringArray, ArrowError> {
+    let options = FormatOptions::default();
+    let shown = ArrayFormatter::try_new(array.as_ref(), &options)?;
+    let text = |row: usize| array.is_valid(row).then(|| shown.value(row).try_to_string()).transpose();
+    (0..array.len()).map(text).collect()
 }
 
 fn scaled(

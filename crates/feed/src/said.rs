@@ -3,6 +3,7 @@
 use gauntlet_domain::market::{BarStamp, PriceBasis};
 
 use crate::bar_rows::TextTable as _;
+use crate::conditions;
 use crate::error::FeedError;
 use crate::format::Format;
 use crate::input::Wrapping;
@@ -66,6 +67,9 @@ impl Source {
             choices: Vec::new(),
         };
         understood.choices = choices(&understood, shape.is_utc);
+        if shape.has_unread_conditions {
+            understood.choices.extend(conditions::choices());
+        }
         understood
     }
 

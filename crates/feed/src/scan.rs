@@ -4,12 +4,14 @@
 
 use gauntlet_domain::market::TickKind;
 
+use crate::bar_rows::TextTable;
 use crate::columns::TimeColumn;
+use crate::conditions::ConditionCells;
 use crate::error::FeedError;
 use crate::format::Options;
 use crate::numbers::{Cell, Evidence, NumberStyle, is_number_in_another_style};
 use crate::table::TickLayout;
-use crate::text::{Fields, TextRows, shortened};
+use crate::text::shortened;
 use crate::time::{
     Clock, DateOrder, day_and_month, is_abbreviation, is_date_of_ten_digits, is_date_of_twelve_digits,
     is_time_of_day,
@@ -34,31 +36,35 @@ pub(crate) struct Scan {
     pub first_time: Vec<u8>,
     /// What stands in the column of symbols are ids in hexadecimal digits, each another.
     pub ids_differ: bool,
+    /// Cells of conditions that are not read.
+    pub conditions: ConditionCells,
 }
 
-/// Looks at the rows of a table of ticks behind its header.
-pub(crate) fn scan_ticks(
-    rows: &mut TextRows,
-    separator: u8,
+/// Looks at the rows of a table of ticks behind its header. Only columns that are text in the file say how it is written.
+pub(crate) fn scan_ticks<T: TextTable>(
+    mut rows: T,
     names: &[String],
     layout: &TickLayout,
     options: &Options,
+    is_text: impl Fn(usize) -> bool,
 ) -> Result<Scan, FeedError> {
     let (mut times, mut numbers) = (Times::new(layout.time), Evidence::default());
-    let (mut sizes, mut below_zero, mut ids) = (0_u64, 0_u64, Vec::new());
-    let (columns, size) = (layout.numbers(), layout.size_without_side());
-    let mut fields = Fields::default();
-    while next(rows)? {
-        let (line, number) = (rows.text(), rows.line());
-        fields.split(line, separator);
-        let field = |index| fields.get(line, index);
-        times.see(&field, number);
-        for (column, is_price) in &columns {
-            numbers.see(field(*column).unwrap_or_default(), number, *column, *is_price);
+    let (mut sizes, mut conditions, mut ids) = (Signs::default(), ConditionCells::default(), Vec::new());
+    let has_times = layout.time.columns().any(&is_text);
+    let mut columns = layout.numbers();
+    columns.retain(|(column, _)| is_text(*column));
+    let size = layout.size_without_side();
+    while next(&mut rows)? {
+        let field = |index| rows.field(index);
+        if has_times {
+            times.see(&field, rows.line());
         }
-        if let Some(size) = size.and_then(field).filter(|size| !size.is_empty()) {
-            sizes += 1;
-            below_zero += u64::from(size[0] == b'-');
+        for (column, is_price) in &columns {
+            numbers.see(field(*column).unwrap_or_default(), rows.line(), *column, *is_price);
+        }
+        sizes.see(size.and_then(field).unwrap_or_default());
+        if let Some(cell) = layout.unread_conditions().and_then(field) {
+            conditions.see(cell);
         }
         if let Some(id) = layout.symbol.and_then(field)
             && ids.len() < ID_ROWS
@@ -74,11 +80,29 @@ pub(crate) fn scan_ticks(
     let clock = times.clock(options).map_err(|why| why.into_error(rows.file(), names))?;
     let numbers = numbers.style(options.reading.decimal).map_err(|why| unclear(why.cell, why.what))?;
     let newest_first = times.newest_first(&clock);
-    // A few are faults, which cleaning finds.
-    let signed_sizes = below_zero >= 2 && below_zero * 5 >= sizes;
+    let signed_sizes = sizes.are_sides();
     let ids_differ = are_hexadecimal && seen > 1 && ids.len() == seen;
     let first_time = times.first();
-    Ok(Scan { clock, numbers, newest_first, signed_sizes, first_time, ids_differ })
+    Ok(Scan { clock, numbers, newest_first, signed_sizes, first_time, ids_differ, conditions })
+}
+
+/// Signs of sizes.
+#[derive(Default)]
+struct Signs {
+    sizes: u64,
+    below_zero: u64,
+}
+
+impl Signs {
+    fn see(&mut self, size: &[u8]) {
+        self.sizes += u64::from(!size.is_empty());
+        self.below_zero += u64::from(size.first() == Some(&b'-'));
+    }
+
+    /// A few below zero are faults, which cleaning finds.
+    fn are_sides(&self) -> bool {
+        self.below_zero >= 2 && self.below_zero * 5 >= self.sizes
+    }
 }
 
 /// Whether a text could be a UUID or another id of hexadecimal digits, and no symbol.
@@ -89,7 +113,7 @@ fn is_hexadecimal(text: &[u8]) -> bool {
 }
 
 /// The next row; damage is met again, and said, when the rows before it have been read.
-fn next(rows: &mut TextRows) -> Result<bool, FeedError> {
+fn next(rows: &mut impl TextTable) -> Result<bool, FeedError> {
     match rows.advance() {
         Err(FeedError::Damaged { .. }) => Ok(false),
         other => other,

@@ -12,6 +12,7 @@ use crate::binance::{self, BinanceMessages};
 use crate::block::{
     Bar, BarColumns, Reader, Row, Tick, TickColumns, finish_ticks, new_tick_block, push_bar, push_tick,
 };
+use crate::conditions;
 use crate::csv::{CsvTicks, Scanned};
 use crate::detect::{Found, format_of};
 use crate::error::FeedError;
@@ -21,6 +22,7 @@ use crate::input::{SourceFile, Wrapping};
 use crate::lean_bar::{LeanBars, spec_by_path};
 use crate::lean_quote::{self, LeanQuotes};
 use crate::parquet::{ParquetTicks, parquet_bars};
+use crate::scan::Scan;
 use crate::spacing::BarLength;
 use crate::text::TextRows;
 use crate::units::{Units, Watch};
@@ -55,6 +57,13 @@ pub struct Source {
     pub(crate) rows: Rows,
     /// Numbers of rows of the last block that the file says have no value.
     missing: Vec<i64>,
+}
+
+/// What a file of ticks was found to be at its first opening: the second does not look again.
+#[derive(Default)]
+struct Scans {
+    csv: Option<Scanned>,
+    parquet: Option<Scan>,
 }
 
 pub(crate) enum Rows {
@@ -107,7 +116,12 @@ fn open_in_chunks(path: &Path, shown: &Path, options: &Options, chunk: usize) ->
         );
         return Err(FeedError::Reading { file: file.shown.clone(), what });
     }
-    let mut scanned = None;
+    let check_conditions = |has_bars| {
+        conditions::check_format(&options.reading, found.format, has_bars)
+            .map_err(|what| FeedError::Reading { file: file.shown.clone(), what })
+    };
+    check_conditions(false)?;
+    let mut scanned = Scans::default();
     let needed = scale_of(&file, &found, options, &mut scanned, chunk)?;
     let scale = options.scale.unwrap_or(needed);
     if needed.price_exponent < scale.price_exponent || needed.size_exponent > scale.size_exponent {
@@ -122,7 +136,9 @@ fn open_in_chunks(path: &Path, shown: &Path, options: &Options, chunk: usize) ->
         return Err(FeedError::Reading { file: file.shown.clone(), what });
     }
     let rows = open_rows(&file, &found, options, Units::of(scale), &mut scanned, chunk)?;
-    let reading = canonical(&found, options, matches!(rows, Rows::Bars { .. }));
+    let has_bars = matches!(rows, Rows::Bars { .. });
+    check_conditions(has_bars)?;
+    let reading = canonical(&found, options, has_bars);
     let identity = Identity { file: file.hash()?, reading };
     let (hash, options) = (identity.source().to_string(), options.clone());
     Ok(Source { file, found, options, identity, hash, scale, blocks: 0, rows, missing: Vec::new() })
@@ -133,7 +149,7 @@ fn scale_of(
     file: &SourceFile,
     found: &Found,
     options: &Options,
-    scanned: &mut Option<Scanned>,
+    scanned: &mut Scans,
     chunk: usize,
 ) -> Result<Scale, FeedError> {
     let watch = Arc::new(Watch::default());
@@ -158,7 +174,7 @@ fn open_rows(
     found: &Found,
     options: &Options,
     units: Units,
-    scanned: &mut Option<Scanned>,
+    scanned: &mut Scans,
     chunk: usize,
 ) -> Result<Rows, FeedError> {
     let ticks = |reader: Box<dyn Reader<Tick>>, columns, has_trades: bool| Rows::Ticks {
@@ -194,13 +210,14 @@ fn open_rows(
                 let columns = reader.columns();
                 bars(Box::new(reader), columns, options.bar_spec)
             } else {
-                let reader = ParquetTicks::new(file, options, batch_rows, units)?;
+                let reader = ParquetTicks::new(file, options, batch_rows, units, &mut scanned.parquet)?;
                 let (columns, has_trades) = (reader.columns(), reader.has_trades());
                 ticks(Box::new(reader), columns, has_trades)
             }
         }
         Format::Csv => {
-            let reader = CsvTicks::new(|| Ok(text()?.0), found.implied.as_deref(), options, units, scanned)?;
+            let reader =
+                CsvTicks::new(|| Ok(text()?.0), found.implied.as_deref(), options, units, &mut scanned.csv)?;
             let (columns, has_trades) = (reader.columns(), reader.has_trades());
             ticks(Box::new(reader), columns, has_trades)
         }

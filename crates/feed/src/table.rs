@@ -4,15 +4,19 @@ use gauntlet_domain::market::TickKind;
 
 use crate::block::{Fault, Tick, TickColumns};
 use crate::columns::{
-    ACTIONS, ASK_SIZES, ASKS, BID_SIZES, BIDS, EVENT_TIMES, MAKERS, MARKETS, PRICES, RECORDER_TIMES,
-    SEQUENCES, SIDES, SIZES, TOTALS, TimeColumn, column, plain_name, symbol_column, time_column,
-    unread_volumes,
+    ACTIONS, ASK_SIZES, ASKS, BID_SIZES, BIDS, CONDITIONS, EVENT_TIMES, MAKERS, MARKETS, PRICES,
+    RECORDER_TIMES, SEQUENCES, SIDES, SIZES, TOTALS, TimeColumn, column, plain_name, symbol_column,
+    time_column, unread_volumes,
 };
-use crate::format::Options;
+use crate::conditions::Conditions;
+use crate::format::{Options, Reading};
 use crate::numbers::NumberStyle;
 use crate::time::Clock;
 use crate::units::Units;
 use crate::wanted::Wanted;
+
+/// Columns of numbers at most.
+pub(crate) const NUMBERS: usize = 4;
 
 /// Where a row's price is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +55,10 @@ pub(crate) struct TickLayout {
     sequence: Option<usize>,
     /// Rows that are no trades say so here.
     action: Option<usize>,
+    /// Conditions of trades, read or not.
+    conditions: Option<usize>,
+    /// What of them is read.
+    named_conditions: Option<Conditions>,
 }
 
 impl TickLayout {
@@ -104,7 +112,25 @@ impl TickLayout {
             market: find(MARKETS),
             sequence: find(SEQUENCES).or(id).filter(is_number),
             action: find(ACTIONS).filter(|_| is_trades),
+            conditions: find(CONDITIONS).filter(|_| is_trades),
+            named_conditions: None,
         })
+    }
+
+    /// Reads conditions where somebody has said what their codes mean. `Err` says what does not fit.
+    pub fn read_conditions(&mut self, reading: &Reading, names: &[String]) -> Result<(), String> {
+        self.named_conditions = Conditions::said(reading, self.conditions, !self.makes_quotes(), names)?;
+        Ok(())
+    }
+
+    /// The column of conditions that is read.
+    pub fn conditions(&self) -> Option<usize> {
+        self.named_conditions.as_ref().map(|conditions| conditions.column)
+    }
+
+    /// The column of conditions where nobody has said what they mean.
+    pub fn unread_conditions(&self) -> Option<usize> {
+        self.conditions.filter(|_| self.named_conditions.is_none())
     }
 
     /// Columns of numbers, and whether they are prices.
@@ -196,6 +222,7 @@ impl TickLayout {
             ("market", self.market),
             ("id", self.sequence),
             ("action", self.action),
+            ("conditions", self.conditions()),
         ];
         let all = others.into_iter().chain(of_prices);
         all.filter_map(|(what, index)| index.map(|index| (what, index))).collect()
@@ -235,7 +262,10 @@ pub(crate) struct TickTable {
     pub layout: TickLayout,
     pub wanted: Wanted,
     pub clock: Clock,
+    /// How numbers are written that are text.
     pub numbers: NumberStyle,
+    /// Columns of numbers that are none.
+    pub typed: [Option<usize>; NUMBERS],
     units: Units,
     /// The symbol's last running total.
     total: Option<i64>,
@@ -244,7 +274,8 @@ pub(crate) struct TickTable {
 impl TickTable {
     pub fn new(layout: TickLayout, options: &Options, clock: Clock, units: Units) -> TickTable {
         let numbers = NumberStyle::default();
-        TickTable { layout, wanted: Wanted::new(options), clock, numbers, units, total: None }
+        let typed = [None; NUMBERS];
+        TickTable { layout, wanted: Wanted::new(options), clock, numbers, typed, units, total: None }
     }
 
     /// True when the row is wanted. `field` is the text at an index; `None` where there is none.
@@ -276,10 +307,11 @@ impl TickTable {
         {
             return Ok(Tick { kind: TickKind::Book, ..tick });
         }
-        let (numbers, units) = (self.numbers, self.units.clone());
-        let as_price = |index| units.price(numbers.plain_price(text(index), &mut [0; 64]), time);
-        let as_size = |index| units.size(numbers.plain(text(index), &mut [0; 64]), time);
-        let as_total = |index| units.total(numbers.plain(text(index), &mut [0; 64]), time);
+        let (numbers, typed, units) = (self.numbers, self.typed, self.units.clone());
+        let style = |index| style_of(numbers, typed, index);
+        let as_price = |index| units.price(style(index).plain_price(text(index), &mut [0; 64]), time);
+        let as_size = |index| units.size(style(index).plain(text(index), &mut [0; 64]), time);
+        let as_total = |index| units.total(style(index).plain(text(index), &mut [0; 64]), time);
         match self.layout.prices {
             Prices::Quote { bid, ask, bid_size, ask_size } => Ok(Tick {
                 kind: TickKind::Quote,
@@ -310,6 +342,12 @@ impl TickTable {
                     Side::OfSize if size.is_ok_and(|size| size < 0) => TickKind::Sell,
                     Side::OfSize => TickKind::Buy,
                 };
+                let condition = self.layout.named_conditions.as_ref();
+                let kind = match condition.and_then(|named| named.kind(text(named.column))) {
+                    // A total that did not move is no print of an auction.
+                    Some(TickKind::Auction) if kind == TickKind::Last => kind,
+                    named => named.unwrap_or(kind),
+                };
                 let size = if side == Side::OfSize { size.map(|size| size.saturating_abs()) } else { size };
                 Ok(Tick { kind, price: as_price(index)?, size: size?, ..tick })
             }
@@ -318,7 +356,7 @@ impl TickTable {
 
     /// The cell by which a row cannot be read.
     pub fn faulty<'a>(
-        &mut self,
+        &self,
         field: impl Fn(usize) -> Option<&'a [u8]>,
         fault: TickKind,
     ) -> Option<(usize, &'a [u8])> {
@@ -326,12 +364,12 @@ impl TickTable {
         if fault == TickKind::BadTime {
             return Some((self.layout.time.index, text(self.layout.time.index)));
         }
-        let (numbers, units) = (self.numbers, Units::of(self.units.scale));
+        let units = Units::of(self.units.scale);
         let is_bad = |(index, is_price): &(usize, bool)| {
             let mut room = [0; 64];
-            let text = text(*index);
+            let (text, style) = (text(*index), style_of(self.numbers, self.typed, *index));
             let plain =
-                if *is_price { numbers.plain_price(text, &mut room) } else { numbers.plain(text, &mut room) };
+                if *is_price { style.plain_price(text, &mut room) } else { style.plain(text, &mut room) };
             if *is_price { units.price(plain, 0).is_err() } else { units.size(plain, 0).is_err() }
         };
         let bad = self.layout.numbers().into_iter().find(is_bad).map(|(index, _)| index);
@@ -346,6 +384,12 @@ impl TickTable {
             None => Err(Fault::new(TickKind::OutOfRange, Some(time))),
         }
     }
+}
+
+/// How the numbers of a column are written.
+#[inline]
+fn style_of(numbers: NumberStyle, typed: [Option<usize>; NUMBERS], index: usize) -> NumberStyle {
+    if typed.contains(&Some(index)) { NumberStyle::default() } else { numbers }
 }
 
 /// Trades among the orders of a market by order: `T` of Databento. Fills repeat them from the other side.

@@ -22,6 +22,8 @@ pub(crate) struct Shape {
     pub numbers: Option<String>,
     pub sides: Option<&'static str>,
     pub newest_first: bool,
+    /// There are conditions of trades that are not read.
+    pub has_unread_conditions: bool,
 }
 
 /// A column and what is in it.

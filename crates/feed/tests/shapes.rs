@@ -315,3 +315,54 @@ fn what_a_file_was_understood_as_is_said_for_each_kind() {
         understood("n.csv", "time,price\n01/15/2024 10:00,3\n01/14/2024 10:00,2\n01/13/2024 10:00,1\n");
     assert_eq!((newest.newest_first, newest.date_order), (true, Some(DateOrder::MonthFirst)));
 }
+
+/// Trades with conditions, and what their kinds are by what was said.
+fn kinds(text: &str, volume_only: &[&str], auction: &[&str]) -> Result<Vec<TickKind>, String> {
+    let list = |codes: &[&str]| codes.iter().map(|code| (*code).to_owned()).collect();
+    let reading = Reading { volume_only: list(volume_only), auction: list(auction), ..Reading::default() };
+    let block = ticks_of(text.as_bytes(), &options(reading))?;
+    Ok(block.kinds.iter().map(|kind| TickKind::from_code(*kind).unwrap()).collect())
+}
+
+#[test]
+fn conditions_are_read_as_somebody_says_and_never_guessed() {
+    use TickKind::{Auction, Buy, Trade, VolumeOnly};
+    let text = "time,price,size,side,Sale Condition\n\
+                2024-03-04,1,1,buy,@\n2024-03-04,1,1,buy,@ W\n2024-03-04,1,1,buy,\"[W,O]\"\n2024-03-04,1,1,buy,'O'\n\
+                2024-03-04,1,1,,w\n2024-03-04,1,1,buy,\n";
+    assert_eq!(kinds(text, &["W"], &["O"]).unwrap(), [Buy, VolumeOnly, VolumeOnly, Auction, Trade, Buy]);
+    assert_eq!(kinds(text, &[], &["O"]).unwrap(), [Buy, Buy, Auction, Auction, Trade, Buy]);
+    assert_eq!(kinds(text, &[], &[]).unwrap(), [Buy, Buy, Buy, Buy, Trade, Buy]);
+    let without = kinds("time,price,size\n2024-03-04,1,1\n", &["W"], &[]).unwrap_err();
+    let needs = "--volume-only needs a column of conditions";
+    assert!(without.contains(needs) && without.contains("only time, price, size: name it"), "{without}");
+    let quotes = kinds("time,bid,ask,cond\n2024-03-04,1,2,W\n", &["W"], &[]).unwrap_err();
+    assert!(quotes.contains("--volume-only is for trades, and these are quotes"), "{quotes}");
+    let bars = kinds("date,open,high,low,close,cond\n2024-03-04,1,1,1,1,W\n", &[], &["W"]).unwrap_err();
+    assert!(bars.contains("--auction is for trades in CSV and Parquet"), "{bars}");
+}
+
+#[test]
+fn a_column_of_conditions_that_is_not_read_is_named_with_its_codes_and_is_part_of_no_source() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.csv");
+    let opened = |text: &str, reading: Reading| {
+        std::fs::write(&path, text).unwrap();
+        open(&path, &options(reading)).unwrap()
+    };
+    let text = "time,price,size,flags\n2024-03-04,1,1,@ W\n2024-03-04,1,1,@\n";
+    assert_eq!(opened(text, Reading::default()).warnings(), [""; 0], "nobody has said what flags are");
+    let named = Reading { columns: vec![("conditions".into(), "flags".into())], ..Reading::default() };
+    let source = opened(text, named.clone());
+    let [warning] = &source.warnings()[..] else { panic!("{:?}", source.warnings()) };
+    assert!(warning.contains("(flags) is not read") && warning.contains("@ (2), W (1): name"), "{warning}");
+    let it = source.understood();
+    assert!(it.unread.contains(&"flags".to_owned()));
+    assert!(it.choices.iter().any(|choice| choice.option == "--volume-only CODES"));
+    let codes = ["W", "4", "W"].map(String::from).to_vec();
+    let source = opened(text, Reading { volume_only: codes, auction: vec!["O".into()], ..named });
+    assert_eq!(source.warnings(), [""; 0]);
+    let it = source.understood();
+    assert_eq!(it.reading, "auction=O; column.conditions=flags; volume_only=4,W");
+    assert!(it.columns.iter().any(|column| (column.what, &*column.name) == ("conditions", "flags")));
+}

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::args::{
-    BarsArgs, FeedArgs, ListArgs, ListDeadLettersArgs, MetricsArgs, ReplayDeadLettersArgs, SearchArgs,
+    BarsArgs, ListArgs, ListDeadLettersArgs, MetricsArgs, ReplayDeadLettersArgs, SearchArgs,
     SnapshotArgs, StatsArgs, SubmitArgs,
 };
+use crate::feed_args::FeedArgs;
 use crate::reading_args::ReadingArgs;
 
 /// From market ticks to a validated, ranked trading model, with proof of how it got there.

@@ -3,6 +3,8 @@
 
 /// Arguments and the requests that they make.
 mod args;
+/// Arguments of `feed`.
+mod feed_args;
 /// The command line.
 mod cli;
 /// Lists, printed while they are read.

@@ -17,7 +17,7 @@ pub struct ReadingArgs {
     /// 1/2/2017 is 2 January.
     #[arg(long)]
     pub month_first: bool,
-    /// What is in a column: time=Zeit, price=Last, size=3; a number is a position in a file without a header.
+    /// What is in a column: time=Zeit, price=Last, size=3, conditions=Flags; a number is a position in a file without a header.
     #[arg(long, value_name = "WHAT=NAME")]
     pub column: Vec<String>,
     /// How times are written, such as '%d.%m.%y %H:%M:%S'.
@@ -26,6 +26,12 @@ pub struct ReadingArgs {
     /// The decimal mark, '.' or ','.
     #[arg(long)]
     pub decimal: Option<String>,
+    /// Conditions of trades whose size counts and whose price does not (average prices, late reports): W,4.
+    #[arg(long, value_name = "CODES", value_delimiter = ',')]
+    pub volume_only: Vec<String>,
+    /// Conditions of trades of an auction or a block, whose prices are never refused as outliers: O,6.
+    #[arg(long, value_name = "CODES", value_delimiter = ',')]
+    pub auction: Vec<String>,
 }
 
 impl TryFrom<ReadingArgs> for Reading {
@@ -58,6 +64,8 @@ impl TryFrom<ReadingArgs> for Reading {
             columns: args.column.iter().map(column).collect::<Result<_, _>>()?,
             time_format: args.time_format,
             decimal,
+            volume_only: args.volume_only,
+            auction: args.auction,
         })
     }
 }

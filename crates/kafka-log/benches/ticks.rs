@@ -70,6 +70,7 @@ fn quotes(week: &[(i64, i64, i64)], weeks: i64) -> impl Iterator<Item = Quote> {
         ask: Price(*ask),
         bid_size: None,
         ask_size: None,
+        received: None,
     })
 }
 

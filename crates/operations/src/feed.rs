@@ -139,7 +139,7 @@ pub fn feed(
     let mut understood = Understood::of(request, Stop::when(node.interrupted.clone()))?;
     understood.is_known_as(coverage::known(node, &understood.options.instrument)?.definition);
     let mut fed = Fed::default();
-    for path in files(&request.paths)? {
+    for path in files(&request.paths)?.0 {
         let readable = Readable::at(&path, &node.config.dir.join("spool"), &understood.options)?;
         understood.options.given_up = 0;
         let mut source = readable.open(&understood.options)?;

@@ -221,6 +221,8 @@ mod tests {
             columns: vec![("price".into(), "Last".into())],
             time_format: Some("%s".into()),
             decimal: Some(','),
+            volume_only: vec!["W".into()],
+            auction: vec!["O".into()],
         }
     }
 

@@ -261,6 +261,7 @@ fn bars_that_have_not_closed_yet_are_known_without_reading_the_ticks() {
             ask,
             bid_size: None,
             ask_size: None,
+            received: None,
         })
     };
     publish(&node, vec![defined(&["time:1d"])]);

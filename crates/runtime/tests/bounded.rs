@@ -430,6 +430,7 @@ fn quote(source: &str, sequence: i64) -> Event {
         ask: Price(2),
         bid_size: None,
         ask_size: None,
+        received: None,
     }
     .into()
 }

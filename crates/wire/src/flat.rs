@@ -9,24 +9,38 @@ use gauntlet_domain::{Event, Price, Quantity, RecordKind, Scale, Timestamp};
 
 use crate::codec::{WireError, malformed};
 
-/// Numbers of the versions of Quote that are read here: without and with a scale.
-const QUOTES: [u32; 2] = numbers(RecordKind::Quote);
+/// Numbers of the versions of Quote that are read here: without a scale, with one, and with the recorder's time behind it.
+const QUOTES: [u32; 3] = numbers(RecordKind::Quote);
 /// The same of Trade.
-const TRADES: [u32; 2] = numbers(RecordKind::Trade);
+const TRADES: [u32; 3] = numbers(RecordKind::Trade);
 
-const fn numbers(kind: RecordKind) -> [u32; 2] {
+/// What the newer versions have at their end.
+#[derive(Clone, Copy)]
+struct Version {
+    has_scale: bool,
+    has_received: bool,
+}
+
+const fn numbers(kind: RecordKind) -> [u32; 3] {
     let published = kind.published();
-    [published[0].number, published[1].number]
+    [published[0].number, published[1].number, published[2].number]
+}
+
+/// The version of a number among those of a record.
+#[inline]
+fn version(numbers: [u32; 3], number: u32) -> Option<Version> {
+    let at = numbers.iter().position(|other| *other == number)?;
+    Some(Version { has_scale: at >= 1, has_received: at >= 2 })
 }
 
 /// The event in the body of a live tick; `None` for any other version.
 #[inline]
 pub(crate) fn decode(number: u32, body: &[u8]) -> Option<Result<Event, WireError>> {
-    if let Some(version) = QUOTES.iter().position(|quote| *quote == number) {
-        return Some(whole(RecordKind::Quote, body, |fields| quote(fields, version > 0)));
+    if let Some(version) = version(QUOTES, number) {
+        return Some(whole(RecordKind::Quote, body, |fields| quote(fields, version)));
     }
-    let version = TRADES.iter().position(|trade| *trade == number)?;
-    Some(whole(RecordKind::Trade, body, |fields| trade(fields, version > 0)))
+    let version = version(TRADES, number)?;
+    Some(whole(RecordKind::Trade, body, |fields| trade(fields, version)))
 }
 
 /// The event that is the whole of a body.
@@ -47,7 +61,7 @@ fn whole<T: Into<Event>>(
 }
 
 #[inline]
-fn quote(fields: &mut Fields<'_>, has_scale: bool) -> Result<Quote, &'static str> {
+fn quote(fields: &mut Fields<'_>, version: Version) -> Result<Quote, &'static str> {
     Ok(Quote {
         instrument: fields.string()?,
         source: fields.string()?,
@@ -57,12 +71,13 @@ fn quote(fields: &mut Fields<'_>, has_scale: bool) -> Result<Quote, &'static str
         ask: Price(fields.long()?),
         bid_size: fields.optional(Fields::long)?.map(Quantity),
         ask_size: fields.optional(Fields::long)?.map(Quantity),
-        scale: fields.scale(has_scale)?,
+        scale: fields.scale(version)?,
+        received: fields.received(version)?,
     })
 }
 
 #[inline]
-fn trade(fields: &mut Fields<'_>, has_scale: bool) -> Result<Trade, &'static str> {
+fn trade(fields: &mut Fields<'_>, version: Version) -> Result<Trade, &'static str> {
     Ok(Trade {
         instrument: fields.string()?,
         source: fields.string()?,
@@ -71,7 +86,8 @@ fn trade(fields: &mut Fields<'_>, has_scale: bool) -> Result<Trade, &'static str
         price: Price(fields.long()?),
         size: Quantity(fields.long()?),
         side: fields.optional(Fields::string)?,
-        scale: fields.scale(has_scale)?,
+        scale: fields.scale(version)?,
+        received: fields.received(version)?,
     })
 }
 
@@ -98,12 +114,18 @@ impl Fields<'_> {
 
     /// Two exponents, where the version has them.
     #[inline]
-    fn scale(&mut self, has_scale: bool) -> Result<Scale, &'static str> {
-        if !has_scale {
+    fn scale(&mut self, version: Version) -> Result<Scale, &'static str> {
+        if !version.has_scale {
             return Ok(Scale::USUAL);
         }
         let mut exponent = || i32::try_from(self.long()?).map_err(|_| "an exponent has more than 32 bits");
         Scale::new(exponent()?, exponent()?).map_err(|_| "a scale is not known")
+    }
+
+    /// The recorder's time, where the version has one.
+    #[inline]
+    fn received(&mut self, version: Version) -> Result<Option<Timestamp>, &'static str> {
+        if version.has_received { Ok(self.optional(Fields::long)?.map(Timestamp)) } else { Ok(None) }
     }
 
     /// UTF-8 behind its length in bytes.
@@ -136,10 +158,9 @@ mod tests {
     use super::*;
     use crate::Codec;
     use crate::codec::{HEADER_LEN, decode_generally};
-    use crate::registry::newest;
 
     fn quotes() -> impl Strategy<Value = Event> {
-        let sizes = (any::<Option<i64>>(), any::<Option<i64>>());
+        let sizes = (any::<Option<i64>>(), any::<Option<i64>>(), any::<Option<i64>>());
         let numbers = (any::<i64>(), any::<i64>(), any::<i64>(), any::<i64>());
         (".{0,20}", ".{0,70}", numbers, sizes).prop_map(
             |(instrument, source, (sequence, time, bid, ask), sizes)| {
@@ -153,6 +174,7 @@ mod tests {
                     bid_size: sizes.0.map(Quantity),
                     ask_size: sizes.1.map(Quantity),
                     scale: Scale { price_exponent: -(sequence.rem_euclid(19) as i32), ..Scale::USUAL },
+                    received: sizes.2.map(Timestamp),
                 }
                 .into()
             },
@@ -161,8 +183,8 @@ mod tests {
 
     fn trades() -> impl Strategy<Value = Event> {
         let numbers = (any::<i64>(), any::<i64>(), any::<i64>(), any::<i64>());
-        (".{0,20}", ".{0,70}", numbers, any::<Option<String>>()).prop_map(
-            |(instrument, source, (sequence, time, price, size), side)| {
+        (".{0,20}", ".{0,70}", numbers, any::<Option<String>>(), any::<Option<i64>>()).prop_map(
+            |(instrument, source, (sequence, time, price, size), side, received)| {
                 Trade {
                     instrument,
                     source,
@@ -172,6 +194,7 @@ mod tests {
                     size: Quantity(size),
                     side,
                     scale: Scale { size_exponent: -(sequence.rem_euclid(19) as i32), ..Scale::USUAL },
+                    received: received.map(Timestamp),
                 }
                 .into()
             },
@@ -182,16 +205,37 @@ mod tests {
         Codec::default().encode(event).unwrap()[HEADER_LEN..].to_vec()
     }
 
-    /// Both readers: the same event, or neither has one.
-    fn assert_agree(kind: RecordKind, body: &[u8]) -> Result<(), TestCaseError> {
-        let number = newest(kind).unwrap().id;
-        let flat = decode(number, body).expect("the newest version is read here");
-        let general = decode_generally(kind, number, body);
-        prop_assert_eq!(flat.is_ok(), general.is_ok(), "{:?} and {:?}", &flat, &general);
-        if let (Ok(flat), Ok(general)) = (flat, general) {
-            prop_assert_eq!(flat, general);
+    /// Both readers, with the schema of each version: the same event, or neither has one. Gives the events by version.
+    fn assert_agree(kind: RecordKind, body: &[u8]) -> Result<Vec<Option<Event>>, TestCaseError> {
+        let mut events = Vec::new();
+        for version in kind.published() {
+            let flat = decode(version.number, body).expect("every version is read here");
+            let general = decode_generally(kind, version.number, body);
+            prop_assert_eq!(flat.is_ok(), general.is_ok(), "{:?} and {:?}", &flat, &general);
+            if let (Ok(flat), Ok(general)) = (&flat, general) {
+                prop_assert_eq!(flat, &general);
+            }
+            events.push(flat.ok());
         }
-        Ok(())
+        Ok(events)
+    }
+
+    /// The bodies of an event by version: each is the beginning of the next.
+    fn bodies(event: &Event) -> Vec<Vec<u8>> {
+        let (scale, received) = match event {
+            Event::Quote(quote) => (quote.scale, quote.received),
+            Event::Trade(trade) => (trade.scale, trade.received),
+            other => panic!("{other:?} is no live tick"),
+        };
+        let width = |value: i64| {
+            let bits = ((value << 1) ^ (value >> 63)) as u64;
+            (1..10).find(|bytes| bits >> (7 * bytes) == 0).unwrap_or(10)
+        };
+        let newest = body(event);
+        let second = newest.len() - 1 - received.map_or(0, |time| width(time.0));
+        let exponents = [scale.price_exponent, scale.size_exponent];
+        let first = second - exponents.map(|exponent| width(exponent.into())).iter().sum::<usize>();
+        vec![newest[..first].to_vec(), newest[..second].to_vec(), newest]
     }
 
     proptest! {
@@ -199,10 +243,15 @@ mod tests {
 
         #[test]
         fn a_live_tick_is_read_as_the_library_reads_it(event in prop_oneof![quotes(), trades()]) {
-            let body = body(&event);
-            let number = newest(event.kind()).unwrap().id;
-            prop_assert_eq!(decode(number, &body).unwrap().unwrap(), event.clone());
-            assert_agree(event.kind(), &body)?;
+            for (at, body) in bodies(&event).iter().enumerate() {
+                let mut event = event.clone();
+                if let Event::Quote(Quote { scale, received, .. }) | Event::Trade(Trade { scale, received, .. }) = &mut event {
+                    (*scale, *received) =
+                        (if at >= 1 { *scale } else { Scale::USUAL }, received.filter(|_| at >= 2));
+                }
+                let read = assert_agree(event.kind(), body)?;
+                prop_assert_eq!(read[at].as_ref(), Some(&event));
+            }
         }
 
         #[test]
@@ -237,14 +286,15 @@ mod tests {
                 bid_size: None,
                 ask_size: None,
                 scale: Scale::USUAL,
+                received: None,
             }
             .into(),
         );
         let trailing = [&quote[..], b"!!"].concat();
         assert_eq!(
-            decode(QUOTES[1], &trailing),
+            decode(QUOTES[2], &trailing),
             Some(Err(WireError::TrailingBytes { record: "Quote", extra: 2 }))
         );
-        assert_eq!(decode(QUOTES[1] + 1_000, &quote), None);
+        assert_eq!(decode(QUOTES[2] + 1_000, &quote), None);
     }
 }

@@ -58,7 +58,7 @@ impl TimeBars {
     /// Takes in a clean tick; those outside the session are left out before.
     #[inline]
     pub fn push(&mut self, definition: &InstrumentDefined, tick: &Clean) {
-        let makes_price = tick.is_quote == (definition.price == PriceBasis::Quotes);
+        let makes_price = tick.is_quote == (definition.price == PriceBasis::Quotes) && !tick.is_volume_only();
         if tick.is_quote {
             self.spread = Some(tick.spread);
         }
@@ -316,6 +316,24 @@ mod tests {
         );
         assert_eq!(got.iter().map(ohlc).collect::<Vec<_>>(), [(30, [2, 3, 2, 3]), (90, [4, 5, 4, 5])]);
         assert_eq!(got[1].close_time, Timestamp(120 * SECOND));
+    }
+
+    #[test]
+    fn a_trade_of_which_only_the_size_counts_adds_volume_and_nothing_else() {
+        let definition = InstrumentDefined { price: PriceBasis::Trades, ..definition() };
+        let trade = |second, price| Clean { is_quote: false, size: 10, spread: 0, ..tick(second, price) };
+        let alone = |second, price| {
+            let mut tick = trade(second, price);
+            tick.flag(gauntlet_domain::market::Reason::VolumeOnly);
+            tick
+        };
+        let got = bars(&definition, &[alone(0, 90), trade(1, 7), alone(2, 1), trade(3, 8), alone(4, 50)], 0);
+        assert_eq!(got.iter().map(ohlc).collect::<Vec<_>>(), [(0, [7, 8, 7, 8])]);
+        assert_eq!((got[0].volume, got[0].ticks), (Quantity(50), 2));
+        // An interval of nothing else is flat at the last close; before the first price its volume is carried.
+        let got = bars(&definition, &[alone(0, 90), trade(61, 7), alone(130, 90)], 0);
+        assert_eq!(got.iter().map(ohlc).collect::<Vec<_>>(), [(60, [7; 4]), (120, [7; 4])]);
+        assert_eq!(got.iter().map(|bar| (bar.volume.0, bar.ticks)).collect::<Vec<_>>(), [(20, 1), (10, 0)]);
     }
 
     #[test]

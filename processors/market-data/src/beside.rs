@@ -7,9 +7,9 @@
 use gauntlet_domain::market::{Bar, EmptyBars, InstrumentDefined, PriceBasis, TickBlock, TickKind};
 use serde::{Deserialize, Serialize};
 
-use crate::clean::{Row, rows_of};
 use crate::from_ticks::FromTicks;
 use crate::ledger::Ledger;
+use crate::rows::{Row, rows_of};
 
 /// The quotes of one source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,13 +4,14 @@
 //! as long as rows may be late, and behind a price far from the others. What waits is bounded, nothing that waits moves time,
 //! and it does not matter where a block ends.
 
-use gauntlet_domain::market::{Reason, TickBlock, TickKind};
+use gauntlet_domain::market::Reason;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Clock, Timed};
 use crate::delivered::Delivered;
 use crate::ledger::{Ledger, Origin};
 use crate::level::{Level, LevelRules, Outcome};
+use crate::rows::{Row, readable};
 use crate::rules::Rules;
 use crate::spread::Spreads;
 
@@ -32,19 +33,36 @@ pub struct Clean {
 }
 
 /// What may be said of a tick that is kept.
-const FLAGS: [Reason; 6] = [
+const FLAGS: [Reason; 7] = [
     Reason::OutOfOrder,
     Reason::Locked,
     Reason::Stale,
     Reason::LevelShift,
     Reason::BlockTrade,
     Reason::OffTick,
+    Reason::VolumeOnly,
 ];
 
 impl Clean {
-    fn flag(&mut self, reason: Reason) {
+    pub(crate) fn flag(&mut self, reason: Reason) {
         let bit = FLAGS.iter().position(|flag| *flag == reason);
         self.flags |= bit.map_or(0, |bit| 1 << bit);
+    }
+
+    fn is_flagged(&self, reason: Reason) -> bool {
+        FLAGS.iter().enumerate().any(|(bit, flag)| *flag == reason && self.flags & (1 << bit) != 0)
+    }
+
+    /// Whether only its size counts, not its price.
+    #[inline]
+    pub fn is_volume_only(&self) -> bool {
+        self.flags != 0 && self.is_flagged(Reason::VolumeOnly)
+    }
+
+    /// Whether no level is asked about its price before it was held against one: it is none, or of an auction or a block.
+    #[inline]
+    fn is_without_level(&self) -> bool {
+        self.is_volume_only() || (self.flags != 0 && self.is_flagged(Reason::BlockTrade))
     }
 
     /// Enters it in the ledger as kept, with what is to be said of it.
@@ -58,50 +76,14 @@ impl Clean {
     }
 }
 
-/// A row as its source gave it, before anything is believed of it.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Row {
-    /// Row in the source.
-    pub row: i64,
-    /// Code of a [`TickKind`].
-    pub kind: u8,
-    /// Event time, nanoseconds.
-    pub time: i64,
-    /// Bid of a quote or price of a trade, units of the scale.
-    pub price: i64,
-    /// Ask of a quote, units of the scale.
-    pub ask: i64,
-    /// Size at the bid or of the trade, units of the scale.
-    pub size: Option<i64>,
-    /// Size at the ask, units of the scale.
-    pub ask_size: Option<i64>,
-    /// The venue's own numbering.
-    pub sequence: Option<i64>,
-}
-
-/// The rows of a block.
-pub fn rows_of(block: &TickBlock) -> impl Iterator<Item = Row> {
-    let column = |values: &[i64], i: usize| values.get(i).copied();
-    (0..block.len()).map(move |i| Row {
-        row: block.rows[i],
-        kind: block.kinds[i],
-        time: block.times[i],
-        price: block.prices[i],
-        ask: column(&block.asks, i).unwrap_or_default(),
-        size: column(&block.sizes, i),
-        ask_size: column(&block.ask_sizes, i),
-        sequence: column(&block.sequences, i),
-    })
-}
-
 /// What waits for its place in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Tick {
-    clean: Clean,
+pub(crate) struct Tick {
+    pub(crate) clean: Clean,
     /// Sizes of a quote, 0 where they are not known.
-    sizes: [i64; 2],
+    pub(crate) sizes: [i64; 2],
     /// A change deeper in the book: only its time is looked at.
-    is_book: bool,
+    pub(crate) is_book: bool,
 }
 
 /// Cleaning state of an instrument.
@@ -140,7 +122,7 @@ impl Cleaner {
                     if !tick.is_book && delivered.repeats(&row, source, tick.clean.is_quote, on_venue_clock) {
                         ledger.reject(Reason::Duplicate, of);
                     } else {
-                        self.tick(rules, tick, on_venue_clock, ledger, &mut keep);
+                        self.tick(rules, tick, on_venue_clock, row.received, ledger, &mut keep);
                     }
                 }
             }
@@ -187,6 +169,7 @@ impl Cleaner {
         rules: &Rules<'_>,
         tick: Tick,
         on_venue_clock: bool,
+        present: Option<i64>,
         ledger: &mut Ledger,
         keep: &mut impl FnMut(Clean, i64, &mut Ledger),
     ) {
@@ -198,7 +181,7 @@ impl Cleaner {
         // How long something may wait is asked for only where something waits.
         let hold = if levels.is_settled() && other.is_none() { clock.ahead } else { this.allowed(clock) };
         let around = Around { other, hold, is_gap };
-        this.push(clock, tick.clean.of.time, tick, |tick, timed| {
+        this.push(clock, tick.clean.of.time, present, tick, |tick, timed| {
             levels.take(rules, &around, tick, timed, ledger, keep);
         });
     }
@@ -306,6 +289,9 @@ impl Levels {
             clean.enter(ledger);
             return;
         }
+        if clean.is_without_level() {
+            return self.pass(rules, around, clean, ledger, keep);
+        }
         let level = &rules.level;
         if clean.is_quote
             && self.spreads.is_wide(rules.limits, clean.spread, || self.quotes.level.limit(level))
@@ -338,6 +324,26 @@ impl Levels {
         }
     }
 
+    /// A trade that no level is asked about. What waits holds the end of bars back, but not for ever.
+    fn pass(
+        &mut self,
+        rules: &Rules<'_>,
+        around: &Around,
+        clean: Clean,
+        ledger: &mut Ledger,
+        keep: &mut impl FnMut(Clean, i64, &mut Ledger),
+    ) {
+        let time = clean.of.time;
+        let before = time.saturating_sub(around.hold);
+        for is_quote in [true, false] {
+            if self.both(is_quote).0.waiting().is_some_and(|waiting| waiting < before) {
+                self.finish_stream(rules, is_quote, time, ledger, keep);
+            }
+        }
+        let elsewhere = self.waiting().chain(around.other).min().unwrap_or(i64::MAX).max(before);
+        keep(clean, elsewhere.min(time), ledger);
+    }
+
     /// The stream of a tick, and the other.
     #[inline]
     fn both(&mut self, is_quote: bool) -> (&mut Stream, &mut Stream) {
@@ -356,11 +362,23 @@ impl Levels {
         keep: &mut impl FnMut(Clean, i64, &mut Ledger),
     ) {
         for is_quote in [true, false] {
-            let (stream, other) = self.both(is_quote);
-            let elsewhere = other.waiting().unwrap_or(i64::MAX).min(passed);
-            let mut decided = Decided { level: &rules.level, elsewhere, beside: &other.level, ledger, keep };
-            stream.level.finish(&rules.level, |tick, outcome| decided.take(tick, outcome));
+            self.finish_stream(rules, is_quote, passed, ledger, keep);
         }
+    }
+
+    /// What waits in a stream is decided by what has followed it.
+    fn finish_stream(
+        &mut self,
+        rules: &Rules<'_>,
+        is_quote: bool,
+        passed: i64,
+        ledger: &mut Ledger,
+        keep: &mut impl FnMut(Clean, i64, &mut Ledger),
+    ) {
+        let (stream, other) = self.both(is_quote);
+        let elsewhere = other.waiting().unwrap_or(i64::MAX).min(passed);
+        let mut decided = Decided { level: &rules.level, elsewhere, beside: &other.level, ledger, keep };
+        stream.level.finish(&rules.level, |tick, outcome| decided.take(tick, outcome));
     }
 }
 
@@ -394,58 +412,9 @@ impl<K: FnMut(Clean, i64, &mut Ledger)> Decided<'_, K> {
     }
 }
 
-/// The tick of a row and whether it is on the venue's clock; else why it is none.
-#[inline]
-fn readable(rules: &Rules<'_>, row: &Row, of: Origin) -> Result<(Tick, bool), Reason> {
-    let mut clean = Clean { of, price: row.price, spread: 0, size: 0, is_quote: false, flags: 0 };
-    if rules.tick_size.is_some_and(|tick| row.price % tick != 0 || row.ask % tick != 0) {
-        clean.flag(Reason::OffTick);
-    }
-    let is_no_price = rules.positive_prices && row.price <= 0;
-    match TickKind::from_code(row.kind) {
-        None | Some(TickKind::NotANumber) => Err(Reason::NotANumber),
-        Some(TickKind::BadTime) => Err(Reason::BadTime),
-        Some(TickKind::OutOfRange) => Err(Reason::OutOfRange),
-        Some(TickKind::TotalDecreased) => Err(Reason::TotalDecreased),
-        Some(TickKind::Book) => Ok((Tick { clean, sizes: [0; 2], is_book: true }, true)),
-        Some(TickKind::Quote | TickKind::ReceivedQuote) if is_no_price => Err(Reason::NonPositivePrice),
-        Some(kind @ (TickKind::Quote | TickKind::ReceivedQuote)) => {
-            let sizes = [row.size, row.ask_size].map(Option::unwrap_or_default);
-            Ok((Tick { clean: quote(row, clean)?, sizes, is_book: false }, kind == TickKind::Quote))
-        }
-        Some(_) if is_no_price => Err(Reason::NonPositivePrice),
-        Some(kind) => {
-            let size = row.size.unwrap_or_default();
-            if kind != TickKind::Last && row.size.is_some() && size <= 0 {
-                return Err(Reason::NonPositiveSize);
-            }
-            let clean = Clean { size: size.max(0), ..clean };
-            Ok((Tick { clean, sizes: [0; 2], is_book: false }, true))
-        }
-    }
-}
-
-#[inline]
-fn quote(row: &Row, clean: Clean) -> Result<Clean, Reason> {
-    let (bid, ask) = (row.price, row.ask);
-    // A side without a price.
-    if bid == 0 || ask == 0 {
-        return Err(Reason::NonPositivePrice);
-    }
-    if [row.size, row.ask_size].into_iter().flatten().any(|size| size < 0) {
-        return Err(Reason::NonPositiveSize);
-    }
-    if bid > ask {
-        return Err(Reason::Crossed);
-    }
-    // The mean of two prices, without overflow.
-    let spread = ask.saturating_sub(bid);
-    Ok(Clean { price: bid + spread / 2, spread, is_quote: true, ..clean })
-}
-
 #[cfg(test)]
 mod tests {
-    use gauntlet_domain::market::{CleaningRules, InstrumentDefined, PriceBasis};
+    use gauntlet_domain::market::{CleaningRules, InstrumentDefined, PriceBasis, TickKind};
 
     use super::*;
 
@@ -580,6 +549,61 @@ mod tests {
         assert_eq!(clean(CleaningRules::default(), &rows).rejected, []);
         rows[130].price /= 2;
         assert_eq!(clean(CleaningRules::default(), &rows).rejected, listed(&[("outlier", &[131])]));
+    }
+
+    #[test]
+    fn a_trade_of_which_only_the_size_counts_is_asked_no_price() {
+        let mut rows: Vec<Row> = (0..60).map(|second| trade(second, 1000 + second % 2, 1)).collect();
+        // Average prices far off the level, more of them in a row than would make a level; zero and a part of a tick.
+        for (at, cents) in [(30, 2000), (31, 2000), (32, 2000), (33, 2000), (40, 0)] {
+            rows[at] = Row { kind: TickKind::VolumeOnly as u8, ..trade(at as i64, cents, 5) };
+        }
+        rows[41] = Row { kind: TickKind::VolumeOnly as u8, price: 1, ..rows[41] };
+        let plain = InstrumentDefined::new("I", vec![], PriceBasis::Trades);
+        let strict = InstrumentDefined { positive_prices: true, tick_size: Some(BILLION / 100), ..plain };
+        let cleaned = clean_as(&strict, &rows);
+        assert_eq!(cleaned.kept, (1..=60).collect::<Vec<_>>());
+        assert_eq!(cleaned.rejected, []);
+        assert_eq!(cleaned.flagged, listed(&[("volume_only", &[31, 32, 33, 34, 41, 42])]));
+        // It is late, ahead and without a size as any other.
+        rows[30].time += 3600 * SECOND;
+        rows[31].time = 0;
+        rows[32].size = Some(0);
+        let rejected = listed(&[("clock_ahead", &[31]), ("late", &[32]), ("non_positive_size", &[33])]);
+        let mut told = clean_as(&strict, &rows).rejected;
+        told.sort();
+        assert_eq!(told, rejected);
+    }
+
+    #[test]
+    fn an_auction_is_never_refused_for_its_price_and_moves_no_level() {
+        let mut rows: Vec<Row> = (0..60).map(|second| trade(second, 1000 + second % 2, 1)).collect();
+        rows[30] = trade(30, 2000, 1);
+        assert_eq!(clean(CleaningRules::default(), &rows).rejected, listed(&[("outlier", &[31])]));
+        rows[30].kind = TickKind::Auction as u8;
+        let cleaned = clean(CleaningRules::default(), &rows);
+        assert_eq!((cleaned.rejected, cleaned.flagged), (vec![], listed(&[("block_trade", &[31])])));
+        // The first of all, and a price that only auctions had is no level of other trades.
+        (0..8).for_each(|at| rows[at] = Row { kind: TickKind::Auction as u8, ..trade(at as i64, 2000, 1) });
+        rows[40] = trade(40, 2000, 1);
+        let cleaned = clean(CleaningRules::default(), &rows);
+        assert_eq!(cleaned.rejected, listed(&[("outlier", &[41])]));
+        assert_eq!(cleaned.flagged, listed(&[("block_trade", &[1, 2, 3, 4, 5, 6, 7, 8, 31])]));
+        // A price of zero is none where prices are above zero.
+        rows[30].price = 0;
+        let plain = InstrumentDefined::new("I", vec![], PriceBasis::Trades);
+        let cleaned = clean_as(&InstrumentDefined { positive_prices: true, ..plain }, &rows);
+        assert_eq!(cleaned.rejected[0], ("non_positive_price".to_owned(), vec![31]));
+    }
+
+    #[test]
+    fn a_price_that_waits_behind_sizes_alone_waits_no_longer_than_a_row_may_be_ahead() {
+        let mut rows: Vec<Row> = (0..40).map(|second| trade(second, 1000 + second % 2, 1)).collect();
+        rows.push(trade(40, 2000, 1));
+        rows.extend((41..1000).map(|second| Row { kind: TickKind::VolumeOnly as u8, ..trade(second, 1, 1) }));
+        let cleaned = clean(CleaningRules::default(), &rows);
+        let place = cleaned.kept.iter().position(|row| *row == 41).unwrap();
+        assert!((340..345).contains(&place), "it came out as number {place}");
     }
 
     #[test]

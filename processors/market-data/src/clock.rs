@@ -3,6 +3,8 @@
 //! A row far ahead of the time that is confirmed waits for the next three. If most of them are about there, time went there,
 //! overnight or after a halt; else its clock was wrong. Nothing that waits moves time, and what waits holds it back: rows come
 //! out in the order of time, when no row can come before them any more. What is remembered is bounded.
+//!
+//! A row of a live feed may come with the recorder's own time, which is the present. It is judged by that and never waits.
 
 use std::collections::VecDeque;
 
@@ -88,15 +90,50 @@ impl<T> Clock<T> {
         Some(self.queued.front().map_or(passed, |(time, ..)| passed.min(*time)))
     }
 
-    /// Takes the next row. Rows in order come out by time, the others as soon as it is known what they are.
+    /// Takes the next row, with the present where its recorder said it. Rows in order come out by time, the others as soon as
+    /// it is known what they are.
     #[inline]
-    pub(crate) fn push(&mut self, rules: &ClockRules, time: i64, of: T, mut out: impl FnMut(T, Timed)) {
+    pub(crate) fn push(
+        &mut self,
+        rules: &ClockRules,
+        time: i64,
+        present: Option<i64>,
+        of: T,
+        mut out: impl FnMut(T, Timed),
+    ) {
+        if let Some(present) = present {
+            self.push_live(rules, time, present, of, &mut out);
+            return;
+        }
         if self.waiting.is_empty() && !self.is_ahead(rules, time) {
             self.confirm(rules, time, of, &mut out);
             return;
         }
         self.waiting.push_back((time, of));
         self.settle(rules, false, &mut out);
+    }
+
+    /// A row whose recorder knew the present. What waits came before it, so the same present decides on it.
+    fn push_live(
+        &mut self,
+        rules: &ClockRules,
+        time: i64,
+        present: i64,
+        of: T,
+        out: &mut impl FnMut(T, Timed),
+    ) {
+        if self.is_beyond(rules, present, time) {
+            out(of, Timed::Ahead);
+            return;
+        }
+        while let Some((time, of)) = self.waiting.pop_front() {
+            if self.is_beyond(rules, present, time) {
+                out(of, Timed::Ahead);
+            } else {
+                self.confirm(rules, time, of, out);
+            }
+        }
+        self.confirm(rules, time, of, out);
     }
 
     /// What has waited until now waits no longer: the source has ended. Time stays where it is: rows of the next source may be
@@ -146,8 +183,13 @@ impl<T> Clock<T> {
     /// Whether a time is too far ahead to be believed at once. Nothing is known of the first.
     #[inline]
     fn is_ahead(&self, rules: &ClockRules, time: i64) -> bool {
-        let Some(confirmed) = self.confirmed else { return true };
-        let ahead = time.saturating_sub(confirmed);
+        self.confirmed.is_none_or(|confirmed| self.is_beyond(rules, confirmed, time))
+    }
+
+    /// Whether a time is ahead of another by more than a row may be.
+    #[inline]
+    fn is_beyond(&self, rules: &ClockRules, from: i64, time: i64) -> bool {
+        let ahead = time.saturating_sub(from);
         // Nearly every row follows the one before it; only for the others distances are looked at.
         ahead > rules.ahead && ahead > self.allowed(rules)
     }
@@ -203,7 +245,7 @@ mod tests {
         let rules = ClockRules { lateness: lateness * SECOND, ..ClockRules::default() };
         let (mut clock, mut told) = (Clock::default(), Vec::new());
         for (row, second) in (1..).zip(seconds) {
-            clock.push(&rules, second * SECOND, row, |row, what| told.push((row, what)));
+            clock.push(&rules, second * SECOND, None, row, |row, what| told.push((row, what)));
         }
         clock.finish(&rules, |row, what| told.push((row, what)));
         assert_eq!(told.len(), seconds.len(), "each once");
@@ -243,6 +285,53 @@ mod tests {
             told.iter().filter(|(_, what)| *what != Late).map(|(row, _)| *row).collect();
         assert_eq!(in_order, [1, 3, 2, 4, 5, 7]);
         assert_eq!(others(&told), [(3, Reordered), (6, Late)]);
+    }
+
+    /// What came out of rows at these seconds, each with the second at which its recorder had it, and after which row.
+    fn live(lateness: i64, rows: &[(i64, Option<i64>)]) -> Vec<(usize, Timed, usize)> {
+        let rules = ClockRules { lateness: lateness * SECOND, ..ClockRules::default() };
+        let (mut clock, mut told) = (Clock::default(), Vec::new());
+        for (row, (second, received)) in (1..).zip(rows) {
+            let present = received.map(|second| second * SECOND);
+            clock.push(&rules, second * SECOND, present, row, |of, what| told.push((of, what, row)));
+        }
+        clock.finish(&rules, |of, what| told.push((of, what, 0)));
+        assert_eq!(told.len(), rows.len(), "each once");
+        told
+    }
+
+    #[test]
+    fn the_recorders_clock_decides_at_once() {
+        // A night and a halt: no row waits, nor does the first of all.
+        let seconds = (0..50).chain(60_000..60_050).chain([200_000]);
+        let rows: Vec<_> = seconds.map(|second| (second, Some(second + 1))).collect();
+        assert!(live(0, &rows).iter().all(|(row, what, after)| *what == InOrder && row == after));
+        // 301 s ahead of the present is left out at once, also as the first row; 300 s are not.
+        let seconds: Vec<_> = (0..50).map(|second| (second, Some(second))).collect();
+        let told = live(0, &[&[(301, Some(0))], &seconds[..], &[(351, Some(50)), (350, Some(50))]].concat());
+        let others: Vec<_> =
+            told.iter().filter(|(row, what, after)| *what != InOrder || row != after).collect();
+        assert_eq!(others, [&(1, Ahead, 1), &(52, Ahead, 52)]);
+        // What is late is late, and what is late by little is put in its place.
+        let told = live(2, &[(10, Some(10)), (12, Some(12)), (11, Some(12)), (9, Some(12)), (14, Some(14))]);
+        assert_eq!(
+            told,
+            [(1, InOrder, 2), (4, Late, 4), (3, Reordered, 5), (2, InOrder, 5), (5, InOrder, 0)]
+        );
+        // A row without it is judged as before.
+        let told = live(0, &[(0, Some(0)), (10_000, None), (1, None), (2, None), (3, None)]);
+        assert_eq!(told[1], (2, Ahead, 5));
+    }
+
+    #[test]
+    fn the_recorders_clock_decides_for_what_waits_too() {
+        let rows = [(0, Some(0)), (10_000, None), (10_001, Some(10_001))];
+        assert_eq!(live(0, &rows), [(1, InOrder, 1), (2, InOrder, 3), (3, InOrder, 3)]);
+        let rows = [(0, Some(0)), (10_000, None), (1, Some(1)), (2, None)];
+        assert_eq!(live(0, &rows), [(1, InOrder, 1), (2, Ahead, 3), (3, InOrder, 3), (4, InOrder, 4)]);
+        // A row that is wrong itself says nothing of others.
+        let rows = [(0, Some(0)), (10_000, None), (9_000, Some(1)), (10_001, Some(10_001))];
+        assert_eq!(live(0, &rows), [(1, InOrder, 1), (3, Ahead, 3), (2, InOrder, 4), (4, InOrder, 4)]);
     }
 
     #[test]

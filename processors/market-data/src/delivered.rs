@@ -8,8 +8,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::clean::Row;
 use crate::ring::Ring;
+use crate::rows::Row;
 
 /// Rows that are remembered.
 const WINDOW: usize = 1024;

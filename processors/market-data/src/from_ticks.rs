@@ -5,9 +5,10 @@ use gauntlet_domain::market::{Bar, InstrumentDefined, Reason};
 use serde::{Deserialize, Serialize};
 
 use crate::bars::TimeBars;
-use crate::clean::{Clean, Cleaner, Row};
+use crate::clean::{Clean, Cleaner};
 use crate::hours::outside;
 use crate::ledger::Ledger;
+use crate::rows::Row;
 use crate::rules::Rules;
 
 /// A size of which a billion trades in a bar are more than its volume can hold.

@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::bars::TimeBars;
 use crate::beside::Beside;
-use crate::clean::{Row, rows_of};
 use crate::from_ticks::FromTicks;
 use crate::known::KnownInstrument;
 use crate::ledger::{Ledger, reason_counts};
 use crate::ready::{Checked, ReadyBars};
 use crate::revisions::{Made, Publishing, Revisions};
+use crate::rows::{Row, rows_of};
 use crate::sources::{Source, Sources};
 
 /// One instrument.

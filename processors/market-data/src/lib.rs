@@ -34,6 +34,8 @@ pub mod ready;
 mod revisions;
 /// The last values of a stream.
 mod ring;
+/// Rows of sources.
+pub mod rows;
 /// The rules with an instrument's own numbers.
 pub mod rules;
 /// The worker that seals snapshots.

@@ -10,9 +10,9 @@ use gauntlet_domain::{BarSpec, Event, Input};
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
 use serde::{Deserialize, Serialize};
 
-use crate::clean::Row;
 use crate::instrument::Instrument;
 use crate::known::KnownInstrument;
+use crate::rows::Row;
 
 /// Market data for the runtime.
 pub const DEFINITION: Definition = Definition {
@@ -123,6 +123,7 @@ fn quote_row(quote: &Quote) -> Row {
         size: quote.bid_size.map(|size| size.0),
         ask_size: quote.ask_size.map(|size| size.0),
         sequence: None,
+        received: quote.received.map(|time| time.0),
     }
 }
 
@@ -138,6 +139,7 @@ fn trade_row(trade: &Trade) -> Row {
         time: trade.time.0,
         price: trade.price.0,
         size: Some(trade.size.0),
+        received: trade.received.map(|time| time.0),
         ..Row::default()
     }
 }

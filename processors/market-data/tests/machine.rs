@@ -103,6 +103,7 @@ fn changing_definitions() -> Vec<Event> {
             ask: gauntlet_domain::Price(100_000_020),
             bid_size: None,
             ask_size: None,
+            received: (sequence % 2 == 0).then(|| Timestamp((3000 + sequence * 30) * SECOND)),
         }
         .into()
     };
@@ -115,6 +116,44 @@ fn changing_definitions() -> Vec<Event> {
     history.extend((0..5).map(live));
     history.extend([ask("time:1m", 0, 1200).into(), ask("time:5m", 0, 300).into()]);
     history
+}
+
+/// A feed that knows the present ends the evening with the first row of the morning; one that does not waits for more.
+#[test]
+fn a_live_row_with_the_recorders_time_closes_the_last_bar_at_once() {
+    let quote = |sequence: i64, second: i64, received: Option<i64>| -> Event {
+        Quote {
+            scale: gauntlet_domain::Scale::USUAL,
+            instrument: INSTRUMENT.into(),
+            source: "live".into(),
+            sequence,
+            time: Timestamp(second * SECOND),
+            bid: gauntlet_domain::Price(100_000_000),
+            ask: gauntlet_domain::Price(100_000_020),
+            bid_size: None,
+            ask_size: None,
+            received: received.map(|second| Timestamp(second * SECOND)),
+        }
+        .into()
+    };
+    let after = |is_live: bool, morning: &[(i64, i64)]| {
+        let evening = (1..=20).map(|n| (n, n));
+        let rows = evening.chain(morning.iter().copied()).zip(1..);
+        let rows = rows.map(|((second, at), number)| quote(number, second, is_live.then_some(at)));
+        let events = run::<MarketData>(&rows.collect::<Vec<_>>());
+        let reasons: Vec<String> = events
+            .iter()
+            .filter_map(|event| match event {
+                Event::TickRejected(rejected) => Some(rejected.reason.clone()),
+                _ => None,
+            })
+            .collect();
+        (events.iter().filter(|event| matches!(event, Event::Bar(_))).count(), reasons)
+    };
+    assert_eq!(after(true, &[(40_000, 40_000)]), (1, vec![]));
+    assert_eq!(after(false, &[(40_000, 40_000)]), (0, vec![]), "it waits");
+    // A clock that is wrong closes nothing, and is said at once.
+    assert_eq!(after(true, &[(40_000, 21)]), (0, vec!["clock_ahead".to_owned()]));
 }
 
 #[test]

@@ -61,6 +61,8 @@ pub enum Reason {
     Aborted,
     /// No multiple of the tick size that the instrument is said to have: kept.
     OffTick,
+    /// A trade of which only the size counts: kept.
+    VolumeOnly,
 }
 
 impl Reason {
@@ -93,6 +95,7 @@ impl Reason {
             Revised => "revised",
             Aborted => "aborted",
             OffTick => "off_tick",
+            VolumeOnly => "volume_only",
         }
     }
 }

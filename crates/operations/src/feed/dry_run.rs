@@ -101,7 +101,7 @@ pub fn dry_run_on(node: &Node, request: &FeedRequest) -> Result<DryRun, Refusal>
 }
 
 fn dry_run_of(understood: Understood, request: &FeedRequest) -> Result<DryRun, Refusal> {
-    let paths = files(&request.paths)?;
+    let (paths, _) = files(&request.paths)?;
     let is_one = paths.len() == 1;
     let mut found = Vec::new();
     for path in paths {
@@ -194,7 +194,7 @@ impl Seen {
             let is_readable = kind.is_some_and(|kind| (kind as u8) < FIRST_FAULT);
             let has_price = is_readable && kind != Some(TickKind::Book);
             let (low, high) = (block.prices[at], block.asks.get(at).copied().filter(|_| is_quote));
-            if has_price {
+            if has_price && kind != Some(TickKind::VolumeOnly) {
                 self.range(block.times[at], low, high.unwrap_or(low));
             }
             if self.first.len() >= SHOWN_ROWS {
@@ -204,7 +204,7 @@ impl Seen {
             let mut put = |name: &'static str, value: Option<String>| {
                 values.extend(value.map(|value| (name, value)));
             };
-            put("kind", kind.map(|kind| format!("{kind:?}").to_lowercase()));
+            put("kind", kind.map(kind_name));
             if has_price && is_quote {
                 put("bid", Some(price(low)));
                 put("ask", high.map(price));
@@ -261,6 +261,18 @@ impl Seen {
         self.times = wider(self.times, time, time);
         self.prices = wider(self.prices, low.min(high), high.max(low));
     }
+}
+
+/// The name of a kind in small letters, with a space between its words.
+fn kind_name(kind: TickKind) -> String {
+    let mut name = String::new();
+    for letter in format!("{kind:?}").chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push(' ');
+        }
+        name.push(letter.to_ascii_lowercase());
+    }
+    name
 }
 
 fn as_object<S: serde::Serializer>(

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use crate::refusal::Refusal;
 
-/// Files as given; the files of a folder in the order of their names, numbers in them by value: part-2 before part-10.
-pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Refusal> {
-    let mut files = Vec::new();
+/// Files as given; the files of a folder in the order of their names, numbers in them by value: part-2 before part-10. Files of
+/// a folder that are no data by their names are left out, and are the second part of the answer.
+pub fn files(paths: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Refusal> {
+    let (mut files, mut skipped) = (Vec::new(), Vec::new());
     for path in paths {
         if !path.is_dir() {
             files.push(path.clone());
@@ -20,12 +21,25 @@ pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Refusal> {
         let mut inside: Vec<PathBuf> = inside.into_iter().filter(|path| path.is_file()).collect();
         // Names that differ in zeros before a number alone are in the order of their letters, never in that of the folder.
         inside.sort_by_cached_key(|path| (natural(&path.to_string_lossy()), path.clone()));
+        let (others, inside): (Vec<PathBuf>, Vec<PathBuf>) = inside.into_iter().partition(|path| is_no_data(path));
         if inside.is_empty() {
             return Err(without_files(path, folders));
         }
         files.extend(inside);
+        skipped.extend(others);
     }
-    Ok(files)
+    Ok((files, skipped))
+}
+
+/// Whether a file of a folder is none of its data by its name: notes, checksums, what a system puts there.
+fn is_no_data(path: &Path) -> bool {
+    const ENDS: [&str; 12] =
+        ["checksum", "md5", "sha1", "sha256", "sha512", "asc", "sig", "md", "pdf", "html", "ini", "crc"];
+    const NAMES: [&str; 6] = ["readme", "license", "licence", "notice", "changelog", "thumbs"];
+    let name = file_name(path).to_ascii_lowercase();
+    let (stem, end) = name.split_once('.').unwrap_or((&name, ""));
+    let last = end.rsplit('.').next().unwrap_or_default();
+    name.starts_with(['.', '_']) || ENDS.contains(&last) || NAMES.contains(&stem)
 }
 
 /// A folder in which there is nothing to feed; folders in it are not looked into.
@@ -33,7 +47,7 @@ fn without_files(path: &Path, mut folders: Vec<PathBuf>) -> Refusal {
     folders.sort();
     let path = path.display();
     Refusal::BadInput(match folders.first() {
-        None => format!("{path}: the folder has no files"),
+        None => format!("{path}: the folder has no files of data"),
         Some(first) => format!(
             "{path}: the folder has no files but {} folders, which are not looked into: name one of them, such as {}, or a \
              pattern such as {path}/*/*.csv",
@@ -71,6 +85,25 @@ pub fn file_name(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn notes_and_checksums_are_no_data() {
+        for name in [
+            ".DS_Store",
+            "README.txt",
+            "readme",
+            "BTCUSDT-trades-2024-01.zip.CHECKSUM",
+            "_SUCCESS",
+            "Thumbs.db",
+            "License.md",
+            "a.csv.sha256",
+        ] {
+            assert!(is_no_data(Path::new(name)), "{name}");
+        }
+        for name in ["a.csv", "20140504_quote.zip", "notes.csv", "trades.txt", "a.parquet", "market", "license_plates.csv"] {
+            assert!(!is_no_data(Path::new(name)), "{name}");
+        }
+    }
 
     #[test]
     fn numbers_in_names_are_in_the_order_of_their_values() {

@@ -134,6 +134,8 @@ pub fn sample_of(kind: RecordKind, version: u32) -> Event {
             let aborted = if version == 1 { String::new() } else { event.aborted };
             SourceCleaned { aborted, bars: Vec::new(), first: None, last: None, ..event }.into()
         }
+        (Event::Quote(event), 2) => Quote { received: None, ..event }.into(),
+        (Event::Trade(event), 2) => Trade { received: None, ..event }.into(),
         (event, 1) => market_of_version_1(event),
         (event, _) => event,
     }
@@ -158,8 +160,8 @@ fn market_of_version_1(event: Event) -> Event {
             event.scale = Scale::USUAL;
             (*event).into()
         }
-        Event::Quote(event) => Quote { scale: Scale::USUAL, ..event }.into(),
-        Event::Trade(event) => Trade { scale: Scale::USUAL, ..event }.into(),
+        Event::Quote(event) => Quote { scale: Scale::USUAL, received: None, ..event }.into(),
+        Event::Trade(event) => Trade { scale: Scale::USUAL, received: None, ..event }.into(),
         Event::Bar(event) => Bar { scale: Scale::USUAL, ..event }.into(),
         Event::FeedCompleted(event) => FeedCompleted { scale: Scale::USUAL, ..event }.into(),
         Event::GapDetected(event) => GapDetected { count: 1, ..event }.into(),
@@ -311,6 +313,7 @@ pub fn sample(kind: RecordKind) -> Event {
             ask: Price(1_300_500_000_000),
             bid_size: Some(Quantity(100_000_000)),
             ask_size: None,
+            received: Some(Timestamp(7)),
             scale: Scale { price_exponent: -12, size_exponent: -2 },
         }
         .into(),
@@ -322,6 +325,7 @@ pub fn sample(kind: RecordKind) -> Event {
             price: Price(1_300_000_000_000),
             size: Quantity(25_000_000),
             side: Some("buy".into()),
+            received: Some(Timestamp(8)),
             scale: Scale { price_exponent: -12, size_exponent: -2 },
         }
         .into(),
