@@ -299,7 +299,11 @@ fn a_period_without_data_and_too_few_bars_are_failed_experiments_with_a_reason()
     let waits = ["submit", beyond.to_str().unwrap(), "--wait"];
     gauntlet(waits).on(&dir).refused(
         2,
-        &["data.to: 2017-01-01T00:00:00Z is after the time:1h bars of XAUUSD.OANDA", "`to: latest`", "--ahead"],
+        &[
+            "data.to: 2017-01-01T00:00:00Z is after the time:1h bars of XAUUSD.OANDA",
+            "`to: latest`",
+            "--ahead",
+        ],
     );
     let pending = gauntlet([&waits[..], &["--ahead"]].concat()).on(&dir).run();
     assert_eq!(pending.code, Some(1), "{pending}");

@@ -199,7 +199,10 @@ paper:
     fn the_latest_moment_is_asked_for_and_written_down() {
         let read = |text: &str, overrides: &[(String, String)]| {
             ExperimentDocument::read_to_latest::<ConfigError>(text, "gold.yaml", overrides, |spec| {
-                assert_eq!((spec.data.instrument.as_str(), spec.data.bars.to_string().as_str()), ("XAUUSD", "time:1h"));
+                assert_eq!(
+                    (spec.data.instrument.as_str(), spec.data.bars.to_string().as_str()),
+                    ("XAUUSD", "time:1h")
+                );
                 Ok("2014-04-30T21:00:00Z".parse().unwrap())
             })
             .map(|document| document.spec.data.to.0.to_string())

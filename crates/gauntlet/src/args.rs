@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use gauntlet_config::parse_override;
-use gauntlet_domain::market::{InstrumentDefined, Session};
 use gauntlet_domain::Timestamp;
+use gauntlet_domain::market::{InstrumentDefined, Session};
 use gauntlet_feed::definition::{empty_bars, stamp};
 use gauntlet_operations::Refusal;
 use gauntlet_operations::bars::BarsRequest;

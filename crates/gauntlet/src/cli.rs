@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::args::{
-    BarsArgs, ListArgs, ListDeadLettersArgs, MetricsArgs, ReplayDeadLettersArgs, SearchArgs,
-    SnapshotArgs, StatsArgs, SubmitArgs,
+    BarsArgs, ListArgs, ListDeadLettersArgs, MetricsArgs, ReplayDeadLettersArgs, SearchArgs, SnapshotArgs,
+    StatsArgs, SubmitArgs,
 };
 use crate::feed_args::FeedArgs;
 use crate::reading_args::ReadingArgs;

@@ -3,10 +3,10 @@
 
 /// Arguments and the requests that they make.
 mod args;
-/// Arguments of `feed`.
-mod feed_args;
 /// The command line.
 mod cli;
+/// Arguments of `feed`.
+mod feed_args;
 /// Lists, printed while they are read.
 mod listing;
 /// The one list of processors.

@@ -70,7 +70,13 @@ pub fn demo(node: &Node, running: &Running, progress: &dyn Progress) -> Result<D
     let ticks = feed(node, running, &feed_request(write_out(node, &QUOTES)?, Format::LeanQuote)?, progress)?;
     let mut ids = Vec::new();
     for (name, text) in EXPERIMENTS {
-        let request = SubmitRequest { text: text.into(), name: name.into(), overrides: vec![], wait: true, ahead: false };
+        let request = SubmitRequest {
+            text: text.into(),
+            name: name.into(),
+            overrides: vec![],
+            wait: true,
+            ahead: false,
+        };
         ids.push(submit(node, &request)?.experiment_id);
     }
     let experiments = ids.into_iter().map(|id| wait(node, running, id, progress));

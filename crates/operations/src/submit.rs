@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::answer::Standing;
 use crate::browse::find;
 use crate::coverage::require_bars;
-use crate::inventory;
 use crate::experiment_report::{ExperimentReport, experiment_report};
+use crate::inventory;
 use crate::node::Node;
 use crate::progress::Progress;
 use crate::publish::publish_once;
@@ -117,12 +117,10 @@ pub(crate) fn refuse(document: &ExperimentDocument, problems: &[Problem]) -> Res
 
 /// Publishes an experiment.
 pub fn submit(node: &Node, request: &SubmitRequest) -> Result<Submitted, Refusal> {
-    let document = ExperimentDocument::read_to_latest(
-        &request.text,
-        &request.name,
-        &request.overrides,
-        |spec| newest_bar(node, spec)?.ok_or_else(|| no_bars(spec)),
-    )?;
+    let document =
+        ExperimentDocument::read_to_latest(&request.text, &request.name, &request.overrides, |spec| {
+            newest_bar(node, spec)?.ok_or_else(|| no_bars(spec))
+        })?;
     refuse(&document, &validate(&document.spec))?;
     let mut spec = document.spec;
     if let Some(trainer) = external::trainer(&spec.model.strategy)
@@ -184,7 +182,8 @@ fn require_end(node: &Node, spec: &ExperimentSpec) -> Result<(), Refusal> {
     if to <= newest.max(ticks).unwrap_or(Timestamp(i64::MAX)) {
         return Ok(());
     }
-    let newest = newest.map_or_else(|| "none has closed yet".to_owned(), |newest| format!("the newest ends {newest}"));
+    let newest =
+        newest.map_or_else(|| "none has closed yet".to_owned(), |newest| format!("the newest ends {newest}"));
     Err(Refusal::BadInput(format!(
         "data.to: {to} is after the {} bars of {instrument}, of which {newest}: write `to: latest` (or --set \
          data.to=latest) for what there is, or submit it --ahead of its data, to wait for them",

@@ -76,7 +76,11 @@ fn progress_after(event: &Event, source: &str) -> Option<SourceProgress> {
         }
         _ => return None,
     };
-    (of == source).then(|| SourceProgress { next: number.saturating_add(1), completed: false, aborted: false })
+    (of == source).then(|| SourceProgress {
+        next: number.saturating_add(1),
+        completed: false,
+        aborted: false,
+    })
 }
 
 /// Visits the newest records, the last one first, until one gives an answer or the reach is over.

@@ -48,7 +48,8 @@ fn cleaning_gives_a_row_a_tick_and_one_a_source() {
     );
     gives(
         gap("a"),
-        &["quality @1 [XAUUSD.OANDA, t3600000000000, 8, gap, a] action=gap | until=t10800000000000 | gaps=2".into()],
+        &["quality @1 [XAUUSD.OANDA, t3600000000000, 8, gap, a] action=gap | until=t10800000000000 | gaps=2"
+            .into()],
     );
     gives(
         cleaned("a"),

@@ -82,7 +82,9 @@ fn submitted(answer: &Submitted) -> String {
     let what = if answer.is_new { "submitted" } else { "was there already" };
     let mut text = format!("experiment {} {what}", answer.experiment_id);
     if let Some(revision) = answer.revision {
-        text.push_str(&format!("; on revision {revision} of its bars, which were corrected after they had closed"));
+        text.push_str(&format!(
+            "; on revision {revision} of its bars, which were corrected after they had closed"
+        ));
     }
     if !answer.unread.is_empty() {
         text.push_str(&format!("; recorded but read by no stage yet: {}", answer.unread.join(", ")));
@@ -94,7 +96,8 @@ fn waited(answer: &Waited) -> String {
     match answer {
         Waited::Ended(report) => browse::experiment(report),
         Waited::Pending(Pending { experiment_id, to, newest, .. }) => {
-            let said = |time: &Option<DateText>| time.map_or_else(|| "-".to_owned(), |time| time.0.to_string());
+            let said =
+                |time: &Option<DateText>| time.map_or_else(|| "-".to_owned(), |time| time.0.to_string());
             format!(
                 "experiment {experiment_id} waits for data: its period ends {}, the newest bar {}; feed more, or cancel it and \
                  submit it with `to: latest`",

@@ -21,7 +21,8 @@ pub fn files(paths: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Refusal>
         let mut inside: Vec<PathBuf> = inside.into_iter().filter(|path| path.is_file()).collect();
         // Names that differ in zeros before a number alone are in the order of their letters, never in that of the folder.
         inside.sort_by_cached_key(|path| (natural(&path.to_string_lossy()), path.clone()));
-        let (others, inside): (Vec<PathBuf>, Vec<PathBuf>) = inside.into_iter().partition(|path| is_no_data(path));
+        let (others, inside): (Vec<PathBuf>, Vec<PathBuf>) =
+            inside.into_iter().partition(|path| is_no_data(path));
         if inside.is_empty() {
             return Err(without_files(path, folders));
         }
@@ -100,7 +101,15 @@ mod tests {
         ] {
             assert!(is_no_data(Path::new(name)), "{name}");
         }
-        for name in ["a.csv", "20140504_quote.zip", "notes.csv", "trades.txt", "a.parquet", "market", "license_plates.csv"] {
+        for name in [
+            "a.csv",
+            "20140504_quote.zip",
+            "notes.csv",
+            "trades.txt",
+            "a.parquet",
+            "market",
+            "license_plates.csv",
+        ] {
             assert!(!is_no_data(Path::new(name)), "{name}");
         }
     }

@@ -87,7 +87,11 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Option<Indexed> {
         let revision = i64::from_le_bytes(take_chunk(rest)?);
         let withdrawn = take_list(rest, take_withdrawn)?;
         let list = take_list(rest, take_stretch)?;
-        stretches.series.entry(key).or_default().insert(spec, Series { stretches: list, revision, withdrawn });
+        stretches
+            .series
+            .entry(key)
+            .or_default()
+            .insert(spec, Series { stretches: list, revision, withdrawn });
     }
     let mark = (offset != u64::MAX).then_some(Mark { offset, sha256 });
     Some(Indexed { next, mark, stretches })
@@ -152,7 +156,8 @@ mod tests {
             Stretch { first: 3, last: 9, bars: 5, earliest_open: -7, latest_open: 60, earliest_close: -1 };
         let mut stretches = Stretches::default();
         let of_key = stretches.series.entry(b"A.X".to_vec()).or_default();
-        let withdrawn = vec![Withdrawn { offset: 7, revision: 3, since: 1, from: Timestamp(-5), to: Timestamp(4) }];
+        let withdrawn =
+            vec![Withdrawn { offset: 7, revision: 3, since: 1, from: Timestamp(-5), to: Timestamp(4) }];
         let series = Series { stretches: vec![stretch; 2], revision: 2, withdrawn };
         of_key.insert(BarSpec::Time { seconds: 60 }, series);
         let mark = Mark { offset: 11, sha256: ContentHash([7; 32]) };

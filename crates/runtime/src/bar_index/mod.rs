@@ -201,7 +201,8 @@ impl BarIndex {
             let Some(latest) = latest else { return Ok(None) };
             let (from, to) = (Timestamp(latest.0.saturating_sub(spec.nanos())), Timestamp(i64::MAX));
             let snapshot_id = SnapshotId::derive(&[b"latest"]);
-            let due = SnapshotDue { snapshot_id, instrument: instrument.to_owned(), spec, from, to, revision };
+            let due =
+                SnapshotDue { snapshot_id, instrument: instrument.to_owned(), spec, from, to, revision };
             if let Some(bar) = self.bars(&due)?.pop() {
                 return Ok(Some(bar));
             }

@@ -194,8 +194,8 @@ impl Stretches {
 
 #[cfg(test)]
 mod tests {
-    use gauntlet_domain::decimal::{Price, Quantity};
     use gauntlet_domain::SnapshotId;
+    use gauntlet_domain::decimal::{Price, Quantity};
 
     use super::*;
 
