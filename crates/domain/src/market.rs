@@ -60,11 +60,23 @@ pub enum TickKind {
 
 impl TickKind {
     /// The kind for a code in a block; `None` for a code of a newer version.
+    #[inline]
     pub fn from_code(code: u8) -> Option<TickKind> {
         use TickKind::*;
-        [Quote, Trade, Buy, Sell, Last, Book, ReceivedQuote, NotANumber, BadTime, OutOfRange, TotalDecreased]
-            .into_iter()
-            .find(|kind| *kind as u8 == code)
+        Some(match code {
+            1 => Quote,
+            2 => Trade,
+            3 => Buy,
+            4 => Sell,
+            5 => Last,
+            6 => Book,
+            7 => ReceivedQuote,
+            16 => NotANumber,
+            17 => BadTime,
+            18 => OutOfRange,
+            19 => TotalDecreased,
+            _ => return None,
+        })
     }
 }
 
@@ -295,4 +307,16 @@ pub struct Bar {
     /// Of all prices and sizes here.
     #[serde(default)]
     pub scale: Scale,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_its_code_and_no_other_code_has_a_kind() {
+        let known: Vec<u8> = (0..=u8::MAX).filter(|code| TickKind::from_code(*code).is_some()).collect();
+        assert_eq!(known, [1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19]);
+        assert!(known.iter().all(|code| TickKind::from_code(*code).is_some_and(|kind| kind as u8 == *code)));
+    }
 }
