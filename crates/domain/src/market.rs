@@ -68,11 +68,25 @@ pub enum TickKind {
 
 impl TickKind {
     /// The kind for a code in a block; `None` for a code of a newer version.
+    #[inline]
     pub fn from_code(code: u8) -> Option<TickKind> {
         use TickKind::*;
-        let readable = [Quote, Trade, Buy, Sell, Last, Book, ReceivedQuote, VolumeOnly, Auction];
-        let faults = [NotANumber, BadTime, OutOfRange, TotalDecreased];
-        readable.into_iter().chain(faults).find(|kind| *kind as u8 == code)
+        Some(match code {
+            1 => Quote,
+            2 => Trade,
+            3 => Buy,
+            4 => Sell,
+            5 => Last,
+            6 => Book,
+            7 => ReceivedQuote,
+            8 => VolumeOnly,
+            9 => Auction,
+            16 => NotANumber,
+            17 => BadTime,
+            18 => OutOfRange,
+            19 => TotalDecreased,
+            _ => return None,
+        })
     }
 }
 
@@ -311,4 +325,16 @@ pub struct Bar {
     /// Of all prices and sizes here.
     #[serde(default)]
     pub scale: Scale,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_its_code_and_no_other_code_has_a_kind() {
+        let known: Vec<u8> = (0..=u8::MAX).filter(|code| TickKind::from_code(*code).is_some()).collect();
+        assert_eq!(known, [1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19]);
+        assert!(known.iter().all(|code| TickKind::from_code(*code).is_some_and(|kind| kind as u8 == *code)));
+    }
 }

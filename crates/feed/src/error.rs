@@ -108,7 +108,7 @@ pub enum FeedError {
     /// A header without the needed columns.
     #[error(
         "{file}: a {format} file needs columns for {needed}, its header (line 1, or the schema) has only {found}: \
-         rename them, {hint}"
+         name them with --column WHAT=NAME (such as --column time=Zeit), rename them, {hint}"
     )]
     MissingColumns {
         /// The file.

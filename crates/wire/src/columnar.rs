@@ -374,9 +374,13 @@ fn read_tick_block(row: &Row<'_>) -> Result<TickBlock, String> {
         ask_sizes: row.longs("ask_sizes")?,
         scale: row.scale()?,
     };
-    let optional = [&block.sequences, &block.asks, &block.sizes, &block.ask_sizes].map(Vec::len);
-    check_lengths(block.len(), &[block.rows.len(), block.kinds.len(), block.prices.len()], &optional)?;
+    check_tick_block(&block)?;
     Ok(block)
+}
+
+pub(crate) fn check_tick_block(block: &TickBlock) -> Result<(), String> {
+    let optional = [&block.sequences, &block.asks, &block.sizes, &block.ask_sizes].map(Vec::len);
+    check_lengths(block.len(), &[block.rows.len(), block.kinds.len(), block.prices.len()], &optional)
 }
 
 fn read_bar_block(row: &Row<'_>) -> Result<BarBlock, String> {

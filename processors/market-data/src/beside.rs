@@ -7,43 +7,45 @@
 use gauntlet_domain::market::{Bar, EmptyBars, InstrumentDefined, PriceBasis, TickBlock, TickKind};
 use serde::{Deserialize, Serialize};
 
+use crate::bars::TimeBars;
 use crate::from_ticks::FromTicks;
 use crate::ledger::Ledger;
 use crate::rows::{Row, rows_of};
 
-/// The quotes of one source.
+/// The quotes of such sources.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Beside {
+    /// The source that is under way.
     source: u32,
     /// The instrument's, but that quotes make the price.
     definition: InstrumentDefined,
     quotes: FromTicks,
 }
 
+/// Whether the first block of a source is of one: it has nothing but quotes and begins before `settled`, up to which bars of
+/// trades have closed.
+pub fn is_beside(definition: &InstrumentDefined, block: &TickBlock, settled: i64) -> bool {
+    let is_quote = |kind: &u8| *kind == TickKind::Quote as u8;
+    definition.price == PriceBasis::Trades
+        && block.times.first().is_some_and(|time| *time < settled)
+        && block.kinds.iter().all(is_quote)
+}
+
 impl Beside {
-    /// Begins with the first block of a source, where that has nothing but quotes and begins before `settled`, up to which
-    /// bars of trades have closed.
-    pub fn begins(
-        definition: &InstrumentDefined,
-        source: u32,
-        block: &TickBlock,
-        settled: i64,
-    ) -> Option<Beside> {
-        let is_quote = |kind: &u8| *kind == TickKind::Quote as u8;
-        let is_behind = block.times.first().is_some_and(|time| *time < settled);
-        if definition.price != PriceBasis::Trades || !is_behind || !block.kinds.iter().all(is_quote) {
-            return None;
-        }
+    /// Begins with a first source.
+    pub fn new(definition: &InstrumentDefined, source: u32) -> Beside {
         let quotes = FromTicks::new(&definition.bars);
-        let (price, empty_bars) = (PriceBasis::Quotes, EmptyBars::Skip);
-        Some(Beside {
-            source,
-            definition: InstrumentDefined { price, empty_bars, ..definition.clone() },
-            quotes,
-        })
+        Beside { source, definition: quoted(definition), quotes }
     }
 
-    /// Whether it is of this source.
+    /// Another source: what it has in common with those before it counts once.
+    pub fn goes_on(&mut self, definition: &InstrumentDefined, source: u32) {
+        self.source = source;
+        self.definition = quoted(definition);
+        self.quotes.define(&definition.bars, TimeBars::new);
+    }
+
+    /// Whether this source is under way.
     pub fn is_of(&self, source: u32) -> bool {
         self.source == source
     }
@@ -62,9 +64,14 @@ impl Beside {
         others
     }
 
-    /// The source has ended.
-    pub fn end(mut self, ledger: &mut Ledger, out: &mut Vec<Bar>) {
+    /// The source has ended. Bars under construction are given as they are, and go on with the next source.
+    pub fn end(&mut self, ledger: &mut Ledger, out: &mut Vec<Bar>) {
         self.quotes.flush(&self.definition, ledger, out);
-        self.quotes.finish(&self.definition, out);
+        self.quotes.clone().finish(&self.definition, out);
     }
+}
+
+fn quoted(definition: &InstrumentDefined) -> InstrumentDefined {
+    let (price, empty_bars) = (PriceBasis::Quotes, EmptyBars::Skip);
+    InstrumentDefined { price, empty_bars, ..definition.clone() }
 }

@@ -119,10 +119,14 @@ impl Cleaner {
                         true => &mut self.quotes_delivered,
                         false => &mut self.trades_delivered,
                     };
-                    if !tick.is_book && delivered.repeats(&row, source, tick.clean.is_quote, on_venue_clock) {
-                        ledger.reject(Reason::Duplicate, of);
-                    } else {
-                        self.tick(rules, tick, on_venue_clock, row.received, ledger, &mut keep);
+                    let is_quote = tick.clean.is_quote;
+                    let refused = match tick.is_book {
+                        true => None,
+                        false => delivered.refuses(&row, source, is_quote, on_venue_clock),
+                    };
+                    match refused {
+                        Some(reason) => ledger.reject(reason, of),
+                        None => self.tick(rules, tick, on_venue_clock, row.received, ledger, &mut keep),
                     }
                 }
             }

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ring::Ring;
+use crate::ring::CountedRing;
 
 /// Distances between confirmed times that are remembered.
 const INTERVALS: usize = 256;
@@ -61,7 +61,7 @@ pub(crate) enum Timed {
 pub(crate) struct Clock<T> {
     /// The latest time that is confirmed.
     confirmed: Option<i64>,
-    intervals: Ring,
+    intervals: CountedRing,
     /// A row far ahead, and what follows it.
     waiting: VecDeque<(i64, T)>,
     /// Rows whose time is confirmed, by time and then in the order in which they came.
@@ -74,7 +74,7 @@ impl<T> Default for Clock<T> {
     fn default() -> Clock<T> {
         Clock {
             confirmed: None,
-            intervals: Ring::of(INTERVALS),
+            intervals: CountedRing::of(INTERVALS),
             waiting: VecDeque::new(),
             queued: VecDeque::new(),
             latest: i64::MIN,
@@ -171,8 +171,8 @@ impl<T> Clock<T> {
         let there = self.waiting.iter().skip(1).take(FOLLOWING).filter(|(other, _)| *other >= about).count();
         match self.confirmed {
             Some(confirmed) if following == 0 => {
-                let longest = self.intervals.quantile(1, 1);
-                self.intervals.len() < KNOWN
+                let longest = self.intervals.ring().quantile(1, 1);
+                self.intervals.ring().len() < KNOWN
                     || time.saturating_sub(confirmed) <= longest.saturating_mul(SILENCES)
             }
             None if following == 0 => true,
@@ -195,8 +195,13 @@ impl<T> Clock<T> {
     }
 
     /// How far ahead a row may be.
+    #[inline]
     pub(crate) fn allowed(&self, rules: &ClockRules) -> i64 {
-        rules.ahead.max(self.intervals.quantile(1, 2).saturating_mul(rules.intervals))
+        // Nearly always the usual distance is too short to count: then it need not be known.
+        if rules.intervals <= 0 || self.intervals.is_median_at_most(rules.ahead / rules.intervals) {
+            return rules.ahead;
+        }
+        rules.ahead.max(self.intervals.ring().quantile(1, 2).saturating_mul(rules.intervals))
     }
 
     #[inline]

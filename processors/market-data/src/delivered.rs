@@ -6,6 +6,7 @@
 //! the one before it to the last digit, size and nanosecond says nothing new. An equal row of another source is the same row: a
 //! file that has grown, or one that overlaps with the one before it.
 
+use gauntlet_domain::market::Reason;
 use serde::{Deserialize, Serialize};
 
 use crate::ring::Ring;
@@ -19,9 +20,10 @@ const WINDOW: usize = 1024;
 pub(crate) struct Delivered {
     /// The greatest number so far: a greater one is new without a look at the others.
     greatest: Option<i64>,
-    /// Digests of the last rows, and the sources that they came from.
+    /// Digests of the last rows, the sources that they came from, and their times.
     rows: Ring,
     sources: Ring,
+    times: Ring,
     /// The source of the row before and the latest time of its rows, and the latest time of the sources before it.
     current: Option<(u32, i64)>,
     others: Option<i64>,
@@ -29,17 +31,26 @@ pub(crate) struct Delivered {
 
 impl Default for Delivered {
     fn default() -> Delivered {
-        let (rows, sources) = (Ring::of(WINDOW), Ring::of(WINDOW));
-        Delivered { greatest: None, rows, sources, current: None, others: None }
+        let [rows, sources, times] = [(); 3].map(|()| Ring::of(WINDOW));
+        Delivered { greatest: None, rows, sources, times, current: None, others: None }
     }
 }
 
 impl Delivered {
-    /// Whether a row was delivered before; it is remembered. On the recorder's clock a row has another time at each delivery.
+    /// Why a row does not count: it was delivered before, or is of a time that another source has had and older than what is
+    /// remembered, so that nobody can tell. Any other is remembered. On the recorder's clock a row has another time at each
+    /// delivery.
     #[inline]
-    pub(crate) fn repeats(&mut self, row: &Row, source: u32, is_quote: bool, on_venue_clock: bool) -> bool {
+    pub(crate) fn refuses(
+        &mut self,
+        row: &Row,
+        source: u32,
+        is_quote: bool,
+        on_venue_clock: bool,
+    ) -> Option<Reason> {
         self.moves_to(source, row.time);
         let digest = digest(row, on_venue_clock || row.sequence.is_none());
+        let is_of_others = self.others.is_some_and(|until| row.time <= until);
         let is_repeated = match row.sequence {
             Some(number) => match self.greatest {
                 Some(greatest) if number <= greatest => self.rows.contains(digest),
@@ -49,13 +60,19 @@ impl Delivered {
                 }
             },
             None if is_quote && self.rows.last() == Some(digest) => true,
-            None => self.others.is_some_and(|until| row.time <= until) && self.is_of_another(digest, source),
+            None => is_of_others && self.is_of_another(digest, source),
         };
-        if !is_repeated {
-            self.rows.push(digest);
-            self.sources.push(i64::from(source));
+        if is_repeated {
+            return Some(Reason::Duplicate);
         }
-        is_repeated
+        // It must not take the place of one by which others are known.
+        if is_of_others && self.times.oldest().is_some_and(|oldest| row.time <= oldest) {
+            return Some(Reason::Late);
+        }
+        self.rows.push(digest);
+        self.sources.push(i64::from(source));
+        self.times.push(row.time);
+        None
     }
 
     #[inline]
@@ -119,7 +136,7 @@ mod tests {
 
     fn repeated(rows: &[Row], is_quote: bool) -> Vec<bool> {
         let mut delivered = Delivered::default();
-        rows.iter().map(|row| delivered.repeats(row, 0, is_quote, true)).collect()
+        rows.iter().map(|row| delivered.refuses(row, 0, is_quote, true).is_some()).collect()
     }
 
     #[test]
@@ -127,11 +144,31 @@ mod tests {
         let mut delivered = Delivered::default();
         let rows = [trade(None, 0, 5), trade(None, 0, 5), trade(None, 1, 5), trade(None, 2, 5)];
         let mut of = |source: u32, rows: &[Row]| -> Vec<bool> {
-            rows.iter().map(|row| delivered.repeats(row, source, false, true)).collect()
+            rows.iter().map(|row| delivered.refuses(row, source, false, true).is_some()).collect()
         };
         assert_eq!(of(0, &rows[..3]), [false; 3]);
         assert_eq!(of(1, &rows), [true, true, true, false]);
         assert_eq!(of(2, &[trade(None, 1, 6)]), [false], "another trade of the same time");
+    }
+
+    #[test]
+    fn a_file_of_more_rows_than_are_remembered_is_counted_once_however_often_it_comes() {
+        for numbered in [false, true] {
+            let number = |n: i64| numbered.then_some(n);
+            let rows: Vec<Row> = (0..3000).map(|n| trade(number(n + 1), n / 3, n % 7)).collect();
+            let mut delivered = Delivered::default();
+            let mut of = |source: u32, rows: &[Row]| -> Vec<Option<Reason>> {
+                rows.iter().map(|row| delivered.refuses(row, source, false, true)).collect()
+            };
+            assert!(of(0, &rows).iter().all(Option::is_none));
+            for source in 1..4 {
+                let again = of(source, &rows);
+                let count = |reason| again.iter().filter(|refused| **refused == Some(reason)).count();
+                assert_eq!((count(Reason::Duplicate), count(Reason::Late)), (1024, 3000 - 1024));
+            }
+            let grown = [&rows[2000..], &[trade(number(3001), 1000, 1)]].concat();
+            assert_eq!(of(4, &grown).iter().filter(|refused| refused.is_none()).count(), 1);
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use gauntlet_processor::ended::EndedIds;
 use serde::{Deserialize, Serialize};
 
 use crate::bars::TimeBars;
-use crate::beside::Beside;
+use crate::beside::{Beside, is_beside};
 use crate::from_ticks::FromTicks;
 use crate::known::KnownInstrument;
 use crate::ledger::{Ledger, reason_counts};
@@ -138,9 +138,10 @@ impl Instrument {
         self.goes_on(source, is_first, &self.definition.bars.clone());
         let (mut ledger, mut bars, mut quoted) = (Ledger::default(), Vec::new(), Vec::new());
         let Taken { ticks, beside, .. } = &mut self.taken;
-        if is_first && let Some(begun) = Beside::begins(&self.definition, source, block, ticks.settled()) {
-            let before = beside.replace(begun);
-            before.into_iter().for_each(|before| before.end(&mut ledger, &mut quoted));
+        if is_first && is_beside(&self.definition, block, ticks.settled()) {
+            beside
+                .get_or_insert_with(|| Beside::new(&self.definition, source))
+                .goes_on(&self.definition, source);
         }
         match beside.as_mut().filter(|beside| beside.is_of(source)) {
             Some(beside) => {
@@ -226,7 +227,7 @@ impl Instrument {
         let (mut ledger, mut bars, mut quoted) = (Ledger::default(), Vec::new(), Vec::new());
         let Taken { ticks, beside, .. } = &mut self.taken;
         ticks.flush(&self.definition, &mut ledger, &mut bars);
-        if let Some(beside) = beside.take_if(|beside| beside.is_of(source)) {
+        if let Some(beside) = beside.as_mut().filter(|beside| beside.is_of(source)) {
             beside.end(&mut ledger, &mut quoted);
         }
         let mut events = self.publish(source, ledger, |publishing| {

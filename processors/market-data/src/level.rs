@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ring::{RankedRing, Ring, Stretches};
+use crate::ring::{Ring, Stretches};
 
 /// Accepted prices that are remembered.
 const PRICES: usize = 384;
@@ -81,7 +81,7 @@ struct Waiting<T> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Level<T> {
     prices: Ring,
-    changes: RankedRing,
+    changes: Ring,
     /// Changes but for shifts.
     stretches: Stretches,
     sizes: Ring,
@@ -95,7 +95,7 @@ impl<T> Default for Level<T> {
     fn default() -> Level<T> {
         Level {
             prices: Ring::of(PRICES),
-            changes: RankedRing::of(CHANGES),
+            changes: Ring::of(CHANGES),
             stretches: Stretches::default(),
             sizes: Ring::of(SIZES),
             divisor: 0,
@@ -224,10 +224,10 @@ impl<T> Level<T> {
         if moved <= tick.saturating_mul(rules.ticks) {
             return false;
         }
-        let limit = self.limit(rules);
-        if moved <= limit {
+        if self.allows(rules, moved) {
             return false;
         }
+        let limit = self.limit(rules);
         let mut prices: Vec<i64> = self.prices.values().copied().collect();
         prices.sort_unstable();
         let few = FEW.min((prices.len() - 1) / 2);
@@ -248,6 +248,19 @@ impl<T> Level<T> {
         let ticks = self.divisor.max(rules.tick).saturating_mul(rules.ticks);
         let limit = self.limit(rules).max(ticks);
         self.prices.values().any(|other| distance(price, *other) <= limit)
+    }
+
+    /// Whether a move is within [`Level::limit`], which need not be known for it: the largest moves decide nearly always.
+    #[inline]
+    fn allows(&self, rules: &LevelRules, moved: i64) -> bool {
+        // The smallest value of which a multiple is so large; none where nothing is allowed.
+        let least = |times: i64| (times > 0).then(|| moved.saturating_sub(1) / times + 1);
+        let is_at_least = |share, of, times| {
+            least(times).is_some_and(|least| self.changes.is_quantile_at_least(share, of, least))
+        };
+        moved <= self.stretches.large().saturating_mul(rules.tails)
+            || is_at_least(98, 100, rules.tails)
+            || is_at_least(1, 2, rules.medians)
     }
 
     /// How far a price may be from the one before it.

@@ -1,5 +1,7 @@
 //! The last values of a stream, and what is usual among them.
 
+use std::cell::Cell;
+
 use serde::{Deserialize, Serialize};
 
 /// The last values of a stream.
@@ -30,6 +32,12 @@ impl Ring {
         self.values.get(at.checked_sub(1)?).copied()
     }
 
+    /// The one whose place the next takes; `None` while there is room.
+    #[inline]
+    pub(crate) fn oldest(&self) -> Option<i64> {
+        self.values.get(self.next).copied().filter(|_| self.values.len() == self.size)
+    }
+
     /// Whether a value is among them.
     pub(crate) fn contains(&self, value: i64) -> bool {
         self.values.contains(&value)
@@ -49,6 +57,12 @@ impl Ring {
         oldest
     }
 
+    /// How many of the values are below one.
+    #[inline]
+    pub(crate) fn below(&self, value: i64) -> usize {
+        self.values.iter().map(|other| usize::from(*other < value)).sum()
+    }
+
     /// The values, in no order.
     pub(crate) fn values(&self) -> std::slice::Iter<'_, i64> {
         self.values.iter()
@@ -56,66 +70,87 @@ impl Ring {
 
     /// The value at a rank of `share / of`, the lower one of two; 0 of nothing.
     pub(crate) fn quantile(&self, share: usize, of: usize) -> i64 {
-        let mut values = self.values.clone();
-        let rank = values.len().saturating_sub(1) * share / of;
-        if values.is_empty() { 0 } else { *values.select_nth_unstable(rank).1 }
+        if self.values.is_empty() {
+            0
+        } else {
+            *self.values.clone().select_nth_unstable(self.rank(share, of)).1
+        }
+    }
+
+    /// As [`Ring::quantile`], for a value that it probably is: counting tells whether it is, without moving the others.
+    pub(crate) fn quantile_near(&self, share: usize, of: usize, probable: i64) -> i64 {
+        let rank = self.rank(share, of);
+        let is_it = self.below(probable) <= rank
+            && probable.checked_add(1).is_some_and(|next| self.below(next) > rank);
+        if is_it { probable } else { self.quantile(share, of) }
+    }
+
+    /// Whether the value at a rank of `share / of` is at least this one.
+    #[inline]
+    pub(crate) fn is_quantile_at_least(&self, share: usize, of: usize, value: i64) -> bool {
+        !self.values.is_empty() && self.below(value) <= self.rank(share, of)
+    }
+
+    fn rank(&self, share: usize, of: usize) -> usize {
+        self.values.len().saturating_sub(1) * share / of
     }
 }
 
-/// The last values of a stream in their order of size as well: for ranks that are asked for at nearly every value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The last values of a stream, and how many of them a limit allows: whether the median is within a limit that stays the same
+/// is known at every value without a look at the others.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(from = "Ring", into = "Ring")]
-pub(crate) struct RankedRing {
+pub(crate) struct CountedRing {
     ring: Ring,
-    ranked: Vec<i64>,
+    /// The limit that was asked for last, and how many values are within it: what is known of the values, no state of its own.
+    within: Cell<(i64, usize)>,
 }
 
-impl From<Ring> for RankedRing {
-    fn from(ring: Ring) -> RankedRing {
-        let mut ranked = ring.values.clone();
-        ranked.sort_unstable();
-        RankedRing { ring, ranked }
+impl PartialEq for CountedRing {
+    fn eq(&self, other: &CountedRing) -> bool {
+        self.ring == other.ring
     }
 }
 
-impl From<RankedRing> for Ring {
-    fn from(ranked: RankedRing) -> Ring {
-        ranked.ring
+impl Eq for CountedRing {}
+
+impl From<Ring> for CountedRing {
+    fn from(ring: Ring) -> CountedRing {
+        let within = Cell::new((i64::MAX, ring.len()));
+        CountedRing { ring, within }
     }
 }
 
-impl RankedRing {
-    pub(crate) fn of(size: usize) -> RankedRing {
+impl From<CountedRing> for Ring {
+    fn from(counted: CountedRing) -> Ring {
+        counted.ring
+    }
+}
+
+impl CountedRing {
+    pub(crate) fn of(size: usize) -> CountedRing {
         Ring::of(size).into()
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.ranked.len()
+    pub(crate) fn ring(&self) -> &Ring {
+        &self.ring
     }
 
     #[inline]
     pub(crate) fn push(&mut self, value: i64) {
-        let place = |ranked: &[i64], value: i64| ranked.partition_point(|other| *other < value);
-        let Some(oldest) = self.ring.push(value) else {
-            self.ranked.insert(place(&self.ranked, value), value);
-            return;
-        };
-        // The values between the one that leaves and the one that comes move by one place.
-        let from = place(&self.ranked, oldest);
-        let to = place(&self.ranked, value);
-        if to > from {
-            self.ranked.copy_within(from + 1..to, from);
-            self.ranked[to - 1] = value;
-        } else {
-            self.ranked.copy_within(to..from, to + 1);
-            self.ranked[to] = value;
-        }
+        let oldest = self.ring.push(value);
+        let (most, count) = self.within.get_mut();
+        *count += usize::from(value <= *most);
+        *count -= usize::from(oldest.is_some_and(|oldest| oldest <= *most));
     }
 
-    /// As [`Ring::quantile`].
+    /// Whether the median, the lower one of two, is at most so large; of nothing it is 0.
     #[inline]
-    pub(crate) fn quantile(&self, share: usize, of: usize) -> i64 {
-        self.ranked.get(self.ranked.len().saturating_sub(1) * share / of).copied().unwrap_or_default()
+    pub(crate) fn is_median_at_most(&self, most: i64) -> bool {
+        if most != self.within.get().0 {
+            self.within.set((most, self.ring.values().filter(|value| **value <= most).count()));
+        }
+        if self.ring.is_empty() { most >= 0 } else { self.within.get().1 > self.ring.rank(1, 2) }
     }
 }
 
@@ -184,17 +219,44 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ranks_are_those_of_the_last_values(values in prop::collection::vec(0..20_i64, 0..60), size in 1..9_usize) {
-            let (mut ring, mut ranked) = (Ring::of(size), RankedRing::of(size));
-            for value in values {
-                ring.push(value);
-                ranked.push(value);
+        fn what_counting_tells_of_a_rank_is_what_sorting_tells(
+            values in prop::collection::vec(0..20_i64, 0..60),
+            size in 1..9_usize,
+            asked in -1..21_i64,
+        ) {
+            let mut ring = Ring::of(size);
+            for (n, value) in values.iter().enumerate() {
+                ring.push(*value);
+                let mut sorted = values[(n + 1).saturating_sub(size)..=n].to_vec();
+                sorted.sort_unstable();
                 for share in [0, 50, 98, 100] {
-                    prop_assert_eq!(ranked.quantile(share, 100), ring.quantile(share, 100));
+                    let expected = sorted[(sorted.len() - 1) * share / 100];
+                    prop_assert_eq!(ring.quantile(share, 100), expected);
+                    prop_assert_eq!(ring.quantile_near(share, 100, asked), expected);
+                    prop_assert_eq!(ring.is_quantile_at_least(share, 100, asked), expected >= asked);
                 }
             }
-            let saved = serde_json::to_string(&ranked).unwrap();
-            prop_assert_eq!(serde_json::from_str::<RankedRing>(&saved).unwrap(), ranked);
+        }
+
+        #[test]
+        fn a_counted_limit_holds_as_a_sorted_one(
+            values in prop::collection::vec((0..20_i64, 0..20_i64), 0..80),
+            size in 1..9_usize,
+        ) {
+            let (mut ring, mut counted) = (Ring::of(size), CountedRing::of(size));
+            for (value, most) in values {
+                ring.push(value);
+                counted.push(value);
+                prop_assert_eq!(counted.is_median_at_most(most), ring.quantile(1, 2) <= most);
+                // The same limit again, after a value that came meanwhile.
+                ring.push(value / 2);
+                counted.push(value / 2);
+                prop_assert_eq!(counted.is_median_at_most(most), ring.quantile(1, 2) <= most);
+                prop_assert_eq!(counted.ring(), &ring);
+            }
+            let saved = serde_json::to_string(&counted).unwrap();
+            prop_assert_eq!(&saved, &serde_json::to_string(&ring).unwrap(), "the count is no part of the state");
+            prop_assert_eq!(serde_json::from_str::<CountedRing>(&saved).unwrap(), counted);
         }
     }
 }

@@ -49,7 +49,7 @@ impl Spreads {
         self.stretches.push(if is_wide { 0 } else { spread });
         let is_early = matches!(self.quotes, 8 | 16 | 32);
         if is_early || self.quotes.is_multiple_of(SPREAD_EVERY) {
-            self.usual = self.last.quantile(1, 2);
+            self.usual = self.last.quantile_near(1, 2, self.usual);
         }
         is_wide
     }

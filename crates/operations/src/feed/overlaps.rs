@@ -49,8 +49,8 @@ pub(super) fn said(alone: &BTreeMap<String, i64>, rejected: &BTreeMap<String, i6
     let behind = more(Reason::Late) + more(Reason::OutOfOrder);
     if behind > 0 {
         said.push(format!(
-            "{behind} rows are left out because another file had come to later times before, and it does not have these rows \
-             (late, or out_of_order for bars): what was fed first stays; feed files in the order of their times"
+            "{behind} rows are left out because another file had come to later times before; of more than the last 1,024 ticks, or \
+             4,096 bars, nobody remembers whether it has them as well (late, or out_of_order for bars): what was fed first stays; feed files in the order of their times"
         ));
     }
     said
