@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use gauntlet_tests::{Dir, Json, gauntlet, number, shared};
+use gauntlet_tests::{Dir, Json, gauntlet, number, repository, shared};
 
 use crate::cleaning::all_bars_on_the_log;
 
@@ -451,7 +451,7 @@ fn a_volume_is_found_by_the_instruments_own_unit_or_asked_for() {
 #[test]
 fn a_decimal_mark_has_nothing_to_do_in_parquet() {
     let dir = Dir::new();
-    let path = shared("ticks/binance_trades.parquet");
+    let path = repository().join("tests/cases/market-data/pq_float32/t.parquet");
     gauntlet(feed(&path, &["--decimal", ","]))
         .on(&dir)
         .refused(2, &["--decimal , has nothing to do here", "leave it away"]);
@@ -460,7 +460,7 @@ fn a_decimal_mark_has_nothing_to_do_in_parquet() {
 #[test]
 fn conditions_of_trades_count_as_somebody_says_and_are_asked_for_by_their_codes() {
     let mut text = String::from("time,price,size,cond\n");
-    for row in 0..120 {
+    for row in 0..300 {
         let (price, size, code) = match row {
             30 => (500, 7, "@ W"),
             60 => (300, 9, "O"),
@@ -483,7 +483,7 @@ fn conditions_of_trades_count_as_somebody_says_and_are_asked_for_by_their_codes(
     let path = dir.write("t.csv", &text);
     let dry = &gauntlet(feed(&path, &["--dry-run"])).on(&dir).ok()["files"][0];
     let said = "the column of conditions (cond) is not read";
-    let codes = "are @ (119), O (1), W (1): name";
+    let codes = "are @ (299), O (1), W (1): name";
     let warned = dry["warnings"].to_string();
     assert!(warned.contains(said) && warned.contains(codes), "{warned}");
     assert!(dry["understood"]["choices"].to_string().contains("--auction CODES"), "{dry}");
@@ -502,7 +502,7 @@ fn conditions_of_trades_count_as_somebody_says_and_are_asked_for_by_their_codes(
     let fed = gauntlet(feed(&path, &options)).on(&dir).ok();
     assert_eq!(warnings(&fed), "null");
     let fed = &fed["sources"][0];
-    assert_eq!((&fed["rejected"], number(fed, "accepted")), (&serde_json::json!({}), 120));
+    assert_eq!((&fed["rejected"], number(fed, "accepted")), (&serde_json::json!({}), 300));
     assert_eq!(fed["corrected"], serde_json::json!({"block_trade": 1, "volume_only": 1}));
     assert_eq!(on_the_log(&dir).1, 300.0, "the auction's price counts, the other does not");
 
@@ -515,7 +515,7 @@ fn conditions_of_trades_count_as_somebody_says_and_are_asked_for_by_their_codes(
         .iter()
         .map(|bar| (number(bar, "volume").unwrap(), number(bar, "high").unwrap()))
         .collect();
-    assert_eq!(volume_and_high(&bars), (134.0, 300.0), "each size counts");
+    assert_eq!(volume_and_high(&bars), (314.0, 300.0), "each size counts");
 
     // Where there is no such column, the columns that there are and what to do are said.
     let path = dir.write("plain.csv", trades(10, |_| None));
