@@ -542,3 +542,49 @@ fn what_lies_beside_the_data_in_a_folder_is_skipped_and_said() {
     std::fs::write(folder.join("notes.txt"), "to do\n").unwrap();
     gauntlet(feed(&folder, &[])).on(&dir).refused(2, &["notes.txt"]);
 }
+
+#[test]
+fn what_would_be_read_wrongly_without_a_word_is_asked_for() {
+    let dir = Dir::new();
+    // Dates with the time of day in a column whose name is not known.
+    let taq: String = (0..50).map(|row| format!("20240311,10:00:{row:02}.5,172.01,100\n")).collect();
+    let taq = dir.write("taq.csv", format!("DATE,TIME_M,PRICE,SIZE\n{taq}"));
+    gauntlet(feed(&taq, &[])).on(&dir).refused(2, &["is a date without a time of day", "--column date=NAME"]);
+    let named = ["--column", "date=DATE", "--column", "time=TIME_M"];
+    assert_eq!(number(&gauntlet(feed(&taq, &named)).on(&dir).ok(), "accepted"), 50);
+    // A name that says milliseconds over seconds.
+    let dir = Dir::new();
+    let seconds = dir.write("ms.csv", trades(50, |_| None).replace("time,", "timestamp_ms,"));
+    gauntlet(feed(&seconds, &[])).on(&dir).refused(2, &["would be near 1970", "--column time=NAME"]);
+    let fed = gauntlet(feed(&seconds, &["--column", "time=timestamp_ms"])).on(&dir).ok();
+    assert_eq!(number(&fed, "accepted"), 50);
+    let said = gauntlet(feed(&seconds, &["--time-format", "%s", "--dry-run"])).on(&dir).ok();
+    assert_eq!(said["files"][0]["times"][0], "2023-11-14T22:13:20Z");
+    // Quotes that write a side only when it changes.
+    let dir = Dir::new();
+    let row = |row: usize| match row % 3 {
+        0 => "1.5,1.6",
+        1 => "1.5,",
+        _ => ",1.6",
+    };
+    let quotes: String = (0..300).map(|n| format!("{},{}\n", 1_700_000_000 + n, row(n))).collect();
+    let quotes = dir.write("sides.csv", format!("time,bid,ask\n{quotes}"));
+    let run = gauntlet(feed(&quotes, &[])).on(&dir).run();
+    assert_eq!(run.code, Some(1), "{run}");
+    assert_eq!(run.json()["sources"][0]["stopped"]["reason"], "not_a_number", "{run}");
+}
+
+#[test]
+fn rows_that_are_fed_again_count_once_however_many_they_are() {
+    let dir = Dir::new();
+    let text = trades(5_000, |_| None);
+    gauntlet(feed(&dir.write("a.csv", &text), &[])).on(&dir).ok();
+    let grown = dir.write("b.csv", format!("{text}1700005000,100,1\n"));
+    let fed = gauntlet(feed(&grown, &[])).on(&dir).ok();
+    assert_eq!(number(&fed, "accepted"), 1, "{fed}");
+    assert_eq!((number(&fed["rejected"], "duplicate"), number(&fed["rejected"], "late")), (1024, 3976));
+    let lines: Vec<&str> = text.lines().collect();
+    let overlap =
+        dir.write("c.csv", format!("{}\n{}\n1700005001,100,1\n", lines[0], lines[2_500..].join("\n")));
+    assert_eq!(number(&gauntlet(feed(&overlap, &[])).on(&dir).ok(), "accepted"), 1);
+}

@@ -78,7 +78,7 @@ pub struct DataSpec {
     pub from: DateText,
     /// Last moment, UTC unless a zone is named.
     pub to: DateText,
-    /// So many revisions of the bars are taken in; filled in with the newest at the submission.
+    /// So many revisions of the bars are taken in; the newest at the submission.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<u32>,
 }
@@ -441,8 +441,7 @@ impl ExperimentSpec {
 
     /// The two snapshots: what tuning may see, and what it may not.
     pub fn snapshots(&self) -> Result<(CreateSnapshot, CreateSnapshot), InstrumentIdError> {
-        let instrument = self.instrument()?;
-        let cut = self.holdout_from();
+        let (instrument, cut) = (self.instrument()?, self.holdout_from());
         let revision = self.data.revision.unwrap_or(0).into();
         let of = |from, to| CreateSnapshot::new(&instrument, self.data.bars, from, to).at_revision(revision);
         Ok((of(self.data.from.0, cut), of(cut, self.data.to.0)))

@@ -11,8 +11,9 @@ use crate::epoch_unit::EpochNumbers;
 use crate::error::FeedError;
 use crate::format::Options;
 use crate::numbers::Evidence;
-use crate::scan::{Times, cell_error};
+use crate::scan::cell_error;
 use crate::spacing::{Lengths, spec_named};
+use crate::times::Times;
 
 /// Text of cells that is kept for a second look.
 const KEPT_BYTES: usize = 16 << 20;

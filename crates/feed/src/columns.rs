@@ -226,8 +226,9 @@ impl TimeColumn {
 
     pub fn parse(self, text: &[u8], clock: &mut Clock) -> Option<i64> {
         match self.unit {
-            Some(unit) => since_epoch(text, Some(unit)),
-            None => clock.parse(text),
+            // What was said about the times says it of their unit too.
+            Some(unit) if clock.format.is_none() => since_epoch(text, Some(unit)),
+            _ => clock.parse(text),
         }
     }
 

@@ -173,7 +173,9 @@ impl CsvTicks {
             let (line, row) = self.rows.shown();
             self.fault = Some((line, row, format!("'{}' in column {name}", cell.text)));
         }
-        let missing = fault.kind == TickKind::NotANumber && text.is_empty();
+        let field = |index| self.fields.get(line, index);
+        let missing =
+            fault.kind == TickKind::NotANumber && text.is_empty() && !self.table.is_one_sided(field);
         Ok(Row { number, data: Err(Fault { missing, ..fault }) })
     }
 

@@ -71,6 +71,8 @@ mod text;
 
 /// Times of every kind.
 mod time;
+/// What the cells of a column of times say together.
+mod times;
 
 /// Clocks with daylight saving.
 mod zone;

@@ -302,7 +302,7 @@ impl Reader<Tick> for ParquetTicks {
                 // A value that is not there says nothing about the format.
                 if let Err(fault) = &mut data {
                     self.check_fault(*fault)?;
-                    fault.missing |= self.batches.has_null(&self.needed);
+                    fault.missing |= self.batches.has_null(&self.needed) && !self.table.is_one_sided(field);
                 }
                 return Ok(Some(Row { number, data }));
             }
@@ -530,7 +530,10 @@ mod tests {
         let said =
             "line 1, column time: '13/01/2017' has the day first, but '01/14/2017' in line 200000 the month";
         assert!(order.contains(said), "{order}");
-        let mark = why(vec![("time", many("2017-01-02", "2017-01-03")), ("price", many("999.5", "999,5"))]);
+        let mark = why(vec![
+            ("time", many("2017-01-02 10:00", "2017-01-03 10:00")),
+            ("price", many("999.5", "999,5")),
+        ]);
         assert!(mark.contains("line 200000, column price: '999,5' has a decimal comma"), "{mark}");
         let lost = why(vec![("time", many("1700000000123", "1.70000E+12")), ("price", price())]);
         assert!(
@@ -542,7 +545,7 @@ mod tests {
         // What is no time in any way stays a row with a fault.
         let fault = opened(
             &path,
-            vec![("time", many("2017-01-02", "Total")), ("price", price())],
+            vec![("time", many("2017-01-02 10:00", "Total")), ("price", price())],
             Reading::default(),
         );
         assert_eq!(fault.unwrap().len(), ROWS);

@@ -376,6 +376,12 @@ impl TickTable {
         bad.or(self.layout.sequence).map(|index| (index, text(index)))
     }
 
+    /// Whether a quote has one side and not the other: that is a fault, and no value that is missing.
+    pub fn is_one_sided<'a>(&self, field: impl Fn(usize) -> Option<&'a [u8]>) -> bool {
+        let has = |index: usize| field(index).is_some_and(|text| !text.trim_ascii().is_empty());
+        matches!(self.layout.prices, Prices::Quote { bid, ask, .. } if has(bid) != has(ask))
+    }
+
     /// What was traded since the row before; nothing is known of what was traded before the first.
     fn difference(&mut self, total: i64, time: i64) -> Result<i64, Fault> {
         match self.total.replace(total).map_or(Some(0), |before| total.checked_sub(before)) {

@@ -463,6 +463,49 @@ fn quotes_that_are_fed_after_the_trades_revise_the_spreads() {
     assert!(check_properties::<MarketData>(&history) > 0);
 }
 
+/// Quotes in several files, or in files that overlap, are one stream: a bar has the spreads of its first and last quote.
+#[test]
+fn quotes_in_several_files_beside_trades_count_once() {
+    let quotes = |source: &str, of: &[(i64, i64)]| -> Event {
+        TickBlock {
+            instrument: INSTRUMENT.into(),
+            source: source.into(),
+            rows: (1..=of.len() as i64).collect(),
+            kinds: vec![TickKind::Quote as u8; of.len()],
+            times: of.iter().map(|(second, _)| second * SECOND).collect(),
+            prices: vec![1000; of.len()],
+            asks: of.iter().map(|(_, spread)| 1000 + spread).collect(),
+            ..TickBlock::default()
+        }
+        .into()
+    };
+    let all = [(1, 2), (31, 3), (55, 4), (70, 1)];
+    for files in
+        [&[&all[..]][..], &[&all[..1], &all[1..]], &[&all, &all[1..]], &[&all[..2], &all], &[&all, &all]]
+    {
+        let mut history = vec![of_trades(), trades("trades", 0..300), ended("trades", 30, false)];
+        for (n, file) in files.iter().enumerate() {
+            let source = format!("quotes {n}");
+            history.extend([quotes(&source, file), ended(&source, file.len() as i64, false)]);
+        }
+        let outputs = run::<MarketData>(&history);
+        let last =
+            outputs.iter().filter_map(revised).filter(|revised| revised.from.0 == 0).next_back().unwrap();
+        let spreads = [last.open_spread, last.close_spread].map(|spread| spread.unwrap().0);
+        assert_eq!(spreads, [2, 4], "{files:?}");
+        let accepted: i64 = outputs
+            .iter()
+            .filter_map(|event| match event {
+                Event::SourceCleaned(cleaned) if cleaned.source.starts_with("quotes") => {
+                    Some(cleaned.accepted)
+                }
+                _ => None,
+            })
+            .sum();
+        assert_eq!(accepted, 4, "{files:?}");
+    }
+}
+
 /// What came of a source that was given up is undone: the same rows, fed rightly, give the bars that they would have given.
 #[test]
 fn the_rows_of_a_source_that_was_given_up_count_for_nothing() {
