@@ -8,7 +8,10 @@
 //! and ends by name: no version goes on with what another has begun.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread::Builder;
 use std::time::Duration;
 
 use gauntlet_domain::Recorded;
@@ -25,7 +28,8 @@ use crate::races::{Race, Trigger, output_ends, races};
 /// Records read at once while feeding.
 const CHUNK: usize = 512;
 
-/// Reads a stretch of one partition.
+/// Reads a stretch of one partition. A long one is read ahead on a thread of its own, by one chunk: what a record is stored
+/// as is undone while the ones before it are looked at. At most three chunks are in memory.
 pub fn for_each(
     log: &dyn EventLog,
     place: &TopicPartition,
@@ -33,7 +37,21 @@ pub fn for_each(
     to: u64,
     mut visit: impl FnMut(Record) -> Result<(), LogError>,
 ) -> Result<(), LogError> {
-    any(log, place, from, to, |record| visit(record).map(|()| false)).map(|_| ())
+    let mut visit_all = |records: Vec<Record>| records.into_iter().try_for_each(&mut visit);
+    let is_short = to.saturating_sub(from) <= CHUNK as u64;
+    std::thread::scope(|scope| {
+        let (sender, receiver) = sync_channel(1);
+        let ahead = move || {
+            // Where nobody takes any more the visit has failed, and says why.
+            chunks(log, place, from, to, |records| Ok(sender.send(records).is_err())).map(drop)
+        };
+        let reader = (!is_short).then(|| Builder::new().name("read-ahead".into()).spawn_scoped(scope, ahead));
+        let Some(Ok(reader)) = reader else {
+            return chunks(log, place, from, to, |records| visit_all(records).map(|()| false)).map(drop);
+        };
+        receiver.iter().try_for_each(visit_all)?;
+        reader.join().unwrap_or_else(|panic| resume_unwind(panic))
+    })
 }
 
 /// Reads a stretch of one partition up to the first record for which the answer is yes.
@@ -44,6 +62,24 @@ pub fn any(
     to: u64,
     mut is_wanted: impl FnMut(Record) -> Result<bool, LogError>,
 ) -> Result<bool, LogError> {
+    chunks(log, place, from, to, |records| {
+        for record in records {
+            if is_wanted(record)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    })
+}
+
+/// Reads a stretch of one partition some records at a time, up to those for which the answer is yes.
+fn chunks(
+    log: &dyn EventLog,
+    place: &TopicPartition,
+    from: u64,
+    to: u64,
+    mut is_end: impl FnMut(Vec<Record>) -> Result<bool, LogError>,
+) -> Result<bool, LogError> {
     if from >= to {
         return Ok(false);
     }
@@ -52,14 +88,11 @@ pub fn any(
     while next < to {
         // No more than there can be: what lies behind is not read.
         let most = CHUNK.min(usize::try_from(to - next).unwrap_or(CHUNK));
-        for record in tail.poll(most, Duration::from_secs(1))? {
-            if record.offset >= to {
-                return Ok(false);
-            }
-            next = record.offset + 1;
-            if is_wanted(record)? {
-                return Ok(true);
-            }
+        let mut records = tail.poll(most, Duration::from_secs(1))?;
+        next = records.last().map_or(next, |record| record.offset + 1);
+        records.truncate(records.partition_point(|record| record.offset < to));
+        if is_end(records)? {
+            return Ok(true);
         }
     }
     Ok(false)

@@ -11,7 +11,7 @@ use gauntlet_domain::market::{
 };
 use gauntlet_domain::{BarSpec, Event, SnapshotId, Timestamp};
 use gauntlet_log::counting::CountingLog;
-use gauntlet_log::{EventLog, LocalLog, NewRecord, TopicPartition, partition_for};
+use gauntlet_log::{EventLog, LocalLog, LogError, NewRecord, TopicPartition, partition_for};
 use gauntlet_runtime::bar_index::{BarIndex, Limits};
 use gauntlet_runtime::events::{self, Cause};
 use gauntlet_runtime::recent::{self, SourceProgress};
@@ -503,4 +503,33 @@ fn what_is_published_twice_changes_no_digest() {
     let (once, twice) = (digest(1), digest(2));
     assert_eq!((once.0, once.1, once.2), (5, twice.1, 0));
     assert_eq!((twice.0, twice.2), (5, 5));
+}
+
+#[test]
+fn a_long_stretch_is_read_ahead_and_told_in_its_order_up_to_its_end_or_the_first_failure() {
+    let log = log(1);
+    append(&log, (0..2_000).map(|interval| bar("A.X", MINUTE, interval, 100)));
+    let place = place(BARS, "A.X", 1);
+    let read = |log: &dyn EventLog, from: u64, to: u64, fails_at: u64| {
+        let mut offsets = Vec::new();
+        let result = restore::for_each(log, &place, from, to, |record| {
+            offsets.push(record.offset);
+            if record.offset == fails_at { Err(LogError::Closed) } else { Ok(()) }
+        });
+        (offsets, result)
+    };
+    for (from, to) in [(0, 2_000), (3, 1_990), (0, 512), (0, 513), (7, 7), (9, 8)] {
+        let (offsets, result) = read(&log, from, to, u64::MAX);
+        assert_eq!(offsets, (from..to).collect::<Vec<u64>>(), "{from} to {to}");
+        assert!(result.is_ok());
+    }
+    for fails_at in [3, 600, 1_989] {
+        let (offsets, result) = read(&log, 3, 1_990, fails_at);
+        assert_eq!(offsets, (3..=fails_at).collect::<Vec<u64>>());
+        assert!(matches!(result, Err(LogError::Closed)));
+    }
+    // What cannot be read is said, whoever reads it.
+    log.trim(&place, 100).unwrap();
+    let (offsets, result) = read(&log, 3, 1_990, u64::MAX);
+    assert!(offsets.is_empty() && matches!(result, Err(LogError::OutOfRange { asked: 3, .. })), "{result:?}");
 }
