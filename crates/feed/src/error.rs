@@ -96,9 +96,9 @@ pub enum FeedError {
     },
     /// No format fits.
     #[error(
-        "{file}: cannot tell its format, {found}: if these are ticks, name their columns with --column \
-         time=NAME --column price=NAME (by their positions from 1 where there is no header); if they are bars, put a header such \
-         as time,open,high,low,close,volume before them; or name the format with --format"
+        "{file}: cannot tell its format, {found}: name its columns with --column time=NAME --column price=NAME (by their \
+         positions from 1 where it has no header) if these are ticks, put a header such as time,open,high,low,close,volume before \
+         bars, or name it with --format"
     )]
     UnknownFormat {
         /// The file.

@@ -10,7 +10,7 @@ use crate::error::FeedError;
 use crate::format::Options;
 use crate::numbers::{Cell, Evidence, NumberStyle, is_number_in_another_style};
 use crate::table::TickLayout;
-use crate::time::{Clock, day_and_month};
+use crate::time::{Clock, day_and_month, is_time_of_day};
 use crate::times::Times;
 use crate::zone::{UNSETTLED, Zone};
 
@@ -43,12 +43,17 @@ pub(crate) fn scan_ticks<T: TextTable>(
 ) -> Result<Scan, FeedError> {
     let (mut times, mut numbers) = (Times::new(layout.time), Evidence::default());
     let (mut sizes, mut conditions, mut ids) = (Signs::default(), ConditionCells::default(), Vec::new());
+    let mut of_day = None;
     let has_times = layout.time.columns().any(&is_text);
     let mut columns = layout.numbers();
     columns.retain(|(column, _)| is_text(*column));
     let size = layout.size_without_side();
     while next(&mut rows)? {
         let field = |index| rows.field(index);
+        if of_day.is_none() && sizes.sizes == 0 {
+            let is_of_day = |column: &usize| field(*column).is_some_and(is_time_of_day);
+            of_day = (0..names.len()).filter(|column| *column != layout.time.index).find(is_of_day);
+        }
         if has_times {
             times.see(&field, rows.line());
         }
@@ -72,7 +77,8 @@ pub(crate) fn scan_ticks<T: TextTable>(
     let unclear = |cell: Cell, what: String| cell_error(rows.file(), names, cell, what);
     let clock = times.clock(options).map_err(|why| why.into_error(rows.file(), names))?;
     let numbers = numbers.style(options.reading.decimal).map_err(|why| unclear(why.cell, why.what))?;
-    times.check_dates(&clock).map_err(|why| why.into_error(rows.file(), names))?;
+    let of_day = of_day.and_then(|column| names.get(column)).map(String::as_str);
+    times.check_dates(&clock, of_day).map_err(|why| why.into_error(rows.file(), names))?;
     let newest_first = times.newest_first(&clock);
     let signed_sizes = sizes.are_sides();
     let ids_differ = are_hexadecimal && seen > 1 && ids.len() == seen;

@@ -167,20 +167,18 @@ impl Times {
         Ok(clock)
     }
 
-    /// Ticks of several times within a day need more than its date.
-    pub fn check_dates(&self, clock: &Clock) -> Result<(), Unclear> {
-        let pair = self.cells.windows(2).find(|pair| pair[0] == pair[1]);
-        let Some([date, _]) = pair.filter(|_| self.column.date.is_none() && clock.format.is_none()) else {
-            return Ok(());
-        };
+    /// Ticks beside whose dates there is a column of times of day, of that name, need both.
+    pub fn check_dates(&self, clock: &Clock, of_day: Option<&str>) -> Result<(), Unclear> {
+        let is_said = self.column.date.is_some() || clock.format.is_some();
+        let Some((date, of_day)) = self.cells.first().zip(of_day).filter(|_| !is_said) else { return Ok(()) };
         if !self.cells.iter().all(|cell| is_date_alone(cell)) {
             return Ok(());
         }
         let cell = Cell { line: 2, column: self.column.index, text: shortened(date) };
-        let what = "is a date without a time of day, and of several ticks: name the column of the times of day with --column \
-                    time=NAME, and this one with --column date=NAME; if a day is all that is known, say so with \
-                    --time-format, such as --time-format %Y-%m-%d"
-            .to_owned();
+        let what = format!(
+            "is a date without a time of day: name the columns of both with --column date=NAME --column time={of_day}; if a day is \
+             all that is known, say so with --time-format, such as --time-format %Y-%m-%d"
+        );
         Err(Unclear::Cell(cell, what))
     }
 

@@ -189,7 +189,7 @@ fn another_format_than_the_one_named_is_told_apart() {
     assert!(message(&parquet, Some(Format::Csv)).ends_with("it is a Parquet file: use --format parquet"));
     let unknown = message(&write(&folder, "poem.txt", "roses are red\nviolets are blue\n"), None);
     assert!(unknown.starts_with(
-        "cannot tell its format, its first line is 'roses are red': if these are ticks, name their columns with --column"
+        "cannot tell its format, its first line is 'roses are red': name its columns with --column"
     ));
     assert!(unknown.ends_with("or name it with --format"), "{unknown}");
 }
