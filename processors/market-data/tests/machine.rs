@@ -489,8 +489,7 @@ fn quotes_in_several_files_beside_trades_count_once() {
             history.extend([quotes(&source, file), ended(&source, file.len() as i64, false)]);
         }
         let outputs = run::<MarketData>(&history);
-        let last =
-            outputs.iter().filter_map(revised).filter(|revised| revised.from.0 == 0).next_back().unwrap();
+        let last = outputs.iter().filter_map(revised).rfind(|revised| revised.from.0 == 0).unwrap();
         let spreads = [last.open_spread, last.close_spread].map(|spread| spread.unwrap().0);
         assert_eq!(spreads, [2, 4], "{files:?}");
         let accepted: i64 = outputs
