@@ -264,7 +264,7 @@ pub(crate) struct TickTable {
     pub clock: Clock,
     /// How numbers are written that are text.
     pub numbers: NumberStyle,
-    /// Columns of numbers that are none.
+    /// Columns of numbers that are no text in the file, whatever the style of the others.
     pub typed: [Option<usize>; NUMBERS],
     units: Units,
     /// The symbol's last running total.

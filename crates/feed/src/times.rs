@@ -50,6 +50,7 @@ pub(crate) struct Times {
     month_first: Option<Cell>,
     abbreviation: Option<Cell>,
     of_day: Option<Cell>,
+    first: Option<Cell>,
     /// The first cells, for their order.
     cells: Vec<Vec<u8>>,
 }
@@ -71,6 +72,7 @@ impl Times {
             month_first: None,
             abbreviation: None,
             of_day: None,
+            first: None,
             cells: Vec::new(),
         }
     }
@@ -97,6 +99,7 @@ impl Times {
         }
         let index = self.column.index;
         let cell = || Cell { line, column: index, text: shortened(text) };
+        self.first.get_or_insert_with(cell);
         if text.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E'))
             && text.iter().filter(|byte| matches!(byte, b'.' | b'-')).count() <= 1
         {
@@ -170,16 +173,17 @@ impl Times {
     /// Ticks beside whose dates there is a column of times of day, of that name, need both.
     pub fn check_dates(&self, clock: &Clock, of_day: Option<&str>) -> Result<(), Unclear> {
         let is_said = self.column.date.is_some() || clock.format.is_some();
-        let Some((date, of_day)) = self.cells.first().zip(of_day).filter(|_| !is_said) else { return Ok(()) };
+        let Some((date, of_day)) = self.first.as_ref().zip(of_day).filter(|_| !is_said) else {
+            return Ok(());
+        };
         if !self.cells.iter().all(|cell| is_date_alone(cell)) {
             return Ok(());
         }
-        let cell = Cell { line: 2, column: self.column.index, text: shortened(date) };
         let what = format!(
             "is a date without a time of day: name the columns of both with --column date=NAME --column time={of_day}; if a day is \
              all that is known, say so with --time-format, such as --time-format %Y-%m-%d"
         );
-        Err(Unclear::Cell(cell, what))
+        Err(Unclear::Cell(date.clone(), what))
     }
 
     /// A name of a column that says a unit in which all of its numbers would lie near 1970, while by their lengths they are
@@ -187,7 +191,7 @@ impl Times {
     fn check_unit(&self) -> Result<(), Unclear> {
         let Some(named) = self.column.unit else { return Ok(()) };
         let digits = |cell: &Vec<u8>| cell.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let Some(first) = self.cells.first() else { return Ok(()) };
+        let Some(first) = &self.first else { return Ok(()) };
         let is_coarser = |cell: &Vec<u8>| {
             let digits = digits(cell);
             matches!(digits, 10 | 13 | 16) && Unit::of_digits(digits) as u8 > named as u8
@@ -195,11 +199,10 @@ impl Times {
         if !self.cells.iter().all(is_coarser) {
             return Ok(());
         }
-        let cell = Cell { line: 2, column: self.column.index, text: shortened(first) };
         let what = "would be near 1970 in the unit that the name of its column says, and of our time in another: name the column \
                     with --column time=NAME, and its numbers tell their unit by their length"
             .to_owned();
-        Err(Unclear::Cell(cell, what))
+        Err(Unclear::Cell(first.clone(), what))
     }
 
     fn check_numbers(&self, clock: &mut Clock) -> Result<(), Unclear> {

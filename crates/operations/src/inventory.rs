@@ -3,15 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gauntlet_domain::{BarSpec, Timestamp};
-use gauntlet_views::{Column, Kind, Row, Table, Value, schema};
+use gauntlet_views::schema::{self, column};
+use gauntlet_views::{Kind, Row, Table, Value};
 
 use crate::node::Node;
 use crate::refusal::Refusal;
 use crate::rows::text;
-
-const fn column(name: &'static str, kind: Kind) -> Column {
-    Column { name, kind, observation: false, descending: false }
-}
 
 /// What `ls instruments` lists. It is no view: it is added up from the sources.
 pub static INSTRUMENTS: Table = Table {

@@ -296,8 +296,13 @@ fn index_is_a_full_scan(log: Arc<dyn EventLog>, steps: &[Step]) -> Result<(), Te
             let known = index.revision(instrument, spec).unwrap();
             prop_assert!(known == newest || is_trimmed && known < newest);
             let due = due(instrument, spec, i64::MIN, i64::MAX);
-            ask(&index, &SnapshotDue { revision: newest, ..due.clone() })?;
+            let of_newest = SnapshotDue { revision: newest, ..due.clone() };
+            ask(&index, &of_newest)?;
             ask(&index, &due)?;
+            if !is_trimmed {
+                let last = by_reading_everything(&*log, &of_newest).pop();
+                prop_assert_eq!(index.latest(instrument, spec).unwrap(), last);
+            }
             let any = by_reading_everything(&*log, &due);
             // What retention has removed is still known of.
             prop_assert!(any.is_empty() || index.has_bars(instrument, spec).unwrap());

@@ -76,7 +76,8 @@ impl Table {
     }
 }
 
-pub(crate) const fn column(name: &'static str, kind: Kind) -> Column {
+/// A column of values that are part of what a table says, in rising order where it is of the key.
+pub const fn column(name: &'static str, kind: Kind) -> Column {
     Column { name, kind, observation: false, descending: false }
 }
 

@@ -12,11 +12,13 @@ use crate::from_ticks::FromTicks;
 use crate::ledger::Ledger;
 use crate::rows::{Row, rows_of};
 
-/// The quotes of such sources.
+/// The quotes of all such sources: what they have in common counts once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Beside {
     /// The source that is under way.
     source: u32,
+    /// The end of the bars of trades when it began: its quotes from there on come in their place.
+    until: i64,
     /// The instrument's, but that quotes make the price.
     definition: InstrumentDefined,
     quotes: FromTicks,
@@ -32,17 +34,13 @@ pub fn is_beside(definition: &InstrumentDefined, block: &TickBlock, settled: i64
 }
 
 impl Beside {
-    /// Begins with a first source.
-    pub fn new(definition: &InstrumentDefined, source: u32) -> Beside {
-        let quotes = FromTicks::new(&definition.bars);
-        Beside { source, definition: quoted(definition), quotes }
-    }
-
-    /// Another source: what it has in common with those before it counts once.
-    pub fn goes_on(&mut self, definition: &InstrumentDefined, source: u32) {
-        self.source = source;
-        self.definition = quoted(definition);
-        self.quotes.define(&definition.bars, TimeBars::new);
+    /// Begins a source, after those before it. Bars of trades have closed up to `until`.
+    pub fn begin(before: Option<Beside>, definition: &InstrumentDefined, source: u32, until: i64) -> Beside {
+        let mut quotes = before.map_or_else(|| FromTicks::new(&definition.bars), |before| before.quotes);
+        quotes.define(&definition.bars, TimeBars::new);
+        let (price, empty_bars) = (PriceBasis::Quotes, EmptyBars::Skip);
+        let definition = InstrumentDefined { price, empty_bars, ..definition.clone() };
+        Beside { source, until, definition, quotes }
     }
 
     /// Whether this source is under way.
@@ -50,16 +48,10 @@ impl Beside {
         self.source == source
     }
 
-    /// Takes in the quotes of a block that lie before `settled`; gives the others. The bars that came of them go to `out`.
-    pub fn take(
-        &mut self,
-        block: &TickBlock,
-        settled: i64,
-        ledger: &mut Ledger,
-        out: &mut Vec<Bar>,
-    ) -> Vec<Row> {
-        let (behind, others): (Vec<Row>, Vec<Row>) = rows_of(block).partition(|row| row.time < settled);
-        let Beside { source, definition, quotes } = self;
+    /// Takes in the quotes of a block that lie before the end of the bars; gives the others. What came of them goes to `out`.
+    pub fn take(&mut self, block: &TickBlock, ledger: &mut Ledger, out: &mut Vec<Bar>) -> Vec<Row> {
+        let Beside { source, until, definition, quotes } = self;
+        let (behind, others): (Vec<Row>, Vec<Row>) = rows_of(block).partition(|row| row.time < *until);
         quotes.rows(definition, *source, behind.into_iter(), ledger, out);
         others
     }
@@ -69,9 +61,4 @@ impl Beside {
         self.quotes.flush(&self.definition, ledger, out);
         self.quotes.clone().finish(&self.definition, out);
     }
-}
-
-fn quoted(definition: &InstrumentDefined) -> InstrumentDefined {
-    let (price, empty_bars) = (PriceBasis::Quotes, EmptyBars::Skip);
-    InstrumentDefined { price, empty_bars, ..definition.clone() }
 }

@@ -135,17 +135,15 @@ impl Instrument {
         let Some((source, is_first)) = self.source(&block.source, block.block, block.scale) else {
             return Vec::new();
         };
-        self.goes_on(source, is_first, &self.definition.bars.clone());
+        self.goes_on(source, is_first, None);
         let (mut ledger, mut bars, mut quoted) = (Ledger::default(), Vec::new(), Vec::new());
         let Taken { ticks, beside, .. } = &mut self.taken;
         if is_first && is_beside(&self.definition, block, ticks.settled()) {
-            beside
-                .get_or_insert_with(|| Beside::new(&self.definition, source))
-                .goes_on(&self.definition, source);
+            *beside = Some(Beside::begin(beside.take(), &self.definition, source, ticks.settled()));
         }
         match beside.as_mut().filter(|beside| beside.is_of(source)) {
             Some(beside) => {
-                let others = beside.take(block, ticks.settled(), &mut ledger, &mut quoted);
+                let others = beside.take(block, &mut ledger, &mut quoted);
                 ticks.rows(&self.definition, source, others.into_iter(), &mut ledger, &mut bars);
             }
             None => ticks.rows(&self.definition, source, rows_of(block), &mut ledger, &mut bars),
@@ -163,7 +161,7 @@ impl Instrument {
         let Some((source, is_first)) = self.source(&block.source, block.block, block.scale) else {
             return Vec::new();
         };
-        self.goes_on(source, is_first, &[spec]);
+        self.goes_on(source, is_first, Some(spec));
         let passed = self.event_time(spec);
         self.ready(source, spec, |ready, definition, ledger, checked| {
             ready.block(definition, spec, source, block, passed, ledger, checked);
@@ -224,6 +222,8 @@ impl Instrument {
 
     /// Decides on what waits, and says what came of the rows of a source.
     fn end(&mut self, source: u32, name: &str, rows: i64, aborted: &str) -> Vec<Event> {
+        // What waits of others is decided as well: there is no way back before it.
+        self.under_way = None;
         let (mut ledger, mut bars, mut quoted) = (Ledger::default(), Vec::new(), Vec::new());
         let Taken { ticks, beside, .. } = &mut self.taken;
         ticks.flush(&self.definition, &mut ledger, &mut bars);
@@ -239,7 +239,6 @@ impl Instrument {
                 ready.flush(definition, spec, ledger, checked);
             }));
         }
-        self.under_way = self.under_way.take().filter(|under_way| under_way.source != source);
         events.extend(self.cleaned(source, name, rows, aborted));
         events
     }
@@ -281,11 +280,15 @@ impl Instrument {
         (!std::mem::replace(&mut source.completed, true)).then_some(number)
     }
 
-    /// A block of a source comes, for bars of these specs. What is there before its first one is kept for as long as it may
-    /// be given up.
-    fn goes_on(&mut self, source: u32, is_first: bool, specs: &[BarSpec]) {
-        if let Some(source) = self.sources.get_mut(source) {
-            source.bars.extend(specs);
+    /// A block of a source comes, of ready-made bars or of ticks. What is there before its first one is kept for as long as it
+    /// may be given up.
+    fn goes_on(&mut self, source: u32, is_first: bool, ready: Option<BarSpec>) {
+        let Instrument { definition, sources, .. } = self;
+        if let Some(Source { bars, .. }) = sources.get_mut(source) {
+            match ready {
+                Some(spec) => bars.extend([spec]),
+                None => bars.extend(&definition.bars),
+            }
         }
         if is_first {
             let (before, made) = (Box::new(self.taken.clone()), self.revisions.begin());

@@ -572,6 +572,25 @@ fn a_source_among_others_that_is_given_up_ends_as_any_other() {
     assert_eq!(accepted.collect::<Vec<_>>(), [(20, "read wrongly"), (20, "")]);
 }
 
+/// The end of another source decides on what waits of all: there is no way back before it.
+#[test]
+fn a_source_that_is_given_up_after_the_end_of_another_undoes_nothing() {
+    let history = [
+        of_trades(),
+        trades("other", 0..200),
+        trades("wrong", 200..400),
+        ended("other", 20, false),
+        ended("wrong", 20, true),
+    ];
+    let outputs = run::<MarketData>(&history);
+    assert!(outputs.iter().all(|event| revised(event).is_none()));
+    let accepted = outputs.iter().filter_map(|event| match event {
+        Event::SourceCleaned(cleaned) => Some(cleaned.accepted),
+        _ => None,
+    });
+    assert_eq!(accepted.collect::<Vec<_>>(), [20, 20]);
+}
+
 /// A split of twenty to one, a bar off by a hundred, and bars about which too little is known to doubt them.
 #[test]
 fn a_jump_of_ready_made_bars_that_lasts_is_kept_and_a_wrong_bar_is_not() {

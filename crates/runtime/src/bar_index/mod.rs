@@ -190,24 +190,26 @@ impl BarIndex {
     /// The newest closed bar of an instrument, after all revisions.
     pub fn latest(&self, instrument: &str, spec: BarSpec) -> Result<Option<Bar>, LogError> {
         let key = instrument.as_bytes();
-        let revision = self.revision(instrument, spec)?;
-        let mut before = Timestamp(i64::MAX);
+        let mut ends: Option<(i64, i64)> = None;
+        for place in self.places_of(key)? {
+            // An instrument's bars are on one of the topics.
+            ends = ends.or(self.up_to_the_end(&place, |_| false, |stretches| stretches.ends(key, spec))?);
+        }
+        let Some((earliest, latest)) = ends else { return Ok(None) };
+        let (instrument, revision) = (instrument.to_owned(), self.revision(instrument, spec)?);
+        let (snapshot_id, to) = (SnapshotId::derive(&[b"latest"]), Timestamp(i64::MAX));
+        let mut due = SnapshotDue { snapshot_id, instrument, spec, from: Timestamp(latest), to, revision };
+        let mut back = spec.nanos();
+        // The last ones may have been withdrawn, however many they are.
         loop {
-            let mut latest = None;
-            for place in self.places_of(key)? {
-                let found = |stretches: &Stretches| stretches.latest(key, spec, before);
-                latest = latest.max(self.up_to_the_end(&place, |_| false, found)?);
-            }
-            let Some(latest) = latest else { return Ok(None) };
-            let (from, to) = (Timestamp(latest.0.saturating_sub(spec.nanos())), Timestamp(i64::MAX));
-            let snapshot_id = SnapshotId::derive(&[b"latest"]);
-            let due =
-                SnapshotDue { snapshot_id, instrument: instrument.to_owned(), spec, from, to, revision };
             if let Some(bar) = self.bars(&due)?.pop() {
                 return Ok(Some(bar));
             }
-            // All of them were withdrawn.
-            before = from;
+            if due.from.0 <= earliest {
+                return Ok(None);
+            }
+            due.from = Timestamp(latest.saturating_sub(back));
+            back = back.saturating_mul(2);
         }
     }
 

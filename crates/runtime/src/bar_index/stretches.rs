@@ -156,12 +156,11 @@ impl Stretches {
         self.get(key, spec).map_or(0, |series| series.revision)
     }
 
-    /// The latest opening of a bar before a time, whether or not it was withdrawn.
-    pub(super) fn latest(&self, key: &[u8], spec: BarSpec, before: Timestamp) -> Option<Timestamp> {
-        let stretches = self.get(key, spec).map_or(&[][..], |series| &series.stretches);
-        let ends = stretches.iter().filter(|stretch| stretch.earliest_open < before.0);
-        // A stretch that goes on beyond the time has bars before it as well.
-        ends.map(|stretch| Timestamp(stretch.latest_open.min(before.0 - 1))).max()
+    /// The earliest and the latest opening of a bar, whether or not it was withdrawn.
+    pub(super) fn ends(&self, key: &[u8], spec: BarSpec) -> Option<(i64, i64)> {
+        let stretches = &self.get(key, spec)?.stretches;
+        let earliest = stretches.iter().map(|stretch| stretch.earliest_open).min()?;
+        Some((earliest, stretches.iter().map(|stretch| stretch.latest_open).max()?))
     }
 
     /// What a range has to leave out, in order of their offsets.
