@@ -54,6 +54,22 @@ fn commands_go_to_the_up_that_holds_the_directory() {
     digest_of(&dir.node()).assert_equals(&over_http, "after up has stopped");
 }
 
+/// `up` is on this machine: its token is for no proxy that the environment names.
+#[test]
+fn no_proxy_comes_between_a_command_and_up() {
+    let dir = Dir::copy_of(mini());
+    let up = Up::on(&dir);
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    proxy.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", proxy.local_addr().unwrap());
+    for name in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "https_proxy", "HTTPS_PROXY"] {
+        let listed = gauntlet(["ls", "experiments"]).env(name, &url).on(&dir).ok();
+        assert_eq!(listed.as_array().unwrap().len(), 1, "{name}");
+        assert!(proxy.accept().is_err(), "{name}: something came to the proxy");
+    }
+    up.stop();
+}
+
 #[test]
 fn only_who_can_read_the_directory_may_command() {
     let dir = Dir::copy_of(mini());
