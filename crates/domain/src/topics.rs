@@ -46,6 +46,14 @@ impl PartialEq for Topic {
 
 impl Eq for Topic {}
 
+/// How names of topics of parked requests end.
+const PARKED: &str = ".parked";
+
+/// The name of the topic from which parked requests come; `None` when it is the name of no topic of parked requests.
+pub fn parked_from(name: &str) -> Option<&str> {
+    name.strip_suffix(PARKED)
+}
+
 impl Topic {
     /// Partitions in an installation that configures `keyed` for topics cut by key.
     pub fn partitions(&self, keyed: u32) -> u32 {
@@ -58,6 +66,17 @@ impl Topic {
     /// Name of the topic for records that could not be read.
     pub fn dead_letters(&self) -> String {
         format!("{}.dlq", self.name)
+    }
+
+    /// Whether it holds requests that workers answer.
+    pub fn holds_requests(&self) -> bool {
+        // They are kept for some days, and nothing else is.
+        matches!(self.retention, Days(_))
+    }
+
+    /// Name of the topic for requests that cannot be answered yet.
+    pub fn parked(&self) -> String {
+        format!("{}{PARKED}", self.name)
     }
 
     /// Records that it holds, in the order of their table.

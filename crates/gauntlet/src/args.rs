@@ -79,6 +79,9 @@ pub struct SubmitArgs {
     /// Takes a period that ends after the data; the experiment waits until more are fed.
     #[arg(long)]
     pub ahead: bool,
+    /// Begins anew where the document's last attempt failed or was cancelled; its equal trials count once.
+    #[arg(long)]
+    pub again: bool,
 }
 
 impl TryFrom<SubmitArgs> for SubmitRequest {
@@ -90,14 +93,14 @@ impl TryFrom<SubmitArgs> for SubmitRequest {
         let overrides = args.set.iter().map(|pair| parse_override(pair)).collect::<Result<Vec<_>, _>>()?;
         // What is wrong with the document is said before a directory is touched.
         check(&text, &name, &overrides)?;
-        Ok(SubmitRequest { text, name, overrides, wait: args.wait, ahead: args.ahead })
+        Ok(SubmitRequest { text, name, overrides, wait: args.wait, ahead: args.ahead, again: args.again })
     }
 }
 
 /// What to list.
 #[derive(Debug, Clone, Args)]
 pub struct ListArgs {
-    /// experiments, runs, models, snapshots, trials, configs, quality, sources or instruments.
+    /// experiments, runs, models, snapshots, trials, configs, quality, sources, instruments or parked.
     pub what: String,
     /// A condition over the columns, such as "status == 'completed' and rows > 100".
     #[arg(long)]

@@ -42,6 +42,7 @@ use cli::{
 use gauntlet_config::model::LogFormat;
 use gauntlet_config::{Config, Resolved, Sources, load};
 use gauntlet_feed::definition::stamp as named_stamp;
+use gauntlet_operations::attempts::CancelRequest;
 use gauntlet_operations::backtest::BacktestRequest;
 use gauntlet_operations::browse::{List, ListRequest};
 use gauntlet_operations::feed::{FeedRequest, file_name};
@@ -53,7 +54,6 @@ use gauntlet_operations::runs::{ExportRequest, RunPart};
 use gauntlet_operations::search::search;
 use gauntlet_operations::services::require_used;
 use gauntlet_operations::strategies::strategies;
-use gauntlet_operations::submit::CancelRequest;
 use gauntlet_operations::{
     Answer, Node, Progress, Refusal, Request, Role, SetupRequest, Silent, ToolRequest, configuration,
     services,

@@ -12,7 +12,7 @@ use axum::{Json, Router};
 use gauntlet_config::Config;
 use gauntlet_operations::services::address_file;
 use gauntlet_operations::{Answer, Node, Refusal, Request, Silent};
-use gauntlet_runtime::Running;
+use gauntlet_runtime::{Running, Waiting};
 
 use crate::remote::Address;
 use crate::report::Report;
@@ -218,9 +218,18 @@ async fn readyz(State(shared): State<Shared>) -> (StatusCode, String) {
         false => shared.running.readiness(),
     };
     match readiness {
-        Ok(()) => (StatusCode::OK, "ready".into()),
+        Ok(()) => (StatusCode::OK, ready(&shared.running.waiting())),
         Err(why) => (StatusCode::SERVICE_UNAVAILABLE, why),
     }
+}
+
+/// Ready, and which requests wait for data of their own all the same.
+fn ready(waiting: &[Waiting]) -> String {
+    let line = |waiting: &Waiting| {
+        let Waiting { processor, requests, since, why, .. } = waiting;
+        format!("\nparked since {since}, {requests} of {processor}: {why}")
+    };
+    "ready".to_owned() + &waiting.iter().map(line).collect::<String>()
 }
 
 /// Runs a command for a caller who can read the directory.

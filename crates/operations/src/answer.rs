@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::attempts::Cancelling;
 use crate::backtest::Backtested;
 use crate::bars::MadeBars;
 use crate::browse::{Comparison, Listing, Shown};
@@ -19,7 +20,7 @@ use crate::setup::{AppliedTopics, MigratedViews, RegisteredSchemas, TopicsPlan};
 use crate::snapshot::{Requested, VerifiedSnapshot};
 use crate::stats::Stats;
 use crate::strategies::StrategyCard;
-use crate::submit::{Cancelling, Submitted, Waited};
+use crate::submit::{Submitted, Waited};
 
 /// The answer of one operation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -73,6 +74,7 @@ impl Answer {
             Answer::Snapshot(answer) => !answer.has_bars(),
             Answer::VerifiedSnapshot(answer) => !answer.holds(),
             Answer::Waited(Waited::Pending(_)) => true,
+            Answer::Cancelling(answer) => answer.is_too_late(),
             Answer::Waited(Waited::Ended(report)) | Answer::Shown(Shown::Experiment(report)) => {
                 report.is_failed()
             }
@@ -104,4 +106,6 @@ pub enum Standing {
     Pending,
     /// A cancellation lies on the log.
     Requested,
+    /// It has ended.
+    Ended,
 }

@@ -13,6 +13,7 @@ use crate::experiment_report::{ExperimentReport, experiment_report};
 use crate::inventory;
 use crate::listing;
 use crate::node::Node;
+use crate::parked;
 use crate::refusal::Refusal;
 use crate::rows::{GateVerdict, ViewRow, text};
 
@@ -43,13 +44,14 @@ pub enum List {
     Quality,
     Sources,
     Instruments,
+    Parked,
 }
 
 /// Rows that one answer holds at most; whoever reads row by row has no such bound.
 const MOST_IN_ONE_ANSWER: usize = 100_000;
 
 /// Lists that there are, and their tables.
-pub(crate) const LISTS: [(List, &str, &Table); 9] = [
+pub(crate) const LISTS: [(List, &str, &Table); 10] = [
     (List::Experiments, "experiments", &schema::EXPERIMENTS),
     (List::Runs, "runs", &schema::RUNS),
     (List::Models, "models", &schema::MODELS),
@@ -59,6 +61,7 @@ pub(crate) const LISTS: [(List, &str, &Table); 9] = [
     (List::Quality, "quality", &schema::QUALITY),
     (List::Sources, "sources", &schema::SOURCES),
     (List::Instruments, "instruments", &inventory::INSTRUMENTS),
+    (List::Parked, "parked", &parked::PARKED),
 ];
 
 impl List {

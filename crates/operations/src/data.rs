@@ -49,7 +49,7 @@ impl BarReader for LakeData {
             cache.push_back(entry);
             return Ok(bars);
         }
-        let bars = Arc::new(read_snapshot(&self.lake, *content_hash).map_err(|error| from_lake(&error))?);
+        let bars = Arc::new(read_snapshot(&self.lake, *content_hash).map_err(|error| cannot_read(&error))?);
         cache.push_back((*content_hash, bars.clone()));
         if cache.len() > CACHED {
             cache.pop_front();
@@ -63,7 +63,7 @@ impl SnapshotSealer for LakeData {
         let bars = self.bars.bars(due).map_err(|error| from_log(&error))?;
         let of_bars = due.sealed(ContentHash::of(&[]), 0).over(&bars);
         let sealed = write_snapshot(&self.lake, &due.instrument, due.spec, bars.into_iter())
-            .map_err(|error| from_lake(&error))?;
+            .map_err(|error| cannot_write(&error))?;
         let (content_hash, rows, files) = (sealed.content_hash, sealed.rows, sealed.files);
         Ok(SnapshotSealed { content_hash, rows, files, ..of_bars })
     }
@@ -71,24 +71,33 @@ impl SnapshotSealer for LakeData {
 
 impl ArtifactStore for LakeData {
     fn put_artifact(&self, bytes: &[u8]) -> Result<ContentHash, DataError> {
-        self.lake.put_artifact(bytes).map_err(|error| from_lake(&error))
+        self.lake.put_artifact(bytes).map_err(|error| cannot_write(&error))
     }
 }
 
-/// A full disk and a store that is silent or refuses are waited for; damage and loss are answers.
-fn from_lake(error: &LakeError) -> DataError {
-    if error.retry_helps() {
+/// What cannot be read is parked, unless nothing can be read.
+fn cannot_read(error: &LakeError) -> DataError {
+    match error {
+        LakeError::Unreachable { .. } | LakeError::Refused { .. } => DataError::Retry(error.to_string()),
+        LakeError::Settings { .. } => DataError::Broken(error.to_string()),
+        _ => DataError::Unavailable(error.to_string()),
+    }
+}
+
+/// Room, rights and stores that are silent are waited for; what nobody can write stops the worker.
+fn cannot_write(error: &LakeError) -> DataError {
+    if error.retry_helps() || matches!(error, LakeError::Missing { .. }) {
         DataError::Retry(error.to_string())
     } else {
-        DataError::Unavailable(error.to_string())
+        DataError::Broken(error.to_string())
     }
 }
 
-/// A log that is silent is waited for; anything else is an answer.
+/// A log that is silent is waited for; a damaged one stops the worker.
 fn from_log(error: &LogError) -> DataError {
     if error.retry_helps() {
         DataError::Retry(error.to_string())
     } else {
-        DataError::Unavailable(error.to_string())
+        DataError::Broken(error.to_string())
     }
 }

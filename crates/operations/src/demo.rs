@@ -76,6 +76,7 @@ pub fn demo(node: &Node, running: &Running, progress: &dyn Progress) -> Result<D
             overrides: vec![],
             wait: true,
             ahead: false,
+            again: false,
         };
         ids.push(submit(node, &request)?.experiment_id);
     }

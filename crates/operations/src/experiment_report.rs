@@ -12,6 +12,7 @@ use crate::browse::verdicts;
 use crate::exhausted::{Exhausted, exhausted};
 use crate::node::Node;
 use crate::noise::{self, Noise};
+use crate::parked;
 use crate::refusal::Refusal;
 use crate::rows::{Document, GateVerdict, ViewRow, as_text, text};
 
@@ -33,6 +34,9 @@ pub struct ExperimentReport {
     pub looks: usize,
     /// Why the search ended before its trials were spent; `None` where it did not.
     pub exhausted: Option<Exhausted>,
+    /// What it waits for: data that cannot be read, a sentence a cause.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waits_for: Vec<String>,
     /// The run of the walk-forward: what the procedure came to.
     pub walk_forward: Option<ViewRow>,
     /// What luck alone would have shown; `None` while tuning has not ended.
@@ -103,7 +107,8 @@ pub fn experiment_report(node: &Node, row: Row) -> Result<ExperimentReport, Refu
     let ledger = node.views.scan(&schema::TRIAL_LEDGER, None)?;
     let own = ledger.iter().find(|entry| text(entry, "experiment_id") == Some(&id));
     let exhausted = own.zip(document.as_ref()).and_then(|(own, document)| exhausted(own, document));
-    let noise = own.map(|own| noise::of_entry(&ledger, own));
+    let noise =
+        own.map(|own| Ok::<_, Refusal>(noise::of_entry(&ledger, &documents(node)?, own))).transpose()?;
     let run = format!("{id}:{}", Phase::WalkForward);
     let walk_forward = node.views.row(&schema::RUNS, &[id.as_str().into(), run.into()])?.map(ViewRow);
     let (mut leaderboard, mut ran): (Vec<Finalist>, Vec<Option<Row>>) = Default::default();
@@ -132,6 +137,10 @@ pub fn experiment_report(node: &Node, row: Row) -> Result<ExperimentReport, Refu
             verdicts,
         });
     }
+    let waits_for = match text(&row, "status") {
+        Some("running") => parked::causes(node, &id)?,
+        _ => Vec::new(),
+    };
     let [tuning_bars, holdout_bars] =
         ["tuning_snapshot", "holdout_snapshot"].map(|column| stretch(node, text(&row, column)));
     Ok(ExperimentReport {
@@ -142,6 +151,7 @@ pub fn experiment_report(node: &Node, row: Row) -> Result<ExperimentReport, Refu
         trials,
         looks,
         exhausted,
+        waits_for,
         walk_forward,
         noise,
         leaderboard,
@@ -160,6 +170,13 @@ fn tried(node: &Node, id: &str, budget: Option<i64>) -> Result<(BTreeMap<String,
         *trials.entry(text(&trial, "state").unwrap_or("unknown").to_owned()).or_default() += 1;
     }
     Ok((trials, looks))
+}
+
+/// The hashes of all experiments' documents, by experiment.
+fn documents(node: &Node) -> Result<BTreeMap<String, String>, Refusal> {
+    let rows = node.views.scan(&schema::EXPERIMENTS, None)?;
+    let pair = |row: &Row| Some((text(row, "experiment_id")?.to_owned(), text(row, "config_id")?.to_owned()));
+    Ok(rows.iter().filter_map(pair).collect())
 }
 
 /// The bars of a snapshot, where it is sealed.

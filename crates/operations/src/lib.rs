@@ -7,6 +7,8 @@
 
 /// What comes back.
 pub mod answer;
+/// Experiments that are submitted again, or cancelled.
+pub mod attempts;
 /// A strategy over a file.
 pub mod backtest;
 /// Bars from a file of ticks.
@@ -49,6 +51,8 @@ pub mod node;
 pub mod noise;
 /// Answers of programs outside, checked.
 mod outside;
+/// Which experiments wait because their own data cannot be read.
+mod parked;
 /// The processors that a process knows.
 pub mod processors;
 /// How far long work has come.

@@ -12,6 +12,7 @@ use gauntlet_views::{Row, Table, Value};
 use crate::browse::{ListRequest, Sort, completed};
 use crate::inventory::{INSTRUMENTS, instruments};
 use crate::node::Node;
+use crate::parked::{self, PARKED};
 use crate::refusal::Refusal;
 use crate::rows::ViewRow;
 
@@ -79,11 +80,15 @@ fn matching(
             ControlFlow::Break(())
         })
     };
-    if of.name == INSTRUMENTS.name {
+    let made = match of.name {
+        name if name == INSTRUMENTS.name => Some(instruments(node)?),
+        name if name == PARKED.name => Some(parked::rows(node)?),
+        _ => None,
+    };
+    match made {
         // Broken off or not, there is nothing behind it.
-        let _ = instruments(node)?.into_iter().try_for_each(take);
-    } else {
-        node.views.visit(of, &mut take)?;
+        Some(rows) => drop(rows.into_iter().try_for_each(take)),
+        None => node.views.visit(of, &mut take)?,
     }
     refused.map_or(Ok(()), Err)
 }

@@ -6,6 +6,8 @@
 //! ratios. Searches before the folds of a walk-forward are looks: shown, and not counted. Trials in the order of another
 //! mandate are shown as well and not counted: who deflates must know of them.
 
+use std::collections::BTreeMap;
+
 use gauntlet_domain::experiment::Metrics;
 use gauntlet_quant::inference::{Trials, expected_maximum};
 use gauntlet_views::{Row, Value};
@@ -79,13 +81,16 @@ impl Merged {
     }
 }
 
-/// What luck alone would have shown by the time of an entry of the ledger, from all entries of all mandates.
-pub(crate) fn of_entry(ledger: &[Row], own: &Row) -> Noise {
+/// What luck alone would have shown by the time of an entry of the ledger, from all entries of all mandates. `documents` are
+/// the hashes of the experiments' documents: attempts of one document try the same trials, which count once.
+pub(crate) fn of_entry(ledger: &[Row], documents: &BTreeMap<String, String>, own: &Row) -> Noise {
     let is_own = |entry: &&Row| text(entry, "mandate") == text(own, "mandate");
     let mut earlier: Vec<&Row> =
         ledger.iter().filter(is_own).filter(|entry| place(entry) <= place(own)).collect();
     // Merged in this order, wherever the rows came from.
     earlier.sort_by_key(|entry| place(entry));
+    let furthest = furthest(&earlier, documents);
+    earlier.retain(|entry| furthest.get(&document(entry, documents)).is_none_or(|at| *at == place(entry)));
     let sharing = |columns| earlier.iter().copied().filter(move |entry| overlap(entry, own, columns));
     let holdout_looks = sharing(HELD_OUT).map(finalists).sum();
     let others = ledger.iter().filter(|entry| !is_own(entry));
@@ -96,6 +101,26 @@ pub(crate) fn of_entry(ledger: &[Row], own: &Row) -> Noise {
         trials: sum.trials + number(entry, "requested"),
     });
     Noise { holdout_looks, elsewhere, ..merged(sharing(TUNED)) }
+}
+
+/// The document of an entry's experiment; the experiment itself where it is not known.
+fn document<'a>(entry: &'a Row, documents: &'a BTreeMap<String, String>) -> &'a str {
+    let id = text(entry, "experiment_id").unwrap_or_default();
+    documents.get(id).map_or(id, String::as_str)
+}
+
+/// The place of the attempt of each document that tried most; of equal ones the latest.
+fn furthest<'a>(
+    entries: &[&'a Row],
+    documents: &'a BTreeMap<String, String>,
+) -> BTreeMap<&'a str, Option<i64>> {
+    let mut furthest: BTreeMap<&str, (u64, Option<i64>)> = BTreeMap::new();
+    for entry in entries {
+        let tried = (number(entry, "requested") + number(entry, "looks"), place(entry));
+        let of = furthest.entry(document(entry, documents)).or_insert(tried);
+        *of = (*of).max(tried);
+    }
+    furthest.into_iter().map(|(document, (_, place))| (document, place)).collect()
 }
 
 fn number(entry: &Row, column: &str) -> u64 {

@@ -5,6 +5,7 @@ use gauntlet_runtime::Running;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::Answer;
+use crate::attempts::{self, CancelRequest};
 use crate::backtest::{BacktestRequest, backtest};
 use crate::bars::{BarsRequest, bars};
 use crate::browse::{self, ListRequest};
@@ -21,7 +22,7 @@ use crate::replay::{self, ReplayRequest};
 use crate::runs::{self, ExportRequest, RunPart};
 use crate::snapshot::{self, SnapshotRequest};
 use crate::stats::{StatsRequest, stats};
-use crate::submit::{self, CancelRequest, SubmitRequest};
+use crate::submit::{self, SubmitRequest};
 
 /// What a node answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -126,7 +127,7 @@ impl Request {
                     _ => Answer::Submitted(submitted),
                 }
             }
-            Request::Cancel(request) => Answer::Cancelling(submit::cancel(node, request)?),
+            Request::Cancel(request) => Answer::Cancelling(attempts::cancel(node, request)?),
             Request::List(request) => Answer::Listing(browse::list(node, request)?),
             Request::Show(id) => Answer::Shown(browse::show(node, id)?),
             Request::ShowRun(id, part) => Answer::RunNumbers(runs::numbers(node, id, *part)?),
@@ -266,6 +267,7 @@ mod tests {
                 overrides: vec![("tuning.trials".into(), "5".into())],
                 wait: true,
                 ahead: true,
+                again: true,
             }),
             Request::Cancel(CancelRequest { id: "id".into(), reason: "enough".into() }),
             Request::List(ListRequest {

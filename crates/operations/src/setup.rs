@@ -116,7 +116,7 @@ impl Serialize for Change {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rights {
     /// Topics to read.
-    pub read: Vec<&'static str>,
+    pub read: Vec<String>,
     /// Topics to write.
     pub write: Vec<String>,
     /// Consumer group.

@@ -1,22 +1,23 @@
-//! `submit` and `cancel`: experiments in, with everything that is wrong said before anything is published.
+//! `submit`: experiments in, with everything that is wrong said before anything is published.
 
 use std::time::{Duration, Instant};
 
 use gauntlet_config::ExperimentDocument;
-use gauntlet_domain::experiment::{CancelExperiment, ConfigRegistered, SubmitExperiment};
+use gauntlet_domain::experiment::{ConfigRegistered, SubmitExperiment};
 use gauntlet_domain::spec::{DataSpec, DateText, ExperimentSpec};
 use gauntlet_domain::{Event, ExperimentId, InstrumentId, Timestamp, external};
 use gauntlet_experiments::validate::{Problem, validate};
-use gauntlet_runtime::Running;
+use gauntlet_runtime::{Manner, Running};
 use gauntlet_views::{Row, schema};
 use serde::{Deserialize, Serialize};
 
 use crate::answer::Standing;
-use crate::browse::find;
+use crate::attempts;
 use crate::coverage::require_bars;
 use crate::experiment_report::{ExperimentReport, experiment_report};
 use crate::inventory;
 use crate::node::Node;
+use crate::parked;
 use crate::progress::Progress;
 use crate::publish::publish_once;
 use crate::refusal::Refusal;
@@ -36,6 +37,9 @@ pub struct SubmitRequest {
     /// Whether the period may end after the data: the experiment waits for more.
     #[serde(default)]
     pub ahead: bool,
+    /// Whether to begin anew where the document's last attempt failed or was cancelled.
+    #[serde(default)]
+    pub again: bool,
 }
 
 /// An experiment that was taken.
@@ -48,6 +52,9 @@ pub struct Submitted {
     /// Whether it was not there before.
     #[serde(skip)]
     pub is_new: bool,
+    /// How it ended without a result, where it was there before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
     /// The revision of its bars, where they were corrected after they first closed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision: Option<u32>,
@@ -77,24 +84,6 @@ pub struct Pending {
     pub to: Option<DateText>,
     /// The end of the newest bar that there is.
     pub newest: Option<DateText>,
-}
-
-/// Which experiment to cancel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CancelRequest {
-    /// The experiment, by the beginning of its id.
-    pub id: String,
-    /// Why.
-    pub reason: String,
-}
-
-/// A cancellation that was asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Cancelling {
-    /// The experiment.
-    pub experiment_id: ExperimentId,
-    /// It lies on the log.
-    pub cancel: Standing,
 }
 
 /// Reads and checks a document.
@@ -139,7 +128,8 @@ pub fn submit(node: &Node, request: &SubmitRequest) -> Result<Submitted, Refusal
     }
     spec.data.revision = revision(node, &instrument, &spec.data)?;
     let (tuning, holdout) = spec.snapshots().map_err(Refusal::input)?;
-    let (experiment_id, config_hash) = (spec.experiment_id(), spec.config_hash());
+    let experiment_id = if request.again { attempts::latest(node, &spec)? } else { spec.experiment_id() };
+    let config_hash = spec.config_hash();
     let document = spec.canonical_json();
     let events = [
         Event::from(ConfigRegistered { config_hash, document: document.clone() }),
@@ -148,6 +138,10 @@ pub fn submit(node: &Node, request: &SubmitRequest) -> Result<Submitted, Refusal
         SubmitExperiment { experiment_id, config_hash, document }.into(),
     ];
     let is_new = publish_once(node, "gateway", &events)?;
+    let key = [experiment_id.to_string().as_str().into()];
+    let row = if is_new { None } else { node.views.row(&schema::EXPERIMENTS, &key)? };
+    let ended = row.as_ref().and_then(status).filter(|status| matches!(*status, "failed" | "cancelled"));
+    let ended = ended.map(str::to_owned);
     let unread = [
         ("sensitivity", spec.sensitivity.is_some()),
         ("gates", spec.gates.is_some()),
@@ -156,7 +150,7 @@ pub fn submit(node: &Node, request: &SubmitRequest) -> Result<Submitted, Refusal
     ];
     let unread = unread.into_iter().filter(|(_, there)| *there).map(|(name, _)| name).collect();
     let revision = spec.data.revision;
-    Ok(Submitted { experiment_id, status: Standing::Submitted, is_new, revision, unread })
+    Ok(Submitted { experiment_id, status: Standing::Submitted, is_new, ended, revision, unread })
 }
 
 /// The end of the newest bar that a document is about.
@@ -220,11 +214,17 @@ pub fn wait(
     let mut shown = Instant::now();
     let mut ends = None;
     let mut waits_outside = false;
+    let mut told = None;
     let row = node.wait_for(running, || {
         // Counting reads every trial: now and then is enough for the eye.
         if step.is_watched() && shown.elapsed() > Duration::from_millis(250) {
             step.at(node.views.partition(&schema::TUNING_RESULTS, &key, None)?.len() as u64);
             shown = Instant::now();
+        }
+        let silent = running.waiting().into_iter().find(|waiting| waiting.manner == Manner::InPlace);
+        if let Some(waiting) = silent.filter(|waiting| told.as_ref() != Some(&waiting.why)) {
+            step.waits(&waiting.why);
+            told = Some(waiting.why);
         }
         // Quiet first: a row that is read after that is the last word.
         let quiet = running.is_quiet()?;
@@ -232,6 +232,10 @@ pub fn wait(
         if !row.as_ref().is_some_and(is_ended) {
             if !quiet || !row.as_ref().is_some_and(is_running) {
                 return Ok(quiet.then_some(row));
+            }
+            let causes = parked::causes(node, &id.to_string())?;
+            if !causes.is_empty() {
+                return Err(parked::cannot_go_on(&id.to_string(), &causes));
             }
             // Nothing is on its way here, but a program outside may be at work, for as long as it takes.
             if !waits_outside {
@@ -289,15 +293,4 @@ fn spec_of(node: &Node, id: ExperimentId) -> Result<Option<ExperimentSpec>, Refu
     };
     let row = node.views.row(&schema::EXPERIMENTS, &key)?;
     Ok(row.map(document).transpose()?.flatten())
-}
-
-/// Publishes a cancellation.
-pub fn cancel(node: &Node, request: &CancelRequest) -> Result<Cancelling, Refusal> {
-    let row = find(node, &schema::EXPERIMENTS, &request.id)?;
-    let id = text(&row, "experiment_id").unwrap_or_default();
-    let experiment_id: ExperimentId =
-        id.parse().map_err(|_| Refusal::Broken(format!("'{id}' in the views is no experiment id")))?;
-    let command = CancelExperiment { experiment_id, reason: request.reason.clone() };
-    publish_once(node, "gateway", &[command.into()])?;
-    Ok(Cancelling { experiment_id, cancel: Standing::Requested })
 }

@@ -14,12 +14,13 @@ use gauntlet_domain::market::{BarStamp, InstrumentDefined, PriceBasis, Quote};
 use gauntlet_domain::{BarSpec, Event, Price, Timestamp};
 use gauntlet_feed::Format;
 use gauntlet_log::counting::CountingLog;
+use gauntlet_operations::attempts::CancelRequest;
 use gauntlet_operations::browse::{List, ListRequest, Shown, Sort};
 use gauntlet_operations::feed::FeedRequest;
 use gauntlet_operations::integrity::VerifyRequest;
 use gauntlet_operations::replay::ReplayRequest;
 use gauntlet_operations::snapshot::SnapshotRequest;
-use gauntlet_operations::submit::{CancelRequest, SubmitRequest, Waited};
+use gauntlet_operations::submit::{SubmitRequest, Waited};
 use gauntlet_operations::{Answer, Node, Progress, Refusal, Request, Role, Silent, Step};
 use gauntlet_runtime::events::{self, Cause};
 use serde_json::{Value as Json, json};
@@ -69,7 +70,14 @@ fn submit(wait: bool) -> Request {
         set("validation.purge", "0"),
         set("model.parameters.slow", "{ int: [60, 200], when: \"slow > fast\" }"),
     ];
-    Request::Submit(SubmitRequest { text, name: "gold-trend.yaml".into(), overrides, wait, ahead: false })
+    Request::Submit(SubmitRequest {
+        text,
+        name: "gold-trend.yaml".into(),
+        overrides,
+        wait,
+        ahead: false,
+        again: false,
+    })
 }
 
 fn answer(node: &Node, request: &Request) -> Answer {

@@ -40,12 +40,16 @@ pub trait ArtifactStore: Send + Sync {
 /// Why data could not be had.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum DataError {
-    /// The data are damaged or gone: no reason to try again.
+    /// These data are missing, damaged or not to be read here, others are not. That is no answer: somebody may put them
+    /// back. The request is parked, and tried again for as long as its experiment has not ended.
     #[error("{0}")]
     Unavailable(String),
-    /// The place where they lie does not answer: the request is tried again later, nothing is answered yet.
+    /// The place where they lie does not answer, or has no room: everything waits until it does.
     #[error("{0}")]
     Retry(String),
+    /// There is no answer, not even a failure: the processor stops with a report.
+    #[error("{0}")]
+    Broken(String),
 }
 
 /// All ports of a process. Nobody can take one out of it but by declaring it ([`Declared`]).

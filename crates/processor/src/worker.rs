@@ -44,8 +44,7 @@ pub trait Worker: Send + Sync {
 pub trait Answering: Worker {
     /// What it may read and store besides its request, such as `&'a dyn BarReader`; `()` when it needs nothing.
     type Data<'a>: Declared<'a>;
-    /// Answers a request. [`DataError::Retry`] asks to be called again later; [`DataError::Unavailable`] says that there
-    /// is no answer, not even a failure, and stops the processor with a report.
+    /// Answers a request, or says why it cannot be answered now ([`DataError`]).
     fn run(&self, request: &Event, data: Self::Data<'_>) -> Answer;
     /// Whether a request is better answered together with others that wait. One that is not gets a thread of its own.
     fn gathers(&self, _request: &Event) -> bool {

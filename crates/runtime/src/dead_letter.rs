@@ -5,7 +5,8 @@
 //! A dead letter that can be read after all, for example by a later build, is put back by an operator: appended again to
 //! its topic with a header that names the dead letter, so that it is put back once.
 
-use gauntlet_domain::{Topic, topics};
+use gauntlet_domain::Topic;
+use gauntlet_domain::topics::{self, parked_from};
 use gauntlet_log::{Header, NewRecord, Record, TopicPartition};
 use gauntlet_wire::WireError;
 
@@ -27,7 +28,7 @@ pub(crate) fn refused(record: &Record, processor: &str, why: &str) -> NewRecord 
 }
 
 fn set_aside(record: &Record, processor: &str, [stage, class, exception, message]: [&str; 4]) -> NewRecord {
-    let mut headers = record.headers.clone();
+    let (mut headers, topic) = (record.headers.clone(), record.partition.topic.as_str());
     let mut put = |name: &str, value: String| {
         headers.push((format!("{CONNECT}{name}").into(), value.into_bytes()));
     };
@@ -40,7 +41,7 @@ fn set_aside(record: &Record, processor: &str, [stage, class, exception, message
     put("exception.class.name", exception.to_owned());
     put("exception.message", message.to_owned());
     NewRecord {
-        topic: format!("{}.dlq", record.partition.topic).into(),
+        topic: format!("{}.dlq", parked_from(topic).unwrap_or(topic)).into(),
         key: record.key.clone(),
         headers,
         value: record.value.clone(),

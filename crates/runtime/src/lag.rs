@@ -48,7 +48,7 @@ impl Readers {
     }
 
     /// Records of a topic behind these positions.
-    fn behind(&self, topic: &str, positions: &Positions) -> Result<u64, LogError> {
+    pub(crate) fn behind(&self, topic: &str, positions: &Positions) -> Result<u64, LogError> {
         let mut behind = 0;
         for partition in 0..self.log.partitions(topic)? {
             let place = TopicPartition::new(topic, partition);

@@ -36,6 +36,8 @@ mod observer;
 mod on_record;
 /// Sizes and times.
 mod options;
+/// Requests whose own data cannot be read.
+pub mod parked;
 /// Records that cannot be read yet.
 mod paused;
 /// Threads that do the work of workers.
@@ -64,6 +66,8 @@ pub mod spans;
 mod stop;
 /// The topics of an installation.
 mod topic_configs;
+/// Requests that cannot be answered now.
+mod waiting;
 /// What a worker's slot does.
 mod worker_slot;
 
@@ -73,3 +77,4 @@ pub use projection::{ProjectAllError, Projection, ProjectionError};
 pub use projection_slot::project_all;
 pub use running::{Elsewhere, Parts, Running, start};
 pub use topic_configs::topics;
+pub use waiting::{Manner, Waiting};

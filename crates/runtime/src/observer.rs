@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use gauntlet_domain::{Event, Recorded, Timestamp};
+use gauntlet_domain::{Event, Recorded, Timestamp, topics};
 use gauntlet_log::{Commit, CommitOutcome, LogError, Slot, TopicPartition};
 use metrics::{Counter, Gauge, Histogram};
 
@@ -230,7 +230,7 @@ impl Observer {
             spans.finished(spans::committed(self.processor, &positions, &observations.spans, act, times));
         }
         if outcome == CommitOutcome::Committed {
-            for (topic, count) in written.iter().filter(|(topic, _)| !topic.ends_with(".dlq")) {
+            for (topic, count) in written.iter().filter(|(topic, _)| topics::named(topic).is_some()) {
                 self.written.add(topic, *count);
             }
             self.states.extend(sizes.iter().copied());

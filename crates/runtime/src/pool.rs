@@ -90,7 +90,7 @@ pub(crate) fn answer(worker: &dyn AnyWorker, request: &Event, ports: &Ports) -> 
             let message = panic_message(&*panic);
             let events = worker.panicked(request, &message);
             if events.is_empty() {
-                Err(DataError::Unavailable(format!("panicked: {message}")))
+                Err(DataError::Broken(format!("panicked: {message}")))
             } else {
                 Ok(events)
             }

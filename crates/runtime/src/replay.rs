@@ -238,7 +238,7 @@ impl Replay<'_> {
         let answers = answers.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         answers
             .into_iter()
-            .map(|answer| answer.unwrap_or_else(|| Err(DataError::Unavailable("no answer".into()))))
+            .map(|answer| answer.unwrap_or_else(|| Err(DataError::Broken("no answer".into()))))
             .collect()
     }
 

@@ -21,6 +21,7 @@ use crate::projection::Projection;
 use crate::slot::Context;
 use crate::spans::Spans;
 use crate::stop::Stop;
+use crate::waiting::{Board, Manner, Waiting};
 use crate::{machine_slot, projection_slot, worker_slot};
 
 /// What to run.
@@ -64,6 +65,9 @@ const MONITOR_PATIENCE: Duration = Duration::from_secs(5);
 pub struct Running {
     readers: Readers,
     starting: Starting,
+    waiting: Board,
+    /// Workers that run here, with the topic of parked requests of each.
+    parking: Vec<(&'static str, String)>,
     monitor: LagMonitor,
     monitoring: Option<JoinHandle<()>>,
     stop: Stop,
@@ -79,6 +83,8 @@ pub fn start(parts: Parts, options: Options) -> Result<Running, LogError> {
     let mut running = Running {
         readers: readers(&parts),
         starting: Starting::default(),
+        waiting: Board::default(),
+        parking: Vec::new(),
         monitor: LagMonitor::new(options.watch_every),
         monitoring: None,
         stop: Stop::default(),
@@ -152,11 +158,12 @@ impl Running {
         }
         for worker in workers.into_iter().filter(|worker| is_here(worker.name())) {
             let ((log, codec), observer) = (shared(), observer(worker.name()));
-            let (data, pool) = (data.clone(), self.pool.clone());
+            let (data, pool, board) = (data.clone(), self.pool.clone(), self.waiting.clone());
+            self.parking.push((worker.name(), worker.topic().parked()));
             self.spawn(turn(worker.name()), move |stop| {
                 let context = Context { log: &*log, codec: &codec, options: &options, stop };
                 let Some(pool) = &pool else { return Ok(()) };
-                worker_slot::run(context, &worker, &data, pool, observer)
+                worker_slot::run(context, &worker, &data, pool, &board, observer)
             })?;
         }
         for projection in projections.into_iter().filter(|projection| is_here(projection.name())) {
@@ -211,10 +218,28 @@ impl Running {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether every input has been taken in and everything that follows from it is committed and projected.
+    /// Whether every input has been taken in and everything that follows from it is committed and projected; what is
+    /// parked has been tried and has to wait.
     /// A processor that is still restoring its state may have something to give up that another version of its logic began.
     pub fn is_quiet(&self) -> Result<bool, LogError> {
-        Ok(self.starting.names().is_empty() && self.readers.have_read_everything()?)
+        Ok(self.starting.names().is_empty()
+            && self.readers.have_read_everything()?
+            && self.has_tried_what_is_parked()?)
+    }
+
+    fn has_tried_what_is_parked(&self) -> Result<bool, LogError> {
+        for (worker, topic) in &self.parking {
+            let behind = self.readers.behind(topic, &self.readers.log.committed(worker)?)?;
+            if behind > self.waiting.parked(worker) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Requests that cannot be answered now, by what they wait for.
+    pub fn waiting(&self) -> Vec<Waiting> {
+        self.waiting.all()
     }
 
     /// Whether every processor here is at work, and log and views answer; or what is missing.
@@ -228,6 +253,10 @@ impl Running {
         let starting = self.starting.names();
         if !starting.is_empty() {
             return Err(format!("starting or restoring: {}", starting.join(", ")));
+        }
+        let silent = self.waiting().into_iter().find(|waiting| waiting.manner == Manner::InPlace);
+        if let Some(Waiting { processor, why, since, .. }) = silent {
+            return Err(format!("{processor} waits since {since}: {why}"));
         }
         self.monitor.answers()
     }

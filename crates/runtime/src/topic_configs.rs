@@ -8,7 +8,7 @@ use gauntlet_log::{Cleanup, TopicConfig};
 /// How long dead letters stay.
 const DEAD_LETTER_DAYS: u32 = 30;
 
-/// All topics and their dead letters, as an installation with so many partitions has them.
+/// All topics with their dead letters and parked requests, as an installation with so many partitions has them.
 pub fn topics(partitions: u32) -> Vec<TopicConfig> {
     let topics = topics::ALL.iter().flat_map(|topic| {
         let partitions = topic.partitions(partitions);
@@ -17,11 +17,11 @@ pub fn topics(partitions: u32) -> Vec<TopicConfig> {
             Retention::Compacted => Cleanup::Compact,
             Retention::Days(days) => Cleanup::DeleteAfter(days_of(days)),
         };
-        [
-            (topic.name.to_owned(), cleanup),
-            (topic.dead_letters(), Cleanup::DeleteAfter(days_of(DEAD_LETTER_DAYS))),
-        ]
-        .map(|(name, cleanup)| TopicConfig { name, partitions, cleanup })
+        let letters = (topic.dead_letters(), Cleanup::DeleteAfter(days_of(DEAD_LETTER_DAYS)));
+        // What is parked waits for as long as it takes.
+        let parked = topic.holds_requests().then(|| (topic.parked(), Cleanup::Keep));
+        let all = [(topic.name.to_owned(), cleanup), letters].into_iter().chain(parked);
+        all.map(move |(name, cleanup)| TopicConfig { name, partitions, cleanup })
     });
     topics.collect()
 }

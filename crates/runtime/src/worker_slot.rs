@@ -2,19 +2,19 @@
 //! of each partition that is answered.
 //!
 //! The work itself happens outside any commit. Answers may come in any order; positions move only over requests that
-//! have been answered or are not this worker's, so a crash repeats work and loses none.
+//! have been answered, parked (`parked.rs`) or are not this worker's, so a crash repeats work and loses none.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use gauntlet_domain::{Event, Recorded, Timestamp};
-use gauntlet_log::{Assignment, Member, NewRecord, Record, Task, TopicPartition};
+use gauntlet_log::{Assignment, Member, NewRecord, Positions, Record, Task, TopicPartition};
 use gauntlet_processor::data::{DataError, Ports};
 use gauntlet_processor::topology::check_output;
 use gauntlet_processor::worker::AnyWorker;
-use gauntlet_wire::WireError;
+use gauntlet_wire::{Codec, WireError};
 use metrics::Histogram;
 
 use crate::clock;
@@ -23,16 +23,18 @@ use crate::events::{self, Cause};
 use crate::failure::SlotError;
 use crate::metrics::WORK_SECONDS;
 use crate::observer::{Observations, Observer};
+use crate::parked::{self, EndedExperiments, is_parked, park};
 use crate::paused::PausedRecords;
 use crate::pool::{Pool, answer_many};
 use crate::slot::{self, Batch, Context, Demand, Next, Work};
+use crate::waiting::{Board, Manner, Probe, WaitingRequests};
 
-/// Pause before a request that could not be answered yet is tried again.
-const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// Requests in one job at most: what is answered together is also done again together after a crash.
 const LARGEST_JOB: usize = 64;
 /// How long the slot waits for an answer before it looks around again.
 const ANSWER_WAIT: Duration = Duration::from_millis(5);
+/// Time between two looks at which experiments have ended, while requests are parked.
+const LOOK_FOR_ENDED: Duration = Duration::from_secs(1);
 
 /// Runs one slot of a worker until it is stopped.
 pub(crate) fn run(
@@ -40,12 +42,13 @@ pub(crate) fn run(
     worker: &Arc<dyn AnyWorker>,
     ports: &Ports,
     pool: &Pool,
+    board: &Board,
     observer: Observer,
 ) -> Result<(), SlotError> {
     let member = Member {
         processor: worker.name().into(),
         slot: context.options.slot,
-        topics: vec![worker.topic().name.to_owned()],
+        topics: vec![worker.topic().name.to_owned(), worker.topic().parked()],
         assignment: Assignment::CoPartitioned,
     };
     slot::run(context, &member, observer, || {
@@ -56,21 +59,32 @@ pub(crate) fn run(
             work_seconds: WORK_SECONDS.histogram(&[worker.name()]),
             returns,
         };
-        WorkerWork { context, answering, pool, in_flight: BTreeMap::new(), retries: Vec::new(), returned }
+        WorkerWork {
+            context,
+            answering,
+            pool,
+            in_flight: BTreeMap::new(),
+            waiting: WaitingRequests::new(worker.name(), board.clone()),
+            released: VecDeque::new(),
+            ended: EndedExperiments::default(),
+            looked_for_ended: None,
+            returned,
+        }
     })
 }
 
 /// A request and where it lies.
 struct Request {
-    partition: Arc<TopicPartition>,
-    offset: u64,
+    record: Record,
     recorded: Recorded,
+    /// Set when it is tried again for all that wait for the same.
+    probe: Option<Probe>,
 }
 
 /// What came of one request.
 enum Answered {
     Outcome { events: Vec<Event>, took: Duration, began: Timestamp },
-    Retry(String),
+    Wait(Manner, String),
     Unanswerable(String),
 }
 
@@ -94,8 +108,9 @@ impl Answering {
         for (request, answer) in requests.into_iter().zip(answers) {
             let answered = match answer {
                 Ok(events) => Answered::Outcome { events, took, began: at },
-                Err(DataError::Retry(why)) => Answered::Retry(why),
-                Err(DataError::Unavailable(why)) => Answered::Unanswerable(why),
+                Err(DataError::Retry(why)) => Answered::Wait(Manner::InPlace, why),
+                Err(DataError::Unavailable(why)) => Answered::Wait(Manner::Parked, why),
+                Err(DataError::Broken(why)) => Answered::Unanswerable(why),
             };
             self.work_seconds.record(took);
             // An error means that the slot has left: nobody waits for the answer, the request will be read again.
@@ -104,11 +119,39 @@ impl Answering {
     }
 }
 
+impl Answering {
+    /// The records of an answer.
+    fn records(
+        &self,
+        codec: &Codec,
+        request: &Request,
+        events: &[Event],
+        took: Duration,
+    ) -> Result<Vec<NewRecord>, SlotError> {
+        let recorded_at = clock::now();
+        let cause = || Cause {
+            input: Some(&request.recorded),
+            source: self.worker.name(),
+            logic: Some(self.worker.version()),
+            recorded_at,
+            took_micros: Some(i64::try_from(took.as_micros()).unwrap_or(i64::MAX)),
+            decided_at: None,
+        };
+        let record = |event| {
+            check_output(self.worker.name(), self.worker.writes(), event)?;
+            Ok(events::record(codec, event, cause())?)
+        };
+        events.iter().map(record).collect()
+    }
+}
+
 /// A record that is taken in and not committed.
 struct InFlight {
     offset: u64,
     /// `None` until it is answered.
     outputs: Option<Vec<NewRecord>>,
+    /// The copy that parks it again; a parked request has one while it waits.
+    again: Option<NewRecord>,
     observations: Observations,
 }
 
@@ -119,14 +162,20 @@ struct WorkerWork<'a> {
     pool: &'a Pool,
     /// In the order of each partition.
     in_flight: BTreeMap<Arc<TopicPartition>, VecDeque<InFlight>>,
-    /// Requests that could not be answered yet, with the time of the next attempt.
-    retries: Vec<(Instant, Request)>,
+    /// Requests that cannot be answered now.
+    waiting: WaitingRequests<Request>,
+    /// Requests that have waited and need not any more.
+    released: VecDeque<Request>,
+    ended: EndedExperiments,
+    looked_for_ended: Option<Instant>,
     returned: Receiver<(Request, Answered)>,
 }
 
 impl WorkerWork<'_> {
+    /// Requests on their way: those that are parked are not.
     fn busy(&self) -> usize {
-        self.in_flight.values().map(VecDeque::len).sum()
+        let all: usize = self.in_flight.values().map(VecDeque::len).sum();
+        all.saturating_sub(self.waiting.parked() + self.released.len())
     }
 
     /// Hands requests to the pool: those that the worker answers better together in equal parts for all threads, every
@@ -152,35 +201,38 @@ impl WorkerWork<'_> {
         (request, answered): (Request, Answered),
         observer: &Observer,
     ) -> Result<(), SlotError> {
-        let (partition, offset) = (&request.partition, request.offset);
+        let (partition, offset) = (&request.record.partition, request.record.offset);
         let waiting =
             self.in_flight.get_mut(partition).and_then(|queue| queue.iter_mut().find(|r| r.offset == offset));
+        if let Some(probe) = &request.probe {
+            let waits_on = matches!(&answered, Answered::Wait(manner, why) if probe.waits_for(*manner, why));
+            if waiting.is_none() || !waits_on {
+                self.released.extend(self.waiting.over(probe));
+            }
+        }
         let Some(waiting) = waiting else { return Ok(()) };
-        let processor = self.answering.worker.name();
         match answered {
             Answered::Unanswerable(why) => {
                 return Err(SlotError::Unanswerable(request.recorded.event.id(), why));
             }
-            Answered::Retry(why) => {
-                tracing::warn!(processor, %partition, offset, %why, "request will be tried again");
+            Answered::Wait(Manner::Parked, why) if !is_parked(partition) => {
+                let processor = self.answering.worker.name();
+                tracing::warn!(processor, %partition, offset, %why, "request is parked");
+                waiting.outputs = Some(vec![park(self.answering.worker.topic(), &request.record, &why)]);
+            }
+            Answered::Wait(manner, why) => {
+                let processor = self.answering.worker.name();
+                tracing::debug!(processor, %partition, offset, %why, "request will be tried again");
                 observer.retries.increment(1);
-                self.retries.push((Instant::now() + RETRY_AFTER, request));
+                if is_parked(partition) {
+                    waiting.again = Some(park(self.answering.worker.topic(), &request.record, &why));
+                }
+                let probe = request.probe.clone();
+                self.waiting.add(manner, why, Request { probe: None, ..request }, probe.as_ref());
             }
             Answered::Outcome { events, took, began } => {
-                let recorded_at = clock::now();
-                let cause = || Cause {
-                    input: Some(&request.recorded),
-                    source: processor,
-                    logic: Some(self.answering.worker.version()),
-                    recorded_at,
-                    took_micros: Some(i64::try_from(took.as_micros()).unwrap_or(i64::MAX)),
-                    decided_at: None,
-                };
-                let records = events.iter().map(|event| {
-                    check_output(self.answering.worker.name(), self.answering.worker.writes(), event)?;
-                    Ok::<_, SlotError>(events::record(self.context.codec, event, cause())?)
-                });
-                waiting.outputs = Some(records.collect::<Result<_, _>>()?);
+                let outputs = self.answering.records(self.context.codec, &request, &events, took)?;
+                waiting.outputs = Some(outputs);
                 let (seen, began) = (&mut waiting.observations, observer.began().map(|_| began));
                 observer.handled(seen, &request.recorded, (partition, offset), events.iter(), began);
             }
@@ -193,7 +245,9 @@ impl WorkerWork<'_> {
         let queue = self.in_flight.entry(record.partition.clone()).or_default();
         let (worker, offset) = (&self.answering.worker, record.offset);
         let mut observations = Observations::default();
-        observations.records(&record.partition, 1);
+        if !is_parked(&record.partition) {
+            observations.records(&record.partition, 1);
+        }
         let (outputs, request) = match read {
             Err(error) => {
                 observations.dead_letter(error.name());
@@ -202,11 +256,69 @@ impl WorkerWork<'_> {
             Ok(event) if !worker.is_mine(&event) => (Some(Vec::new()), None),
             Ok(event) => {
                 let recorded = Recorded { envelope: events::envelope(record, &event), event };
-                (None, Some(Request { partition: record.partition.clone(), offset, recorded }))
+                (None, Some(Request { record: record.clone(), recorded, probe: None }))
             }
         };
-        queue.push_back(InFlight { offset, outputs, observations });
+        let again = request.as_ref().filter(|_| is_parked(&record.partition));
+        let again = again.map(|request| park(worker.topic(), &request.record, &parked::why(record)));
+        queue.push_back(InFlight { offset, outputs, again, observations });
         request
+    }
+
+    /// Drops parked requests of experiments that have ended.
+    fn drop_ended(&mut self) -> Result<(), SlotError> {
+        let looked = self.looked_for_ended.is_some_and(|at| at.elapsed() < LOOK_FOR_ENDED);
+        if looked || self.waiting.parked() == 0 {
+            return Ok(());
+        }
+        self.looked_for_ended = Some(Instant::now());
+        let WorkerWork { ended, context, waiting, in_flight, .. } = self;
+        ended.refresh(context.log, context.codec)?;
+        let has_ended = |request: &Request| {
+            is_parked(&request.record.partition) && ended.has_ended(&request.recorded.event)
+        };
+        for Request { record, .. } in waiting.extract(has_ended) {
+            let queue = in_flight.get_mut(&record.partition);
+            if let Some(waiting) =
+                queue.and_then(|queue| queue.iter_mut().find(|r| r.offset == record.offset))
+            {
+                waiting.outputs = Some(Vec::new());
+            }
+        }
+        Ok(())
+    }
+
+    /// Tries again what need not wait any more, as far as there is room, and one request of each group that is due.
+    fn try_again(&mut self) {
+        let room = self.context.options.worker_queue.saturating_sub(self.busy());
+        let mut requests: Vec<Request> = self.released.drain(..room.min(self.released.len())).collect();
+        let due = self.waiting.due().into_iter();
+        requests.extend(due.map(|(probe, request)| Request { probe: Some(probe), ..request }));
+        self.hand_out(requests);
+    }
+
+    /// Parked requests that wait before one that is answered are parked again, behind it.
+    fn park_again(&mut self) -> (Vec<NewRecord>, Positions) {
+        let (mut outputs, mut positions) = (Vec::new(), Positions::new());
+        for (partition, queue) in &mut self.in_flight {
+            let Some(answered) = queue.iter().rposition(|r| r.outputs.is_some()) else { continue };
+            let waiting = queue.iter().take(answered).take_while(|r| r.outputs.is_none());
+            let count = waiting.take_while(|r| r.again.is_some()).count();
+            if count == 0 {
+                continue;
+            }
+            let offsets: BTreeSet<u64> = queue.iter().take(count).map(|r| r.offset).collect();
+            let here = |request: &Request| {
+                request.record.partition == *partition && offsets.contains(&request.record.offset)
+            };
+            self.waiting.extract(here);
+            self.released.retain(|request| !here(request));
+            for InFlight { offset, again, .. } in queue.drain(..count) {
+                outputs.extend(again);
+                positions.insert(TopicPartition::clone(partition), offset + 1);
+            }
+        }
+        (outputs, positions)
     }
 }
 
@@ -218,7 +330,9 @@ impl Work for WorkerWork<'_> {
     fn revoked(&mut self, task: &Task) {
         for partition in &task.partitions {
             self.in_flight.remove(partition);
-            self.retries.retain(|(_, request)| *request.partition != *partition);
+            let is_of_it = |request: &Request| *request.record.partition == *partition;
+            self.waiting.extract(is_of_it);
+            self.released.retain(|request| !is_of_it(request));
         }
     }
 
@@ -241,24 +355,25 @@ impl Work for WorkerWork<'_> {
     ) -> Result<Next, SlotError> {
         let mut requests = Vec::new();
         for record in records {
-            if let Some(read) = paused.read(self.context.codec, record) {
-                requests.extend(self.queue(record, read));
+            let Some(read) = paused.read(self.context.codec, record) else { continue };
+            match self.queue(record, read) {
+                Some(request) if is_parked(&record.partition) => {
+                    self.waiting.add_untried(parked::why(record), request);
+                }
+                request => requests.extend(request),
             }
         }
         self.hand_out(requests);
         Ok(Next::Commit)
     }
 
-    /// Takes every answer that has come back, and tries requests again whose pause is over.
+    /// Takes every answer that has come back, and tries again what has waited.
     fn collect(&mut self, observer: &Observer) -> Result<(), SlotError> {
         while let Ok(answer) = self.returned.try_recv() {
             self.place(answer, observer)?;
         }
-        if !self.retries.is_empty() {
-            let now = Instant::now();
-            let due = self.retries.extract_if(.., |(at, _)| *at <= now).map(|(_, request)| request).collect();
-            self.hand_out(due);
-        }
+        self.drop_ended()?;
+        self.try_again();
         Ok(())
     }
 
@@ -275,9 +390,11 @@ impl Work for WorkerWork<'_> {
     /// The answers at the front of each partition, in order.
     fn finished(&mut self) -> Result<Option<Batch>, SlotError> {
         let mut batch = Batch::default();
+        (batch.commit.outputs, batch.commit.positions) = self.park_again();
         for (partition, queue) in &mut self.in_flight {
             while queue.front().is_some_and(|front| front.outputs.is_some()) {
-                if let Some(InFlight { offset, outputs: Some(outputs), observations }) = queue.pop_front() {
+                if let Some(InFlight { offset, outputs: Some(outputs), observations, .. }) = queue.pop_front()
+                {
                     batch.observations.merge(observations);
                     batch.commit.outputs.extend(outputs);
                     batch.commit.positions.insert(TopicPartition::clone(partition), offset + 1);

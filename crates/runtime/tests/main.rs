@@ -8,6 +8,7 @@ mod bounded;
 mod common;
 mod membership;
 mod misbehaving;
+mod parking;
 mod pausing;
 mod projections;
 mod tracing;

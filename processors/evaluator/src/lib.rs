@@ -40,7 +40,7 @@ impl Worker for Evaluator {
     }
 
     fn version(&self) -> &'static str {
-        "4"
+        "5"
     }
 
     fn topic(&self) -> &'static Topic {
@@ -97,17 +97,14 @@ impl From<DataError> for Failure {
     }
 }
 
-/// What was found, or in the words of `failed` why nothing was; a store that is silent is asked again.
+/// What was found, or in the words of `failed` why nothing was; data that cannot be read are no answer.
 fn answer(found: Result<Vec<Event>, Failure>, failed: impl Fn(EvaluationFailure, String) -> Event) -> Answer {
     match found {
         Ok(events) => Ok(events),
         Err(Failure::Training(error)) => {
             Ok(vec![failed(EvaluationFailure::TrainingFailed, error.to_string())])
         }
-        Err(Failure::Data(DataError::Unavailable(why))) => {
-            Ok(vec![failed(EvaluationFailure::DataUnavailable, why)])
-        }
-        Err(Failure::Data(retry)) => Err(retry),
+        Err(Failure::Data(error)) => Err(error),
     }
 }
 

@@ -33,7 +33,7 @@ impl Worker for Trainer {
     }
 
     fn version(&self) -> &'static str {
-        "2"
+        "3"
     }
 
     fn topic(&self) -> &'static Topic {
@@ -97,13 +97,7 @@ impl Trainer {
         let Some(plan) = requests.first().map(|request| &request.plan) else { return Vec::new() };
         let bars = match self.bars(&plan.data.content_hash, data) {
             Ok(bars) => bars,
-            Err(DataError::Unavailable(why)) => {
-                let gone = |request: &&TrainingRequested| {
-                    failed(request, TrialFailure::DataUnavailable, why.clone())
-                };
-                return requests.iter().map(|request| Ok(vec![gone(request)])).collect();
-            }
-            Err(retry) => return vec![Err(retry); requests.len()],
+            Err(error) => return vec![Err(error); requests.len()],
         };
         let events = if requests.len() > 1 && SideBySide::takes(plan, &bars) {
             together::trials(requests, &bars)

@@ -73,6 +73,12 @@ pub fn experiment(report: &ExperimentReport) -> String {
     if let Some(detail) = row.text("detail").filter(|detail| !detail.is_empty()) {
         text.push_str(&format!("{detail}\n"));
     }
+    if report.is_failed() {
+        text.push_str("once the cause is mended: gauntlet submit FILE --again\n");
+    }
+    for cause in &report.waits_for {
+        text.push_str(&format!("WAITS: {cause}\n"));
+    }
     if let Some(warnings) = row.text("warnings") {
         text.push_str(&format!("WARNING: {warnings}\n"));
     }

@@ -21,6 +21,7 @@ mod tools;
 
 use gauntlet_domain::spec::DateText;
 use gauntlet_operations::Answer;
+use gauntlet_operations::attempts::Cancelling;
 use gauntlet_operations::browse::Shown;
 use gauntlet_operations::demo::Demonstrated;
 use gauntlet_operations::submit::{Pending, Submitted, Waited};
@@ -35,6 +36,9 @@ pub fn text(answer: &Answer) -> String {
         Answer::VerifiedSnapshot(answer) => data::verified_snapshot(answer),
         Answer::Submitted(answer) => submitted(answer),
         Answer::Waited(answer) => waited(answer),
+        Answer::Cancelling(Cancelling { experiment_id, status: Some(status), .. }) => {
+            format!("{experiment_id} is {status} already: there is nothing to cancel")
+        }
         Answer::Cancelling(answer) => format!("cancelling {}", answer.experiment_id),
         Answer::Listing(answer) => browse::listing(answer.of, &answer.rows),
         Answer::Shown(Shown::Experiment(answer)) => browse::experiment(answer),
@@ -81,6 +85,9 @@ fn periods_a_year(periods: Option<f64>, origin: &str) -> String {
 fn submitted(answer: &Submitted) -> String {
     let what = if answer.is_new { "submitted" } else { "was there already" };
     let mut text = format!("experiment {} {what}", answer.experiment_id);
+    if let Some(ended) = &answer.ended {
+        text.push_str(&format!(" and is {ended}: submit it --again to begin anew"));
+    }
     if let Some(revision) = answer.revision {
         text.push_str(&format!(
             "; on revision {revision} of its bars, which were corrected after they had closed"

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gauntlet_config::{Config, resolve_secret};
+use gauntlet_domain::topics::EXPERIMENTS;
 use gauntlet_kafka_log::{KafkaLog, KafkaSettings, Membership, STATE, TopicChange, TopicPlan};
 use gauntlet_log::EventLog;
 use gauntlet_processor::Access;
@@ -131,14 +132,21 @@ pub fn access_rights(processors: &Processors) -> BTreeMap<&'static str, Rights> 
     let mut rights = BTreeMap::new();
     for Access { name, reads, looks_up, writes } in processors.topology().processors() {
         let writes_events = !writes.is_empty();
-        let mut read: Vec<&str> = reads.iter().chain(looks_up).map(|topic| topic.name).collect();
+        let mut read: Vec<String> = reads.iter().chain(looks_up).map(|topic| topic.name.to_owned()).collect();
         let mut write: Vec<String> = writes.iter().map(|topic| topic.name.to_owned()).collect();
         if writes_events {
             write.extend(reads.iter().map(|topic| topic.dead_letters()));
         }
         if processors.machines.iter().any(|definition| definition.name == *name) {
-            read.push(STATE);
+            read.push(STATE.to_owned());
             write.push(STATE.to_owned());
+        }
+        if processors.workers.iter().any(|worker| worker.name() == *name) {
+            let parked: Vec<String> = reads.iter().map(|topic| topic.parked()).collect();
+            write.extend(parked.iter().cloned());
+            read.extend(parked);
+            // What is parked is dropped when its experiment has ended.
+            read.push(EXPERIMENTS.name.to_owned());
         }
         let transactional_id_prefix = writes_events.then(|| format!("{name}."));
         let group = (*name).to_owned();
@@ -154,7 +162,7 @@ pub fn external_trainer_rights() -> Rights {
         EVALUATION_OUTCOMES, EVALUATION_REQUESTS, RESULTS_SERIES, TRAINING_REQUESTS, TRIAL_RESULTS,
     };
     Rights {
-        read: vec![TRAINING_REQUESTS.name, EVALUATION_REQUESTS.name],
+        read: [TRAINING_REQUESTS, EVALUATION_REQUESTS].map(|topic| topic.name.into()).into(),
         write: [TRIAL_RESULTS, EVALUATION_OUTCOMES, RESULTS_SERIES].map(|topic| topic.name.into()).into(),
         group: "trainer.NAME".into(),
         transactional_id_prefix: Some("trainer.NAME.".into()),

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, dead_code)]
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gauntlet_domain::market::{CreateSnapshot, SnapshotDue};
@@ -72,6 +72,8 @@ pub const ECHO: Definition = Definition {
 pub struct Sealer {
     refused: AtomicU32,
     pub asked: AtomicU32,
+    /// Venues whose data are missing.
+    pub gone: Mutex<BTreeSet<&'static str>>,
 }
 
 /// Rows in the answer of a worker that panicked.
@@ -117,6 +119,10 @@ impl Answering for Sealer {
         assert!(!due.instrument.ends_with(".FALLS"), "over a cliff");
         if due.instrument.ends_with(".LATER") && self.refused.fetch_add(1, Ordering::Relaxed) < 3 {
             return Err(DataError::Retry("the place is closed".into()));
+        }
+        let venue = due.instrument.rsplit('.').next().unwrap_or_default();
+        if self.gone.lock().unwrap().contains(venue) {
+            return Err(DataError::Unavailable(format!("{venue} is missing")));
         }
         if due.instrument.ends_with(".LOST") {
             return Ok(vec![request.clone()]);

@@ -1,0 +1,79 @@
+//! An experiment that ended without a result, submitted once more; and the end of one by a person.
+
+use gauntlet_domain::experiment::{
+    CancelExperiment, ExperimentCancelled, ExperimentFailed, ExperimentFailure,
+};
+use gauntlet_domain::spec::ExperimentSpec;
+use gauntlet_domain::{Event, ExperimentId};
+use gauntlet_views::schema;
+use serde::{Deserialize, Serialize};
+
+use crate::answer::Standing;
+use crate::browse::find;
+use crate::node::Node;
+use crate::publish::publish_once;
+use crate::refusal::Refusal;
+use crate::rows::text;
+
+/// Which experiment a document is when it is submitted again: the first of its attempts that has not failed and was not
+/// cancelled. The id of the next attempt is derived from the document's hash and the id of the event that ended the one
+/// before, so that asking twice is the same attempt.
+pub(crate) fn latest(node: &Node, spec: &ExperimentSpec) -> Result<ExperimentId, Refusal> {
+    let mut id = spec.experiment_id();
+    loop {
+        let row = node.views.row(&schema::EXPERIMENTS, &[id.to_string().as_str().into()])?;
+        let ended = match row.as_ref().and_then(|row| text(row, "status")) {
+            Some("failed") => Event::from(ExperimentFailed {
+                experiment_id: id,
+                reason: ExperimentFailure::Unknown(String::new()),
+                detail: String::new(),
+            }),
+            Some("cancelled") => ExperimentCancelled { experiment_id: id, reason: String::new() }.into(),
+            _ => return Ok(id),
+        };
+        // The id of an ending is that of its kind and its experiment.
+        id = ExperimentId::derive(&[&spec.config_hash().0, ended.id().0.as_bytes()]);
+    }
+}
+
+/// Which experiment to cancel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CancelRequest {
+    /// The experiment, by the beginning of its id.
+    pub id: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A cancellation that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Cancelling {
+    /// The experiment.
+    pub experiment_id: ExperimentId,
+    /// It lies on the log, or there is nothing left to cancel.
+    pub cancel: Standing,
+    /// How the experiment had ended before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+}
+
+impl Cancelling {
+    /// Whether the experiment had ended otherwise.
+    pub fn is_too_late(&self) -> bool {
+        self.status.as_deref().is_some_and(|status| status != "cancelled")
+    }
+}
+
+/// Publishes a cancellation; nothing, where the experiment has ended.
+pub fn cancel(node: &Node, request: &CancelRequest) -> Result<Cancelling, Refusal> {
+    let row = find(node, &schema::EXPERIMENTS, &request.id)?;
+    let id = text(&row, "experiment_id").unwrap_or_default();
+    let experiment_id: ExperimentId =
+        id.parse().map_err(|_| Refusal::Broken(format!("'{id}' in the views is no experiment id")))?;
+    if let Some(status @ ("completed" | "failed" | "cancelled")) = text(&row, "status") {
+        return Ok(Cancelling { experiment_id, cancel: Standing::Ended, status: Some(status.to_owned()) });
+    }
+    let command = CancelExperiment { experiment_id, reason: request.reason.clone() };
+    publish_once(node, "gateway", &[command.into()])?;
+    Ok(Cancelling { experiment_id, cancel: Standing::Requested, status: None })
+}

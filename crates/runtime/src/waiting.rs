@@ -1,0 +1,210 @@
+//! Requests that cannot be answered now, and what they wait for.
+//!
+//! Requests that wait for the same thing are one group. Of a group one request is tried again, after a pause that grows;
+//! as soon as that one is answered, or has to wait for something else, all others of the group are tried too.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use gauntlet_domain::Timestamp;
+
+use crate::clock;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+
+/// How a request waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Manner {
+    /// At its place: the whole store is silent or full, and what comes behind it could not be answered either.
+    InPlace,
+    /// Beside its topic: its own data are missing, and what comes behind it goes on.
+    Parked,
+}
+
+/// Requests of one processor that wait for the same thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// The processor.
+    pub processor: &'static str,
+    /// How they wait.
+    pub manner: Manner,
+    /// What was wrong, where, and what to do.
+    pub why: String,
+    /// How many requests.
+    pub requests: usize,
+    /// Since when, by the wall clock of this process.
+    pub since: Timestamp,
+    /// Whether one of them has been tried by this process.
+    pub is_tried: bool,
+}
+
+/// What all slots of a process wait for.
+#[derive(Clone, Default)]
+pub(crate) struct Board(Arc<Mutex<BTreeMap<(&'static str, Cause), Waiting>>>);
+
+/// What a group waits for.
+type Cause = (Manner, String);
+
+impl Board {
+    /// Everything that waits.
+    pub(crate) fn all(&self) -> Vec<Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Parked requests of a processor that have been tried here.
+    pub(crate) fn parked(&self, processor: &str) -> u64 {
+        let parked = |waiting: &Waiting| {
+            waiting.processor == processor && waiting.manner == Manner::Parked && waiting.is_tried
+        };
+        self.all().iter().filter(|waiting| parked(waiting)).map(|waiting| waiting.requests as u64).sum()
+    }
+
+    fn set(&self, processor: &'static str, cause: &Cause, waiting: Option<Waiting>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match waiting {
+            Some(waiting) => all.insert((processor, cause.clone()), waiting),
+            None => all.remove(&(processor, cause.clone())),
+        };
+    }
+}
+
+/// Requests that wait for the same thing.
+struct Group<R> {
+    requests: VecDeque<R>,
+    pause: Duration,
+    retry_at: Instant,
+    since: Timestamp,
+    /// Whether one of them is being tried.
+    is_probed: bool,
+    is_tried: bool,
+}
+
+impl<R> Group<R> {
+    fn new(is_tried: bool, pause: Duration) -> Group<R> {
+        Group {
+            requests: VecDeque::new(),
+            pause: FIRST_PAUSE,
+            retry_at: Instant::now() + pause,
+            since: clock::now(),
+            is_probed: false,
+            is_tried,
+        }
+    }
+}
+
+/// The requests of one slot that wait.
+pub(crate) struct WaitingRequests<R> {
+    processor: &'static str,
+    board: Board,
+    groups: BTreeMap<Cause, Group<R>>,
+}
+
+/// What a request that is tried again waited for; it comes back with its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Probe(Cause);
+
+impl Probe {
+    /// Whether it still has to wait for the same.
+    pub(crate) fn waits_for(&self, manner: Manner, why: &str) -> bool {
+        self.0.0 == manner && self.0.1 == why
+    }
+}
+
+impl<R> WaitingRequests<R> {
+    pub(crate) fn new(processor: &'static str, board: Board) -> WaitingRequests<R> {
+        WaitingRequests { processor, board, groups: BTreeMap::new() }
+    }
+
+    /// A request has to wait. When it was the one that was tried for its group, the pause grows.
+    pub(crate) fn add(&mut self, manner: Manner, why: String, request: R, probe: Option<&Probe>) {
+        let cause = (manner, why);
+        let was_probe = probe.is_some_and(|probe| probe.waits_for(manner, &cause.1));
+        let group = self.groups.entry(cause.clone()).or_insert_with(|| Group::new(true, FIRST_PAUSE));
+        group.is_tried |= was_probe;
+        if was_probe {
+            group.pause = (group.pause * 2).min(LONGEST_PAUSE);
+            group.retry_at = Instant::now() + group.pause;
+            group.is_probed = false;
+            group.requests.push_front(request);
+        } else {
+            group.requests.push_back(request);
+        }
+        self.show(&cause);
+    }
+
+    /// A parked request was read: it joins those that wait for the same, or is tried at once.
+    pub(crate) fn add_untried(&mut self, why: String, request: R) {
+        let cause = (Manner::Parked, why);
+        let group = self.groups.entry(cause.clone()).or_insert_with(|| Group::new(false, Duration::ZERO));
+        group.requests.push_back(request);
+        self.show(&cause);
+    }
+
+    /// How many are parked, without those that are being tried.
+    pub(crate) fn parked(&self) -> usize {
+        let parked = self.groups.iter().filter(|((manner, _), _)| *manner == Manner::Parked);
+        parked.map(|(_, group)| group.requests.len()).sum()
+    }
+
+    /// A request that was tried for its group need not wait for that any more: all others are given back, to be tried.
+    pub(crate) fn over(&mut self, probe: &Probe) -> VecDeque<R> {
+        let requests = self.groups.remove(&probe.0).map(|group| group.requests).unwrap_or_default();
+        self.show(&probe.0);
+        requests
+    }
+
+    /// One request of each group whose pause is over.
+    pub(crate) fn due(&mut self) -> Vec<(Probe, R)> {
+        let now = Instant::now();
+        let is_due = |group: &&mut Group<R>| !group.is_probed && group.retry_at <= now;
+        let mut due = Vec::new();
+        for (cause, group) in &mut self.groups {
+            if is_due(&group)
+                && let Some(request) = group.requests.pop_front()
+            {
+                group.is_probed = true;
+                due.push((Probe(cause.clone()), request));
+            }
+        }
+        due
+    }
+
+    /// Takes requests out, wherever they wait.
+    pub(crate) fn extract(&mut self, mut which: impl FnMut(&R) -> bool) -> Vec<R> {
+        let mut taken = Vec::new();
+        let causes: Vec<Cause> = self.groups.keys().cloned().collect();
+        for cause in causes {
+            let Some(group) = self.groups.get_mut(&cause) else { continue };
+            let (gone, stay): (VecDeque<R>, VecDeque<R>) = group.requests.drain(..).partition(&mut which);
+            group.requests = stay;
+            taken.extend(gone);
+            if group.requests.is_empty() && !group.is_probed {
+                self.groups.remove(&cause);
+            }
+            self.show(&cause);
+        }
+        taken
+    }
+
+    fn show(&self, cause: &Cause) {
+        let waiting = self.groups.get(cause).map(|group| Waiting {
+            processor: self.processor,
+            manner: cause.0,
+            why: cause.1.clone(),
+            requests: group.requests.len() + usize::from(group.is_probed),
+            since: group.since,
+            is_tried: group.is_tried,
+        });
+        self.board.set(self.processor, cause, waiting);
+    }
+}
+
+impl<R> Drop for WaitingRequests<R> {
+    fn drop(&mut self) {
+        for cause in self.groups.keys() {
+            self.board.set(self.processor, cause, None);
+        }
+    }
+}
