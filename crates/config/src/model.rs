@@ -17,6 +17,9 @@ pub struct Config {
     /// Threads for expensive work such as training; 0 is one for each core.
     #[schemars(range(max = 1024))]
     pub workers: u32,
+    /// How long a command waits for a directory that another process has open, in milliseconds.
+    #[schemars(range(max = 86_400_000))]
+    pub lock_timeout_ms: u32,
     /// Address of health and commands. Loopback only: there is no authentication yet.
     #[serde(deserialize_with = "address")]
     #[schemars(with = "String")]
@@ -216,6 +219,7 @@ impl Default for Config {
         Config {
             dir: "gauntlet-data".into(),
             workers: 0,
+            lock_timeout_ms: 10_000,
             listen: SocketAddr::from(([127, 0, 0, 1], 8686)),
             topics: TopicsConfig::default(),
             runtime: RuntimeConfig::default(),

@@ -9,6 +9,7 @@ use crate::args::{
     StatsArgs, SubmitArgs,
 };
 use crate::feed_args::FeedArgs;
+use crate::open::milliseconds;
 use crate::reading_args::ReadingArgs;
 
 /// From market ticks to a validated, ranked trading model, with proof of how it got there.
@@ -30,6 +31,9 @@ pub struct Cli {
     /// Threads for expensive work; 0 is one for each core.
     #[arg(long, global = true)]
     pub workers: Option<u32>,
+    /// How long to wait for a directory that another process has open, such as 10s or 500ms.
+    #[arg(long, global = true, value_name = "TIME", value_parser = milliseconds)]
+    pub lock_timeout: Option<u32>,
     /// The command.
     #[command(subcommand)]
     pub command: Command,

@@ -9,6 +9,8 @@ mod cli;
 mod feed_args;
 /// Lists, printed while they are read.
 mod listing;
+/// Opening what a command works on.
+mod open;
 /// The one list of processors.
 mod processors;
 #[cfg(test)]
@@ -25,14 +27,16 @@ mod render;
 mod report;
 /// What others scrape.
 mod scrape;
+/// What a process serves over HTTP.
+mod serve;
 /// Tables for people.
 mod table;
-/// Processors in one process, and its HTTP listener.
+/// Processors in one process.
 mod up;
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use clap::Parser;
 use cli::{
@@ -55,10 +59,11 @@ use gauntlet_operations::search::search;
 use gauntlet_operations::services::require_used;
 use gauntlet_operations::strategies::strategies;
 use gauntlet_operations::{
-    Answer, Node, Progress, Refusal, Request, Role, SetupRequest, Silent, ToolRequest, configuration,
+    Access, Answer, Progress, Refusal, Request, Role, SetupRequest, Silent, ToolRequest, configuration,
     services,
 };
 use listing::Unprinted;
+use open::{Opened, Opener};
 use processors::processors;
 use progress::OnStderr;
 use report::Report;
@@ -66,6 +71,9 @@ use report::Report;
 /// Events come and go by the million in small pieces, on one thread here and on another there.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Signals to stop that have come.
+static SIGNALS: AtomicUsize = AtomicUsize::new(0);
 
 #[allow(clippy::print_stderr)]
 fn main() -> ExitCode {
@@ -126,9 +134,10 @@ fn run(cli: Cli) -> Result<Report, Refusal> {
     }
     let interrupted = on_signals()?;
     let config = &resolved.config;
-    let open = |role: Role| Node::open(config, role, processors(), interrupted.clone());
+    let opener = Opener { config, interrupted };
+    let open = |role: Role| opener.open(role, Access::Write);
     match cli.command {
-        Command::Up { .. } => up::up(open(Role::Resident)?, processors().names(), quiet),
+        Command::Up { .. } => sound(&opener, || up::up(open(Role::Resident)?, processors().names(), quiet)),
         Command::Run { processors: names, .. } => {
             let here = processors().named(&names)?;
             services::require_shared(
@@ -136,9 +145,9 @@ fn run(cli: Cli) -> Result<Report, Refusal> {
                 "run shares the work of a cluster, and kafka.bootstrap_servers is empty: use --profile cluster, or \
                  gauntlet up for one machine",
             )?;
-            up::up(open(Role::Resident)?, here, quiet)
+            sound(&opener, || up::up(open(Role::Resident)?, here.clone(), quiet))
         }
-        Command::Demo { no_serve, .. } => up::demo(open(Role::Visitor)?, no_serve, quiet),
+        Command::Demo { no_serve, .. } => sound(&opener, || up::demo(open(Role::Visitor)?, no_serve, quiet)),
         Command::Topics(TopicsCommand::Plan) => set_up(config, SetupRequest::PlanTopics),
         Command::Topics(TopicsCommand::Apply) => set_up(config, SetupRequest::ApplyTopics),
         Command::Schemas(command) => {
@@ -146,16 +155,19 @@ fn run(cli: Cli) -> Result<Report, Refusal> {
             set_up(config, SetupRequest::RegisterSchemas { only_check })
         }
         Command::Views(ViewsCommand::Migrate) => set_up(config, SetupRequest::MigrateViews),
-        Command::Ls(args) => list(config, open, args.try_into()?, quiet),
+        Command::Ls(args) => {
+            let request = ListRequest::try_from(args)?;
+            sound(&opener, || list(&opener, request.clone(), quiet))
+        }
         // What the instrument is defined as is known where something was fed or set before.
         Command::Feed(args) if args.dry_run => {
             let request: FeedRequest = args.try_into()?;
             match require_used(config) {
-                Ok(()) => on_node(config, open, &Request::DryRun(request), quiet),
+                Ok(()) => on_node(&opener, &Request::DryRun(request), quiet),
                 Err(_) => Report::of(&ToolRequest::DryRun(request).answer()?),
             }
         }
-        command => on_node(config, open, &request(command)?, quiet),
+        command => on_node(&opener, &request(command)?, quiet),
     }
 }
 
@@ -207,6 +219,9 @@ fn sources(cli: &Cli) -> Sources {
     let mut put = |key: &str, value: String| sources.overrides.push((key.to_owned(), value));
     if let Some(dir) = &cli.dir {
         put("dir", dir.display().to_string());
+    }
+    if let Some(milliseconds) = cli.lock_timeout {
+        put("lock_timeout_ms", milliseconds.to_string());
     }
     if let Some(workers) = cli.workers {
         put("workers", workers.to_string());
@@ -269,43 +284,48 @@ fn request(command: Command) -> Result<Request, Refusal> {
 }
 
 /// Answers here, or on the `up` that holds the directory.
-fn on_node(
-    config: &Config,
-    open: impl FnOnce(Role) -> Result<Node, Refusal>,
-    request: &Request,
-    quiet: bool,
-) -> Result<Report, Refusal> {
+fn on_node(opener: &Opener<'_>, request: &Request, quiet: bool) -> Result<Report, Refusal> {
     if request.needs_data() {
-        require_used(config)?;
+        require_used(opener.config)?;
     }
-    match open(Role::Visitor) {
-        Ok(node) => Report::of(&request.answer_alone(&node, watching(quiet))?),
-        Err(refusal) => elsewhere(config, request, refusal),
+    let ask = || elsewhere(opener, request, quiet);
+    let answer = || match opener.open_or(Role::Visitor, request.access(), ask)? {
+        Opened::Node(node) => Report::of(&request.answer_alone(&node, watching(quiet))?),
+        Opened::Elsewhere(answer) => answer,
+    };
+    sound(opener, answer)
+}
+
+/// Works on a directory. When its views prove damaged, they are put aside at the next opening: so it works once more, and
+/// nothing stops for them.
+fn sound<T>(opener: &Opener<'_>, work: impl Fn() -> Result<T, Refusal>) -> Result<T, Refusal> {
+    match work() {
+        Err(_) if services::has_damaged_views(&opener.config.dir) => work(),
+        answered => answered,
     }
 }
 
-/// In use: whoever holds the directory may take requests.
-fn elsewhere(config: &Config, request: &Request, refusal: Refusal) -> Result<Report, Refusal> {
-    match remote::check(request).map(|()| remote::send(&config.dir, request))? {
-        Some(answer) if matches!(refusal, Refusal::Outside(_)) => answer,
-        _ => Err(refusal),
+/// The answer of the `up` that has the directory open; `None` where there is none.
+fn elsewhere(opener: &Opener<'_>, request: &Request, quiet: bool) -> Option<Result<Report, Refusal>> {
+    match remote::check(request) {
+        Ok(()) => {
+            remote::send(&opener.config.dir, request, watching(quiet), || SIGNALS.load(Ordering::Relaxed))
+        }
+        Err(refusal) => Some(Err(refusal)),
     }
 }
 
 /// Prints a list while it is read, or has the `up` that holds the directory answer it.
-fn list(
-    config: &Config,
-    open: impl FnOnce(Role) -> Result<Node, Refusal>,
-    request: ListRequest,
-    json: bool,
-) -> Result<Report, Refusal> {
-    require_used(config)?;
-    let node = match open(Role::Visitor) {
-        Ok(node) => node,
-        Err(refusal) => return elsewhere(config, &Request::List(request), refusal),
+fn list(opener: &Opener<'_>, request: ListRequest, json: bool) -> Result<Report, Refusal> {
+    require_used(opener.config)?;
+    let node = match opener
+        .open_or(Role::Visitor, Access::Read, || elsewhere(opener, &Request::List(request.clone()), json))?
+    {
+        Opened::Node(node) => node,
+        Opened::Elsewhere(answer) => return answer,
     };
-    node.catch_up()?;
-    match listing::print(&node, &request, json) {
+    let printed = node.catch_up().map_err(|refusal| Unprinted { refusal, begun: false });
+    match printed.and_then(|()| listing::print(&node, &request, json)) {
         Ok(()) => Ok(Report::silent()),
         Err(Unprinted { refusal, begun: false }) => Err(refusal),
         // Part of a document is on stdout: the error has no place there any more.
@@ -320,8 +340,11 @@ fn list(
 fn on_signals() -> Result<Arc<AtomicBool>, Refusal> {
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = interrupted.clone();
-    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
-        .map_err(|error| Refusal::Outside(format!("cannot listen for signals: {error}")))?;
+    ctrlc::set_handler(move || {
+        flag.store(true, Ordering::Relaxed);
+        SIGNALS.fetch_add(1, Ordering::Relaxed);
+    })
+    .map_err(|error| Refusal::Outside(format!("cannot listen for signals: {error}")))?;
     Ok(interrupted)
 }
 

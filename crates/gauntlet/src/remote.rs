@@ -1,13 +1,18 @@
 //! Commands for a node that runs elsewhere: `up` writes where it listens and a secret into its directory, readable by
 //! its owner alone; a command that finds the directory in use sends its request there.
 
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::{Duration, Instant};
 
 use gauntlet_operations::services::address_file;
-use gauntlet_operations::{Refusal, Request};
+use gauntlet_operations::{Progress, Refusal, Request, Step};
 use serde::{Deserialize, Serialize};
 
 use crate::report::Report;
+use crate::serve::commands::{LINES_TYPE, Line};
 
 /// Where a running `up` is reached.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -31,16 +36,98 @@ pub fn check(request: &Request) -> Result<(), Refusal> {
     }
 }
 
-/// Sends a request to the `up` that holds a directory; `None` when none answers.
-pub fn send(dir: &Path, request: &Request) -> Option<Result<Report, Refusal>> {
+/// How long a connection to a process of this machine may take.
+const CONNECT_TIME: Duration = Duration::from_secs(2);
+/// How long a running `up` may say nothing. It says every second that it is there.
+const SILENCE: Duration = Duration::from_secs(30);
+/// How often signals are looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Sends a request to the `up` that holds a directory and shows its progress; `None` when none answers. `signals` counts
+/// signals to stop: the first one asks `up` to stop the command, the second one leaves.
+pub fn send(
+    dir: &Path,
+    request: &Request,
+    progress: &dyn Progress,
+    signals: impl Fn() -> usize,
+) -> Option<Result<Report, Refusal>> {
     let text = std::fs::read_to_string(address_file(dir)).ok()?;
     let address: Address = serde_json::from_str(&text).ok()?;
-    let url = format!("http://{}/api/v1/commands", address.listen);
-    let bearer = format!("Bearer {}", address.token);
+    let (lines, received) = sync_channel(64);
+    let response = post(&address, "/api/v1/commands").header("accept", LINES_TYPE).send_json(request).ok()?;
+    std::thread::spawn(move || {
+        let mut response = response;
+        if response.headers().get("content-type").is_none_or(|kind| kind != LINES_TYPE) {
+            // It was refused before it began.
+            let answer = response.body_mut().read_json::<Result<Report, Refusal>>();
+            let _ = lines.send(answer.map(Line::Answer).map_err(|error| error.to_string()));
+            return;
+        }
+        for line in BufReader::new(response.into_body().into_reader()).lines() {
+            let line = line.map_err(|error| error.to_string());
+            let line = line.and_then(|line| {
+                serde_json::from_str(&line).map_err(|error| format!("'{}': {error}", line.escape_debug()))
+            });
+            if lines.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    Some(follow(&address, &received, progress, signals))
+}
+
+/// A request to a running `up`.
+fn post(address: &Address, path: &str) -> ureq::RequestBuilder<ureq::typestate::WithBody> {
+    let post = ureq::post(format!("http://{}{path}", address.listen)).config().http_status_as_error(false);
     // It is on this machine: a proxy, which the environment may name, would only learn the token.
-    let post = ureq::post(&url).config().http_status_as_error(false).proxy(None).build();
-    let mut response = post.header("authorization", &bearer).send_json(request).ok()?;
-    Some(response.body_mut().read_json().unwrap_or_else(|error| {
-        Err(Refusal::Outside(format!("the running up at {} gave no answer: {error}", address.listen)))
-    }))
+    let post = post.proxy(None).timeout_connect(Some(CONNECT_TIME)).timeout_recv_response(Some(SILENCE));
+    post.build().header("authorization", format!("Bearer {}", address.token))
+}
+
+/// Shows the progress of a command until its answer comes.
+fn follow(
+    address: &Address,
+    received: &Receiver<Result<Line, String>>,
+    progress: &dyn Progress,
+    signals: impl Fn() -> usize,
+) -> Result<Report, Refusal> {
+    let lost =
+        |why: String| Refusal::Outside(format!("the running up at {} gave no answer: {why}", address.listen));
+    let (mut steps, mut number): (BTreeMap<u64, Box<dyn Step>>, _) = (BTreeMap::new(), None);
+    let (mut heard, mut asked) = (Instant::now(), false);
+    loop {
+        let line = match received.recv_timeout(LOOK_EVERY) {
+            Ok(line) => {
+                heard = Instant::now();
+                line.map_err(lost)?
+            }
+            Err(RecvTimeoutError::Disconnected) => return Err(lost("the connection has ended".into())),
+            Err(RecvTimeoutError::Timeout) if heard.elapsed() > SILENCE => {
+                return Err(lost(format!("it has said nothing for {} s", SILENCE.as_secs())));
+            }
+            Err(RecvTimeoutError::Timeout) => Line::Still,
+        };
+        match signals() {
+            0 => {}
+            1 if !asked => {
+                asked = true;
+                // Without a number yet there is nothing to ask for: leaving ends it too.
+                let Some(number) = number else { return Err(Refusal::Interrupted) };
+                let _ = post(address, &format!("/api/v1/commands/{number}/stop")).send_empty();
+            }
+            1 => {}
+            _ => return Err(Refusal::Interrupted),
+        }
+        match line {
+            Line::Number(given) => number = Some(given),
+            Line::Begin(step, label, total, unit) => {
+                steps.insert(step, progress.begin(&label, total, &unit));
+            }
+            Line::At(step, position) => drop(steps.get(&step).map(|step| step.at(position))),
+            Line::Waits(step, what) => drop(steps.get(&step).map(|step| step.waits(&what))),
+            Line::End(step, outcome) => drop(steps.remove(&step).map(|step| step.end(&outcome))),
+            Line::Still => {}
+            Line::Answer(answer) => return answer,
+        }
+    }
 }

@@ -36,7 +36,7 @@ pub fn exit_code(refusal: &Refusal) -> u8 {
     match refusal {
         Refusal::Broken(_) => 1,
         Refusal::BadInput(_) => 2,
-        Refusal::Outside(_) => 3,
+        Refusal::Outside(_) | Refusal::InUse(_) => 3,
         Refusal::Interrupted => 130,
     }
 }

@@ -6,8 +6,10 @@
 //! fetched, and one that proves damaged is fetched again. Put and get by path is all that is asked of either.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
 use std::io::{self, BufWriter, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -54,7 +56,11 @@ impl Lake {
         let root = dir.into();
         for folder in FOLDERS {
             let path = root.join(folder);
-            fs::create_dir_all(&path).map_err(|error| LakeError::io(&path.display().to_string(), error))?;
+            match DirBuilder::new().recursive(true).mode(0o700).create(&path) {
+                // A lake that may only be read has what it has.
+                Err(error) if matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem) => {}
+                made => made.map_err(|error| LakeError::io(&path.display().to_string(), error))?,
+            }
         }
         Ok(Lake { root, objects: None, room: 0, trusts_copies: true })
     }
@@ -164,7 +170,7 @@ impl Lake {
         loop {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
             let temporary = self.root.join(TEMPORARY).join(format!("{}-{number}", std::process::id()));
-            match OpenOptions::new().write(true).create_new(true).open(&temporary) {
+            match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary) {
                 Ok(file) => {
                     let writer = HashingWriter { inner: BufWriter::new(file), hasher: Sha256::new() };
                     return Ok(Staged { writer, temporary: Temporary(temporary) });

@@ -28,6 +28,18 @@ pub enum LogError {
         /// The file.
         path: String,
     },
+    /// A file that its last process did not close, which is to be read alone.
+    #[error(
+        "{path} was not closed by the process that wrote it, or was copied while it was open: it has to be opened for \
+         writing once, so copy the directory to where you may write and use the copy"
+    )]
+    NotClosed {
+        /// The file.
+        path: String,
+    },
+    /// Whoever reads was asked to end.
+    #[error("interrupted while the log was read; nothing was changed")]
+    Interrupted,
     /// No room.
     #[error(
         "no space left on the disk that holds {path}: free some and start again, nothing that was acknowledged is lost"
@@ -191,6 +203,7 @@ impl LogError {
         match self {
             LogError::Unavailable { .. } | LogError::Undecided { .. } => Remedy::Retry,
             LogError::InUse { .. }
+            | LogError::NotClosed { .. }
             | LogError::DiskFull { .. }
             | LogError::UnknownTopic { .. }
             | LogError::Io { .. }
@@ -203,7 +216,7 @@ impl LogError {
             | LogError::CorruptStore { .. }
             | LogError::OutOfRange { .. }
             | LogError::PositionsBehind { .. } => Remedy::Restore,
-            LogError::Fenced { .. } | LogError::Closed => Remedy::Leave,
+            LogError::Fenced { .. } | LogError::Closed | LogError::Interrupted => Remedy::Leave,
             LogError::Invariant { .. } => Remedy::Report,
         }
     }

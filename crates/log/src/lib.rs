@@ -17,6 +17,8 @@ mod error;
 mod fault;
 /// Records as bytes with a checksum.
 mod frame;
+/// A log whose readers end when asked to.
+mod interruptible;
 /// The adapter for one machine.
 mod local;
 /// Long values in few bytes.
@@ -30,6 +32,7 @@ mod store;
 /// Gathers commits and writes them.
 mod writer;
 
+pub use interruptible::Interruptible;
 pub use local::LocalLog;
 pub use partitioner::partition_for;
 pub use port::*;

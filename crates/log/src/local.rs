@@ -57,6 +57,27 @@ impl LocalLog {
         LocalLog::over(Box::new(DiskStore::open(path)?))
     }
 
+    /// The log in a file that is there, for reading: the file does not change by a byte, and several processes may do so.
+    pub fn open_read_only(path: &Path) -> Result<LocalLog, LogError> {
+        LocalLog::over(Box::new(DiskStore::open_read_only(path)?))
+    }
+
+    /// What tells the time for which this process has the log open from all other times of this and other logs: 128 random
+    /// bits as hexadecimal digits. Of a log that is only read it is the last time at which it was written; `None` in
+    /// memory, and for a file that no version that knows sessions has written.
+    pub fn session(&self) -> Option<String> {
+        self.shared.store.session().map(|(high, low)| format!("{high:016x}{low:016x}"))
+    }
+
+    /// Whether this log was open for writing then. A log that was restored from a copy does not know what came after it.
+    pub fn has_session(&self, session: &str) -> Result<bool, LogError> {
+        let Some((high, low)) = session.split_at_checked(16) else { return Ok(false) };
+        match (u64::from_str_radix(high, 16), u64::from_str_radix(low, 16)) {
+            (Ok(high), Ok(low)) => self.shared.store.has_session((high, low)),
+            _ => Ok(false),
+        }
+    }
+
     fn over(store: Box<dyn Store>) -> Result<LocalLog, LogError> {
         let topics = store.topics()?.into_iter().map(|topic| (topic.name.clone(), topic)).collect();
         let (sender, receiver) = bounded(QUEUE);

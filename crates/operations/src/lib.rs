@@ -94,4 +94,4 @@ pub use processors::Processors;
 pub use progress::{Progress, Silent, Step};
 pub use refusal::Refusal;
 pub use request::{Request, SetupRequest, ToolRequest};
-pub use services::{Role, Services};
+pub use services::{Access, Role, Services};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use gauntlet_config::Config;
 use gauntlet_domain::EventId;
 use gauntlet_lake::Lake;
-use gauntlet_log::{EventLog, Positions, TopicPartition};
+use gauntlet_log::{EventLog, Interruptible, Positions, TopicPartition};
 use gauntlet_processor::data::Ports;
 use gauntlet_processor::worker::Worker;
 use gauntlet_runtime::bar_index::BarIndex;
@@ -21,11 +21,12 @@ use crate::data::LakeData;
 use crate::processors::Processors;
 use crate::projecting::{self, Projecting};
 use crate::refusal::Refusal;
-use crate::services::{self, Role, Services};
+use crate::services::{self, Access, Role, Services};
 
-/// An open directory, or a connected cluster.
+/// An open directory, or a connected cluster. Clones are of the same one.
+#[derive(Clone)]
 pub struct Node {
-    /// The log.
+    /// The log. Reading from it ends when a signal comes.
     pub log: Arc<dyn EventLog>,
     /// The codec.
     pub codec: Codec,
@@ -44,9 +45,15 @@ pub struct Node {
     /// The processors.
     pub processors: Processors,
     /// What is done differently on a directory and on a cluster.
-    pub services: Box<dyn Services>,
+    pub services: Arc<dyn Services>,
     /// Ids of events that this process has published, or found to be.
-    published: Mutex<BTreeSet<EventId>>,
+    published: Arc<Mutex<BTreeSet<EventId>>>,
+}
+
+/// A log from which reading ends when a flag is raised.
+fn until(log: Arc<dyn EventLog>, flag: &Arc<AtomicBool>) -> Arc<dyn EventLog> {
+    let flag = flag.clone();
+    Arc::new(Interruptible { log, is_over: Arc::new(move || flag.load(Ordering::Relaxed)) })
 }
 
 /// Published events that a process remembers; beyond them it forgets all and looks again.
@@ -71,27 +78,35 @@ impl Node {
     pub fn open(
         config: &Config,
         role: Role,
+        access: Access,
         processors: Processors,
         interrupted: Arc<AtomicBool>,
     ) -> Result<Node, Refusal> {
-        let services = services::open(config, role)?;
+        let services = services::open(config, role, access)?;
         Ok(Node::over(services, config, processors, interrupted))
     }
 
     /// Over services that are open already.
     pub fn over(
-        services: Box<dyn Services>,
+        services: Arc<dyn Services>,
         config: &Config,
         processors: Processors,
         interrupted: Arc<AtomicBool>,
     ) -> Node {
-        let (log, stores) = (services.log(), services.stores());
+        let (log, stores) = (until(services.log(), &interrupted), services.stores());
         let (codec, views) = (stores.codec.clone(), stores.views.clone());
         let (lake, spans) = (stores.lake.clone(), stores.spans.clone());
-        let bars = Arc::new(BarIndex::kept_in(config.dir.join("index"), log.clone(), codec.clone()));
+        let bars = Arc::new(BarIndex::kept_in(config.dir.join("index"), services.log(), codec.clone()));
         let config = config.clone();
-        let published = Mutex::default();
+        let published = Arc::default();
         Node { log, codec, views, lake, bars, config, interrupted, spans, processors, services, published }
+    }
+
+    /// The same for one request, which ends when this flag is raised.
+    #[must_use]
+    pub fn until(&self, interrupted: Arc<AtomicBool>) -> Node {
+        let log = until(self.services.log(), &interrupted);
+        Node { log, interrupted, ..self.clone() }
     }
 
     /// Threads for expensive work.
@@ -136,7 +151,7 @@ impl Node {
             watch_every: self.services.watch_every(),
         };
         let parts = Parts {
-            log: self.log.clone(),
+            log: self.services.log(),
             codec: self.codec.clone(),
             definitions: self.processors.machines.clone(),
             workers: self.processors.workers.clone(),
@@ -156,8 +171,9 @@ impl Node {
 
     /// Brings a store of views up to the end of the log.
     pub fn project_into(&self, views: Arc<dyn ViewStore>) -> Result<(), Refusal> {
-        gauntlet_runtime::project_all(&*self.log, &self.codec, &self.projecting(views))
-            .map_err(|error| Refusal::Outside(error.to_string()))
+        gauntlet_runtime::project_all(&*self.log, &self.codec, &self.projecting(views)).map_err(|error| {
+            if self.is_interrupted() { Refusal::Interrupted } else { Refusal::Outside(error.to_string()) }
+        })
     }
 
     /// The projection into a store of views.

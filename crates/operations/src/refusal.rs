@@ -22,6 +22,9 @@ pub enum Refusal {
     /// Something outside is missing, in use or full: mend it and ask again.
     #[error("{0}")]
     Outside(String),
+    /// Another process has the directory open: ask it, or wait for it.
+    #[error("{0}")]
+    InUse(String),
     /// Something that was kept is damaged, or an invariant is broken: asking again does not help.
     #[error("{0}")]
     Broken(String),
@@ -46,6 +49,8 @@ impl From<LogError> for Refusal {
     fn from(error: LogError) -> Refusal {
         let text = error.to_string();
         match error.remedy() {
+            _ if matches!(error, LogError::InUse { .. }) => Refusal::InUse(text),
+            _ if matches!(error, LogError::Interrupted) => Refusal::Interrupted,
             Remedy::Retry | Remedy::Environment | Remedy::Leave => Refusal::Outside(text),
             Remedy::Configuration => Refusal::BadInput(text),
             Remedy::Restore | Remedy::Report => Refusal::Broken(text),
@@ -60,6 +65,7 @@ impl From<ViewError> for Refusal {
             ViewError::Corrupt { .. } | ViewError::CorruptStore { .. } | ViewError::Invalid { .. } => {
                 Refusal::Broken(text)
             }
+            ViewError::InUse { .. } => Refusal::InUse(text),
             _ => Refusal::Outside(text),
         }
     }

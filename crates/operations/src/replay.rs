@@ -111,6 +111,7 @@ pub fn replay(node: &Node, request: &ReplayRequest, progress: &dyn Progress) -> 
         threads: request.workers.unwrap_or_else(|| node.workers()),
         filter: &wanted,
         progress: &|compared| step.at(compared),
+        is_over: &|| node.is_interrupted(),
     }
     .run()?;
     step.end(&format!("{} events compared", outcome.compared));

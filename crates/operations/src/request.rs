@@ -20,6 +20,7 @@ use crate::progress::Progress;
 use crate::refusal::Refusal;
 use crate::replay::{self, ReplayRequest};
 use crate::runs::{self, ExportRequest, RunPart};
+use crate::services::Access;
 use crate::snapshot::{self, SnapshotRequest};
 use crate::stats::{StatsRequest, stats};
 use crate::submit::{self, SubmitRequest};
@@ -79,6 +80,20 @@ impl Request {
         }
     }
 
+    /// What is done with the directory for the answer.
+    pub fn access(&self) -> Access {
+        match self {
+            Request::Feed(_)
+            | Request::CreateSnapshot(_)
+            | Request::Submit(_)
+            | Request::Cancel(_)
+            | Request::Instrument(InstrumentRequest::Set { .. })
+            | Request::ReplayDeadLetters(_)
+            | Request::RebuildViews => Access::Write,
+            _ => Access::Read,
+        }
+    }
+
     /// Whether an answer needs something that was there before.
     pub fn needs_data(&self) -> bool {
         let begins = matches!(self, Request::Submit(_) | Request::Instrument(InstrumentRequest::Set { .. }));
@@ -111,6 +126,24 @@ impl Request {
         if running.is_none() && needs_views {
             node.catch_up()?;
         }
+        let answer = self.answer_on(node, running, progress)?;
+        // What was not read to its end is no answer, whatever was made of it.
+        match self {
+            Request::Verify(_) | Request::VerifyViews | Request::VerifySnapshot(_) | Request::Replay(_)
+                if node.is_interrupted() =>
+            {
+                Err(Refusal::Interrupted)
+            }
+            _ => Ok(answer),
+        }
+    }
+
+    fn answer_on(
+        &self,
+        node: &Node,
+        running: Option<&Running>,
+        progress: &dyn Progress,
+    ) -> Result<Answer, Refusal> {
         let needed = || running.ok_or_else(|| Refusal::Broken("the processors do not run".into()));
         Ok(match self {
             Request::Feed(request) => Answer::Fed(feed::feed(node, needed()?, request, progress)?),

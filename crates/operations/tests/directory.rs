@@ -21,7 +21,7 @@ use gauntlet_operations::integrity::VerifyRequest;
 use gauntlet_operations::replay::ReplayRequest;
 use gauntlet_operations::snapshot::SnapshotRequest;
 use gauntlet_operations::submit::{SubmitRequest, Waited};
-use gauntlet_operations::{Answer, Node, Progress, Refusal, Request, Role, Silent, Step};
+use gauntlet_operations::{Access, Answer, Node, Progress, Refusal, Request, Role, Silent, Step};
 use gauntlet_runtime::events::{self, Cause};
 use serde_json::{Value as Json, json};
 
@@ -33,7 +33,7 @@ use processors::processors;
 
 fn node(dir: &Path) -> Node {
     let config = Config { dir: dir.to_owned(), workers: 2, ..Config::default() };
-    Node::open(&config, Role::Visitor, processors(), Arc::new(AtomicBool::new(false))).unwrap()
+    Node::open(&config, Role::Visitor, Access::Write, processors(), Arc::new(AtomicBool::new(false))).unwrap()
 }
 
 fn bundled(path: &str) -> PathBuf {
@@ -239,7 +239,8 @@ fn a_refusal_says_what_a_caller_would_do() {
         json!(["chain chain does not reach the head \"abc\" that was kept"])
     );
     let config = Config { dir: dir.path().to_owned(), ..Config::default() };
-    let second = Node::open(&config, Role::Visitor, processors(), Arc::new(AtomicBool::new(false)));
+    let second =
+        Node::open(&config, Role::Visitor, Access::Write, processors(), Arc::new(AtomicBool::new(false)));
     assert!(matches!(second.err(), Some(Refusal::Outside(_))), "one process holds a directory");
 }
 

@@ -4,21 +4,27 @@
 //! is killed there, or a disk that fills up, leaves what looks like damage. So a file is made under another name and
 //! gets its own when it is complete.
 
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::fs::{File, TryLockError};
 use std::io;
-use std::panic::catch_unwind;
+use std::os::unix::fs::OpenOptionsExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 use redb::backends::FileBackend;
-use redb::{Builder, Database, DatabaseError};
+use redb::{Builder, Database, DatabaseError, ReadOnlyDatabase};
+
+/// Permissions of a new file: its owner's alone.
+const PRIVATE: u32 = 0o600;
 
 /// Opens the file, or makes it where there is none. One process at a time: others get
 /// [`redb::Error::DatabaseAlreadyOpen`]. A file that `redb` would panic on is [`redb::Error::Corrupted`].
 ///
 /// `cache` is the number of bytes of pages that are kept in memory.
 pub fn open_or_create(path: &Path, cache: usize) -> Result<Database, redb::Error> {
-    let opened = catch_unwind(|| {
+    let opened = quietly(|| {
         let mut builder = Database::builder();
         builder.set_cache_size(cache);
         if !path.try_exists()?
@@ -34,11 +40,49 @@ pub fn open_or_create(path: &Path, cache: usize) -> Result<Database, redb::Error
     }
 }
 
+/// Opens the file for reading alone: nothing in it changes, and others may read it too. A file that was not closed when its
+/// process ended, or that is a copy of an open one, is [`redb::Error::RepairAborted`]: it has to be opened for writing first.
+pub fn open_read_only(path: &Path, cache: usize) -> Result<ReadOnlyDatabase, redb::Error> {
+    let opened = quietly(|| Database::builder().set_cache_size(cache).open_read_only(path));
+    match opened {
+        Ok(result) => result.map_err(redb::Error::from),
+        Err(_) => Err(redb::Error::Corrupted("the file's structure cannot be read".into())),
+    }
+}
+
+thread_local! {
+    /// Whether a panic of this thread is an answer, and not for a person to read.
+    static IS_QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs work that panics on some damaged pages. Such a panic is an error here; its text goes nowhere.
+pub fn quietly<T>(work: impl FnOnce() -> T) -> std::thread::Result<T> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let said = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !IS_QUIET.get() {
+                said(panic);
+            }
+        }));
+    });
+    let was_quiet = IS_QUIET.replace(true);
+    let done = catch_unwind(AssertUnwindSafe(work));
+    IS_QUIET.set(was_quiet);
+    done
+}
+
 /// Makes an empty file, unless another process has done so by now. Whoever holds the lock on the unfinished file makes
 /// it, and keeps the lock until after it has its name.
 fn create(path: &Path, builder: &Builder) -> Result<Option<Database>, DatabaseError> {
     let unfinished = unfinished(path);
-    let file = File::options().read(true).write(true).create(true).truncate(false).open(&unfinished)?;
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(PRIVATE)
+        .open(&unfinished)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(DatabaseError::DatabaseAlreadyOpen),

@@ -4,11 +4,13 @@
 //! state is being restored does the whole slot wait for the registry.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gauntlet_domain::{Event, Input, Recorded, Timestamp};
 use gauntlet_log::{
-    Assignment, Commit, Member, NewRecord, Positions, Record, StateSnapshot, Task, TopicPartition,
+    Assignment, Commit, Interruptible, LogError, Member, NewRecord, Positions, Record, StateSnapshot, Task,
+    TopicPartition,
 };
 use gauntlet_processor::machine::{Definition, Inputs, Machine};
 use gauntlet_processor::topology::check_output;
@@ -54,6 +56,7 @@ pub(crate) fn run(
         definition,
         tasks: BTreeMap::new(),
         pending: Pending::default(),
+        restored: Vec::new(),
     })
 }
 
@@ -72,6 +75,8 @@ struct MachineWork<'a> {
     definition: &'a Definition,
     tasks: BTreeMap<u32, RunningTask>,
     pending: Pending,
+    /// Tasks whose state was just restored, and is to be saved.
+    restored: Vec<u32>,
 }
 
 impl MachineWork<'_> {
@@ -85,9 +90,12 @@ impl MachineWork<'_> {
     fn restored(&self, task: &Task) -> Result<Option<Restored>, SlotError> {
         let Context { log, codec, stop, .. } = self.context;
         let mut pauses = Pauses::new();
+        let over = stop.clone();
+        let log = Interruptible { log, is_over: Arc::new(move || over.is_raised()) };
         while !stop.is_raised() {
-            match restore(log, codec, self.definition, task) {
+            match restore(&log, codec, self.definition, task) {
                 Ok(restored) => return Ok(Some(restored)),
+                Err(FeedError::Log(LogError::Interrupted)) => return Ok(None),
                 Err(FeedError::Log(error)) => return Err(error.into()),
                 Err(FeedError::Output(error)) => return Err(error.into()),
                 Err(FeedError::Undecided { partition, offset, error }) => {
@@ -100,10 +108,13 @@ impl MachineWork<'_> {
         Ok(None)
     }
 
-    /// State of the tasks that have taken in so many records since their last snapshot.
-    fn snapshots(&mut self, every: usize) -> Result<Vec<(u32, StateSnapshot)>, SlotError> {
+    /// State of tasks, by their number and the records that they have taken in since their last snapshot.
+    fn snapshots(
+        &mut self,
+        is_due: impl Fn(u32, usize) -> bool,
+    ) -> Result<Vec<(u32, StateSnapshot)>, SlotError> {
         let mut snapshots = Vec::new();
-        for (id, task) in self.tasks.iter_mut().filter(|(_, task)| task.since_snapshot >= every) {
+        for (id, task) in self.tasks.iter_mut().filter(|(id, task)| is_due(**id, task.since_snapshot)) {
             task.since_snapshot = 0;
             let log = self.context.log;
             snapshots.push((*id, state_snapshot(log, self.definition, &task.positions, &*task.machine)?));
@@ -112,18 +123,28 @@ impl MachineWork<'_> {
     }
 }
 
+/// Records behind the last snapshot from which on a restore is a long one.
+const LONG_RESTORE: usize = 2_000;
+
 impl Work for MachineWork<'_> {
     fn assigned(&mut self, task: &Task, observer: &mut Observer) -> Result<(), SlotError> {
         observer.starts(true);
         let began = Instant::now();
-        let Some(Restored { machine, positions, given_up }) = self.restored(task)? else { return Ok(()) };
+        let Some(Restored { machine, positions, given_up, fed }) = self.restored(task)? else {
+            return Ok(());
+        };
         if !given_up.is_empty() {
             // With the positions at which it was decided, so that only the task's owner can commit it.
             self.pending.batch.commit.positions.extend(positions.clone());
             given_up.into_iter().for_each(|output| self.pending.push(output));
         }
         observer.restored(began.elapsed());
-        self.tasks.insert(task.id, RunningTask { machine, positions, since_snapshot: 0 });
+        let restored = RunningTask { machine, positions, since_snapshot: fed };
+        if fed >= self.context.options.snapshot_every_records.min(LONG_RESTORE) {
+            // It has taken its time: the next restart need not do it again, whatever ends this process.
+            self.restored.push(task.id);
+        }
+        self.tasks.insert(task.id, restored);
         Ok(())
     }
 
@@ -153,16 +174,18 @@ impl Work for MachineWork<'_> {
     }
 
     fn finished(&mut self) -> Result<Option<Batch>, SlotError> {
-        if self.pending.batch.commit.positions.is_empty() {
+        let restored = std::mem::take(&mut self.restored);
+        if self.pending.batch.commit.positions.is_empty() && restored.is_empty() {
             return Ok(None);
         }
-        let snapshots = self.snapshots(self.context.options.snapshot_every_records)?;
+        let every = self.context.options.snapshot_every_records;
+        let snapshots = self.snapshots(|id, since| since >= every || restored.contains(&id))?;
         Ok(Some(std::mem::take(&mut self.pending).with(snapshots)))
     }
 
     /// With the state of every task that has taken in anything since its last snapshot.
     fn last(&mut self) -> Result<Option<Batch>, SlotError> {
-        let snapshots = self.snapshots(1)?;
+        let snapshots = self.snapshots(|_, since| since > 0)?;
         let batch = std::mem::take(&mut self.pending).with(snapshots);
         Ok((batch.commit != Commit::default()).then_some(batch))
     }

@@ -71,6 +71,8 @@ pub struct Replay<'a> {
     pub filter: &'a (dyn Fn(&Event) -> bool + Sync),
     /// Called with the number of events compared so far.
     pub progress: &'a (dyn Fn(u64) + Sync),
+    /// Whether to end early, with [`LogError::Interrupted`].
+    pub is_over: &'a (dyn Fn() -> bool + Sync),
 }
 
 /// Whose events are compared.
@@ -195,7 +197,11 @@ impl Replay<'_> {
         let mut on_record = self.recorded_by(writer, &foreign)?;
         outcome.foreign += on_record.foreign.len() as u64;
         requests.retain(|request| !on_record.is_answered_by_other(request));
-        for (request, events) in requests.iter().zip(self.answer_all(worker, &requests)) {
+        let answers = self.answer_all(worker, &requests);
+        if (self.is_over)() {
+            return Err(LogError::Interrupted);
+        }
+        for (request, events) in requests.iter().zip(answers) {
             let events = events.map_err(|why| LogError::Refused {
                 at: worker.name().to_owned(),
                 detail: format!("cannot answer {} again: {why}", request.id()),
@@ -226,7 +232,7 @@ impl Replay<'_> {
                 scope.spawn(|| {
                     loop {
                         let i = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(request) = requests.get(i) else { return };
+                        let Some(request) = requests.get(i).filter(|_| !(self.is_over)()) else { return };
                         let answered = answer(worker, request, self.data);
                         // No thread panics while it holds the lock.
                         answers.lock().unwrap_or_else(std::sync::PoisonError::into_inner)[i] = Some(answered);

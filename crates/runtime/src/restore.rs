@@ -297,6 +297,8 @@ pub struct Restored {
     /// What the machine has given up because another version of the logic had begun it: to be committed before anything
     /// else.
     pub given_up: Vec<NewRecord>,
+    /// Records that were fed.
+    pub fed: usize,
 }
 
 /// A machine with the state of a task.
@@ -327,6 +329,9 @@ pub fn restore(
     }
     let others = if is_anew { recall(log, codec, definition, &mut *machine)? } else { BTreeSet::new() };
     let races = races(log, definition, task, &races_from)?;
+    let behind =
+        |(place, to): (&TopicPartition, &u64)| to.saturating_sub(from.get(place).copied().unwrap_or(0));
+    let fed = usize::try_from(to.iter().map(behind).sum::<u64>()).unwrap_or(usize::MAX);
     Feeder { log, codec, from, to: to.clone(), races }.feed(&mut *machine, |_, _| Ok(()))?;
     let trigger = Trigger::LogicChange { from: Vec::from_iter(others).join("+") };
     let decided_at = Race { trigger, positions: to.clone() }.to_text();
@@ -338,7 +343,7 @@ pub fn restore(
         events::record(codec, &output.event, cause).map_err(FeedError::Output)
     });
     let given_up = given_up.collect::<Result<_, _>>()?;
-    Ok(Restored { machine, positions: to, given_up })
+    Ok(Restored { machine, positions: to, given_up, fed })
 }
 
 /// Tells a machine what other versions of its logic have put out about what may be under way; gives those versions.

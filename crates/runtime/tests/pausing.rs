@@ -362,6 +362,7 @@ fn what_compares_says_that_it_cannot_instead_of_leaving_out() {
             threads: 1,
             filter: &|_| true,
             progress: &|_| {},
+            is_over: &|| false,
         };
         replay.run()
     };

@@ -177,6 +177,7 @@ impl Bench {
             threads: 1,
             filter,
             progress,
+            is_over: &|| false,
         }
         .run()
         .unwrap()

@@ -6,8 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use redb::backends::InMemoryBackend;
 use redb::{
@@ -28,6 +27,11 @@ const CACHE_BYTES: usize = 32 << 20;
 
 /// What the file is: its format and tables.
 const META: TableDefinition<'_, &str, &str> = TableDefinition::new("_meta");
+
+/// The path of a store in memory.
+const MEMORY: &str = "memory";
+/// The entry of the log's session.
+const SESSION: &str = "session";
 
 fn definition(table: &'static Table) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
     TableDefinition::new(table.name)
@@ -55,7 +59,7 @@ impl EmbeddedStore {
 
     fn on(backend: impl StorageBackend) -> Result<EmbeddedStore, ViewError> {
         let opened = Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(backend);
-        EmbeddedStore::start("memory".to_owned(), opened.map_err(redb::Error::from))
+        EmbeddedStore::start(MEMORY.to_owned(), opened.map_err(redb::Error::from))
     }
 
     fn start(path: String, opened: Result<Database, redb::Error>) -> Result<EmbeddedStore, ViewError> {
@@ -88,7 +92,7 @@ impl EmbeddedStore {
     /// Runs a piece of work on the database. `redb` panics on some damaged pages; a damaged file is an answer here, not
     /// the end of the process.
     fn guarded<T>(&self, work: impl FnOnce(&Database) -> Result<T, Failure>) -> Result<T, ViewError> {
-        match catch_unwind(AssertUnwindSafe(|| work(&self.database))) {
+        let answer = match gauntlet_redb_file::quietly(|| work(&self.database)) {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(Failure::View(error))) => Err(error),
             Ok(Err(Failure::Redb(error))) => Err(explain(&self.path, &error)),
@@ -96,7 +100,37 @@ impl EmbeddedStore {
                 path: self.path.clone(),
                 detail: "a page's structure cannot be read".into(),
             }),
+        };
+        if let Err(ViewError::Corrupt { .. } | ViewError::CorruptStore { .. }) = &answer
+            && self.path != MEMORY
+        {
+            // Who opens the file next need not find it out again. Without the note that happens, no more.
+            let _ = std::fs::write(EmbeddedStore::damage_note(Path::new(&self.path)), b"");
         }
+        answer
+    }
+
+    /// The file that is made beside the views in `path` when they prove damaged.
+    pub fn damage_note(path: &Path) -> PathBuf {
+        path.with_extension("damaged")
+    }
+
+    /// The session of the log up to which these views were made, as [`EmbeddedStore::note_session`] has noted it.
+    pub fn session(&self) -> Result<Option<String>, ViewError> {
+        self.guarded(|database| {
+            let meta = database.begin_read()?.open_table(META)?;
+            Ok(meta.get(SESSION)?.map(|guard| guard.value().to_owned()))
+        })
+    }
+
+    /// Notes the session of the log from which these views are made from now on.
+    pub fn note_session(&self, session: &str) -> Result<(), ViewError> {
+        self.guarded(|database| {
+            let txn = database.begin_write()?;
+            txn.open_table(META)?.insert(SESSION, session)?;
+            txn.commit()?;
+            Ok(())
+        })
     }
 
     /// A row from its bytes.
@@ -338,12 +372,18 @@ fn explain(path: &str, error: &redb::Error) -> ViewError {
     match error {
         redb::Error::DatabaseAlreadyOpen => ViewError::InUse { path },
         redb::Error::Corrupted(detail) => ViewError::CorruptStore { path, detail: detail.clone() },
+        redb::Error::Io(io) if is_read_only(io) => ViewError::ReadOnly { path },
         redb::Error::Io(io) if is_full(io) => ViewError::DiskFull { path },
         redb::Error::Io(io) if io.kind() == std::io::ErrorKind::InvalidData => {
             ViewError::CorruptStore { path, detail: io.to_string() }
         }
         other => ViewError::Store(format!("{path}: {other}")),
     }
+}
+
+fn is_read_only(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem)
 }
 
 fn is_full(error: &std::io::Error) -> bool {

@@ -171,6 +171,12 @@ pub enum ViewError {
         /// The file.
         path: String,
     },
+    /// The file may only be read here.
+    #[error("{path} may only be read here: make the directory writable, or use a copy that is")]
+    ReadOnly {
+        /// The file.
+        path: String,
+    },
     /// No room.
     #[error(
         "no space left on the disk that holds {path}: free some and start again, projection goes on where it was"

@@ -1,11 +1,16 @@
 //! A store in one `redb` file. A batch is one write transaction, synced before it is acknowledged; a torn write is
 //! rolled back by `redb` when the file is opened again. Every record carries its own checksum on top.
+//!
+//! A file that is opened for reading does not change by a byte.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{
+    Database, Durability, ReadOnlyDatabase, ReadTransaction, ReadableDatabase, ReadableTable,
+    TableDefinition, TableError, TransactionError, WriteTransaction,
+};
 
 use super::scrub::{Scrubbed, scrub};
 use super::{Batch, StateSnapshotParts, Store, StoredTopic};
@@ -34,10 +39,40 @@ const SNAPSHOTS: TableDefinition<'_, (&str, u32), (&str, &[u8], &[u8])> = TableD
 /// Slot → epoch.
 const EPOCHS: TableDefinition<'_, &str, u64> = TableDefinition::new("epochs");
 
+/// Session → its random number. A session is the time for which a process has the file open for writing.
+const SESSIONS: TableDefinition<'_, u64, (u64, u64)> = TableDefinition::new("sessions");
+
 /// The store on disk.
 pub(crate) struct DiskStore {
-    database: Database,
+    database: File,
     path: PathBuf,
+    /// The number of this session, or the last one of a file that is only read.
+    session: Option<Session>,
+}
+
+/// What tells a session from all others.
+type Session = (u64, u64);
+
+/// The open file.
+enum File {
+    Writable(Database),
+    ReadOnly(ReadOnlyDatabase),
+}
+
+impl File {
+    fn begin_read(&self) -> Result<ReadTransaction, TransactionError> {
+        match self {
+            File::Writable(database) => database.begin_read(),
+            File::ReadOnly(database) => database.begin_read(),
+        }
+    }
+
+    fn begin_write(&self) -> Result<WriteTransaction, redb::Error> {
+        match self {
+            File::Writable(database) => Ok(database.begin_write()?),
+            File::ReadOnly(_) => Err(std::io::Error::from(std::io::ErrorKind::ReadOnlyFilesystem).into()),
+        }
+    }
 }
 
 impl DiskStore {
@@ -45,7 +80,10 @@ impl DiskStore {
     pub(crate) fn open(path: &Path) -> Result<DiskStore, LogError> {
         let database =
             gauntlet_redb_file::open_or_create(path, CACHE_BYTES).map_err(|error| explain(path, &error))?;
-        let store = DiskStore { database, path: path.to_owned() };
+        let mut store =
+            DiskStore { database: File::Writable(database), path: path.to_owned(), session: None };
+        let (random, path) = (RandomState::new(), path.display().to_string());
+        let session = (random.hash_one(0), random.hash_one(1));
         let found = store.guarded(|database| {
             let txn = database.begin_write()?;
             let found = {
@@ -63,19 +101,49 @@ impl DiskStore {
             txn.open_table(POSITIONS)?;
             txn.open_table(SNAPSHOTS)?;
             txn.open_table(EPOCHS)?;
+            {
+                let mut sessions = txn.open_table(SESSIONS)?;
+                let next = sessions.last()?.map_or(0, |(last, _)| last.value() + 1);
+                sessions.insert(next, session)?;
+            }
             txn.commit()?;
             Ok(found)
         })?;
         if found > FORMAT {
-            return Err(LogError::NewerFormat { path: path.display().to_string(), found, known: FORMAT });
+            return Err(LogError::NewerFormat { path, found, known: FORMAT });
         }
+        store.session = Some(session);
+        Ok(store)
+    }
+
+    /// Opens a file that is there for reading alone.
+    pub(crate) fn open_read_only(path: &Path) -> Result<DiskStore, LogError> {
+        let database =
+            gauntlet_redb_file::open_read_only(path, CACHE_BYTES).map_err(|error| explain(path, &error))?;
+        let mut store =
+            DiskStore { database: File::ReadOnly(database), path: path.to_owned(), session: None };
+        let (found, session) = store.guarded(|database| {
+            let txn = database.begin_read()?;
+            let found = txn.open_table(META)?.get("format")?.map_or(FORMAT, |guard| guard.value());
+            let session = match txn.open_table(SESSIONS) {
+                Ok(sessions) => sessions.last()?.map(|(_, session)| session.value()),
+                Err(TableError::TableDoesNotExist(_)) => None,
+                Err(error) => return Err(error.into()),
+            };
+            Ok((found, session))
+        })?;
+        if found > FORMAT {
+            let path = path.display().to_string();
+            return Err(LogError::NewerFormat { path, found, known: FORMAT });
+        }
+        store.session = session;
         Ok(store)
     }
 
     /// Runs a piece of work on the database. `redb` panics on some damaged pages; a damaged file is an answer here, not
     /// the end of the process.
-    fn guarded<T>(&self, work: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, LogError> {
-        match catch_unwind(AssertUnwindSafe(|| work(&self.database))) {
+    fn guarded<T>(&self, work: impl FnOnce(&File) -> Result<T, redb::Error>) -> Result<T, LogError> {
+        match gauntlet_redb_file::quietly(|| work(&self.database)) {
             Ok(result) => result.map_err(|error| explain(&self.path, &error)),
             Err(_) => Err(LogError::CorruptStore {
                 path: self.path.display().to_string(),
@@ -124,6 +192,10 @@ impl Store for DiskStore {
     }
 
     fn add_topics(&self, topics: &[StoredTopic]) -> Result<(), LogError> {
+        // What is only read has no records on them, whether they are noted or not.
+        if matches!(self.database, File::ReadOnly(_)) {
+            return Ok(());
+        }
         self.guarded(|database| {
             let txn = database.begin_write()?;
             {
@@ -210,6 +282,12 @@ impl Store for DiskStore {
                 }
             }
             Ok(records)
+        });
+        let records = records.map_err(|error| match error {
+            LogError::CorruptStore { detail, .. } => {
+                LogError::Corrupt { partition: partition.clone(), offset: from, detail }
+            }
+            error => error,
         })?;
         match damage {
             // Good records before the damaged one are handed out first; the damage is met again at the next read.
@@ -289,13 +367,38 @@ impl Store for DiskStore {
     fn check(&self) -> Result<(), LogError> {
         self.guarded(|database| {
             // Held without a change: the file stands still while its pages are read.
-            let still = database.begin_write()?;
+            let still = match database {
+                File::Writable(_) => Some(database.begin_write()?),
+                File::ReadOnly(_) => None,
+            };
             let scrubbed = scrub(&self.path)?;
-            still.abort()?;
+            still.map(WriteTransaction::abort).transpose()?;
             match scrubbed {
                 Scrubbed::Clean => Ok(()),
                 Scrubbed::Damaged(detail) => Err(redb::Error::Corrupted(detail)),
             }
+        })
+    }
+
+    fn session(&self) -> Option<Session> {
+        self.session
+    }
+
+    fn has_session(&self, session: Session) -> Result<bool, LogError> {
+        self.guarded(|database| {
+            let txn = database.begin_read()?;
+            let sessions = match txn.open_table(SESSIONS) {
+                Ok(sessions) => sessions,
+                Err(TableError::TableDoesNotExist(_)) => return Ok(false),
+                Err(error) => return Err(error.into()),
+            };
+            // The newest first: mostly it is the last but one.
+            for entry in sessions.iter()?.rev() {
+                if entry?.1.value() == session {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
         })
     }
 
@@ -370,6 +473,7 @@ fn explain(path: &Path, error: &redb::Error) -> LogError {
     match error {
         redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => LogError::InUse { path },
         redb::Error::Corrupted(detail) => LogError::CorruptStore { path, detail: detail.clone() },
+        redb::Error::RepairAborted => LogError::NotClosed { path },
         redb::Error::Io(io) if is_full(io) => LogError::DiskFull { path },
         redb::Error::Io(io) if io.kind() == std::io::ErrorKind::InvalidData => {
             LogError::CorruptStore { path, detail: io.to_string() }

@@ -61,6 +61,15 @@ pub(crate) trait Store: Send + Sync + 'static {
     fn trim(&self, topic: u32, partition: u32, before: u64) -> Result<(), LogError>;
     /// Checks what lies beneath the records; writers wait meanwhile.
     fn check(&self) -> Result<(), LogError>;
+    /// What tells the time for which this process has the store open from all others; the last such time of a store that
+    /// is only read. `None` where there is none, as in memory.
+    fn session(&self) -> Option<(u64, u64)> {
+        None
+    }
+    /// Whether the store has been open then.
+    fn has_session(&self, _session: (u64, u64)) -> Result<bool, LogError> {
+        Ok(false)
+    }
     /// Next epoch of a slot: larger than any given out before, also after a restart.
     fn next_epoch(&self, slot: &str) -> Result<u64, LogError>;
 }

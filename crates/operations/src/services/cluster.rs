@@ -11,6 +11,7 @@ use gauntlet_kafka_log::{KafkaLog, KafkaSettings, Membership, STATE, TopicChange
 use gauntlet_log::EventLog;
 use gauntlet_processor::Access;
 use gauntlet_runtime::Elsewhere;
+use gauntlet_views::EmbeddedStore;
 
 use super::stores::Stores;
 use super::{Role, Services};
@@ -32,11 +33,11 @@ struct Cluster {
 }
 
 /// Connects to everything and refuses topics that are missing or differ.
-pub fn open(config: &Config, role: Role) -> Result<Box<dyn Services>, Refusal> {
+pub fn open(config: &Config, role: Role) -> Result<Arc<dyn Services>, Refusal> {
     let (log, slot) = connect(config, role)?;
-    let stores = Stores::open(config)?;
+    let stores = Stores::open(config, || Ok(EmbeddedStore::open(&config.dir.join("views.redb"))?))?;
     log.check_topics(&gauntlet_runtime::topics(config.topics.partitions))?;
-    Ok(Box::new(Cluster { log, slot, role, stores }))
+    Ok(Arc::new(Cluster { log, slot, role, stores }))
 }
 
 /// The log, and this process's number among those that share the work. Says within ten seconds when nobody answers.

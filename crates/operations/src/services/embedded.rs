@@ -1,15 +1,17 @@
 //! The services of one machine: log, and mostly the rest too, in one directory that one process holds.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use gauntlet_config::Config;
-use gauntlet_log::{EventLog, LocalLog};
+use gauntlet_log::{EventLog, LocalLog, LogError};
 use gauntlet_runtime::Elsewhere;
 
-use super::Services;
+use super::holder::Holder;
 use super::stores::Stores;
+use super::{Access, Services, views};
 use crate::refusal::Refusal;
 
 /// How often lag and health are looked at: it costs nothing here.
@@ -19,6 +21,10 @@ const WATCH_EVERY: Duration = Duration::from_secs(1);
 pub struct Embedded {
     log: Arc<dyn EventLog>,
     stores: Stores,
+    /// The log's file, and what told it from all others when it was opened.
+    file: (PathBuf, Option<(u64, u64)>),
+    /// Says that this process holds the directory, where it writes.
+    _holder: Option<Holder>,
 }
 
 /// The log's file.
@@ -26,20 +32,54 @@ pub fn log_file(dir: &Path) -> PathBuf {
     dir.join("log.redb")
 }
 
+/// Device and number of a file.
+fn place(path: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
+}
+
 impl Embedded {
-    /// Opens it and makes the topics that are missing.
-    pub fn open(config: &Config) -> Result<Embedded, Refusal> {
-        let log = LocalLog::open(&log_file(&config.dir))?;
+    /// Opens it for reading, or opens it and makes the topics that are missing.
+    pub fn open(config: &Config, access: Access) -> Result<Embedded, Refusal> {
+        match access {
+            Access::Write => Embedded::open_to_write(config),
+            Access::Read => Embedded::open_to_read(config),
+        }
+    }
+
+    /// A log that its last process did not close is put in order first, where that is possible: it is not read before.
+    fn open_to_read(config: &Config) -> Result<Embedded, Refusal> {
+        let path = log_file(&config.dir);
+        let log = match LocalLog::open_read_only(&path) {
+            Err(not_closed @ LogError::NotClosed { .. }) => {
+                LocalLog::open(&path).map_err(|error| match error {
+                    LogError::Io { .. } => not_closed,
+                    error => error,
+                })
+            }
+            opened => opened,
+        }?;
+        // Topics that came later are empty.
+        log.create_topics(&gauntlet_runtime::topics(config.topics.partitions))?;
+        let stores = Stores::open(config, || views::open(&config.dir, &log))?;
+        let file = (path.clone(), place(&path));
+        Ok(Embedded { log: Arc::new(log), stores, file, _holder: None })
+    }
+
+    fn open_to_write(config: &Config) -> Result<Embedded, Refusal> {
+        let path = log_file(&config.dir);
+        let log = LocalLog::open(&path)?;
+        let holder = Holder::new(&config.dir);
         // Whoever holds the log is alone here, so an address is that of an `up` that was killed: its port may be
         // somebody else's by now. Mostly there is none.
         let _ = std::fs::remove_file(super::address_file(&config.dir));
-        let stores = Stores::open(config)?;
+        let stores = Stores::open(config, || views::open(&config.dir, &log))?;
         // Files that nobody has finished; in a folder of others, as on a cluster, somebody may be about to.
         if !config.lake.url.starts_with("file:") {
             stores.lake.remove_leftovers()?;
         }
         log.create_topics(&gauntlet_runtime::topics(config.topics.partitions))?;
-        Ok(Embedded { log: Arc::new(log), stores })
+        let file = (path.clone(), place(&path));
+        Ok(Embedded { log: Arc::new(log), stores, file, _holder: Some(holder) })
     }
 }
 
@@ -62,6 +102,11 @@ impl Services for Embedded {
 
     fn watch_every(&self) -> Duration {
         WATCH_EVERY
+    }
+
+    fn is_in_place(&self) -> bool {
+        let (path, opened) = &self.file;
+        *opened == place(path)
     }
 
     fn is_exclusive(&self) -> bool {

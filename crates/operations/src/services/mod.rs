@@ -9,13 +9,18 @@ mod clients;
 mod cluster;
 /// The services of one machine.
 mod embedded;
+/// Who has a directory open.
+mod holder;
 #[cfg(feature = "cluster")]
 mod spans;
 /// Codec, views and lake: each embedded or a cluster's, whatever the log is.
 mod stores;
+/// The views of a directory.
+mod views;
 #[cfg(not(feature = "cluster"))]
 mod without;
 
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +34,7 @@ use gauntlet_views::ViewStore;
 use crate::refusal::Refusal;
 
 pub use stores::Stores;
+pub use views::has_damaged_views;
 
 #[cfg(feature = "cluster")]
 use self::{clients as remote, cluster as kafka, spans as collector};
@@ -49,6 +55,15 @@ pub enum Role {
     Visitor,
 }
 
+/// What a process does with a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// It may append to the log.
+    Write,
+    /// It reads: the log does not change by a byte, and others may read it at the same time.
+    Read,
+}
+
 /// Fills a new store of views.
 pub type Fill<'a> = &'a dyn Fn(Arc<dyn ViewStore>) -> Result<(), Refusal>;
 
@@ -67,14 +82,20 @@ pub trait Services: Send + Sync {
     /// Whether this process alone reaches the log: other processes send it their requests, and programs outside cannot
     /// work with it.
     fn is_exclusive(&self) -> bool;
+    /// Whether what this process has open is still what its directory names; what is on a cluster has no place here.
+    fn is_in_place(&self) -> bool {
+        true
+    }
     /// Whether the log keeps records whose time is over until somebody removes them.
     fn keeps_expired(&self) -> bool;
 }
 
-/// Opens the directory, one process at a time; or connects to what the configuration names.
-pub fn open(config: &Config, role: Role) -> Result<Box<dyn Services>, Refusal> {
+/// Opens the directory, one process at a time, or several that only read; or connects to what the configuration names.
+pub fn open(config: &Config, role: Role, access: Access) -> Result<Arc<dyn Services>, Refusal> {
     let dir = &config.dir;
-    std::fs::create_dir_all(dir).map_err(|error| {
+    // Its owner's alone, where it is made here.
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(|error| {
         Refusal::Outside(format!(
             "cannot create {}: {error}; choose another directory with --dir",
             dir.display()
@@ -83,8 +104,13 @@ pub fn open(config: &Config, role: Role) -> Result<Box<dyn Services>, Refusal> {
     if is_shared(config) {
         kafka::open(config, role)
     } else {
-        Ok(Box::new(embedded::Embedded::open(config)?))
+        Ok(Arc::new(embedded::Embedded::open(config, access)?))
     }
+}
+
+/// Who holds a directory that is in use, in words.
+pub fn holder(dir: &Path) -> String {
+    holder::named(dir)
 }
 
 /// Whether several processes share the configured log.

@@ -25,13 +25,13 @@ pub struct Stores {
 }
 
 impl Stores {
-    /// Opens files, or connects.
-    pub fn open(config: &Config) -> Result<Stores, Refusal> {
-        let views: Arc<dyn ViewStore> = if config.cql.nodes.is_empty() {
-            Arc::new(EmbeddedStore::open(&config.dir.join("views.redb"))?)
-        } else {
-            remote::views(config)?
-        };
+    /// Opens files, or connects; `embedded` opens the views of the directory where no other store is named.
+    pub fn open(
+        config: &Config,
+        embedded: impl FnOnce() -> Result<EmbeddedStore, Refusal>,
+    ) -> Result<Stores, Refusal> {
+        let views: Arc<dyn ViewStore> =
+            if config.cql.nodes.is_empty() { Arc::new(embedded()?) } else { remote::views(config)? };
         let codec = if config.registry.url.is_empty() { Codec::default() } else { remote::codec(config)? };
         let lake = Arc::new(match config.lake.url.as_str() {
             "" => Lake::open(config.dir.join("lake"))?,

@@ -20,7 +20,7 @@ fn refused<T>(key: &str) -> Result<T, Refusal> {
 }
 
 /// Refuses.
-pub fn open(_: &Config, _: Role) -> Result<Box<dyn Services>, Refusal> {
+pub fn open(_: &Config, _: Role) -> Result<Arc<dyn Services>, Refusal> {
     refused("kafka.bootstrap_servers")
 }
 

@@ -211,6 +211,7 @@ impl Bench {
             threads: 2,
             filter,
             progress,
+            is_over: &|| false,
         }
         .run()
         .unwrap()
