@@ -17,6 +17,7 @@ mod kept;
 mod lists;
 mod measured;
 mod observed;
+mod operator;
 mod pipeline;
 mod revisions;
 mod runs;

@@ -2,7 +2,8 @@
 
 use std::ffi::OsStr;
 use std::io::Read;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, ExitStatus, Stdio};
 use std::thread::JoinHandle;
@@ -10,6 +11,9 @@ use std::time::{Duration, Instant};
 
 use crate::Json;
 use crate::files::{Dir, binary};
+
+/// A user that owns nothing.
+const NOBODY: u32 = 65_534;
 
 /// After this time a command counts as hung.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -19,7 +23,12 @@ pub struct Command(std::process::Command);
 
 /// The binary with these arguments, with none of the caller's configuration.
 pub fn gauntlet<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
-    let mut command = std::process::Command::new(binary());
+    program(&binary(), args)
+}
+
+/// A copy of the binary elsewhere.
+pub fn program<S: AsRef<OsStr>>(path: &Path, args: impl IntoIterator<Item = S>) -> Command {
+    let mut command = std::process::Command::new(path);
     command.args(args);
     Command::isolated(command)
 }
@@ -31,6 +40,8 @@ impl Command {
             command.env_remove(name);
         }
         command.env("GAUNTLET_LOGGING__LEVEL", "warn").env("NO_COLOR", "1");
+        // What is in use stays in use, in a test.
+        command.env("GAUNTLET_LOCK_TIMEOUT_MS", "200");
         Command(command)
     }
 
@@ -51,6 +62,16 @@ impl Command {
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Command {
         self.0.env(name, value);
+        self
+    }
+
+    /// As somebody who may read what all may read, and write nothing: another user, where the caller is root.
+    #[must_use]
+    pub fn as_reader(mut self) -> Command {
+        let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
+        if is_root {
+            self.0.uid(NOBODY).gid(NOBODY);
+        }
         self
     }
 

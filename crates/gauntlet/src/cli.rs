@@ -12,9 +12,12 @@ use crate::feed_args::FeedArgs;
 use crate::open::milliseconds;
 use crate::reading_args::ReadingArgs;
 
+/// The version, and the commit that it was built from where that is known.
+pub const VERSION: &str = env!("GAUNTLET_VERSION");
+
 /// From market ticks to a validated, ranked trading model, with proof of how it got there.
 #[derive(Debug, Parser)]
-#[command(name = "gauntlet", version, propagate_version = true)]
+#[command(name = "gauntlet", version = VERSION, propagate_version = true)]
 pub struct Cli {
     /// Prints one JSON document on stdout; everything else goes to stderr.
     #[arg(long, global = true)]
@@ -34,6 +37,9 @@ pub struct Cli {
     /// How long to wait for a directory that another process has open, such as 10s or 500ms.
     #[arg(long, global = true, value_name = "TIME", value_parser = milliseconds)]
     pub lock_timeout: Option<u32>,
+    /// Shows all columns of a list, however narrow the terminal is.
+    #[arg(long, global = true)]
+    pub wide: bool,
     /// The command.
     #[command(subcommand)]
     pub command: Command,
@@ -56,6 +62,17 @@ pub enum Command {
         /// Address of health and commands.
         #[arg(long)]
         listen: Option<String>,
+    },
+    /// Completions for a shell, to be sourced.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Man pages: one for each command into a folder, or the first one on stdout.
+    Man {
+        /// The folder.
+        #[arg(long)]
+        out: Option<PathBuf>,
     },
     /// Some processors, or all, against the configured cluster; several processes share the partitions.
     Run {
@@ -219,8 +236,11 @@ pub enum ConfigCommand {
         /// The file.
         file: PathBuf,
     },
-    /// Every key, its value and where it came from.
-    Explain,
+    /// Every key, its value and where it came from; or one key with what it means.
+    Explain {
+        /// The key, or a section.
+        key: Option<String>,
+    },
     /// Keys that differ from the defaults.
     Diff,
     /// JSON Schema of the configuration, or of an experiment.

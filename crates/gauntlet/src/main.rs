@@ -9,6 +9,8 @@ mod cli;
 mod feed_args;
 /// Lists, printed while they are read.
 mod listing;
+/// Completions and man pages.
+mod manuals;
 /// Opening what a command works on.
 mod open;
 /// The one list of processors.
@@ -67,6 +69,7 @@ use open::{Opened, Opener};
 use processors::processors;
 use progress::OnStderr;
 use report::Report;
+use table::{Layout, set_layout};
 
 /// Events come and go by the million in small pieces, on one thread here and on another there.
 #[global_allocator]
@@ -79,29 +82,41 @@ static SIGNALS: AtomicUsize = AtomicUsize::new(0);
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are answers, everything else is bad usage; clap prints each where it belongs.
-            let code = if error.use_stderr() { 2 } else { 0 };
-            let _ = error.print();
-            return ExitCode::from(code);
-        }
+        Err(error) => return bad_usage(&error),
     };
+    set_layout(Layout::of_stdout(cli.wide));
     let json = cli.json;
-    match run(cli) {
-        Ok(report) => {
-            report::print(&report, json);
-            ExitCode::from(report.code)
-        }
-        Err(refusal) => {
-            eprintln!("gauntlet: {refusal}");
-            let code = report::exit_code(&refusal);
-            if json {
-                let json = serde_json::json!({ "error": refusal.to_string() });
-                report::print(&Report { code, json, text: String::new() }, true);
-            }
-            ExitCode::from(code)
-        }
+    let (refusal, is_document_due) = match run(cli) {
+        Ok(report) => match report::print(&report, json) {
+            Ok(()) => return ExitCode::from(report.code),
+            Err(refusal) => (refusal, false),
+        },
+        Err(refusal) => (refusal, json),
+    };
+    let (code, words) = (report::exit_code(&refusal), report::words(&refusal));
+    eprintln!("gauntlet: {words}");
+    if is_document_due {
+        print_error(code, &words);
     }
+    ExitCode::from(code)
+}
+
+/// What clap says. Help and version are answers, everything else is bad usage.
+fn bad_usage(error: &clap::Error) -> ExitCode {
+    let code = if error.use_stderr() { 2 } else { 0 };
+    // It goes where it belongs; who does not read it has the code.
+    let _ = error.print();
+    if code != 0 && std::env::args_os().any(|arg| arg == "--json") {
+        print_error(code, error.to_string().trim());
+    }
+    ExitCode::from(code)
+}
+
+/// An error as the one document of a command.
+fn print_error(code: u8, words: &str) {
+    let json = serde_json::json!({ "error": words });
+    // It was said on stderr already.
+    let _ = report::print(&Report { code, json, text: String::new() }, true);
 }
 
 fn run(cli: Cli) -> Result<Report, Refusal> {
@@ -112,6 +127,12 @@ fn run(cli: Cli) -> Result<Report, Refusal> {
         search(&request, std::io::stdin().lock(), std::io::stdout().lock())?;
         return Ok(Report::silent());
     }
+    if let Command::Completions { shell } = &cli.command {
+        return manuals::completions(*shell);
+    }
+    if let Command::Man { out } = &cli.command {
+        return manuals::man_pages(out.as_deref());
+    }
     if let Some(answer) = without_configuration(&cli.command, &sources) {
         let answer = answer?;
         say(answer.notes());
@@ -119,8 +140,8 @@ fn run(cli: Cli) -> Result<Report, Refusal> {
     }
     let resolved = load(sources)?;
     match &cli.command {
-        Command::Config(ConfigCommand::Explain) => {
-            return Report::of(&Answer::Configuration(configuration::explain(&resolved)));
+        Command::Config(ConfigCommand::Explain { key }) => {
+            return Report::of(&Answer::Configuration(configuration::explain(&resolved, key.as_deref())?));
         }
         Command::Config(ConfigCommand::Diff) => {
             return Report::of(&Answer::Changes(configuration::diff(&resolved)?));
@@ -133,11 +154,16 @@ fn run(cli: Cli) -> Result<Report, Refusal> {
         scrape::start()?;
     }
     let interrupted = on_signals()?;
-    let config = &resolved.config;
-    let opener = Opener { config, interrupted };
+    let opener = Opener { config: &resolved.config, interrupted };
+    on_pipeline(cli.command, &opener, quiet)
+}
+
+/// What works on a directory or a cluster.
+fn on_pipeline(command: Command, opener: &Opener<'_>, quiet: bool) -> Result<Report, Refusal> {
+    let config = opener.config;
     let open = |role: Role| opener.open(role, Access::Write);
-    match cli.command {
-        Command::Up { .. } => sound(&opener, || up::up(open(Role::Resident)?, processors().names(), quiet)),
+    match command {
+        Command::Up { .. } => sound(opener, || up::up(open(Role::Resident)?, processors().names(), quiet)),
         Command::Run { processors: names, .. } => {
             let here = processors().named(&names)?;
             services::require_shared(
@@ -145,9 +171,9 @@ fn run(cli: Cli) -> Result<Report, Refusal> {
                 "run shares the work of a cluster, and kafka.bootstrap_servers is empty: use --profile cluster, or \
                  gauntlet up for one machine",
             )?;
-            sound(&opener, || up::up(open(Role::Resident)?, here.clone(), quiet))
+            sound(opener, || up::up(open(Role::Resident)?, here.clone(), quiet))
         }
-        Command::Demo { no_serve, .. } => sound(&opener, || up::demo(open(Role::Visitor)?, no_serve, quiet)),
+        Command::Demo { no_serve, .. } => sound(opener, || up::demo(open(Role::Visitor)?, no_serve, quiet)),
         Command::Topics(TopicsCommand::Plan) => set_up(config, SetupRequest::PlanTopics),
         Command::Topics(TopicsCommand::Apply) => set_up(config, SetupRequest::ApplyTopics),
         Command::Schemas(command) => {
@@ -157,17 +183,17 @@ fn run(cli: Cli) -> Result<Report, Refusal> {
         Command::Views(ViewsCommand::Migrate) => set_up(config, SetupRequest::MigrateViews),
         Command::Ls(args) => {
             let request = ListRequest::try_from(args)?;
-            sound(&opener, || list(&opener, request.clone(), quiet))
+            sound(opener, || list(opener, request.clone(), quiet))
         }
         // What the instrument is defined as is known where something was fed or set before.
         Command::Feed(args) if args.dry_run => {
             let request: FeedRequest = args.try_into()?;
             match require_used(config) {
-                Ok(()) => on_node(&opener, &Request::DryRun(request), quiet),
+                Ok(()) => on_node(opener, &Request::DryRun(request), quiet),
                 Err(_) => Report::of(&ToolRequest::DryRun(request).answer()?),
             }
         }
-        command => on_node(&opener, &request(command)?, quiet),
+        command => on_node(opener, &request(command)?, quiet),
     }
 }
 

@@ -12,7 +12,8 @@ use gauntlet_operations::{Progress, Refusal, Request, Step};
 use serde::{Deserialize, Serialize};
 
 use crate::report::Report;
-use crate::serve::commands::{LINES_TYPE, Line};
+use crate::serve::commands::{LAYOUT_HEADER, LINES_TYPE, Line};
+use crate::table::layout;
 
 /// Where a running `up` is reached.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -54,7 +55,11 @@ pub fn send(
     let text = std::fs::read_to_string(address_file(dir)).ok()?;
     let address: Address = serde_json::from_str(&text).ok()?;
     let (lines, received) = sync_channel(64);
-    let response = post(&address, "/api/v1/commands").header("accept", LINES_TYPE).send_json(request).ok()?;
+    let response = post(&address, "/api/v1/commands")
+        .header("accept", LINES_TYPE)
+        .header(LAYOUT_HEADER, serde_json::to_string(&layout()).unwrap_or_default())
+        .send_json(request)
+        .ok()?;
     std::thread::spawn(move || {
         let mut response = response;
         if response.headers().get("content-type").is_none_or(|kind| kind != LINES_TYPE) {

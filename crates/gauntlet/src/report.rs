@@ -42,12 +42,35 @@ pub fn exit_code(refusal: &Refusal) -> u8 {
 }
 
 /// Prints an answer on stdout; an empty one prints nothing. A reader that has gone away has seen what it wanted.
-pub fn print(report: &Report, json: bool) {
-    use std::io::Write;
+///
+/// # Errors
+/// An output that takes no more, such as a full disk.
+pub fn print(report: &Report, json: bool) -> Result<(), Refusal> {
+    use std::io::{ErrorKind, Write};
     let mut stdout = std::io::stdout().lock();
-    let _ = match json {
+    let written = match json {
         true if !report.json.is_null() => writeln!(stdout, "{}", report.json),
         false if !report.text.is_empty() => writeln!(stdout, "{}", report.text),
         _ => Ok(()),
     };
+    match written.and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Refusal::Outside(format!("the answer cannot be written to stdout: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Characters of a refusal that are printed at most.
+const MOST_CHARS: usize = 4_000;
+
+/// The words of a refusal, without what nobody reads to its end.
+pub fn words(refusal: &Refusal) -> String {
+    let text = refusal.to_string();
+    match text.char_indices().nth(MOST_CHARS) {
+        Some((end, _)) => {
+            format!("{} … ({} more characters)", &text[..end], text[end..].chars().count())
+        }
+        None => text,
+    }
 }

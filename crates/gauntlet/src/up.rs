@@ -39,7 +39,7 @@ pub fn demo(node: Node, no_serve: bool, json: bool) -> Result<Report, Refusal> {
     let answer = gauntlet_operations::demo::demo(&node, &running, crate::watching(json))?;
     let report = Report::of(&Answer::Demonstrated(answer))?;
     if let Some(listeners) = listeners {
-        crate::report::print(&report, json);
+        crate::report::print(&report, json)?;
         serve(&node, &running, listeners, |address| {
             eprintln!("serving http://{address} (Ctrl-C stops)");
         })?;

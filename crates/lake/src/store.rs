@@ -36,6 +36,8 @@ pub struct Lake {
     room: u64,
     /// Whether a copy will do for reading.
     trusts_copies: bool,
+    /// Whether what is written is kept.
+    keeps: bool,
 }
 
 /// Whole objects by path, as an object store keeps them. Each is there entirely or not at all.
@@ -62,7 +64,7 @@ impl Lake {
                 made => made.map_err(|error| LakeError::io(&path.display().to_string(), error))?,
             }
         }
-        Ok(Lake { root, objects: None, room: 0, trusts_copies: true })
+        Ok(Lake { root, objects: None, room: 0, trusts_copies: true, keeps: true })
     }
 
     /// Opens the lake in the directory that `file:///path` names; the path is taken as it is written.
@@ -83,6 +85,12 @@ impl Lake {
     #[must_use]
     pub fn without_copies(&self) -> Lake {
         Lake { trusts_copies: false, ..self.clone() }
+    }
+
+    /// The same lake, which only says what a file would be called: nothing that is written is kept.
+    #[must_use]
+    pub fn keeping_nothing(&self) -> Lake {
+        Lake { keeps: false, ..self.clone() }
     }
 
     /// Removes what crashed writers left in `tmp/`, and says how many files that were. Only for the one process that
@@ -169,7 +177,11 @@ impl Lake {
     pub(crate) fn stage(&self) -> Result<Staged, LakeError> {
         loop {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
-            let temporary = self.root.join(TEMPORARY).join(format!("{}-{number}", std::process::id()));
+            let name = format!("{}-{number}", std::process::id());
+            let temporary = match self.keeps {
+                true => self.root.join(TEMPORARY).join(name),
+                false => std::env::temp_dir().join(format!("gauntlet-lake-{name}")),
+            };
             match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary) {
                 Ok(file) => {
                     let writer = HashingWriter { inner: BufWriter::new(file), hasher: Sha256::new() };
@@ -203,6 +215,9 @@ impl Staged {
     pub fn publish(self, lake: &Lake, path: &str) -> Result<ContentHash, LakeError> {
         let (temporary, file, sha256) = self.finish(path)?;
         let failed = |error| LakeError::io(path, error);
+        if !lake.keeps {
+            return Ok(sha256);
+        }
         if let Some(objects) = &lake.objects {
             let size = file.metadata().map_err(failed)?.len();
             if !objects.holds(path, size, sha256)? {

@@ -9,6 +9,7 @@ use gauntlet_views::{Kind, Row, Table, Value, joins, schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::experiment_list::EXPERIMENT_LIST;
 use crate::experiment_report::{ExperimentReport, experiment_report};
 use crate::inventory;
 use crate::listing;
@@ -52,7 +53,7 @@ const MOST_IN_ONE_ANSWER: usize = 100_000;
 
 /// Lists that there are, and their tables.
 pub(crate) const LISTS: [(List, &str, &Table); 10] = [
-    (List::Experiments, "experiments", &schema::EXPERIMENTS),
+    (List::Experiments, "experiments", &EXPERIMENT_LIST),
     (List::Runs, "runs", &schema::RUNS),
     (List::Models, "models", &schema::MODELS),
     (List::Snapshots, "snapshots", &schema::DATA_SNAPSHOTS),
@@ -68,7 +69,7 @@ impl List {
     /// The table of a list.
     pub fn table(self) -> &'static Table {
         let found = LISTS.into_iter().find(|(list, ..)| *list == self);
-        found.map_or(&schema::EXPERIMENTS, |(.., table)| table)
+        found.map_or(&EXPERIMENT_LIST, |(.., table)| table)
     }
 }
 
@@ -211,7 +212,7 @@ fn singular(of: &Table) -> &str {
 const SHOWN: [&Table; 5] =
     [&schema::EXPERIMENTS, &schema::MODELS, &schema::DATA_SNAPSHOTS, &schema::CONFIGURATIONS, &schema::RUNS];
 
-/// Shows whatever has this id, or an id that begins with it.
+/// Shows whatever has this id, or an id that begins with it, or the experiment of this name.
 pub fn show(node: &Node, id: &str) -> Result<Shown, Refusal> {
     let row = find_anywhere(node, id)?;
     if row.table.name == schema::EXPERIMENTS.name {
@@ -245,9 +246,7 @@ fn find_anywhere(node: &Node, id: &str) -> Result<Row, Refusal> {
     }
     match found.len() {
         1 => Ok(found.remove(0)),
-        0 => Err(Refusal::BadInput(format!(
-            "nothing has an id that begins with '{id}': see gauntlet ls experiments"
-        ))),
+        0 => named(node, id),
         many => {
             // An exact id is meant even where longer ones begin with it.
             let exact = found.iter().position(|row| row.key.last().and_then(Value::as_text) == Some(id));
@@ -259,6 +258,29 @@ fn find_anywhere(node: &Node, id: &str) -> Result<Row, Refusal> {
         }
     }
 }
+
+/// The experiment of a name.
+fn named(node: &Node, name: &str) -> Result<Row, Refusal> {
+    let rows = node.views.scan(&schema::EXPERIMENTS, None)?;
+    let mut found: Vec<Row> = rows.into_iter().filter(|row| text(row, "name") == Some(name)).collect();
+    match found.len() {
+        1 => Ok(found.remove(0)),
+        0 => Err(Refusal::BadInput(format!(
+            "nothing has an id that begins with '{name}', and no experiment has that name: see gauntlet ls experiments"
+        ))),
+        many => {
+            let ids = found.iter().filter_map(|row| text(row, "experiment_id")).take(MOST_NAMED);
+            let ids = ids.map(|id| id.get(..13).unwrap_or(id)).collect::<Vec<_>>().join(", ");
+            Err(Refusal::BadInput(format!(
+                "{many} experiments have the name '{name}': give an id, of {ids}{}",
+                if many > MOST_NAMED { " and others" } else { "" }
+            )))
+        }
+    }
+}
+
+/// Ids that a refusal names at most.
+const MOST_NAMED: usize = 8;
 
 /// Puts several things of one kind side by side.
 pub fn compare(node: &Node, ids: &[String]) -> Result<Comparison, Refusal> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use gauntlet_config::{Resolved, Sources, load};
+use gauntlet_config::{Resolved, Sources, load, nearest};
 use gauntlet_domain::{ContentHash, ExperimentId};
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -42,6 +42,9 @@ pub struct Key {
     pub value: Json,
     /// Where the value came from.
     pub origin: String,
+    /// What it means, where that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meaning: Option<String>,
 }
 
 /// A key whose value is not the default.
@@ -73,10 +76,45 @@ pub fn validate(path: &Path, sources: &Sources) -> Result<Valid, Refusal> {
     Ok(Valid { ok: true, name, experiment })
 }
 
-/// Every key, its value and where it came from.
-pub fn explain(resolved: &Resolved) -> Vec<Key> {
-    let entries = resolved.entries().into_iter();
-    entries.map(|(key, value, origin)| Key { key, value, origin: origin.to_string() }).collect()
+/// Every key, its value and where it came from; of one key, or of those in a section, what they mean as well.
+pub fn explain(resolved: &Resolved, asked: Option<&str>) -> Result<Vec<Key>, Refusal> {
+    let entries = resolved.entries();
+    let is_asked = |key: &str| {
+        asked.is_none_or(|asked| {
+            key.strip_prefix(asked).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    };
+    if let Some(asked) = asked
+        && !entries.iter().any(|(key, ..)| is_asked(key))
+    {
+        let near = nearest(asked, entries.iter().map(|(key, ..)| key.as_str()));
+        let hint = near.map(|key| format!(": did you mean {key}?")).unwrap_or_default();
+        return Err(Refusal::BadInput(format!(
+            "there is no key '{asked}'{hint}; gauntlet config explain lists all of them"
+        )));
+    }
+    let schema = gauntlet_config::schema();
+    let wanted = entries.into_iter().filter(|(key, ..)| is_asked(key));
+    let explained = wanted.map(|(key, value, origin)| {
+        let meaning = asked.and_then(|_| meaning(&schema, &key));
+        Key { key, value, origin: origin.to_string(), meaning }
+    });
+    Ok(explained.collect())
+}
+
+/// What the schema says of a key.
+fn meaning(schema: &Json, key: &str) -> Option<String> {
+    let resolve = |node: &Json| -> Json {
+        let reference = node["$ref"].as_str().or_else(|| node["allOf"][0]["$ref"].as_str());
+        reference.and_then(|path| schema.pointer(path.trim_start_matches('#'))).unwrap_or(node).clone()
+    };
+    let (mut node, mut said) = (schema.clone(), None);
+    for part in key.split('.') {
+        let next = node["properties"][part].clone();
+        said = next["description"].as_str().map(str::to_owned);
+        node = resolve(&next);
+    }
+    said
 }
 
 /// Keys whose value is not the default.

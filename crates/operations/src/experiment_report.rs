@@ -111,32 +111,7 @@ pub fn experiment_report(node: &Node, row: Row) -> Result<ExperimentReport, Refu
         own.map(|own| Ok::<_, Refusal>(noise::of_entry(&ledger, &documents(node)?, own))).transpose()?;
     let run = format!("{id}:{}", Phase::WalkForward);
     let walk_forward = node.views.row(&schema::RUNS, &[id.as_str().into(), run.into()])?.map(ViewRow);
-    let (mut leaderboard, mut ran): (Vec<Finalist>, Vec<Option<Row>>) = Default::default();
-    for (place, entry) in (1..).zip(board) {
-        let model_id = text(&entry, "model_id").unwrap_or_default();
-        let model = joins::model(&*node.views, model_id)?;
-        let verdicts = verdicts(node, model_id)?;
-        let of_model = |column: &str| model.as_ref().and_then(|model| text(model, column));
-        let parameters = Document(of_model("parameters").unwrap_or("{}").to_owned());
-        let verdict = of_model("verdict").unwrap_or_default().to_owned();
-        let run = format!("{model_id}:{}", Phase::Tuning);
-        let run = node.views.row(&schema::RUNS, &[id.as_str().into(), run.into()])?;
-        let equals = run.as_ref().map(|run| equal(node, run, &ran)).transpose()?.flatten();
-        ran.push(run.clone());
-        let inference = run.as_ref().and_then(|run| text(run, "inference")).unwrap_or("{}").to_owned();
-        let deflated = |prefix| noise.as_ref().and_then(|noise| noise.deflated(&inference, prefix));
-        leaderboard.push(Finalist {
-            deflated: deflated(""),
-            deflated_excess: deflated("excess_"),
-            equals,
-            inference: Document(inference),
-            row: ViewRow(entry),
-            place,
-            parameters,
-            verdict,
-            verdicts,
-        });
-    }
+    let leaderboard = finalists(node, &id, board, noise.as_ref())?;
     let waits_for = match text(&row, "status") {
         Some("running") => parked::causes(node, &id)?,
         _ => Vec::new(),
@@ -156,6 +131,42 @@ pub fn experiment_report(node: &Node, row: Row) -> Result<ExperimentReport, Refu
         noise,
         leaderboard,
     })
+}
+
+/// The finalists of a board, each with its model, verdicts and score.
+fn finalists(
+    node: &Node,
+    id: &str,
+    board: Vec<Row>,
+    noise: Option<&Noise>,
+) -> Result<Vec<Finalist>, Refusal> {
+    let (mut leaderboard, mut ran): (Vec<Finalist>, Vec<Option<Row>>) = Default::default();
+    for (place, entry) in (1..).zip(board) {
+        let model_id = text(&entry, "model_id").unwrap_or_default();
+        let model = joins::model(&*node.views, model_id)?;
+        let verdicts = verdicts(node, model_id)?;
+        let of_model = |column: &str| model.as_ref().and_then(|model| text(model, column));
+        let parameters = Document(of_model("parameters").unwrap_or("{}").to_owned());
+        let verdict = of_model("verdict").unwrap_or_default().to_owned();
+        let run = format!("{model_id}:{}", Phase::Tuning);
+        let run = node.views.row(&schema::RUNS, &[id.into(), run.into()])?;
+        let equals = run.as_ref().map(|run| equal(node, run, &ran)).transpose()?.flatten();
+        ran.push(run.clone());
+        let inference = run.as_ref().and_then(|run| text(run, "inference")).unwrap_or("{}").to_owned();
+        let deflated = |prefix| noise.and_then(|noise| noise.deflated(&inference, prefix));
+        leaderboard.push(Finalist {
+            deflated: deflated(""),
+            deflated_excess: deflated("excess_"),
+            equals,
+            inference: Document(inference),
+            row: ViewRow(entry),
+            place,
+            parameters,
+            verdict,
+            verdicts,
+        });
+    }
+    Ok(leaderboard)
 }
 
 /// Trials of the search over all tuning bars, by state, and how many were made before the folds.

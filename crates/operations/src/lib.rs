@@ -29,6 +29,8 @@ pub mod dead_letters;
 pub mod demo;
 /// Searches that ended since no point was left.
 pub mod exhausted;
+/// What `ls experiments` lists.
+mod experiment_list;
 /// An experiment with its leaderboard.
 pub mod experiment_report;
 /// Files of ticks and bars onto the log.

@@ -1,15 +1,19 @@
 //! `ls`, row by row: filtered, in an order, up to a limit. What it holds in memory does not grow with the view: rows are passed
 //! on as they are read where the store gives them in the order asked for, and otherwise only the first ones are kept.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
 use gauntlet_config::nearest;
+use gauntlet_quant::metrics::{VERSION, of_version};
 use gauntlet_search::condition::Condition;
 use gauntlet_search::{ParameterValue, Parameters};
-use gauntlet_views::{Row, Table, Value};
+use gauntlet_views::{Row, Table, Value, schema};
+use serde_json::Value as Json;
 
 use crate::browse::{ListRequest, Sort, completed};
+use crate::experiment_list::{EXPERIMENT_LIST, with_outcome};
 use crate::inventory::{INSTRUMENTS, instruments};
 use crate::node::Node;
 use crate::parked::{self, PARKED};
@@ -41,7 +45,7 @@ pub fn each(
     if limit == 0 {
         return Ok(());
     }
-    if request.sort.is_none() && node.views.visits_in_order() {
+    if request.sort.is_none() && newest_first(of).is_none() && node.views.visits_in_order() {
         let mut left = limit;
         return wanted(&mut |row| {
             left -= 1;
@@ -49,7 +53,8 @@ pub fn each(
             Ok(if left == 0 { ControlFlow::Break(()) } else { answer })
         });
     }
-    let mut first = First { limit, sort: request.sort.as_ref(), rows: Vec::new() };
+    let sort = request.sort.clone().or_else(|| newest_first(of));
+    let mut first = First { limit, sort: sort.as_ref(), rows: Vec::new() };
     wanted(&mut |row| first.add(row).map(ControlFlow::Continue))?;
     for row in first.in_order() {
         if visit(ViewRow(completed(node, row)?))?.is_break() {
@@ -59,6 +64,11 @@ pub fn each(
     Ok(())
 }
 
+/// The order of a list when none is asked for: the newest experiments first, everything else by key.
+fn newest_first(of: &Table) -> Option<Sort> {
+    (of.name == EXPERIMENT_LIST.name).then(|| Sort { column: "start".to_owned(), descending: true })
+}
+
 /// Gives the rows of a table for which a condition holds, as they are read.
 fn matching(
     node: &Node,
@@ -66,11 +76,11 @@ fn matching(
     condition: Option<&Condition>,
     give: &mut dyn FnMut(Row) -> Result<ControlFlow<()>, Refusal>,
 ) -> Result<(), Refusal> {
-    let mut refused = None;
+    let (mut refused, mut failed) = (None, None);
     let mut take = |row: Row| {
         let answer = match node.is_interrupted() {
             true => Err(Refusal::Interrupted),
-            false if condition.is_some_and(|condition| !condition.holds(&params(&row))) => {
+            false if condition.is_some_and(|condition| !condition.holds(&params(&row, condition))) => {
                 Ok(ControlFlow::Continue(()))
             }
             false => give(row),
@@ -80,6 +90,17 @@ fn matching(
             ControlFlow::Break(())
         })
     };
+    if of.name == EXPERIMENT_LIST.name {
+        let mut take = |row: Row| match with_outcome(node, &row) {
+            Ok(row) => take(row),
+            Err(refusal) => {
+                failed = Some(refusal);
+                ControlFlow::Break(())
+            }
+        };
+        node.views.visit(&schema::EXPERIMENTS, &mut take)?;
+        return failed.or(refused).map_or(Ok(()), Err);
+    }
     let made = match of.name {
         name if name == INSTRUMENTS.name => Some(instruments(node)?),
         name if name == PARKED.name => Some(parked::rows(node)?),
@@ -138,11 +159,31 @@ impl First<'_> {
 fn order(sort: Option<&Sort>, a: &Row, b: &Row) -> Ordering {
     let by_key = a.key.cmp(&b.key);
     let Some(Sort { column, descending }) = sort else { return by_key };
-    let (left, right) = (a.get(column), b.get(column));
+    let (left, right) = (value(a, column), value(b, column));
     // Undefined last, whichever way.
-    let undefined = |value: &Option<&Value>| value.is_none_or(Value::is_null);
+    let undefined = |value: &Option<Cow<'_, Value>>| value.as_ref().is_none_or(|value| value.is_null());
     let order = if *descending { right.cmp(&left) } else { left.cmp(&right) };
     undefined(&left).cmp(&undefined(&right)).then(order).then(by_key)
+}
+
+/// Columns that hold a document with a number for each name: metrics, and parameters of a model.
+const NUMBERS: [&str; 4] = ["metrics", "key_metrics", "hyperparameters", "parameters"];
+
+/// What a row has under a name: of a column, or of a document in one.
+fn value<'a>(row: &'a Row, name: &str) -> Option<Cow<'a, Value>> {
+    if let Some(value) = row.get(name) {
+        return Some(Cow::Borrowed(value));
+    }
+    let (column, name) = name.split_once('.').map_or((None, name), |(column, name)| (Some(column), name));
+    NUMBERS.iter().filter(|of| column.is_none_or(|column| column == **of)).find_map(|of| {
+        let document: Json = serde_json::from_str(row.get(of)?.as_text()?).ok()?;
+        Some(Cow::Owned(match document.get(name)? {
+            Json::Number(number) => Value::Double(number.as_f64()?),
+            Json::String(text) => Value::Text(text.clone()),
+            Json::Bool(flag) => Value::Bool(*flag),
+            _ => Value::Null,
+        }))
+    })
 }
 
 fn filter(of: &Table, text: &str) -> Result<Condition, Refusal> {
@@ -156,27 +197,39 @@ fn filter(of: &Table, text: &str) -> Result<Condition, Refusal> {
 
 fn require_column(of: &Table, option: &str, name: &str) -> Result<(), Refusal> {
     let known: Vec<&str> = of.key().chain(of.columns).map(|column| column.name).collect();
-    if known.contains(&name) {
+    let documents: Vec<&str> = NUMBERS.into_iter().filter(|column| known.contains(column)).collect();
+    // What a document of parameters holds depends on the strategy; metrics have names that everybody knows.
+    let is_inside = match name.split_once('.') {
+        Some((column, _)) => documents.contains(&column),
+        None => !documents.is_empty() && of_version(VERSION).any(|metric| metric.name == name),
+    };
+    if known.contains(&name) || is_inside {
         return Ok(());
     }
-    let near = nearest(name, known.iter().copied());
+    let metrics = of_version(VERSION).map(|metric| metric.name).filter(|_| !documents.is_empty());
+    let near = nearest(name, known.iter().copied().chain(metrics));
     let hint = near.map(|name| format!("did you mean {name}? ")).unwrap_or_default();
+    let inside = match documents.is_empty() {
+        true => String::new(),
+        false => {
+            format!("; of the numbers in {} write the metric's name, or COLUMN.NAME", documents.join(" and "))
+        }
+    };
     Err(Refusal::BadInput(format!(
-        "{option}: there is no column '{name}': {hint}columns are {}",
+        "{option}: there is no column '{name}': {hint}columns are {}{inside}",
         known.join(", ")
     )))
 }
 
 /// A row's cells as values of a condition; a time is its RFC 3339 text, which sorts as it should.
-fn params(row: &Row) -> Parameters {
-    let names = row.table.key().chain(row.table.columns).map(|column| column.name);
-    let values = names.filter_map(|name| {
-        let value = match row.get(name)? {
-            Value::Text(text) => ParameterValue::Text(text.clone()),
-            Value::Long(long) => ParameterValue::Int(*long),
-            Value::Double(double) => ParameterValue::Float(*double),
-            Value::Bool(flag) => ParameterValue::Flag(*flag),
-            Value::Timestamp(nanos) => ParameterValue::Text(gauntlet_domain::Timestamp(*nanos).to_string()),
+fn params(row: &Row, condition: &Condition) -> Parameters {
+    let values = condition.names().into_iter().filter_map(|name| {
+        let value = match value(row, name)?.into_owned() {
+            Value::Text(text) => ParameterValue::Text(text),
+            Value::Long(long) => ParameterValue::Int(long),
+            Value::Double(double) => ParameterValue::Float(double),
+            Value::Bool(flag) => ParameterValue::Flag(flag),
+            Value::Timestamp(nanos) => ParameterValue::Text(gauntlet_domain::Timestamp(nanos).to_string()),
             Value::Null => return None,
         };
         Some((name.to_owned(), value))

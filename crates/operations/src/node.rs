@@ -118,10 +118,11 @@ impl Node {
     }
 
     /// What workers read and store, for doing work again: bars are found by an index that is made for the purpose, so
-    /// that nothing that was kept beside the log is believed.
+    /// that nothing that was kept beside the log is believed, and nothing is kept of what is made again.
     pub(crate) fn data(&self) -> Ports {
         let bars = BarIndex::in_memory(self.log.clone(), self.codec.clone());
-        Ports::new(Arc::new(LakeData::new(self.lake.clone(), Arc::new(bars))))
+        let lake = Arc::new(self.lake.keeping_nothing());
+        Ports::new(Arc::new(LakeData::new(lake, Arc::new(bars))))
     }
 
     /// What workers read and store, for doing work.

@@ -6,13 +6,13 @@
 //! A parked request is dropped when its experiment has ended. No digest covers these topics, and replay does not read them.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use gauntlet_domain::topics::{EXPERIMENTS, parked_from};
-use gauntlet_domain::{Event, ExperimentId, Topic};
+use gauntlet_domain::{Event, EventId, ExperimentId, Topic};
 use gauntlet_log::{EventLog, Header, LogError, NewRecord, Positions, Record, Tail, TopicPartition};
-use gauntlet_wire::Codec;
+use gauntlet_wire::{Codec, headers};
 
 use crate::events;
 
@@ -92,6 +92,20 @@ pub fn parked(
         })?;
     }
     Ok(parked)
+}
+
+/// Ids of all requests that were ever parked.
+pub(crate) fn parked_ids(log: &dyn EventLog, topic: &Topic) -> Result<HashSet<EventId>, LogError> {
+    let (name, mut ids) = (topic.parked(), HashSet::new());
+    for partition in 0..log.partitions(&name)? {
+        let place = TopicPartition::new(name.as_str(), partition);
+        let (start, end) = log.bounds(&place)?;
+        crate::restore::for_each(log, &place, start, end, |record| {
+            ids.extend(headers::event_id(&record.headers));
+            Ok(())
+        })?;
+    }
+    Ok(ids)
 }
 
 /// Which experiments have ended, read along for as long as something is parked.

@@ -19,6 +19,7 @@ use gauntlet_wire::{Codec, headers};
 use crate::digest::event_hash;
 use crate::events;
 use crate::on_record::{OnRecord, Takeover};
+use crate::parked::parked_ids;
 use crate::pool::answer;
 use crate::races::races;
 use crate::restore::{Feeder, committed_of, for_each, recall};
@@ -194,6 +195,7 @@ impl Replay<'_> {
             })?;
         }
         let writer = Writer::from(worker);
+        self.leave_out_parked(worker, &mut requests)?;
         let mut on_record = self.recorded_by(writer, &foreign)?;
         outcome.foreign += on_record.foreign.len() as u64;
         requests.retain(|request| !on_record.is_answered_by_other(request));
@@ -219,6 +221,16 @@ impl Replay<'_> {
         let are_gone =
             outcome.not_compared.iter().any(is_asker) && !self.trimmed_topics(&[worker.topic()])?.is_empty();
         self.left_over(on_record, writer, are_gone.then_some(&requests), outcome)
+    }
+
+    /// Leaves out requests that are parked or were dropped from there: nothing on the record answers them.
+    fn leave_out_parked(&self, worker: &dyn AnyWorker, requests: &mut Vec<Event>) -> Result<(), LogError> {
+        let parked = parked_ids(self.log, worker.topic())?;
+        if !parked.is_empty() {
+            let answered = self.causes_of(Writer::from(worker))?;
+            requests.retain(|request| !parked.contains(&request.id()) || answered.contains(&request.id()));
+        }
+        Ok(())
     }
 
     /// Answers requests on several threads; the answers come back in the requests' order.

@@ -65,6 +65,7 @@ pub(crate) fn run(
             pool,
             in_flight: BTreeMap::new(),
             waiting: WaitingRequests::new(worker.name(), board.clone()),
+            said: BTreeSet::new(),
             released: VecDeque::new(),
             ended: EndedExperiments::default(),
             looked_for_ended: None,
@@ -164,6 +165,8 @@ struct WorkerWork<'a> {
     in_flight: BTreeMap<Arc<TopicPartition>, VecDeque<InFlight>>,
     /// Requests that cannot be answered now.
     waiting: WaitingRequests<Request>,
+    /// What was said of parked requests: once a cause.
+    said: BTreeSet<String>,
     /// Requests that have waited and need not any more.
     released: VecDeque<Request>,
     ended: EndedExperiments,
@@ -216,8 +219,10 @@ impl WorkerWork<'_> {
                 return Err(SlotError::Unanswerable(request.recorded.event.id(), why));
             }
             Answered::Wait(Manner::Parked, why) if !is_parked(partition) => {
-                let processor = self.answering.worker.name();
-                tracing::warn!(processor, %partition, offset, %why, "request is parked");
+                if self.said.insert(why.clone()) {
+                    let processor = self.answering.worker.name();
+                    tracing::warn!(processor, %why, "requests are parked");
+                }
                 waiting.outputs = Some(vec![park(self.answering.worker.topic(), &request.record, &why)]);
             }
             Answered::Wait(manner, why) => {

@@ -1,27 +1,83 @@
 //! Rows of views, experiments and comparisons as tables.
 
+use std::collections::HashMap;
+
 use gauntlet_domain::Timestamp;
 use gauntlet_operations::browse::Comparison;
 use gauntlet_operations::experiment_report::ExperimentReport;
 use gauntlet_operations::noise::Noise;
 use gauntlet_operations::rows::ViewRow;
+use gauntlet_runtime::clock;
 use gauntlet_views::{Table, Value};
 use serde_json::Value as Json;
 
 use super::runs::walk_summary;
-use crate::table::{number, table};
+use crate::table::{is_id, layout, number, shortened, table};
+
+/// Columns that are shown first of a list: what people look for, in the order of importance. The others follow as the table
+/// has them.
+const FIRST: [(&str, &[&str]); 10] = [
+    ("experiments", &["name", "status", "value", "verdict", "age", "mandate", "experiment_id", "place"]),
+    ("runs", &["run_id", "phase", "status", "trial", "age", "model_id", "experiment_id"]),
+    ("models", &["model_id", "confirmed", "trial", "experiment_id", "version"]),
+    (
+        "data_snapshots",
+        &["snapshot_id", "instrument", "bars", "status", "rows", "range_from", "range_to", "hash"],
+    ),
+    ("tuning_results", &["trial", "value", "state", "trial_id", "experiment_id"]),
+    ("configurations", &["config_id"]),
+    ("quality", &["time", "instrument", "row", "reason", "action", "source"]),
+    ("sources", &["instrument", "status", "rows", "accepted", "bars", "data_from", "data_to", "source"]),
+    ("instruments", &["instrument", "bars", "data_from", "data_to", "accepted", "gaps"]),
+    ("parked", &["experiment_id", "processor", "requests", "why"]),
+];
 
 /// Rows under the names of their columns.
 pub fn listing(of: &Table, rows: &[ViewRow]) -> String {
-    let columns = of.key().chain(of.columns);
-    let header: Vec<&str> = columns.map(|column| column.name).filter(is_shown).collect();
-    table(&header, rows.iter().map(|row| header.iter().map(|name| cell(row, name)).collect()))
+    let first = FIRST.iter().find(|(table, _)| *table == of.name).map_or(&[][..], |(_, first)| first);
+    let columns: Vec<&str> = of.key().chain(of.columns).map(|column| column.name).collect();
+    let has_age = columns.contains(&"start") && layout().is_for_people();
+    let is_there = |name: &&str| columns.contains(name) || (*name == "age" && has_age);
+    let others = columns.iter().copied().filter(|name| !first.contains(name) && is_shown(name));
+    let header: Vec<&str> = first.iter().copied().filter(is_there).chain(others).collect();
+    let now = clock::now();
+    let line = |row: &ViewRow| -> Vec<String> {
+        header.iter().map(|name| if *name == "age" { age(row, now) } else { cell(row, name) }).collect()
+    };
+    let mut lines: Vec<Vec<String>> = rows.iter().map(line).collect();
+    if layout().is_for_people() {
+        shorten(&mut lines);
+    }
+    table(&header, lines)
+}
+
+/// Cuts ids to what tells them apart.
+fn shorten(lines: &mut [Vec<String>]) {
+    let ids = lines.iter().flatten().flat_map(|cell| cell.split(':')).filter(|part| is_id(part));
+    let short: HashMap<String, usize> =
+        shortened(ids).into_iter().map(|(id, digits)| (id.to_owned(), digits)).collect();
+    for cell in lines.iter_mut().flatten() {
+        let parts = cell.split(':').map(|part| short.get(part).map_or(part, |digits| &part[..*digits]));
+        *cell = parts.collect::<Vec<_>>().join(":");
+    }
+}
+
+/// How long ago something began.
+fn age(row: &ViewRow, now: Timestamp) -> String {
+    let Some(Value::Timestamp(start)) = row.0.get("start") else { return "-".to_owned() };
+    let seconds = now.0.saturating_sub(*start) / 1_000_000_000;
+    match seconds {
+        ..120 => format!("{}s", seconds.max(0)),
+        120..7_200 => format!("{}m", seconds / 60),
+        7_200..172_800 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
+    }
 }
 
 /// Columns that make a list unreadable are left to `show`.
-fn is_shown(name: &&str) -> bool {
+fn is_shown(name: &str) -> bool {
     !matches!(
-        *name,
+        name,
         "description"
             | "parameters"
             | "files"
@@ -49,7 +105,16 @@ pub fn cell(row: &ViewRow, name: &str) -> String {
         Some(Value::Long(long)) => long.to_string(),
         Some(Value::Double(double)) => number(Some(*double)),
         Some(Value::Bool(flag)) => if *flag { "yes" } else { "no" }.into(),
-        Some(Value::Timestamp(nanos)) => Timestamp(*nanos).to_string(),
+        Some(Value::Timestamp(nanos)) => time(Timestamp(*nanos)),
+    }
+}
+
+/// A time: for people to the second, for programs whole.
+fn time(time: Timestamp) -> String {
+    let whole = time.to_string();
+    match whole.split_at_checked(19) {
+        Some((seconds, _)) if layout().is_for_people() => seconds.replace('T', " "),
+        _ => whole,
     }
 }
 
@@ -192,7 +257,10 @@ fn leaderboard(report: &ExperimentReport) -> String {
         "verdict",
         "parameters",
     ];
-    table(&header, lines)
+    let refused = report.leaderboard.iter().filter(|finalist| finalist.verdict.starts_with("refused"));
+    let reasons: String =
+        refused.map(|finalist| format!("\n#{} {}", finalist.place, finalist.verdict)).collect();
+    table(&header, lines) + &reasons
 }
 
 /// Things side by side, a value a row.

@@ -89,8 +89,10 @@ pub fn valid(answer: &Valid) -> String {
 
 /// Every key.
 pub fn configuration(keys: &[Key]) -> String {
+    let meanings: String =
+        keys.iter().filter_map(|of| Some(format!("\n{}: {}", of.key, of.meaning.as_deref()?))).collect();
     let rows = keys.iter().map(|of| vec![of.key.clone(), of.value.to_string(), of.origin.clone()]);
-    table(&["key", "value", "from"], rows)
+    table(&["key", "value", "from"], rows) + &meanings
 }
 
 /// Keys that differ from the defaults.

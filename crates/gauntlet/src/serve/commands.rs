@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::report::Report;
+use crate::table::{Layout, set_layout};
 
 /// Bytes of a request at most.
 const BODY_LIMIT: usize = 1 << 20;
@@ -28,6 +29,9 @@ const LINES: usize = 256;
 const STILL_HERE: Duration = Duration::from_secs(1);
 /// The media type of lines.
 pub const LINES_TYPE: &str = "application/x-ndjson";
+
+/// The header that says how the caller lays tables out.
+pub const LAYOUT_HEADER: &str = "gauntlet-layout";
 
 /// What a line of an answer says.
 #[derive(Debug, Serialize, Deserialize)]
@@ -101,15 +105,15 @@ impl Commands {
         self.under_way.clone()
     }
 
-    /// Refuses a caller who cannot read the directory.
-    fn check(&self, headers: &HeaderMap) -> Result<(), Response> {
+    /// The refusal of a caller who cannot read the directory.
+    fn refusal(&self, headers: &HeaderMap) -> Option<Response> {
         let given = headers.get("authorization").and_then(|value| value.to_str().ok());
         let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
         if equal_in_constant_time(given.as_bytes(), self.token.as_bytes()) {
-            return Ok(());
+            return None;
         }
         let why = "the token does not match the one in the directory's up.json";
-        Err(refused(StatusCode::UNAUTHORIZED, Refusal::BadInput(why.into())))
+        Some(refused(StatusCode::UNAUTHORIZED, Refusal::BadInput(why.into())))
     }
 }
 
@@ -119,27 +123,29 @@ fn refused(status: StatusCode, refusal: Refusal) -> Response {
 
 /// Ends a command that is under way.
 pub async fn stop(State(commands): State<Commands>, Path(number): Path<u64>, headers: HeaderMap) -> Response {
-    match commands.check(&headers) {
-        Err(refused) => refused,
-        Ok(()) if commands.under_way.stop(number) => StatusCode::ACCEPTED.into_response(),
-        Ok(()) => StatusCode::NOT_FOUND.into_response(),
+    match commands.refusal(&headers) {
+        Some(refused) => refused,
+        None if commands.under_way.stop(number) => StatusCode::ACCEPTED.into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
     }
 }
 
 /// Runs a command.
 pub async fn command(State(commands): State<Commands>, headers: HeaderMap, body: Body) -> Response {
-    if let Err(refused) = commands.check(&headers) {
+    if let Some(refused) = commands.refusal(&headers) {
         return refused;
     }
     let request = match request(body).await {
         Ok(request) => request,
-        Err(refused) => return refused,
+        Err((status, refusal)) => return refused(status, refusal),
     };
     let Ok(permit) = commands.room.clone().try_acquire_owned() else {
         let why = format!("{MOST_COMMANDS} commands are under way here: ask again when one has ended");
         return refused(StatusCode::SERVICE_UNAVAILABLE, Refusal::Outside(why));
     };
     let wants_lines = headers.get("accept").is_some_and(|accepted| accepted == LINES_TYPE);
+    let laid_out =
+        headers.get(LAYOUT_HEADER).and_then(|layout| serde_json::from_slice(layout.as_bytes()).ok());
     let (lines, mut received) = mpsc::channel(LINES);
     let (number, flag) = commands.under_way.begin();
     let left = (lines.clone(), flag.clone());
@@ -152,6 +158,8 @@ pub async fn command(State(commands): State<Commands>, headers: HeaderMap, body:
         let Commands { node, running, under_way, .. } = commands;
         let progress = OnLines { lines: lines.clone(), next: AtomicU64::new(0) };
         let _ = lines.blocking_send(Line::Number(number));
+        // The thread answers another command next, and is told its layout then.
+        set_layout(laid_out.unwrap_or(Layout::TABS));
         let work = || Report::of(&request.answer(&node.until(flag.clone()), Some(&running), &progress)?);
         let answer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
             .unwrap_or_else(|_| Err(Refusal::Broken("the command panicked: see what up has logged".into())));
@@ -180,17 +188,17 @@ pub async fn command(State(commands): State<Commands>, headers: HeaderMap, body:
 }
 
 /// The request in a body.
-async fn request(body: Body) -> Result<Request, Response> {
+async fn request(body: Body) -> Result<Request, (StatusCode, Refusal)> {
     let Ok(read) = tokio::time::timeout(BODY_TIME, to_bytes(body, BODY_LIMIT)).await else {
         let why = format!("the body did not arrive within {} s", BODY_TIME.as_secs());
-        return Err(refused(StatusCode::REQUEST_TIMEOUT, Refusal::BadInput(why)));
+        return Err((StatusCode::REQUEST_TIMEOUT, Refusal::BadInput(why)));
     };
     let bytes = read.map_err(|error| {
         let why = format!("the body cannot be read ({error}); it may have {BODY_LIMIT} bytes at most");
-        refused(StatusCode::PAYLOAD_TOO_LARGE, Refusal::BadInput(why))
+        (StatusCode::PAYLOAD_TOO_LARGE, Refusal::BadInput(why))
     })?;
     serde_json::from_slice(&bytes).map_err(|error| {
-        refused(StatusCode::UNPROCESSABLE_ENTITY, Refusal::BadInput(format!("no request: {error}")))
+        (StatusCode::UNPROCESSABLE_ENTITY, Refusal::BadInput(format!("no request: {error}")))
     })
 }
 

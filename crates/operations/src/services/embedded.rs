@@ -37,6 +37,12 @@ fn place(path: &Path) -> Option<(u64, u64)> {
     std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }
 
+/// Removes the address of an `up` that was killed: whoever holds the log for writing is alone here, and its port may be
+/// somebody else's by now. Mostly there is none.
+fn remove_address(config: &Config) {
+    let _ = std::fs::remove_file(super::address_file(&config.dir));
+}
+
 impl Embedded {
     /// Opens it for reading, or opens it and makes the topics that are missing.
     pub fn open(config: &Config, access: Access) -> Result<Embedded, Refusal> {
@@ -51,10 +57,12 @@ impl Embedded {
         let path = log_file(&config.dir);
         let log = match LocalLog::open_read_only(&path) {
             Err(not_closed @ LogError::NotClosed { .. }) => {
-                LocalLog::open(&path).map_err(|error| match error {
+                let log = LocalLog::open(&path).map_err(|error| match error {
                     LogError::Io { .. } => not_closed,
                     error => error,
-                })
+                })?;
+                remove_address(config);
+                Ok(log)
             }
             opened => opened,
         }?;
@@ -69,9 +77,7 @@ impl Embedded {
         let path = log_file(&config.dir);
         let log = LocalLog::open(&path)?;
         let holder = Holder::new(&config.dir);
-        // Whoever holds the log is alone here, so an address is that of an `up` that was killed: its port may be
-        // somebody else's by now. Mostly there is none.
-        let _ = std::fs::remove_file(super::address_file(&config.dir));
+        remove_address(config);
         let stores = Stores::open(config, || views::open(&config.dir, &log))?;
         // Files that nobody has finished; in a folder of others, as on a cluster, somebody may be about to.
         if !config.lake.url.starts_with("file:") {

@@ -61,6 +61,6 @@ pub(super) fn named(dir: &Path) -> String {
         Some(Said { pid, command, since }) => {
             format!("process {pid} (`{}`) holds it since {since}", command.escape_debug())
         }
-        None => "another process reads it".to_owned(),
+        None => "whoever has it open does not say who it is".to_owned(),
     }
 }
