@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod accounts;
+mod bad_days;
 mod bad_input;
 mod cleaning;
 mod damage;
@@ -23,6 +24,7 @@ mod revisions;
 mod runs;
 mod served;
 mod snapshots;
+mod terminal;
 mod tidy;
 mod trainers;
 mod vendor_files;

@@ -23,20 +23,20 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The snapshots of a node, moved away.
-struct Away {
+pub struct Away {
     lake: PathBuf,
     kept: PathBuf,
 }
 
 impl Away {
-    fn of(dir: &Dir) -> Away {
+    pub fn of(dir: &Dir) -> Away {
         let away = Away { lake: dir.node().join("lake/snapshots"), kept: dir.path("kept") };
         std::fs::rename(&away.lake, &away.kept).unwrap();
         std::fs::create_dir(&away.lake).unwrap();
         away
     }
 
-    fn bring_back(self) {
+    pub fn bring_back(self) {
         std::fs::remove_dir_all(&self.lake).unwrap();
         std::fs::rename(&self.kept, &self.lake).unwrap();
     }
@@ -405,4 +405,44 @@ fn a_client_of_a_server_obeys_a_signal() {
     assert_eq!(submitted.code, Some(0), "{submitted}");
     assert!(submitted.stderr.contains("trials"), "progress is shown: {submitted}");
     up.stop();
+}
+
+/// A lake that takes nothing is waited for, and said; nothing is lost by it.
+#[test]
+fn a_lake_that_takes_nothing_is_waited_for() {
+    let (dir, undisturbed) = (Dir::copy_of(mini()), Dir::copy_of(mini()));
+    let create = ["snapshot", "create", "--instrument", "XAUUSD", "--bars", "time:1h", "--to", "2012-01-01"];
+    gauntlet(create).on(&undisturbed).ok();
+    let blocked = block(&dir);
+    let mut up = Up::on(&dir);
+    let mut client = gauntlet(create).on(&dir).start();
+    let address = up.address.clone();
+    up.process.until("a warning", || {
+        let (status, text) = gauntlet_tests::http::request(&address, "GET", "/readyz", &[], b"");
+        status == 503 && text.contains("snapshots waits since") && text.contains("tmp")
+    });
+    assert!(!client.has_ended());
+    blocked.unblock();
+    let created = client.wait();
+    assert_eq!(created.code, Some(0), "{created}");
+    up.stop();
+    digest_of(&dir.node())
+        .assert_equals(&digest_of(&undisturbed.node()), "a lake that took nothing for a while");
+}
+
+/// A lake in which no file can be begun.
+pub struct Blocked(PathBuf);
+
+pub fn block(dir: &Dir) -> Blocked {
+    let folder = dir.node().join("lake/tmp");
+    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::write(&folder, b"no folder").unwrap();
+    Blocked(folder)
+}
+
+impl Blocked {
+    pub fn unblock(self) {
+        std::fs::remove_file(&self.0).unwrap();
+        std::fs::create_dir(&self.0).unwrap();
+    }
 }

@@ -135,7 +135,8 @@ fn cancelling_what_is_finished_changes_nothing_of_it() {
     let id = gauntlet(["ls", "experiments"]).on(&dir).ok()[0]["experiment_id"].as_str().unwrap().to_owned();
     let before = gauntlet(["show", &id]).on(&dir).ok();
     assert_eq!(before["status"], "completed");
-    gauntlet(["cancel", &id[..9], "--reason", "too late"]).on(&dir).ok();
+    let late = gauntlet(["cancel", &id[..9], "--reason", "too late"]).on(&dir).run();
+    assert_eq!((late.code, &late.json()["cancel"]), (Some(1), &Json::from("ended")), "{late}");
     settle(&dir);
     assert_eq!(gauntlet(["show", &id]).on(&dir).ok(), before);
     assert_eq!(gauntlet(["replay", "--all"]).on(&dir).ok()["identical"], true);

@@ -261,9 +261,12 @@ fn nobody_changes_what_json_means() {
 
 /// Features of direct dependencies that only other packages of the workspace switch on, by words that would need them. The
 /// binary of README's first command is built without them, and tests/run compiles it with them.
-const SWITCHED_ON_BY_OTHERS: [(&str, &[&str]); 5] = [
+const SWITCHED_ON_BY_OTHERS: [(&str, &[&str]); 8] = [
+    ("futures-util", &["SinkExt", "futures_util::sink", "futures_util::io", "select!"]),
     ("gauntlet-log", &["gauntlet_log::contract"]),
     ("gauntlet-views", &["gauntlet_views::contract"]),
+    ("hyper", &["hyper::client", "hyper::upgrade", "http2"]),
+    ("hyper-util", &["hyper_util::client", "hyper_util::server"]),
     ("tokio", &["tokio::fs", "tokio::io", "tokio::main", "new_multi_thread", "AsyncRead", "AsyncWrite"]),
     ("tracing", &["tracing::instrument", "#[instrument"]),
     ("uuid", &["new_v4"]),

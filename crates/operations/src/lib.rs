@@ -15,6 +15,8 @@ pub mod backtest;
 pub mod bars;
 /// Lists, single things, comparisons.
 pub mod browse;
+/// How long the trials of a document take.
+mod budget;
 /// Checking and explaining configurations.
 pub mod configuration;
 /// Whether there are data for what is asked.

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::answer::Standing;
 use crate::attempts;
+use crate::budget;
 use crate::coverage::require_bars;
 use crate::experiment_report::{ExperimentReport, experiment_report};
 use crate::inventory;
@@ -58,6 +59,9 @@ pub struct Submitted {
     /// The revision of its bars, where they were corrected after they first closed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision: Option<u32>,
+    /// About how many hours its trials take here, where it is an hour or more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hours: Option<u64>,
     /// Sections of the document that no stage reads yet.
     #[serde(skip)]
     pub unread: Vec<&'static str>,
@@ -150,7 +154,8 @@ pub fn submit(node: &Node, request: &SubmitRequest) -> Result<Submitted, Refusal
     ];
     let unread = unread.into_iter().filter(|(_, there)| *there).map(|(name, _)| name).collect();
     let revision = spec.data.revision;
-    Ok(Submitted { experiment_id, status: Standing::Submitted, is_new, ended, revision, unread })
+    let hours = budget::hours(&spec, node.workers());
+    Ok(Submitted { experiment_id, status: Standing::Submitted, is_new, ended, revision, hours, unread })
 }
 
 /// The end of the newest bar that a document is about.
@@ -209,8 +214,11 @@ pub fn wait(
     progress: &dyn Progress,
 ) -> Result<Waited, Refusal> {
     let key = [id.to_string().as_str().into()];
-    let budget = spec_of(node, id)?.map_or(0, |spec| u64::from(spec.tuning.trials));
-    let step = progress.begin("trials", budget, "trials");
+    let spec = spec_of(node, id)?;
+    let trials = spec.as_ref().map_or(0, |spec| u64::from(spec.tuning.trials));
+    let hours = spec.as_ref().and_then(|spec| budget::hours(spec, node.workers()));
+    let label = hours.map_or_else(|| "trials".to_owned(), |hours| format!("trials, about {hours} h"));
+    let step = progress.begin(&label, trials, "trials");
     let mut shown = Instant::now();
     let mut ends = None;
     let mut waits_outside = false;

@@ -165,7 +165,7 @@ struct WorkerWork<'a> {
     in_flight: BTreeMap<Arc<TopicPartition>, VecDeque<InFlight>>,
     /// Requests that cannot be answered now.
     waiting: WaitingRequests<Request>,
-    /// What was said of parked requests: once a cause.
+    /// Causes that were said: each once.
     said: BTreeSet<String>,
     /// Requests that have waited and need not any more.
     released: VecDeque<Request>,
@@ -226,8 +226,10 @@ impl WorkerWork<'_> {
                 waiting.outputs = Some(vec![park(self.answering.worker.topic(), &request.record, &why)]);
             }
             Answered::Wait(manner, why) => {
-                let processor = self.answering.worker.name();
-                tracing::debug!(processor, %partition, offset, %why, "request will be tried again");
+                if manner == Manner::InPlace && self.said.insert(why.clone()) {
+                    let processor = self.answering.worker.name();
+                    tracing::warn!(processor, %why, "requests wait and are tried again");
+                }
                 observer.retries.increment(1);
                 if is_parked(partition) {
                     waiting.again = Some(park(self.answering.worker.topic(), &request.record, &why));

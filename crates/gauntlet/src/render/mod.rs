@@ -93,6 +93,11 @@ fn submitted(answer: &Submitted) -> String {
             "; on revision {revision} of its bars, which were corrected after they had closed"
         ));
     }
+    if let Some(hours) = answer.hours {
+        text.push_str(&format!(
+            "; its trials take about {hours} hours here: fewer trials, folds or bars take less, and gauntlet cancel ends it"
+        ));
+    }
     if !answer.unread.is_empty() {
         text.push_str(&format!("; recorded but read by no stage yet: {}", answer.unread.join(", ")));
     }
