@@ -230,7 +230,8 @@ fn the_page_of_topics_is_what_the_tables_and_the_processors_declare() {
     let text = format!(
         "Order holds within a partition, so among all records with one key. Topics cut by key have `topics.partitions` partitions (4); \
          the partition is murmur2 of the key, as Kafka's clients choose it. `feed` and `gateway` are what comes from outside: replay \
-         takes it as given and makes everything else again. Each topic has a topic of dead letters beside it, `TOPIC.dlq`. For a \
+         takes it as given and makes everything else again. Each topic has a topic of dead letters beside it, `TOPIC.dlq`, and topics of \
+         requests one of those that wait for data that cannot be read, `TOPIC.parked`. For a \
          strategy `external:NAME` the writers `trainer` and `evaluator` are `trainer.NAME` and `evaluator.NAME`.\n\n{}",
         table(head, rows)
     );

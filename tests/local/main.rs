@@ -11,6 +11,7 @@ mod damage;
 mod dead_letters;
 mod dependencies;
 mod documents;
+mod examples;
 mod faults;
 mod feeding;
 mod instruments;
