@@ -67,6 +67,22 @@ struct RunningTask {
     positions: Positions,
     /// Records since the last state snapshot.
     since_snapshot: usize,
+    /// Time that they took: about as long as a restart would need for them.
+    stepped: Duration,
+    /// What saving the state took the last time.
+    save_cost: Duration,
+}
+
+/// Time of steps that is saved at once, if saving costs little beside it: a restart has no more to do again.
+const SAVE_AFTER: Duration = Duration::from_millis(500);
+/// Saving may take one part of so many of the time of the steps.
+const SAVE_SHARE: u32 = 20;
+
+impl RunningTask {
+    /// Whether its state is to be saved: after so many records, or so much work.
+    fn is_due(&self, every_records: usize) -> bool {
+        self.since_snapshot >= every_records || self.stepped >= SAVE_AFTER.max(self.save_cost * SAVE_SHARE)
+    }
 }
 
 /// The tasks of a slot.
@@ -111,13 +127,13 @@ impl MachineWork<'_> {
     /// State of tasks, by their number and the records that they have taken in since their last snapshot.
     fn snapshots(
         &mut self,
-        is_due: impl Fn(u32, usize) -> bool,
+        is_due: impl Fn(u32, &RunningTask) -> bool,
     ) -> Result<Vec<(u32, StateSnapshot)>, SlotError> {
         let mut snapshots = Vec::new();
-        for (id, task) in self.tasks.iter_mut().filter(|(id, task)| is_due(**id, task.since_snapshot)) {
-            task.since_snapshot = 0;
-            let log = self.context.log;
+        for (id, task) in self.tasks.iter_mut().filter(|(id, task)| is_due(**id, task)) {
+            let (log, began) = (self.context.log, Instant::now());
             snapshots.push((*id, state_snapshot(log, self.definition, &task.positions, &*task.machine)?));
+            (task.since_snapshot, task.stepped, task.save_cost) = (0, Duration::ZERO, began.elapsed());
         }
         Ok(snapshots)
     }
@@ -139,7 +155,8 @@ impl Work for MachineWork<'_> {
             given_up.into_iter().for_each(|output| self.pending.push(output));
         }
         observer.restored(began.elapsed());
-        let restored = RunningTask { machine, positions, since_snapshot: fed };
+        let (stepped, save_cost) = (Duration::ZERO, Duration::ZERO);
+        let restored = RunningTask { machine, positions, since_snapshot: fed, stepped, save_cost };
         if fed >= self.context.options.snapshot_every_records.min(LONG_RESTORE) {
             // It has taken its time: the next restart need not do it again, whatever ends this process.
             self.restored.push(task.id);
@@ -179,13 +196,13 @@ impl Work for MachineWork<'_> {
             return Ok(None);
         }
         let every = self.context.options.snapshot_every_records;
-        let snapshots = self.snapshots(|id, since| since >= every || restored.contains(&id))?;
+        let snapshots = self.snapshots(|id, task| task.is_due(every) || restored.contains(&id))?;
         Ok(Some(std::mem::take(&mut self.pending).with(snapshots)))
     }
 
     /// With the state of every task that has taken in anything since its last snapshot.
     fn last(&mut self) -> Result<Option<Batch>, SlotError> {
-        let snapshots = self.snapshots(|_, since| since > 0)?;
+        let snapshots = self.snapshots(|_, task| task.since_snapshot > 0)?;
         let batch = std::mem::take(&mut self.pending).with(snapshots);
         Ok((batch.commit != Commit::default()).then_some(batch))
     }
@@ -256,7 +273,7 @@ impl Pending {
         for run in records.chunk_by(|a, b| a.partition == b.partition) {
             let partition = &run[0].partition;
             let Some(task) = stepping.owner(tasks, partition) else { continue };
-            let (mut taken, mut next) = (0, None);
+            let (mut taken, mut next, began) = (0, None, Instant::now());
             for record in run {
                 let Some(read) = paused.read(stepping.codec, record) else { continue };
                 match read {
@@ -272,6 +289,7 @@ impl Pending {
             let Some(next) = next else { continue };
             self.began.get_or_insert_with(Instant::now);
             task.since_snapshot += taken;
+            task.stepped += began.elapsed();
             self.records += taken;
             for positions in [&mut task.positions, &mut self.batch.commit.positions] {
                 match positions.get_mut(&**partition) {
