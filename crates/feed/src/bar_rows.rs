@@ -302,7 +302,7 @@ mod tests {
             let bytes = std::io::Cursor::new(text.to_owned());
             Ok(TextRows::new(Box::new(bytes), "file".into(), 4_096))
         };
-        let mut bars = csv_bars(open, &options, crate::units::Units::default())?;
+        let mut bars = csv_bars(open, None, &options, crate::units::Units::default())?;
         let mut rows = Vec::new();
         while let Some(row) = bars.next()? {
             rows.push((row.number, row.data.map_or(-1, |bar| bar.open_time / 1_000_000_000)));

@@ -116,7 +116,9 @@ pub(crate) fn named_columns(names: &[String], columns: &[(String, String)]) -> R
             ));
         };
         let wanted = plain_name(column);
-        let Some(index) = names.iter().position(|name| name == column || plain_name(name) == wanted) else {
+        let named_so = names.iter().position(|name| name == column || plain_name(name) == wanted);
+        let position = || column.parse::<usize>().ok()?.checked_sub(1).filter(|index| *index < names.len());
+        let Some(index) = named_so.or_else(position) else {
             return Err(format!(
                 "--column {role}={column}: there is no such column, only {}",
                 crate::input::listed(names)

@@ -10,13 +10,14 @@ use gauntlet_domain::market::TickKind;
 use crate::bars_csv::CsvRows;
 use crate::block::{About, Fault, Reader, Row, Tick, TickColumns};
 use crate::columns::named_columns;
+use crate::csv_head::CsvHead;
 use crate::error::FeedError;
 use crate::format::{Format, Options};
 use crate::input::listed;
 use crate::numbers::Cell;
 use crate::scan::{Scan, cell_error, check_end, contradiction, scan_ticks};
 use crate::table::{TickLayout, TickTable};
-use crate::text::{Fields, TextRows, separator, shortened};
+use crate::text::{Fields, TextRows, shortened};
 use crate::understood::{Shape, columns, numbers, written};
 use crate::units::Units;
 
@@ -208,44 +209,21 @@ struct Head {
 
 /// Takes the header, and finds the columns with the help of the first row.
 fn head(rows: &mut TextRows, implied: Option<&[String]>, options: &Options) -> Result<Head, FeedError> {
-    let mut fields = Fields::default();
-    let mut header_separator = None;
-    let mut names = match implied {
-        Some(names) => names.to_vec(),
-        None => {
-            let header = rows.header()?;
-            let separator = *header_separator.insert(separator(header));
-            fields.split(header, separator);
-            fields.texts(header)
-        }
-    };
-    let first = rows.advance()?.then(|| rows.text().to_vec());
-    if first.is_some() {
-        rows.stay();
-    }
-    let separator = header_separator.unwrap_or_else(|| separator(first.as_deref().unwrap_or_default()));
-    if let Some(first) = &first {
-        fields.split(first, separator);
-        if implied.is_some() {
-            names.extend((names.len()..fields.texts(first).len()).map(|index| (index + 1).to_string()));
-        }
-    }
-    let named = named_columns(&names, &options.reading.columns)
+    let head = CsvHead::take(rows, implied)?;
+    let named = named_columns(&head.names, &options.reading.columns)
         .map_err(|what| FeedError::Reading { file: rows.file().to_owned(), what })?;
-    let layout = TickLayout::find(&named, |index| {
-        first.as_deref().and_then(|line| fields.get(line, index)).map(<[u8]>::to_vec)
-    });
+    let layout = TickLayout::find(&named, |index| head.first(index));
     let mut layout = layout.map_err(|needed| FeedError::MissingColumns {
         file: rows.file().to_owned(),
         format: Format::Csv,
         needed: needed.to_owned(),
-        found: listed(&names),
+        found: listed(&head.names),
         hint: "name them with --column, or use --format bars-csv if these are bars",
     })?;
     layout
-        .read_conditions(&options.reading, &names)
+        .read_conditions(&options.reading, &head.names)
         .map_err(|what| FeedError::Reading { file: rows.file().to_owned(), what })?;
-    Ok(Head { separator, names, layout })
+    Ok(Head { separator: head.separator, names: head.names, layout })
 }
 
 impl Reader<Tick> for CsvTicks {

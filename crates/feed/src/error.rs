@@ -94,6 +94,19 @@ pub enum FeedError {
         /// What was found and which format to name.
         found: String,
     },
+    /// A row where a header would stand.
+    #[error(
+        "{file}: cannot tell its format, {found}: name its columns by their positions from 1, such as {example}, or put a header \
+         before them"
+    )]
+    NoHeader {
+        /// The file.
+        file: String,
+        /// What was found.
+        found: String,
+        /// Options that name the columns, as far as the row tells them.
+        example: String,
+    },
     /// No format fits.
     #[error(
         "{file}: cannot tell its format, {found}: name its columns with --column time=NAME --column price=NAME (by their \

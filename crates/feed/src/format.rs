@@ -86,7 +86,7 @@ pub struct Reading {
     pub zone: Option<String>,
     /// What comes first in `1/2/2017`.
     pub date_order: Option<DateOrder>,
-    /// Columns by what is in them: `("price", "Last")`. A number is a column of a file without a header, from 1.
+    /// Columns by what is in them: `("price", "Last")`. A number that is no name in the header is a position, from 1.
     pub columns: Vec<(String, String)>,
     /// How times are written, in the letters of `strftime`.
     pub time_format: Option<String>,
@@ -101,7 +101,13 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Whether a file has no header, because its columns are named by their positions.
+    /// Whether a column that only bars have was named.
+    pub(crate) fn has_bars(&self) -> bool {
+        let is_of_bar = |(what, _): &(String, String)| matches!(&what[..], "open" | "high" | "low" | "close");
+        self.columns.iter().any(is_of_bar)
+    }
+
+    /// Whether columns are named, and all of them by their positions.
     pub(crate) fn is_by_position(&self) -> bool {
         !self.columns.is_empty() && self.columns.iter().all(|(_, name)| name.parse::<usize>().is_ok())
     }

@@ -57,6 +57,9 @@ mod stop;
 /// Rows between a reader and a block.
 mod block;
 
+/// What the columns of a file without a header probably are.
+mod headerless;
+
 /// A file's format from its first line.
 mod detect;
 
@@ -109,6 +112,9 @@ mod lean_bar;
 
 /// What many rows say about how a file is written.
 mod scan;
+
+/// What stands before the rows of a CSV.
+mod csv_head;
 
 /// Ticks in CSV.
 mod csv;

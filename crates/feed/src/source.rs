@@ -222,7 +222,7 @@ fn open_rows(
             ticks(Box::new(reader), columns, has_trades)
         }
         Format::BarsCsv => {
-            let reader = csv_bars(|| Ok(text()?.0), options, units)?;
+            let reader = csv_bars(|| Ok(text()?.0), found.implied.as_deref(), options, units)?;
             let columns = reader.columns();
             bars(Box::new(reader), columns, options.bar_spec)
         }

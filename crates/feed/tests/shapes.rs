@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use gauntlet_domain::decimal::{Price, Quantity};
 use gauntlet_domain::market::{TickBlock, TickKind};
 use gauntlet_domain::{InstrumentId, Timestamp};
 use gauntlet_feed::{Block, DateOrder, Options, Reading, open};
@@ -174,7 +175,12 @@ fn columns_are_named_by_whoever_knows_them() {
     let block = ticks_of(headless, &columns(&[("time", "1"), ("price", "2"), ("size", "3")])).unwrap();
     assert_eq!(block.prices, [65_000_100_000_000, 65_000_200_000_000]);
     let why = ticks_of(headless, &options(Reading::default())).unwrap_err();
-    assert!(why.contains("by their positions from 1 where it has no header"), "{why}");
+    assert!(
+        why.ends_with(
+            "such as --column time=1 --column price=2 --column size=3, or put a header before them"
+        ),
+        "{why}"
+    );
 }
 
 #[test]
@@ -365,4 +371,96 @@ fn a_column_of_conditions_that_is_not_read_is_named_with_its_codes_and_is_part_o
     let it = source.understood();
     assert_eq!(it.reading, "auction=O; column.conditions=flags; volume_only=4,W");
     assert!(it.columns.iter().any(|column| (column.what, &*column.name) == ("conditions", "flags")));
+}
+
+/// Opening times, and open, high, low, close and volume as they are written.
+fn bars_of(text: &[u8], options: &Options) -> Result<Vec<(String, [String; 5])>, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.csv");
+    std::fs::write(&path, text).unwrap();
+    let mut source = open(&path, options).map_err(|error| error.to_string())?;
+    let mut bars = Vec::new();
+    while let Some(block) = source.next_block().map_err(|error| error.to_string())? {
+        let Block::Bars(block) = block else { return Err("ticks".to_owned()) };
+        for at in 0..block.rows.len() {
+            let price = |prices: &[i64]| block.scale.price_text(Price(prices[at]));
+            let volume = block
+                .volumes
+                .get(at)
+                .map_or_else(String::new, |volume| block.scale.size_text(Quantity(*volume)));
+            bars.push((
+                Timestamp(block.open_times[at]).to_string(),
+                [price(&block.opens), price(&block.highs), price(&block.lows), price(&block.closes), volume],
+            ));
+        }
+    }
+    Ok(bars)
+}
+
+/// The columns that the options in a message name.
+fn columns_in(message: &str) -> Vec<(String, String)> {
+    let mut words = message.split_whitespace().map(|word| word.trim_end_matches(','));
+    let mut columns = Vec::new();
+    while let Some(word) = words.next() {
+        if word == "--column" {
+            let (what, name) = words.next().and_then(|pair| pair.split_once('=')).unwrap();
+            columns.push((what.to_owned(), name.to_owned()));
+        }
+    }
+    columns
+}
+
+/// Reads a text as the message that refuses it says.
+fn by_the_remedy(text: &str) -> (String, Options) {
+    let plain = options(Reading::default());
+    let why = bars_of(text.as_bytes(), &plain).unwrap_err();
+    let columns = columns_in(&why);
+    assert!(!columns.is_empty(), "{why}");
+    (why, options(Reading { columns, ..Reading::default() }))
+}
+
+#[test]
+fn a_file_without_a_header_is_read_by_the_positions_that_its_refusal_names() {
+    let histdata = "20240102 170000;1.10427;1.10429;1.10426;1.10428;0\n20240102 170100;1.10428;1.1043;1.10428;1.1043;7\n";
+    let (why, options) = by_the_remedy(histdata);
+    assert!(why.contains("looks like a row without a header: name its columns by their positions"), "{why}");
+    let bars =
+        bars_of(histdata.as_bytes(), &Options { bar_spec: "time:1m".parse().ok(), ..options }).unwrap();
+    let expected = ["1.10428", "1.1043", "1.10428", "1.1043", "7"].map(str::to_owned);
+    assert_eq!((bars.len(), &bars[1]), (2, &("2024-01-02T17:01:00Z".to_owned(), expected)));
+
+    // Date and time of day apart, comments before them, and a decimal comma.
+    let apart = "# EURUSD\n02.01.2024;17:00;1,1;1,2;1,0;1,15;10\n13.01.2024;17:01;1,15;1,25;1,1;1,2;20\n";
+    let (_, options) = by_the_remedy(apart);
+    let bars = bars_of(apart.as_bytes(), &Options { bar_spec: "time:1m".parse().ok(), ..options }).unwrap();
+    let expected = ["1.15", "1.25", "1.1", "1.2", "20"].map(str::to_owned);
+    assert_eq!(bars[1], ("2024-01-13T17:01:00Z".to_owned(), expected));
+
+    // Ticks, with a symbol before them.
+    let (_, options) = by_the_remedy("EUR,2024-01-02 10:00:00.5,1.5,100\nEUR,2024-01-02 10:00:01,1.6,200\n");
+    let block = ticks_of(b"EUR,2024-01-02 10:00:00.5,1.5,100\nEUR,2024-01-02 10:00:01,1.6,200\n", &options);
+    let block = block.unwrap();
+    assert_eq!((times(&block)[0].as_str(), block.prices[0]), ("2024-01-02T10:00:00.5Z", 1_500_000_000));
+
+    // One price a row is a bar where that is said, and positions count in a file with a header too.
+    let closes = "day,whatever\n2024-01-02,5\n2024-01-03,6\n2024-01-04,7\n2024-01-05,8\n";
+    let columns = [("time", "1"), ("close", "2")].map(|(what, at)| (what.to_owned(), at.to_owned())).to_vec();
+    let options = self::options(Reading { columns, ..Reading::default() });
+    let bars = bars_of(closes.as_bytes(), &options).unwrap();
+    assert_eq!((bars.len(), bars[0].0.as_str(), bars[3].1[3].as_str()), (4, "2024-01-02T00:00:00Z", "8"));
+}
+
+#[test]
+fn bars_of_binance_need_no_header() {
+    let row = |at: i64| {
+        let open = 1_499_040_000_000 + at * 60_000;
+        format!(
+            "{open},0.0163479,0.8,0.015758,0.0157771,148976.11,{},2434.19,308,1756.87,28.46,0\n",
+            open + 59_999
+        )
+    };
+    let text: String = (0..5).map(row).collect();
+    let bars = bars_of(text.as_bytes(), &options(Reading::default())).unwrap();
+    let expected = ["0.0163479", "0.8", "0.015758", "0.0157771", "148976.11"].map(str::to_owned);
+    assert_eq!((bars.len(), &bars[4]), (5, &("2017-07-03T00:04:00Z".to_owned(), expected)));
 }
