@@ -87,6 +87,7 @@ impl<T: TextTable> BarReader<T> {
         options: &Options,
     ) -> Result<BarReader<T>, FeedError> {
         let mut scan = Scan::default();
+        table.wanted.column = table.layout.symbol.and_then(|column| names.get(column).cloned());
         let (about, live_row) = scan.look(scanned, &mut table, names, options)?;
         Ok(BarReader {
             rows,

@@ -9,7 +9,7 @@ use crate::input::listed;
 use crate::numbers::NumberStyle;
 use crate::text::{Fields, TextRows};
 use crate::units::Units;
-use crate::wanted::Wanted;
+use crate::wanted::{Wanted, differ};
 
 /// Rows of a CSV.
 pub(crate) struct CsvRows {
@@ -78,9 +78,9 @@ pub(crate) fn csv_bars(
     let (first, head) = rows()?;
     let wanted = Wanted::new(options);
     let reading = |what| FeedError::Reading { file: first.file().to_owned(), what };
-    let named = bar_names(&head.names, &options.reading.columns).map_err(reading)?;
+    let named = bar_names(&head.names, &options.reading).map_err(reading)?;
     let layout = BarLayout::find(&named, &wanted, |index| head.first(index));
-    let layout = layout.ok_or_else(|| FeedError::MissingColumns {
+    let mut layout = layout.ok_or_else(|| FeedError::MissingColumns {
         file: first.file().to_owned(),
         format: Format::BarsCsv,
         needed: format!(
@@ -91,6 +91,11 @@ pub(crate) fn csv_bars(
         hint: "or use --format csv if these are ticks",
     })?;
     let clock = options.clock().map_err(reading)?;
+    if let Some(column) = layout.names
+        && differ(rows()?.0, column)?
+    {
+        layout.symbol = Some(column);
+    }
     let table = BarTable { layout, wanted, clock, style: NumberStyle::default(), units };
     BarReader::new(first, rows()?.0, table, &head.names, options)
 }

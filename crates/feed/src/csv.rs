@@ -20,6 +20,7 @@ use crate::table::{TickLayout, TickTable};
 use crate::text::{Fields, TextRows, shortened};
 use crate::understood::{Shape, columns, numbers, written};
 use crate::units::Units;
+use crate::wanted::differ;
 
 /// Longest text that is turned round in memory.
 pub(crate) const TURNED_BYTES: u64 = 16 << 20;
@@ -52,9 +53,17 @@ impl CsvTicks {
         let Scanned { head, scan } = match scanned {
             Some(before) => before.clone(),
             None => {
-                let mut rows = rows()?;
-                let head = head(&mut rows, implied, options)?;
-                let rows = CsvRows::behind(rows, head.separator);
+                let open = || {
+                    let mut rows = rows()?;
+                    let head = head(&mut rows, implied, options)?;
+                    Ok((CsvRows::behind(rows, head.separator), head))
+                };
+                let (rows, mut head) = open()?;
+                if let Some(column) = head.layout.names
+                    && differ(open()?.0, column)?
+                {
+                    head.layout.take_names(column);
+                }
                 let scan = scan_ticks(rows, &head.names, &head.layout, options, |_| true)?;
                 scanned.insert(Scanned { head, scan }).clone()
             }
@@ -62,7 +71,7 @@ impl CsvTicks {
         let Head { separator, names, mut layout } = head;
         let conditions =
             layout.unread_conditions().and_then(|column| scan.conditions.warning(&names[column]));
-        let Scan { mut clock, numbers, newest_first, signed_sizes, first_time, ids_differ, .. } = scan;
+        let Scan { clock, numbers, newest_first, signed_sizes, first_time, ids_differ, .. } = scan;
         if signed_sizes && layout.size_without_side().is_some() {
             layout.sign_is_side();
         }
@@ -77,11 +86,9 @@ impl CsvTicks {
         if implied.is_none() {
             rows.header()?;
         }
-        if let Some(zone) = &mut clock.zone {
-            zone.newest_first = newest_first;
-        }
         let mut table = TickTable::new(layout, options, clock, units);
         table.numbers = numbers;
+        table.wanted.column = table.layout.symbol.and_then(|column| names.get(column).cloned());
         let fields = Fields::default();
         Ok(CsvTicks {
             rows,
@@ -210,7 +217,7 @@ struct Head {
 /// Takes the header, and finds the columns with the help of the first row.
 fn head(rows: &mut TextRows, implied: Option<&[String]>, options: &Options) -> Result<Head, FeedError> {
     let head = CsvHead::take(rows, implied)?;
-    let named = named_columns(&head.names, &options.reading.columns)
+    let named = named_columns(&head.names, &options.reading)
         .map_err(|what| FeedError::Reading { file: rows.file().to_owned(), what })?;
     let layout = TickLayout::find(&named, |index| head.first(index));
     let mut layout = layout.map_err(|needed| FeedError::MissingColumns {

@@ -208,7 +208,7 @@ fn look_at_line(line: &[u8], number: u64, trades: bool, options: &Options) -> Lo
         return look_at_numbers(&texts, trades, &look, &looks_like);
     }
     let is_header = !texts.iter().any(|text| is_value(text));
-    let Ok(names) = bar_names(&texts, &options.reading.columns) else {
+    let Ok(names) = bar_names(&texts, &options.reading) else {
         let format = is_header.then_some(Format::Csv).filter(|_| texts.len() > 1);
         return look(format, format!("{place} is '{}'", shortened(line)));
     };

@@ -195,16 +195,16 @@ pub enum FeedError {
         what: String,
     },
     /// No row of the wanted symbol and market.
-    #[error(
-        "{file}: no row of {wanted}, but of {found}: name one of these with --instrument, or, where they are no symbols, --column id=NAME"
-    )]
+    #[error("{file}: no row of {wanted}, but of {found}: {fix}")]
     NoMatch {
         /// The file.
         file: String,
         /// Symbol, and market where one was named.
         wanted: String,
-        /// Those in the file, at most ten.
+        /// Those in the file, at most eight.
         found: String,
+        /// What to do.
+        fix: String,
     },
     /// Rows of the wanted symbol in several markets.
     #[error(

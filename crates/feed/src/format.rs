@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::stop::Stop;
 use crate::time::{Clock, DateOrder};
-use crate::zone::Zone;
+use crate::zone::{Ambiguous, Zone};
 
 /// Formats that can be read. Text formats may be plain, packed by gzip, zstd, xz or bzip2, or the only CSV of a zip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -84,10 +84,16 @@ impl FromStr for Format {
 pub struct Reading {
     /// The time zone of times without one, by its name in the time zone database: `America/New_York`.
     pub zone: Option<String>,
+    /// Which instant a time of the zone is that it has twice and the file once.
+    #[serde(default)]
+    pub ambiguous: Option<Ambiguous>,
     /// What comes first in `1/2/2017`.
     pub date_order: Option<DateOrder>,
     /// Columns by what is in them: `("price", "Last")`. A number that is no name in the header is a position, from 1.
     pub columns: Vec<(String, String)>,
+    /// The column by which rows of several symbols are told apart, and the value of those that are read.
+    #[serde(default)]
+    pub only: Option<(String, String)>,
     /// How times are written, in the letters of `strftime`.
     pub time_format: Option<String>,
     /// The decimal mark, `.` or `,`.
@@ -105,6 +111,12 @@ impl Reading {
     pub(crate) fn has_bars(&self) -> bool {
         let is_of_bar = |(what, _): &(String, String)| matches!(&what[..], "open" | "high" | "low" | "close");
         self.columns.iter().any(is_of_bar)
+    }
+
+    /// Columns by what is in them, that of symbols among them.
+    pub(crate) fn named(&self) -> Vec<(String, String)> {
+        let symbol = self.only.iter().map(|(column, _)| ("symbol".to_owned(), column.clone()));
+        self.columns.iter().cloned().chain(symbol).collect()
     }
 
     /// Whether columns are named, and all of them by their positions.

@@ -77,6 +77,8 @@ mod time;
 /// What the cells of a column of times say together.
 mod times;
 
+/// Hours that they have twice.
+mod folds;
 /// Clocks with daylight saving.
 mod zone;
 
@@ -148,3 +150,4 @@ pub use source::{Block, Source, check_beginning, open, open_as};
 pub use stop::Stop;
 pub use time::DateOrder;
 pub use understood::{Choice, ColumnUse, Understood};
+pub use zone::Ambiguous;

@@ -17,7 +17,7 @@ use crate::table::{NUMBERS, TickLayout, TickTable};
 use crate::text::shortened;
 use crate::understood::{Shape, columns, numbers, written};
 use crate::units::Units;
-use crate::wanted::Wanted;
+use crate::wanted::{Wanted, differ};
 
 /// Keys in the metadata of a snapshot, which `gauntlet bars --out` writes too.
 const SPEC: &str = "gauntlet.spec";
@@ -33,7 +33,7 @@ pub(crate) fn parquet_bars(
 ) -> Result<Option<BarReader<Batches>>, FeedError> {
     let mut schema = Schema::of(file)?;
     let reading = |what| FeedError::Reading { file: file.shown.clone(), what };
-    let named = bar_names(&schema.names, &options.reading.columns).map_err(reading)?;
+    let named = bar_names(&schema.names, &options.reading).map_err(reading)?;
     let plain: Vec<String> = named.iter().map(|name| plain_name(name)).collect();
     if !has_bars(&plain) {
         return Ok(None);
@@ -51,6 +51,11 @@ pub(crate) fn parquet_bars(
     })?;
     keep_own_unit(&schema, &mut layout.time);
     layout.close_time.iter_mut().for_each(|time| keep_own_unit(&schema, time));
+    if let Some(column) = layout.names
+        && differ(Batches::open(file, &schema, &[column], &[], batch_rows)?, column)?
+    {
+        layout.symbol = Some(column);
+    }
     let used = layout.used();
     schema.check(file, &used)?;
     let digits =
@@ -126,6 +131,11 @@ impl ParquetTicks {
         let reading = |what| FeedError::Reading { file: file.shown.clone(), what };
         let first = Batches::open(file, &schema, &schema.flat(), &[], 1)?.into_first()?;
         let mut layout = tick_layout(file, &schema, &first, options)?;
+        if let Some(column) = layout.names
+            && differ(Batches::open(file, &schema, &[column], &[], batch_rows)?, column)?
+        {
+            layout.take_names(column);
+        }
         let numbers = layout.numbers();
         check_decimal(file, &schema, options, numbers.iter().map(|(column, _)| *column))?;
         let times = [Some(&mut layout.time), layout.recorder_time.as_mut()];
@@ -148,6 +158,7 @@ impl ParquetTicks {
         let mut table = TickTable::new(layout, options, clock, units);
         table.numbers = style;
         table.typed = typed(&schema, &numbers);
+        table.wanted.column = table.layout.symbol.map(|column| schema.names[column].clone());
         check_keys(file, &schema, &mut table, batch_rows)?;
         let times: Vec<usize> =
             [table.layout.time].iter().chain(&table.layout.recorder_time).map(|time| time.index).collect();
@@ -189,7 +200,7 @@ fn tick_layout(
     options: &Options,
 ) -> Result<TickLayout, FeedError> {
     let reading = |what| FeedError::Reading { file: file.shown.clone(), what };
-    let named = named_columns(&schema.names, &options.reading.columns).map_err(reading)?;
+    let named = named_columns(&schema.names, &options.reading).map_err(reading)?;
     let layout = TickLayout::find(&named, |index| first.field(index).map(<[u8]>::to_vec));
     let mut layout = layout.map_err(|needed| FeedError::MissingColumns {
         file: file.shown.clone(),
@@ -227,6 +238,7 @@ fn scan(
     // Beside a date that is text the time of day counts, whatever it is.
     if layout.time.columns().any(is_text) {
         columns.extend(layout.time.columns());
+        columns.extend(layout.keys());
     }
     columns.extend(layout.unread_conditions().filter(|column| schema.has_codes(*column)));
     if columns.is_empty() {
@@ -234,11 +246,7 @@ fn scan(
     }
     let times: Vec<usize> = layout.time.columns().collect();
     let rows = Batches::open(file, schema, &columns, &times, batch_rows)?;
-    let mut scan = scan_ticks(rows, &schema.names, layout, options, is_text)?;
-    if let Some(zone) = &mut scan.clock.zone {
-        zone.newest_first = scan.newest_first;
-    }
-    Ok(Some(scan))
+    scan_ticks(rows, &schema.names, layout, options, is_text).map(Some)
 }
 
 /// Columns of numbers that are no text, whatever style the others are written in.

@@ -12,6 +12,7 @@ use crate::numbers::{Cell, Evidence, NumberStyle, is_number_in_another_style};
 use crate::table::TickLayout;
 use crate::time::{Clock, day_and_month, is_time_of_day};
 use crate::times::Times;
+use crate::wanted::Wanted;
 use crate::zone::{UNSETTLED, Zone};
 
 /// Rows whose ids are looked at.
@@ -41,9 +42,9 @@ pub(crate) fn scan_ticks<T: TextTable>(
     options: &Options,
     is_text: impl Fn(usize) -> bool,
 ) -> Result<Scan, FeedError> {
-    let (mut times, mut numbers) = (Times::new(layout.time), Evidence::default());
+    let (mut times, mut numbers) = (Times::new(layout.time, options), Evidence::default());
     let (mut sizes, mut conditions, mut ids) = (Signs::default(), ConditionCells::default(), Vec::new());
-    let mut of_day = None;
+    let (mut of_day, mut wanted) = (None, Wanted::new(options));
     let has_times = layout.time.columns().any(&is_text);
     let mut columns = layout.numbers();
     columns.retain(|(column, _)| is_text(*column));
@@ -56,6 +57,10 @@ pub(crate) fn scan_ticks<T: TextTable>(
         }
         if has_times {
             times.see(&field, rows.line());
+            if times.needs_places() && layout.is_wanted(&mut wanted, field) == Ok(true) {
+                let mut room = [0; 64];
+                times.see_place(layout.time.text(&field, &mut room).unwrap_or_default(), rows.line());
+            }
         }
         for (column, is_price) in &columns {
             numbers.see(field(*column).unwrap_or_default(), rows.line(), *column, *is_price);

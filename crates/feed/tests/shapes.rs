@@ -5,7 +5,7 @@ use std::io::Write;
 use gauntlet_domain::decimal::{Price, Quantity};
 use gauntlet_domain::market::{TickBlock, TickKind};
 use gauntlet_domain::{InstrumentId, Timestamp};
-use gauntlet_feed::{Block, DateOrder, Options, Reading, open};
+use gauntlet_feed::{Ambiguous, Block, DateOrder, Options, Reading, open};
 
 fn options(reading: Reading) -> Options {
     Options { reading, ..Options::new(InstrumentId::new("X", "TEST").unwrap()) }
@@ -133,7 +133,72 @@ fn a_zone_is_asked_for_by_name_and_never_guessed_from_letters() {
     assert!(why.contains("leave --utc-offset away"), "{why}");
     let double = "time,price\n2013-11-03 01:10:00,1\n2013-11-03 04:00:00,1\n2013-11-03 05:00:00,1\n";
     let why = ticks_of(double.as_bytes(), &zone("America/Chicago")).unwrap_err();
-    assert!(why.contains("line 3") && why.contains("an hour that the zone has twice"), "{why}");
+    assert!(why.contains("line 2") && why.contains("an hour that the zone has twice"), "{why}");
+}
+
+#[test]
+fn an_hour_that_a_zone_has_twice_is_told_apart_by_the_order_of_rows_or_asked_for() {
+    let zone = |ambiguous: Option<Ambiguous>| {
+        options(Reading { zone: Some("Europe/Berlin".to_owned()), ambiguous, ..Reading::default() })
+    };
+    let hours = |text: &str, options: &Options| {
+        let options = Options { bar_spec: "time:1h".parse().ok(), ..options.clone() };
+        let bars = bars_of(text.as_bytes(), &options)?;
+        Ok::<_, String>(bars.into_iter().map(|(time, _)| time[11..16].to_owned()).collect::<Vec<_>>())
+    };
+    let row = |clock: &str| format!("27.10.2024 {clock},1,1,1,1\n");
+    let bars = |clocks: &[&str]| {
+        let rows: String = clocks.iter().map(|clock| row(clock)).collect();
+        format!("Date,Open,High,Low,Close\n{rows}")
+    };
+    let whole = ["22:00", "23:00", "00:00", "01:00", "02:00", "03:00"];
+    let twice = ["00:00", "01:00", "02:00", "02:00", "03:00", "04:00"];
+    assert_eq!(hours(&bars(&twice), &zone(None)).unwrap(), whole);
+    let mut turned = twice;
+    turned.reverse();
+    assert_eq!(hours(&bars(&turned), &zone(None)).unwrap(), whole, "newest first");
+    // Minutes, where the clock goes back within the hour.
+    let minutes: Vec<String> = (0..2).flat_map(|_| (0..60).map(|minute| format!("02:{minute:02}"))).collect();
+    let minutes = bars(&minutes.iter().map(String::as_str).collect::<Vec<_>>());
+    let read =
+        bars_of(minutes.as_bytes(), &Options { bar_spec: "time:1m".parse().ok(), ..zone(None) }).unwrap();
+    assert_eq!(
+        (read.len(), &read[60].0[..], &read[119].0[..]),
+        (120, "2024-10-27T01:00:00Z", "2024-10-27T01:59:00Z")
+    );
+    // Once: nothing shows which.
+    let once = bars(&["00:00", "01:00", "02:00", "03:00", "04:00"]);
+    let why = hours(&once, &zone(None)).unwrap_err();
+    let words = "line 4, column Date: '27.10.2024 02:00' is in an hour that the zone has twice";
+    assert!(why.contains(words) && why.contains("--ambiguous earlier or --ambiguous later"), "{why}");
+    let earlier = hours(&once, &zone(Some(Ambiguous::Earlier))).unwrap();
+    assert_eq!(earlier, ["22:00", "23:00", "00:00", "02:00", "03:00"]);
+    let later = hours(&once, &zone(Some(Ambiguous::Later))).unwrap();
+    assert_eq!(later, ["22:00", "23:00", "01:00", "02:00", "03:00"]);
+    assert_eq!(
+        hours(&bars(&twice), &zone(Some(Ambiguous::Later))).unwrap(),
+        whole,
+        "what the file shows counts"
+    );
+    // Opening and closing times in one row.
+    let both = "open_time,close_time,open,high,low,close\n2024-10-27 01:00,2024-10-27 02:00,1,1,1,1\n\
+                2024-10-27 02:00,2024-10-27 02:00,1,1,1,1\n2024-10-27 02:00,2024-10-27 03:00,1,1,1,1\n\
+                2024-10-27 03:00,2024-10-27 04:00,1,1,1,1\n";
+    let read = bars_of(both.as_bytes(), &zone(None)).unwrap();
+    assert_eq!(
+        read.iter().map(|bar| &bar.0[11..16]).collect::<Vec<_>>(),
+        ["23:00", "00:00", "01:00", "02:00"]
+    );
+    // Ticks, of which the wanted ones alone show it.
+    let ticks = "time,symbol,price\n2024-10-27 02:10,X,1\n2024-10-27 02:50,X,1\n2024-10-27 02:10,Y,1\n2024-10-27 03:10,X,1\n";
+    let why = ticks_of(ticks.as_bytes(), &zone(None)).unwrap_err();
+    assert!(why.contains("line 2") && why.contains("--ambiguous earlier"), "{why}");
+    let block = ticks_of(ticks.as_bytes(), &zone(Some(Ambiguous::Later))).unwrap();
+    assert_eq!(times(&block), ["2024-10-27T01:10:00Z", "2024-10-27T01:50:00Z", "2024-10-27T02:10:00Z"]);
+    // Two trades of one second are no second hour where other rows have one time too.
+    let dense = "time,price\n2024-10-27 01:59:59,1\n2024-10-27 01:59:59,1\n2024-10-27 02:00:00,1\n2024-10-27 02:00:00,1\n\
+                 2024-10-27 02:00:01,1\n2024-10-27 02:00:00,1\n2024-10-27 03:00:00,1\n";
+    assert!(ticks_of(dense.as_bytes(), &zone(None)).unwrap_err().contains("line 4"));
 }
 
 #[test]
@@ -212,7 +277,7 @@ fn orders_are_no_trades_and_ids_no_symbols() {
     let ids = "id,time,price\n7f3c00aa-1,2017-01-02,1\n7f3c00aa-2,2017-01-02,2\n";
     assert_eq!(ticks(ids).prices.len(), 2);
     let why = refusal("id,time,price\nTSLA,2017-01-02,1\nAAPL,2017-01-02,2\n");
-    assert!(why.contains("no row of X, but of TSLA, AAPL: name one of these with --instrument"), "{why}");
+    assert!(why.contains("no row of X, but of TSLA, AAPL: pick one with --only id=TSLA"), "{why}");
 }
 
 #[test]
@@ -241,7 +306,7 @@ fn a_row_with_other_fields_than_the_header_is_never_read_by_position() {
 fn a_double_hour_at_the_end_of_a_file_stays_open() {
     let zone = options(Reading { zone: Some("America/Chicago".to_owned()), ..Reading::default() });
     let why = ticks_of(b"time,price\n2013-11-03 01:10:00,1\n", &zone).unwrap_err();
-    assert!(why.contains("its last rows are in an hour that the zone has twice"), "{why}");
+    assert!(why.contains("line 2") && why.contains("is in an hour that the zone has twice"), "{why}");
 }
 
 #[test]
@@ -463,4 +528,75 @@ fn bars_of_binance_need_no_header() {
     let bars = bars_of(text.as_bytes(), &options(Reading::default())).unwrap();
     let expected = ["0.0163479", "0.8", "0.015758", "0.0157771", "148976.11"].map(str::to_owned);
     assert_eq!((bars.len(), &bars[4]), (5, &("2017-07-03T00:04:00Z".to_owned(), expected)));
+}
+
+#[test]
+fn the_offset_behind_a_time_is_that_of_its_row() {
+    let header = "Local time,Open,High,Low,Close,Volume\n";
+    let text = format!(
+        "{header}30.03.2024 23:00:00.000 GMT+0100,1,1,1,1,5\n31.03.2024 00:00:00.000 GMT+0100,1,1,1,1,5\n\
+         31.03.2024 03:00:00.000 GMT+0200,1,1,1,1,5\n31.03.2024 04:00:00.000 GMT+0200,1,1,1,2,5\n"
+    );
+    let hourly = |options| Options { bar_spec: "time:1h".parse().ok(), ..options };
+    let bars = bars_of(text.as_bytes(), &hourly(options(Reading::default()))).unwrap();
+    let times: Vec<&str> = bars.iter().map(|bar| &bar.0[..16]).collect();
+    assert_eq!(times, ["2024-03-30T22:00", "2024-03-30T23:00", "2024-03-31T01:00", "2024-03-31T02:00"]);
+    let gmt = text.replace("Local time", "Gmt time").replace(" GMT+0100", "").replace(" GMT+0200", "");
+    let bars = bars_of(gmt.as_bytes(), &hourly(options(Reading::default()))).unwrap();
+    assert_eq!(bars[3].0, "2024-03-31T04:00:00Z");
+    // West of it, in ticks.
+    let ticks = "Local time,Ask,Bid\n31.01.2024 10:00:00.123 GMT-0500,1.2,1.1\n31.01.2024 10:00:01 UTC+5:30,1.2,1.1\n";
+    let block = ticks_of(ticks.as_bytes(), &options(Reading::default())).unwrap();
+    assert_eq!(self::times(&block), ["2024-01-31T15:00:00.123Z", "2024-01-31T04:30:01Z"]);
+    // Local, and nobody says where.
+    let local = gmt.replace("Gmt time", "Local time");
+    let why = bars_of(local.as_bytes(), &options(Reading::default())).unwrap_err();
+    assert!(why.contains("line 2, column Local time: '30.03.2024 23:00:00.000' is a local time"), "{why}");
+    assert!(why.ends_with("name its zone, such as --zone Europe/Berlin, or --zone UTC"), "{why}");
+    let zone = options(Reading { zone: Some("Europe/Berlin".to_owned()), ..Reading::default() });
+    assert_eq!(bars_of(local.as_bytes(), &hourly(zone)).unwrap()[3].0, "2024-03-31T02:00:00Z");
+}
+
+#[test]
+fn rows_of_one_symbol_are_picked_by_the_option_that_the_refusal_names() {
+    let header = "date,open,high,low,close,Name\n";
+    let row = |day: u32, price: u32, name: &str| {
+        format!("2024-01-{day:02},{price},{price},{price},{price},{name}\n")
+    };
+    let of = |symbol: &str| Options::new(InstrumentId::new(symbol, "TEST").unwrap());
+    let picked = |only: &str| {
+        let (column, value) = only.split_once('=').unwrap();
+        let only = Some((column.to_owned(), value.to_owned()));
+        Options { reading: Reading { only, ..Reading::default() }, ..of("SAP") }
+    };
+    let days = |text: &str, options: &Options| {
+        let options = Options { bar_spec: "time:1d".parse().ok(), ..options.clone() };
+        let bars = bars_of(text.as_bytes(), &options)?;
+        Ok::<_, String>(bars.into_iter().map(|(_, prices)| prices[3].clone()).collect::<Vec<_>>())
+    };
+    let two: String = (2..5).flat_map(|day| [row(day, 1, "SAP.DE"), row(day, 2, "BMW DE")]).collect();
+    let two = format!("{header}{two}");
+    let why = days(&two, &of("SAP")).unwrap_err();
+    assert!(why.contains("no row of SAP, but of SAP.DE, BMW DE: pick one with --only Name=SAP.DE"), "{why}");
+    assert_eq!(days(&two, &picked("Name=SAP.DE")).unwrap(), ["1"; 3]);
+    assert_eq!(days(&two, &picked("Name=BMW DE")).unwrap(), ["2"; 3]);
+    assert_eq!(days(&two, &of("SAPDE")).unwrap(), ["1"; 3], "by letters and digits");
+    let other = days(&two, &picked("Name=VOW")).unwrap_err();
+    assert!(other.contains("no row of VOW, but of SAP.DE, BMW DE"), "{other}");
+    let missing = days(&two, &picked("Ticker=VOW")).unwrap_err();
+    assert!(missing.contains("there is no such column, only date, open"), "{missing}");
+    // A name that all rows have says nothing.
+    let one: String = (2..5).map(|day| row(day, 1, "SAP SE")).collect();
+    assert_eq!(days(&format!("{header}{one}"), &of("SAP")).unwrap(), ["1"; 3]);
+    // Ticks, and a column that nobody knows.
+    let ticks = "time,price,Stock\n1700000000,1,SAP.DE\n1700000001,2,BMW.DE\n1700000002,3,SAP.DE\n";
+    let why = ticks_of(ticks.as_bytes(), &of("SAP")).unwrap_err();
+    assert!(why.contains("but of SAP.DE, BMW.DE: pick one with --only Stock=SAP.DE"), "{why}");
+    let block = ticks_of(ticks.as_bytes(), &picked("Stock=SAP.DE")).unwrap();
+    assert_eq!(block.prices, [1_000_000_000, 3_000_000_000]);
+    let unknown = ticks.replace("Stock", "Wertpapier");
+    assert_eq!(ticks_of(unknown.as_bytes(), &picked("Wertpapier=BMW.DE")).unwrap().prices, [2_000_000_000]);
+    let many: String = (0..12).map(|n| format!("1700000000,1,S{n}.DE\n")).collect();
+    let why = ticks_of(format!("time,price,symbol\n{many}").as_bytes(), &of("SAP")).unwrap_err();
+    assert!(why.contains("S7.DE: pick one with --only symbol=S0.DE") && !why.contains("S8.DE"), "{why}");
 }

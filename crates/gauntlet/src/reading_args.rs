@@ -2,7 +2,7 @@
 
 use clap::Args;
 use gauntlet_domain::decimal::parse_scaled;
-use gauntlet_feed::{DateOrder, Format, Reading};
+use gauntlet_feed::{Ambiguous, DateOrder, Format, Reading};
 use gauntlet_operations::Refusal;
 
 /// How a file is written.
@@ -11,15 +11,21 @@ pub struct ReadingArgs {
     /// Time zone of times without one, by its name, such as America/New_York.
     #[arg(long)]
     pub zone: Option<String>,
+    /// Times of a zone in the hour before its clock goes back, where the file has that hour once: earlier or later.
+    #[arg(long, value_name = "WHICH")]
+    pub ambiguous: Option<String>,
     /// 1/2/2017 is 1 February.
     #[arg(long, conflicts_with = "month_first")]
     pub day_first: bool,
     /// 1/2/2017 is 2 January.
     #[arg(long)]
     pub month_first: bool,
-    /// What is in a column: time=Zeit, price=Last, size=3, conditions=Flags; a number is a position in a file without a header.
+    /// What is in a column: time=Zeit, price=Last, open=2, conditions=Flags; a number is a position, from 1, with or without a header.
     #[arg(long, value_name = "WHAT=NAME")]
     pub column: Vec<String>,
+    /// Rows that are read of a file of several symbols, by a column and its value: Name=SAP.DE, Ticker=AAPL.
+    #[arg(long, value_name = "COLUMN=VALUE")]
+    pub only: Option<String>,
     /// How times are written, such as '%d.%m.%y %H:%M:%S'.
     #[arg(long)]
     pub time_format: Option<String>,
@@ -38,11 +44,16 @@ impl TryFrom<ReadingArgs> for Reading {
     type Error = Refusal;
 
     fn try_from(args: ReadingArgs) -> Result<Reading, Refusal> {
-        let column = |pair: &String| match pair.split_once('=') {
-            Some((what, name)) if !what.is_empty() && !name.is_empty() => {
-                Ok((what.to_owned(), name.to_owned()))
+        let column = |pair: &String| named(pair, "--column", "price=Last");
+        let ambiguous = match args.ambiguous.as_deref() {
+            None => None,
+            Some("earlier") => Some(Ambiguous::Earlier),
+            Some("later") => Some(Ambiguous::Later),
+            Some(other) => {
+                return Err(Refusal::BadInput(format!(
+                    "--ambiguous '{other}' is not known: write earlier or later"
+                )));
             }
-            _ => Err(Refusal::BadInput(format!("--column '{pair}' names nothing: write it like price=Last"))),
         };
         let decimal = match args.decimal.as_deref() {
             None => None,
@@ -56,6 +67,8 @@ impl TryFrom<ReadingArgs> for Reading {
         };
         Ok(Reading {
             zone: args.zone,
+            ambiguous,
+            only: args.only.as_ref().map(|pair| named(pair, "--only", "Name=SAP.DE")).transpose()?,
             date_order: match (args.day_first, args.month_first) {
                 (true, _) => Some(DateOrder::DayFirst),
                 (_, true) => Some(DateOrder::MonthFirst),
@@ -67,6 +80,14 @@ impl TryFrom<ReadingArgs> for Reading {
             volume_only: args.volume_only,
             auction: args.auction,
         })
+    }
+}
+
+/// The two sides of an equals sign.
+fn named(pair: &str, option: &str, example: &str) -> Result<(String, String), Refusal> {
+    match pair.split_once('=') {
+        Some((what, name)) if !what.is_empty() && !name.is_empty() => Ok((what.to_owned(), name.to_owned())),
+        _ => Err(Refusal::BadInput(format!("{option} '{pair}' names nothing: write it like {example}"))),
     }
 }
 

@@ -218,7 +218,9 @@ mod tests {
         Reading {
             zone: Some("Europe/Paris".into()),
             date_order: Some(DateOrder::DayFirst),
+            ambiguous: Some(gauntlet_feed::Ambiguous::Later),
             columns: vec![("price".into(), "Last".into())],
+            only: Some(("Name".into(), "AAPL".into())),
             time_format: Some("%s".into()),
             decimal: Some(','),
             volume_only: vec!["W".into()],
