@@ -13,6 +13,9 @@ use crate::time::compact_date;
 /// Lines before the header that are looked at.
 const PREAMBLE_LINES: u64 = 32;
 
+/// Lines that a header has at most.
+const HEADER_LINES: u64 = 8;
+
 /// How to begin reading a file.
 #[derive(Debug)]
 pub(crate) struct Found {
@@ -82,7 +85,8 @@ fn by_position(file: &SourceFile, options: &Options) -> Result<Option<Found>, Fe
         return Ok(None);
     }
     let mut rows = TextRows::new(file.text()?.bytes, file.shown.clone(), 64 * 1024);
-    let mut preamble = 0;
+    rows.skip_to(reading.skip_lines)?;
+    let mut preamble = reading.skip_lines;
     while rows.advance()? && is_comment(rows.text()) {
         preamble = rows.line();
     }
@@ -115,15 +119,49 @@ fn look_at(file: &SourceFile, options: &Options) -> Result<Look, FeedError> {
     let text = file.text()?;
     let trades = is_trade_file(&file.name) || text.entry.as_deref().is_some_and(is_trade_file);
     let mut rows = TextRows::new(text.bytes, file.shown.clone(), 64 * 1024);
+    let skipped = options.reading.skip_lines;
+    rows.skip_to(skipped)?;
     let line = rows.header()?.to_vec();
     if line.is_empty() && rows.text().is_empty() {
         return Err(FeedError::Empty { file: file.shown.clone(), what: "not one line" });
     }
-    let first = look_at_line(&line, 1, trades, options);
-    if first.format.is_some() {
-        return Ok(first);
+    let mut look = look_at_line(&line, rows.line(), trades, options);
+    look.preamble = skipped;
+    let header_line = rows.line();
+    if look.format.is_none() {
+        look = look_behind_titles(&mut rows, trades, options)?.unwrap_or(look);
+    } else if matches!(look.format, Some(Format::Csv | Format::BarsCsv)) && look.implied.is_none() {
+        check_header(&mut rows, &line, header_line)?;
     }
-    Ok(look_behind_titles(&mut rows, trades, options)?.unwrap_or(first))
+    Ok(look)
+}
+
+/// An error where the lines behind a header belong to it: they have no values, and lines with values follow.
+fn check_header(rows: &mut TextRows, header: &[u8], from: u64) -> Result<(), FeedError> {
+    let mut fields = Fields::default();
+    let separator = separator(header);
+    let mut to = from;
+    while to < from + HEADER_LINES {
+        // What cannot be read is met again.
+        if !rows.advance().unwrap_or(false) {
+            return Ok(());
+        }
+        fields.split(rows.text(), separator);
+        let texts = fields.texts(rows.text());
+        if texts.len() < 2 {
+            return Ok(());
+        }
+        if texts.iter().any(|text| is_value(text)) {
+            if to == from {
+                return Ok(());
+            }
+            fields.split(header, separator);
+            let example = example(&texts, &fields.texts(header));
+            return Err(FeedError::LongHeader { file: rows.file().to_owned(), from, to, example });
+        }
+        to = rows.line();
+    }
+    Ok(())
 }
 
 /// Looks for a header behind comments, and titles that have fewer fields and no number. A line that is too long, or damage,

@@ -8,6 +8,7 @@ use gauntlet_domain::names::{UnknownName, find};
 use gauntlet_domain::{BarSpec, InstrumentId, Scale};
 use serde::{Deserialize, Serialize};
 
+use crate::encoding::Encoding;
 use crate::stop::Stop;
 use crate::time::{Clock, DateOrder};
 use crate::zone::{Ambiguous, Zone};
@@ -96,6 +97,12 @@ pub struct Reading {
     pub only: Option<(String, String)>,
     /// How times are written, in the letters of `strftime`.
     pub time_format: Option<String>,
+    /// How the characters of a text are written, where no byte order mark says it.
+    #[serde(default)]
+    pub encoding: Option<Encoding>,
+    /// Lines before the header, or before the first row where there is none.
+    #[serde(default)]
+    pub skip_lines: u64,
     /// The decimal mark, `.` or `,`.
     pub decimal: Option<char>,
     /// Codes of conditions of trades whose size counts and whose price does not.

@@ -66,6 +66,9 @@ mod detect;
 /// Unwrapping and checking of bytes.
 mod input;
 
+/// Encodings of text.
+mod encoding;
+
 /// Bytes to text.
 mod decode;
 
@@ -143,6 +146,7 @@ mod bar_scan;
 mod bars_csv;
 
 pub use definition::{BarRules, definition};
+pub use encoding::Encoding;
 pub use error::FeedError;
 pub use format::{Format, Options, Reading};
 pub use identity::Identity;

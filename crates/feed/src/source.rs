@@ -85,7 +85,8 @@ pub fn open_as(path: &Path, shown: &Path, options: &Options) -> Result<Source, F
 /// Whether a file begins like one of a format that is read. For the first part of one that is not there as a whole yet;
 /// what needs the end of the file is not looked at.
 pub fn check_beginning(path: &Path, shown: &Path, options: &Options) -> Result<(), FeedError> {
-    let file = SourceFile::inspect(path, shown, &options.stop)?;
+    let mut file = SourceFile::inspect(path, shown, &options.stop)?;
+    file.encoding = options.reading.encoding;
     match file.wrapping {
         Wrapping::Zip | Wrapping::Parquet => Ok(()),
         _ => match format_of(&file, options) {
@@ -106,8 +107,15 @@ fn interruption(error: FeedError, shown: &Path, options: &Options) -> FeedError 
 
 /// [`open`] with another size of buffers, which changes no block.
 fn open_in_chunks(path: &Path, shown: &Path, options: &Options, chunk: usize) -> Result<Source, FeedError> {
-    let file = SourceFile::inspect(path, shown, &options.stop)?;
+    let mut file = SourceFile::inspect(path, shown, &options.stop)?;
+    file.encoding = options.reading.encoding;
     let found = format_of(&file, options)?;
+    let is_of_text = options.reading.encoding.is_some() || options.reading.skip_lines > 0;
+    if is_of_text && found.format == Format::Parquet {
+        let what = "--encoding and --skip-lines are for text, and this is a Parquet file: leave them away"
+            .to_owned();
+        return Err(FeedError::Reading { file: file.shown.clone(), what });
+    }
     let has_header = matches!(found.format, Format::Csv | Format::BarsCsv | Format::Parquet);
     if !has_header && (!options.reading.columns.is_empty() || options.reading.decimal.is_some()) {
         let what = format!(

@@ -5,7 +5,7 @@ use std::io::Write;
 use gauntlet_domain::decimal::{Price, Quantity};
 use gauntlet_domain::market::{TickBlock, TickKind};
 use gauntlet_domain::{InstrumentId, Timestamp};
-use gauntlet_feed::{Ambiguous, Block, DateOrder, Options, Reading, open};
+use gauntlet_feed::{Ambiguous, Block, DateOrder, Encoding, Options, Reading, open};
 
 fn options(reading: Reading) -> Options {
     Options { reading, ..Options::new(InstrumentId::new("X", "TEST").unwrap()) }
@@ -599,4 +599,62 @@ fn rows_of_one_symbol_are_picked_by_the_option_that_the_refusal_names() {
     let many: String = (0..12).map(|n| format!("1700000000,1,S{n}.DE\n")).collect();
     let why = ticks_of(format!("time,price,symbol\n{many}").as_bytes(), &of("SAP")).unwrap_err();
     assert!(why.contains("S7.DE: pick one with --only symbol=S0.DE") && !why.contains("S8.DE"), "{why}");
+}
+
+#[test]
+fn a_header_of_several_lines_is_skipped_and_its_columns_named_as_its_refusal_says() {
+    let text = "Price,Close,High,Low,Open,Volume\nTicker,AAPL,AAPL,AAPL,AAPL,AAPL\nDate,,,,,\n\
+                2024-01-02,185.5,188.5,183.8,187.1,82488700\n2024-01-03,184.2,185.8,183.4,184.2,58414500\n";
+    let (why, options) = by_the_remedy(text);
+    assert!(
+        why.contains("the lines 1 to 3 have no values") && why.contains("--skip-lines 3 --column time=1"),
+        "{why}"
+    );
+    let reading = Reading { skip_lines: 3, ..options.reading.clone() };
+    let bars = bars_of(text.as_bytes(), &Options { reading, ..options }).unwrap();
+    let expected = ["187.1", "188.5", "183.8", "185.5", "82488700"].map(str::to_owned);
+    assert_eq!((bars.len(), &bars[0]), (2, &("2024-01-02T00:00:00Z".to_owned(), expected)));
+    // A banner of as many fields as the header.
+    let banner = "Made,by,us\nsee,our,terms\ntime,price,size\n2017-01-02,1,5\n";
+    let why = refusal(banner);
+    assert!(why.contains("--skip-lines"), "{why}");
+    let skipped = self::options(Reading { skip_lines: 2, ..Reading::default() });
+    assert_eq!(ticks_of(banner.as_bytes(), &skipped).unwrap().prices, [1_000_000_000]);
+}
+
+#[test]
+fn what_is_no_utf_8_is_refused_with_its_place_and_read_by_the_encoding_that_is_named() {
+    let text = "Zeit,Kurs,Gr\u{f6}\u{df}e,M\u{e4}rkt\n2017-01-02,1.5,10,\u{20ac}\n2017-01-03,1.6,20,x\n";
+    let latin: Vec<u8> = text.replace('\u{20ac}', "E").chars().map(|letter| letter as u8).collect();
+    let columns = [("time", "Zeit"), ("price", "Kurs"), ("size", "Gr\u{f6}\u{df}e")];
+    let columns: Vec<_> =
+        columns.iter().map(|(what, name)| ((*what).to_owned(), (*name).to_owned())).collect();
+    let with = |encoding: Option<Encoding>| {
+        options(Reading { encoding, columns: columns.clone(), ..Reading::default() })
+    };
+    let why = ticks_of(&latin, &with(None)).unwrap_err();
+    assert!(
+        why.contains("line 1, byte 13: 0xf6 is no UTF-8: name the encoding, such as --encoding windows-1252"),
+        "{why}"
+    );
+    for encoding in [Encoding::Latin1, Encoding::Windows1252] {
+        assert_eq!(ticks_of(&latin, &with(Some(encoding))).unwrap().sizes, [1_000_000_000, 2_000_000_000]);
+    }
+    // Far behind in the file, before anything of it is given out.
+    let mut late = text.replace('\u{20ac}', "E").into_bytes();
+    (0..50_000).for_each(|_| late.extend_from_slice(b"2017-01-04,1.6,20,x\n"));
+    late.extend_from_slice(b"2017-01-04,1.6,20,\xe9\n");
+    let why = ticks_of(&late, &with(None)).unwrap_err();
+    assert!(why.contains("line 50004, byte 19: 0xe9"), "{why}");
+    // UTF-16 without a mark, and a mark that says it alone.
+    for (encoding, bytes) in [
+        (Encoding::Utf16Le, text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()),
+        (Encoding::Utf16Be, text.encode_utf16().flat_map(u16::to_be_bytes).collect()),
+    ] {
+        let why = ticks_of(&bytes, &with(None)).unwrap_err();
+        assert!(why.contains(&format!("--encoding {encoding}")), "{why}");
+        assert_eq!(ticks_of(&bytes, &with(Some(encoding))).unwrap().sizes.len(), 2);
+    }
+    let marked: Vec<u8> = format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(ticks_of(&marked, &with(Some(Encoding::Latin1))).unwrap().sizes.len(), 2);
 }

@@ -104,6 +104,9 @@ fn run(cli: Cli) -> Result<Report, Refusal> {
         search(&request, std::io::stdin().lock(), std::io::stdout().lock())?;
         return Ok(Report::silent());
     }
+    if let Command::Feed(args) = &cli.command {
+        say(&args.notes()?);
+    }
     if let Some(answer) = without_configuration(&cli.command, &sources) {
         let answer = answer?;
         say(answer.notes());

@@ -29,6 +29,12 @@ pub struct ReadingArgs {
     /// How times are written, such as '%d.%m.%y %H:%M:%S'.
     #[arg(long)]
     pub time_format: Option<String>,
+    /// How the text is written: utf-8, utf-16le, utf-16be, latin1 or windows-1252; a byte order mark says it alone.
+    #[arg(long, value_name = "NAME")]
+    pub encoding: Option<String>,
+    /// Lines before the header, or before the first row where columns are named by position.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub skip_lines: u64,
     /// The decimal mark, '.' or ','.
     #[arg(long)]
     pub decimal: Option<String>,
@@ -76,6 +82,8 @@ impl TryFrom<ReadingArgs> for Reading {
             },
             columns: args.column.iter().map(column).collect::<Result<_, _>>()?,
             time_format: args.time_format,
+            encoding: args.encoding.as_deref().map(str::parse).transpose().map_err(Refusal::input)?,
+            skip_lines: args.skip_lines,
             decimal,
             volume_only: args.volume_only,
             auction: args.auction,

@@ -221,6 +221,8 @@ mod tests {
             ambiguous: Some(gauntlet_feed::Ambiguous::Later),
             columns: vec![("price".into(), "Last".into())],
             only: Some(("Name".into(), "AAPL".into())),
+            encoding: Some(gauntlet_feed::Encoding::Latin1),
+            skip_lines: 2,
             time_format: Some("%s".into()),
             decimal: Some(','),
             volume_only: vec!["W".into()],
