@@ -15,13 +15,11 @@ use crate::format::Options;
 use crate::numbers::Cell;
 use crate::scan::{cell_error, check_end, contradiction};
 use crate::text::shortened;
+use crate::turned::TURNED_BYTES;
 use crate::understood::{Shape, columns, numbers, written};
 
 /// Rows by which a file is understood, and among which a row finds its place.
 pub(crate) const WINDOW_ROWS: usize = 100_000;
-
-/// Longest text that is turned round in memory.
-const TURNED_BYTES: u64 = 16 << 20;
 
 /// Pairs of rows of one time that a warning names.
 const NAMED_PAIRS: usize = 3;

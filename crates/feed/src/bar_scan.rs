@@ -199,7 +199,7 @@ impl Scan {
                 "no time that is known: write it like 2024-03-04 10:00:00 or as seconds since the epoch"
             }
             TickKind::OutOfRange => {
-                "out of range (a price may be 9223372036 and a volume 92233720368 at most): divide the column, by 1000 for example"
+                "out of range (a price may be 9223372036 and a volume 92233720368 at most): say what one is worth with --price-scale 1e-9 where prices are whole numbers of fixed point, or divide the column, by 1000 for example"
             }
             _ => "no number: write it like 17513.22, or leave the cell empty where there is none",
         };

@@ -3,8 +3,6 @@
 //!
 //! A file that is newest first is turned round, so that its ticks come in order of time under their own row numbers.
 
-use std::collections::VecDeque;
-
 use gauntlet_domain::market::TickKind;
 
 use crate::bars_csv::CsvRows;
@@ -18,12 +16,10 @@ use crate::numbers::Cell;
 use crate::scan::{Scan, cell_error, check_end, contradiction, scan_ticks};
 use crate::table::{TickLayout, TickTable};
 use crate::text::{Fields, TextRows, shortened};
+use crate::turned::Turned;
 use crate::understood::{Shape, columns, numbers, written};
 use crate::units::Units;
 use crate::wanted::differ;
-
-/// Longest text that is turned round in memory.
-pub(crate) const TURNED_BYTES: u64 = 16 << 20;
 
 pub(crate) struct CsvTicks {
     rows: TextRows,
@@ -36,7 +32,7 @@ pub(crate) struct CsvTicks {
     /// What to know of conditions that are not read.
     conditions: Option<String>,
     /// Rows of a file that is newest first, once they are turned round.
-    turned: Option<VecDeque<Row<Tick>>>,
+    turned: Turned,
     fault: Option<(u64, String, String)>,
 }
 
@@ -64,20 +60,15 @@ impl CsvTicks {
                 {
                     head.layout.take_names(column);
                 }
-                let scan = scan_ticks(rows, &head.names, &head.layout, options, |_| true)?;
+                let scan = scan_ticks(rows, &head.names, &head.layout, options, |_| true, u64::MAX)?;
                 scanned.insert(Scanned { head, scan }).clone()
             }
         };
         let Head { separator, names, mut layout } = head;
         let conditions =
             layout.unread_conditions().and_then(|column| scan.conditions.warning(&names[column]));
-        let Scan { clock, numbers, newest_first, signed_sizes, first_time, ids_differ, .. } = scan;
-        if signed_sizes && layout.size_without_side().is_some() {
-            layout.sign_is_side();
-        }
-        if ids_differ {
-            layout.forget_ids();
-        }
+        scan.settle(&mut layout);
+        let Scan { clock, numbers, newest_first, first_time, .. } = scan;
         let mut rows = rows()?;
         let is_total = newest_first && layout.is_total();
         if is_total {
@@ -99,7 +90,7 @@ impl CsvTicks {
             newest_first,
             first_time,
             conditions,
-            turned: None,
+            turned: Turned::default(),
             fault: None,
         })
     }
@@ -186,18 +177,6 @@ impl CsvTicks {
             fault.kind == TickKind::NotANumber && text.is_empty() && !self.table.is_one_sided(field);
         Ok(Row { number, data: Err(Fault { missing, ..fault }) })
     }
-
-    /// All rows, the last first.
-    fn turn_round(&mut self) -> Result<VecDeque<Row<Tick>>, FeedError> {
-        let mut turned = VecDeque::new();
-        while let Some(row) = self.read()? {
-            if self.rows.bytes() > TURNED_BYTES {
-                return Err(FeedError::NewestFirst { file: self.rows.file().to_owned() });
-            }
-            turned.push_front(row);
-        }
-        Ok(turned)
-    }
 }
 
 /// What a file was found to be by looking through it.
@@ -238,14 +217,10 @@ impl Reader<Tick> for CsvTicks {
         if !self.newest_first {
             return self.read();
         }
-        let turned = match &mut self.turned {
-            Some(turned) => turned,
-            None => {
-                let turned = self.turn_round()?;
-                self.turned.insert(turned)
-            }
-        };
-        Ok(turned.pop_front())
+        let (mut turned, file) = (std::mem::take(&mut self.turned), self.rows.file().to_owned());
+        let row = turned.next(&file, || Ok(self.read()?.map(|row| (row, self.rows.bytes()))));
+        self.turned = turned;
+        row
     }
 
     fn rows_read(&self) -> u64 {

@@ -54,6 +54,11 @@ impl Format {
         }
     }
 
+    /// Whether its columns are found by their names.
+    pub(crate) fn is_table(self) -> bool {
+        matches!(self, Format::Csv | Format::BarsCsv | Format::Parquet)
+    }
+
     /// What a row of the format looks like, for messages.
     pub(crate) fn row_shape(self) -> &'static str {
         match self {
@@ -103,6 +108,9 @@ pub struct Reading {
     /// Lines before the header, or before the first row where there is none.
     #[serde(default)]
     pub skip_lines: u64,
+    /// Prices are whole numbers of ten to the power of less this: 9 where one is a billionth, 0 where they are as they stand.
+    #[serde(default)]
+    pub price_digits: Option<u8>,
     /// The decimal mark, `.` or `,`.
     pub decimal: Option<char>,
     /// Codes of conditions of trades whose size counts and whose price does not.

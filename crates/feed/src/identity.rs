@@ -15,6 +15,7 @@
 //! | `given_up` | how often it was fed before and given up | never |
 //! | `market` | as given | not said, or the venue's own |
 //! | `only` | `COLUMN=VALUE` | not said |
+//! | `price_scale` | `1e-DIGITS` | not said |
 //! | `skip_lines` | a number of lines | 0 |
 //! | `spec`, `stamp` | of ready-made bars | not said; opening times; ticks |
 //! | `symbol` | as given | not said, or the instrument's own |
@@ -103,6 +104,7 @@ pub(crate) fn canonical(found: &Found, options: &Options, has_bars: bool) -> Str
     });
     put("date_order", order.map(str::to_owned));
     put("encoding", reading.encoding.map(|encoding| encoding.to_string()));
+    put("price_scale", reading.price_digits.map(|digits| format!("1e-{digits}")));
     put("skip_lines", (reading.skip_lines > 0).then(|| reading.skip_lines.to_string()));
     put("decimal", reading.decimal.map(String::from));
     let asked = options.format.filter(|asked| found.told != Some(*asked));
@@ -179,12 +181,13 @@ mod tests {
         asked.reading.only = Some(("Name".into(), "A".into()));
         asked.reading.encoding = Some(crate::Encoding::Windows1252);
         asked.reading.skip_lines = 3;
+        asked.reading.price_digits = Some(9);
         asked.given_up = 2;
         asked.reading.time_format = Some("%d;%m".into());
         asked.reading.columns = vec![("price".into(), "Last".into()), ("bid".into(), "a=b".into())];
         let said = of(None, &asked, false);
         let expected = "ambiguous=later; column.bid=a\\=b; column.price=Last; date_order=day-first; decimal=,; encoding=windows-1252; format=csv; given_up=2; \
-                        market=spot; only=Name\\=A; skip_lines=3; symbol=BTC/USDT; time_format=%d\\;%m; utc_offset=-18000; zone=Europe/Paris";
+                        market=spot; only=Name\\=A; price_scale=1e-9; skip_lines=3; symbol=BTC/USDT; time_format=%d\\;%m; utc_offset=-18000; zone=Europe/Paris";
         assert_eq!(said, expected);
     }
 

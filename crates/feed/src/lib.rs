@@ -121,6 +121,9 @@ mod scan;
 /// What stands before the rows of a CSV.
 mod csv_head;
 
+/// Ticks that are newest first.
+mod turned;
+
 /// Ticks in CSV.
 mod csv;
 

@@ -116,8 +116,8 @@ fn open_in_chunks(path: &Path, shown: &Path, options: &Options, chunk: usize) ->
             .to_owned();
         return Err(FeedError::Reading { file: file.shown.clone(), what });
     }
-    let has_header = matches!(found.format, Format::Csv | Format::BarsCsv | Format::Parquet);
-    if !has_header && (!options.reading.columns.is_empty() || options.reading.decimal.is_some()) {
+    if !found.format.is_table() && (!options.reading.columns.is_empty() || options.reading.decimal.is_some())
+    {
         let what = format!(
             "--column and --decimal are not for {} files, whose columns are fixed: leave them away",
             found.format
@@ -143,7 +143,8 @@ fn open_in_chunks(path: &Path, shown: &Path, options: &Options, chunk: usize) ->
         );
         return Err(FeedError::Reading { file: file.shown.clone(), what });
     }
-    let rows = open_rows(&file, &found, options, Units::of(scale), &mut scanned, chunk)?;
+    let units = Units::of(scale).with_price_digits(options.reading.price_digits);
+    let rows = open_rows(&file, &found, options, units, &mut scanned, chunk)?;
     let has_bars = matches!(rows, Rows::Bars { .. });
     check_conditions(has_bars)?;
     let reading = canonical(&found, options, has_bars);
@@ -161,19 +162,22 @@ fn scale_of(
     chunk: usize,
 ) -> Result<Scale, FeedError> {
     let watch = Arc::new(Watch::default());
-    let (are_quotes, are_ticks) =
-        match open_rows(file, found, options, Units::watched(&watch), scanned, chunk)? {
-            Rows::Ticks { mut rows, basis, .. } => {
-                for _ in 0..SCANNED_ROWS {
-                    if !matches!(rows.reader.next(), Ok(Some(_))) {
-                        break;
-                    }
+    let units = Units::watched(&watch).with_price_digits(options.reading.price_digits);
+    let (are_quotes, are_ticks) = match open_rows(file, found, options, units, scanned, chunk)? {
+        Rows::Ticks { mut rows, basis, .. } => {
+            for _ in 0..SCANNED_ROWS {
+                if !matches!(rows.reader.next(), Ok(Some(_))) {
+                    break;
                 }
-                (basis == PriceBasis::Quotes, true)
             }
-            // They have been looked at together.
-            Rows::Bars { .. } => (false, false),
-        };
+            (basis == PriceBasis::Quotes, true)
+        }
+        // They have been looked at together.
+        Rows::Bars { .. } => (false, false),
+    };
+    let refused =
+        watch.fixed_point().filter(|_| options.reading.price_digits.is_none() && found.format.is_table());
+    refused.map_or(Ok(()), |what| Err(FeedError::Reading { file: file.shown.clone(), what }))?;
     Ok(watch.scale(are_quotes, are_ticks))
 }
 

@@ -12,7 +12,7 @@ use crate::time::{
 };
 
 /// Rows whose order is looked at.
-const ORDERED_ROWS: usize = 4096;
+const ORDERED_ROWS: usize = crate::scan::ORDERED_ROWS as usize;
 
 /// Whether a cell is a date and nothing behind it.
 fn is_date_alone(text: &[u8]) -> bool {
@@ -92,6 +92,13 @@ impl Times {
     pub fn see_place(&mut self, text: &[u8], line: u64) {
         if let Some(folds) = &mut self.folds {
             folds.see(text.trim_ascii(), line);
+        }
+    }
+
+    /// Looks at the time of a row that is no text in the file, for its order alone.
+    pub fn see_order(&mut self, text: &[u8]) {
+        if self.cells.len() < ORDERED_ROWS && !text.is_empty() {
+            self.cells.push(text.to_vec());
         }
     }
 

@@ -658,3 +658,29 @@ fn what_is_no_utf_8_is_refused_with_its_place_and_read_by_the_encoding_that_is_n
     let marked: Vec<u8> = format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert_eq!(ticks_of(&marked, &with(Some(Encoding::Latin1))).unwrap().sizes.len(), 2);
 }
+
+#[test]
+fn prices_of_fixed_point_are_asked_for_and_read_by_the_scale_that_is_named() {
+    let with = |price_digits| options(Reading { price_digits, ..Reading::default() });
+    // Databento's trades: nanoseconds, and prices in billionths. The largest number is no price.
+    let text = "ts_event,action,side,price,size\n1709546400000000000,T,B,4000250000000,3\n\
+                1709546400000000001,T,A,9223372036854775807,1\n1709546400000000002,T,A,-1250000000,2\n";
+    let why = ticks_of(text.replace("-1250000000", "125000000000").as_bytes(), &with(None)).unwrap_err();
+    assert!(
+        why.contains("whole numbers from 125000000000 on") && why.contains("--price-scale 1e-9"),
+        "{why}"
+    );
+    let block = ticks_of(text.as_bytes(), &with(Some(9))).unwrap();
+    assert_eq!((block.prices[0], block.prices[2]), (4_000_250_000_000, -1_250_000_000));
+    assert_eq!(block.kinds[1], TickKind::NotANumber as u8);
+    let bars = "ts_event,open,high,low,close,volume\n1709546400000000000,104270000000,104290000000,104270000000,104280000000,5\n\
+                1709546460000000000,104280000000,104290000000,104270000000,104280000000,5\n";
+    let minutes = |options: Options| Options { bar_spec: "time:1m".parse().ok(), ..options };
+    assert!(bars_of(bars.as_bytes(), &minutes(with(None))).unwrap_err().contains("--price-scale 1e-9"));
+    let expected = ["104.27", "104.29", "104.27", "104.28", "5"].map(str::to_owned);
+    assert_eq!(bars_of(bars.as_bytes(), &minutes(with(Some(9)))).unwrap()[0].1, expected);
+    // Prices that are as high as they look.
+    let rupiah = "time,price,size\n1700000000,1500000000,1\n1700000001,1500001000,1\n";
+    assert!(ticks_of(rupiah.as_bytes(), &with(None)).unwrap_err().contains("--price-scale 1 where"));
+    assert_eq!(ticks_of(rupiah.as_bytes(), &with(Some(0))).unwrap().prices[0], 1_500_000_000_000_000_000);
+}

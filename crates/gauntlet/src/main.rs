@@ -104,9 +104,6 @@ fn run(cli: Cli) -> Result<Report, Refusal> {
         search(&request, std::io::stdin().lock(), std::io::stdout().lock())?;
         return Ok(Report::silent());
     }
-    if let Command::Feed(args) = &cli.command {
-        say(&args.notes()?);
-    }
     if let Some(answer) = without_configuration(&cli.command, &sources) {
         let answer = answer?;
         say(answer.notes());
@@ -152,7 +149,7 @@ fn run(cli: Cli) -> Result<Report, Refusal> {
         Command::Ls(args) => list(config, open, args.try_into()?, quiet),
         // What the instrument is defined as is known where something was fed or set before.
         Command::Feed(args) if args.dry_run => {
-            let request: FeedRequest = args.try_into()?;
+            let request = feed_request(args)?;
             match require_used(config) {
                 Ok(()) => on_node(config, open, &Request::DryRun(request), quiet),
                 Err(_) => Report::of(&ToolRequest::DryRun(request).answer()?),
@@ -160,6 +157,12 @@ fn run(cli: Cli) -> Result<Report, Refusal> {
         }
         command => on_node(config, open, &request(command)?, quiet),
     }
+}
+
+/// What to feed, once it is said what is left out of it.
+fn feed_request(args: feed_args::FeedArgs) -> Result<FeedRequest, Refusal> {
+    say(&args.notes()?);
+    args.try_into()
 }
 
 #[allow(clippy::print_stderr)]
@@ -229,7 +232,7 @@ fn sources(cli: &Cli) -> Sources {
 /// The request that a command makes of a node.
 fn request(command: Command) -> Result<Request, Refusal> {
     Ok(match command {
-        Command::Feed(args) => Request::Feed(args.try_into()?),
+        Command::Feed(args) => Request::Feed(feed_request(args)?),
         Command::Instrument(InstrumentCommand::Set { file }) => {
             let text = std::fs::read_to_string(&file).map_err(|error| unreadable(&file, &error))?;
             Request::Instrument(InstrumentRequest::Set { text, name: file_name(&file) })

@@ -35,6 +35,9 @@ pub struct ReadingArgs {
     /// Lines before the header, or before the first row where columns are named by position.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub skip_lines: u64,
+    /// What one is worth where prices are whole numbers of fixed point: 1e-9, 0.01, or 1 for prices as they stand.
+    #[arg(long, value_name = "SCALE")]
+    pub price_scale: Option<String>,
     /// The decimal mark, '.' or ','.
     #[arg(long)]
     pub decimal: Option<String>,
@@ -84,11 +87,22 @@ impl TryFrom<ReadingArgs> for Reading {
             time_format: args.time_format,
             encoding: args.encoding.as_deref().map(str::parse).transpose().map_err(Refusal::input)?,
             skip_lines: args.skip_lines,
+            price_digits: args.price_scale.as_deref().map(price_digits).transpose()?,
             decimal,
             volume_only: args.volume_only,
             auction: args.auction,
         })
     }
+}
+
+/// Digits behind the point of a power of ten from 1e-18 to 1.
+fn price_digits(text: &str) -> Result<u8, Refusal> {
+    let digits = (0..=18_u8).find(|digits| text.parse::<f64>() == format!("1e-{digits}").parse::<f64>());
+    digits.ok_or_else(|| {
+        Refusal::BadInput(format!(
+            "--price-scale '{text}' is no power of ten from 1e-18 to 1: write it like 1e-9"
+        ))
+    })
 }
 
 /// The two sides of an equals sign.

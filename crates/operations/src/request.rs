@@ -223,6 +223,7 @@ mod tests {
             only: Some(("Name".into(), "AAPL".into())),
             encoding: Some(gauntlet_feed::Encoding::Latin1),
             skip_lines: 2,
+            price_digits: Some(9),
             time_format: Some("%s".into()),
             decimal: Some(','),
             volume_only: vec!["W".into()],

@@ -34,79 +34,18 @@ pub fn files(paths: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Refusal>
 
 /// Whether a file of a folder is none of its data by its name: notes, checksums, what a system puts there.
 fn is_no_data(path: &Path) -> bool {
-    const ENDS: [&str; 36] = [
-        "checksum",
-        "checksums",
-        "md5",
-        "sha",
-        "sha1",
-        "sha256",
-        "sha384",
-        "sha512",
-        "sfv",
-        "asc",
-        "sig",
-        "crc",
-        "md",
-        "rst",
-        "pdf",
-        "htm",
-        "html",
-        "doc",
-        "docx",
-        "png",
-        "jpg",
-        "jpeg",
-        "svg",
-        "ini",
-        "cfg",
-        "conf",
-        "toml",
-        "yaml",
-        "yml",
-        "xml",
-        "log",
-        "py",
-        "ipynb",
-        "sh",
-        "lock",
-        "bak",
-    ];
-    const NAMES: [&str; 27] = [
-        "readme",
-        "license",
-        "licence",
-        "notice",
-        "changelog",
-        "thumbs",
-        "manifest",
-        "metadata",
-        "meta",
-        "schema",
-        "checksum",
-        "checksums",
-        "md5sum",
-        "md5sums",
-        "sha1sum",
-        "sha1sums",
-        "sha256sum",
-        "sha256sums",
-        "sha512sum",
-        "sha512sums",
-        "symbology",
-        "condition",
-        "dataset-metadata",
-        "dataset_infos",
-        "dataset_info",
-        "datapackage",
-        "desktop",
-    ];
+    const ENDS: &str = "checksum checksums md5 sha sha1 sha256 sha384 sha512 sfv asc sig crc md rst pdf htm html doc docx png jpg \
+                        jpeg svg ini cfg conf toml yaml yml xml log py ipynb sh lock bak";
+    const NAMES: &str = "readme license licence notice changelog thumbs desktop manifest metadata meta schema checksum checksums \
+                         md5sum md5sums sha1sum sha1sums sha256sum sha256sums sha512sum sha512sums symbology condition \
+                         dataset-metadata dataset_info dataset_infos datapackage";
+    let is_in = |list: &str, word: &str| list.split_whitespace().any(|other| other == word);
     let name = file_name(path).to_ascii_lowercase();
     let (stem, end) = name.split_once('.').unwrap_or((&name, ""));
     let last = end.rsplit('.').next().unwrap_or_default();
     // Names of notes are those of data where they end so.
     let is_table = matches!(end.split('.').next(), Some("csv" | "parquet" | "tsv"));
-    name.starts_with(['.', '_']) || ENDS.contains(&last) || (NAMES.contains(&stem) && !is_table)
+    name.starts_with(['.', '_']) || is_in(ENDS, last) || (is_in(NAMES, stem) && !is_table)
 }
 
 /// A folder in which there is nothing to feed; folders in it are not looked into.
