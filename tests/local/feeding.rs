@@ -432,11 +432,25 @@ fn the_hour_that_autumn_has_twice_is_two_hours() {
     let opened: Vec<String> = all_bars_on_the_log(&dir).iter().map(|bar| bar.open_time.to_string()).collect();
     let expected = ["04:30", "05:00", "05:30", "06:00", "06:30", "07:00"];
     assert_eq!(opened, expected.map(|time| format!("2024-11-03T{time}:00Z")));
-    // Two bars of one time do not show whether the second is of the second hour: asked for.
+    // Two bars of one time in a file of which no others have one time are one of each hour.
+    let hours = [&more[..], &["time:1h"]].concat();
+    let opened = |dir: &Dir| -> Vec<String> {
+        all_bars_on_the_log(dir).iter().map(|bar| bar.open_time.to_string()[11..16].to_owned()).collect()
+    };
     let (dir, path) = bars(&["00:00", "01:00", "01:00", "02:00"]);
-    let words =
-        ["line 5, column time: '2024-11-03 02:00' is behind an hour that the zone has twice", "times in UTC"];
-    gauntlet(feed(&path, &[&more[..], &["time:1h"]].concat())).on(&dir).refused(2, &words);
+    gauntlet(feed(&path, &hours)).on(&dir).ok();
+    assert_eq!(opened(&dir), ["04:00", "05:00", "06:00", "07:00"]);
+    // Where others have, and where the hour is there once, nothing shows which it is: asked for.
+    let words = [
+        "'2024-11-03 01:00' is in an hour that the zone has twice",
+        "--ambiguous earlier or --ambiguous later",
+    ];
+    let (dir, path) = bars(&["00:00", "00:00", "01:00", "01:00", "02:00"]);
+    gauntlet(feed(&path, &hours)).on(&dir).refused(2, &words);
+    let (dir, path) = bars(&["00:00", "01:00", "02:00"]);
+    gauntlet(feed(&path, &hours)).on(&dir).refused(2, &words);
+    gauntlet(feed(&path, &[&hours[..], &["--ambiguous", "later"]].concat())).on(&dir).ok();
+    assert_eq!(opened(&dir), ["04:00", "06:00", "07:00"]);
 }
 
 #[test]
