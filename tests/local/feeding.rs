@@ -175,6 +175,16 @@ fn a_feed_is_given_up_where_a_wrong_reading_shows_behind_the_trial() {
     let published = number(stopped, "published");
     assert!((100_000..230_000).contains(&published), "{published} rows were published before");
     assert_eq!(number(&report, "published"), published);
+    // The list of sources counts the same rows.
+    let listed = gauntlet(["ls", "sources"]).on(&dir).ok();
+    let row = listed.as_array().unwrap().iter().find(|row| row["status"] == "aborted").unwrap();
+    assert_eq!(report["sources"][0]["rejected"], serde_json::json!({ "aborted": published }), "{run}");
+    assert_eq!((number(row, "rows"), number(row, "accepted")), (published, 0), "{row}");
+    assert!(
+        row["rejected"].to_string().contains(&format!("aborted\\\":{published}"))
+            || row["rejected"]["aborted"] == published,
+        "{row}"
+    );
     let listed = gauntlet(["ls", "quality", "--filter", "reason == 'not_a_number'"]).on(&dir).ok();
     assert_eq!(listed.as_array().unwrap().len(), 0, "no refused row was published");
 }
@@ -422,11 +432,25 @@ fn the_hour_that_autumn_has_twice_is_two_hours() {
     let opened: Vec<String> = all_bars_on_the_log(&dir).iter().map(|bar| bar.open_time.to_string()).collect();
     let expected = ["04:30", "05:00", "05:30", "06:00", "06:30", "07:00"];
     assert_eq!(opened, expected.map(|time| format!("2024-11-03T{time}:00Z")));
-    // Two bars of one time do not show whether the second is of the second hour: asked for.
+    // Two bars of one time in a file of which no others have one time are one of each hour.
+    let hours = [&more[..], &["time:1h"]].concat();
+    let opened = |dir: &Dir| -> Vec<String> {
+        all_bars_on_the_log(dir).iter().map(|bar| bar.open_time.to_string()[11..16].to_owned()).collect()
+    };
     let (dir, path) = bars(&["00:00", "01:00", "01:00", "02:00"]);
-    let words =
-        ["line 5, column time: '2024-11-03 02:00' is behind an hour that the zone has twice", "times in UTC"];
-    gauntlet(feed(&path, &[&more[..], &["time:1h"]].concat())).on(&dir).refused(2, &words);
+    gauntlet(feed(&path, &hours)).on(&dir).ok();
+    assert_eq!(opened(&dir), ["04:00", "05:00", "06:00", "07:00"]);
+    // Where others have, and where the hour is there once, nothing shows which it is: asked for.
+    let words = [
+        "'2024-11-03 01:00' is in an hour that the zone has twice",
+        "--ambiguous earlier or --ambiguous later",
+    ];
+    let (dir, path) = bars(&["00:00", "00:00", "01:00", "01:00", "02:00"]);
+    gauntlet(feed(&path, &hours)).on(&dir).refused(2, &words);
+    let (dir, path) = bars(&["00:00", "01:00", "02:00"]);
+    gauntlet(feed(&path, &hours)).on(&dir).refused(2, &words);
+    gauntlet(feed(&path, &[&hours[..], &["--ambiguous", "later"]].concat())).on(&dir).ok();
+    assert_eq!(opened(&dir), ["04:00", "06:00", "07:00"]);
 }
 
 #[test]
@@ -541,6 +565,52 @@ fn what_lies_beside_the_data_in_a_folder_is_skipped_and_said() {
     // A name that may be one of data stops all of it: nothing is left out in silence.
     std::fs::write(folder.join("notes.txt"), "to do\n").unwrap();
     gauntlet(feed(&folder, &[])).on(&dir).refused(2, &["notes.txt"]);
+}
+
+#[test]
+fn nothing_of_a_folder_is_published_where_one_of_its_files_cannot_be_read() {
+    let dir = Dir::new();
+    let folder = dir.path("ticks");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("a.csv"), trades(10, |_| None)).unwrap();
+    for name in ["manifest.json", "metadata.json", "checksums.txt", "SHA256SUMS"] {
+        std::fs::write(folder.join(name), "{\"a\": 1}\n").unwrap();
+    }
+    let last = folder.join("z.csv");
+    for (text, word) in [
+        ("to do\n".to_owned(), "cannot tell its format"),
+        ("time,value,other\n1700000000,1,2\n".to_owned(), "z.csv"),
+        (trades(200, |row| (row % 3 > 0).then(|| "n/a".to_owned())), "rows are not a time and a price"),
+    ] {
+        std::fs::write(&last, text).unwrap();
+        let run = gauntlet(feed(&folder, &[])).on(&dir).refused(2, &["z.csv", word]);
+        assert!(run.stderr.contains("nothing of the 2 files was published"), "{run}");
+    }
+    let listed = gauntlet(["ls", "sources"]).on(&dir).run();
+    assert!(listed.stdout.trim() == "[]" || listed.code == Some(2), "{listed}");
+    std::fs::write(&last, trades(20, |_| None).replace("17000000", "17000001")).unwrap();
+    let run = gauntlet(feed(&folder, &[])).on(&dir).run();
+    assert_eq!((run.code, number(&run.json(), "accepted")), (Some(0), 30), "{run}");
+    assert!(run.stderr.contains("manifest.json") && run.stderr.contains("checksums.txt"), "{run}");
+}
+
+#[test]
+fn rows_that_are_refused_beside_conditions_are_answered_with_the_options_for_conditions() {
+    let dir = Dir::new();
+    let mut text = String::from("time,price,size,cond\n");
+    for row in 0..300 {
+        let (price, code) =
+            if row % 20 == 19 { ("55.5".to_owned(), "W") } else { (format!("100.0{}", row % 7), "@") };
+        let _ = writeln!(text, "{},{price},1,{code}", 1_700_000_000 + row);
+    }
+    let path = dir.write("cond.csv", &text);
+    stopped(&dir, &path, &[], &["outlier", "--volume-only CODES", "--auction CODES"]);
+    let fed = gauntlet(feed(&path, &["--volume-only", "W"])).on(&dir).ok();
+    assert_eq!((number(&fed, "accepted"), number(&fed["corrected"], "volume_only")), (300, 15), "{fed}");
+    // Without a column of conditions they are no help.
+    let plain: String = text.lines().map(|line| format!("{}\n", line.rsplit_once(',').unwrap().0)).collect();
+    let found = stopped(&dir, &dir.write("plain.csv", plain), &[], &["outlier"]);
+    assert!(!found.to_string().contains("--volume-only"), "{found}");
 }
 
 #[test]

@@ -15,13 +15,11 @@ use crate::format::Options;
 use crate::numbers::Cell;
 use crate::scan::{cell_error, check_end, contradiction};
 use crate::text::shortened;
+use crate::turned::TURNED_BYTES;
 use crate::understood::{Shape, columns, numbers, written};
 
 /// Rows by which a file is understood, and among which a row finds its place.
 pub(crate) const WINDOW_ROWS: usize = 100_000;
-
-/// Longest text that is turned round in memory.
-const TURNED_BYTES: u64 = 16 << 20;
 
 /// Pairs of rows of one time that a warning names.
 const NAMED_PAIRS: usize = 3;
@@ -87,6 +85,7 @@ impl<T: TextTable> BarReader<T> {
         options: &Options,
     ) -> Result<BarReader<T>, FeedError> {
         let mut scan = Scan::default();
+        table.wanted.column = table.layout.symbol.and_then(|column| names.get(column).cloned());
         let (about, live_row) = scan.look(scanned, &mut table, names, options)?;
         Ok(BarReader {
             rows,
@@ -302,7 +301,7 @@ mod tests {
             let bytes = std::io::Cursor::new(text.to_owned());
             Ok(TextRows::new(Box::new(bytes), "file".into(), 4_096))
         };
-        let mut bars = csv_bars(open, &options, crate::units::Units::default())?;
+        let mut bars = csv_bars(open, None, &options, crate::units::Units::default())?;
         let mut rows = Vec::new();
         while let Some(row) = bars.next()? {
             rows.push((row.number, row.data.map_or(-1, |bar| bar.open_time / 1_000_000_000)));

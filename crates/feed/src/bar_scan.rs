@@ -88,7 +88,7 @@ impl Scan {
     ) -> Result<(About, Option<i64>), FeedError> {
         let file = rows.file().to_owned();
         let wanted = table.wanted.clone();
-        let mut times = Times::new(table.layout.time);
+        let mut times = Times::new(table.layout.time, options);
         let mut kept = KeptCells::new(table.layout.used());
         while rows.advance()? {
             if table.is_wanted(|index| rows.field(index)) {
@@ -101,12 +101,10 @@ impl Scan {
         table.wanted = wanted;
         let style = self.numbers.style(options.reading.decimal);
         table.style = style.map_err(|why| cell_error(&file, names, why.cell, why.what))?;
-        let mut clock = times.clock(options).map_err(|why| why.into_error(&file, names))?;
+        let clock = times.clock(options).map_err(|why| why.into_error(&file, names))?;
+        times.check_local(&clock, names, options).map_err(|why| why.into_error(&file, names))?;
         self.first_time = times.first();
         self.newest_first = times.newest_first(&clock);
-        if let Some(zone) = &mut clock.zone {
-            zone.newest_first = self.newest_first;
-        }
         table.clock = clock.clone();
         if clock.format.is_none() {
             table.layout.time.unit = table.layout.time.unit.or(self.epochs.unit());
@@ -139,6 +137,7 @@ impl Scan {
         let mut room = [0; 64];
         if let Some(text) = layout.time_text(field, table.clock.format.is_some(), &mut room) {
             times.see_text(text, line);
+            times.see_place(text, line);
         }
         self.epochs.see(field(layout.time.index).unwrap_or_default());
         if let Some(close) = layout.close_time {
@@ -174,7 +173,11 @@ impl Scan {
                 Some(_) => self.period = Some(None),
             }
         }
-        let Some(time) = table.time(field) else { return };
+        let time = match found {
+            Ok(bar) => Some(bar.open_time),
+            Err(found) => found.fault.time,
+        };
+        let Some(time) = time else { return };
         self.latest = self.latest.max(Some(time));
         if let Some(length) = table.length(time, field) {
             self.lengths.see(length);
@@ -196,7 +199,7 @@ impl Scan {
                 "no time that is known: write it like 2024-03-04 10:00:00 or as seconds since the epoch"
             }
             TickKind::OutOfRange => {
-                "out of range (a price may be 9223372036 and a volume 92233720368 at most): divide the column, by 1000 for example"
+                "out of range (a price may be 9223372036 and a volume 92233720368 at most): say what one is worth with --price-scale 1e-9 where prices are whole numbers of fixed point, or divide the column, by 1000 for example"
             }
             _ => "no number: write it like 17513.22, or leave the cell empty where there is none",
         };

@@ -4,8 +4,10 @@ use gauntlet_domain::market::TickKind;
 
 use crate::block::{Bar, BarColumns, Fault};
 use crate::columns::{
-    TimeColumn, bar_time_column, column, named_columns, own_volume, plain_name, symbol_column, time_column,
+    TimeColumn, bar_time_column, column, name_column, named_columns, own_volume, plain_name, symbol_column,
+    time_column,
 };
+use crate::format::Reading;
 use crate::numbers::NumberStyle;
 use crate::time::{Clock, Unit, half_of_day, is_time_of_day};
 use crate::units::Units;
@@ -56,6 +58,8 @@ pub(crate) struct BarLayout {
     /// `time` is the end of a bar.
     pub is_closing: bool,
     pub symbol: Option<usize>,
+    /// A column of names, which are symbols where they differ.
+    pub names: Option<usize>,
     /// How long the bars are, by their own words.
     pub period: Option<usize>,
     prices: Prices,
@@ -65,8 +69,9 @@ pub(crate) struct BarLayout {
 }
 
 /// Names of a header as they are found, where somebody has said which column is what. `Err` says what does not fit.
-pub(crate) fn bar_names(names: &[String], columns: &[(String, String)]) -> Result<Vec<String>, String> {
-    let mut named = named_columns(names, columns)?;
+pub(crate) fn bar_names(names: &[String], reading: &Reading) -> Result<Vec<String>, String> {
+    let mut named = named_columns(names, reading)?;
+    let columns = &reading.columns;
     let has = |role: &str| columns.iter().any(|(named, _)| named == role);
     for (name, original) in named.iter_mut().zip(names) {
         let plain = plain_name(original);
@@ -124,7 +129,14 @@ impl BarLayout {
         let symbol = symbol_column(&plain);
         let period = column(&plain, PERIODS);
         let is_price = |index: &usize| {
-            let others = [Some(time.index), of_day, closing.map(|time| time.index), symbol, period];
+            let others = [
+                Some(time.index),
+                of_day,
+                closing.map(|time| time.index),
+                symbol,
+                period,
+                name_column(&plain),
+            ];
             !others.contains(&Some(*index))
         };
         let one = || {
@@ -139,6 +151,7 @@ impl BarLayout {
             close_time: closing.filter(|closing| *closing != time),
             is_closing: opening.is_none() && usual.is_none(),
             symbol,
+            names: name_column(&plain).filter(|index| symbol.is_none() && *index != time.index),
             period,
             prices: bar_prices(&plain).or_else(one)?,
             spreads: column(&plain, &["openspread"]).zip(column(&plain, &["closespread"])),
@@ -290,7 +303,7 @@ impl BarTable {
     /// How long the row's bar is by its two times.
     pub fn length<'a>(&mut self, open: i64, field: impl Fn(usize) -> Option<&'a [u8]>) -> Option<i64> {
         let close = self.layout.close_time?;
-        close.parse(field(close.index)?, &mut self.clock)?.checked_sub(open)
+        close.parse_behind(field(close.index)?, open, &mut self.clock)?.checked_sub(open)
     }
 
     /// The bar of a wanted row.
@@ -408,7 +421,7 @@ fn written_of_day(text: &[u8]) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::Options;
+    use crate::format::{Options, Reading};
     use crate::time::DateOrder;
     use gauntlet_domain::InstrumentId;
 
@@ -465,7 +478,12 @@ mod tests {
     fn columns_that_somebody_names_are_taken() {
         let names = ["open_time", "close_time", "adj close", "close", "px"].map(str::to_owned);
         let named = |column: (&str, &str)| {
-            bar_names(&names, &[(column.0.to_owned(), column.1.to_owned())]).unwrap().join(",")
+            bar_names(
+                &names,
+                &Reading { columns: vec![(column.0.to_owned(), column.1.to_owned())], ..Reading::default() },
+            )
+            .unwrap()
+            .join(",")
         };
         assert_eq!(named(("time", "close_time")), "-,close_time,adj close,close,px");
         assert_eq!(named(("price", "px")), "open_time,close_time,-,-,price");

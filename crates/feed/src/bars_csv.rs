@@ -2,13 +2,14 @@
 
 use crate::bar_rows::{BarReader, TextTable};
 use crate::bar_table::{BarLayout, BarTable, bar_names};
+use crate::csv_head::CsvHead;
 use crate::error::FeedError;
 use crate::format::{Format, Options};
 use crate::input::listed;
 use crate::numbers::NumberStyle;
-use crate::text::{Fields, TextRows, separator};
+use crate::text::{Fields, TextRows};
 use crate::units::Units;
-use crate::wanted::Wanted;
+use crate::wanted::{Wanted, differ};
 
 /// Rows of a CSV.
 pub(crate) struct CsvRows {
@@ -18,16 +19,6 @@ pub(crate) struct CsvRows {
 }
 
 impl CsvRows {
-    /// Takes the header: its names, and the rows after it.
-    fn new(mut rows: TextRows) -> Result<(Vec<String>, CsvRows), FeedError> {
-        let mut fields = Fields::default();
-        let header = rows.header()?;
-        let separator = separator(header);
-        fields.split(header, separator);
-        let names = fields.texts(header);
-        Ok((names, CsvRows { rows, fields, separator }))
-    }
-
     /// The rows that follow, parted by `separator`.
     pub fn behind(rows: TextRows, separator: u8) -> CsvRows {
         CsvRows { rows, fields: Fields::default(), separator }
@@ -72,31 +63,41 @@ impl TextTable for CsvRows {
     }
 }
 
-/// Opens the bars of a CSV; `open` opens its text at the beginning.
+/// Opens the bars of a CSV; `open` opens its text at the beginning. `implied` are the columns of a file without a header.
 pub(crate) fn csv_bars(
     open: impl Fn() -> Result<TextRows, FeedError>,
+    implied: Option<&[String]>,
     options: &Options,
     units: Units,
 ) -> Result<BarReader<CsvRows>, FeedError> {
-    let (names, mut first) = CsvRows::new(open()?)?;
-    let has_row = first.advance()?;
+    let rows = || {
+        let mut rows = open()?;
+        let head = CsvHead::take(&mut rows, implied)?;
+        Ok((CsvRows::behind(rows, head.separator), head))
+    };
+    let (first, head) = rows()?;
     let wanted = Wanted::new(options);
     let reading = |what| FeedError::Reading { file: first.file().to_owned(), what };
-    let named = bar_names(&names, &options.reading.columns).map_err(reading)?;
-    let first_row = |index| first.field(index).filter(|_| has_row).map(<[u8]>::to_vec);
-    let layout = BarLayout::find(&named, &wanted, first_row).ok_or_else(|| FeedError::MissingColumns {
+    let named = bar_names(&head.names, &options.reading).map_err(reading)?;
+    let layout = BarLayout::find(&named, &wanted, |index| head.first(index));
+    let mut layout = layout.ok_or_else(|| FeedError::MissingColumns {
         file: first.file().to_owned(),
         format: Format::BarsCsv,
         needed: format!(
             "a date (date, datetime, timestamp) and open, high, low, close, or one price column ({}, close)",
             wanted.symbol()
         ),
-        found: listed(&names),
+        found: listed(&head.names),
         hint: "or use --format csv if these are ticks",
     })?;
     let clock = options.clock().map_err(reading)?;
+    if let Some(column) = layout.names
+        && differ(rows()?.0, column)?
+    {
+        layout.symbol = Some(column);
+    }
     let table = BarTable { layout, wanted, clock, style: NumberStyle::default(), units };
-    BarReader::new(CsvRows::new(open()?)?.1, CsvRows::new(open()?)?.1, table, &names, options)
+    BarReader::new(first, rows()?.0, table, &head.names, options)
 }
 
 #[cfg(test)]
@@ -109,7 +110,7 @@ mod tests {
         let mut options = Options::new(InstrumentId::new(symbol, "TEST").unwrap());
         options.reading.date_order = Some(crate::time::DateOrder::MonthFirst);
         let open = || Ok(TextRows::new(Box::new(std::io::Cursor::new(text.to_owned())), "file".into(), 64));
-        let mut bars = csv_bars(open, &options, Units::default())?;
+        let mut bars = csv_bars(open, None, &options, Units::default())?;
         let mut read = Vec::new();
         while let Some(row) = bars.next()? {
             read.push(row);

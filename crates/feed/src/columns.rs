@@ -1,5 +1,6 @@
 //! The columns of tables by their names, and times in them.
 
+use crate::format::Reading;
 use crate::time::{Clock, Unit, is_time_of_day, since_epoch};
 
 // Names are compared as letters and digits only: `bid_price`, `Bid Price` and `bidPrice` are one. In each list the
@@ -27,7 +28,11 @@ pub(crate) const EVENT_TIMES: &[(&str, Option<Unit>)] = &[
     ("tsus", Some(Unit::Micros)),
     ("tsns", Some(Unit::Nanos)),
     ("tsevent", None),
+    ("gmttime", None),
 ];
+/// A name that says that a clock is somebody's own.
+pub(crate) const LOCAL_TIME: &str = "localtime";
+
 /// When it was recorded: stands in where the venue sends no time.
 pub(crate) const RECORDER_TIMES: &[(&str, Option<Unit>)] = &[
     ("localtsns", Some(Unit::Nanos)),
@@ -35,7 +40,7 @@ pub(crate) const RECORDER_TIMES: &[(&str, Option<Unit>)] = &[
     ("localtsms", Some(Unit::Millis)),
     ("localts", None),
     ("localtimestamp", None),
-    ("localtime", None),
+    (LOCAL_TIME, None),
     ("receivedat", None),
     ("tsrecv", None),
 ];
@@ -72,6 +77,21 @@ pub(crate) const SIDES: &[&str] = &["side", "takerside", "aggressor", "aggressor
 pub(crate) const CONDITIONS: &[&str] =
     &["condition", "conditions", "cond", "conds", "salecondition", "saleconditions"];
 pub(crate) const MAKERS: &[&str] = &["buyerismaker", "isbuyermaker"];
+/// What may hold symbols, where it tells rows apart.
+const NAMES: &[&str] = &[
+    "name",
+    "stock",
+    "code",
+    "contract",
+    "security",
+    "asset",
+    "sym",
+    "ric",
+    "isin",
+    "secid",
+    "stockcode",
+    "instrumentname",
+];
 const SYMBOLS: &[&str] = &["symbol", "ticker", "instrument", "pair", "product", "productid"];
 pub(crate) const SEQUENCES: &[&str] =
     &["sequence", "seq", "sequenceno", "tradeid", "aggtradeid", "updateid", "u", "t"];
@@ -104,10 +124,10 @@ const ROLES: [(&str, &[&str]); 18] = [
 ];
 
 /// Names of a header as they are found, where somebody has said which column is what. `Err` says what does not fit.
-pub(crate) fn named_columns(names: &[String], columns: &[(String, String)]) -> Result<Vec<String>, String> {
+pub(crate) fn named_columns(names: &[String], reading: &Reading) -> Result<Vec<String>, String> {
     let mut named = names.to_vec();
     let is_in = |name: &String, list: &[&str]| list.contains(&plain_name(name).as_str());
-    for (role, column) in columns {
+    for (role, column) in &reading.named() {
         let Some((_, usual)) = ROLES.iter().find(|(known, _)| known == role) else {
             let known: Vec<&str> = ROLES.iter().map(|(role, _)| *role).collect();
             return Err(format!(
@@ -116,7 +136,9 @@ pub(crate) fn named_columns(names: &[String], columns: &[(String, String)]) -> R
             ));
         };
         let wanted = plain_name(column);
-        let Some(index) = names.iter().position(|name| name == column || plain_name(name) == wanted) else {
+        let named_so = names.iter().position(|name| name == column || plain_name(name) == wanted);
+        let position = || column.parse::<usize>().ok()?.checked_sub(1).filter(|index| *index < names.len());
+        let Some(index) = named_so.or_else(position) else {
             return Err(format!(
                 "--column {role}={column}: there is no such column, only {}",
                 crate::input::listed(names)
@@ -199,7 +221,8 @@ pub(crate) fn time_column(names: &[String], wanted: &[(&str, Option<Unit>)]) -> 
 
 /// The column by which the rows of a bars file are dated.
 pub(crate) fn bar_time_column(names: &[String]) -> Option<TimeColumn> {
-    time_column(names, EVENT_TIMES).or_else(|| {
+    let local = || time_column(names, &[(LOCAL_TIME, None)]);
+    time_column(names, EVENT_TIMES).or_else(local).or_else(|| {
         // A data frame writes its index without a name, first.
         let unnamed = names.first().is_some_and(String::is_empty);
         unnamed.then_some(TimeColumn { index: 0, unit: None, date: None })
@@ -209,6 +232,11 @@ pub(crate) fn bar_time_column(names: &[String]) -> Option<TimeColumn> {
 /// The column by which the rows of a file of several symbols are told apart.
 pub(crate) fn symbol_column(names: &[String]) -> Option<usize> {
     column(names, SYMBOLS)
+}
+
+/// A column whose name leaves open whether rows are told apart by it.
+pub(crate) fn name_column(names: &[String]) -> Option<usize> {
+    column(names, NAMES)
 }
 
 impl TimeColumn {
@@ -230,6 +258,14 @@ impl TimeColumn {
             Some(unit) if clock.format.is_none() => since_epoch(text, Some(unit)),
             _ => clock.parse(text),
         }
+    }
+
+    /// The time of a row that stands behind another one in it.
+    pub fn parse_behind(self, text: &[u8], other: i64, clock: &mut Clock) -> Option<i64> {
+        clock.zone.iter_mut().for_each(|zone| zone.behind = Some(other));
+        let time = self.parse(text, clock);
+        clock.zone.iter_mut().for_each(|zone| zone.behind = None);
+        time
     }
 
     /// The time of a row whose text at an index is `field`.

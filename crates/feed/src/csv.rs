@@ -3,25 +3,23 @@
 //!
 //! A file that is newest first is turned round, so that its ticks come in order of time under their own row numbers.
 
-use std::collections::VecDeque;
-
 use gauntlet_domain::market::TickKind;
 
 use crate::bars_csv::CsvRows;
 use crate::block::{About, Fault, Reader, Row, Tick, TickColumns};
 use crate::columns::named_columns;
+use crate::csv_head::CsvHead;
 use crate::error::FeedError;
 use crate::format::{Format, Options};
 use crate::input::listed;
 use crate::numbers::Cell;
 use crate::scan::{Scan, cell_error, check_end, contradiction, scan_ticks};
 use crate::table::{TickLayout, TickTable};
-use crate::text::{Fields, TextRows, separator, shortened};
+use crate::text::{Fields, TextRows, shortened};
+use crate::turned::Turned;
 use crate::understood::{Shape, columns, numbers, written};
 use crate::units::Units;
-
-/// Longest text that is turned round in memory.
-pub(crate) const TURNED_BYTES: u64 = 16 << 20;
+use crate::wanted::differ;
 
 pub(crate) struct CsvTicks {
     rows: TextRows,
@@ -34,7 +32,7 @@ pub(crate) struct CsvTicks {
     /// What to know of conditions that are not read.
     conditions: Option<String>,
     /// Rows of a file that is newest first, once they are turned round.
-    turned: Option<VecDeque<Row<Tick>>>,
+    turned: Turned,
     fault: Option<(u64, String, String)>,
 }
 
@@ -51,23 +49,26 @@ impl CsvTicks {
         let Scanned { head, scan } = match scanned {
             Some(before) => before.clone(),
             None => {
-                let mut rows = rows()?;
-                let head = head(&mut rows, implied, options)?;
-                let rows = CsvRows::behind(rows, head.separator);
-                let scan = scan_ticks(rows, &head.names, &head.layout, options, |_| true)?;
+                let open = || {
+                    let mut rows = rows()?;
+                    let head = head(&mut rows, implied, options)?;
+                    Ok((CsvRows::behind(rows, head.separator), head))
+                };
+                let (rows, mut head) = open()?;
+                if let Some(column) = head.layout.names
+                    && differ(open()?.0, column)?
+                {
+                    head.layout.take_names(column);
+                }
+                let scan = scan_ticks(rows, &head.names, &head.layout, options, |_| true, u64::MAX)?;
                 scanned.insert(Scanned { head, scan }).clone()
             }
         };
         let Head { separator, names, mut layout } = head;
         let conditions =
             layout.unread_conditions().and_then(|column| scan.conditions.warning(&names[column]));
-        let Scan { mut clock, numbers, newest_first, signed_sizes, first_time, ids_differ, .. } = scan;
-        if signed_sizes && layout.size_without_side().is_some() {
-            layout.sign_is_side();
-        }
-        if ids_differ {
-            layout.forget_ids();
-        }
+        scan.settle(&mut layout);
+        let Scan { clock, numbers, newest_first, first_time, .. } = scan;
         let mut rows = rows()?;
         let is_total = newest_first && layout.is_total();
         if is_total {
@@ -76,11 +77,9 @@ impl CsvTicks {
         if implied.is_none() {
             rows.header()?;
         }
-        if let Some(zone) = &mut clock.zone {
-            zone.newest_first = newest_first;
-        }
         let mut table = TickTable::new(layout, options, clock, units);
         table.numbers = numbers;
+        table.wanted.column = table.layout.symbol.and_then(|column| names.get(column).cloned());
         let fields = Fields::default();
         Ok(CsvTicks {
             rows,
@@ -91,7 +90,7 @@ impl CsvTicks {
             newest_first,
             first_time,
             conditions,
-            turned: None,
+            turned: Turned::default(),
             fault: None,
         })
     }
@@ -178,18 +177,6 @@ impl CsvTicks {
             fault.kind == TickKind::NotANumber && text.is_empty() && !self.table.is_one_sided(field);
         Ok(Row { number, data: Err(Fault { missing, ..fault }) })
     }
-
-    /// All rows, the last first.
-    fn turn_round(&mut self) -> Result<VecDeque<Row<Tick>>, FeedError> {
-        let mut turned = VecDeque::new();
-        while let Some(row) = self.read()? {
-            if self.rows.bytes() > TURNED_BYTES {
-                return Err(FeedError::NewestFirst { file: self.rows.file().to_owned() });
-            }
-            turned.push_front(row);
-        }
-        Ok(turned)
-    }
 }
 
 /// What a file was found to be by looking through it.
@@ -208,44 +195,21 @@ struct Head {
 
 /// Takes the header, and finds the columns with the help of the first row.
 fn head(rows: &mut TextRows, implied: Option<&[String]>, options: &Options) -> Result<Head, FeedError> {
-    let mut fields = Fields::default();
-    let mut header_separator = None;
-    let mut names = match implied {
-        Some(names) => names.to_vec(),
-        None => {
-            let header = rows.header()?;
-            let separator = *header_separator.insert(separator(header));
-            fields.split(header, separator);
-            fields.texts(header)
-        }
-    };
-    let first = rows.advance()?.then(|| rows.text().to_vec());
-    if first.is_some() {
-        rows.stay();
-    }
-    let separator = header_separator.unwrap_or_else(|| separator(first.as_deref().unwrap_or_default()));
-    if let Some(first) = &first {
-        fields.split(first, separator);
-        if implied.is_some() {
-            names.extend((names.len()..fields.texts(first).len()).map(|index| (index + 1).to_string()));
-        }
-    }
-    let named = named_columns(&names, &options.reading.columns)
+    let head = CsvHead::take(rows, implied)?;
+    let named = named_columns(&head.names, &options.reading)
         .map_err(|what| FeedError::Reading { file: rows.file().to_owned(), what })?;
-    let layout = TickLayout::find(&named, |index| {
-        first.as_deref().and_then(|line| fields.get(line, index)).map(<[u8]>::to_vec)
-    });
+    let layout = TickLayout::find(&named, |index| head.first(index));
     let mut layout = layout.map_err(|needed| FeedError::MissingColumns {
         file: rows.file().to_owned(),
         format: Format::Csv,
         needed: needed.to_owned(),
-        found: listed(&names),
+        found: listed(&head.names),
         hint: "name them with --column, or use --format bars-csv if these are bars",
     })?;
     layout
-        .read_conditions(&options.reading, &names)
+        .read_conditions(&options.reading, &head.names)
         .map_err(|what| FeedError::Reading { file: rows.file().to_owned(), what })?;
-    Ok(Head { separator, names, layout })
+    Ok(Head { separator: head.separator, names: head.names, layout })
 }
 
 impl Reader<Tick> for CsvTicks {
@@ -253,14 +217,10 @@ impl Reader<Tick> for CsvTicks {
         if !self.newest_first {
             return self.read();
         }
-        let turned = match &mut self.turned {
-            Some(turned) => turned,
-            None => {
-                let turned = self.turn_round()?;
-                self.turned.insert(turned)
-            }
-        };
-        Ok(turned.pop_front())
+        let (mut turned, file) = (std::mem::take(&mut self.turned), self.rows.file().to_owned());
+        let row = turned.next(&file, || Ok(self.read()?.map(|row| (row, self.rows.bytes()))));
+        self.turned = turned;
+        row
     }
 
     fn rows_read(&self) -> u64 {

@@ -1,7 +1,9 @@
-//! From unwrapped bytes to UTF-8 text whose lines end with a line feed: UTF-16 of a byte order mark, and the carriage returns
-//! of old machines. What is no text is refused with what to do.
+//! From unwrapped bytes to UTF-8 text whose lines end with a line feed: other encodings, and the carriage returns of old
+//! machines. What is no text is refused with what to do.
 
 use std::io::{self, Cursor, Read};
+
+use crate::encoding::{Encoding, SingleBytes, Validated};
 
 /// Bytes by which a text is judged.
 const JUDGED: usize = 64 * 1024;
@@ -9,8 +11,11 @@ const JUDGED: usize = 64 * 1024;
 /// What stands in the way of reading bytes as text: what was found, and what to do.
 pub(crate) type NoText = (&'static str, &'static str);
 
-/// The text in `bytes`, or why there is none.
-pub(crate) fn decoded(mut bytes: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>, NoText> {
+/// The text in `bytes`, which is UTF-8 where nothing else is said and no byte order mark says it, or why there is none.
+pub(crate) fn decoded(
+    mut bytes: Box<dyn Read + Send>,
+    said: Option<Encoding>,
+) -> Result<Box<dyn Read + Send>, NoText> {
     let mut head = Vec::with_capacity(JUDGED);
     // What a decoder cannot read any further is met again behind the head, where rows before it are known.
     let mut failed = None;
@@ -24,30 +29,42 @@ pub(crate) fn decoded(mut bytes: Box<dyn Read + Send>) -> Result<Box<dyn Read + 
     if head.get(257..262) == Some(b"ustar") {
         return Err(("is a tar archive", "unpack it (tar xf FILE) and feed its files"));
     }
-    let little = head.starts_with(&[0xff, 0xfe]);
-    if little || head.starts_with(&[0xfe, 0xff]) {
-        let whole = Cursor::new(head.split_off(2)).chain(rest);
-        return Ok(Box::new(Utf16 {
-            bytes: Box::new(whole),
-            little,
-            odd: None,
-            high: None,
-            text: Vec::new(),
-            at: 0,
-        }));
+    let (encoding, mark) = match &head[..] {
+        [0xff, 0xfe, ..] => (Encoding::Utf16Le, 2),
+        [0xfe, 0xff, ..] => (Encoding::Utf16Be, 2),
+        [0xef, 0xbb, 0xbf, ..] => (Encoding::Utf8, 3),
+        _ => (said.unwrap_or(Encoding::Utf8), 0),
+    };
+    head.drain(..mark);
+    if matches!(encoding, Encoding::Utf16Le | Encoding::Utf16Be) {
+        let bytes = Box::new(Cursor::new(head).chain(rest));
+        let little = encoding == Encoding::Utf16Le;
+        return Ok(Box::new(Utf16 { bytes, little, odd: None, high: None, text: Vec::new(), at: 0 }));
     }
     if head.contains(&0) {
-        return Err((
-            "has zero bytes, so it is no text in UTF-8",
-            "save it as UTF-8, or as UTF-16 with a byte order mark",
-        ));
-    }
-    if head.starts_with(b"\xef\xbb\xbf") {
-        head.drain(..3);
+        return Err(zero_bytes(&head));
     }
     let lone_returns = head.contains(&b'\r') && !head.contains(&b'\n');
     let whole = Cursor::new(head).chain(rest);
-    Ok(if lone_returns { Box::new(Returns(Box::new(whole))) } else { Box::new(whole) })
+    let whole: Box<dyn Read + Send> =
+        if lone_returns { Box::new(Returns(Box::new(whole))) } else { Box::new(whole) };
+    Ok(match encoding {
+        Encoding::Latin1 => Box::new(SingleBytes::new(whole, false)),
+        Encoding::Windows1252 => Box::new(SingleBytes::new(whole, true)),
+        _ => Box::new(Validated::new(whole)),
+    })
+}
+
+/// What to do about zero bytes: every other byte of a text in UTF-16 is one where its letters are Latin.
+fn zero_bytes(head: &[u8]) -> NoText {
+    let zeros = |first: usize| head.iter().skip(first).step_by(2).filter(|byte| **byte == 0).count();
+    let (even, odd, half) = (zeros(0), zeros(1), head.len().max(8) / 4);
+    let fix = match () {
+        () if odd > half && even == 0 => "say that it is UTF-16 with --encoding utf-16le",
+        () if even > half && odd == 0 => "say that it is UTF-16 with --encoding utf-16be",
+        () => "save it as UTF-8, or as UTF-16 with a byte order mark",
+    };
+    ("has zero bytes, so it is no text in UTF-8", fix)
 }
 
 /// An error that comes once, then the end.
@@ -143,7 +160,7 @@ mod tests {
     fn text(bytes: &[u8]) -> Result<String, NoText> {
         let mut text = String::new();
         let bytes: Box<dyn Read + Send> = Box::new(Slowly(bytes.to_vec()));
-        decoded(bytes).map(|mut decoded| {
+        decoded(bytes, None).map(|mut decoded| {
             decoded.read_to_string(&mut text).unwrap();
             text
         })

@@ -4,13 +4,17 @@ use crate::bar_table::{bar_names, has_bars};
 use crate::columns::{bar_time_column, plain_name};
 use crate::error::FeedError;
 use crate::format::{Format, Options};
+use crate::headerless::{example, is_number, is_value, known_columns};
 use crate::input::{SourceFile, Wrapping};
 use crate::table::TickLayout;
 use crate::text::{Fields, TextRows, separator, shortened};
-use crate::time::{Clock, compact_date};
+use crate::time::compact_date;
 
 /// Lines before the header that are looked at.
 const PREAMBLE_LINES: u64 = 32;
+
+/// Lines that a header has at most.
+const HEADER_LINES: u64 = 8;
 
 /// How to begin reading a file.
 #[derive(Debug)]
@@ -35,25 +39,24 @@ struct Look {
     trades: bool,
     preamble: u64,
     implied: Option<Vec<String>>,
+    /// How to name the columns of a row that stands where a header would.
+    by_position: Option<String>,
 }
 
 /// The format to read the file in: the one asked for, unless the file is clearly another, or the one found.
 pub(crate) fn format_of(file: &SourceFile, options: &Options) -> Result<Found, FeedError> {
-    let reading = &options.reading;
-    if reading.is_by_position()
-        && file.wrapping != Wrapping::Parquet
-        && matches!(options.format, None | Some(Format::Csv))
-    {
-        let last =
-            reading.columns.iter().filter_map(|(_, name)| name.parse::<usize>().ok()).max().unwrap_or(0);
-        let implied = Some((1..=last.min(10_000)).map(|position| position.to_string()).collect());
-        return Ok(Found { format: Format::Csv, told: Some(Format::Csv), preamble: 0, implied });
+    if let Some(found) = by_position(file, options)? {
+        return Ok(found);
     }
-    let Look { format, found, fields, trades, preamble, implied } = look_at(file, options)?;
+    let Look { format, found, fields, trades, preamble, implied, by_position } = look_at(file, options)?;
     let begin = |asked| Found { format: asked, told: format, preamble, implied };
-    let Some(asked) = options.format else {
-        let unknown = FeedError::UnknownFormat { file: file.shown.clone(), found };
-        return format.map(begin).ok_or(unknown);
+    let asked = match (options.format, format, by_position) {
+        (None | Some(Format::Csv | Format::BarsCsv), None, Some(example)) => {
+            return Err(FeedError::NoHeader { file: file.shown.clone(), found, example });
+        }
+        (None, None, None) => return Err(FeedError::UnknownFormat { file: file.shown.clone(), found }),
+        (None, Some(found), _) => return Ok(begin(found)),
+        (Some(asked), ..) => asked,
     };
     let acceptable = match (asked, format) {
         (asked, Some(found)) if asked == found => true,
@@ -72,6 +75,35 @@ pub(crate) fn format_of(file: &SourceFile, options: &Options) -> Result<Found, F
     Err(FeedError::WrongFormat { file: file.shown.clone(), asked, found: format!("{found}{fix}") })
 }
 
+/// How to read a text whose columns were named by their positions: behind comments, with or without a header; `None` where they
+/// were not.
+fn by_position(file: &SourceFile, options: &Options) -> Result<Option<Found>, FeedError> {
+    let reading = &options.reading;
+    let is_text = file.wrapping != Wrapping::Parquet
+        && matches!(options.format, None | Some(Format::Csv | Format::BarsCsv));
+    if !reading.is_by_position() || !is_text {
+        return Ok(None);
+    }
+    let mut rows = TextRows::new(file.text()?.bytes, file.shown.clone(), 64 * 1024);
+    rows.skip_to(reading.skip_lines)?;
+    let mut preamble = reading.skip_lines;
+    while rows.advance()? && is_comment(rows.text()) {
+        preamble = rows.line();
+    }
+    let (line, mut fields) = (rows.text(), Fields::default());
+    fields.split(line, separator(line));
+    let has_header = !fields.texts(line).iter().any(|text| is_value(text));
+    let last = reading.columns.iter().filter_map(|(_, name)| name.parse::<usize>().ok()).max().unwrap_or(0);
+    let names = || (1..=last.min(10_000)).map(|position| position.to_string()).collect();
+    let shown = if reading.has_bars() { Format::BarsCsv } else { Format::Csv };
+    let format = options.format.unwrap_or(shown);
+    Ok(Some(Found { format, told: Some(format), preamble, implied: (!has_header).then(names) }))
+}
+
+fn is_comment(line: &[u8]) -> bool {
+    line.starts_with(b"#") || line.starts_with(b"%")
+}
+
 fn look_at(file: &SourceFile, options: &Options) -> Result<Look, FeedError> {
     if file.wrapping == Wrapping::Parquet {
         return Ok(Look {
@@ -81,20 +113,55 @@ fn look_at(file: &SourceFile, options: &Options) -> Result<Look, FeedError> {
             trades: false,
             preamble: 0,
             implied: None,
+            by_position: None,
         });
     }
     let text = file.text()?;
     let trades = is_trade_file(&file.name) || text.entry.as_deref().is_some_and(is_trade_file);
     let mut rows = TextRows::new(text.bytes, file.shown.clone(), 64 * 1024);
+    let skipped = options.reading.skip_lines;
+    rows.skip_to(skipped)?;
     let line = rows.header()?.to_vec();
     if line.is_empty() && rows.text().is_empty() {
         return Err(FeedError::Empty { file: file.shown.clone(), what: "not one line" });
     }
-    let first = look_at_line(&line, trades, options);
-    if first.format.is_some() {
-        return Ok(first);
+    let mut look = look_at_line(&line, rows.line(), trades, options);
+    look.preamble = skipped;
+    let header_line = rows.line();
+    if look.format.is_none() {
+        look = look_behind_titles(&mut rows, trades, options)?.unwrap_or(look);
+    } else if matches!(look.format, Some(Format::Csv | Format::BarsCsv)) && look.implied.is_none() {
+        check_header(&mut rows, &line, header_line)?;
     }
-    Ok(look_behind_titles(&mut rows, trades, options)?.unwrap_or(first))
+    Ok(look)
+}
+
+/// An error where the lines behind a header belong to it: they have no values, and lines with values follow.
+fn check_header(rows: &mut TextRows, header: &[u8], from: u64) -> Result<(), FeedError> {
+    let mut fields = Fields::default();
+    let separator = separator(header);
+    let mut to = from;
+    while to < from + HEADER_LINES {
+        // What cannot be read is met again.
+        if !rows.advance().unwrap_or(false) {
+            return Ok(());
+        }
+        fields.split(rows.text(), separator);
+        let texts = fields.texts(rows.text());
+        if texts.len() < 2 {
+            return Ok(());
+        }
+        if texts.iter().any(|text| is_value(text)) {
+            if to == from {
+                return Ok(());
+            }
+            fields.split(header, separator);
+            let example = example(&texts, &fields.texts(header));
+            return Err(FeedError::LongHeader { file: rows.file().to_owned(), from, to, example });
+        }
+        to = rows.line();
+    }
+    Ok(())
 }
 
 /// Looks for a header behind comments, and titles that have fewer fields and no number. A line that is too long, or damage,
@@ -108,20 +175,21 @@ fn look_behind_titles(
     let mut fields = Fields::default();
     while rows.line() < PREAMBLE_LINES {
         let line = rows.text();
-        if !line.starts_with(b"#") && !line.starts_with(b"%") {
+        if !is_comment(line) {
             fields.split(line, separator(line));
             let texts = fields.texts(line);
-            if texts.len() > 1 && texts.iter().any(|text| is_number(text)) {
-                return Ok(None);
+            if texts.len() > 1 && texts.iter().any(|text| is_value(text)) {
+                let look = look_at_line(line, rows.line(), trades, options);
+                return Ok((most_fields == 0 && rows.line() > 1 && look.format.is_none()).then_some(look));
             }
             most_fields = most_fields.max(texts.len());
         }
         let before = rows.line();
-        let Ok(line) = rows.header() else { return Ok(None) };
+        let Ok(line) = rows.header().map(<[u8]>::to_vec) else { return Ok(None) };
         if line.is_empty() {
             return Ok(None);
         }
-        let look = look_at_line(line, trades, options);
+        let look = look_at_line(&line, rows.line(), trades, options);
         if matches!(look.format, Some(Format::Csv | Format::BarsCsv))
             && look.implied.is_none()
             && look.fields > most_fields
@@ -138,7 +206,8 @@ fn is_trade_file(name: &str) -> bool {
     name.contains("_trade") && !name.contains("quote")
 }
 
-fn look_at_line(line: &[u8], trades: bool, options: &Options) -> Look {
+fn look_at_line(line: &[u8], number: u64, trades: bool, options: &Options) -> Look {
+    let place = if number == 1 { "its first line".to_owned() } else { format!("its line {number}") };
     let mut fields = Fields::default();
     let separator = separator(line);
     fields.split(line, separator);
@@ -150,29 +219,36 @@ fn look_at_line(line: &[u8], trades: bool, options: &Options) -> Look {
         trades,
         preamble: 0,
         implied: None,
+        by_position: texts.iter().any(|text| is_value(text)).then(|| example(&texts, &[])),
     };
-    let looks_like = |what: &str| format!("its first line '{}' looks like {what}", shortened(line));
+    let looks_like = |what: &str| format!("{place} '{}' looks like {what}", shortened(line));
 
     let digits = line.iter().take_while(|byte| byte.is_ascii_digit()).count();
     if digits >= 16 && line[digits..].starts_with(b" {") {
         return look(Some(Format::BinanceJsonl), looks_like("recorded messages"));
     }
-    let dated = line.get(..8).and_then(compact_date).is_some() && line.get(8) == Some(&b' ');
-    if dated {
+    let is_dated = line.get(..8).and_then(compact_date).is_some()
+        && line.get(8) == Some(&b' ')
+        && line.get(11) == Some(&b':');
+    if is_dated && separator == b',' {
         let format = matches!(texts.len(), 6 | 11).then_some(Format::LeanBar);
         return look(format, looks_like(&format!("a bar file of Lean with {} columns", texts.len())));
+    }
+    if let Some(names) = known_columns(&texts) {
+        let implied = Some(names.iter().map(|name| (*name).to_owned()).collect());
+        let (format, what) = match names.contains(&"open") {
+            true => (Format::BarsCsv, "bars without a header"),
+            false => (Format::Csv, "ticks without a header"),
+        };
+        return Look { implied, ..look(Some(format), looks_like(what)) };
     }
     if texts.iter().all(|text| is_number(text)) {
         return look_at_numbers(&texts, trades, &look, &looks_like);
     }
-    if let Some(names) = columns_without_header(&texts) {
-        let implied = Some(names.iter().map(|name| (*name).to_owned()).collect());
-        return Look { implied, ..look(Some(Format::Csv), looks_like("ticks without a header")) };
-    }
-    let is_header = !texts.iter().any(|text| is_number(text));
-    let Ok(names) = bar_names(&texts, &options.reading.columns) else {
+    let is_header = !texts.iter().any(|text| is_value(text));
+    let Ok(names) = bar_names(&texts, &options.reading) else {
         let format = is_header.then_some(Format::Csv).filter(|_| texts.len() > 1);
-        return look(format, format!("its first line is '{}'", shortened(line)));
+        return look(format, format!("{place} is '{}'", shortened(line)));
     };
     let plain: Vec<String> = names.iter().map(|name| plain_name(name)).collect();
     let has_bars = has_bars(&plain);
@@ -185,7 +261,11 @@ fn look_at_line(line: &[u8], trades: bool, options: &Options) -> Look {
     if is_header && texts.len() >= 2 && bar_time_column(&plain).is_some() {
         return look(Some(Format::BarsCsv), looks_like("the header of dated prices"));
     }
-    look(None, format!("its first line is '{}'", shortened(line)))
+    if is_header {
+        look(None, format!("{place} is '{}'", shortened(line)))
+    } else {
+        look(None, looks_like("a row without a header"))
+    }
 }
 
 fn look_at_numbers(
@@ -202,50 +282,12 @@ fn look_at_numbers(
         .is_some_and(|ms: u64| ms < 86_400_000);
     match (texts.len(), trades) {
         (3, false) if is_of_day => look(Some(Format::LeanQuote), looks_like("quotes of Lean")),
-        (count, true) => {
-            look(None, looks_like(&format!("a trade file of Lean with {count} columns, which is not read")))
-        }
+        (count, true) => Look {
+            by_position: None,
+            ..look(None, looks_like(&format!("a trade file of Lean with {count} columns, which is not read")))
+        },
         (count, false) => look(None, looks_like(&format!("a row of {count} numbers without a header"))),
     }
-}
-
-/// Columns of files that are published without a header, where the shape of their first row can be nothing else.
-fn columns_without_header(texts: &[String]) -> Option<&'static [&'static str]> {
-    // i is a whole number, n a number, e an epoch of this century in milliseconds or microseconds, b true or false.
-    const SHAPES: [(&str, &[&str]); 5] = [
-        // Trades and aggregated trades of Binance: spot, then futures.
-        ("innnebb", &["trade_id", "price", "qty", "quote", "timestamp", "is_buyer_maker", "best_match"]),
-        (
-            "inniiebb",
-            &["trade_id", "price", "qty", "first", "latest", "timestamp", "is_buyer_maker", "best_match"],
-        ),
-        ("innneb", &["trade_id", "price", "qty", "quote", "timestamp", "is_buyer_maker"]),
-        ("inniieb", &["trade_id", "price", "qty", "first", "latest", "timestamp", "is_buyer_maker"]),
-        // TrueFX: a pair of currencies, a time, bid and ask.
-        ("pdnn", &["symbol", "time", "bid", "ask"]),
-    ];
-    let is_whole = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let is_date = |text: &str| Clock::new(0).parse(text.as_bytes()).is_some() && text.contains(' ');
-    let is_pair = |text: &str| {
-        text.len() == 7 && text.as_bytes()[3] == b'/' && !text.bytes().any(|b| b.is_ascii_digit())
-    };
-    let fits = |text: &str, kind: char| match kind {
-        'i' => is_whole(text),
-        'n' => is_number(text),
-        'e' => is_whole(text) && matches!(text.len(), 13 | 16) && text.starts_with('1'),
-        'b' => text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false"),
-        'd' => is_date(text),
-        _ => is_pair(text),
-    };
-    let shape = SHAPES.iter().find(|(shape, _)| {
-        shape.len() == texts.len() && texts.iter().zip(shape.chars()).all(|(text, kind)| fits(text, kind))
-    });
-    shape.map(|(_, names)| *names)
-}
-
-fn is_number(text: &str) -> bool {
-    text.bytes().any(|byte| byte.is_ascii_digit())
-        && text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E'))
 }
 
 #[cfg(test)]
@@ -254,7 +296,7 @@ mod tests {
     use gauntlet_domain::InstrumentId;
 
     fn look(line: &str, trades: bool) -> Look {
-        look_at_line(line.as_bytes(), trades, &Options::new(InstrumentId::new("X", "TEST").unwrap()))
+        look_at_line(line.as_bytes(), 1, trades, &Options::new(InstrumentId::new("X", "TEST").unwrap()))
     }
 
     #[test]

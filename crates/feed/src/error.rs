@@ -94,11 +94,54 @@ pub enum FeedError {
         /// What was found and which format to name.
         found: String,
     },
+    /// A text in another encoding than UTF-8.
+    #[error(
+        "{file}: line {line}, byte {position}: 0x{byte:02x} is no UTF-8: name the encoding, such as --encoding windows-1252 (or \
+         latin1, utf-16le, utf-16be), or save it as UTF-8"
+    )]
+    NoUtf8 {
+        /// The file.
+        file: String,
+        /// Where.
+        line: u64,
+        /// The byte's place in the line, from 1.
+        position: u64,
+        /// The byte.
+        byte: u8,
+    },
+    /// A header of several lines.
+    #[error(
+        "{file}: the lines {from} to {to} have no values, so the header seems to have several lines: name the columns by their \
+         positions from 1, behind them: --skip-lines {to} {example}"
+    )]
+    LongHeader {
+        /// The file.
+        file: String,
+        /// The first line of the header.
+        from: u64,
+        /// The last one.
+        to: u64,
+        /// Options that name the columns, as far as header and first row tell them.
+        example: String,
+    },
+    /// A row where a header would stand.
+    #[error(
+        "{file}: cannot tell its format, {found}: name its columns by their positions from 1, such as {example}, or put a header \
+         before them"
+    )]
+    NoHeader {
+        /// The file.
+        file: String,
+        /// What was found.
+        found: String,
+        /// Options that name the columns, as far as the row tells them.
+        example: String,
+    },
     /// No format fits.
     #[error(
         "{file}: cannot tell its format, {found}: name its columns with --column time=NAME --column price=NAME (by their \
          positions from 1 where it has no header) if these are ticks, put a header such as time,open,high,low,close,volume before \
-         bars, or name it with --format"
+         bars, say with --skip-lines how many lines stand before its header or its rows, or name it with --format"
     )]
     UnknownFormat {
         /// The file.
@@ -182,16 +225,16 @@ pub enum FeedError {
         what: String,
     },
     /// No row of the wanted symbol and market.
-    #[error(
-        "{file}: no row of {wanted}, but of {found}: name one of these with --instrument, or, where they are no symbols, --column id=NAME"
-    )]
+    #[error("{file}: no row of {wanted}, but of {found}: {fix}")]
     NoMatch {
         /// The file.
         file: String,
         /// Symbol, and market where one was named.
         wanted: String,
-        /// Those in the file, at most ten.
+        /// Those in the file, at most eight.
         found: String,
+        /// What to do.
+        fix: String,
     },
     /// Rows of the wanted symbol in several markets.
     #[error(

@@ -8,9 +8,10 @@ use gauntlet_domain::names::{UnknownName, find};
 use gauntlet_domain::{BarSpec, InstrumentId, Scale};
 use serde::{Deserialize, Serialize};
 
+use crate::encoding::Encoding;
 use crate::stop::Stop;
 use crate::time::{Clock, DateOrder};
-use crate::zone::Zone;
+use crate::zone::{Ambiguous, Zone};
 
 /// Formats that can be read. Text formats may be plain, packed by gzip, zstd, xz or bzip2, or the only CSV of a zip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -53,6 +54,11 @@ impl Format {
         }
     }
 
+    /// Whether its columns are found by their names.
+    pub(crate) fn is_table(self) -> bool {
+        matches!(self, Format::Csv | Format::BarsCsv | Format::Parquet)
+    }
+
     /// What a row of the format looks like, for messages.
     pub(crate) fn row_shape(self) -> &'static str {
         match self {
@@ -84,12 +90,27 @@ impl FromStr for Format {
 pub struct Reading {
     /// The time zone of times without one, by its name in the time zone database: `America/New_York`.
     pub zone: Option<String>,
+    /// Which instant a time of the zone is that it has twice and the file once.
+    #[serde(default)]
+    pub ambiguous: Option<Ambiguous>,
     /// What comes first in `1/2/2017`.
     pub date_order: Option<DateOrder>,
-    /// Columns by what is in them: `("price", "Last")`. A number is a column of a file without a header, from 1.
+    /// Columns by what is in them: `("price", "Last")`. A number that is no name in the header is a position, from 1.
     pub columns: Vec<(String, String)>,
+    /// The column by which rows of several symbols are told apart, and the value of those that are read.
+    #[serde(default)]
+    pub only: Option<(String, String)>,
     /// How times are written, in the letters of `strftime`.
     pub time_format: Option<String>,
+    /// How the characters of a text are written, where no byte order mark says it.
+    #[serde(default)]
+    pub encoding: Option<Encoding>,
+    /// Lines before the header, or before the first row where there is none.
+    #[serde(default)]
+    pub skip_lines: u64,
+    /// Prices are whole numbers of ten to the power of less this: 9 where one is a billionth, 0 where they are as they stand.
+    #[serde(default)]
+    pub price_digits: Option<u8>,
     /// The decimal mark, `.` or `,`.
     pub decimal: Option<char>,
     /// Codes of conditions of trades whose size counts and whose price does not.
@@ -101,7 +122,19 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Whether a file has no header, because its columns are named by their positions.
+    /// Whether a column that only bars have was named.
+    pub(crate) fn has_bars(&self) -> bool {
+        let is_of_bar = |(what, _): &(String, String)| matches!(&what[..], "open" | "high" | "low" | "close");
+        self.columns.iter().any(is_of_bar)
+    }
+
+    /// Columns by what is in them, that of symbols among them.
+    pub(crate) fn named(&self) -> Vec<(String, String)> {
+        let symbol = self.only.iter().map(|(column, _)| ("symbol".to_owned(), column.clone()));
+        self.columns.iter().cloned().chain(symbol).collect()
+    }
+
+    /// Whether columns are named, and all of them by their positions.
     pub(crate) fn is_by_position(&self) -> bool {
         !self.columns.is_empty() && self.columns.iter().all(|(_, name)| name.parse::<usize>().is_ok())
     }

@@ -5,13 +5,18 @@
 //!
 //! | key | value | left out when |
 //! |---|---|---|
+//! | `ambiguous` | `earlier`, `later` | not said |
 //! | `auction`, `volume_only` | codes of conditions in the order of their bytes, each once, with commas between them | none named |
 //! | `column.WHAT` | the column's name as it was given | it was not named |
 //! | `date_order` | `day-first`, `month-first` | not said |
 //! | `decimal` | `,` or `.` | not said |
+//! | `encoding` | an [`Encoding`](crate::Encoding) | not said |
 //! | `format` | a [`Format`](crate::Format) | not said, or the file shows it |
 //! | `given_up` | how often it was fed before and given up | never |
 //! | `market` | as given | not said, or the venue's own |
+//! | `only` | `COLUMN=VALUE` | not said |
+//! | `price_scale` | `1e-DIGITS` | not said |
+//! | `skip_lines` | a number of lines | 0 |
 //! | `spec`, `stamp` | of ready-made bars | not said; opening times; ticks |
 //! | `symbol` | as given | not said, or the instrument's own |
 //! | `time_format` | as given | not said |
@@ -31,6 +36,7 @@ use crate::detect::Found;
 use crate::format::Options;
 use crate::time::DateOrder;
 use crate::wanted::Wanted;
+use crate::zone::Ambiguous;
 
 /// Between a file's name and how it was read, in the name of a source.
 const READ_WITH: &str = " (read with ";
@@ -85,6 +91,11 @@ pub(crate) fn canonical(found: &Found, options: &Options, has_bars: bool) -> Str
         let codes: BTreeSet<&str> = codes.iter().map(String::as_str).collect();
         (!codes.is_empty()).then(|| codes.into_iter().collect::<Vec<_>>().join(","))
     };
+    let ambiguous = reading.ambiguous.map(|which| match which {
+        Ambiguous::Earlier => "earlier",
+        Ambiguous::Later => "later",
+    });
+    put("ambiguous", ambiguous.map(str::to_owned));
     put("auction", codes(&reading.auction));
     put("volume_only", codes(&reading.volume_only));
     let order = reading.date_order.map(|order| match order {
@@ -92,6 +103,9 @@ pub(crate) fn canonical(found: &Found, options: &Options, has_bars: bool) -> Str
         DateOrder::MonthFirst => "month-first",
     });
     put("date_order", order.map(str::to_owned));
+    put("encoding", reading.encoding.map(|encoding| encoding.to_string()));
+    put("price_scale", reading.price_digits.map(|digits| format!("1e-{digits}")));
+    put("skip_lines", (reading.skip_lines > 0).then(|| reading.skip_lines.to_string()));
     put("decimal", reading.decimal.map(String::from));
     let asked = options.format.filter(|asked| found.told != Some(*asked));
     put("format", asked.map(|format| format.to_string()));
@@ -103,6 +117,7 @@ pub(crate) fn canonical(found: &Found, options: &Options, has_bars: bool) -> Str
     put("spec", options.bar_spec.filter(|_| has_bars).map(|spec| spec.to_string()));
     put("stamp", (has_bars && options.bar_stamp == BarStamp::Close).then(|| "close".to_owned()));
     let own = options.instrument.symbol();
+    put("only", reading.only.as_ref().map(|(column, value)| format!("{column}={value}")));
     put("symbol", options.symbol.clone().filter(|symbol| symbol != own));
     put("time_format", reading.time_format.clone());
     put("utc_offset", (options.utc_offset_seconds != 0).then(|| options.utc_offset_seconds.to_string()));
@@ -162,12 +177,17 @@ mod tests {
         asked.reading.zone = Some("Europe/Paris".into());
         asked.reading.date_order = Some(DateOrder::DayFirst);
         asked.reading.decimal = Some(',');
+        asked.reading.ambiguous = Some(Ambiguous::Later);
+        asked.reading.only = Some(("Name".into(), "A".into()));
+        asked.reading.encoding = Some(crate::Encoding::Windows1252);
+        asked.reading.skip_lines = 3;
+        asked.reading.price_digits = Some(9);
         asked.given_up = 2;
         asked.reading.time_format = Some("%d;%m".into());
         asked.reading.columns = vec![("price".into(), "Last".into()), ("bid".into(), "a=b".into())];
         let said = of(None, &asked, false);
-        let expected = "column.bid=a\\=b; column.price=Last; date_order=day-first; decimal=,; format=csv; given_up=2; \
-                        market=spot; symbol=BTC/USDT; time_format=%d\\;%m; utc_offset=-18000; zone=Europe/Paris";
+        let expected = "ambiguous=later; column.bid=a\\=b; column.price=Last; date_order=day-first; decimal=,; encoding=windows-1252; format=csv; given_up=2; \
+                        market=spot; only=Name\\=A; price_scale=1e-9; skip_lines=3; symbol=BTC/USDT; time_format=%d\\;%m; utc_offset=-18000; zone=Europe/Paris";
         assert_eq!(said, expected);
     }
 

@@ -17,6 +17,7 @@ use zip::result::ZipError;
 use zip::{CompressionMethod, HasZipMetadata, ZipArchive};
 
 use crate::decode::decoded;
+use crate::encoding::Encoding;
 use crate::error::FeedError;
 use crate::stop::{Stop, Stoppable};
 
@@ -50,6 +51,8 @@ pub(crate) struct SourceFile {
     /// Bytes consumed, for a progress bar.
     pub read: Arc<AtomicU64>,
     pub stop: Stop,
+    /// How its text is written, where somebody has said it.
+    pub encoding: Option<Encoding>,
     /// What the file system said of it when it was opened.
     state: State,
 }
@@ -124,6 +127,7 @@ impl SourceFile {
             wrapping,
             read: Arc::default(),
             stop: stop.clone(),
+            encoding: None,
             state: State::of(&metadata),
         })
     }
@@ -164,7 +168,7 @@ impl SourceFile {
     /// Opens the text in the file at its beginning.
     pub fn text(&self) -> Result<Text, FeedError> {
         let Text { bytes, entry } = self.unwrapped()?;
-        let bytes = decoded(bytes).map_err(|(found, fix)| FeedError::Archive {
+        let bytes = decoded(bytes, self.encoding).map_err(|(found, fix)| FeedError::Archive {
             file: self.shown.clone(),
             found: found.to_owned(),
             fix,

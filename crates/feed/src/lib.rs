@@ -57,11 +57,17 @@ mod stop;
 /// Rows between a reader and a block.
 mod block;
 
+/// What the columns of a file without a header probably are.
+mod headerless;
+
 /// A file's format from its first line.
 mod detect;
 
 /// Unwrapping and checking of bytes.
 mod input;
+
+/// Encodings of text.
+mod encoding;
 
 /// Bytes to text.
 mod decode;
@@ -74,6 +80,8 @@ mod time;
 /// What the cells of a column of times say together.
 mod times;
 
+/// Hours that they have twice.
+mod folds;
 /// Clocks with daylight saving.
 mod zone;
 
@@ -110,6 +118,12 @@ mod lean_bar;
 /// What many rows say about how a file is written.
 mod scan;
 
+/// What stands before the rows of a CSV.
+mod csv_head;
+
+/// Ticks that are newest first.
+mod turned;
+
 /// Ticks in CSV.
 mod csv;
 
@@ -135,6 +149,7 @@ mod bar_scan;
 mod bars_csv;
 
 pub use definition::{BarRules, definition};
+pub use encoding::Encoding;
 pub use error::FeedError;
 pub use format::{Format, Options, Reading};
 pub use identity::Identity;
@@ -142,3 +157,4 @@ pub use source::{Block, Source, check_beginning, open, open_as};
 pub use stop::Stop;
 pub use time::DateOrder;
 pub use understood::{Choice, ColumnUse, Understood};
+pub use zone::Ambiguous;

@@ -12,12 +12,13 @@ use crate::format::{Format, Options};
 use crate::input::{SourceFile, listed};
 use crate::numbers::{Cell, NumberStyle};
 use crate::parquet_columns::{Batches, Schema};
-use crate::scan::{Scan, cell_error, check_end, contradiction, scan_ticks};
+use crate::scan::{ORDERED_ROWS, Scan, cell_error, check_end, contradiction, scan_ticks};
 use crate::table::{NUMBERS, TickLayout, TickTable};
 use crate::text::shortened;
+use crate::turned::Turned;
 use crate::understood::{Shape, columns, numbers, written};
 use crate::units::Units;
-use crate::wanted::Wanted;
+use crate::wanted::{Wanted, differ};
 
 /// Keys in the metadata of a snapshot, which `gauntlet bars --out` writes too.
 const SPEC: &str = "gauntlet.spec";
@@ -33,7 +34,7 @@ pub(crate) fn parquet_bars(
 ) -> Result<Option<BarReader<Batches>>, FeedError> {
     let mut schema = Schema::of(file)?;
     let reading = |what| FeedError::Reading { file: file.shown.clone(), what };
-    let named = bar_names(&schema.names, &options.reading.columns).map_err(reading)?;
+    let named = bar_names(&schema.names, &options.reading).map_err(reading)?;
     let plain: Vec<String> = named.iter().map(|name| plain_name(name)).collect();
     if !has_bars(&plain) {
         return Ok(None);
@@ -51,6 +52,11 @@ pub(crate) fn parquet_bars(
     })?;
     keep_own_unit(&schema, &mut layout.time);
     layout.close_time.iter_mut().for_each(|time| keep_own_unit(&schema, time));
+    if let Some(column) = layout.names
+        && differ(Batches::open(file, &schema, &[column], &[], batch_rows)?, column)?
+    {
+        layout.symbol = Some(column);
+    }
     let used = layout.used();
     schema.check(file, &used)?;
     let digits =
@@ -110,6 +116,9 @@ pub(crate) struct ParquetTicks {
     first_time: Vec<u8>,
     /// What to know of conditions that are not read.
     conditions: Option<String>,
+    newest_first: bool,
+    /// Rows of a file that is newest first, once they are turned round.
+    turned: Turned,
 }
 
 impl ParquetTicks {
@@ -123,9 +132,13 @@ impl ParquetTicks {
         scanned: &mut Option<Scan>,
     ) -> Result<ParquetTicks, FeedError> {
         let schema = Schema::of(file)?;
-        let reading = |what| FeedError::Reading { file: file.shown.clone(), what };
         let first = Batches::open(file, &schema, &schema.flat(), &[], 1)?.into_first()?;
         let mut layout = tick_layout(file, &schema, &first, options)?;
+        if let Some(column) = layout.names
+            && differ(Batches::open(file, &schema, &[column], &[], batch_rows)?, column)?
+        {
+            layout.take_names(column);
+        }
         let numbers = layout.numbers();
         check_decimal(file, &schema, options, numbers.iter().map(|(column, _)| *column))?;
         let times = [Some(&mut layout.time), layout.recorder_time.as_mut()];
@@ -136,25 +149,37 @@ impl ParquetTicks {
                 column.unit = unit_of(file, &schema, column.index, batch_rows)?;
             }
         }
-        if scanned.is_none() {
-            *scanned = scan(file, &schema, &layout, options, batch_rows)?;
-        }
-        let conditions = scanned.as_ref().zip(layout.unread_conditions());
-        let conditions = conditions.and_then(|(scan, column)| scan.conditions.warning(&schema.names[column]));
-        let (clock, style) = match scanned {
-            Some(Scan { clock, numbers, .. }) => (clock.clone(), *numbers),
-            None => (options.clock().map_err(reading)?, NumberStyle::default()),
+        let scan = match scanned {
+            Some(before) => before.clone(),
+            None => scanned.insert(scan(file, &schema, &layout, options, batch_rows)?).clone(),
         };
-        let mut table = TickTable::new(layout, options, clock, units);
-        table.numbers = style;
+        let unread = layout.unread_conditions();
+        let conditions = unread.and_then(|column| scan.conditions.warning(&schema.names[column]));
+        scan.settle(&mut layout);
+        let newest_first = scan.newest_first;
+        if newest_first && layout.is_total() {
+            return Err(FeedError::NewestFirst { file: file.shown.clone() });
+        }
+        let mut table = TickTable::new(layout, options, scan.clock, units);
+        table.numbers = scan.numbers;
         table.typed = typed(&schema, &numbers);
+        table.wanted.column = table.layout.symbol.map(|column| schema.names[column].clone());
         check_keys(file, &schema, &mut table, batch_rows)?;
         let times: Vec<usize> =
             [table.layout.time].iter().chain(&table.layout.recorder_time).map(|time| time.index).collect();
         let batches = Batches::open(file, &schema, &table.layout.used(), &times, batch_rows)?;
         let first_time = first.field(table.layout.time.index).unwrap_or_default().to_vec();
         let needed = needed(&table.layout);
-        Ok(ParquetTicks { batches, table, needed, names: schema.names, first_time, conditions })
+        Ok(ParquetTicks {
+            batches,
+            table,
+            needed,
+            names: schema.names,
+            first_time,
+            conditions,
+            newest_first,
+            turned: Turned::default(),
+        })
     }
 
     pub fn columns(&self) -> TickColumns {
@@ -163,6 +188,26 @@ impl ParquetTicks {
 
     pub fn has_trades(&self) -> bool {
         !self.table.layout.makes_quotes()
+    }
+
+    /// The next row in the file's order.
+    fn read(&mut self) -> Result<Option<Row<Tick>>, FeedError> {
+        while self.batches.advance()? {
+            let field = |index| self.batches.field(index);
+            // A second market was looked for at the opening.
+            if self.table.is_wanted(field) == Ok(true) {
+                let number = self.batches.rows() as i64;
+                let mut data = self.table.tick(field);
+                // A value that is not there says nothing about the format.
+                if let Err(fault) = &mut data {
+                    self.check_fault(*fault)?;
+                    fault.missing |= self.batches.has_null(&self.needed) && !self.table.is_one_sided(field);
+                }
+                return Ok(Some(Row { number, data }));
+            }
+        }
+        check_end(&self.table.clock, self.batches.file())?;
+        Ok(None)
     }
 
     /// An error where the current row could be read in another way than the rest of the file.
@@ -189,7 +234,7 @@ fn tick_layout(
     options: &Options,
 ) -> Result<TickLayout, FeedError> {
     let reading = |what| FeedError::Reading { file: file.shown.clone(), what };
-    let named = named_columns(&schema.names, &options.reading.columns).map_err(reading)?;
+    let named = named_columns(&schema.names, &options.reading).map_err(reading)?;
     let layout = TickLayout::find(&named, |index| first.field(index).map(<[u8]>::to_vec));
     let mut layout = layout.map_err(|needed| FeedError::MissingColumns {
         file: file.shown.clone(),
@@ -213,32 +258,29 @@ fn needed(layout: &TickLayout) -> Vec<usize> {
     needed
 }
 
-/// What all rows say of the columns that leave something open; `None` where none does.
+/// What all rows say of the columns that leave something open; where none does the first rows show their order.
 fn scan(
     file: &SourceFile,
     schema: &Schema,
     layout: &TickLayout,
     options: &Options,
     batch_rows: usize,
-) -> Result<Option<Scan>, FeedError> {
+) -> Result<Scan, FeedError> {
     let is_text = |column: usize| schema.is_text(column);
     let numbers = layout.numbers().into_iter().map(|(column, _)| column).filter(|column| is_text(*column));
     let mut columns: Vec<usize> = numbers.collect();
-    // Beside a date that is text the time of day counts, whatever it is.
-    if layout.time.columns().any(is_text) {
-        columns.extend(layout.time.columns());
-    }
     columns.extend(layout.unread_conditions().filter(|column| schema.has_codes(*column)));
-    if columns.is_empty() {
-        return Ok(None);
-    }
+    columns.extend(layout.size_without_side());
+    let is_open = !columns.is_empty() || layout.time.columns().any(is_text);
+    let most_rows = if is_open { u64::MAX } else { ORDERED_ROWS };
+    // Beside a date that is text the time of day counts, whatever it is.
+    columns.extend(layout.time.columns());
+    columns.extend(layout.keys());
+    columns.sort_unstable();
+    columns.dedup();
     let times: Vec<usize> = layout.time.columns().collect();
     let rows = Batches::open(file, schema, &columns, &times, batch_rows)?;
-    let mut scan = scan_ticks(rows, &schema.names, layout, options, is_text)?;
-    if let Some(zone) = &mut scan.clock.zone {
-        zone.newest_first = scan.newest_first;
-    }
-    Ok(Some(scan))
+    scan_ticks(rows, &schema.names, layout, options, is_text, most_rows)
 }
 
 /// Columns of numbers that are no text, whatever style the others are written in.
@@ -293,22 +335,13 @@ fn unit_of(
 
 impl Reader<Tick> for ParquetTicks {
     fn next(&mut self) -> Result<Option<Row<Tick>>, FeedError> {
-        while self.batches.advance()? {
-            let field = |index| self.batches.field(index);
-            // A second market was looked for at the opening.
-            if self.table.is_wanted(field) == Ok(true) {
-                let number = self.batches.rows() as i64;
-                let mut data = self.table.tick(field);
-                // A value that is not there says nothing about the format.
-                if let Err(fault) = &mut data {
-                    self.check_fault(*fault)?;
-                    fault.missing |= self.batches.has_null(&self.needed) && !self.table.is_one_sided(field);
-                }
-                return Ok(Some(Row { number, data }));
-            }
+        if !self.newest_first {
+            return self.read();
         }
-        check_end(&self.table.clock, self.batches.file())?;
-        Ok(None)
+        let (mut turned, file) = (std::mem::take(&mut self.turned), self.batches.file().to_owned());
+        let row = turned.next(&file, || Ok(self.read()?.map(|row| (row, self.batches.bytes()))));
+        self.turned = turned;
+        row
     }
 
     fn rows_read(&self) -> u64 {
@@ -338,6 +371,7 @@ impl Reader<Tick> for ParquetTicks {
             numbers,
             sides,
             has_unread_conditions,
+            newest_first: self.newest_first,
             ..Shape::default()
         }
     }
@@ -389,6 +423,34 @@ mod tests {
             rows.push(row);
         }
         Ok(rows)
+    }
+
+    #[test]
+    fn newest_first_signed_sizes_and_ids_are_what_they_are_in_csv() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trades.parquet");
+        let micros = |second: i64| 1_700_000_000_000_000 + second * 1_000_000;
+        let ids = [
+            "7f3c00aa-1b2c-4d5e-8f90-000000000003",
+            "7f3c00aa-1b2c-4d5e-8f90-000000000002",
+            "7f3c00aa-1b2c-4d5e-8f90-000000000001",
+        ];
+        write(
+            &path,
+            vec![
+                ("time", Arc::new(TimestampMicrosecondArray::from(vec![micros(3), micros(2), micros(1)]))),
+                ("id", Arc::new(StringArray::from(ids.to_vec()))),
+                ("price", Arc::new(Float64Array::from(vec![3.0, 2.0, 1.0]))),
+                ("size", Arc::new(Float64Array::from(vec![-5.0, 4.0, -6.0]))),
+            ],
+        );
+        let rows = read(&path, 2).unwrap();
+        let seen: Vec<(i64, TickKind, i64)> = rows
+            .iter()
+            .map(|row| (row.number, row.data.unwrap().kind, row.data.unwrap().size / 100_000_000))
+            .collect();
+        assert_eq!(seen, [(3, TickKind::Sell, 6), (2, TickKind::Buy, 4), (1, TickKind::Sell, 5)]);
+        assert!(rows.windows(2).all(|pair| pair[0].data.unwrap().time < pair[1].data.unwrap().time));
     }
 
     #[test]

@@ -73,6 +73,14 @@ impl Source {
         understood
     }
 
+    /// Whether its trades have conditions that nobody has named.
+    pub fn has_unread_conditions(&self) -> bool {
+        match &self.rows {
+            Rows::Ticks { rows, .. } => rows.reader.shape().has_unread_conditions,
+            Rows::Bars { .. } => false,
+        }
+    }
+
     fn stamp(&self) -> Option<&'static str> {
         let Rows::Bars { rows, .. } = &self.rows else { return None };
         let about = rows.reader.about();

@@ -12,6 +12,7 @@ use crate::numbers::{Cell, Evidence, NumberStyle, is_number_in_another_style};
 use crate::table::TickLayout;
 use crate::time::{Clock, day_and_month, is_time_of_day};
 use crate::times::Times;
+use crate::wanted::Wanted;
 use crate::zone::{UNSETTLED, Zone};
 
 /// Rows whose ids are looked at.
@@ -33,6 +34,21 @@ pub(crate) struct Scan {
     pub conditions: ConditionCells,
 }
 
+impl Scan {
+    /// Tells the columns what the rows show of them.
+    pub fn settle(&self, layout: &mut TickLayout) {
+        if self.signed_sizes && layout.size_without_side().is_some() {
+            layout.sign_is_side();
+        }
+        if self.ids_differ {
+            layout.forget_ids();
+        }
+    }
+}
+
+/// Rows by which a table is known of which no column is text.
+pub(crate) const ORDERED_ROWS: u64 = 4096;
+
 /// Looks at the rows of a table of ticks behind its header. Only columns that are text in the file say how it is written.
 pub(crate) fn scan_ticks<T: TextTable>(
     mut rows: T,
@@ -40,15 +56,16 @@ pub(crate) fn scan_ticks<T: TextTable>(
     layout: &TickLayout,
     options: &Options,
     is_text: impl Fn(usize) -> bool,
+    most_rows: u64,
 ) -> Result<Scan, FeedError> {
-    let (mut times, mut numbers) = (Times::new(layout.time), Evidence::default());
+    let (mut times, mut numbers) = (Times::new(layout.time, options), Evidence::default());
     let (mut sizes, mut conditions, mut ids) = (Signs::default(), ConditionCells::default(), Vec::new());
-    let mut of_day = None;
+    let (mut of_day, mut wanted) = (None, Wanted::new(options));
     let has_times = layout.time.columns().any(&is_text);
     let mut columns = layout.numbers();
     columns.retain(|(column, _)| is_text(*column));
     let size = layout.size_without_side();
-    while next(&mut rows)? {
+    while rows.rows() < most_rows && next(&mut rows)? {
         let field = |index| rows.field(index);
         if of_day.is_none() && sizes.sizes == 0 {
             let is_of_day = |column: &usize| field(*column).is_some_and(is_time_of_day);
@@ -56,6 +73,12 @@ pub(crate) fn scan_ticks<T: TextTable>(
         }
         if has_times {
             times.see(&field, rows.line());
+            if times.needs_places() && layout.is_wanted(&mut wanted, field) == Ok(true) {
+                let mut room = [0; 64];
+                times.see_place(layout.time.text(&field, &mut room).unwrap_or_default(), rows.line());
+            }
+        } else {
+            times.see_order(field(layout.time.index).unwrap_or_default());
         }
         for (column, is_price) in &columns {
             numbers.see(field(*column).unwrap_or_default(), rows.line(), *column, *is_price);

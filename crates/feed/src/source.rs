@@ -85,7 +85,8 @@ pub fn open_as(path: &Path, shown: &Path, options: &Options) -> Result<Source, F
 /// Whether a file begins like one of a format that is read. For the first part of one that is not there as a whole yet;
 /// what needs the end of the file is not looked at.
 pub fn check_beginning(path: &Path, shown: &Path, options: &Options) -> Result<(), FeedError> {
-    let file = SourceFile::inspect(path, shown, &options.stop)?;
+    let mut file = SourceFile::inspect(path, shown, &options.stop)?;
+    file.encoding = options.reading.encoding;
     match file.wrapping {
         Wrapping::Zip | Wrapping::Parquet => Ok(()),
         _ => match format_of(&file, options) {
@@ -106,10 +107,17 @@ fn interruption(error: FeedError, shown: &Path, options: &Options) -> FeedError 
 
 /// [`open`] with another size of buffers, which changes no block.
 fn open_in_chunks(path: &Path, shown: &Path, options: &Options, chunk: usize) -> Result<Source, FeedError> {
-    let file = SourceFile::inspect(path, shown, &options.stop)?;
+    let mut file = SourceFile::inspect(path, shown, &options.stop)?;
+    file.encoding = options.reading.encoding;
     let found = format_of(&file, options)?;
-    let has_header = matches!(found.format, Format::Csv | Format::BarsCsv | Format::Parquet);
-    if !has_header && (!options.reading.columns.is_empty() || options.reading.decimal.is_some()) {
+    let is_of_text = options.reading.encoding.is_some() || options.reading.skip_lines > 0;
+    if is_of_text && found.format == Format::Parquet {
+        let what = "--encoding and --skip-lines are for text, and this is a Parquet file: leave them away"
+            .to_owned();
+        return Err(FeedError::Reading { file: file.shown.clone(), what });
+    }
+    if !found.format.is_table() && (!options.reading.columns.is_empty() || options.reading.decimal.is_some())
+    {
         let what = format!(
             "--column and --decimal are not for {} files, whose columns are fixed: leave them away",
             found.format
@@ -135,7 +143,8 @@ fn open_in_chunks(path: &Path, shown: &Path, options: &Options, chunk: usize) ->
         );
         return Err(FeedError::Reading { file: file.shown.clone(), what });
     }
-    let rows = open_rows(&file, &found, options, Units::of(scale), &mut scanned, chunk)?;
+    let units = Units::of(scale).with_price_digits(options.reading.price_digits);
+    let rows = open_rows(&file, &found, options, units, &mut scanned, chunk)?;
     let has_bars = matches!(rows, Rows::Bars { .. });
     check_conditions(has_bars)?;
     let reading = canonical(&found, options, has_bars);
@@ -153,19 +162,22 @@ fn scale_of(
     chunk: usize,
 ) -> Result<Scale, FeedError> {
     let watch = Arc::new(Watch::default());
-    let (are_quotes, are_ticks) =
-        match open_rows(file, found, options, Units::watched(&watch), scanned, chunk)? {
-            Rows::Ticks { mut rows, basis, .. } => {
-                for _ in 0..SCANNED_ROWS {
-                    if !matches!(rows.reader.next(), Ok(Some(_))) {
-                        break;
-                    }
+    let units = Units::watched(&watch).with_price_digits(options.reading.price_digits);
+    let (are_quotes, are_ticks) = match open_rows(file, found, options, units, scanned, chunk)? {
+        Rows::Ticks { mut rows, basis, .. } => {
+            for _ in 0..SCANNED_ROWS {
+                if !matches!(rows.reader.next(), Ok(Some(_))) {
+                    break;
                 }
-                (basis == PriceBasis::Quotes, true)
             }
-            // They have been looked at together.
-            Rows::Bars { .. } => (false, false),
-        };
+            (basis == PriceBasis::Quotes, true)
+        }
+        // They have been looked at together.
+        Rows::Bars { .. } => (false, false),
+    };
+    let refused =
+        watch.fixed_point().filter(|_| options.reading.price_digits.is_none() && found.format.is_table());
+    refused.map_or(Ok(()), |what| Err(FeedError::Reading { file: file.shown.clone(), what }))?;
     Ok(watch.scale(are_quotes, are_ticks))
 }
 
@@ -222,7 +234,7 @@ fn open_rows(
             ticks(Box::new(reader), columns, has_trades)
         }
         Format::BarsCsv => {
-            let reader = csv_bars(|| Ok(text()?.0), options, units)?;
+            let reader = csv_bars(|| Ok(text()?.0), found.implied.as_deref(), options, units)?;
             let columns = reader.columns();
             bars(Box::new(reader), columns, options.bar_spec)
         }

@@ -5,8 +5,8 @@ use gauntlet_domain::market::TickKind;
 use crate::block::{Fault, Tick, TickColumns};
 use crate::columns::{
     ACTIONS, ASK_SIZES, ASKS, BID_SIZES, BIDS, CONDITIONS, EVENT_TIMES, MAKERS, MARKETS, PRICES,
-    RECORDER_TIMES, SEQUENCES, SIDES, SIZES, TOTALS, TimeColumn, column, plain_name, symbol_column,
-    time_column, unread_volumes,
+    RECORDER_TIMES, SEQUENCES, SIDES, SIZES, TOTALS, TimeColumn, column, name_column, plain_name,
+    symbol_column, time_column, unread_volumes,
 };
 use crate::conditions::Conditions;
 use crate::format::{Options, Reading};
@@ -51,6 +51,8 @@ pub(crate) struct TickLayout {
     pub symbol: Option<usize>,
     /// The column of symbols is one of ids in which text stands.
     symbol_is_id: bool,
+    /// A column of names, which are symbols where they differ.
+    pub names: Option<usize>,
     market: Option<usize>,
     sequence: Option<usize>,
     /// Rows that are no trades say so here.
@@ -109,6 +111,7 @@ impl TickLayout {
             prices,
             symbol: symbol_column(&names).or(id.filter(|index| !is_number(index))),
             symbol_is_id: symbol_column(&names).is_none(),
+            names: name_column(&names).filter(|_| symbol_column(&names).is_none()),
             market: find(MARKETS),
             sequence: find(SEQUENCES).or(id).filter(is_number),
             action: find(ACTIONS).filter(|_| is_trades),
@@ -165,6 +168,11 @@ impl TickLayout {
         }
     }
 
+    /// Takes a column of names for one of symbols.
+    pub fn take_names(&mut self, column: usize) {
+        (self.symbol, self.symbol_is_id) = (Some(column), false);
+    }
+
     /// Takes ids for no symbols.
     pub fn forget_ids(&mut self) {
         self.symbol = self.symbol.filter(|_| !self.symbol_is_id);
@@ -192,6 +200,19 @@ impl TickLayout {
     /// Columns that tell whose a row is: symbol and market.
     pub fn keys(&self) -> impl Iterator<Item = usize> {
         self.symbol.into_iter().chain(self.market)
+    }
+
+    /// True when a row is of the symbol and market that are wanted. `Err` names two markets where none is.
+    pub fn is_wanted<'a>(
+        &self,
+        wanted: &mut Wanted,
+        field: impl Fn(usize) -> Option<&'a [u8]>,
+    ) -> Result<bool, String> {
+        if self.symbol.is_none() && self.market.is_none() {
+            return Ok(true);
+        }
+        let text = |index: Option<usize>| index.map(|index| field(index).unwrap_or_default());
+        wanted.is_row(text(self.symbol), text(self.market))
     }
 
     /// What is in each column that is read.
@@ -280,11 +301,7 @@ impl TickTable {
 
     /// True when the row is wanted. `field` is the text at an index; `None` where there is none.
     pub fn is_wanted<'a>(&mut self, field: impl Fn(usize) -> Option<&'a [u8]>) -> Result<bool, String> {
-        if self.layout.symbol.is_none() && self.layout.market.is_none() {
-            return Ok(true);
-        }
-        let text = |index: Option<usize>| index.map(|index| field(index).unwrap_or_default());
-        self.wanted.is_row(text(self.layout.symbol), text(self.layout.market))
+        self.layout.is_wanted(&mut self.wanted, field)
     }
 
     /// The tick of a wanted row.

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use memchr::memchr;
 
+use crate::encoding::NoUtf8;
 use crate::error::FeedError;
 use crate::input::is_damage;
 
@@ -166,6 +167,10 @@ impl TextRows {
                     return Ok(());
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if let Some(bad) = no_utf8(&error) => {
+                    let NoUtf8 { line, position, byte } = bad;
+                    return Err(FeedError::NoUtf8 { file: self.file.clone(), line, position, byte });
+                }
                 Err(error) if is_damage(&error) => {
                     let what = error.to_string();
                     return Err(FeedError::Damaged { file: self.file.clone(), row: self.rows, what });
@@ -174,6 +179,11 @@ impl TextRows {
             }
         }
     }
+}
+
+/// The byte of which an error says that it is no UTF-8.
+fn no_utf8(error: &io::Error) -> Option<NoUtf8> {
+    error.get_ref().and_then(|inner| inner.downcast_ref::<NoUtf8>()).copied()
 }
 
 /// The first characters of a line, for messages.

@@ -131,6 +131,23 @@ impl Clock {
         }
     }
 
+    /// Whether a text is the same time on any clock: it has its own offset, or counts from 1970.
+    pub fn is_instant(&self, text: &[u8]) -> bool {
+        let at = self.parse_on(0, text);
+        at.is_some() && at == self.parse_on(HOUR, text)
+    }
+
+    /// The two instants of a local time that the zone has twice; `None` for any other time.
+    pub fn double(&self, text: &[u8]) -> Option<(i64, i64)> {
+        let local = self.parse_on(0, text)?;
+        self.zone.as_ref()?.double(local).filter(|_| !self.is_instant(text))
+    }
+
+    /// The instant of a time on a clock without a zone.
+    fn parse_on(&self, offset_nanos: i64, text: &[u8]) -> Option<i64> {
+        Clock { offset_nanos, zone: None, ..self.clone() }.parse(text)
+    }
+
     fn parse_in_format(&mut self, text: &[u8]) -> Option<i64> {
         let format = self.format.as_deref()?;
         let parts = BrokenDownTime::parse(format, text).ok()?;
@@ -339,14 +356,19 @@ pub(crate) fn half_of_day(text: &[u8]) -> (Option<i64>, &[u8]) {
 
 /// `Some(None)` without a zone, `None` for what is no zone.
 fn zone(text: &[u8]) -> Option<Option<i64>> {
-    let (sign, digits) = match text {
-        [] => return Some(None),
-        b"Z" | b"z" | b"UTC" | b"GMT" => return Some(Some(0)),
+    // `GMT+0100` is an hour ahead of it, as vendors write it; POSIX means the opposite.
+    let offset = text.strip_prefix(b"GMT").or_else(|| text.strip_prefix(b"UTC"));
+    let (sign, digits) = match offset.unwrap_or(text) {
+        [] if offset.is_none() => return Some(None),
+        [] => return Some(Some(0)),
+        b"Z" | b"z" if offset.is_none() => return Some(Some(0)),
         [b'+', digits @ ..] => (1, digits),
         [b'-', digits @ ..] => (-1, digits),
         _ => return None,
     };
     let (hours, minutes) = match digits.len() {
+        1 if offset.is_some() => (digits, &b"00"[..]),
+        4 if digits[1] == b':' => (&digits[..1], &digits[2..]),
         2 => (digits, &b"00"[..]),
         4 => digits.split_at(2),
         5 if digits[2] == b':' => (&digits[..2], &digits[3..]),
@@ -400,6 +422,9 @@ mod tests {
             ("2020-09-30 00:00:00-0400", "2020-09-30T04:00:00Z"),
             ("2021-12-31 23:01:00.000000", "2021-12-31T23:01:00Z"),
             ("2021-12-31 23:01:00 UTC", "2021-12-31T23:01:00Z"),
+            ("2021-12-31 23:01:00 GMT+0100", "2021-12-31T22:01:00Z"),
+            ("2021-12-31 23:01:00 UTC-2", "2022-01-01T01:01:00Z"),
+            ("2021-12-31 23:01:00 UTC+05:30", "2021-12-31T17:31:00Z"),
             ("1693929601", "2023-09-05T16:00:01Z"),
             ("1693929601.281719", "2023-09-05T16:00:01.281719Z"),
             ("1693929601281", "2023-09-05T16:00:01.281Z"),
@@ -450,6 +475,8 @@ mod tests {
             "2014-05-01T12:00:00.",
             "2014-05-01 12:00+25:00",
             "2014-05-01 12:00 CET",
+            "2014-05-01 12:00 GMTZ",
+            "2014-05-01 12:00+1",
             "9999-01-01",
             "2014-05-01x",
             "1e40",

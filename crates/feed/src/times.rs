@@ -1,6 +1,7 @@
 //! What the cells of a column of times say together: the order of day and month, dates without separators, units, zones.
 
-use crate::columns::TimeColumn;
+use crate::columns::{LOCAL_TIME, TimeColumn, plain_name};
+use crate::folds::Folds;
 use crate::format::Options;
 use crate::numbers::Cell;
 use crate::scan::Unclear;
@@ -11,7 +12,7 @@ use crate::time::{
 };
 
 /// Rows whose order is looked at.
-const ORDERED_ROWS: usize = 4096;
+const ORDERED_ROWS: usize = crate::scan::ORDERED_ROWS as usize;
 
 /// Whether a cell is a date and nothing behind it.
 fn is_date_alone(text: &[u8]) -> bool {
@@ -51,12 +52,13 @@ pub(crate) struct Times {
     abbreviation: Option<Cell>,
     of_day: Option<Cell>,
     first: Option<Cell>,
+    folds: Option<Folds>,
     /// The first cells, for their order.
     cells: Vec<Vec<u8>>,
 }
 
 impl Times {
-    pub fn new(column: TimeColumn) -> Times {
+    pub fn new(column: TimeColumn, options: &Options) -> Times {
         Times {
             column,
             numbers: 0,
@@ -73,6 +75,7 @@ impl Times {
             abbreviation: None,
             of_day: None,
             first: None,
+            folds: Folds::of(options),
             cells: Vec::new(),
         }
     }
@@ -83,6 +86,25 @@ impl Times {
         if let Some(text) = self.column.text(field, &mut room) {
             self.see_text(text, line);
         }
+    }
+
+    /// Looks at the time of a wanted row beside those before it, where an hour may be there twice.
+    pub fn see_place(&mut self, text: &[u8], line: u64) {
+        if let Some(folds) = &mut self.folds {
+            folds.see(text.trim_ascii(), line);
+        }
+    }
+
+    /// Looks at the time of a row that is no text in the file, for its order alone.
+    pub fn see_order(&mut self, text: &[u8]) {
+        if self.cells.len() < ORDERED_ROWS && !text.is_empty() {
+            self.cells.push(text.to_vec());
+        }
+    }
+
+    /// Whether places of rows say anything.
+    pub fn needs_places(&self) -> bool {
+        self.folds.is_some()
     }
 
     /// Looks at what a row says about its time.
@@ -167,6 +189,11 @@ impl Times {
             self.check_texts(&mut clock)?;
         }
         self.check_zone(&clock, options)?;
+        let newest_first = self.newest_first(&clock);
+        if let (Some(folds), Some(zone)) = (&self.folds, &mut clock.zone) {
+            zone.newest_first = newest_first;
+            folds.settle(&mut clock, self.column.index, options)?;
+        }
         Ok(clock)
     }
 
@@ -184,6 +211,19 @@ impl Times {
              all that is known, say so with --time-format, such as --time-format %Y-%m-%d"
         );
         Err(Unclear::Cell(date.clone(), what))
+    }
+
+    /// Bars of a column that says that its times are local need their own offsets, or a zone.
+    pub fn check_local(&self, clock: &Clock, names: &[String], options: &Options) -> Result<(), Unclear> {
+        let is_local = names.get(self.column.index).is_some_and(|name| plain_name(name) == LOCAL_TIME);
+        let is_said = options.reading.zone.is_some() || options.utc_offset_seconds != 0;
+        match &self.first {
+            Some(first) if is_local && !is_said && !clock.is_instant(first.text.as_bytes()) => {
+                let what = "is a local time, and nothing says of which place: name its zone, such as --zone Europe/Berlin, or --zone UTC";
+                Err(Unclear::Cell(first.clone(), what.to_owned()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A name of a column that says a unit in which all of its numbers would lie near 1970, while by their lengths they are

@@ -115,7 +115,7 @@ pub(crate) fn written(clock: &Clock, unit: Option<Unit>, cell: &[u8]) -> (String
     let shown = crate::text::shortened(cell);
     let since = |unit: Unit| (format!("{} since 1970 ({shown})", unit.name()), true);
     if let Some(format) = &clock.format {
-        return (format!("{format} ({shown})"), is_instant(clock, cell));
+        return (format!("{format} ({shown})"), clock.is_instant(cell));
     }
     if let Some(unit) = unit {
         return since(unit);
@@ -136,22 +136,10 @@ pub(crate) fn written(clock: &Clock, unit: Option<Unit>, cell: &[u8]) -> (String
             None => (format!("a date ({shown})"), false),
         };
     }
-    let is_instant = is_instant(clock, cell);
+    let is_instant = clock.is_instant(cell);
     let zone = if is_instant { "with its zone" } else { "without a zone" };
     let of_day = if cell.contains(&b':') { "date and time" } else { "date" };
     (format!("{of_day} {zone} ({shown})"), is_instant)
-}
-
-/// Whether a text is the same time on any clock.
-fn is_instant(clock: &Clock, cell: &[u8]) -> bool {
-    let on = |offset: i32| {
-        let mut other = Clock::new(offset);
-        other.order = clock.order;
-        other.format.clone_from(&clock.format);
-        other.twelve_digits_are_dates = clock.twelve_digits_are_dates;
-        other.parse(cell)
-    };
-    on(0).is_some() && on(0) == on(3600)
 }
 
 /// Which clock times without a zone are on.

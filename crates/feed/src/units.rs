@@ -21,6 +21,13 @@ const VOLUME_ROOM: f64 = 100.0;
 /// Later prices may be so many times the largest that was seen.
 const PRICE_ROOM: f64 = 1000.0;
 const LARGEST: f64 = i64::MAX as f64;
+/// Longest price of fixed point, with its exponent.
+const PRICE_ROOM_BYTES: usize = 32;
+/// What stands for no price in fixed point.
+const NO_PRICE: &[u8] = b"9223372036854775807";
+/// Whole numbers from here on are no prices as they stand: nobody writes all prices of an instrument so without a fraction, but
+/// where one is worth a hundred million.
+const ABSURD_PRICE: f64 = 1e8;
 
 /// How decimal text becomes a number.
 #[derive(Debug, Clone, Default)]
@@ -28,15 +35,22 @@ pub(crate) struct Units {
     pub scale: Scale,
     /// Notes what the numbers need, while that is asked.
     watch: Option<Arc<Watch>>,
+    /// Prices are whole numbers of ten to the power of less this.
+    price_digits: u8,
 }
 
 impl Units {
     pub fn of(scale: Scale) -> Units {
-        Units { scale, watch: None }
+        Units { scale, ..Units::default() }
     }
 
     pub fn watched(watch: &Arc<Watch>) -> Units {
-        Units { scale: Scale::USUAL, watch: Some(watch.clone()) }
+        Units { watch: Some(watch.clone()), ..Units::default() }
+    }
+
+    /// Prices are whole numbers of so many digits behind the point.
+    pub fn with_price_digits(self, price_digits: Option<u8>) -> Units {
+        Units { price_digits: price_digits.unwrap_or(0), ..self }
     }
 
     /// Whether it is noted what the numbers need.
@@ -47,11 +61,35 @@ impl Units {
     /// A price in units of the scale; the fault of a row at `time` where there is none.
     #[inline]
     pub fn price(&self, text: &[u8], time: i64) -> Result<i64, Fault> {
+        let mut room = [0; PRICE_ROOM_BYTES];
+        let text = if self.price_digits == 0 { text } else { self.with_exponent(text, &mut room, time)? };
         if let Some(watch) = &self.watch {
             watch.see_price(text);
         }
         let price = self.scale.parse_price(text);
         price.map(|price| price.0).map_err(|error| decimal_fault(error, time))
+    }
+
+    /// A price of fixed point with its exponent. The largest number stands for no price.
+    fn with_exponent<'a>(
+        &self,
+        text: &[u8],
+        room: &'a mut [u8; PRICE_ROOM_BYTES],
+        time: i64,
+    ) -> Result<&'a [u8], Fault> {
+        let none = Fault::new(TickKind::NotANumber, Some(time));
+        if text == NO_PRICE {
+            return Err(Fault { missing: true, ..none });
+        }
+        let exponent = [b'e', b'-', b'0' + self.price_digits / 10, b'0' + self.price_digits % 10];
+        let whole = text.strip_prefix(b"-").unwrap_or(text);
+        let length = text.len() + exponent.len();
+        if whole.is_empty() || !whole.iter().all(u8::is_ascii_digit) || length > room.len() {
+            return Err(none);
+        }
+        room[..text.len()].copy_from_slice(text);
+        room[text.len()..length].copy_from_slice(&exponent);
+        Ok(&room[..length])
     }
 
     /// A size in units of the scale; the fault of a row at `time` where there is none.
@@ -120,6 +158,18 @@ impl Watch {
             let sum = self.sizes.load(Ordering::Relaxed).saturating_add(size);
             self.sizes.store(sum, Ordering::Relaxed);
         }
+    }
+
+    /// What to say where all prices are whole numbers that are probably of fixed point.
+    pub fn fixed_point(&self) -> Option<String> {
+        let smallest = f64::from_bits(self.smallest.load(Ordering::Relaxed));
+        let is_whole = self.price_decimals.load(Ordering::Relaxed) == 0;
+        (is_whole && smallest >= ABSURD_PRICE).then(|| {
+            format!(
+                "its prices are whole numbers from {smallest} on, which are probably of fixed point: say what one is worth, such \
+                 as --price-scale 1e-9 (Databento), or --price-scale 1 where they are prices as they stand"
+            )
+        })
     }
 
     /// The scale for what was seen. Quotes have a mid, which may need a digit more; the sizes of ticks add up to the volumes

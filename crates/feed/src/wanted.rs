@@ -1,12 +1,20 @@
 //! Which rows of a file of several symbols or markets are wanted.
 
+use crate::bar_rows::TextTable;
 use crate::error::FeedError;
 use crate::format::Options;
+
+/// Others that a message names.
+const NAMED: usize = 8;
 
 /// Which rows are wanted, and which others there were.
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted {
     symbol: String,
+    /// The symbol is a value of the file, and compared as it is but for the case of its letters.
+    is_value: bool,
+    /// Name of the column of symbols, where the file has one.
+    pub column: Option<String>,
     market: Option<String>,
     /// The symbol as it is compared.
     key: Vec<u8>,
@@ -14,12 +22,20 @@ pub(crate) struct Wanted {
     seen_market: Option<Vec<u8>>,
     matched: bool,
     others: Vec<String>,
+    /// The first other symbol.
+    other: Option<String>,
 }
 
 impl Wanted {
     pub fn new(options: &Options) -> Wanted {
-        let symbol = options.symbol.clone().unwrap_or_else(|| options.instrument.symbol().to_owned());
+        let only = options.reading.only.as_ref().map(|(_, value)| value.clone());
+        let is_value = only.is_some();
+        let symbol = only.or_else(|| options.symbol.clone());
+        let symbol = symbol.unwrap_or_else(|| options.instrument.symbol().to_owned());
         Wanted {
+            is_value,
+            column: None,
+            other: None,
             key: symbol_key(symbol.as_bytes()).collect(),
             market: options.market.clone().or_else(|| Wanted::market_of(options)),
             symbol,
@@ -42,6 +58,9 @@ impl Wanted {
 
     /// True when a row or column of this symbol is wanted; case and punctuation don't matter.
     pub fn is_symbol(&self, symbol: &[u8]) -> bool {
+        if self.is_value {
+            return symbol.eq_ignore_ascii_case(self.symbol.as_bytes());
+        }
         symbol_key(symbol).eq(self.key.iter().copied())
     }
 
@@ -79,11 +98,24 @@ impl Wanted {
             Some(market) => format!("{} in market {market}", self.symbol),
             None => self.symbol.clone(),
         };
-        Err(FeedError::NoMatch { file: file.to_owned(), wanted, found: self.others.join(", ") })
+        let found = self.others.join(", ");
+        let fix = match (&self.column, &self.other) {
+            (Some(column), Some(other)) => format!(
+                "pick one with --only {}, or by its letters and digits with --instrument; where they are no symbols, say \
+                 --column id={}",
+                quoted(&format!("{column}={other}")),
+                quoted(column)
+            ),
+            _ => "name one of these with --instrument".to_owned(),
+        };
+        Err(FeedError::NoMatch { file: file.to_owned(), wanted, found, fix })
     }
 
     fn note_other(&mut self, symbol: Option<&[u8]>, market: Option<&[u8]>) {
-        if self.others.len() < 10 {
+        if self.others.len() < NAMED {
+            if let (None, Some(symbol)) = (&self.other, symbol.filter(|symbol| !self.is_symbol(symbol))) {
+                self.other = Some(String::from_utf8_lossy(symbol).into_owned());
+            }
             let text = |bytes: &[u8]| crate::text::shortened(bytes);
             let other = match (symbol, market) {
                 (Some(symbol), Some(market)) => format!("{} in market {}", text(symbol), text(market)),
@@ -95,6 +127,29 @@ impl Wanted {
             }
         }
     }
+}
+
+/// Whether the cells of a column tell rows apart: there are two of them.
+pub(crate) fn differ(mut rows: impl TextTable, column: usize) -> Result<bool, FeedError> {
+    let mut first: Option<Vec<u8>> = None;
+    while rows.advance()? {
+        let cell = rows.field(column).unwrap_or_default();
+        match &first {
+            _ if cell.is_empty() => {}
+            None => first = Some(cell.to_vec()),
+            Some(first) if first == cell => {}
+            Some(_) => return Ok(true),
+        }
+    }
+    Ok(false)
+}
+
+/// A word of a command line.
+fn quoted(word: &str) -> String {
+    let is_plain = |letter: char| {
+        letter.is_ascii_alphanumeric() || matches!(letter, '=' | '.' | '-' | '_' | '/' | ':' | ',')
+    };
+    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{word}'") }
 }
 
 fn symbol_key(symbol: &[u8]) -> impl Iterator<Item = u8> {

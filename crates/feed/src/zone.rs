@@ -1,11 +1,13 @@
 //! A clock with daylight saving: local times to instants by the bundled time zone database, never by the machine's.
 //!
-//! The hour that is there twice in autumn is told apart by the order of rows: a clock that goes back there shows where the
-//! second one begins. Rows of which nothing shows to which of the two they belong are an error, found behind the hour.
+//! The hour that is there twice in autumn is told apart by the order of rows: the first run of rows is the earlier of the two,
+//! and where the clock goes back the second one begins. An hour that the file has once shows nothing, and is asked for
+//! ([`folds`](crate::folds)).
 
 use gauntlet_domain::names::nearest;
 use gauntlet_domain::time::NANOS_PER_SECOND;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
+use serde::{Deserialize, Serialize};
 
 /// Why times of a zone stay open.
 pub(crate) const UNSETTLED: &str = "an hour that the zone has twice, in which no row shows to which of the two it belongs: give the file \
@@ -13,6 +15,19 @@ pub(crate) const UNSETTLED: &str = "an hour that the zone has twice, in which no
 
 /// Disorder of rows that is no change of the clock.
 const DISORDER_NANOS: i64 = 300 * NANOS_PER_SECOND;
+
+/// Rows this far apart say nothing about each other.
+const DAY_NANOS: i64 = 86_400 * NANOS_PER_SECOND;
+
+/// Which of its two instants a local time is that the zone has twice and the file once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ambiguous {
+    /// Before the clock goes back.
+    Earlier,
+    /// After it has gone back.
+    Later,
+}
 
 /// What a time is by the zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,18 +44,36 @@ pub(crate) enum Instant {
 #[derive(Debug, Clone)]
 pub(crate) struct Zone {
     zone: TimeZone,
-    last: i64,
+    /// Instant of the row before.
+    before: Option<i64>,
+    /// The farthest instant of the rows of about that day, in the order of rows.
+    farthest: Option<i64>,
     /// End of the double hour's first pass, while no row has shown the second.
     unsettled: Option<i64>,
-    /// Rows come newest first: order settles nothing.
+    /// Rows come newest first: what is met first is the later one.
     pub newest_first: bool,
+    /// Elsewhere no two rows have one time: two of one time in a double hour are one of each pass.
+    pub equal_is_repeated: bool,
+    /// Double hours that the file has once, each by an instant of it, and which of the two that is.
+    pub once: Vec<(i64, Ambiguous)>,
+    /// The time stands behind this instant, in the same row.
+    pub behind: Option<i64>,
 }
 
 impl Zone {
     /// `None` for a name that the database does not have.
     pub fn named(name: &str) -> Option<Zone> {
         let zone = TimeZoneDatabase::bundled().get(name).ok()?;
-        Some(Zone { zone, last: i64::MIN, unsettled: None, newest_first: false })
+        Some(Zone {
+            zone,
+            before: None,
+            farthest: None,
+            unsettled: None,
+            newest_first: false,
+            equal_is_repeated: false,
+            once: Vec::new(),
+            behind: None,
+        })
     }
 
     /// A name of the database that this one was probably meant to be: by its letters, or by the city alone.
@@ -78,26 +111,62 @@ impl Zone {
         let instant = match found {
             AmbiguousOffset::Unambiguous { offset } => at(offset),
             AmbiguousOffset::Gap { .. } => return Instant::Never,
-            AmbiguousOffset::Fold { before, after } => {
-                let (first, second) = (at(before), at(after));
-                let is_second = first < self.last.saturating_sub(DISORDER_NANOS);
-                if self.newest_first {
-                    return Instant::Undecided;
-                }
-                if is_second {
-                    self.unsettled = None;
-                    second
-                } else {
-                    self.unsettled = Some(second);
-                    first
-                }
-            }
+            AmbiguousOffset::Fold { before, after } => self.of_double_hour(at(before), at(after)),
         };
-        if self.unsettled.is_some_and(|second| instant > second.saturating_add(DISORDER_NANOS)) {
+        if self.behind.is_some() {
+            return Instant::At(instant);
+        }
+        if self.unsettled.is_some_and(|far| self.ahead(instant, far) > DISORDER_NANOS) {
             return Instant::Undecided;
         }
-        self.last = self.last.max(instant);
+        self.before = Some(instant);
+        self.farthest = match self.farthest {
+            Some(farthest) if (0..DAY_NANOS).contains(&self.ahead(farthest, instant)) => Some(farthest),
+            _ => Some(instant),
+        };
         Instant::At(instant)
+    }
+
+    /// Which of its two instants a time of a double hour is.
+    fn of_double_hour(&mut self, first: i64, second: i64) -> i64 {
+        if let Some(behind) = self.behind {
+            return if first > behind { first } else { second };
+        }
+        if let Some((_, which)) = self.once.iter().find(|(at, _)| at.abs_diff(first) < DAY_NANOS as u64) {
+            return if *which == Ambiguous::Earlier { first } else { second };
+        }
+        let (near, far) = if self.newest_first { (second, first) } else { (first, second) };
+        let gone_back = self
+            .farthest
+            .is_some_and(|farthest| (DISORDER_NANOS + 1..DAY_NANOS).contains(&self.ahead(farthest, near)));
+        if gone_back || (self.equal_is_repeated && self.before == Some(near)) {
+            self.unsettled = None;
+            far
+        } else {
+            self.unsettled = Some(far);
+            near
+        }
+    }
+
+    /// Nanoseconds by which an instant is ahead of another one in the order of rows.
+    fn ahead(&self, instant: i64, of: i64) -> i64 {
+        let (early, late) = if self.newest_first { (instant, of) } else { (of, instant) };
+        late.saturating_sub(early)
+    }
+
+    /// The two instants of a local time that is there twice.
+    pub fn double(&self, local: i64) -> Option<(i64, i64)> {
+        let timestamp = jiff::Timestamp::from_nanosecond(i128::from(local)).ok()?;
+        let at = |offset: Offset| local.saturating_sub(i64::from(offset.seconds()) * NANOS_PER_SECOND);
+        match self.zone.to_ambiguous_timestamp(Offset::UTC.to_datetime(timestamp)).offset() {
+            AmbiguousOffset::Fold { before, after } => Some((at(before), at(after))),
+            _ => None,
+        }
+    }
+
+    /// Begins anew, with no row before.
+    pub fn forget_rows(&mut self) {
+        (self.before, self.farthest, self.unsettled) = (None, None, None);
     }
 
     /// Whether the last rows were in a double hour that nothing has told apart yet.
@@ -154,8 +223,44 @@ mod tests {
         let mut chicago = Zone::named("America/Chicago").unwrap();
         seen(&mut chicago, "2013-11-03T01:10:00Z");
         assert_eq!(seen(&mut chicago, "2013-11-03T04:00:00Z"), "Undecided");
-        let mut turned = Zone { newest_first: true, ..Zone::named("America/Chicago").unwrap() };
-        assert_eq!(seen(&mut turned, "2013-11-03T01:10:00Z"), "Undecided");
+        chicago.forget_rows();
+        chicago.once = vec![(local("2013-11-03T07:00:00Z"), Ambiguous::Later)];
+        assert_eq!(seen(&mut chicago, "2013-11-03T01:10:00Z"), "2013-11-03T07:10:00Z");
+        assert_eq!(seen(&mut chicago, "2013-11-03T04:00:00Z"), "2013-11-03T10:00:00Z");
+    }
+
+    #[test]
+    fn rows_that_come_newest_first_have_the_later_of_two_hours_first() {
+        let mut chicago = Zone { newest_first: true, ..Zone::named("America/Chicago").unwrap() };
+        for (local, expected) in [
+            ("2013-11-03T02:00:00Z", "2013-11-03T08:00:00Z"),
+            ("2013-11-03T01:10:00Z", "2013-11-03T07:10:00Z"),
+            ("2013-11-03T01:50:00Z", "2013-11-03T06:50:00Z"),
+            ("2013-11-03T01:10:00Z", "2013-11-03T06:10:00Z"),
+            ("2013-11-03T00:50:00Z", "2013-11-03T05:50:00Z"),
+        ] {
+            assert_eq!(seen(&mut chicago, local), expected, "{local}");
+        }
+    }
+
+    #[test]
+    fn two_rows_of_one_time_are_one_of_each_hour_where_no_others_have_one_time() {
+        let mut chicago = Zone { equal_is_repeated: true, ..Zone::named("America/Chicago").unwrap() };
+        for (local, expected) in [
+            ("2013-11-03T00:00:00Z", "2013-11-03T05:00:00Z"),
+            ("2013-11-03T01:00:00Z", "2013-11-03T06:00:00Z"),
+            ("2013-11-03T01:00:00Z", "2013-11-03T07:00:00Z"),
+            ("2013-11-03T02:00:00Z", "2013-11-03T08:00:00Z"),
+        ] {
+            assert_eq!(seen(&mut chicago, local), expected, "{local}");
+        }
+        // Rows of another season before them say nothing.
+        for (local, expected) in [
+            ("2013-12-24T00:00:00Z", "2013-12-24T06:00:00Z"),
+            ("2013-11-03T01:00:00Z", "2013-11-03T06:00:00Z"),
+        ] {
+            assert_eq!(seen(&mut chicago, local), expected, "{local}");
+        }
     }
 
     #[test]

@@ -295,7 +295,7 @@ fn rows_of_other_symbols_count_but_make_no_tick() {
     let other = Options { symbol: Some("IBM".into()), ..options(None) };
     let error = read(&path, &other).1.unwrap().to_string();
     assert!(
-        error.contains("no row of IBM, but of GBPUSD, EUR/USD, eurusd: name one of these with --instrument"),
+        error.contains("no row of IBM, but of GBPUSD, EUR/USD, eurusd: pick one with --only symbol=GBPUSD"),
         "{error}"
     );
 }

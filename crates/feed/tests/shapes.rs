@@ -2,9 +2,10 @@
 
 use std::io::Write;
 
+use gauntlet_domain::decimal::{Price, Quantity};
 use gauntlet_domain::market::{TickBlock, TickKind};
 use gauntlet_domain::{InstrumentId, Timestamp};
-use gauntlet_feed::{Block, DateOrder, Options, Reading, open};
+use gauntlet_feed::{Ambiguous, Block, DateOrder, Encoding, Options, Reading, open};
 
 fn options(reading: Reading) -> Options {
     Options { reading, ..Options::new(InstrumentId::new("X", "TEST").unwrap()) }
@@ -132,7 +133,72 @@ fn a_zone_is_asked_for_by_name_and_never_guessed_from_letters() {
     assert!(why.contains("leave --utc-offset away"), "{why}");
     let double = "time,price\n2013-11-03 01:10:00,1\n2013-11-03 04:00:00,1\n2013-11-03 05:00:00,1\n";
     let why = ticks_of(double.as_bytes(), &zone("America/Chicago")).unwrap_err();
-    assert!(why.contains("line 3") && why.contains("an hour that the zone has twice"), "{why}");
+    assert!(why.contains("line 2") && why.contains("an hour that the zone has twice"), "{why}");
+}
+
+#[test]
+fn an_hour_that_a_zone_has_twice_is_told_apart_by_the_order_of_rows_or_asked_for() {
+    let zone = |ambiguous: Option<Ambiguous>| {
+        options(Reading { zone: Some("Europe/Berlin".to_owned()), ambiguous, ..Reading::default() })
+    };
+    let hours = |text: &str, options: &Options| {
+        let options = Options { bar_spec: "time:1h".parse().ok(), ..options.clone() };
+        let bars = bars_of(text.as_bytes(), &options)?;
+        Ok::<_, String>(bars.into_iter().map(|(time, _)| time[11..16].to_owned()).collect::<Vec<_>>())
+    };
+    let row = |clock: &str| format!("27.10.2024 {clock},1,1,1,1\n");
+    let bars = |clocks: &[&str]| {
+        let rows: String = clocks.iter().map(|clock| row(clock)).collect();
+        format!("Date,Open,High,Low,Close\n{rows}")
+    };
+    let whole = ["22:00", "23:00", "00:00", "01:00", "02:00", "03:00"];
+    let twice = ["00:00", "01:00", "02:00", "02:00", "03:00", "04:00"];
+    assert_eq!(hours(&bars(&twice), &zone(None)).unwrap(), whole);
+    let mut turned = twice;
+    turned.reverse();
+    assert_eq!(hours(&bars(&turned), &zone(None)).unwrap(), whole, "newest first");
+    // Minutes, where the clock goes back within the hour.
+    let minutes: Vec<String> = (0..2).flat_map(|_| (0..60).map(|minute| format!("02:{minute:02}"))).collect();
+    let minutes = bars(&minutes.iter().map(String::as_str).collect::<Vec<_>>());
+    let read =
+        bars_of(minutes.as_bytes(), &Options { bar_spec: "time:1m".parse().ok(), ..zone(None) }).unwrap();
+    assert_eq!(
+        (read.len(), &read[60].0[..], &read[119].0[..]),
+        (120, "2024-10-27T01:00:00Z", "2024-10-27T01:59:00Z")
+    );
+    // Once: nothing shows which.
+    let once = bars(&["00:00", "01:00", "02:00", "03:00", "04:00"]);
+    let why = hours(&once, &zone(None)).unwrap_err();
+    let words = "line 4, column Date: '27.10.2024 02:00' is in an hour that the zone has twice";
+    assert!(why.contains(words) && why.contains("--ambiguous earlier or --ambiguous later"), "{why}");
+    let earlier = hours(&once, &zone(Some(Ambiguous::Earlier))).unwrap();
+    assert_eq!(earlier, ["22:00", "23:00", "00:00", "02:00", "03:00"]);
+    let later = hours(&once, &zone(Some(Ambiguous::Later))).unwrap();
+    assert_eq!(later, ["22:00", "23:00", "01:00", "02:00", "03:00"]);
+    assert_eq!(
+        hours(&bars(&twice), &zone(Some(Ambiguous::Later))).unwrap(),
+        whole,
+        "what the file shows counts"
+    );
+    // Opening and closing times in one row.
+    let both = "open_time,close_time,open,high,low,close\n2024-10-27 01:00,2024-10-27 02:00,1,1,1,1\n\
+                2024-10-27 02:00,2024-10-27 02:00,1,1,1,1\n2024-10-27 02:00,2024-10-27 03:00,1,1,1,1\n\
+                2024-10-27 03:00,2024-10-27 04:00,1,1,1,1\n";
+    let read = bars_of(both.as_bytes(), &zone(None)).unwrap();
+    assert_eq!(
+        read.iter().map(|bar| &bar.0[11..16]).collect::<Vec<_>>(),
+        ["23:00", "00:00", "01:00", "02:00"]
+    );
+    // Ticks, of which the wanted ones alone show it.
+    let ticks = "time,symbol,price\n2024-10-27 02:10,X,1\n2024-10-27 02:50,X,1\n2024-10-27 02:10,Y,1\n2024-10-27 03:10,X,1\n";
+    let why = ticks_of(ticks.as_bytes(), &zone(None)).unwrap_err();
+    assert!(why.contains("line 2") && why.contains("--ambiguous earlier"), "{why}");
+    let block = ticks_of(ticks.as_bytes(), &zone(Some(Ambiguous::Later))).unwrap();
+    assert_eq!(times(&block), ["2024-10-27T01:10:00Z", "2024-10-27T01:50:00Z", "2024-10-27T02:10:00Z"]);
+    // Two trades of one second are no second hour where other rows have one time too.
+    let dense = "time,price\n2024-10-27 01:59:59,1\n2024-10-27 01:59:59,1\n2024-10-27 02:00:00,1\n2024-10-27 02:00:00,1\n\
+                 2024-10-27 02:00:01,1\n2024-10-27 02:00:00,1\n2024-10-27 03:00:00,1\n";
+    assert!(ticks_of(dense.as_bytes(), &zone(None)).unwrap_err().contains("line 4"));
 }
 
 #[test]
@@ -174,7 +240,12 @@ fn columns_are_named_by_whoever_knows_them() {
     let block = ticks_of(headless, &columns(&[("time", "1"), ("price", "2"), ("size", "3")])).unwrap();
     assert_eq!(block.prices, [65_000_100_000_000, 65_000_200_000_000]);
     let why = ticks_of(headless, &options(Reading::default())).unwrap_err();
-    assert!(why.contains("by their positions from 1 where it has no header"), "{why}");
+    assert!(
+        why.ends_with(
+            "such as --column time=1 --column price=2 --column size=3, or put a header before them"
+        ),
+        "{why}"
+    );
 }
 
 #[test]
@@ -206,7 +277,7 @@ fn orders_are_no_trades_and_ids_no_symbols() {
     let ids = "id,time,price\n7f3c00aa-1,2017-01-02,1\n7f3c00aa-2,2017-01-02,2\n";
     assert_eq!(ticks(ids).prices.len(), 2);
     let why = refusal("id,time,price\nTSLA,2017-01-02,1\nAAPL,2017-01-02,2\n");
-    assert!(why.contains("no row of X, but of TSLA, AAPL: name one of these with --instrument"), "{why}");
+    assert!(why.contains("no row of X, but of TSLA, AAPL: pick one with --only id=TSLA"), "{why}");
 }
 
 #[test]
@@ -235,7 +306,7 @@ fn a_row_with_other_fields_than_the_header_is_never_read_by_position() {
 fn a_double_hour_at_the_end_of_a_file_stays_open() {
     let zone = options(Reading { zone: Some("America/Chicago".to_owned()), ..Reading::default() });
     let why = ticks_of(b"time,price\n2013-11-03 01:10:00,1\n", &zone).unwrap_err();
-    assert!(why.contains("its last rows are in an hour that the zone has twice"), "{why}");
+    assert!(why.contains("line 2") && why.contains("is in an hour that the zone has twice"), "{why}");
 }
 
 #[test]
@@ -365,4 +436,251 @@ fn a_column_of_conditions_that_is_not_read_is_named_with_its_codes_and_is_part_o
     let it = source.understood();
     assert_eq!(it.reading, "auction=O; column.conditions=flags; volume_only=4,W");
     assert!(it.columns.iter().any(|column| (column.what, &*column.name) == ("conditions", "flags")));
+}
+
+/// Opening times, and open, high, low, close and volume as they are written.
+fn bars_of(text: &[u8], options: &Options) -> Result<Vec<(String, [String; 5])>, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.csv");
+    std::fs::write(&path, text).unwrap();
+    let mut source = open(&path, options).map_err(|error| error.to_string())?;
+    let mut bars = Vec::new();
+    while let Some(block) = source.next_block().map_err(|error| error.to_string())? {
+        let Block::Bars(block) = block else { return Err("ticks".to_owned()) };
+        for at in 0..block.rows.len() {
+            let price = |prices: &[i64]| block.scale.price_text(Price(prices[at]));
+            let volume = block
+                .volumes
+                .get(at)
+                .map_or_else(String::new, |volume| block.scale.size_text(Quantity(*volume)));
+            bars.push((
+                Timestamp(block.open_times[at]).to_string(),
+                [price(&block.opens), price(&block.highs), price(&block.lows), price(&block.closes), volume],
+            ));
+        }
+    }
+    Ok(bars)
+}
+
+/// The columns that the options in a message name.
+fn columns_in(message: &str) -> Vec<(String, String)> {
+    let mut words = message.split_whitespace().map(|word| word.trim_end_matches(','));
+    let mut columns = Vec::new();
+    while let Some(word) = words.next() {
+        if word == "--column" {
+            let (what, name) = words.next().and_then(|pair| pair.split_once('=')).unwrap();
+            columns.push((what.to_owned(), name.to_owned()));
+        }
+    }
+    columns
+}
+
+/// Reads a text as the message that refuses it says.
+fn by_the_remedy(text: &str) -> (String, Options) {
+    let plain = options(Reading::default());
+    let why = bars_of(text.as_bytes(), &plain).unwrap_err();
+    let columns = columns_in(&why);
+    assert!(!columns.is_empty(), "{why}");
+    (why, options(Reading { columns, ..Reading::default() }))
+}
+
+#[test]
+fn a_file_without_a_header_is_read_by_the_positions_that_its_refusal_names() {
+    let histdata = "20240102 170000;1.10427;1.10429;1.10426;1.10428;0\n20240102 170100;1.10428;1.1043;1.10428;1.1043;7\n";
+    let (why, options) = by_the_remedy(histdata);
+    assert!(why.contains("looks like a row without a header: name its columns by their positions"), "{why}");
+    let bars =
+        bars_of(histdata.as_bytes(), &Options { bar_spec: "time:1m".parse().ok(), ..options }).unwrap();
+    let expected = ["1.10428", "1.1043", "1.10428", "1.1043", "7"].map(str::to_owned);
+    assert_eq!((bars.len(), &bars[1]), (2, &("2024-01-02T17:01:00Z".to_owned(), expected)));
+
+    // Date and time of day apart, comments before them, and a decimal comma.
+    let apart = "# EURUSD\n02.01.2024;17:00;1,1;1,2;1,0;1,15;10\n13.01.2024;17:01;1,15;1,25;1,1;1,2;20\n";
+    let (_, options) = by_the_remedy(apart);
+    let bars = bars_of(apart.as_bytes(), &Options { bar_spec: "time:1m".parse().ok(), ..options }).unwrap();
+    let expected = ["1.15", "1.25", "1.1", "1.2", "20"].map(str::to_owned);
+    assert_eq!(bars[1], ("2024-01-13T17:01:00Z".to_owned(), expected));
+
+    // Ticks, with a symbol before them.
+    let (_, options) = by_the_remedy("EUR,2024-01-02 10:00:00.5,1.5,100\nEUR,2024-01-02 10:00:01,1.6,200\n");
+    let block = ticks_of(b"EUR,2024-01-02 10:00:00.5,1.5,100\nEUR,2024-01-02 10:00:01,1.6,200\n", &options);
+    let block = block.unwrap();
+    assert_eq!((times(&block)[0].as_str(), block.prices[0]), ("2024-01-02T10:00:00.5Z", 1_500_000_000));
+
+    // One price a row is a bar where that is said, and positions count in a file with a header too.
+    let closes = "day,whatever\n2024-01-02,5\n2024-01-03,6\n2024-01-04,7\n2024-01-05,8\n";
+    let columns = [("time", "1"), ("close", "2")].map(|(what, at)| (what.to_owned(), at.to_owned())).to_vec();
+    let options = self::options(Reading { columns, ..Reading::default() });
+    let bars = bars_of(closes.as_bytes(), &options).unwrap();
+    assert_eq!((bars.len(), bars[0].0.as_str(), bars[3].1[3].as_str()), (4, "2024-01-02T00:00:00Z", "8"));
+}
+
+#[test]
+fn bars_of_binance_need_no_header() {
+    let row = |at: i64| {
+        let open = 1_499_040_000_000 + at * 60_000;
+        format!(
+            "{open},0.0163479,0.8,0.015758,0.0157771,148976.11,{},2434.19,308,1756.87,28.46,0\n",
+            open + 59_999
+        )
+    };
+    let text: String = (0..5).map(row).collect();
+    let bars = bars_of(text.as_bytes(), &options(Reading::default())).unwrap();
+    let expected = ["0.0163479", "0.8", "0.015758", "0.0157771", "148976.11"].map(str::to_owned);
+    assert_eq!((bars.len(), &bars[4]), (5, &("2017-07-03T00:04:00Z".to_owned(), expected)));
+}
+
+#[test]
+fn the_offset_behind_a_time_is_that_of_its_row() {
+    let header = "Local time,Open,High,Low,Close,Volume\n";
+    let text = format!(
+        "{header}30.03.2024 23:00:00.000 GMT+0100,1,1,1,1,5\n31.03.2024 00:00:00.000 GMT+0100,1,1,1,1,5\n\
+         31.03.2024 03:00:00.000 GMT+0200,1,1,1,1,5\n31.03.2024 04:00:00.000 GMT+0200,1,1,1,2,5\n"
+    );
+    let hourly = |options| Options { bar_spec: "time:1h".parse().ok(), ..options };
+    let bars = bars_of(text.as_bytes(), &hourly(options(Reading::default()))).unwrap();
+    let times: Vec<&str> = bars.iter().map(|bar| &bar.0[..16]).collect();
+    assert_eq!(times, ["2024-03-30T22:00", "2024-03-30T23:00", "2024-03-31T01:00", "2024-03-31T02:00"]);
+    let gmt = text.replace("Local time", "Gmt time").replace(" GMT+0100", "").replace(" GMT+0200", "");
+    let bars = bars_of(gmt.as_bytes(), &hourly(options(Reading::default()))).unwrap();
+    assert_eq!(bars[3].0, "2024-03-31T04:00:00Z");
+    // West of it, in ticks.
+    let ticks = "Local time,Ask,Bid\n31.01.2024 10:00:00.123 GMT-0500,1.2,1.1\n31.01.2024 10:00:01 UTC+5:30,1.2,1.1\n";
+    let block = ticks_of(ticks.as_bytes(), &options(Reading::default())).unwrap();
+    assert_eq!(self::times(&block), ["2024-01-31T15:00:00.123Z", "2024-01-31T04:30:01Z"]);
+    // Local, and nobody says where.
+    let local = gmt.replace("Gmt time", "Local time");
+    let why = bars_of(local.as_bytes(), &options(Reading::default())).unwrap_err();
+    assert!(why.contains("line 2, column Local time: '30.03.2024 23:00:00.000' is a local time"), "{why}");
+    assert!(why.ends_with("name its zone, such as --zone Europe/Berlin, or --zone UTC"), "{why}");
+    let zone = options(Reading { zone: Some("Europe/Berlin".to_owned()), ..Reading::default() });
+    assert_eq!(bars_of(local.as_bytes(), &hourly(zone)).unwrap()[3].0, "2024-03-31T02:00:00Z");
+}
+
+#[test]
+fn rows_of_one_symbol_are_picked_by_the_option_that_the_refusal_names() {
+    let header = "date,open,high,low,close,Name\n";
+    let row = |day: u32, price: u32, name: &str| {
+        format!("2024-01-{day:02},{price},{price},{price},{price},{name}\n")
+    };
+    let of = |symbol: &str| Options::new(InstrumentId::new(symbol, "TEST").unwrap());
+    let picked = |only: &str| {
+        let (column, value) = only.split_once('=').unwrap();
+        let only = Some((column.to_owned(), value.to_owned()));
+        Options { reading: Reading { only, ..Reading::default() }, ..of("SAP") }
+    };
+    let days = |text: &str, options: &Options| {
+        let options = Options { bar_spec: "time:1d".parse().ok(), ..options.clone() };
+        let bars = bars_of(text.as_bytes(), &options)?;
+        Ok::<_, String>(bars.into_iter().map(|(_, prices)| prices[3].clone()).collect::<Vec<_>>())
+    };
+    let two: String = (2..5).flat_map(|day| [row(day, 1, "SAP.DE"), row(day, 2, "BMW DE")]).collect();
+    let two = format!("{header}{two}");
+    let why = days(&two, &of("SAP")).unwrap_err();
+    assert!(why.contains("no row of SAP, but of SAP.DE, BMW DE: pick one with --only Name=SAP.DE"), "{why}");
+    assert_eq!(days(&two, &picked("Name=SAP.DE")).unwrap(), ["1"; 3]);
+    assert_eq!(days(&two, &picked("Name=BMW DE")).unwrap(), ["2"; 3]);
+    assert_eq!(days(&two, &of("SAPDE")).unwrap(), ["1"; 3], "by letters and digits");
+    let other = days(&two, &picked("Name=VOW")).unwrap_err();
+    assert!(other.contains("no row of VOW, but of SAP.DE, BMW DE"), "{other}");
+    let missing = days(&two, &picked("Ticker=VOW")).unwrap_err();
+    assert!(missing.contains("there is no such column, only date, open"), "{missing}");
+    // A name that all rows have says nothing.
+    let one: String = (2..5).map(|day| row(day, 1, "SAP SE")).collect();
+    assert_eq!(days(&format!("{header}{one}"), &of("SAP")).unwrap(), ["1"; 3]);
+    // Ticks, and a column that nobody knows.
+    let ticks = "time,price,Stock\n1700000000,1,SAP.DE\n1700000001,2,BMW.DE\n1700000002,3,SAP.DE\n";
+    let why = ticks_of(ticks.as_bytes(), &of("SAP")).unwrap_err();
+    assert!(why.contains("but of SAP.DE, BMW.DE: pick one with --only Stock=SAP.DE"), "{why}");
+    let block = ticks_of(ticks.as_bytes(), &picked("Stock=SAP.DE")).unwrap();
+    assert_eq!(block.prices, [1_000_000_000, 3_000_000_000]);
+    let unknown = ticks.replace("Stock", "Wertpapier");
+    assert_eq!(ticks_of(unknown.as_bytes(), &picked("Wertpapier=BMW.DE")).unwrap().prices, [2_000_000_000]);
+    let many: String = (0..12).map(|n| format!("1700000000,1,S{n}.DE\n")).collect();
+    let why = ticks_of(format!("time,price,symbol\n{many}").as_bytes(), &of("SAP")).unwrap_err();
+    assert!(why.contains("S7.DE: pick one with --only symbol=S0.DE") && !why.contains("S8.DE"), "{why}");
+}
+
+#[test]
+fn a_header_of_several_lines_is_skipped_and_its_columns_named_as_its_refusal_says() {
+    let text = "Price,Close,High,Low,Open,Volume\nTicker,AAPL,AAPL,AAPL,AAPL,AAPL\nDate,,,,,\n\
+                2024-01-02,185.5,188.5,183.8,187.1,82488700\n2024-01-03,184.2,185.8,183.4,184.2,58414500\n";
+    let (why, options) = by_the_remedy(text);
+    assert!(
+        why.contains("the lines 1 to 3 have no values") && why.contains("--skip-lines 3 --column time=1"),
+        "{why}"
+    );
+    let reading = Reading { skip_lines: 3, ..options.reading.clone() };
+    let bars = bars_of(text.as_bytes(), &Options { reading, ..options }).unwrap();
+    let expected = ["187.1", "188.5", "183.8", "185.5", "82488700"].map(str::to_owned);
+    assert_eq!((bars.len(), &bars[0]), (2, &("2024-01-02T00:00:00Z".to_owned(), expected)));
+    // A banner of as many fields as the header.
+    let banner = "Made,by,us\nsee,our,terms\ntime,price,size\n2017-01-02,1,5\n";
+    let why = refusal(banner);
+    assert!(why.contains("--skip-lines"), "{why}");
+    let skipped = self::options(Reading { skip_lines: 2, ..Reading::default() });
+    assert_eq!(ticks_of(banner.as_bytes(), &skipped).unwrap().prices, [1_000_000_000]);
+}
+
+#[test]
+fn what_is_no_utf_8_is_refused_with_its_place_and_read_by_the_encoding_that_is_named() {
+    let text = "Zeit,Kurs,Gr\u{f6}\u{df}e,M\u{e4}rkt\n2017-01-02,1.5,10,\u{20ac}\n2017-01-03,1.6,20,x\n";
+    let latin: Vec<u8> = text.replace('\u{20ac}', "E").chars().map(|letter| letter as u8).collect();
+    let columns = [("time", "Zeit"), ("price", "Kurs"), ("size", "Gr\u{f6}\u{df}e")];
+    let columns: Vec<_> =
+        columns.iter().map(|(what, name)| ((*what).to_owned(), (*name).to_owned())).collect();
+    let with = |encoding: Option<Encoding>| {
+        options(Reading { encoding, columns: columns.clone(), ..Reading::default() })
+    };
+    let why = ticks_of(&latin, &with(None)).unwrap_err();
+    assert!(
+        why.contains("line 1, byte 13: 0xf6 is no UTF-8: name the encoding, such as --encoding windows-1252"),
+        "{why}"
+    );
+    for encoding in [Encoding::Latin1, Encoding::Windows1252] {
+        assert_eq!(ticks_of(&latin, &with(Some(encoding))).unwrap().sizes, [1_000_000_000, 2_000_000_000]);
+    }
+    // Far behind in the file, before anything of it is given out.
+    let mut late = text.replace('\u{20ac}', "E").into_bytes();
+    (0..50_000).for_each(|_| late.extend_from_slice(b"2017-01-04,1.6,20,x\n"));
+    late.extend_from_slice(b"2017-01-04,1.6,20,\xe9\n");
+    let why = ticks_of(&late, &with(None)).unwrap_err();
+    assert!(why.contains("line 50004, byte 19: 0xe9"), "{why}");
+    // UTF-16 without a mark, and a mark that says it alone.
+    for (encoding, bytes) in [
+        (Encoding::Utf16Le, text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()),
+        (Encoding::Utf16Be, text.encode_utf16().flat_map(u16::to_be_bytes).collect()),
+    ] {
+        let why = ticks_of(&bytes, &with(None)).unwrap_err();
+        assert!(why.contains(&format!("--encoding {encoding}")), "{why}");
+        assert_eq!(ticks_of(&bytes, &with(Some(encoding))).unwrap().sizes.len(), 2);
+    }
+    let marked: Vec<u8> = format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(ticks_of(&marked, &with(Some(Encoding::Latin1))).unwrap().sizes.len(), 2);
+}
+
+#[test]
+fn prices_of_fixed_point_are_asked_for_and_read_by_the_scale_that_is_named() {
+    let with = |price_digits| options(Reading { price_digits, ..Reading::default() });
+    // Databento's trades: nanoseconds, and prices in billionths. The largest number is no price.
+    let text = "ts_event,action,side,price,size\n1709546400000000000,T,B,4000250000000,3\n\
+                1709546400000000001,T,A,9223372036854775807,1\n1709546400000000002,T,A,-1250000000,2\n";
+    let why = ticks_of(text.replace("-1250000000", "125000000000").as_bytes(), &with(None)).unwrap_err();
+    assert!(
+        why.contains("whole numbers from 125000000000 on") && why.contains("--price-scale 1e-9"),
+        "{why}"
+    );
+    let block = ticks_of(text.as_bytes(), &with(Some(9))).unwrap();
+    assert_eq!((block.prices[0], block.prices[2]), (4_000_250_000_000, -1_250_000_000));
+    assert_eq!(block.kinds[1], TickKind::NotANumber as u8);
+    let bars = "ts_event,open,high,low,close,volume\n1709546400000000000,104270000000,104290000000,104270000000,104280000000,5\n\
+                1709546460000000000,104280000000,104290000000,104270000000,104280000000,5\n";
+    let minutes = |options: Options| Options { bar_spec: "time:1m".parse().ok(), ..options };
+    assert!(bars_of(bars.as_bytes(), &minutes(with(None))).unwrap_err().contains("--price-scale 1e-9"));
+    let expected = ["104.27", "104.29", "104.27", "104.28", "5"].map(str::to_owned);
+    assert_eq!(bars_of(bars.as_bytes(), &minutes(with(Some(9)))).unwrap()[0].1, expected);
+    // Prices that are as high as they look.
+    let rupiah = "time,price,size\n1700000000,1500000000,1\n1700000001,1500001000,1\n";
+    assert!(ticks_of(rupiah.as_bytes(), &with(None)).unwrap_err().contains("--price-scale 1 where"));
+    assert_eq!(ticks_of(rupiah.as_bytes(), &with(Some(0))).unwrap().prices[0], 1_500_000_000_000_000_000);
 }

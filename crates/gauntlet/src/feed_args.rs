@@ -60,15 +60,20 @@ pub struct FeedArgs {
     pub reading: ReadingArgs,
 }
 
+impl FeedArgs {
+    /// What a person should know of the folders among the paths: which of their files are left out.
+    pub fn notes(&self) -> Result<Vec<String>, Refusal> {
+        let names: Vec<String> = files(&self.paths)?.1.iter().map(|path| file_name(path)).collect();
+        let skipped = || format!("skipped, by their names no data: {}", shortlist(&names));
+        Ok((!names.is_empty()).then(skipped).into_iter().collect())
+    }
+}
+
 impl TryFrom<FeedArgs> for FeedRequest {
     type Error = Refusal;
 
     fn try_from(args: FeedArgs) -> Result<FeedRequest, Refusal> {
-        let (mut paths, skipped) = files(&args.paths)?;
-        if !skipped.is_empty() {
-            let names: Vec<String> = skipped.iter().map(|path| file_name(path)).collect();
-            eprintln!("gauntlet: skipped, by their names no data: {}", shortlist(&names));
-        }
+        let (mut paths, _) = files(&args.paths)?;
         // The node may run in another folder.
         for path in &mut paths {
             *path = std::path::absolute(&path).unwrap_or_else(|_| path.clone());

@@ -187,7 +187,7 @@ fn on_pipeline(command: Command, opener: &Opener<'_>, quiet: bool) -> Result<Rep
         }
         // What the instrument is defined as is known where something was fed or set before.
         Command::Feed(args) if args.dry_run => {
-            let request: FeedRequest = args.try_into()?;
+            let request = feed_request(args)?;
             match require_used(config) {
                 Ok(()) => on_node(opener, &Request::DryRun(request), quiet),
                 Err(_) => Report::of(&ToolRequest::DryRun(request).answer()?),
@@ -195,6 +195,12 @@ fn on_pipeline(command: Command, opener: &Opener<'_>, quiet: bool) -> Result<Rep
         }
         command => on_node(opener, &request(command)?, quiet),
     }
+}
+
+/// What to feed, once it is said what is left out of it.
+fn feed_request(args: feed_args::FeedArgs) -> Result<FeedRequest, Refusal> {
+    say(&args.notes()?);
+    args.try_into()
 }
 
 #[allow(clippy::print_stderr)]
@@ -267,7 +273,7 @@ fn sources(cli: &Cli) -> Sources {
 /// The request that a command makes of a node.
 fn request(command: Command) -> Result<Request, Refusal> {
     Ok(match command {
-        Command::Feed(args) => Request::Feed(args.try_into()?),
+        Command::Feed(args) => Request::Feed(feed_request(args)?),
         Command::Instrument(InstrumentCommand::Set { file }) => {
             let text = std::fs::read_to_string(&file).map_err(|error| unreadable(&file, &error))?;
             Request::Instrument(InstrumentRequest::Set { text, name: file_name(&file) })

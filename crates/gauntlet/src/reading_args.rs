@@ -2,7 +2,7 @@
 
 use clap::Args;
 use gauntlet_domain::decimal::parse_scaled;
-use gauntlet_feed::{DateOrder, Format, Reading};
+use gauntlet_feed::{Ambiguous, DateOrder, Format, Reading};
 use gauntlet_operations::Refusal;
 
 /// How a file is written.
@@ -11,18 +11,33 @@ pub struct ReadingArgs {
     /// Time zone of times without one, by its name, such as America/New_York.
     #[arg(long)]
     pub zone: Option<String>,
+    /// Times of a zone in the hour before its clock goes back, where the file has that hour once: earlier or later.
+    #[arg(long, value_name = "WHICH")]
+    pub ambiguous: Option<String>,
     /// 1/2/2017 is 1 February.
     #[arg(long, conflicts_with = "month_first")]
     pub day_first: bool,
     /// 1/2/2017 is 2 January.
     #[arg(long)]
     pub month_first: bool,
-    /// What is in a column: time=Zeit, price=Last, size=3, conditions=Flags; a number is a position in a file without a header.
+    /// What is in a column: time=Zeit, price=Last, open=2, conditions=Flags; a number is a position, from 1, with or without a header.
     #[arg(long, value_name = "WHAT=NAME")]
     pub column: Vec<String>,
+    /// Rows that are read of a file of several symbols, by a column and its value: Name=SAP.DE, Ticker=AAPL.
+    #[arg(long, value_name = "COLUMN=VALUE")]
+    pub only: Option<String>,
     /// How times are written, such as '%d.%m.%y %H:%M:%S'.
     #[arg(long)]
     pub time_format: Option<String>,
+    /// How the text is written: utf-8, utf-16le, utf-16be, latin1 or windows-1252; a byte order mark says it alone.
+    #[arg(long, value_name = "NAME")]
+    pub encoding: Option<String>,
+    /// Lines before the header, or before the first row where columns are named by position.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub skip_lines: u64,
+    /// What one is worth where prices are whole numbers of fixed point: 1e-9, 0.01, or 1 for prices as they stand.
+    #[arg(long, value_name = "SCALE")]
+    pub price_scale: Option<String>,
     /// The decimal mark, '.' or ','.
     #[arg(long)]
     pub decimal: Option<String>,
@@ -38,11 +53,16 @@ impl TryFrom<ReadingArgs> for Reading {
     type Error = Refusal;
 
     fn try_from(args: ReadingArgs) -> Result<Reading, Refusal> {
-        let column = |pair: &String| match pair.split_once('=') {
-            Some((what, name)) if !what.is_empty() && !name.is_empty() => {
-                Ok((what.to_owned(), name.to_owned()))
+        let column = |pair: &String| named(pair, "--column", "price=Last");
+        let ambiguous = match args.ambiguous.as_deref() {
+            None => None,
+            Some("earlier") => Some(Ambiguous::Earlier),
+            Some("later") => Some(Ambiguous::Later),
+            Some(other) => {
+                return Err(Refusal::BadInput(format!(
+                    "--ambiguous '{other}' is not known: write earlier or later"
+                )));
             }
-            _ => Err(Refusal::BadInput(format!("--column '{pair}' names nothing: write it like price=Last"))),
         };
         let decimal = match args.decimal.as_deref() {
             None => None,
@@ -56,6 +76,8 @@ impl TryFrom<ReadingArgs> for Reading {
         };
         Ok(Reading {
             zone: args.zone,
+            ambiguous,
+            only: args.only.as_ref().map(|pair| named(pair, "--only", "Name=SAP.DE")).transpose()?,
             date_order: match (args.day_first, args.month_first) {
                 (true, _) => Some(DateOrder::DayFirst),
                 (_, true) => Some(DateOrder::MonthFirst),
@@ -63,10 +85,31 @@ impl TryFrom<ReadingArgs> for Reading {
             },
             columns: args.column.iter().map(column).collect::<Result<_, _>>()?,
             time_format: args.time_format,
+            encoding: args.encoding.as_deref().map(str::parse).transpose().map_err(Refusal::input)?,
+            skip_lines: args.skip_lines,
+            price_digits: args.price_scale.as_deref().map(price_digits).transpose()?,
             decimal,
             volume_only: args.volume_only,
             auction: args.auction,
         })
+    }
+}
+
+/// Digits behind the point of a power of ten from 1e-18 to 1.
+fn price_digits(text: &str) -> Result<u8, Refusal> {
+    let digits = (0..=18_u8).find(|digits| text.parse::<f64>() == format!("1e-{digits}").parse::<f64>());
+    digits.ok_or_else(|| {
+        Refusal::BadInput(format!(
+            "--price-scale '{text}' is no power of ten from 1e-18 to 1: write it like 1e-9"
+        ))
+    })
+}
+
+/// The two sides of an equals sign.
+fn named(pair: &str, option: &str, example: &str) -> Result<(String, String), Refusal> {
+    match pair.split_once('=') {
+        Some((what, name)) if !what.is_empty() && !name.is_empty() => Ok((what.to_owned(), name.to_owned())),
+        _ => Err(Refusal::BadInput(format!("{option} '{pair}' names nothing: write it like {example}"))),
     }
 }
 

@@ -236,6 +236,13 @@ mod tests {
     }
 
     #[test]
+    fn what_a_record_keeps_of_a_rule_of_before_is_no_key() {
+        let document = "instrument: A.B\nclass: stock\ncleaning: { absurd_factor: 10 }\n";
+        let why = said(document);
+        assert!(why.contains("absurd_factor") && why.contains("unknown limit"), "{why}");
+    }
+
+    #[test]
     fn a_class_says_what_is_usual_and_a_document_overrides_it() {
         let plain = definition("instrument: EURUSD.OANDA\nclass: fx\n", "x.yaml", None).unwrap();
         assert_eq!((plain.price, plain.positive_prices), (PriceBasis::Quotes, true));

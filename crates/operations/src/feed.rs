@@ -29,14 +29,15 @@ use gauntlet_domain::market::{BarStamp, InstrumentDefined};
 use gauntlet_domain::topics::{MARKET_TICKS, MARKET_TICKS_V2};
 use gauntlet_domain::{BarSpec, InstrumentId};
 use gauntlet_feed::{BarRules, FeedError, Format, Options, Reading, Source, Stop};
-use gauntlet_log::{TopicPartition, partition_for};
-use gauntlet_runtime::{Running, recent};
+use gauntlet_runtime::Running;
+use gauntlet_runtime::recent::{self, SourceProgress};
 use gauntlet_views::{Row, schema};
 use serde::{Deserialize, Serialize};
 
 use crate::coverage;
 use crate::node::Node;
 use crate::progress::Progress;
+use crate::publish::place_in;
 use crate::refusal::Refusal;
 use crate::rows::text;
 
@@ -139,23 +140,53 @@ pub fn feed(
     let mut understood = Understood::of(request, Stop::when(node.interrupted.clone()))?;
     understood.is_known_as(coverage::known(node, &understood.options.instrument)?.definition);
     let mut fed = Fed::default();
-    for path in files(&request.paths)?.0 {
+    let paths = files(&request.paths)?.0;
+    check_all(&paths, &understood.options)?;
+    for path in paths {
         let readable = Readable::at(&path, &node.config.dir.join("spool"), &understood.options)?;
         understood.options.given_up = 0;
         let mut source = readable.open(&understood.options)?;
-        while is_given_up(node, &source)? {
+        let mut there = progress_of(node, &source)?;
+        while there.aborted {
             // Nothing of it counts: all of it is another source.
             understood.options.given_up += 1;
             source = readable.open(&understood.options)?;
+            there = progress_of(node, &source)?;
         }
         // The first data fix it.
         understood.options.scale = Some(source.scale());
-        fed.add(feed_source(node, running, &understood, source, progress)?);
+        fed.add(feed_source(node, running, &understood, (source, there), progress)?);
         if fed.is_stopped() {
             break;
         }
     }
     Ok(fed)
+}
+
+/// Opens each of several files and reads its first block, so that nothing is published where one of them cannot be read. What
+/// comes through a pipe comes once.
+fn check_all(paths: &[PathBuf], options: &Options) -> Result<(), Refusal> {
+    if paths.len() < 2 {
+        return Ok(());
+    }
+    let mut options = options.clone();
+    for path in paths.iter().filter(|path| !spool::is_pipe(path)) {
+        let first = gauntlet_feed::open(path, &options).and_then(|mut source| {
+            source.next_block()?;
+            Ok(source.scale())
+        });
+        match first {
+            Ok(scale) => options.scale = Some(scale),
+            Err(error @ (FeedError::Interrupted { .. } | FeedError::Io { .. })) => return Err(error.into()),
+            Err(error) => {
+                let count = paths.len();
+                return Err(Refusal::BadInput(format!(
+                    "{error}; nothing of the {count} files was published"
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A request, understood.
@@ -199,7 +230,7 @@ fn feed_source(
     node: &Node,
     running: &Running,
     request: &Understood,
-    mut source: Source,
+    (mut source, there): (Source, SourceProgress),
     progress: &dyn Progress,
 ) -> Result<FedSource, Refusal> {
     let instrument = request.options.instrument.as_str().to_owned();
@@ -209,16 +240,17 @@ fn feed_source(
         Some(row) => Published { read: long(row, "rows"), ..Published::default() },
         None => {
             let otherwise = overlaps::other_readings(node, &source)?;
-            let mut published = publish(node, request, &mut source, &hash, progress)?;
+            let mut published = publish(node, request, (&mut source, there), &hash, progress)?;
             published.warnings.extend(otherwise);
             published
         }
     };
     if let Some(stopped) = &published.stopped {
-        if stopped.published > 0 {
-            node.wait_for(running, || given_up(node, &instrument, &hash))?;
-        }
-        return Ok(FedSource::stopped(name, hash, published));
+        let row = match stopped.published {
+            0 => None,
+            _ => Some(node.wait_for(running, || row_of(node, &instrument, &hash, "aborted"))?),
+        };
+        return Ok(FedSource::stopped(name, hash, published, row.as_ref()));
     }
     let row = node.wait_for(running, || cleaned(node, &instrument, &hash))?;
     let (accepted, rejected) = (long(&row, "accepted"), counts(&row, "rejected"));
@@ -246,9 +278,17 @@ fn feed_source(
 }
 
 impl FedSource {
-    /// A file that was given up.
-    fn stopped(name: String, source: String, published: Published) -> FedSource {
-        let alone = published.alone.unwrap_or_default();
+    /// A file that was given up. Where rows of it are on the log the counts are those of its source, `row`; otherwise those of the
+    /// rows that were read.
+    fn stopped(name: String, source: String, published: Published, row: Option<&Row>) -> FedSource {
+        let alone = match row {
+            Some(row) => Tally {
+                rejected: counts(row, "rejected"),
+                corrected: counts(row, "corrected"),
+                gaps: long(row, "gaps"),
+            },
+            None => published.alone.unwrap_or_default(),
+        };
         FedSource {
             name,
             source,
@@ -305,13 +345,13 @@ struct Published {
 fn publish(
     node: &Node,
     request: &Understood,
-    source: &mut Source,
+    (source, there): (&mut Source, SourceProgress),
     hash: &str,
     progress: &dyn Progress,
 ) -> Result<Published, Refusal> {
     let step = progress.begin(&format!("feed {}", source.name()), source.bytes_total(), "bytes");
     let mut watched = Watched::new(source, request);
-    let mut publisher = Publisher::new(node, request, hash);
+    let mut publisher = Publisher::new(node, request, hash, there);
     let trip = loop {
         match watched.next() {
             Ok(Next::Block(event)) => publisher.take(watched.source(), &event)?,
@@ -347,24 +387,30 @@ fn after(rows: i64) -> String {
 
 /// The source's row once cleaning has answered for it.
 fn cleaned(node: &Node, instrument: &str, hash: &str) -> Result<Option<Row>, Refusal> {
-    let row = node.views.row(&schema::SOURCES, &[instrument.into(), hash.into()])?;
-    Ok(row.filter(|row| text(row, "status") == Some("cleaned")))
+    row_of(node, instrument, hash, "cleaned")
 }
 
-/// The source's row once cleaning has undone what it was given of it.
-fn given_up(node: &Node, instrument: &str, hash: &str) -> Result<Option<Row>, Refusal> {
+/// The source's row once it has that status.
+fn row_of(node: &Node, instrument: &str, hash: &str, status: &str) -> Result<Option<Row>, Refusal> {
     let row = node.views.row(&schema::SOURCES, &[instrument.into(), hash.into()])?;
-    Ok(row.filter(|row| text(row, "status") == Some("aborted")))
+    Ok(row.filter(|row| text(row, "status") == Some(status)))
 }
 
-/// Whether the source was fed before and given up; cleaning may not have got there.
-fn is_given_up(node: &Node, source: &Source) -> Result<bool, Refusal> {
+/// How far a source has been published before. What cleaning has answered for is in the views; the rest is on the log, for
+/// cleaning may not have got there.
+fn progress_of(node: &Node, source: &Source) -> Result<SourceProgress, Refusal> {
     let (instrument, hash) = (source.instrument().as_str(), source.source_hash().to_string());
-    let topic = if source.scale().is_usual() { MARKET_TICKS } else { MARKET_TICKS_V2 };
-    let partition = partition_for(instrument.as_bytes(), node.log.partitions(topic.name)?);
-    let place = TopicPartition::new(topic.name, partition);
-    let there = recent::source_progress(&*node.log, &node.codec, &place, instrument, &hash)?;
-    Ok(there.aborted || given_up(node, instrument, &hash)?.is_some())
+    let row = node.views.row(&schema::SOURCES, &[instrument.into(), hash.as_str().into()])?;
+    let ended = |aborted| SourceProgress { next: i64::MAX, completed: true, aborted };
+    match row.as_ref().and_then(|row| text(row, "status")) {
+        Some("cleaned") => Ok(ended(false)),
+        Some("aborted") => Ok(ended(true)),
+        _ => {
+            let topic = if source.scale().is_usual() { MARKET_TICKS } else { MARKET_TICKS_V2 };
+            let place = place_in(node, topic.name, instrument)?;
+            Ok(recent::source_progress(&*node.log, &node.codec, &place, instrument, &hash)?)
+        }
+    }
 }
 
 fn long(row: &Row, column: &str) -> i64 {

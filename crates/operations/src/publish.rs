@@ -14,10 +14,14 @@ use crate::node::Node;
 use crate::refusal::Refusal;
 
 /// Where an event lies once it is published.
-pub fn place_of(node: &Node, event: &Event) -> Result<TopicPartition, Refusal> {
-    let topic = event.topic().name;
+fn place_of(node: &Node, event: &Event) -> Result<TopicPartition, Refusal> {
+    place_in(node, event.topic().name, &event.key())
+}
+
+/// Where events with a key lie in a topic.
+pub fn place_in(node: &Node, topic: &'static str, key: &str) -> Result<TopicPartition, Refusal> {
     let partitions = node.log.partitions(topic)?;
-    Ok(TopicPartition::new(topic, partition_for(event.key().as_bytes(), partitions)))
+    Ok(TopicPartition::new(topic, partition_for(key.as_bytes(), partitions)))
 }
 
 /// Whether an event is known to be published. A no may be wrong, and then costs a duplicate.

@@ -252,7 +252,12 @@ mod tests {
         Reading {
             zone: Some("Europe/Paris".into()),
             date_order: Some(DateOrder::DayFirst),
+            ambiguous: Some(gauntlet_feed::Ambiguous::Later),
             columns: vec![("price".into(), "Last".into())],
+            only: Some(("Name".into(), "AAPL".into())),
+            encoding: Some(gauntlet_feed::Encoding::Latin1),
+            skip_lines: 2,
+            price_digits: Some(9),
             time_format: Some("%s".into()),
             decimal: Some(','),
             volume_only: vec!["W".into()],

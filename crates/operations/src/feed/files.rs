@@ -34,13 +34,18 @@ pub fn files(paths: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Refusal>
 
 /// Whether a file of a folder is none of its data by its name: notes, checksums, what a system puts there.
 fn is_no_data(path: &Path) -> bool {
-    const ENDS: [&str; 12] =
-        ["checksum", "md5", "sha1", "sha256", "sha512", "asc", "sig", "md", "pdf", "html", "ini", "crc"];
-    const NAMES: [&str; 6] = ["readme", "license", "licence", "notice", "changelog", "thumbs"];
+    const ENDS: &str = "checksum checksums md5 sha sha1 sha256 sha384 sha512 sfv asc sig crc md rst pdf htm html doc docx png jpg \
+                        jpeg svg ini cfg conf toml yaml yml xml log py ipynb sh lock bak";
+    const NAMES: &str = "readme license licence notice changelog thumbs desktop manifest metadata meta schema checksum checksums \
+                         md5sum md5sums sha1sum sha1sums sha256sum sha256sums sha512sum sha512sums symbology condition \
+                         dataset-metadata dataset_info dataset_infos datapackage";
+    let is_in = |list: &str, word: &str| list.split_whitespace().any(|other| other == word);
     let name = file_name(path).to_ascii_lowercase();
     let (stem, end) = name.split_once('.').unwrap_or((&name, ""));
     let last = end.rsplit('.').next().unwrap_or_default();
-    name.starts_with(['.', '_']) || ENDS.contains(&last) || NAMES.contains(&stem)
+    // Names of notes are those of data where they end so.
+    let is_table = matches!(end.split('.').next(), Some("csv" | "parquet" | "tsv"));
+    name.starts_with(['.', '_']) || is_in(ENDS, last) || (is_in(NAMES, stem) && !is_table)
 }
 
 /// A folder in which there is nothing to feed; folders in it are not looked into.
@@ -98,6 +103,11 @@ mod tests {
             "Thumbs.db",
             "License.md",
             "a.csv.sha256",
+            "manifest.json",
+            "metadata.json",
+            "checksums.txt",
+            "SHA256SUMS",
+            "dataset-metadata.json",
         ] {
             assert!(is_no_data(Path::new(name)), "{name}");
         }
@@ -109,6 +119,8 @@ mod tests {
             "a.parquet",
             "market",
             "license_plates.csv",
+            "metadata.csv",
+            "recording.json",
         ] {
             assert!(!is_no_data(Path::new(name)), "{name}");
         }

@@ -6,11 +6,11 @@ use gauntlet_domain::Event;
 use gauntlet_domain::market::{FeedAborted, FeedCompleted};
 use gauntlet_feed::Source;
 use gauntlet_log::NewRecord;
-use gauntlet_runtime::recent::{self, SourceProgress};
+use gauntlet_runtime::recent::SourceProgress;
 
 use super::Understood;
 use crate::node::Node;
-use crate::publish::{place_of, publish_once, record};
+use crate::publish::{publish_once, record};
 use crate::refusal::Refusal;
 
 /// Blocks that one append holds.
@@ -43,7 +43,9 @@ pub(super) struct Publisher<'a> {
     began: Instant,
     first_time: Option<i64>,
     /// How far it was published before.
-    there: Option<SourceProgress>,
+    there: SourceProgress,
+    /// The instrument's definition is on the log.
+    is_defined: bool,
     /// Records that the next append holds, and their rows.
     waiting: Vec<NewRecord>,
     waiting_rows: i64,
@@ -55,15 +57,21 @@ pub(super) struct Publisher<'a> {
 }
 
 impl<'a> Publisher<'a> {
-    /// Nothing is published yet. `hash` is that of the source.
-    pub fn new(node: &'a Node, request: &'a Understood, hash: &'a str) -> Publisher<'a> {
+    /// Nothing is published yet but what is `there`. `hash` is that of the source.
+    pub fn new(
+        node: &'a Node,
+        request: &'a Understood,
+        hash: &'a str,
+        there: SourceProgress,
+    ) -> Publisher<'a> {
         Publisher {
             node,
             request,
             hash,
             began: Instant::now(),
             first_time: None,
-            there: None,
+            there,
+            is_defined: false,
             waiting: Vec::new(),
             waiting_rows: 0,
             blocks: 0,
@@ -74,10 +82,10 @@ impl<'a> Publisher<'a> {
 
     /// Takes a block; publishes when enough of them wait.
     pub fn take(&mut self, source: &Source, event: &Event) -> Result<(), Refusal> {
-        let there = match self.there {
-            Some(there) => there,
-            None => *self.there.insert(define(self.node, self.request, source, self.hash)?),
-        };
+        if !self.is_defined {
+            define(self.node, self.request, source)?;
+            self.is_defined = true;
+        }
         let (number, count, time) = match event {
             Event::TickBlock(block) => (block.block, block.len() as i64, block.times.first().copied()),
             Event::BarBlock(block) => {
@@ -91,7 +99,7 @@ impl<'a> Publisher<'a> {
             pace(self.node, &self.began, due)?;
         }
         self.blocks += 1;
-        if number >= there.next {
+        if number >= self.there.next {
             self.waiting_rows += count;
             self.waiting.push(record(self.node, event, "feed")?);
         } else {
@@ -126,22 +134,20 @@ impl<'a> Publisher<'a> {
         let (instrument, hash) = (source.instrument().as_str().to_owned(), self.hash.to_owned());
         let name = source.identity().name_of(source.name());
         let of = FeedCompleted { instrument, source: hash, name, rows, blocks, scale: source.scale() };
-        if !self.there.is_some_and(|there| there.completed) {
+        if !self.there.completed {
             self.waiting.push(record(self.node, &end_of(of, end), "feed")?);
         }
         self.append()
     }
 }
 
-/// Publishes the instrument's definition if it is new, and says how far the source has been published before.
-fn define(node: &Node, request: &Understood, source: &Source, hash: &str) -> Result<SourceProgress, Refusal> {
+/// Publishes the instrument's definition if it is new.
+fn define(node: &Node, request: &Understood, source: &Source) -> Result<(), Refusal> {
     let instrument = &request.options.instrument;
     let definition =
-        Event::from(gauntlet_feed::definition(instrument, source, &request.bars, request.known.as_ref()));
-    let place = place_of(node, &definition)?;
-    let there = recent::source_progress(&*node.log, &node.codec, &place, instrument.as_str(), hash)?;
+        gauntlet_feed::definition(instrument, source, &request.bars, request.known.as_ref()).into();
     publish_once(node, "feed", &[definition])?;
-    Ok(there)
+    Ok(())
 }
 
 /// Sleeps until wall time has come as far as event time allows.

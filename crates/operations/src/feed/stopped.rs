@@ -27,7 +27,10 @@ impl Stopped {
     pub(crate) fn of(trip: Trip, source: &Source, published: i64) -> Result<Stopped, Refusal> {
         let found = source.text_of(trip.row)?;
         let (line, text) = found.unzip();
-        let try_options = options_for(&trip.reason).to_vec();
+        let mut try_options = options_for(&trip.reason).to_vec();
+        if CONDITIONAL.contains(&trip.reason.as_str()) && source.has_unread_conditions() {
+            try_options.splice(0..0, ["--volume-only CODES", "--auction CODES"]);
+        }
         Ok(Stopped { trip, line, text, published, try_options })
     }
 
@@ -56,6 +59,9 @@ impl Stopped {
         )
     }
 }
+
+/// Reasons for which a trade is refused whose condition says that its price is no price.
+const CONDITIONAL: [&str; 2] = ["outlier", "non_positive_price"];
 
 /// Options that say otherwise how what was refused is written.
 pub(crate) fn options_for(reason: &str) -> &'static [&'static str] {
