@@ -25,9 +25,8 @@ const LARGEST: f64 = i64::MAX as f64;
 const PRICE_ROOM_BYTES: usize = 32;
 /// What stands for no price in fixed point.
 const NO_PRICE: &[u8] = b"9223372036854775807";
-/// Whole numbers from here on are no prices as they stand: nobody writes all prices of an instrument so without a fraction, but
-/// where one is worth a hundred million.
-const ABSURD_PRICE: f64 = 1e8;
+/// Whole numbers from here on are no prices as they stand: those of a coin in the smallest of currencies are some billions.
+const ABSURD_PRICE: f64 = 1e10;
 
 /// How decimal text becomes a number.
 #[derive(Debug, Clone, Default)]
