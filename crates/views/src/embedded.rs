@@ -388,8 +388,9 @@ fn prepare<'a>(
 fn fingerprint() -> String {
     let mut text = format!("format {FORMAT}\n");
     for table in tables() {
-        text +=
-            &format!("{} {:?} {:?} {:?}\n", table.name, table.partition_key, table.clustering, table.columns);
+        let Table { name, partition_key, clustering, columns, .. } = table;
+        let lie = if table.rows_per_block() > 1 { "in blocks" } else { "alone" };
+        text += &format!("{name} {partition_key:?} {clustering:?} {columns:?} {lie}\n");
     }
     text
 }
