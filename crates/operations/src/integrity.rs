@@ -254,9 +254,9 @@ fn verify_lake(node: &Node, problems: &mut Vec<String>) -> Result<(u64, u64), Re
     Ok((snapshots, artifacts))
 }
 
-/// The views are what the log makes of them.
+/// The views are what the log makes of them: they are made again in a temporary file, since they grow with the log.
 fn verify_views(node: &Node, problems: &mut Vec<String>) -> Result<u64, Refusal> {
-    let fresh = Arc::new(EmbeddedStore::memory()?);
+    let fresh = Arc::new(EmbeddedStore::temporary()?);
     let projection = node.projecting(fresh.clone());
     if let Err(error) = gauntlet_runtime::project_all(&*node.log, &node.codec, &projection) {
         problems.push(error.to_string());

@@ -23,10 +23,13 @@ use gauntlet_wire::{Codec, WireError};
 
 use crate::clock;
 use crate::events::{self, Cause};
+use crate::paused::size;
 use crate::races::{Race, Trigger, output_ends, races};
 
 /// Records read at once while feeding.
 const CHUNK: usize = 512;
+/// Bytes of records read at once, about: chunks of trades and equity are long.
+const CHUNK_BYTES: usize = 4 << 20;
 
 /// Reads a stretch of one partition. A long one is read ahead on a thread of its own, by one chunk: what a record is stored
 /// as is undone while the ones before it are looked at. At most three chunks are in memory.
@@ -85,10 +88,16 @@ fn chunks(
     }
     let mut tail = log.tail(&Positions::from([(place.clone(), from)]))?;
     let mut next = from;
+    // Few at first: how long they are is seen from those before.
+    let mut room = CHUNK / 16;
     while next < to {
         // No more than there can be: what lies behind is not read.
-        let most = CHUNK.min(usize::try_from(to - next).unwrap_or(CHUNK));
+        let most = room.min(usize::try_from(to - next).unwrap_or(CHUNK));
         let mut records = tail.poll(most, Duration::from_secs(1))?;
+        if !records.is_empty() {
+            let bytes: usize = records.iter().map(size).sum();
+            room = (CHUNK_BYTES * records.len() / bytes.max(1)).clamp(1, CHUNK);
+        }
         next = records.last().map_or(next, |record| record.offset + 1);
         records.truncate(records.partition_point(|record| record.offset < to));
         if is_end(records)? {

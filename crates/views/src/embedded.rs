@@ -1,35 +1,37 @@
-//! The store in one `redb` file, or in memory: rows sorted by key, one tree a table.
+//! The store in one `redb` file, or in memory: rows sorted by key, one tree a table, alone or in blocks
+//! ([`schema::BLOCKS`](crate::schema::BLOCKS)).
 //!
 //! Beyond the port: a write is one transaction, synced before it is acknowledged, and every answer is of one moment
 //! between two writes. One process at a time. A file made for other tables than these is emptied when it is opened;
 //! there is no progress in it then, so projection fills it again.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use redb::backends::InMemoryBackend;
+use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{
-    CommitError, Database, ReadableDatabase, ReadableTable, StorageBackend, StorageError, TableDefinition,
-    TableError, TransactionError,
+    CommitError, Database, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend, StorageError,
+    TableDefinition, TableError, TransactionError,
 };
 
 use crate::digest::{Digester, TableDigest};
+use crate::packed::{self, Entry, Packer, Trouble};
 use crate::port::{Progress, Row, Upsert, ViewError, ViewStore, check_key};
 use crate::row_bytes::{self, Cell};
 use crate::schema::{PROJECTION_PROGRESS, Table, VIEWS, tables};
+use crate::temporary::{Unsynced, unnamed_file};
 use crate::value::{self, Value};
 
 /// Changes with the bytes of keys and rows.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Pages that `redb` may keep in memory.
 const CACHE_BYTES: usize = 32 << 20;
 
 /// What the file is: its format and tables.
 const META: TableDefinition<'_, &str, &str> = TableDefinition::new("_meta");
 
-/// The path of a store in memory.
-const MEMORY: &str = "memory";
 /// The entry of the log's session.
 const SESSION: &str = "session";
 
@@ -41,6 +43,8 @@ fn definition(table: &'static Table) -> TableDefinition<'static, &'static [u8], 
 pub struct EmbeddedStore {
     database: Database,
     path: String,
+    /// Whether anybody opens the file again.
+    is_kept: bool,
 }
 
 impl EmbeddedStore {
@@ -48,6 +52,7 @@ impl EmbeddedStore {
     pub fn open(path: &Path) -> Result<EmbeddedStore, ViewError> {
         EmbeddedStore::start(
             path.display().to_string(),
+            true,
             gauntlet_redb_file::open_or_create(path, CACHE_BYTES),
         )
     }
@@ -57,14 +62,30 @@ impl EmbeddedStore {
         EmbeddedStore::on(InMemoryBackend::new())
     }
 
-    fn on(backend: impl StorageBackend) -> Result<EmbeddedStore, ViewError> {
-        let opened = Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(backend);
-        EmbeddedStore::start(MEMORY.to_owned(), opened.map_err(redb::Error::from))
+    /// A store in a file of the system's folder for temporary files. The file has no name any more when this returns, so
+    /// it is gone with the process, however that ends. What is written is not synced.
+    pub fn temporary() -> Result<EmbeddedStore, ViewError> {
+        let path = std::env::temp_dir();
+        let failed = |error| explain(&path.display().to_string(), &redb::Error::Io(error));
+        let file = unnamed_file(&path).map_err(failed)?;
+        let opened = FileBackend::new(file).and_then(|file| {
+            Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(Unsynced(file))
+        });
+        EmbeddedStore::start(path.display().to_string(), false, opened.map_err(redb::Error::from))
     }
 
-    fn start(path: String, opened: Result<Database, redb::Error>) -> Result<EmbeddedStore, ViewError> {
+    fn on(backend: impl StorageBackend) -> Result<EmbeddedStore, ViewError> {
+        let opened = Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(backend);
+        EmbeddedStore::start("memory".to_owned(), false, opened.map_err(redb::Error::from))
+    }
+
+    fn start(
+        path: String,
+        is_kept: bool,
+        opened: Result<Database, redb::Error>,
+    ) -> Result<EmbeddedStore, ViewError> {
         let database = opened.map_err(|error| explain(&path, &error))?;
-        let store = EmbeddedStore { database, path };
+        let store = EmbeddedStore { database, path, is_kept };
         store.guarded(|database| {
             let wanted = fingerprint();
             let txn = database.begin_write()?;
@@ -102,7 +123,7 @@ impl EmbeddedStore {
             }),
         };
         if let Err(ViewError::Corrupt { .. } | ViewError::CorruptStore { .. }) = &answer
-            && self.path != MEMORY
+            && self.is_kept
         {
             // Who opens the file next need not find it out again. Without the note that happens, no more.
             let _ = std::fs::write(EmbeddedStore::damage_note(Path::new(&self.path)), b"");
@@ -155,25 +176,84 @@ impl EmbeddedStore {
         ViewError::Corrupt { table: table.name, key, detail, path: self.path.clone() }
     }
 
-    /// Up to `limit` rows whose keys begin with some bytes.
+    /// Gives a visitor the rows whose keys begin with some values, in the order of their keys, until it has had enough.
+    fn visit_from(
+        &self,
+        moment: &ReadTransaction,
+        table: &'static Table,
+        beginning: &[Value],
+        visit: &mut dyn FnMut(Row) -> ControlFlow<()>,
+    ) -> Result<(), Failure> {
+        let tree = moment.open_table(definition(table))?;
+        if table.rows_per_block() > 1 {
+            return packed::visit(&tree, table, beginning, visit)
+                .map_err(|trouble| self.fail(table, trouble));
+        }
+        let mut prefix = Vec::new();
+        value::encode_key(table.key(), beginning, &mut prefix);
+        for entry in tree.range(prefix.as_slice()..)? {
+            let (key, value) = entry?;
+            if !key.value().starts_with(&prefix)
+                || visit(self.read(table, key.value(), value.value())?).is_break()
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Up to `limit` rows whose keys begin with some values.
     fn collect(
         &self,
         table: &'static Table,
-        prefix: &[u8],
+        beginning: &[Value],
         limit: Option<usize>,
     ) -> Result<Vec<Row>, ViewError> {
+        let mut rows = Vec::new();
+        if limit == Some(0) {
+            return Ok(rows);
+        }
         self.guarded(|database| {
-            let tree = database.begin_read()?.open_table(definition(table))?;
-            let mut rows = Vec::new();
-            for entry in tree.range(prefix..)?.take(limit.unwrap_or(usize::MAX)) {
-                let (key, value) = entry?;
-                if !key.value().starts_with(prefix) {
-                    break;
-                }
-                rows.push(self.read(table, key.value(), value.value())?);
+            self.visit_from(&database.begin_read()?, table, beginning, &mut |row| {
+                rows.push(row);
+                if limit == Some(rows.len()) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })
+        })?;
+        Ok(rows)
+    }
+
+    /// Writes rows of a table without blocks.
+    fn write_alone(
+        &self,
+        tree: &mut redb::Table<'_, &'static [u8], &'static [u8]>,
+        table: &'static Table,
+        rows: &[Entry],
+    ) -> Result<(), Failure> {
+        let mut bytes = Vec::new();
+        for row in rows {
+            row_bytes::encode(&row.cells, &mut bytes);
+            // Most rows are new, so write first and look at what was there; most others are duplicates.
+            let old =
+                tree.insert(row.key_bytes.as_slice(), bytes.as_slice())?.map(|old| old.value().to_vec());
+            let Some(old) = old.filter(|old| *old != bytes) else { continue };
+            let mut cells =
+                row_bytes::decode(&old).map_err(|detail| self.damaged(table, &row.key_bytes, detail))?;
+            cells.extend_from_slice(&row.cells);
+            row_bytes::settle(&mut cells);
+            if cells != row.cells {
+                row_bytes::encode(&cells, &mut bytes);
+                tree.insert(row.key_bytes.as_slice(), bytes.as_slice())?;
             }
-            Ok(rows)
-        })
+        }
+        Ok(())
+    }
+
+    fn fail(&self, table: &'static Table, trouble: Trouble) -> Failure {
+        match trouble {
+            Trouble::Storage(error) => error.into(),
+            Trouble::Damaged(key, detail) => self.damaged(table, &key, detail).into(),
+            Trouble::Compressor(error) => ViewError::Store(format!("{}: {error}", self.path)).into(),
+        }
     }
 }
 
@@ -186,25 +266,15 @@ impl ViewStore for EmbeddedStore {
         }
         self.guarded(|database| {
             let txn = database.begin_write()?;
-            let mut bytes = Vec::new();
-            // Sorted by table and key: each tree is opened once and filled from left to right.
-            for rows in batch.chunk_by(|a, b| a.place == b.place) {
-                let table = rows[0].table;
+            let mut packer = Packer::default();
+            // Each tree is opened once and filled from left to right.
+            for (table, rows) in &batch {
                 let mut tree = txn.open_table(definition(table))?;
-                for row in rows {
-                    row_bytes::encode(&row.cells, &mut bytes);
-                    // Most rows are new, so write first and look at what was there; most others are duplicates.
-                    let old =
-                        tree.insert(row.key.as_slice(), bytes.as_slice())?.map(|old| old.value().to_vec());
-                    let Some(old) = old.filter(|old| *old != bytes) else { continue };
-                    let mut cells =
-                        row_bytes::decode(&old).map_err(|detail| self.damaged(table, &row.key, detail))?;
-                    cells.extend_from_slice(&row.cells);
-                    row_bytes::settle(&mut cells);
-                    if cells != row.cells {
-                        row_bytes::encode(&cells, &mut bytes);
-                        tree.insert(row.key.as_slice(), bytes.as_slice())?;
-                    }
+                if table.rows_per_block() > 1 {
+                    packed::write(&mut tree, table, rows, &mut packer)
+                        .map_err(|trouble| self.fail(table, trouble))?;
+                } else {
+                    self.write_alone(&mut tree, table, rows)?;
                 }
             }
             txn.commit()?;
@@ -214,13 +284,7 @@ impl ViewStore for EmbeddedStore {
 
     fn row(&self, table: &'static Table, key: &[Value]) -> Result<Option<Row>, ViewError> {
         check_key(table, table.key(), table.key_len(), key)?;
-        let mut bytes = Vec::new();
-        value::encode_key(table.key(), key, &mut bytes);
-        self.guarded(|database| {
-            let tree = database.begin_read()?.open_table(definition(table))?;
-            let Some(found) = tree.get(bytes.as_slice())? else { return Ok(None) };
-            Ok(Some(self.read(table, &bytes, found.value())?))
-        })
+        Ok(self.collect(table, key, Some(1))?.pop())
     }
 
     fn partition(
@@ -230,9 +294,7 @@ impl ViewStore for EmbeddedStore {
         limit: Option<usize>,
     ) -> Result<Vec<Row>, ViewError> {
         check_key(table, table.partition_key.iter(), table.partition_key.len(), partition_key)?;
-        let mut prefix = Vec::new();
-        value::encode_key(table.partition_key.iter(), partition_key, &mut prefix);
-        self.collect(table, &prefix, limit)
+        self.collect(table, partition_key, limit)
     }
 
     fn scan(&self, table: &'static Table, limit: Option<usize>) -> Result<Vec<Row>, ViewError> {
@@ -244,15 +306,7 @@ impl ViewStore for EmbeddedStore {
         table: &'static Table,
         visit: &mut dyn FnMut(Row) -> ControlFlow<()>,
     ) -> Result<(), ViewError> {
-        self.guarded(|database| {
-            for entry in database.begin_read()?.open_table(definition(table))?.iter()? {
-                let (key, value) = entry?;
-                if visit(self.read(table, key.value(), value.value())?).is_break() {
-                    break;
-                }
-            }
-            Ok(())
-        })
+        self.guarded(|database| self.visit_from(&database.begin_read()?, table, &[], visit))
     }
 
     fn visits_in_order(&self) -> bool {
@@ -281,10 +335,10 @@ impl ViewStore for EmbeddedStore {
             let mut digests = BTreeMap::new();
             for &table in VIEWS {
                 let mut digester = Digester::new(table);
-                for entry in moment.open_table(definition(table))?.iter()? {
-                    let (key, value) = entry?;
-                    digester.add(&self.read(table, key.value(), value.value())?);
-                }
+                self.visit_from(&moment, table, &[], &mut |row| {
+                    digester.add(&row);
+                    ControlFlow::Continue(())
+                })?;
                 digests.insert(table.name, digester.finish());
             }
             Ok(digests)
@@ -292,52 +346,51 @@ impl ViewStore for EmbeddedStore {
     }
 }
 
-/// A row of a batch, ready to be written.
-struct Pending {
-    /// The table's place among all.
-    place: usize,
-    table: &'static Table,
-    key: Vec<u8>,
-    cells: Vec<Cell>,
-}
-
 /// Checks upserts, sorts them by table and key and makes one of those with the same key.
-fn prepare<'a>(upserts: impl Iterator<Item = &'a Upsert>) -> Result<Vec<Pending>, ViewError> {
-    let mut batch = Vec::new();
+fn prepare<'a>(
+    upserts: impl Iterator<Item = &'a Upsert>,
+) -> Result<Vec<(&'static Table, Vec<Entry>)>, ViewError> {
+    let mut batch: BTreeMap<usize, (&'static Table, Vec<Entry>)> = BTreeMap::new();
     for upsert in upserts {
         upsert.check()?;
         let table = upsert.table;
         let place = tables().position(|known| std::ptr::eq(known, table)).ok_or_else(|| {
             ViewError::Invalid { table: table.name, detail: "it is not one of schema::tables".into() }
         })?;
-        let mut key = Vec::with_capacity(64);
-        value::encode_key(table.key(), &upsert.key, &mut key);
+        let mut key_bytes = Vec::with_capacity(64);
+        value::encode_key(table.key(), &upsert.key, &mut key_bytes);
         let cell = |(name, value): &(&'static str, Value)| {
             let column = table.column(name)? as u8;
             Some(Cell { column, stamp: upsert.stamp, value: value.clone() })
         };
         let mut cells = upsert.cells.iter().filter_map(cell).collect();
         row_bytes::settle(&mut cells);
-        batch.push(Pending { place, table, key, cells });
+        // A row that lies alone needs its key as bytes only.
+        let key = if table.rows_per_block() > 1 { upsert.key.clone() } else { Vec::new() };
+        let entry = Entry { key, key_bytes, cells };
+        batch.entry(place).or_insert((table, Vec::new())).1.push(entry);
     }
-    batch.sort_by(|a, b| (a.place, &a.key).cmp(&(b.place, &b.key)));
-    batch.dedup_by(|later, kept| {
-        let same = later.place == kept.place && later.key == kept.key;
-        if same {
-            kept.cells.append(&mut later.cells);
-            row_bytes::settle(&mut kept.cells);
-        }
-        same
-    });
-    Ok(batch)
+    for (_, rows) in batch.values_mut() {
+        rows.sort_by(|a, b| a.key_bytes.cmp(&b.key_bytes));
+        rows.dedup_by(|later, kept| {
+            let same = later.key_bytes == kept.key_bytes;
+            if same {
+                kept.cells.append(&mut later.cells);
+                row_bytes::settle(&mut kept.cells);
+            }
+            same
+        });
+    }
+    Ok(batch.into_values().collect())
 }
 
 /// Format and tables as text.
 fn fingerprint() -> String {
     let mut text = format!("format {FORMAT}\n");
     for table in tables() {
-        text +=
-            &format!("{} {:?} {:?} {:?}\n", table.name, table.partition_key, table.clustering, table.columns);
+        let Table { name, partition_key, clustering, columns, .. } = table;
+        let lie = if table.rows_per_block() > 1 { "in blocks" } else { "alone" };
+        text += &format!("{name} {partition_key:?} {clustering:?} {columns:?} {lie}\n");
     }
     text
 }
@@ -372,22 +425,22 @@ fn explain(path: &str, error: &redb::Error) -> ViewError {
     match error {
         redb::Error::DatabaseAlreadyOpen => ViewError::InUse { path },
         redb::Error::Corrupted(detail) => ViewError::CorruptStore { path, detail: detail.clone() },
-        redb::Error::Io(io) if is_read_only(io) => ViewError::ReadOnly { path },
-        redb::Error::Io(io) if is_full(io) => ViewError::DiskFull { path },
-        redb::Error::Io(io) if io.kind() == std::io::ErrorKind::InvalidData => {
-            ViewError::CorruptStore { path, detail: io.to_string() }
+        redb::Error::Io(error) if is_read_only(error) => ViewError::ReadOnly { path },
+        redb::Error::Io(error) if is_full(error) => ViewError::DiskFull { path },
+        redb::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+            ViewError::CorruptStore { path, detail: error.to_string() }
         }
         other => ViewError::Store(format!("{path}: {other}")),
     }
 }
 
-fn is_read_only(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+fn is_read_only(error: &io::Error) -> bool {
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
     matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem)
 }
 
-fn is_full(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
@@ -427,7 +480,9 @@ mod tests {
         let error = loop {
             let point = |i| {
                 let key = vec!["r".into(), Value::Timestamp(i)];
-                Upsert::new(&EQUITY_CURVES, key, 1).with("portfolio_value", i as f64)
+                // Numbers that do not compress.
+                let number = (i as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 2;
+                Upsert::new(&EQUITY_CURVES, key, 1).with("portfolio_value", f64::from_bits(number))
             };
             let batch: Vec<_> = (written..written + 1_000).map(point).collect();
             match store.write(&batch, &[]) {

@@ -13,12 +13,16 @@ mod digest;
 mod embedded;
 /// Answers that take a row of another table.
 pub mod joins;
+/// Rows in compressed blocks.
+mod packed;
 /// The port and its guarantees.
 pub mod port;
 /// Rows as bytes with a checksum, and how two versions of a row merge.
 mod row_bytes;
 /// The tables.
 pub mod schema;
+/// A file without a name.
+mod temporary;
 /// Values, their order, and keys as bytes in that order.
 pub mod value;
 

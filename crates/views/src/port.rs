@@ -280,7 +280,8 @@ pub trait ViewStore: Send + Sync {
         let _ = self.scan(table, None)?.into_iter().try_for_each(visit);
         Ok(())
     }
-    /// Whether [`visit`](ViewStore::visit) meets rows in the order of their keys, and holds no more than one of them.
+    /// Whether [`visit`](ViewStore::visit) meets rows in the order of their keys, and holds no more than a
+    /// block of them.
     fn visits_in_order(&self) -> bool {
         false
     }

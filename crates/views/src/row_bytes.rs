@@ -5,6 +5,7 @@
 
 use std::cmp::Ordering;
 
+use crate::packed::bytes::{put_varint, take, take_varint, unzigzag, zigzag};
 use crate::value::Value;
 
 /// A cell as it is kept.
@@ -47,17 +48,17 @@ pub(crate) fn encode(cells: &[Cell], out: &mut Vec<u8>) {
     out.extend_from_slice(&[0; 4]);
     for cell in cells {
         out.push(cell.column);
-        varint(zigzag(cell.stamp), out);
+        put_varint(zigzag(cell.stamp), out);
         match &cell.value {
             Value::Null => out.push(0),
             Value::Text(text) => {
                 out.push(1);
-                varint(text.len() as u64, out);
+                put_varint(text.len() as u64, out);
                 out.extend_from_slice(text.as_bytes());
             }
             Value::Long(number) => {
                 out.push(2);
-                varint(zigzag(*number), out);
+                put_varint(zigzag(*number), out);
             }
             Value::Double(number) => {
                 out.push(3);
@@ -89,16 +90,16 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Cell>, &'static str> {
 
 fn decode_cell(rest: &mut &[u8]) -> Option<Cell> {
     let column = take::<1>(rest)?[0];
-    let stamp = unzigzag(read_varint(rest)?);
+    let stamp = unzigzag(take_varint(rest)?);
     let value = match take::<1>(rest)?[0] {
         0 => Value::Null,
         1 => {
-            let len = usize::try_from(read_varint(rest)?).ok()?;
+            let len = usize::try_from(take_varint(rest)?).ok()?;
             let (text, after) = rest.split_at_checked(len)?;
             *rest = after;
             Value::Text(std::str::from_utf8(text).ok()?.to_owned())
         }
-        2 => Value::Long(unzigzag(read_varint(rest)?)),
+        2 => Value::Long(unzigzag(take_varint(rest)?)),
         3 => Value::Double(f64::from_bits(u64::from_le_bytes(take(rest)?))),
         4 => Value::Bool(false),
         5 => Value::Bool(true),
@@ -106,40 +107,6 @@ fn decode_cell(rest: &mut &[u8]) -> Option<Cell> {
         _ => return None,
     };
     Some(Cell { column, stamp, value })
-}
-
-fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
-    let (taken, after) = rest.split_first_chunk::<N>()?;
-    *rest = after;
-    Some(*taken)
-}
-
-fn zigzag(number: i64) -> u64 {
-    ((number << 1) ^ (number >> 63)) as u64
-}
-
-fn unzigzag(number: u64) -> i64 {
-    (number >> 1) as i64 ^ -((number & 1) as i64)
-}
-
-fn varint(mut number: u64, out: &mut Vec<u8>) {
-    while number >= 0x80 {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
-}
-
-fn read_varint(rest: &mut &[u8]) -> Option<u64> {
-    let mut number = 0;
-    for shift in (0..64).step_by(7) {
-        let [byte] = take(rest)?;
-        number |= u64::from(byte & 0x7F) << shift;
-        if byte & 0x80 == 0 {
-            return Some(number);
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -74,6 +74,11 @@ impl Table {
     pub fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name == name)
     }
+
+    /// Rows that the embedded store keeps together at most; 1 where each row lies alone.
+    pub fn rows_per_block(&self) -> usize {
+        BLOCKS.iter().find(|(table, _)| std::ptr::eq(*table, self)).map_or(1, |(_, rows)| *rows)
+    }
 }
 
 /// A column of values that are part of what a table says, in rising order where it is of the key.
@@ -370,6 +375,12 @@ pub static VIEWS: &[&Table] = &[
     &SOURCES,
     &QUALITY,
 ];
+
+/// Tables whose rows the embedded store keeps together in compressed blocks, and the rows of a block at most. They are
+/// written and read together: a block is written anew when one of its rows changes, so rows that come one by one (runs,
+/// trials) lie alone.
+pub static BLOCKS: &[(&Table, usize)] =
+    &[(&TRADE_LOGS, 8_192), (&EQUITY_CURVES, 8_192), (&LEADERBOARDS, 128)];
 
 /// Every table that a store holds: the views and the progress.
 pub fn tables() -> impl Iterator<Item = &'static Table> {

@@ -198,6 +198,11 @@ pub(crate) fn decode_key<'a>(
     bytes.is_empty().then_some(values)
 }
 
+/// Bytes of a key's first value, if there is one.
+pub(crate) fn encoded_len(column: &Column, bytes: &[u8]) -> Option<usize> {
+    decode(bytes, if column.descending { 0xFF } else { 0 }).map(|(_, used)| used)
+}
+
 /// Appends one value: its rank, then its content. Text ends with two zero bytes, and a zero byte in it is followed by
 /// 0xFF; numbers are big-endian with the sign turned so that negative ones come first.
 pub(crate) fn encode(value: &Value, out: &mut Vec<u8>) {
