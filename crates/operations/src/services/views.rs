@@ -10,7 +10,7 @@ use gauntlet_views::{EmbeddedStore, ViewError, ViewStore};
 
 use crate::refusal::Refusal;
 
-/// Opens the views beside a log. Where the directory may only be read they are made in memory.
+/// Opens the views beside a log. Where the directory may only be read they are made in a temporary file.
 pub(super) fn open(dir: &Path, log: &LocalLog) -> Result<EmbeddedStore, Refusal> {
     let path = views_file(dir);
     if has_damaged_views(dir) {
@@ -22,7 +22,7 @@ pub(super) fn open(dir: &Path, log: &LocalLog) -> Result<EmbeddedStore, Refusal>
             put_aside(&path, &format!("they are damaged ({detail})"))?;
             EmbeddedStore::open(&path)?
         }
-        Err(ViewError::ReadOnly { .. }) => return Ok(EmbeddedStore::memory()?),
+        Err(ViewError::ReadOnly { .. }) => return Ok(EmbeddedStore::temporary()?),
         Err(error) => return Err(error.into()),
     };
     let store = match foreign(&store, log) {
