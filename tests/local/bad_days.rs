@@ -63,10 +63,10 @@ impl Days {
             Fault::LogRestored => self.log_restored(),
             Fault::LakeBlocked => {
                 let blocked = block(&self.dir);
-                // What needs nothing new on the lake goes on.
                 let submit = self.submit();
-                gauntlet(&submit).on(&self.dir).ok();
+                gauntlet(&submit).on(&self.dir).refused(3, &["lake/tmp", "check the permissions"]);
                 blocked.unblock();
+                gauntlet(&submit).on(&self.dir).ok();
             }
             Fault::Killed => {
                 let submit = self.submit();

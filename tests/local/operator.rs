@@ -413,8 +413,8 @@ fn a_lake_that_takes_nothing_is_waited_for() {
     let (dir, undisturbed) = (Dir::copy_of(mini()), Dir::copy_of(mini()));
     let create = ["snapshot", "create", "--instrument", "XAUUSD", "--bars", "time:1h", "--to", "2012-01-01"];
     gauntlet(create).on(&undisturbed).ok();
-    let blocked = block(&dir);
     let mut up = Up::on(&dir);
+    let blocked = block(&dir);
     let mut client = gauntlet(create).on(&dir).start();
     let address = up.address.clone();
     up.process.until("a warning", || {

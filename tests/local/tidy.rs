@@ -262,7 +262,7 @@ fn nobody_changes_what_json_means() {
 /// Features of direct dependencies that only other packages of the workspace switch on, by words that would need them. The
 /// binary of README's first command is built without them, and tests/run compiles it with them.
 const SWITCHED_ON_BY_OTHERS: [(&str, &[&str]); 8] = [
-    ("futures-util", &["SinkExt", "futures_util::sink", "futures_util::io", "select!"]),
+    ("futures-util", &["SinkExt", "futures_util::sink", "futures_util::io", "futures_util::select"]),
     ("gauntlet-log", &["gauntlet_log::contract"]),
     ("gauntlet-views", &["gauntlet_views::contract"]),
     ("hyper", &["hyper::client", "hyper::upgrade", "http2"]),

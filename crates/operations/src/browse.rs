@@ -177,11 +177,12 @@ pub(crate) fn completed(node: &Node, row: Row) -> Result<Row, Refusal> {
     Ok(row)
 }
 
-/// The row of a table whose key is this id or begins with it.
+/// The row of a table whose key is this id or begins with it; an experiment may be named.
 pub fn find(node: &Node, of: &'static Table, id: &str) -> Result<Row, Refusal> {
     let mut found = matching(node, of, id)?;
     match found.len() {
         1 => Ok(found.remove(0)),
+        0 if of.name == schema::EXPERIMENTS.name => named(node, id, "no experiment"),
         0 => Err(Refusal::BadInput(format!(
             "no {} has an id that begins with '{id}': see gauntlet ls",
             singular(of)
@@ -246,7 +247,7 @@ fn find_anywhere(node: &Node, id: &str) -> Result<Row, Refusal> {
     }
     match found.len() {
         1 => Ok(found.remove(0)),
-        0 => named(node, id),
+        0 => named(node, id, "nothing"),
         many => {
             // An exact id is meant even where longer ones begin with it.
             let exact = found.iter().position(|row| row.key.last().and_then(Value::as_text) == Some(id));
@@ -260,13 +261,13 @@ fn find_anywhere(node: &Node, id: &str) -> Result<Row, Refusal> {
 }
 
 /// The experiment of a name.
-fn named(node: &Node, name: &str) -> Result<Row, Refusal> {
+fn named(node: &Node, name: &str, what: &str) -> Result<Row, Refusal> {
     let rows = node.views.scan(&schema::EXPERIMENTS, None)?;
     let mut found: Vec<Row> = rows.into_iter().filter(|row| text(row, "name") == Some(name)).collect();
     match found.len() {
         1 => Ok(found.remove(0)),
         0 => Err(Refusal::BadInput(format!(
-            "nothing has an id that begins with '{name}', and no experiment has that name: see gauntlet ls experiments"
+            "{what} has an id that begins with '{name}', and no experiment has that name: see gauntlet ls experiments"
         ))),
         many => {
             let ids = found.iter().filter_map(|row| text(row, "experiment_id")).take(MOST_NAMED);

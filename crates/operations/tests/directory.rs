@@ -241,7 +241,7 @@ fn a_refusal_says_what_a_caller_would_do() {
     let config = Config { dir: dir.path().to_owned(), ..Config::default() };
     let second =
         Node::open(&config, Role::Visitor, Access::Write, processors(), Arc::new(AtomicBool::new(false)));
-    assert!(matches!(second.err(), Some(Refusal::Outside(_))), "one process holds a directory");
+    assert!(matches!(second.err(), Some(Refusal::InUse(_))), "one process holds a directory");
 }
 
 /// A day of live quotes has closed no bar of a day. Whether one will is known without reading the quotes.
