@@ -228,7 +228,8 @@ impl Running {
     }
 
     fn has_tried_what_is_parked(&self) -> Result<bool, LogError> {
-        for (worker, topic) in &self.parking {
+        // What another process works on it tries, or has tried.
+        for (worker, topic) in self.parking.iter().filter(|(worker, _)| self.waiting.is_at_work(worker)) {
             let behind = self.readers.behind(topic, &self.readers.log.committed(worker)?)?;
             if behind > self.waiting.parked(worker) {
                 return Ok(false);

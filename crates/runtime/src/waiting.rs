@@ -3,8 +3,8 @@
 //! Requests that wait for the same thing are one group. Of a group one request is tried again, after a pause that grows;
 //! as soon as that one is answered, or has to wait for something else, all others of the group are tried too.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use gauntlet_domain::Timestamp;
@@ -42,7 +42,14 @@ pub struct Waiting {
 
 /// What all slots of a process wait for.
 #[derive(Clone, Default)]
-pub(crate) struct Board(Arc<Mutex<BTreeMap<(&'static str, Cause), Waiting>>>);
+pub(crate) struct Board(Arc<Mutex<Noted>>);
+
+#[derive(Default)]
+struct Noted {
+    waiting: BTreeMap<(&'static str, Cause), Waiting>,
+    /// Workers that are at work here, and not in another process.
+    at_work: BTreeSet<&'static str>,
+}
 
 /// What a group waits for.
 type Cause = (Manner, String);
@@ -50,7 +57,21 @@ type Cause = (Manner, String);
 impl Board {
     /// Everything that waits.
     pub(crate) fn all(&self) -> Vec<Waiting> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.noted().waiting.values().cloned().collect()
+    }
+
+    fn noted(&self) -> MutexGuard<'_, Noted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A worker is at work here.
+    pub(crate) fn begins(&self, worker: &'static str) {
+        self.noted().at_work.insert(worker);
+    }
+
+    /// Whether a worker is at work here.
+    pub(crate) fn is_at_work(&self, worker: &str) -> bool {
+        self.noted().at_work.contains(worker)
     }
 
     /// Parked requests of a processor that have been tried here.
@@ -62,10 +83,10 @@ impl Board {
     }
 
     fn set(&self, processor: &'static str, cause: &Cause, waiting: Option<Waiting>) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waits = &mut self.noted().waiting;
         match waiting {
-            Some(waiting) => all.insert((processor, cause.clone()), waiting),
-            None => all.remove(&(processor, cause.clone())),
+            Some(waiting) => waits.insert((processor, cause.clone()), waiting),
+            None => waits.remove(&(processor, cause.clone())),
         };
     }
 }

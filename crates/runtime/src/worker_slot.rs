@@ -45,6 +45,7 @@ pub(crate) fn run(
     board: &Board,
     observer: Observer,
 ) -> Result<(), SlotError> {
+    board.begins(worker.name());
     let member = Member {
         processor: worker.name().into(),
         slot: context.options.slot,
