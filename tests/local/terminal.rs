@@ -3,16 +3,18 @@
 use std::process::Stdio;
 
 use gauntlet_tests::golden::MINI;
+use gauntlet_tests::process::forget_configuration;
 use gauntlet_tests::{Dir, Json, Up, binary, gauntlet, mini};
 
 /// What a command shows on a terminal of some columns.
 fn on_terminal(dir: &Dir, columns: usize, locale: &str, args: &str) -> String {
     let line = format!("{} {args} --dir {}", binary().display(), dir.node().display());
-    let output = std::process::Command::new("script")
+    let mut script = std::process::Command::new("script");
+    forget_configuration(&mut script);
+    let output = script
         .args(["-qec", &line, "/dev/null"])
         .env("COLUMNS", columns.to_string())
         .env("LC_ALL", locale)
-        .env_remove("GAUNTLET_DIR")
         .stdin(Stdio::null())
         .output()
         .unwrap();
@@ -120,12 +122,10 @@ fn every_error_is_one_document_and_an_output_that_fails_is_an_error() {
         [vec!["ls", "models"], vec!["show", "mini"], vec!["strategies"], vec!["ls", "models", "--json"]]
     {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let output = std::process::Command::new(binary())
-            .args(&args)
-            .args(["--dir", dir.node().to_str().unwrap()])
-            .stdout(full)
-            .output()
-            .unwrap();
+        let mut command = std::process::Command::new(binary());
+        forget_configuration(&mut command);
+        let output =
+            command.args(&args).args(["--dir", dir.node().to_str().unwrap()]).stdout(full).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(3), "{args:?}: {said}");
         assert!(said.contains("cannot be written"), "{args:?}: {said}");

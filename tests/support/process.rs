@@ -33,12 +33,17 @@ pub fn program<S: AsRef<OsStr>>(path: &Path, args: impl IntoIterator<Item = S>) 
     Command::isolated(command)
 }
 
+/// Takes the caller's configuration out of a command's environment.
+pub fn forget_configuration(command: &mut std::process::Command) {
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("GAUNTLET_")) {
+        command.env_remove(name);
+    }
+}
+
 impl Command {
     /// A command that sees no configuration of the caller.
     pub fn isolated(mut command: std::process::Command) -> Command {
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("GAUNTLET_")) {
-            command.env_remove(name);
-        }
+        forget_configuration(&mut command);
         command.env("GAUNTLET_LOGGING__LEVEL", "warn").env("NO_COLOR", "1");
         // What is in use stays in use, in a test.
         command.env("GAUNTLET_LOCK_TIMEOUT_MS", "200");
