@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use gauntlet_tests::{Dir, Json, gauntlet, number};
 
+use crate::terminal::on_terminal;
+
 /// Every other trade has no size.
 const ROWS: usize = 6_000;
 
@@ -51,7 +53,7 @@ fn a_long_list_is_whole_and_every_part_of_it_is_a_part() {
 }
 
 #[test]
-fn a_long_list_for_people_is_several_tables() {
+fn a_long_list_is_several_tables_for_people_and_one_for_programs() {
     let dir = fed();
     let printed = |more: &[&str]| {
         let args = ["ls", "quality"].into_iter().chain(more.iter().copied());
@@ -61,7 +63,9 @@ fn a_long_list_for_people_is_several_tables() {
     };
     let headers = |text: &str| text.lines().filter(|line| line.contains("instrument")).count();
     let all = printed(&[]);
-    assert_eq!((headers(&all), all.matches("non_positive_size").count()), (3, 3_000));
+    assert_eq!((headers(&all), all.matches("non_positive_size").count()), (1, 3_000));
+    let shown = on_terminal(&dir, 120, "C.UTF-8", "ls quality");
+    assert_eq!((headers(&shown), shown.matches("non_positive_size").count()), (3, 3_000));
     assert_eq!(headers(&printed(&["--limit", "1000"])), 1);
     let none = printed(&["--filter", "row < 0"]);
     assert_eq!(headers(&none), 1, "{none}");

@@ -215,6 +215,13 @@ fn damaged_views_stop_nothing() {
         assert!(!listed.stderr.contains("panicked"), "{listed}");
         digest_of(&dir.node()).assert_equals(&expected, "views made again");
     }
+    // The note that views proved damaged is about a file that somebody has removed since.
+    std::fs::remove_file(&views).unwrap();
+    let note = views.with_extension("damaged");
+    std::fs::write(&note, b"").unwrap();
+    let listed = gauntlet(["ls", "models"]).on(&dir).run();
+    assert_eq!((listed.code, listed.stderr.as_str()), (Some(0), ""), "{listed}");
+    assert!(!note.exists());
 }
 
 #[test]
@@ -270,8 +277,6 @@ fn a_read_only_copy_is_read() {
     assert_eq!(read(&["replay", "--all"]).ok()["identical"], true);
     let digest = gauntlet_tests::Digest::of(&read(&["digest"]).ok());
     digest.assert_equals(&expected, "of a copy that is only read");
-    let document = dir.path("x.yaml");
-    assert!(!document.exists());
     read(&["cancel", &id]).refused(3, &["log.redb"]);
     folders.iter().for_each(|folder| closed(folder, 0o755));
     let after: BTreeMap<PathBuf, Vec<u8>> =
@@ -299,8 +304,6 @@ fn what_is_made_is_its_owners_alone() {
         let path = dir.node().join(name);
         assert_eq!(mode(&path), 0o700, "{}", path.display());
     }
-    let made = files(&Dir::copy_of(mini()).node());
-    assert!(made.len() > 3);
     for name in ["log.redb", "views.redb"] {
         assert_eq!(mode(&dir.node().join(name)), 0o600, "{name}");
     }

@@ -7,7 +7,7 @@ use gauntlet_tests::process::forget_configuration;
 use gauntlet_tests::{Dir, Json, Up, binary, gauntlet, mini};
 
 /// What a command shows on a terminal of some columns.
-fn on_terminal(dir: &Dir, columns: usize, locale: &str, args: &str) -> String {
+pub fn on_terminal(dir: &Dir, columns: usize, locale: &str, args: &str) -> String {
     let line = format!("{} {args} --dir {}", binary().display(), dir.node().display());
     let mut script = std::process::Command::new("script");
     forget_configuration(&mut script);

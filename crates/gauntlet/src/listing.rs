@@ -9,6 +9,7 @@ use gauntlet_operations::{Node, Refusal, listing};
 use gauntlet_views::Table;
 
 use crate::render::browse;
+use crate::table::layout;
 
 /// Rows of one table for people: as many as its widths can be told from. A longer list is several tables.
 const ROWS_A_TABLE: usize = 1_000;
@@ -72,10 +73,15 @@ impl<W: Write> Printed<W> {
     }
 
     fn table(&mut self) -> Result<bool, Refusal> {
-        self.begun = true;
         let text = browse::listing(self.of, &self.waiting);
         self.waiting.clear();
-        is_read(writeln!(self.out, "{text}"))
+        // A program reads one header; a person sees the widths of each table under its own.
+        let rows = match text.split_once('\n') {
+            Some((_, rows)) if self.begun && !layout().is_for_people() => rows,
+            _ => &text,
+        };
+        self.begun = true;
+        is_read(writeln!(self.out, "{rows}"))
     }
 
     fn end(&mut self) -> Result<bool, Refusal> {

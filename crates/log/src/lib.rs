@@ -29,10 +29,13 @@ mod partitioner;
 pub mod port;
 /// What the local log needs of a store; in memory and on disk.
 mod store;
+/// A log whose readers are watched.
+mod watched;
 /// Gathers commits and writes them.
 mod writer;
 
-pub use interruptible::Interruptible;
+pub use interruptible::{Interruptible, Until, interruptible};
 pub use local::LocalLog;
 pub use partitioner::partition_for;
 pub use port::*;
+pub use watched::{Watch, Watched};

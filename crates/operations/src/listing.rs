@@ -54,7 +54,8 @@ pub fn each(
         });
     }
     let sort = request.sort.clone().or_else(|| newest_first(of));
-    let mut first = First { limit, sort: sort.as_ref(), rows: Vec::new() };
+    let undefined_first = request.sort.is_none();
+    let mut first = First { limit, sort: sort.as_ref(), undefined_first, rows: Vec::new() };
     wanted(&mut |row| first.add(row).map(ControlFlow::Continue))?;
     for row in first.in_order() {
         if visit(ViewRow(completed(node, row)?))?.is_break() {
@@ -64,7 +65,8 @@ pub fn each(
     Ok(())
 }
 
-/// The order of a list when none is asked for: the newest experiments first, everything else by key.
+/// The order of a list when none is asked for: the newest experiments first, everything else by key. Those that wait for
+/// their data have no start and are the newest of all.
 fn newest_first(of: &Table) -> Option<Sort> {
     (of.name == EXPERIMENT_LIST.name).then(|| Sort { column: "start".to_owned(), descending: true })
 }
@@ -119,6 +121,8 @@ struct First<'a> {
     limit: usize,
     /// By key when left out.
     sort: Option<&'a Sort>,
+    /// Whether what is undefined in the column that decides comes first, and not last.
+    undefined_first: bool,
     rows: Vec<Row>,
 }
 
@@ -140,28 +144,30 @@ impl First<'_> {
 
     /// Drops the rows that cannot be among the first any more.
     fn drop_last(&mut self) {
-        let sort = self.sort;
+        let (sort, undefined_first) = (self.sort, self.undefined_first);
         if self.rows.len() > self.limit {
-            self.rows.select_nth_unstable_by(self.limit, |a, b| order(sort, a, b));
+            self.rows.select_nth_unstable_by(self.limit, |a, b| order(sort, undefined_first, a, b));
             self.rows.truncate(self.limit);
         }
     }
 
     fn in_order(mut self) -> Vec<Row> {
         self.drop_last();
-        let sort = self.sort;
-        self.rows.sort_by(|a, b| order(sort, a, b));
+        let (sort, undefined_first) = (self.sort, self.undefined_first);
+        self.rows.sort_by(|a, b| order(sort, undefined_first, a, b));
         self.rows
     }
 }
 
 /// Which of two rows comes first; equal ones by key.
-fn order(sort: Option<&Sort>, a: &Row, b: &Row) -> Ordering {
+fn order(sort: Option<&Sort>, undefined_first: bool, a: &Row, b: &Row) -> Ordering {
     let by_key = a.key.cmp(&b.key);
     let Some(Sort { column, descending }) = sort else { return by_key };
     let (left, right) = (value(a, column), value(b, column));
-    // Undefined last, whichever way.
-    let undefined = |value: &Option<Cow<'_, Value>>| value.as_ref().is_none_or(|value| value.is_null());
+    // Undefined last, whichever way, or first.
+    let undefined = |value: &Option<Cow<'_, Value>>| {
+        value.as_ref().is_none_or(|value| value.is_null()) != undefined_first
+    };
     let order = if *descending { right.cmp(&left) } else { left.cmp(&right) };
     undefined(&left).cmp(&undefined(&right)).then(order).then(by_key)
 }
@@ -262,9 +268,9 @@ mod tests {
         for (column, descending) in [("row", false), ("row", true), ("action", true), ("action", false)] {
             let sort = Sort { column: column.into(), descending };
             let mut sorted = rows.clone();
-            sorted.sort_by(|a, b| order(Some(&sort), a, b));
+            sorted.sort_by(|a, b| order(Some(&sort), false, a, b));
             for limit in [1, 10, 1_000, 4_999, 5_000, usize::MAX] {
-                let mut first = First { limit, sort: Some(&sort), rows: Vec::new() };
+                let mut first = First { limit, sort: Some(&sort), undefined_first: false, rows: Vec::new() };
                 for row in &rows {
                     first.add(row.clone()).ok().unwrap_or_default();
                     assert!(first.rows.len() <= limit.saturating_mul(2).max(1_024));
@@ -273,6 +279,7 @@ mod tests {
             }
         }
         let undefined = Sort { column: "action".into(), descending: true };
-        assert_eq!(order(Some(&undefined), &mark(1, None), &mark(2, Some("gap"))), Ordering::Greater);
+        assert_eq!(order(Some(&undefined), false, &mark(1, None), &mark(2, Some("gap"))), Ordering::Greater);
+        assert_eq!(order(Some(&undefined), true, &mark(1, None), &mark(2, Some("gap"))), Ordering::Less);
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use gauntlet_config::Config;
 use gauntlet_domain::EventId;
 use gauntlet_lake::Lake;
-use gauntlet_log::{EventLog, Interruptible, Positions, TopicPartition};
+use gauntlet_log::{EventLog, Positions, TopicPartition, interruptible};
 use gauntlet_processor::data::Ports;
 use gauntlet_processor::worker::Worker;
 use gauntlet_runtime::bar_index::BarIndex;
@@ -53,7 +53,7 @@ pub struct Node {
 /// A log from which reading ends when a flag is raised.
 fn until(log: Arc<dyn EventLog>, flag: &Arc<AtomicBool>) -> Arc<dyn EventLog> {
     let flag = flag.clone();
-    Arc::new(Interruptible { log, is_over: Arc::new(move || flag.load(Ordering::Relaxed)) })
+    Arc::new(interruptible(log, move || flag.load(Ordering::Relaxed)))
 }
 
 /// Published events that a process remembers; beyond them it forgets all and looks again.

@@ -4,13 +4,12 @@
 //! state is being restored does the whole slot wait for the registry.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gauntlet_domain::{Event, Input, Recorded, Timestamp};
 use gauntlet_log::{
-    Assignment, Commit, Interruptible, LogError, Member, NewRecord, Positions, Record, StateSnapshot, Task,
-    TopicPartition,
+    Assignment, Commit, LogError, Member, NewRecord, Positions, Record, StateSnapshot, Task, TopicPartition,
+    interruptible,
 };
 use gauntlet_processor::machine::{Definition, Inputs, Machine};
 use gauntlet_processor::topology::check_output;
@@ -107,7 +106,7 @@ impl MachineWork<'_> {
         let Context { log, codec, stop, .. } = self.context;
         let mut pauses = Pauses::new();
         let over = stop.clone();
-        let log = Interruptible { log, is_over: Arc::new(move || over.is_raised()) };
+        let log = interruptible(log, move || over.is_raised());
         while !stop.is_raised() {
             match restore(&log, codec, self.definition, task) {
                 Ok(restored) => return Ok(Some(restored)),

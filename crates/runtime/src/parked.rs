@@ -3,7 +3,8 @@
 //! A request that cannot be answered now is copied to the topic `TOPIC.parked` in the commit that moves the position over
 //! it, so that it stalls nobody. The worker reads that topic beside its requests and tries what lies there again. Positions
 //! there move as everywhere, over what is answered; when a later one is answered first, those before it are appended again.
-//! A parked request is dropped when its experiment has ended. No digest covers these topics, and replay does not read them.
+//! A parked request is dropped when its experiment has ended. No digest covers these topics; replay reads
+//! from them only which requests it must leave out.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};

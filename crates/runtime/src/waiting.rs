@@ -127,6 +127,11 @@ pub(crate) struct WaitingRequests<R> {
 pub(crate) struct Probe(Cause);
 
 impl Probe {
+    /// What it waited for.
+    pub(crate) fn why(&self) -> &str {
+        &self.0.1
+    }
+
     /// Whether it still has to wait for the same.
     pub(crate) fn waits_for(&self, manner: Manner, why: &str) -> bool {
         self.0.0 == manner && self.0.1 == why

@@ -166,7 +166,7 @@ struct WorkerWork<'a> {
     in_flight: BTreeMap<Arc<TopicPartition>, VecDeque<InFlight>>,
     /// Requests that cannot be answered now.
     waiting: WaitingRequests<Request>,
-    /// Causes that were said: each once.
+    /// Causes that were said, each once until it is over.
     said: BTreeSet<String>,
     /// Requests that have waited and need not any more.
     released: VecDeque<Request>,
@@ -212,6 +212,7 @@ impl WorkerWork<'_> {
             let waits_on = matches!(&answered, Answered::Wait(manner, why) if probe.waits_for(*manner, why));
             if waiting.is_none() || !waits_on {
                 self.released.extend(self.waiting.over(probe));
+                self.said.remove(probe.why());
             }
         }
         let Some(waiting) = waiting else { return Ok(()) };

@@ -6,15 +6,11 @@
 //! there is no progress in it then, so projection fills it again.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use redb::backends::{FileBackend, InMemoryBackend};
-use redb::{
-    CommitError, Database, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend, StorageError,
-    TableDefinition, TableError, TransactionError,
-};
+use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
 
 use crate::digest::{Digester, TableDigest};
 use crate::packed::{self, Entry, Packer, Trouble};
@@ -23,6 +19,11 @@ use crate::row_bytes::{self, Cell};
 use crate::schema::{PROJECTION_PROGRESS, Table, VIEWS, tables};
 use crate::temporary::{Unsynced, unnamed_file};
 use crate::value::{self, Value};
+
+/// What can go wrong.
+mod failure;
+
+use failure::{Failure, explain};
 
 /// Changes with the bytes of keys and rows.
 const FORMAT: u32 = 2;
@@ -393,55 +394,6 @@ fn fingerprint() -> String {
         text += &format!("{name} {partition_key:?} {clustering:?} {columns:?} {lie}\n");
     }
     text
-}
-
-/// What can go wrong inside a piece of work.
-enum Failure {
-    Redb(redb::Error),
-    View(ViewError),
-}
-
-impl From<ViewError> for Failure {
-    fn from(error: ViewError) -> Failure {
-        Failure::View(error)
-    }
-}
-
-macro_rules! from_redb {
-    ($($error:ty),+) => {
-        $(impl From<$error> for Failure {
-            fn from(error: $error) -> Failure {
-                Failure::Redb(error.into())
-            }
-        })+
-    };
-}
-
-from_redb!(TransactionError, TableError, StorageError, CommitError);
-
-/// Turns an error of the store into what a person can act on.
-fn explain(path: &str, error: &redb::Error) -> ViewError {
-    let path = path.to_owned();
-    match error {
-        redb::Error::DatabaseAlreadyOpen => ViewError::InUse { path },
-        redb::Error::Corrupted(detail) => ViewError::CorruptStore { path, detail: detail.clone() },
-        redb::Error::Io(error) if is_read_only(error) => ViewError::ReadOnly { path },
-        redb::Error::Io(error) if is_full(error) => ViewError::DiskFull { path },
-        redb::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
-            ViewError::CorruptStore { path, detail: error.to_string() }
-        }
-        other => ViewError::Store(format!("{path}: {other}")),
-    }
-}
-
-fn is_read_only(error: &io::Error) -> bool {
-    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
-    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem)
-}
-
-fn is_full(error: &io::Error) -> bool {
-    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
 #[cfg(test)]

@@ -187,7 +187,7 @@ pub enum ViewError {
     },
     /// A row that fails its checksum.
     #[error(
-        "table {table} is damaged at {key}: {detail}; delete {path}, the views are made again from the log"
+        "table {table} is damaged at {key}: {detail}; the next command makes the views in {path} again from the log"
     )]
     Corrupt {
         /// The table.
@@ -200,7 +200,7 @@ pub enum ViewError {
         path: String,
     },
     /// The store as a whole is damaged.
-    #[error("the view file {path} is damaged: {detail}; delete it, the views are made again from the log")]
+    #[error("the view file {path} is damaged: {detail}; the next command makes the views again from the log")]
     CorruptStore {
         /// The file.
         path: String,

@@ -13,33 +13,31 @@ use crate::refusal::Refusal;
 /// Opens the views beside a log. Where the directory may only be read they are made in a temporary file.
 pub(super) fn open(dir: &Path, log: &LocalLog) -> Result<EmbeddedStore, Refusal> {
     let path = views_file(dir);
-    if has_damaged_views(dir) {
-        put_aside(&path, "they are damaged")?;
-    }
-    let store = match EmbeddedStore::open(&path) {
-        Ok(store) => store,
-        Err(ViewError::CorruptStore { detail, .. } | ViewError::Store(detail)) => {
-            put_aside(&path, &format!("they are damaged ({detail})"))?;
-            EmbeddedStore::open(&path)?
-        }
+    let is_there = path.exists();
+    let opened = match EmbeddedStore::open(&path) {
         Err(ViewError::ReadOnly { .. }) => return Ok(EmbeddedStore::temporary()?),
+        Err(ViewError::CorruptStore { detail, .. }) => Err(format!("they are damaged ({detail})")),
         Err(error) => return Err(error.into()),
+        // Somebody has removed what the note is about.
+        Ok(store) if !is_there => remove_note(&path).map(|()| Ok(store))?,
+        Ok(_) if has_damaged_views(dir) => Err("they are damaged".to_owned()),
+        Ok(store) => match foreign(&store, log) {
+            Ok(None) => Ok(store),
+            Ok(Some(why)) => Err(why.to_owned()),
+            Err(_) if has_damaged_views(dir) => Err("they are damaged".to_owned()),
+            Err(refusal) => return Err(refusal),
+        },
     };
-    let store = match foreign(&store, log) {
-        Ok(None) => store,
-        Ok(Some(why)) => {
-            drop(store);
-            put_aside(&path, why)?;
+    let store = match opened {
+        Ok(store) => store,
+        Err(why) => {
+            put_aside(&path, &why)?;
             EmbeddedStore::open(&path)?
         }
-        Err(_) if has_damaged_views(dir) => {
-            drop(store);
-            put_aside(&path, "they are damaged")?;
-            EmbeddedStore::open(&path)?
-        }
-        Err(refusal) => return Err(refusal),
     };
-    if let Some(session) = log.session() {
+    if let Some(session) = log.session()
+        && store.session()?.as_ref() != Some(&session)
+    {
         store.note_session(&session)?;
     }
     Ok(store)
@@ -72,19 +70,25 @@ fn views_file(dir: &Path) -> PathBuf {
     dir.join("views.redb")
 }
 
+/// Removes the note of damage, if there is one.
+fn remove_note(views: &Path) -> Result<(), Refusal> {
+    let note = EmbeddedStore::damage_note(views);
+    match std::fs::remove_file(&note) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Refusal::Outside(format!("{} cannot be removed: {error}", note.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Gives the file another name, and says so.
 fn put_aside(path: &Path, why: &str) -> Result<(), Refusal> {
     let aside = (1..).map(|n| path.with_extension(format!("redb.aside-{n}"))).find(|aside| !aside.exists());
     let aside = aside.unwrap_or_else(|| path.with_extension("redb.aside"));
-    let moved = std::fs::rename(path, &aside).and_then(|()| {
-        match std::fs::remove_file(EmbeddedStore::damage_note(path)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
-    });
-    moved.map_err(|error| {
+    std::fs::rename(path, &aside).map_err(|error| {
         Refusal::Outside(format!("{} cannot be put aside, and {why}: {error}", path.display()))
     })?;
+    remove_note(path)?;
     tracing::warn!(
         "the views in {} do not fit: {why}; they are made again from the log, and the old ones are kept as {}",
         path.display(),
