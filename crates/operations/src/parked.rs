@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use gauntlet_log::{Positions, TopicPartition};
 use gauntlet_runtime::parked::parked;
 use gauntlet_views::schema::column;
 use gauntlet_views::{Kind, Row, Table};
@@ -34,6 +35,21 @@ pub fn rows(node: &Node) -> Result<Vec<Row>, Refusal> {
         cells: vec![requests.into()],
     };
     Ok(counts.into_iter().map(row).collect())
+}
+
+/// How far requests are parked, and how far those are answered. Where both are equal at two moments, nothing was parked
+/// and nothing that was parked was answered between them.
+pub(crate) fn positions(node: &Node) -> Result<[Positions; 2], Refusal> {
+    let (mut ends, mut answered) = (Positions::new(), Positions::new());
+    for worker in &node.processors.workers {
+        let (topic, committed) = (worker.topic().parked(), node.log.committed(worker.name())?);
+        for partition in 0..node.log.partitions(&topic)? {
+            let place = TopicPartition::new(topic.as_str(), partition);
+            answered.insert(place.clone(), committed.get(&place).copied().unwrap_or_default());
+            ends.insert(place.clone(), node.log.bounds(&place)?.1);
+        }
+    }
+    Ok([ends, answered])
 }
 
 /// What an experiment waits for, one sentence a cause.

@@ -7,6 +7,7 @@ use gauntlet_domain::experiment::{ConfigRegistered, SubmitExperiment};
 use gauntlet_domain::spec::{DataSpec, DateText, ExperimentSpec};
 use gauntlet_domain::{Event, ExperimentId, InstrumentId, Timestamp, external};
 use gauntlet_experiments::validate::{Problem, validate};
+use gauntlet_log::Positions;
 use gauntlet_runtime::{Manner, Running};
 use gauntlet_views::{Row, schema};
 use serde::{Deserialize, Serialize};
@@ -223,6 +224,9 @@ pub fn wait(
     let mut ends = None;
     let mut waits_outside = false;
     let mut told = None;
+    // Somebody may have put the data back, and need not wait until the pause of what is parked is over.
+    running.try_parked();
+    let mut seen = None;
     let row = node.wait_for(running, || {
         // Counting reads every trial: now and then is enough for the eye.
         if step.is_watched() && shown.elapsed() > Duration::from_millis(250) {
@@ -241,9 +245,8 @@ pub fn wait(
             if !quiet || !row.as_ref().is_some_and(is_running) {
                 return Ok(quiet.then_some(row));
             }
-            let causes = parked::causes(node, &id.to_string())?;
-            if !causes.is_empty() {
-                return Err(parked::cannot_go_on(&id.to_string(), &causes));
+            if !is_settled(node, id, &mut seen)? {
+                return Ok(None);
             }
             // Nothing is on its way here, but a program outside may be at work, for as long as it takes.
             if !waits_outside {
@@ -276,6 +279,20 @@ pub fn wait(
             Waited::Pending(Pending { experiment_id: id, status: Standing::Pending, to, newest })
         }
     })
+}
+
+/// Whether an experiment that had not ended when all was quiet goes on by nothing that is there; refuses where its
+/// data cannot be read. `seen` is how far requests were parked and answered at the last look.
+fn is_settled(node: &Node, id: ExperimentId, seen: &mut Option<[Positions; 2]>) -> Result<bool, Refusal> {
+    let causes = parked::causes(node, &id.to_string())?;
+    if !causes.is_empty() {
+        return Err(parked::cannot_go_on(&id.to_string(), &causes));
+    }
+    // What was parked when all was quiet may have been answered since then, and what follows from it is on its way.
+    let positions = parked::positions(node)?;
+    let is_settled = seen.as_ref() == Some(&positions);
+    *seen = Some(positions);
+    Ok(is_settled)
 }
 
 fn is_ended(row: &Row) -> bool {

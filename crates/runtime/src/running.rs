@@ -238,6 +238,11 @@ impl Running {
         Ok(true)
     }
 
+    /// Tries now what is parked, however long its pause is. All is quiet again when that has been done.
+    pub fn try_parked(&self) {
+        self.waiting.call();
+    }
+
     /// Requests that cannot be answered now, by what they wait for.
     pub fn waiting(&self) -> Vec<Waiting> {
         self.waiting.all()

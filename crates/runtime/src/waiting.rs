@@ -36,8 +36,6 @@ pub struct Waiting {
     pub requests: usize,
     /// Since when, by the wall clock of this process.
     pub since: Timestamp,
-    /// Whether one of them has been tried by this process.
-    pub is_tried: bool,
 }
 
 /// What all slots of a process wait for.
@@ -46,9 +44,27 @@ pub(crate) struct Board(Arc<Mutex<Noted>>);
 
 #[derive(Default)]
 struct Noted {
-    waiting: BTreeMap<(&'static str, Cause), Waiting>,
+    /// With the call for which one of them was tried last.
+    waiting: BTreeMap<(&'static str, Cause), (Waiting, Call)>,
     /// Workers that are at work here, and not in another process.
     at_work: BTreeSet<&'static str>,
+    /// Who called last for everything that is parked to be tried now.
+    call: Call,
+}
+
+/// Counts the calls to try now what is parked. The first is that of the process which starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Call(u64);
+
+impl Call {
+    /// Before any.
+    const NEVER: Call = Call(0);
+}
+
+impl Default for Call {
+    fn default() -> Call {
+        Call(1)
+    }
 }
 
 /// What a group waits for.
@@ -57,7 +73,12 @@ type Cause = (Manner, String);
 impl Board {
     /// Everything that waits.
     pub(crate) fn all(&self) -> Vec<Waiting> {
-        self.noted().waiting.values().cloned().collect()
+        self.noted().waiting.values().map(|(waiting, _)| waiting.clone()).collect()
+    }
+
+    /// Everything that is parked is to be tried now, however long its pause is.
+    pub(crate) fn call(&self) {
+        self.noted().call.0 += 1;
     }
 
     fn noted(&self) -> MutexGuard<'_, Noted> {
@@ -74,15 +95,20 @@ impl Board {
         self.noted().at_work.contains(worker)
     }
 
-    /// Parked requests of a processor that have been tried here.
+    /// Parked requests of a processor that have been tried here since the last call.
     pub(crate) fn parked(&self, processor: &str) -> u64 {
-        let parked = |waiting: &Waiting| {
-            waiting.processor == processor && waiting.manner == Manner::Parked && waiting.is_tried
+        let noted = self.noted();
+        let parked = |(waiting, tried): &&(Waiting, Call)| {
+            waiting.processor == processor && waiting.manner == Manner::Parked && *tried >= noted.call
         };
-        self.all().iter().filter(|waiting| parked(waiting)).map(|waiting| waiting.requests as u64).sum()
+        noted.waiting.values().filter(parked).map(|(waiting, _)| waiting.requests as u64).sum()
     }
 
-    fn set(&self, processor: &'static str, cause: &Cause, waiting: Option<Waiting>) {
+    fn last_call(&self) -> Call {
+        self.noted().call
+    }
+
+    fn set(&self, processor: &'static str, cause: &Cause, waiting: Option<(Waiting, Call)>) {
         let waits = &mut self.noted().waiting;
         match waiting {
             Some(waiting) => waits.insert((processor, cause.clone()), waiting),
@@ -97,20 +123,21 @@ struct Group<R> {
     pause: Duration,
     retry_at: Instant,
     since: Timestamp,
-    /// Whether one of them is being tried.
-    is_probed: bool,
-    is_tried: bool,
+    /// The call for which one of them is being tried.
+    probed: Option<Call>,
+    /// The last call for which one of them was tried.
+    tried: Call,
 }
 
 impl<R> Group<R> {
-    fn new(is_tried: bool, pause: Duration) -> Group<R> {
+    fn new(tried: Call, pause: Duration) -> Group<R> {
         Group {
             requests: VecDeque::new(),
             pause: FIRST_PAUSE,
             retry_at: Instant::now() + pause,
             since: clock::now(),
-            is_probed: false,
-            is_tried,
+            probed: None,
+            tried,
         }
     }
 }
@@ -147,12 +174,12 @@ impl<R> WaitingRequests<R> {
     pub(crate) fn add(&mut self, manner: Manner, why: String, request: R, probe: Option<&Probe>) {
         let cause = (manner, why);
         let was_probe = probe.is_some_and(|probe| probe.waits_for(manner, &cause.1));
-        let group = self.groups.entry(cause.clone()).or_insert_with(|| Group::new(true, FIRST_PAUSE));
-        group.is_tried |= was_probe;
+        let call = self.board.last_call();
+        let group = self.groups.entry(cause.clone()).or_insert_with(|| Group::new(call, FIRST_PAUSE));
         if was_probe {
+            group.tried = group.probed.take().unwrap_or(group.tried);
             group.pause = (group.pause * 2).min(LONGEST_PAUSE);
             group.retry_at = Instant::now() + group.pause;
-            group.is_probed = false;
             group.requests.push_front(request);
         } else {
             group.requests.push_back(request);
@@ -163,7 +190,8 @@ impl<R> WaitingRequests<R> {
     /// A parked request was read: it joins those that wait for the same, or is tried at once.
     pub(crate) fn add_untried(&mut self, why: String, request: R) {
         let cause = (Manner::Parked, why);
-        let group = self.groups.entry(cause.clone()).or_insert_with(|| Group::new(false, Duration::ZERO));
+        let group =
+            self.groups.entry(cause.clone()).or_insert_with(|| Group::new(Call::NEVER, Duration::ZERO));
         group.requests.push_back(request);
         self.show(&cause);
     }
@@ -181,16 +209,17 @@ impl<R> WaitingRequests<R> {
         requests
     }
 
-    /// One request of each group whose pause is over.
+    /// One request of each group whose pause is over, or which somebody calls for.
     pub(crate) fn due(&mut self) -> Vec<(Probe, R)> {
-        let now = Instant::now();
-        let is_due = |group: &&mut Group<R>| !group.is_probed && group.retry_at <= now;
+        let (now, call) = (Instant::now(), self.board.last_call());
         let mut due = Vec::new();
         for (cause, group) in &mut self.groups {
-            if is_due(&group)
+            let is_called = cause.0 == Manner::Parked && group.tried < call;
+            if group.probed.is_none()
+                && (group.retry_at <= now || is_called)
                 && let Some(request) = group.requests.pop_front()
             {
-                group.is_probed = true;
+                group.probed = Some(call);
                 due.push((Probe(cause.clone()), request));
             }
         }
@@ -206,7 +235,7 @@ impl<R> WaitingRequests<R> {
             let (gone, stay): (VecDeque<R>, VecDeque<R>) = group.requests.drain(..).partition(&mut which);
             group.requests = stay;
             taken.extend(gone);
-            if group.requests.is_empty() && !group.is_probed {
+            if group.requests.is_empty() && group.probed.is_none() {
                 self.groups.remove(&cause);
             }
             self.show(&cause);
@@ -215,13 +244,15 @@ impl<R> WaitingRequests<R> {
     }
 
     fn show(&self, cause: &Cause) {
-        let waiting = self.groups.get(cause).map(|group| Waiting {
-            processor: self.processor,
-            manner: cause.0,
-            why: cause.1.clone(),
-            requests: group.requests.len() + usize::from(group.is_probed),
-            since: group.since,
-            is_tried: group.is_tried,
+        let waiting = self.groups.get(cause).map(|group| {
+            let waiting = Waiting {
+                processor: self.processor,
+                manner: cause.0,
+                why: cause.1.clone(),
+                requests: group.requests.len() + usize::from(group.probed.is_some()),
+                since: group.since,
+            };
+            (waiting, group.tried)
         });
         self.board.set(self.processor, cause, waiting);
     }

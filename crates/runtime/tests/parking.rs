@@ -56,6 +56,11 @@ fn what_is_missing_stalls_nobody_and_is_answered_when_it_is_back() {
     quiet(&running);
     assert_eq!(waiting(&running).iter().map(|(_, requests)| requests).sum::<usize>(), 4);
     assert!(bench.sealer.asked.load(Ordering::Relaxed) >= asked + 2);
+    // Or whenever somebody calls for it.
+    let asked = bench.sealer.asked.load(Ordering::Relaxed);
+    running.try_parked();
+    quiet(&running);
+    assert!(bench.sealer.asked.load(Ordering::Relaxed) >= asked + 2);
     bench.ask(&["G.OK"]);
     quiet(&running);
     assert_eq!(names(&bench), ["A.OK", "C.OK", "G.OK"]);
@@ -69,8 +74,10 @@ fn what_is_missing_stalls_nobody_and_is_answered_when_it_is_back() {
     assert_eq!((waiting(&running), lies_parked(&bench)), (vec![("AWAY is missing".to_owned(), 1)], 1));
     running.stop().unwrap();
 
-    gone(&[]);
     let running = bench.start(Options::default());
+    quiet(&running);
+    gone(&[]);
+    running.try_parked();
     quiet(&running);
     assert_eq!((names(&bench).len(), lies_parked(&bench)), (7, 0));
     assert_eq!(running.waiting(), []);
