@@ -12,6 +12,8 @@ use gauntlet_servers::shared;
 use gauntlet_servers::{Cassandra, Door, Kafka, RegistryStorage, S3, SchemaRegistry};
 use gauntlet_tests::{Digest, Dir, Random, Started, binary, bundled, gauntlet, recorded, repository};
 
+mod image;
+
 /// What the processes of an installation have in common.
 struct Services {
     /// How the configuration names broker, registry and node.
@@ -59,6 +61,15 @@ struct Installation {
 impl Installation {
     /// With topics, schemas and tables made by the commands that an operator uses.
     fn new(services: &Services, name: &str, partitions: u32) -> Installation {
+        let installation = Installation::planned(services, name, partitions);
+        for set_up in [["topics", "apply"], ["schemas", "register"], ["views", "migrate"]] {
+            installation.command(&set_up).ok();
+        }
+        installation
+    }
+
+    /// With nothing made yet.
+    fn planned(services: &Services, name: &str, partitions: u32) -> Installation {
         let addresses = services.addresses.iter();
         let mut environment: Vec<_> =
             addresses.map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
@@ -72,11 +83,7 @@ impl Installation {
             .collect();
         put("GAUNTLET_LAKE__URL", format!("s3://lake/{name}"));
         put("GAUNTLET_LAKE__PROPERTIES", format!("{{{}}}", options.join(", ")));
-        let installation = Installation { environment, dir: Dir::new(), own: [(); 3].map(|()| Dir::new()) };
-        for set_up in [["topics", "apply"], ["schemas", "register"], ["views", "migrate"]] {
-            installation.command(&set_up).ok();
-        }
-        installation
+        Installation { environment, dir: Dir::new(), own: [(); 3].map(|()| Dir::new()) }
     }
 
     fn command(&self, args: &[&str]) -> gauntlet_tests::Command {

@@ -20,6 +20,6 @@ pub mod shared;
 pub use cassandra::Cassandra;
 pub use door::Door;
 pub use kafka::Kafka;
-pub use process::Server;
+pub use process::{Server, free_port};
 pub use registry::{Guard, RegistryStorage, SchemaRegistry};
 pub use s3::S3;
