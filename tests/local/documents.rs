@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use gauntlet_domain::RecordKind;
 use gauntlet_domain::topics::{self, Partitioning, Retention};
+use gauntlet_feed::guide;
 use gauntlet_quant::metrics::DEFINITIONS;
 use gauntlet_runtime::metrics::METRICS;
 use gauntlet_tests::{Json, gauntlet, repository};
@@ -102,6 +103,39 @@ fn the_page_of_tables_is_what_the_views_declare() {
         }
     }
     page("tables.md", "Tables", &text);
+}
+
+#[test]
+fn the_page_of_files_is_what_feed_reads() {
+    let mut text = String::from(
+        "What `gauntlet feed` reads, which `gauntlet feed --help` says as well. [market-data.md](market-data.md) says how what a file \
+         leaves open is decided, or asked for; `feed --dry-run` shows what a file is understood as, and publishes nothing.\n\n\
+         ## Formats\n\nA file is recognised by its first lines, or named with `--format`. Text may be packed by gzip, zstd, xz \
+         or bzip2, or be the only file of a zip.\n\n",
+    );
+    let formats = guide::formats().map(|(format, shape, example)| {
+        let lines: Vec<String> = example.iter().map(|line| code(line)).collect();
+        [code(format.name()), shape.to_owned(), lines.join("<br>")]
+    });
+    text += &table(["format", "a row is", "such as"], formats);
+    text += "\n## Columns\n\nOf `csv`, `bars-csv` and `parquet`: found by these names, of which the first that a file has is taken, or named \
+             with `--column`. Names are compared by letters and digits alone, so `Bid Price`, `bid_price` and `bidPrice` are \
+             one.\n\n";
+    text += &table(
+        ["`--column`", "found without it"],
+        guide::columns().into_iter().map(|column| {
+            let names: Vec<String> = column.names.into_iter().map(code).collect();
+            [code(column.role), names.join(" ")]
+        }),
+    );
+    text += "\n## Times\n\n";
+    text += &table(
+        ["such as", "what it is"],
+        guide::TIMES.map(|(example, what)| [code(example), what.to_owned()]),
+    );
+    text += "\n";
+    guide::CLOCKS.iter().for_each(|rule| text += &format!("- {rule}\n"));
+    page("files.md", "Files of ticks and bars", &text);
 }
 
 #[test]

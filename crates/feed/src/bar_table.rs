@@ -14,7 +14,7 @@ use crate::units::Units;
 use crate::wanted::Wanted;
 
 /// When a bar begins. Preferred to any other time: a file that has it says which end its other times are.
-const OPEN_TIMES: &[(&str, Option<Unit>)] = &[
+pub(crate) const OPEN_TIMES: &[(&str, Option<Unit>)] = &[
     ("opentime", None),
     ("opentimems", Some(Unit::Millis)),
     ("opentimestamp", None),
@@ -22,7 +22,7 @@ const OPEN_TIMES: &[(&str, Option<Unit>)] = &[
     ("periodstart", None),
 ];
 /// When a bar ends.
-const CLOSE_TIMES: &[(&str, Option<Unit>)] = &[
+pub(crate) const CLOSE_TIMES: &[(&str, Option<Unit>)] = &[
     ("closetime", None),
     ("closetimems", Some(Unit::Millis)),
     ("closetimestamp", None),

@@ -102,7 +102,7 @@ const DATES: &[&str] = &["date", "day", "tradedate", "tradingdate"];
 pub(crate) const ACTIONS: &[&str] = &["action"];
 
 /// What `--column` can name, and the names that are found without it.
-const ROLES: [(&str, &[&str]); 18] = [
+pub(crate) const ROLES: [(&str, &[&str]); 18] = [
     ("time", &[]),
     ("date", DATES),
     ("price", PRICES),

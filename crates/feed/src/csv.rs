@@ -204,7 +204,7 @@ fn head(rows: &mut TextRows, implied: Option<&[String]>, options: &Options) -> R
         format: Format::Csv,
         needed: needed.to_owned(),
         found: listed(&head.names),
-        hint: "name them with --column, or use --format bars-csv if these are bars",
+        hint: "or use --format bars-csv if these are bars",
     })?;
     layout
         .read_conditions(&options.reading, &head.names)

@@ -36,6 +36,9 @@ mod error;
 /// The way in, and the cutting into blocks.
 mod source;
 
+/// What files may look like, in words.
+pub mod guide;
+
 /// How long a file's bars are.
 mod spacing;
 

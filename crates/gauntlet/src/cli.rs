@@ -87,6 +87,7 @@ pub enum Command {
         listen: Option<String>,
     },
     /// Publishes files of ticks or bars.
+    #[command(after_long_help = gauntlet_feed::guide::text())]
     Feed(FeedArgs),
     /// What instruments are: tick size, calendar, decimals, limits of the cleaning rules.
     #[command(subcommand)]
