@@ -6,7 +6,7 @@ use std::time::Duration;
 use gauntlet_tests::golden::MINI;
 use gauntlet_tests::{Dir, Random, Run, digest_of, gauntlet, mini};
 
-use crate::operator::{Away, block};
+use crate::operator::{Away, Closed, block};
 
 /// What is wrong with a directory at a moment, and what a command says of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,7 @@ enum Fault {
     ViewsGone,
     LogRestored,
     LakeBlocked,
+    ReadOnly,
     Killed,
 }
 
@@ -61,6 +62,7 @@ impl Days {
                 gauntlet(&submit).on(&self.dir).ok();
             }
             Fault::LogRestored => self.log_restored(),
+            Fault::ReadOnly => self.read_only(),
             Fault::LakeBlocked => {
                 let blocked = block(&self.dir);
                 let submit = self.submit();
@@ -108,6 +110,16 @@ impl Days {
         gauntlet(["digest"]).on(&self.dir).ok();
     }
 
+    fn read_only(&mut self) {
+        let submit = self.submit();
+        let closed = Closed::of(&self.dir);
+        let listed = closed.command(["ls", "experiments"]).on(&self.dir).ok();
+        assert_eq!(listed.as_array().unwrap().len(), self.submitted.len());
+        closed.command(&submit).on(&self.dir).refused(3, &["log.redb"]);
+        closed.open();
+        gauntlet(&submit).on(&self.dir).ok();
+    }
+
     /// Keeps the log the first time, and brings it back the second time.
     fn log_restored(&mut self) {
         let log = self.file("log.redb");
@@ -127,13 +139,14 @@ impl Days {
 
 #[test]
 fn a_hundred_bad_days_leave_no_trace() {
-    const FAULTS: [Fault; 7] = [
+    const FAULTS: [Fault; 8] = [
         Fault::SnapshotGone,
         Fault::ViewsOld,
         Fault::ViewsDamaged,
         Fault::ViewsGone,
         Fault::LogRestored,
         Fault::LakeBlocked,
+        Fault::ReadOnly,
         Fault::Killed,
     ];
     let dir = Dir::copy_of(mini());

@@ -2,6 +2,7 @@
 //! be read, are in use, or are taken away. Nothing of it becomes a fact, and everything is said.
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
 use std::io::Write;
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use gauntlet_tests::golden::{MINI, feed_hours};
 use gauntlet_tests::process::program;
-use gauntlet_tests::{Dir, Json, Up, binary, copy, digest_of, gauntlet, mini};
+use gauntlet_tests::{Command, Dir, Json, Up, binary, copy, digest_of, gauntlet, mini};
 
 /// All files under a folder.
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -245,30 +246,55 @@ fn a_damaged_page_of_the_log_is_named_by_its_place() {
 }
 
 /// A copy that may only be read can be listed, verified, digested and replayed, and not a byte of it changes.
+/// A node that nobody may write to, looked at by somebody who is not its owner.
+pub struct Closed {
+    program: PathBuf,
+    /// With the rights that they had.
+    paths: Vec<(PathBuf, Permissions)>,
+}
+
+impl Closed {
+    pub fn of(dir: &Dir) -> Closed {
+        let program = dir.path("gauntlet");
+        if !program.exists() {
+            std::fs::copy(binary(), &program).unwrap();
+        }
+        let node = dir.node();
+        let folders =
+            ["lake", "lake/snapshots", "lake/artifacts", "lake/tmp", "index"].map(|name| node.join(name));
+        let folders = folders.into_iter().filter(|path| path.is_dir()).chain([node.clone(), dir.path(".")]);
+        let all = files(&node).into_iter().map(|path| (path, 0o444)).chain(folders.map(|path| (path, 0o555)));
+        let closed = all.chain([(program.clone(), 0o555)]).map(|(path, mode)| {
+            let before = std::fs::metadata(&path).unwrap().permissions();
+            std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            (path, before)
+        });
+        let paths = closed.collect();
+        Closed { program, paths }
+    }
+
+    pub fn command<S: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
+        program(&self.program, args).as_reader()
+    }
+
+    pub fn open(self) {
+        for (path, permissions) in self.paths.into_iter().rev() {
+            std::fs::set_permissions(path, permissions).unwrap();
+        }
+    }
+}
+
 #[test]
 fn a_read_only_copy_is_read() {
     let dir = Dir::copy_of(mini());
     let expected = digest_of(&dir.node());
     let id = gauntlet(["ls", "experiments"]).on(&dir).ok()[0]["experiment_id"].as_str().unwrap().to_owned();
-    let program_file = dir.path("gauntlet");
-    std::fs::copy(binary(), &program_file).unwrap();
-    let closed = |path: &Path, mode: u32| {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    let contents = || -> BTreeMap<PathBuf, Vec<u8>> {
+        files(&dir.node()).into_iter().map(|path| (path.clone(), std::fs::read(&path).unwrap())).collect()
     };
-    let before: BTreeMap<PathBuf, Vec<u8>> = files(&dir.node())
-        .into_iter()
-        .map(|path| {
-            closed(&path, 0o444);
-            let bytes = std::fs::read(&path).unwrap();
-            (path, bytes)
-        })
-        .collect();
-    let folders = [dir.path("."), dir.node(), dir.node().join("lake"), dir.node().join("lake/snapshots")];
-    let more = [dir.node().join("lake/artifacts"), dir.node().join("lake/tmp"), dir.node().join("index")];
-    let folders: Vec<PathBuf> = folders.into_iter().chain(more).filter(|path| path.exists()).collect();
-    folders.iter().for_each(|folder| closed(folder, 0o555));
-    closed(&program_file, 0o555);
-    let read = |args: &[&str]| program(&program_file, args).as_reader().on(&dir);
+    let before = contents();
+    let closed = Closed::of(&dir);
+    let read = |args: &[&str]| closed.command(args).on(&dir);
     assert_eq!(read(&["ls", "models"]).ok().as_array().unwrap().len(), 2);
     assert_eq!(read(&["show", &id]).ok()["status"], "completed");
     assert_eq!(read(&["verify"]).ok()["ok"], true);
@@ -276,10 +302,8 @@ fn a_read_only_copy_is_read() {
     let digest = gauntlet_tests::Digest::of(&read(&["digest"]).ok());
     digest.assert_equals(&expected, "of a copy that is only read");
     read(&["cancel", &id]).refused(3, &["log.redb"]);
-    folders.iter().for_each(|folder| closed(folder, 0o755));
-    let after: BTreeMap<PathBuf, Vec<u8>> =
-        files(&dir.node()).into_iter().map(|path| (path.clone(), std::fs::read(&path).unwrap())).collect();
-    assert!(before == after, "a file has changed, came or went");
+    closed.open();
+    assert!(before == contents(), "a file has changed, came or went");
 }
 
 #[test]
