@@ -16,6 +16,7 @@ mod faults;
 mod feeding;
 mod instruments;
 mod kept;
+mod ledger;
 mod lists;
 mod measured;
 mod observed;

@@ -134,6 +134,14 @@ pub enum Command {
         /// One of them.
         name: Option<String>,
     },
+    /// What a mandate has tried on which bars, and what that costs a new candidate.
+    Ledger {
+        /// What a champion is chosen for: by default an experiment's instrument.
+        mandate: String,
+        /// Trials that the next experiment is to try.
+        #[arg(long, default_value_t = 100)]
+        trials: u64,
+    },
     /// Puts several things side by side.
     Compare {
         /// Ids, or their beginnings.

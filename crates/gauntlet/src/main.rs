@@ -54,6 +54,7 @@ use gauntlet_operations::browse::{List, ListRequest};
 use gauntlet_operations::feed::{FeedRequest, file_name};
 use gauntlet_operations::instruments::InstrumentRequest;
 use gauntlet_operations::integrity::VerifyRequest;
+use gauntlet_operations::ledger::LedgerRequest;
 use gauntlet_operations::refusal::unreadable;
 use gauntlet_operations::replay::ReplayRequest;
 use gauntlet_operations::runs::{ExportRequest, RunPart};
@@ -299,6 +300,7 @@ fn request(command: Command) -> Result<Request, Refusal> {
         Command::Snapshot(SnapshotCommand::Verify { id }) => Request::VerifySnapshot(id),
         Command::Submit(args) => Request::Submit(args.try_into()?),
         Command::Cancel { id, reason } => Request::Cancel(CancelRequest { id, reason }),
+        Command::Ledger { mandate, trials } => Request::Ledger(LedgerRequest { mandate, trials }),
         Command::Compare { ids } => Request::Compare(ids),
         Command::Replay { id, .. } => Request::Replay(ReplayRequest { experiment: id, workers: None }),
         Command::Verify { heads } => {

@@ -13,6 +13,7 @@ use crate::feed::Fed;
 use crate::feed::dry_run::DryRun;
 use crate::instruments::Instruments;
 use crate::integrity::{Digests, RebuiltViews, Verified, VerifiedViews};
+use crate::ledger::Ledger;
 use crate::metrics::Measured;
 use crate::replay::Replayed;
 use crate::runs::{Exported, RunNumbers};
@@ -40,6 +41,7 @@ pub enum Answer {
     RunNumbers(RunNumbers),
     Exported(Exported),
     Comparison(Comparison),
+    Ledger(Ledger),
     Digests(Digests),
     Replayed(Replayed),
     Verified(Verified),

@@ -184,7 +184,7 @@ fn tried(node: &Node, id: &str, budget: Option<i64>) -> Result<(BTreeMap<String,
 }
 
 /// The hashes of all experiments' documents, by experiment.
-fn documents(node: &Node) -> Result<BTreeMap<String, String>, Refusal> {
+pub(crate) fn documents(node: &Node) -> Result<BTreeMap<String, String>, Refusal> {
     let rows = node.views.scan(&schema::EXPERIMENTS, None)?;
     let pair = |row: &Row| Some((text(row, "experiment_id")?.to_owned(), text(row, "config_id")?.to_owned()));
     Ok(rows.iter().filter_map(pair).collect())

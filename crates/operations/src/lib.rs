@@ -43,6 +43,8 @@ pub mod instruments;
 pub mod integrity;
 /// Which data there are of an instrument.
 pub mod inventory;
+/// What a mandate has tried.
+pub mod ledger;
 /// Equity and prices told from returns.
 mod levels;
 /// Rows of a view, one at a time.

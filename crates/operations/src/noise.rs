@@ -84,15 +84,35 @@ impl Merged {
 /// What luck alone would have shown by the time of an entry of the ledger, from all entries of all mandates. `documents` are
 /// the hashes of the experiments' documents: attempts of one document try the same trials, which count once.
 pub(crate) fn of_entry(ledger: &[Row], documents: &BTreeMap<String, String>, own: &Row) -> Noise {
+    at_place(ledger, documents, own, place(own), 0)
+}
+
+/// What luck alone would have shown by the time of an experiment that comes after all others of its mandate and tries so many
+/// on the bars of an entry.
+pub(crate) fn of_next(
+    ledger: &[Row],
+    documents: &BTreeMap<String, String>,
+    bars: &Row,
+    trials: u64,
+) -> Noise {
+    at_place(ledger, documents, bars, Some(i64::MAX), trials)
+}
+
+fn at_place(
+    ledger: &[Row],
+    documents: &BTreeMap<String, String>,
+    own: &Row,
+    last: Option<i64>,
+    more: u64,
+) -> Noise {
     let is_own = |entry: &&Row| text(entry, "mandate") == text(own, "mandate");
-    let mut earlier: Vec<&Row> =
-        ledger.iter().filter(is_own).filter(|entry| place(entry) <= place(own)).collect();
+    let mut earlier: Vec<&Row> = ledger.iter().filter(is_own).filter(|entry| place(entry) <= last).collect();
     // Merged in this order, wherever the rows came from.
     earlier.sort_by_key(|entry| place(entry));
     let furthest = furthest(&earlier, documents);
     earlier.retain(|entry| furthest.get(&document(entry, documents)).is_none_or(|at| *at == place(entry)));
     let sharing = |columns| earlier.iter().copied().filter(move |entry| overlap(entry, own, columns));
-    let holdout_looks = sharing(HELD_OUT).map(finalists).sum();
+    let holdout_looks = sharing(HELD_OUT).map(|entry| finalists(entry).len() as u64).sum();
     let others = ledger.iter().filter(|entry| !is_own(entry));
     // One that failed before its data were known has no stretch, and looked at nothing.
     let others = others.filter(|entry| looked(entry) && overlap(entry, own, TUNED));
@@ -100,7 +120,7 @@ pub(crate) fn of_entry(ledger: &[Row], documents: &BTreeMap<String, String>, own
         experiments: sum.experiments + 1,
         trials: sum.trials + number(entry, "requested"),
     });
-    Noise { holdout_looks, elsewhere, ..merged(sharing(TUNED)) }
+    Noise { holdout_looks, elsewhere, ..merged(sharing(TUNED), more) }
 }
 
 /// The document of an entry's experiment; the experiment itself where it is not known.
@@ -123,12 +143,12 @@ fn furthest<'a>(
     furthest.into_iter().map(|(document, (_, place))| (document, place)).collect()
 }
 
-fn number(entry: &Row, column: &str) -> u64 {
+pub(crate) fn number(entry: &Row, column: &str) -> u64 {
     entry.get(column).and_then(Value::as_long).and_then(|n| u64::try_from(n).ok()).unwrap_or_default()
 }
 
 /// Whether an experiment got as far as to look at anything.
-fn looked(entry: &Row) -> bool {
+pub(crate) fn looked(entry: &Row) -> bool {
     number(entry, "requested") + number(entry, "looks") > 0
 }
 
@@ -137,13 +157,12 @@ const TUNED: (&str, &str) = ("data_from", "data_to");
 /// Columns of the stretch at which finalists were looked at.
 const HELD_OUT: (&str, &str) = ("holdout_from", "holdout_to");
 
-fn finalists(entry: &Row) -> u64 {
-    let ids: Vec<String> =
-        text(entry, "finalists").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    ids.len() as u64
+/// The models of an entry's finalists, best first.
+pub(crate) fn finalists(entry: &Row) -> Vec<String> {
+    text(entry, "finalists").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
 
-fn place(entry: &Row) -> Option<i64> {
+pub(crate) fn place(entry: &Row) -> Option<i64> {
     entry.get("place").and_then(Value::as_long)
 }
 
@@ -160,8 +179,8 @@ fn overlap(one: &Row, other: &Row, (from, to): (&str, &str)) -> bool {
     }
 }
 
-fn merged<'a>(entries: impl Iterator<Item = &'a Row>) -> Noise {
-    let (mut experiments, mut trials, mut looks, mut sharpes) = (0, 0, 0, Merged::default());
+fn merged<'a>(entries: impl Iterator<Item = &'a Row>, more: u64) -> Noise {
+    let (mut experiments, mut trials, mut looks, mut sharpes) = (0, more, 0, Merged::default());
     for entry in entries {
         experiments += u64::from(looked(entry));
         trials += number(entry, "requested");

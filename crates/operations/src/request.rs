@@ -14,6 +14,7 @@ use crate::feed::dry_run::{dry_run, dry_run_on};
 use crate::feed::{self, FeedRequest};
 use crate::instruments::{InstrumentRequest, instruments};
 use crate::integrity::{self, VerifyRequest};
+use crate::ledger::{LedgerRequest, ledger};
 use crate::metrics::{MetricsRequest, metrics};
 use crate::node::Node;
 use crate::progress::Progress;
@@ -50,6 +51,8 @@ pub enum Request {
     ShowRun(String, RunPart),
     /// Write a run's numbers to a file.
     Export(ExportRequest),
+    /// Show what a mandate has tried.
+    Ledger(LedgerRequest),
     /// Put the things with these ids side by side.
     Compare(Vec<String>),
     /// Hash all topics and views.
@@ -165,6 +168,7 @@ impl Request {
             Request::Show(id) => Answer::Shown(browse::show(node, id)?),
             Request::ShowRun(id, part) => Answer::RunNumbers(runs::numbers(node, id, *part)?),
             Request::Export(request) => Answer::Exported(runs::export(node, request)?),
+            Request::Ledger(request) => Answer::Ledger(ledger(node, request)?),
             Request::Compare(ids) => Answer::Comparison(browse::compare(node, ids)?),
             Request::Digest => Answer::Digests(integrity::digest(node)?),
             Request::Replay(request) => Answer::Replayed(replay::replay(node, request, progress)?),
@@ -318,6 +322,7 @@ mod tests {
             Request::ShowRun("id".into(), RunPart::Equity),
             Request::Export(ExportRequest { id: "id".into(), out: "/f.csv".into() }),
             Request::Compare(vec!["a".into(), "b".into()]),
+            Request::Ledger(LedgerRequest { mandate: "m".into(), trials: 3 }),
             Request::Digest,
             Request::Replay(ReplayRequest { experiment: text("id"), workers: Some(2) }),
             Request::Verify(VerifyRequest { heads: Some([("chain".into(), "head".into())].into()) }),
@@ -366,8 +371,9 @@ mod tests {
             Request::Export(_) => 17,
             Request::Instrument(_) => 18,
             Request::DryRun(_) => 19,
+            Request::Ledger(_) => 20,
         });
-        assert_eq!(kinds.collect::<BTreeSet<i32>>().len(), 20, "a kind of request has no example");
+        assert_eq!(kinds.collect::<BTreeSet<i32>>().len(), 21, "a kind of request has no example");
     }
 
     #[test]

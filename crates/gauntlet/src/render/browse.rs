@@ -52,7 +52,7 @@ pub fn listing(of: &Table, rows: &[ViewRow]) -> String {
 }
 
 /// Cuts ids to what tells them apart.
-fn shorten(lines: &mut [Vec<String>]) {
+pub fn shorten(lines: &mut [Vec<String>]) {
     let ids = lines.iter().flatten().flat_map(|cell| cell.split(':')).filter(|part| is_id(part));
     let short: HashMap<String, usize> =
         shortened(ids).into_iter().map(|(id, digits)| (id.to_owned(), digits)).collect();
@@ -110,7 +110,7 @@ pub fn cell(row: &ViewRow, name: &str) -> String {
 }
 
 /// A time: for people to the second, for programs whole.
-fn time(time: Timestamp) -> String {
+pub fn time(time: Timestamp) -> String {
     let whole = time.to_string();
     match whole.split_at_checked(19) {
         Some((seconds, _)) if layout().is_for_people() => seconds.replace('T', " "),

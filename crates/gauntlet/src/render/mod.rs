@@ -10,6 +10,8 @@ mod dry_run;
 mod instruments;
 /// Digests, replays, verifications.
 mod integrity;
+/// What a mandate has tried.
+mod ledger;
 /// Metrics of a series.
 mod measured;
 /// Runs and rules.
@@ -45,6 +47,7 @@ pub fn text(answer: &Answer) -> String {
         Answer::Shown(Shown::Model(answer)) => browse::row(&answer.row),
         Answer::Shown(Shown::Row(answer)) => browse::row(answer),
         Answer::Comparison(answer) => browse::comparison(answer),
+        Answer::Ledger(answer) => ledger::ledger(answer),
         Answer::Digests(answer) => integrity::digests(answer),
         Answer::Replayed(answer) => integrity::replayed(answer),
         Answer::Verified(answer) => integrity::verified(answer),

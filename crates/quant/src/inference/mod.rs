@@ -34,7 +34,7 @@ pub use haircut::{Adjustment, Haircut, adjusted_p_values, haircut, two_sided_p};
 pub use moments::SharpeEstimate;
 pub use overfitting::{DEFAULT_BLOCKS, Degradation, MOST_BLOCKS, Overfitting, pbo};
 pub use philox::{Philox, Purpose};
-pub use probabilistic::{LEAST_OBSERVATIONS, min_trl, psr};
+pub use probabilistic::{LEAST_OBSERVATIONS, min_trl, psr, sharpe_needed};
 pub use standard_error::{Interval, confidence_interval, hac, hac_lag, lo, mertens};
 pub use step_m::step_m;
 pub use superior_ability::{

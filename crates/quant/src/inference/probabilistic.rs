@@ -32,6 +32,19 @@ pub fn min_trl(estimate: &SharpeEstimate, benchmark: f64, confidence: f64) -> Re
     finite(1.0 + factor * ratio * ratio).map_err(|_| Undefined::Unbounded)
 }
 
+/// The Sharpe ratio that a record of so many normal observations has to show for PSR(`benchmark`) to be the confidence c: the
+/// larger root of (SR - SR*)²·(n - 1) = z_c²·(1 + SR²/2). Unbounded where the record is too short for any.
+pub fn sharpe_needed(observations: usize, benchmark: f64, confidence: f64) -> Result<f64, Undefined> {
+    at_least(LEAST_OBSERVATIONS, observations)?;
+    let (n, z) = ((observations - 1) as f64, normal_quantile(finite(confidence)?)?);
+    let square = n - z * z / 2.0;
+    if square <= 0.0 {
+        return Err(Undefined::Unbounded);
+    }
+    let root = (z * z * (square + n * benchmark * benchmark / 2.0)).sqrt();
+    finite((n * benchmark + z.signum() * root) / square)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,5 +92,18 @@ mod tests {
         // γ4 = γ3² + 1 and SR = 2/γ3: the delta method's variance is zero.
         let estimate = SharpeEstimate { observations: 100, sharpe: 1.0, skewness: 2.0, kurtosis: 5.0 };
         assert_eq!(psr(&estimate, 0.0), Err(Undefined::Infeasible));
+    }
+
+    #[test]
+    fn the_sharpe_ratio_that_is_needed_has_the_probability_that_was_asked_for() {
+        for (observations, benchmark, confidence) in
+            [(30, 0.0, 0.95), (750, 0.06, 0.95), (20_000, -0.01, 0.99), (750, 0.06, 0.05)]
+        {
+            let sharpe = sharpe_needed(observations, benchmark, confidence).unwrap();
+            let estimate = SharpeEstimate { observations, sharpe, skewness: 0.0, kurtosis: 3.0 };
+            assert!((psr(&estimate, benchmark).unwrap() - confidence).abs() < 1e-12, "{observations}");
+        }
+        assert_eq!(sharpe_needed(30, 0.0, 1.0 - 1e-16), Err(Undefined::Unbounded));
+        assert_eq!(sharpe_needed(29, 0.0, 0.95), Err(Undefined::TooFewObservations { have: 29, need: 30 }));
     }
 }
