@@ -71,13 +71,20 @@ fn a_mandate_that_nobody_tried_is_answered_with_those_that_were() {
     let dir = Dir::copy_of(mini());
     gauntlet(["ledger", "XAGUSD"]).on(&dir).refused(2, &["XAGUSD", "only of XAUUSD"]);
     gauntlet(["ledger", "XAUUSD", "--trials=-1"]).on(&dir).refused(2, &["--trials"]);
-    // An experiment that ended before anything was tried has its place, and no bars.
+    // An experiment has its place however it ended. It can be cancelled before any processor has taken it in.
     let file = dir.write("one.yaml", MINI.replace("seed: 3", "seed: 6"));
-    let submitted = gauntlet(["submit", file.to_str().unwrap()]).on(&dir).ok();
-    gauntlet(["cancel", submitted["experiment_id"].as_str().unwrap()]).on(&dir).ok();
+    let submit = ["submit", file.to_str().unwrap()];
+    let id = gauntlet(submit).on(&dir).ok()["experiment_id"].as_str().unwrap().to_owned();
+    assert_eq!(gauntlet(["cancel", &id]).on(&dir).ok()["cancel"], "requested");
+    gauntlet(["cancel", &id.replace(|c: char| c.is_ascii_digit(), "0")])
+        .on(&dir)
+        .refused(2, &["no experiment"]);
+    let ended = gauntlet(submit.iter().chain(&["--wait"])).on(&dir).run();
+    assert_eq!(ended.json()["status"], "cancelled", "{ended}");
     let ledger = gauntlet(["ledger", "XAUUSD"]).on(&dir).ok();
-    assert_eq!(
-        ledger["entries"].as_array().unwrap().len() + ledger["under_way"].as_array().unwrap().len(),
-        2
-    );
+    let entries = ledger["entries"].as_array().unwrap();
+    assert_eq!((entries.len(), &entries[1]["ended"]), (2, &"cancelled".into()), "{ledger}");
+    // What was asked for had begun, and counts.
+    let requested = entries[1]["requested"].as_u64().unwrap();
+    assert_eq!(ledger["next"][0]["noise"]["trials"], 12 + requested + 100);
 }

@@ -1,17 +1,17 @@
 //! An experiment that ended without a result, submitted once more; and the end of one by a person.
 
 use gauntlet_domain::experiment::{
-    CancelExperiment, ExperimentCancelled, ExperimentFailed, ExperimentFailure,
+    CancelExperiment, ExperimentCancelled, ExperimentFailed, ExperimentFailure, SubmitExperiment,
 };
 use gauntlet_domain::spec::ExperimentSpec;
-use gauntlet_domain::{Event, ExperimentId};
+use gauntlet_domain::{ContentHash, Event, ExperimentId};
 use gauntlet_views::schema;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::Standing;
 use crate::browse::find;
 use crate::node::Node;
-use crate::publish::publish_once;
+use crate::publish::{is_published, publish_once};
 use crate::refusal::Refusal;
 use crate::rows::text;
 
@@ -66,14 +66,32 @@ impl Cancelling {
 
 /// Publishes a cancellation; nothing, where the experiment has ended.
 pub fn cancel(node: &Node, request: &CancelRequest) -> Result<Cancelling, Refusal> {
-    let row = find(node, &schema::EXPERIMENTS, &request.id)?;
-    let id = text(&row, "experiment_id").unwrap_or_default();
-    let experiment_id: ExperimentId =
-        id.parse().map_err(|_| Refusal::Broken(format!("'{id}' in the views is no experiment id")))?;
-    if let Some(status @ ("completed" | "failed" | "cancelled")) = text(&row, "status") {
-        return Ok(Cancelling { experiment_id, cancel: Standing::Ended, status: Some(status.to_owned()) });
-    }
+    let experiment_id = match find(node, &schema::EXPERIMENTS, &request.id) {
+        Ok(row) => {
+            let id = text(&row, "experiment_id").unwrap_or_default();
+            let experiment_id: ExperimentId = id
+                .parse()
+                .map_err(|_| Refusal::Broken(format!("'{id}' in the views is no experiment id")))?;
+            if let Some(status @ ("completed" | "failed" | "cancelled")) = text(&row, "status") {
+                let status = Some(status.to_owned());
+                return Ok(Cancelling { experiment_id, cancel: Standing::Ended, status });
+            }
+            experiment_id
+        }
+        // No processor has taken it in yet: it is in no view.
+        Err(refusal) => match request.id.parse() {
+            Ok(id) if is_submitted(node, id)? => id,
+            _ => return Err(refusal),
+        },
+    };
     let command = CancelExperiment { experiment_id, reason: request.reason.clone() };
     publish_once(node, "gateway", &[command.into()])?;
     Ok(Cancelling { experiment_id, cancel: Standing::Requested, status: None })
+}
+
+/// Whether an experiment lies on the log, among the newest that were submitted.
+fn is_submitted(node: &Node, experiment_id: ExperimentId) -> Result<bool, Refusal> {
+    // Its id alone makes the event's.
+    let like = SubmitExperiment { experiment_id, config_hash: ContentHash::of(&[]), document: String::new() };
+    is_published(node, &like.into())
 }

@@ -25,7 +25,7 @@ pub fn place_in(node: &Node, topic: &'static str, key: &str) -> Result<TopicPart
 }
 
 /// Whether an event is known to be published. A no may be wrong, and then costs a duplicate.
-fn is_published(node: &Node, event: &Event) -> Result<bool, Refusal> {
+pub(crate) fn is_published(node: &Node, event: &Event) -> Result<bool, Refusal> {
     if let Some((table, key)) = (node.processors.projection.row_that_shows)(event)
         && node.views.row(table, &key)?.is_some()
     {
