@@ -9,8 +9,10 @@ use std::time::Duration;
 use gauntlet_kafka_log::{KafkaLog, KafkaSettings};
 use gauntlet_log::{EventLog, NewRecord, Positions, Record, TopicPartition};
 use gauntlet_servers::shared;
-use gauntlet_servers::{Cassandra, Door, Kafka, RegistryStorage, S3, SchemaRegistry};
-use gauntlet_tests::{Digest, Dir, Random, Started, binary, bundled, gauntlet, recorded, repository};
+use gauntlet_servers::{Cassandra, Door, Kafka, RegistryStorage, S3, SchemaRegistry, free_port};
+use gauntlet_tests::{
+    Digest, Dir, Random, Started, binary, bundled, examples, gauntlet, recorded, repository,
+};
 
 mod image;
 
@@ -371,6 +373,48 @@ fn kills_and_outages_cost_time_and_nothing_else() {
     let duplicates: u64 =
         json["topics"].as_object().unwrap().values().map(|topic| topic["duplicates"].as_u64().unwrap()).sum();
     eprintln!("{} faults, the demo was started {reruns} times more, {duplicates} raw duplicates", plan.len());
+}
+
+/// README's commands for a cluster, as they are written, but for the addresses.
+#[test]
+fn readme_on_a_cluster() {
+    let planned = Installation::planned(services(), "readme", 2);
+    let mut block = examples("README.md", "On a cluster", "sh").remove(0);
+    let value = |name: &str| {
+        let (_, value) = planned.environment.iter().find(|(known, _)| known == name).unwrap();
+        value.clone()
+    };
+    let build = block.lines().next().unwrap().to_owned();
+    assert!(build.starts_with("cargo build "), "{build}");
+    let ports = [(); 2].map(|()| free_port().to_string());
+    for (written, here) in [
+        (build.as_str(), ""),
+        ("localhost:9092", &value("GAUNTLET_KAFKA__BOOTSTRAP_SERVERS")),
+        ("http://localhost:8081/apis/ccompat/v7", &value("GAUNTLET_REGISTRY__URL")),
+        ("localhost:9042", &value("GAUNTLET_CQL__NODES")),
+        ("s3://bucket/prefix", &value("GAUNTLET_LAKE__URL")),
+        ("localhost:9000", &format!("127.0.0.1:{}", services().door.port())),
+        ("aws_region: us-east-1", "aws_region: us-east-1, aws_access_key_id: a, aws_secret_access_key: b"),
+        ("127.0.0.1:8686", &format!("127.0.0.1:{}", ports[0])),
+        ("127.0.0.1:8687", &format!("127.0.0.1:{}", ports[1])),
+    ] {
+        assert!(block.contains(written), "README does not say '{written}' any more");
+        block = block.replace(written, here);
+    }
+    let dir = &planned.dir;
+    let script = format!(
+        "set -e\ntrap 'kill $(jobs -p); wait' EXIT\n\
+         gauntlet() {{ if [ \"$1\" = run ]; then exec \"$BIN\" \"$@\"; else \"$BIN\" \"$@\"; fi; }}\n{block}"
+    );
+    let mut bash = std::process::Command::new("bash");
+    bash.args(["-c", &script]).env("BIN", binary());
+    // What the servers that the tests share ask for: a name of one's own, and few partitions.
+    let own = ["GAUNTLET_TOPICS__PREFIX", "GAUNTLET_CQL__KEYSPACE", "GAUNTLET_TOPICS__PARTITIONS"];
+    let command = gauntlet_tests::Command::isolated(bash).env("GAUNTLET_DIR", dir.node().to_str().unwrap());
+    let run = own.iter().fold(command, |command, name| command.env(name, &value(name))).run();
+    assert_eq!(run.code, Some(0), "{run}");
+    Digest::of(&planned.command(&["digest"]).ok()).assert_equals(&recorded(), "by README");
+    assert!(run.stdout.contains(&recorded().all), "{run}");
 }
 
 #[test]

@@ -1,26 +1,11 @@
-//! README's examples, run as they are written.
+//! Examples of the documents, run as they are written.
 
 use gauntlet_domain::Timestamp;
-use gauntlet_tests::{Dir, Random, Run, demo, gauntlet, repository};
+use gauntlet_servers::free_port;
+use gauntlet_tests::{Dir, Random, Run, Up, demo, examples, gauntlet, http};
 
 /// 2012-01-04 in days since 1970-01-01: what follows the two rows in README.
 const FIRST_DAY: i64 = 15_343;
-
-/// The fenced blocks of a kind in a section of README, in order.
-fn blocks(section: &str, kind: &str) -> Vec<String> {
-    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
-    let from = readme.find(&format!("\n## {section}\n")).unwrap_or_else(|| panic!("no section {section}"));
-    let text = &readme[from + 1..];
-    let text = text.find("\n## ").map_or(text, |end| &text[..end]);
-    let mut found = Vec::new();
-    for part in text.split("\n```").collect::<Vec<_>>().chunks(2).filter_map(|pair| pair.get(1)) {
-        if let Some(body) = part.strip_prefix(kind).and_then(|body| body.strip_prefix('\n')) {
-            found.push(body.to_owned());
-        }
-    }
-    assert!(!found.is_empty(), "{section} has no block of {kind}");
-    found
-}
 
 /// Runs the lines of a block that call `gauntlet`, each with what its comment says.
 fn run(block: &str, folder: &Dir, node: &std::path::Path) -> Vec<(String, Run)> {
@@ -39,7 +24,7 @@ fn run(block: &str, folder: &Dir, node: &std::path::Path) -> Vec<(String, Run)> 
 fn a_newcomer_with_daily_bars_comes_to_a_leaderboard() {
     let section = "Your own data";
     let dir = Dir::new();
-    let head = blocks(section, "csv").remove(0);
+    let head = examples("README.md", section, "csv").remove(0);
     let mut lines: Vec<String> = head.lines().map(str::to_owned).collect();
     let (mut random, mut price) = (Random::seeded(5), 4_846_i64);
     // Weekdays of ten years, a random walk in cents.
@@ -56,8 +41,8 @@ fn a_newcomer_with_daily_bars_comes_to_a_leaderboard() {
         price = close;
     }
     dir.write("prices.csv", lines.join("\n") + "\n");
-    dir.write("trend.yaml", blocks(section, "yaml").remove(0));
-    let ran = run(&blocks(section, "sh")[0], &dir, &dir.node());
+    dir.write("trend.yaml", examples("README.md", section, "yaml").remove(0));
+    let ran = run(&examples("README.md", section, "sh")[0], &dir, &dir.node());
     assert_eq!(ran.len(), 8);
     let says = |line: usize, words: &str| assert!(ran[line].1.stdout.contains(words), "{}", ran[line].1);
     says(0, "nothing was published");
@@ -71,7 +56,7 @@ fn a_newcomer_with_daily_bars_comes_to_a_leaderboard() {
 #[test]
 fn what_readme_says_of_the_demo_is_what_the_demo_gives() {
     let dir = Dir::copy_of(&demo().node);
-    let block = blocks("What you see", "sh").remove(0);
+    let block = examples("README.md", "What you see", "sh").remove(0);
     for (comment, run) in run(&block, &dir, &dir.node()) {
         // What comes after a gap explains what the line prints.
         let printed = comment.split("   ").next().unwrap_or_default();
@@ -79,4 +64,48 @@ fn what_readme_says_of_the_demo_is_what_the_demo_gives() {
             assert!(run.stdout.contains(printed), "README says '{printed}': {run}");
         }
     }
+}
+
+#[test]
+fn the_experiment_in_the_readme_runs() {
+    let dir = Dir::copy_of(&demo().node);
+    dir.write("my.yaml", examples("README.md", "An experiment", "yaml").remove(0));
+    let (_, run) = run(&examples("README.md", "An experiment", "sh")[0], &dir, &dir.node()).remove(0);
+    assert!(run.stdout.contains("gold-trend (XAUUSD) completed"), "{run}");
+}
+
+#[test]
+fn the_instrument_in_the_documents_is_taken() {
+    let dir = Dir::new();
+    let text = examples("docs/market-data.md", "", "yaml").remove(0);
+    // Once as it is, once with the calendar of its own that stands beside it.
+    let (plain, own): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| !line.starts_with("# "));
+    let own = own.join("\n").replace("# calendar:", "calendar:").replace("\n# ", "\n  ");
+    let (own, _) = own.split_once("        # ").unwrap();
+    let of_its_own = plain.iter().filter(|line| !line.starts_with("calendar:"));
+    for lines in [plain.clone(), of_its_own.copied().chain([own]).collect()] {
+        let file = dir.write("instrument.yaml", lines.join("\n") + "\n");
+        gauntlet(["instrument", "set", file.to_str().unwrap()]).on(&dir).ok();
+        let shown = gauntlet(["instrument", "show", "AAPL.XNAS"]).on(&dir).ok();
+        assert_eq!(shown["instrument"], "AAPL.XNAS", "{shown}");
+    }
+}
+
+#[test]
+fn what_readme_says_of_observing_is_there() {
+    let dir = Dir::new();
+    let block = examples("README.md", "Observing", "sh").remove(0);
+    let lines: Vec<&str> = block.lines().collect();
+    let [curl, telemetry, _] = lines.as_slice() else { panic!("{block}") };
+    let (name, address) = telemetry.split_whitespace().next().unwrap().split_once('=').unwrap();
+    assert_eq!(address, "0.0.0.0:9464");
+    let port = free_port();
+    let up =
+        Up::of(gauntlet(["up", "--listen", "127.0.0.1:0"]).env(name, &format!("127.0.0.1:{port}")), &dir);
+    assert!(curl.starts_with("curl localhost:8686/metrics "), "{curl}");
+    for address in [up.address.clone(), format!("127.0.0.1:{port}")] {
+        let (status, text) = http::request(&address, "GET", "/metrics", &[], b"");
+        assert!(status == 200 && text.contains("gauntlet_commits_total"), "{address}: {status}");
+    }
+    up.stop();
 }

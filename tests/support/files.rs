@@ -120,3 +120,23 @@ pub(crate) fn process_folder() -> PathBuf {
     std::fs::create_dir_all(&own).unwrap();
     own
 }
+
+/// The fenced blocks of a kind in a section of a document, in order. A section without a name is all of it.
+pub fn examples(document: &str, section: &str, kind: &str) -> Vec<String> {
+    let whole = std::fs::read_to_string(repository().join(document)).unwrap();
+    let text = if section.is_empty() {
+        whole.as_str()
+    } else {
+        let from = whole.find(&format!("\n## {section}\n")).unwrap_or_else(|| panic!("no section {section}"));
+        let text = &whole[from + 1..];
+        text.find("\n## ").map_or(text, |end| &text[..end])
+    };
+    let mut found = Vec::new();
+    for part in text.split("\n```").collect::<Vec<_>>().chunks(2).filter_map(|pair| pair.get(1)) {
+        if let Some(body) = part.strip_prefix(kind).and_then(|body| body.strip_prefix('\n')) {
+            found.push(body.to_owned());
+        }
+    }
+    assert!(!found.is_empty(), "{section} has no block of {kind}");
+    found
+}

@@ -16,7 +16,7 @@ pub mod random;
 /// Serving processes.
 pub mod up;
 
-pub use files::{Dir, binary, bundled, copy, repository, shared};
+pub use files::{Dir, binary, bundled, copy, examples, repository, shared};
 pub use golden::{Digest, demo, digest_of, mini, recorded};
 pub use process::{Command, Run, Started, gauntlet};
 pub use random::Random;
