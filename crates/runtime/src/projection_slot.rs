@@ -78,8 +78,20 @@ impl Leader<'_> {
     fn run(&mut self) -> Result<(), SlotError> {
         let Context { log, options, stop, .. } = self.context;
         let projection = self.projection;
-        let Some(progress) = self.persistently(|| projection.progress())? else { return Ok(()) };
-        let mut tail = log.tail(&begin(log, projection, progress)?)?;
+        let mut looks = 0;
+        let begun = self.persistently(|| {
+            let progress = projection.progress()?;
+            looks += 1;
+            match ahead(log, projection, &progress) {
+                // A broker that was just started may not know its last records yet.
+                Ok(Some(why)) if looks < LOOKS => Err(ProjectionError::Retry(why)),
+                Ok(Some(why)) => Err(ProjectionError::Failed(why)),
+                Ok(None) => Ok(begin(log, projection, progress)),
+                Err(error) => Ok(Err(error)),
+            }
+        })?;
+        let Some(from) = begun else { return Ok(()) };
+        let mut tail = log.tail(&from?)?;
         let mut paused = PausedRecords::new(projection.name());
         while self.stays(Duration::ZERO)? == Lead::Held {
             let records = match paused.take_due() {
@@ -174,6 +186,28 @@ impl Leader<'_> {
     }
 }
 
+/// How often progress is compared with the ends of the log before it is believed that it lies beyond them.
+const LOOKS: u32 = 6;
+
+/// Why progress is not of this log: it lies beyond the end of a partition.
+fn ahead(
+    log: &dyn EventLog,
+    projection: &dyn Projection,
+    progress: &Positions,
+) -> Result<Option<String>, LogError> {
+    let topics = projection.topics();
+    for (place, next) in progress.iter().filter(|(place, _)| topics.contains(&place.topic.as_str())) {
+        let end = if place.partition < log.partitions(&place.topic)? { log.bounds(place)?.1 } else { 0 };
+        if *next > end {
+            return Ok(Some(format!(
+                "the views hold {next} records of {place}, which has {end}: they are of another log, or this one has lost its \
+                 end; make them again with gauntlet views rebuild"
+            )));
+        }
+    }
+    Ok(None)
+}
+
 /// Where a projection begins: at its progress, or where a topic begins that it has not read yet.
 fn begin(
     log: &dyn EventLog,
@@ -211,6 +245,9 @@ pub fn project_all(
     projection: &dyn Projection,
 ) -> Result<(), ProjectAllError> {
     let mut progress = projection.progress()?;
+    if let Some(why) = ahead(log, projection, &progress)? {
+        return Err(ProjectionError::Failed(why).into());
+    }
     for topic in projection.topics() {
         for partition in 0..log.partitions(topic)? {
             let place = TopicPartition::new(topic, partition);

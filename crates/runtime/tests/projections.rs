@@ -10,7 +10,7 @@ use crate::common::{quiet, within};
 use gauntlet_domain::Recorded;
 use gauntlet_domain::topics::{DATA_REQUESTS, DATA_SNAPSHOTS};
 use gauntlet_log::{EventLog, Positions, TopicPartition};
-use gauntlet_runtime::{Options, Projection, ProjectionError, Running};
+use gauntlet_runtime::{Options, Projection, ProjectionError, Running, project_all};
 
 /// What is wrong with the place that a projection writes to.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -154,6 +154,23 @@ fn assert_complete(bench: &Bench, projection: &Rows) {
     wanted = projection.topics.iter().flat_map(|_| wanted.clone()).collect();
     wanted.sort_unstable();
     assert_eq!(keys, wanted, "{}", projection.name);
+}
+
+#[test]
+fn one_that_is_ahead_of_its_log_is_refused_by_name() {
+    let (bench, projector, _) = two();
+    ask(&bench, 0..COUNT);
+    let place = TopicPartition::new(DATA_REQUESTS.name, 0);
+    projector.place.lock().unwrap().progress.insert(place, COUNT as u64 + 1);
+    let running = bench.start(Options::default());
+    let failure = within("the refusal", || running.failure());
+    let said = "the views hold 21 records of data.requests.v1/0, which has 20: they are of another log";
+    assert!(failure.outside && failure.message.contains(said), "{failure}");
+    assert!(failure.message.contains("gauntlet views rebuild"), "{failure}");
+    assert_eq!(projector.count(), 0);
+    drop(running.stop());
+    let error = project_all(&*bench.log, &bench.codec, &*projector).unwrap_err();
+    assert!(error.to_string().contains(said), "{error}");
 }
 
 #[test]
