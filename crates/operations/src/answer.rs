@@ -15,6 +15,7 @@ use crate::instruments::Instruments;
 use crate::integrity::{Digests, RebuiltViews, Verified, VerifiedViews};
 use crate::metrics::Measured;
 use crate::replay::Replayed;
+use crate::risk::RiskFigures;
 use crate::runs::{Exported, RunNumbers};
 use crate::setup::{AppliedTopics, MigratedViews, RegisteredSchemas, TopicsPlan};
 use crate::snapshot::{Requested, VerifiedSnapshot};
@@ -51,6 +52,7 @@ pub enum Answer {
     MadeBars(MadeBars),
     Backtested(Backtested),
     Measured(Measured),
+    Risk(RiskFigures),
     Stats(Stats),
     Strategies(Vec<StrategyCard>),
     TopicsPlan(TopicsPlan),
@@ -91,6 +93,7 @@ impl Answer {
     pub fn notes(&self) -> &[String] {
         match self {
             Answer::Measured(answer) => &answer.notes,
+            Answer::Risk(answer) => &answer.notes,
             _ => &[],
         }
     }

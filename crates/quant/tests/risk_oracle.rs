@@ -6,10 +6,7 @@
 use std::collections::BTreeMap;
 
 use gauntlet_quant::inference::Undefined;
-use gauntlet_quant::risk::{
-    Hits, LikelihoodRatio, cdar, cornish_fisher, es_normal, evar, expected_shortfall, max_drawdown,
-    var_historical, var_historical_linear, var_normal, worst_loss,
-};
+use gauntlet_quant::risk::{FIGURES, Hits, LikelihoodRatio, cornish_fisher};
 use serde_json::Value;
 
 use crate::inference_oracle::{Comparison, numbers};
@@ -30,20 +27,8 @@ fn number(value: &Value) -> f64 {
 }
 
 fn figure(name: &str, returns: &[f64], alpha: f64) -> Result<f64, Undefined> {
-    match name {
-        "var_historical" => var_historical(returns, alpha),
-        "var_historical_linear" => var_historical_linear(returns, alpha),
-        "expected_shortfall" => expected_shortfall(returns, alpha),
-        "var_normal" => var_normal(returns, alpha),
-        "es_normal" => es_normal(returns, alpha),
-        "var_cornish_fisher" => cornish_fisher(returns, alpha).map(|of| of.var),
-        "es_cornish_fisher" => cornish_fisher(returns, alpha).map(|of| of.es),
-        "evar" => evar(returns, alpha),
-        "max_drawdown" => max_drawdown(returns),
-        "cdar" => cdar(returns, alpha),
-        "worst_loss" => worst_loss(returns),
-        _ => panic!("the oracle has a figure that is not compared: {name}"),
-    }
+    let figure = FIGURES.iter().find(|figure| figure.name == name);
+    (figure.unwrap_or_else(|| panic!("no figure {name}")).of)(returns, alpha)
 }
 
 #[test]
@@ -68,7 +53,7 @@ fn figures_of_libraries() {
         }
     }
     assert!(valid[0] > 5 && valid[1] > 5, "{valid:?}");
-    assert_eq!(compared.len(), 11);
+    assert_eq!(compared.len(), FIGURES.len(), "a figure without an oracle");
     for (name, comparison) in compared {
         println!("{}", comparison.tell(name, 17));
     }

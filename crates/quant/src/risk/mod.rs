@@ -15,6 +15,7 @@ mod backtest;
 mod cornish_fisher;
 mod drawdown;
 mod entropic;
+mod figures;
 mod historical;
 mod normal;
 mod portfolio;
@@ -23,6 +24,7 @@ pub use backtest::{BASEL_ALPHA, BASEL_DAYS, Hits, LikelihoodRatio, TrafficLight}
 pub use cornish_fisher::{CornishFisher, cornish_fisher};
 pub use drawdown::{cdar, max_drawdown};
 pub use entropic::evar;
+pub use figures::{FIGURES, Figure};
 pub use historical::{expected_shortfall, var_historical, var_historical_linear, worst_loss};
 pub use normal::{es_normal, var_normal};
 pub use portfolio::{Concentration, Leverage, concentration, leverage, turnover};
