@@ -1,4 +1,4 @@
-//! `gauntlet metrics` and `gauntlet stats` on files: what is joined, what is turned round and what is refused.
+//! `gauntlet metrics`, `gauntlet risk` and `gauntlet stats` on files: what is joined, what is turned round and what is refused.
 
 use std::path::Path;
 
@@ -92,6 +92,88 @@ fn metrics_of_what_is_no_series() {
     let all = gauntlet(["metrics", good.to_str().unwrap(), "--json"]).ok();
     assert!(all.as_object().unwrap().len() > 25, "{all}");
     assert!(all["alpha"].is_null(), "without a benchmark it is undefined, not a number");
+}
+
+/// Ten returns by hand, five times, and a hit in every tenth period.
+#[test]
+fn risk_of_returns_by_hand_and_of_their_forecasts() {
+    let dir = Dir::new();
+    let ten = "0.01\n-0.02\n0\n-0.06\n0.03\n-0.01\n0.02\n-0.04\n0.05\n-0.03\n";
+    let series = dir.write("r.csv", ten.repeat(5));
+    let forecasts = dir.write("var.csv", "0.05\n".repeat(50));
+    let risk = |more: &[&str]| gauntlet([&["risk", series.to_str().unwrap(), "--json"], more].concat());
+    let near = |value: &serde_json::Value, expected: f64| {
+        assert!((value.as_f64().unwrap() - expected).abs() < 1e-9, "{value} is not {expected}");
+    };
+    let fifth = risk(&["--alpha", "0.2"]).ok();
+    near(&fifth["var_historical"], 0.03);
+    near(&fifth["expected_shortfall"], 0.05);
+    near(&risk(&["--alpha", "0.25"]).ok()["expected_shortfall"], 0.046);
+    for name in [
+        "var_historical_linear",
+        "var_normal",
+        "var_cornish_fisher",
+        "es_normal",
+        "evar",
+        "max_drawdown",
+        "cdar",
+    ] {
+        assert!(fifth[name].is_number(), "{name}: {fifth}");
+    }
+    assert_eq!((&fifth["undefined"], fifth.get("kupiec")), (&serde_json::json!({}), None));
+    // Fifty returns have no twentieth of ten.
+    let short = risk(&[]).ok();
+    assert!(short["var_historical"].is_null() && short["max_drawdown"] == fifth["max_drawdown"], "{short}");
+    assert_eq!(short["undefined"]["evar"], "too few observations: 50, at least 200 are needed");
+
+    // Five hits in fifty, none after another.
+    let tested = risk(&["--alpha", "0.2", "--forecasts", forecasts.to_str().unwrap()]).ok();
+    assert_eq!((&tested["forecasts"]["periods"], &tested["forecasts"]["hits"]), (&50.into(), &5.into()));
+    let kupiec = 2.0 * (5.0 * 0.5_f64.ln() + 45.0 * (45.0 / 40.0_f64).ln());
+    // Of 49 pairs, five go from none to a hit and five from a hit to none.
+    let g = |observed: f64, expected: f64| 2.0 * observed * (observed / expected).ln();
+    let independence = g(39.0, 44.0 * 44.0 / 49.0) + 2.0 * g(5.0, 44.0 * 5.0 / 49.0);
+    near(&tested["kupiec"]["lr"], kupiec);
+    near(&tested["christoffersen"]["lr"], independence);
+    near(&tested["conditional_coverage"]["lr"], kupiec + independence);
+    assert!(tested["undefined"]["traffic_light"].as_str().unwrap().contains("alpha 0.01"), "{tested}");
+}
+
+#[test]
+fn risk_of_what_is_no_series_and_no_forecast() {
+    let dir = Dir::new();
+    let good = "date,return\n2024-01-01,0.01\n2024-01-02,-0.02\n2024-01-03,0.03\n";
+    let risk = |name: &str, text: &str, more: &[&str], words: &[&str]| {
+        let path = dir.write(name, text);
+        gauntlet([&["risk", path.to_str().unwrap(), "--json"], more].concat()).refused(2, words);
+    };
+    gauntlet(["risk", "absent.csv", "--json"]).refused(2, &["absent.csv", "No such file", "check the path"]);
+    risk("a.csv", "0.1\nx\n", &[], &["a.csv:2: column 1: 'x' is not a number"]);
+    risk("b.csv", "date,equity\n2024-01-01,100\n2024-01-02,102\n", &[], &["give --kind equity"]);
+    risk("c.csv", good, &["--kind", "prices"], &["--kind 'prices' is not known: use returns or equity"]);
+    risk(
+        "d.csv",
+        good,
+        &["--alpha", "0.95"],
+        &["--alpha 0.95 is not the mass of a tail", "0.05 for what is"],
+    );
+    let forecasts = |name: &str, text: &str| dir.write(name, text).to_str().unwrap().to_owned();
+    for (name, text, words) in [
+        (
+            "percent.csv",
+            "2024-01-01,2\n2024-01-02,2\n",
+            ["percent.csv:1: a value at risk of 2", "0.02 for a loss"],
+        ),
+        ("sign.csv", "2024-01-01,-0.1\n2024-01-02,-0.1\n", ["sign.csv:1: no forecast is above zero", "sign"]),
+        (
+            "hole.csv",
+            "2024-01-01,0.1\n2024-01-03,0.1\n",
+            ["hole.csv: no forecast of 2024-01-02", "every date"],
+        ),
+        ("undated.csv", "0.1\n0.1\n0.1\n", ["e.csv has dates", "undated.csv has none"]),
+    ] {
+        risk("e.csv", good, &["--forecasts", &forecasts(name, text)], &words);
+    }
 }
 
 /// Two trials over 64 days.

@@ -16,6 +16,7 @@ use gauntlet_operations::feed::file_name;
 use gauntlet_operations::integrity::Heads;
 use gauntlet_operations::metrics::{MetricsRequest, RiskFree, SeriesKind};
 use gauntlet_operations::refusal::unreadable;
+use gauntlet_operations::risk::{DEFAULT_ALPHA, RiskRequest};
 use gauntlet_operations::search::SearchRequest;
 use gauntlet_operations::snapshot::SnapshotRequest;
 use gauntlet_operations::stats::StatsRequest;
@@ -293,17 +294,44 @@ impl TryFrom<MetricsArgs> for MetricsRequest {
     type Error = Refusal;
 
     fn try_from(args: MetricsArgs) -> Result<MetricsRequest, Refusal> {
-        let kind = match args.kind.as_str() {
-            "returns" => SeriesKind::Returns,
-            "equity" => SeriesKind::Equity,
-            other => {
-                let what = format!("--kind '{other}' is not known: use returns or equity");
-                return Err(Refusal::BadInput(what));
-            }
-        };
+        let kind = series_kind(&args.kind)?;
         let MetricsArgs { path, benchmark, periods_per_year, risk_free, .. } = args;
         let risk_free = risk_free.parse().map_or_else(|_| RiskFree::Series(risk_free.into()), RiskFree::Rate);
         Ok(MetricsRequest { path, kind, benchmark, periods_per_year, risk_free })
+    }
+}
+
+fn series_kind(text: &str) -> Result<SeriesKind, Refusal> {
+    match text {
+        "returns" => Ok(SeriesKind::Returns),
+        "equity" => Ok(SeriesKind::Equity),
+        other => Err(Refusal::BadInput(format!("--kind '{other}' is not known: use returns or equity"))),
+    }
+}
+
+/// What to measure the risk of.
+#[derive(Debug, Clone, Args)]
+pub struct RiskArgs {
+    /// A CSV: one column of numbers, or dates (2014-05-01, or RFC 3339) and numbers.
+    pub path: PathBuf,
+    /// returns or equity.
+    #[arg(long, default_value = "returns")]
+    pub kind: String,
+    /// Mass of the tail: 0.05 for what is also called 95 %.
+    #[arg(long, default_value_t = DEFAULT_ALPHA, allow_hyphen_values = true)]
+    pub alpha: f64,
+    /// A CSV with the value at risk at alpha that was forecast for each period, a positive loss, joined by date.
+    #[arg(long, value_name = "FILE")]
+    pub forecasts: Option<PathBuf>,
+}
+
+impl TryFrom<RiskArgs> for RiskRequest {
+    type Error = Refusal;
+
+    fn try_from(args: RiskArgs) -> Result<RiskRequest, Refusal> {
+        let kind = series_kind(&args.kind)?;
+        let RiskArgs { path, alpha, forecasts, .. } = args;
+        Ok(RiskRequest { path, kind, alpha, forecasts })
     }
 }
 

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::args::{
-    BarsArgs, ListArgs, ListDeadLettersArgs, MetricsArgs, ReplayDeadLettersArgs, SearchArgs, SnapshotArgs,
-    StatsArgs, SubmitArgs,
+    BarsArgs, ListArgs, ListDeadLettersArgs, MetricsArgs, ReplayDeadLettersArgs, RiskArgs, SearchArgs,
+    SnapshotArgs, StatsArgs, SubmitArgs,
 };
 use crate::feed_args::FeedArgs;
 use crate::open::milliseconds;
@@ -195,6 +195,8 @@ pub enum Command {
     },
     /// Every metric of a series.
     Metrics(MetricsArgs),
+    /// Value at risk, expected shortfall and drawdowns of a series, and tests of forecasts of its value at risk.
+    Risk(RiskArgs),
     /// How much of the best of many trials is luck: PSR, DSR, MinTRL, PBO, SPA.
     Stats(StatsArgs),
     /// A sampler by itself: asks and is told a JSON line at a time, on stdout and stdin.

@@ -222,6 +222,7 @@ fn without_configuration(command: &Command, sources: &Sources) -> Option<Result<
         Command::Metrics(args) => {
             args.clone().try_into().and_then(|args| ToolRequest::Metrics(args).answer())
         }
+        Command::Risk(args) => args.clone().try_into().and_then(|args| ToolRequest::Risk(args).answer()),
         Command::Stats(args) => ToolRequest::Stats(args.clone().into()).answer(),
         Command::Strategies { name } => strategies(name.as_deref()).map(Answer::Strategies),
         Command::Config(ConfigCommand::Schema { experiment }) => {

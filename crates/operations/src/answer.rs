@@ -16,6 +16,7 @@ use crate::integrity::{Digests, RebuiltViews, Verified, VerifiedViews};
 use crate::ledger::Ledger;
 use crate::metrics::Measured;
 use crate::replay::Replayed;
+use crate::risk::RiskFigures;
 use crate::runs::{Exported, RunNumbers};
 use crate::setup::{AppliedTopics, MigratedViews, RegisteredSchemas, TopicsPlan};
 use crate::snapshot::{Requested, VerifiedSnapshot};
@@ -53,6 +54,7 @@ pub enum Answer {
     MadeBars(MadeBars),
     Backtested(Backtested),
     Measured(Measured),
+    Risk(RiskFigures),
     Stats(Stats),
     Strategies(Vec<StrategyCard>),
     TopicsPlan(TopicsPlan),
@@ -93,6 +95,7 @@ impl Answer {
     pub fn notes(&self) -> &[String] {
         match self {
             Answer::Measured(answer) => &answer.notes,
+            Answer::Risk(answer) => &answer.notes,
             _ => &[],
         }
     }

@@ -73,6 +73,8 @@ pub mod refusal;
 pub mod replay;
 /// What is asked for.
 pub mod request;
+/// Risk of a series.
+pub mod risk;
 /// Rows of views as answers.
 pub mod rows;
 /// A run's own numbers.
@@ -91,6 +93,8 @@ pub mod stats;
 pub mod strategies;
 /// Experiments in.
 pub mod submit;
+/// Reasons for what has no value.
+mod undefined;
 /// Periods in a year, for tools over files.
 mod year;
 

@@ -20,6 +20,7 @@ use crate::node::Node;
 use crate::progress::Progress;
 use crate::refusal::Refusal;
 use crate::replay::{self, ReplayRequest};
+use crate::risk::{RiskRequest, risk};
 use crate::runs::{self, ExportRequest, RunPart};
 use crate::services::Access;
 use crate::snapshot::{self, SnapshotRequest};
@@ -204,6 +205,8 @@ pub enum ToolRequest {
     Backtest(BacktestRequest),
     /// Every metric of a series.
     Metrics(MetricsRequest),
+    /// Risk of a series, and tests of forecasts of it.
+    Risk(RiskRequest),
     /// Inference over the returns of many trials.
     Stats(StatsRequest),
 }
@@ -216,6 +219,7 @@ impl ToolRequest {
             ToolRequest::Bars(request) => Answer::MadeBars(bars(request)?),
             ToolRequest::Backtest(request) => Answer::Backtested(backtest(request)?),
             ToolRequest::Metrics(request) => Answer::Measured(metrics(request)?),
+            ToolRequest::Risk(request) => Answer::Risk(risk(request)?),
             ToolRequest::Stats(request) => Answer::Stats(stats(request)?),
         })
     }
@@ -407,6 +411,12 @@ mod tests {
             benchmark: Some("benchmark.csv".into()),
             periods_per_year: Some(252.5),
             risk_free: RiskFree::Rate(0.01),
+        }));
+        comes_back(&ToolRequest::Risk(RiskRequest {
+            path: "returns.csv".into(),
+            kind: SeriesKind::Returns,
+            alpha: 0.05,
+            forecasts: Some("forecasts.csv".into()),
         }));
         comes_back(&ToolRequest::Stats(StatsRequest {
             path: "returns.csv".into(),

@@ -15,7 +15,7 @@ fn oracle() -> Value {
     serde_json::from_str(include_str!("oracles/inference_oracle.json")).expect("the oracle file is JSON")
 }
 
-fn numbers(value: &Value) -> Vec<f64> {
+pub(crate) fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().expect("an array").iter().map(|number| number.as_f64().expect("a number")).collect()
 }
 
@@ -31,14 +31,14 @@ fn slices(series: &[Vec<f64>]) -> Vec<&[f64]> {
 
 /// Collects relative differences; fails where one is above its tolerance.
 #[derive(Default)]
-struct Comparison {
+pub(crate) struct Comparison {
     count: usize,
     worst: f64,
 }
 
 impl Comparison {
     #[track_caller]
-    fn near(&mut self, value: f64, expected: f64, tolerance: f64) {
+    pub(crate) fn near(&mut self, value: f64, expected: f64, tolerance: f64) {
         let error = (value - expected).abs() / expected.abs().max(f64::MIN_POSITIVE);
         let error = if value == expected { 0.0 } else { error };
         assert!(error <= tolerance, "{value} is not {expected}: relative difference {error:e}");
@@ -46,7 +46,7 @@ impl Comparison {
         self.worst = self.worst.max(error);
     }
 
-    fn tell(&self, what: &str, at_least: usize) -> String {
+    pub(crate) fn tell(&self, what: &str, at_least: usize) -> String {
         assert!(self.count >= at_least, "{what}: compared only {} values", self.count);
         format!("{what}: {} values, largest relative difference {:e}", self.count, self.worst)
     }

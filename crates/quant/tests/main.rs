@@ -1,4 +1,4 @@
-//! Indicators and metrics against oracles, and in their several forms.
+//! Indicators, metrics, inference and risk against oracles, and in their several forms.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail their test")]
 
@@ -7,3 +7,4 @@ mod indicators_oracle;
 mod inference_oracle;
 mod inference_power;
 mod metrics_oracle;
+mod risk_oracle;

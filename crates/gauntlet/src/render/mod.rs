@@ -14,6 +14,8 @@ mod integrity;
 mod ledger;
 /// Metrics of a series.
 mod measured;
+/// Risk of a series.
+mod risk;
 /// Runs and rules.
 mod runs;
 /// Inference over many trials.
@@ -59,6 +61,7 @@ pub fn text(answer: &Answer) -> String {
         Answer::MadeBars(answer) => tools::bars(answer),
         Answer::Backtested(answer) => tools::backtested(answer),
         Answer::Measured(answer) => measured::measured(answer),
+        Answer::Risk(answer) => risk::risk(answer),
         Answer::Stats(answer) => stats::stats(answer),
         Answer::Strategies(answer) => runs::strategies(answer),
         Answer::RunNumbers(answer) => runs::numbers(answer),

@@ -13,16 +13,16 @@ use crate::refusal::Refusal;
 
 /// Returns by date.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Held {
+pub(crate) struct Held {
     /// The date at which each period ends.
-    pub(super) times: Option<Vec<Timestamp>>,
-    pub(super) returns: Vec<f64>,
+    pub(crate) times: Option<Vec<Timestamp>>,
+    pub(crate) returns: Vec<f64>,
     /// What to tell about a ruin.
-    pub(super) ruin: Option<String>,
+    pub(crate) ruin: Option<String>,
 }
 
 /// Returns of a series.
-pub(super) fn held(series: &Series, kind: SeriesKind) -> Result<Held, Refusal> {
+pub(crate) fn held(series: &Series, kind: SeriesKind) -> Result<Held, Refusal> {
     let (mut returns, first) = match kind {
         SeriesKind::Returns => (series.values.clone(), 0),
         SeriesKind::Equity => (of_equity(series)?, 1),
@@ -68,7 +68,7 @@ fn of_equity(series: &Series) -> Result<Vec<f64>, Refusal> {
 
 impl Held {
     /// How its dates are written.
-    pub(super) fn label(&self) -> Option<Label> {
+    pub(crate) fn label(&self) -> Option<Label> {
         self.times.as_deref().map(Label::of)
     }
 }

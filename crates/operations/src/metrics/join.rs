@@ -52,13 +52,7 @@ pub(super) fn pairs(series: &Series, benchmark: &Series, kind: SeriesKind) -> Re
             (left, right, Joined { series: series_rows, benchmark: rows, joined, first, last })
         }
         (None, None) => by_position(series, benchmark, kind)?,
-        (ours, _) => {
-            let (with, without) = if ours.is_some() { (series, benchmark) } else { (benchmark, series) };
-            let (with, without) = (&with.name, &without.name);
-            return Err(Refusal::BadInput(format!(
-                "{with} has dates and {without} has none: give both with dates"
-            )));
-        }
+        _ => return Err(dates_of_one(series, benchmark)),
     };
     if joined.joined == 0 {
         return Err(none_in_common(series, benchmark));
@@ -97,13 +91,20 @@ fn by_position(
 }
 
 /// Places of the dates that both have; both ascend.
-fn common(ours: &[Timestamp], theirs: &[Timestamp]) -> (Vec<usize>, Vec<usize>) {
+pub(crate) fn common(ours: &[Timestamp], theirs: &[Timestamp]) -> (Vec<usize>, Vec<usize>) {
     let place: HashMap<Timestamp, usize> = theirs.iter().enumerate().map(|(at, time)| (*time, at)).collect();
     let pairs = ours.iter().enumerate().filter_map(|(at, time)| place.get(time).map(|there| (at, *there)));
     pairs.unzip()
 }
 
-fn none_in_common(series: &Series, benchmark: &Series) -> Refusal {
+/// Of two files, of which one alone has dates.
+pub(crate) fn dates_of_one(one: &Series, other: &Series) -> Refusal {
+    let (with, without) = if one.times.is_some() { (one, other) } else { (other, one) };
+    Refusal::BadInput(format!("{} has dates and {} has none: give both with dates", with.name, without.name))
+}
+
+/// Of two files with dates.
+pub(crate) fn none_in_common(series: &Series, other: &Series) -> Refusal {
     let range = |series: &Series| {
         let times = series.times.as_deref().unwrap_or_default();
         let label = Label::of(times);
@@ -111,9 +112,9 @@ fn none_in_common(series: &Series, benchmark: &Series) -> Refusal {
         format!("{} from {} to {}", series.name, date(times.first()), date(times.last()))
     };
     Refusal::BadInput(format!(
-        "no date in common: {}, {}: give a benchmark of the same dates, written alike (a time of day counts)",
+        "no date in common: {}, {}: give files of the same dates, written alike (a time of day counts)",
         range(series),
-        range(benchmark)
+        range(other)
     ))
 }
 

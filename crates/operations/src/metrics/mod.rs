@@ -4,9 +4,9 @@
 //! the risk-free rates by date (`join`), and measured. The answer states what the numbers rest on (`conventions`).
 
 mod conventions;
-mod held;
-mod join;
-mod series;
+pub(crate) mod held;
+pub(crate) mod join;
+pub(crate) mod series;
 mod tables;
 #[cfg(test)]
 mod tests;

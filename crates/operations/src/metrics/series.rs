@@ -11,26 +11,26 @@ use crate::refusal::Refusal;
 
 /// Numbers in the order of time.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Series {
+pub(crate) struct Series {
     /// The file, for messages.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// The date of each value, ascending; none where the file has no dates.
-    pub(super) times: Option<Vec<Timestamp>>,
-    pub(super) values: Vec<f64>,
+    pub(crate) times: Option<Vec<Timestamp>>,
+    pub(crate) values: Vec<f64>,
     /// Line of the file of each value.
-    pub(super) lines: Vec<usize>,
+    pub(crate) lines: Vec<usize>,
     /// What was done to the order of the rows.
-    pub(super) turned: Option<String>,
+    pub(crate) turned: Option<String>,
 }
 
 impl Series {
     /// Reads a file.
-    pub(super) fn read(path: &Path) -> Result<Series, Refusal> {
+    pub(crate) fn read(path: &Path) -> Result<Series, Refusal> {
         Series::checked(path, |_| Ok(()))
     }
 
     /// Reads a file of returns or equity; refuses equity that would be taken for returns.
-    pub(super) fn read_kind(path: &Path, kind: SeriesKind) -> Result<Series, Refusal> {
+    pub(crate) fn read_kind(path: &Path, kind: SeriesKind) -> Result<Series, Refusal> {
         Series::checked(path, |column| match kind {
             SeriesKind::Returns => levels::check_returns(column),
             SeriesKind::Equity => Ok(()),
@@ -48,7 +48,7 @@ impl Series {
     }
 
     /// A file and a line of it, for messages.
-    pub(super) fn place(&self, index: usize) -> String {
+    pub(crate) fn place(&self, index: usize) -> String {
         format!("{}:{}", self.name, self.lines[index])
     }
 }

@@ -16,6 +16,7 @@ use super::{
     Line, PValue, PboFigures, REPLICATES, Reasons, SpaFigures, Stats, StatsRequest, StepM,
 };
 use crate::dated_csv::Label;
+use crate::undefined::noted;
 use crate::year::Year;
 
 /// Trials and what they are compared with.
@@ -191,11 +192,6 @@ impl Family<'_> {
             seed: self.request.seed,
         }
     }
-}
-
-/// The value, or a note of why there is none.
-fn noted<T>(reasons: &mut Reasons, name: &'static str, value: Result<T, Undefined>) -> Option<T> {
-    value.map_err(|reason| reasons.insert(name, reason.to_string())).ok()
 }
 
 /// The highest Sharpe ratio; the first of equal ones.

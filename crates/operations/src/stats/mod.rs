@@ -8,6 +8,7 @@ use gauntlet_quant::inference::MOST_BLOCKS;
 use serde::{Deserialize, Serialize};
 
 use crate::refusal::Refusal;
+pub use crate::undefined::Reasons;
 use crate::year::{check_stated, year};
 
 /// What is computed.
@@ -39,9 +40,6 @@ pub struct StatsRequest {
     /// Periods in a year, for annual figures only; without, the dates say.
     pub periods_per_year: Option<f64>,
 }
-
-/// Why figures are null, by their names.
-pub type Reasons = BTreeMap<&'static str, String>;
 
 /// Every figure of a family of trials. Sharpe ratios are per observation where the name does not say annual.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -23,6 +23,11 @@ pub fn normal_cdf(x: f64) -> f64 {
     }
 }
 
+/// Density of the standard normal law, e^(-x²/2)/√(2π).
+pub fn normal_density(x: f64) -> f64 {
+    0.5 * FRAC_1_SQRT_2 * FRAC_2_SQRT_PI * libm::exp(-0.5 * x * x)
+}
+
 /// The x with P(Z ≤ x) = `p`. Wichura (1988), algorithm AS 241, PPND16. Undefined outside 0 < p < 1.
 pub fn normal_quantile(p: f64) -> Result<f64, Undefined> {
     if !(p > 0.0 && p < 1.0) {

@@ -58,10 +58,11 @@ pub enum Undefined {
     /// An input is NaN or infinite.
     #[error("an input is not a finite number")]
     NonFinite,
-    /// There is nothing to compare: one trial, or no trial that varies.
+    /// There is nothing to compare: one trial, no trial that varies, no hit, no position.
     #[error("there is nothing to test")]
     NotTestable,
-    /// No finite number satisfies the condition: no record is long enough for a Sharpe ratio below its benchmark.
+    /// No finite number satisfies the condition: no record is long enough for a Sharpe ratio below its benchmark, and no
+    /// leverage is small enough for an account without equity.
     #[error("no finite value satisfies the condition")]
     Unbounded,
     /// The formula has no real value for these inputs, or an input is outside its domain.
@@ -70,16 +71,16 @@ pub enum Undefined {
 }
 
 /// The value where it is finite.
-fn finite(value: f64) -> Result<f64, Undefined> {
+pub(crate) fn finite(value: f64) -> Result<f64, Undefined> {
     if value.is_finite() { Ok(value) } else { Err(Undefined::NonFinite) }
 }
 
 /// Refuses slices that hold a NaN or an infinity.
-fn all_finite(values: &[f64]) -> Result<(), Undefined> {
+pub(crate) fn all_finite(values: &[f64]) -> Result<(), Undefined> {
     if values.iter().all(|value| value.is_finite()) { Ok(()) } else { Err(Undefined::NonFinite) }
 }
 
 /// Refuses samples below `need` observations.
-fn at_least(need: usize, have: usize) -> Result<(), Undefined> {
+pub(crate) fn at_least(need: usize, have: usize) -> Result<(), Undefined> {
     if have < need { Err(Undefined::TooFewObservations { have, need }) } else { Ok(()) }
 }

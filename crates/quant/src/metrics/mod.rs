@@ -20,7 +20,7 @@
 mod beyond;
 mod inputs;
 pub(crate) mod numeric;
-mod wealth;
+pub(crate) mod wealth;
 
 pub mod annual;
 pub mod drawdown_table;
