@@ -1,0 +1,1 @@
+//! Sensitivity analysis against analytic values, other libraries and its degenerate cases.
