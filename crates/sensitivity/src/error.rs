@@ -24,7 +24,7 @@ pub enum SensitivityError {
         limit: usize,
     },
     /// A number of rows that breaks the balance of the sequence.
-    #[error("{samples} samples: the Sobol indices need a power of two from 4 to 2^20, such as 512")]
+    #[error("{samples} samples: the Sobol indices need a power of two from 4 to 65536, such as 512")]
     NotPowerOfTwo {
         /// What was asked for.
         samples: u32,

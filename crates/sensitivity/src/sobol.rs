@@ -57,7 +57,7 @@ pub struct SobolReport {
 }
 
 impl SobolDesign {
-    /// `rows` rows, a power of two from 4 to 2^20, so `rows` · (d + 2) points.
+    /// `rows` rows, a power of two from 4 to 2^16, so `rows` · (d + 2) points.
     ///
     /// Inputs must be independent. Where a condition cuts the space, its box round `centre` (one quantile an axis; the middle
     /// without one) is halved up to six times, until its corners and all points of the design are feasible; then the indices
@@ -68,7 +68,7 @@ impl SobolDesign {
         rows: u32,
         seed: u64,
     ) -> Result<Self, SensitivityError> {
-        if !rows.is_power_of_two() || !(4..=1 << 20).contains(&rows) {
+        if !rows.is_power_of_two() || !(4..=1 << 16).contains(&rows) {
             return Err(SensitivityError::NotPowerOfTwo { samples: rows });
         }
         let whole = Cube::whole(space)?;

@@ -85,9 +85,11 @@ pub(crate) fn intervals(
     columns.into_iter().map(|column| column.and_then(interval)).collect()
 }
 
-/// Whether every interval is defined and narrower than [`CONVERGED_WIDTH`] · `scale`.
-pub(crate) fn converged(mut intervals: impl Iterator<Item = Option<Interval>>, scale: f64) -> bool {
-    intervals.all(|interval| interval.is_some_and(|i| i.high - i.low < CONVERGED_WIDTH * scale))
+/// Whether there are intervals, and every one is defined and narrower than [`CONVERGED_WIDTH`] · `scale`.
+pub(crate) fn converged(intervals: impl Iterator<Item = Option<Interval>>, scale: f64) -> bool {
+    let is_narrow = |interval: Interval| interval.high - interval.low < CONVERGED_WIDTH * scale;
+    let mut intervals = intervals.peekable();
+    intervals.peek().is_some() && intervals.all(|interval| interval.is_some_and(is_narrow))
 }
 
 #[cfg(test)]

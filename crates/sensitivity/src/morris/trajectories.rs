@@ -75,8 +75,11 @@ fn trajectory(levels: &[u32], stream: &mut Philox) -> Vec<Vec<f64>> {
 }
 
 /// Distance of two trajectories: the sum of the Euclidean distances between all their points (Campolongo, Cariboni and
-/// Saltelli 2007, section 2).
+/// Saltelli 2007, section 2). Equal trajectories have the distance 0.
 pub fn distance(one: &[Vec<f64>], other: &[Vec<f64>]) -> f64 {
+    if one == other {
+        return 0.0;
+    }
     let between = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt();
     one.iter().map(|a| other.iter().map(|b| between(a, b)).sum::<f64>()).sum()
 }
