@@ -8,7 +8,7 @@
 //!   influence stays below the threshold.
 //!
 //! An interval is `[low, high]`. What is undefined is `null`, with the reason under `undefined` of its parameter. Where a
-//! condition cut the space, `box` has the lowest and highest quantile of each parameter that the Sobol indices describe.
+//! condition cut the space, `box` has the lowest and highest quantile of each parameter between which the Sobol indices hold.
 
 use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};

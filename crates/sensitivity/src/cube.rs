@@ -46,6 +46,23 @@ impl Cube {
         Ok(cube)
     }
 
+    /// The box that is ±`radius` round a centre along the axes that conditions name, and the whole space along the others.
+    pub(crate) fn where_conditions_cut(
+        space: &Space,
+        centre: &[f64],
+        radius: f64,
+    ) -> Result<Self, SensitivityError> {
+        let mut cube = Self::around(space, centre, radius)?;
+        let conditions = || space.parameters().iter().filter_map(|parameter| parameter.when.as_ref());
+        for (axis, bounds) in cube.axes.iter().zip(&mut cube.bounds) {
+            let name = space.parameters()[*axis].name.as_str();
+            if !conditions().any(|condition| condition.names().contains(name)) {
+                *bounds = [0.0, 1.0];
+            }
+        }
+        Ok(cube)
+    }
+
     /// The parameters that vary, in the space's order.
     pub fn axes(&self) -> impl ExactSizeIterator<Item = &Parameter> {
         self.axes.iter().map(|&axis| &self.space.parameters()[axis])

@@ -59,9 +59,9 @@ pub struct SobolReport {
 impl SobolDesign {
     /// `rows` rows, a power of two from 4 to 2^16, so `rows` · (d + 2) points.
     ///
-    /// Inputs must be independent. Where a condition cuts the space, its box round `centre` (one quantile an axis; the middle
-    /// without one) is halved up to six times, until its corners and all points of the design are feasible; then the indices
-    /// describe that box. Infeasible when none is.
+    /// Inputs must be independent. Where a condition cuts the space, the axes that conditions name are halved round `centre`
+    /// (one quantile an axis; the middle without one), up to six times, until the corners of the box and all points of the
+    /// design are feasible; then the indices describe that box. Infeasible when none is.
     pub fn new(
         space: &Space,
         centre: Option<&[f64]>,
@@ -82,7 +82,7 @@ impl SobolDesign {
         for halving in 0..=HALVINGS {
             let cube = match halving {
                 0 => whole.clone(),
-                _ => Cube::around(space, centre, 0.5_f64.powi(halving + 1))?,
+                _ => Cube::where_conditions_cut(space, centre, 0.5_f64.powi(halving + 1))?,
             };
             if !corners_are_feasible(&cube) {
                 continue;
