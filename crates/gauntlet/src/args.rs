@@ -17,7 +17,7 @@ use gauntlet_operations::integrity::Heads;
 use gauntlet_operations::metrics::{MetricsRequest, RiskFree, SeriesKind};
 use gauntlet_operations::refusal::unreadable;
 use gauntlet_operations::search::SearchRequest;
-use gauntlet_operations::sensitivity::SensitivityRequest;
+use gauntlet_operations::sensitivity::{Method, SensitivityRequest};
 use gauntlet_operations::snapshot::SnapshotRequest;
 use gauntlet_operations::stats::StatsRequest;
 use gauntlet_operations::submit::{SubmitRequest, check};
@@ -389,7 +389,7 @@ impl TryFrom<SensitivityArgs> for SensitivityRequest {
     type Error = Refusal;
 
     fn try_from(args: SensitivityArgs) -> Result<SensitivityRequest, Refusal> {
-        let method = args.method.parse();
+        let method = args.method.parse::<Method>();
         let method = method.map_err(|error| Refusal::BadInput(format!("--method: {error}")))?;
         let SensitivityArgs { space, samples, seed, .. } = args;
         Ok(SensitivityRequest { space, method, samples, seed })

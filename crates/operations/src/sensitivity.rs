@@ -16,12 +16,12 @@ use std::str::FromStr;
 
 use gauntlet_domain::names::{UnknownName, find};
 use gauntlet_search::Outcome;
-use gauntlet_sensitivity::morris::{CANDIDATES, LEVELS, MorrisDesign};
+use gauntlet_sensitivity::morris::{CANDIDATES, LEVELS, MorrisDesign, MorrisIndex};
 use gauntlet_sensitivity::pawn::{PawnDesign, PawnIndex};
-use gauntlet_sensitivity::sobol::SobolDesign;
+use gauntlet_sensitivity::sobol::{SobolDesign, SobolIndex};
 use gauntlet_sensitivity::{Cube, Interval, Point, SensitivityError, Undefined};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::ask_tell::{self, Asked, Dialogue, Told};
 use crate::refusal::Refusal;
@@ -147,14 +147,11 @@ impl Design {
         let (rows, rest) = found
             .unwrap_or_else(|reason| (vec![Err(reason); cube.dimensions()], json!({ "converged": false })));
         let rows = cube.axes().zip(rows).map(|(axis, row)| {
-            let object: Map<String, Value> = match row {
-                Ok(row) => keys.iter().map(|key| (*key).to_owned()).zip(row).collect(),
-                Err(reason) => {
-                    let nulls = keys.iter().map(|key| ((*key).to_owned(), Value::Null));
-                    nulls.chain([("undefined".to_owned(), reason.to_string().into())]).collect()
-                }
-            };
-            (axis.name.clone(), Value::Object(object))
+            let row = row.unwrap_or_else(|reason| {
+                let nulls = keys.iter().map(|key| ((*key).to_owned(), Value::Null));
+                nulls.chain([("undefined".to_owned(), reason.to_string().into())]).collect()
+            });
+            (axis.name.clone(), row)
         });
         let mut result = rest;
         result["result"] = Value::Object(rows.collect());
@@ -167,36 +164,39 @@ impl Design {
     }
 }
 
-/// Figures of each parameter in the order of their keys, and what else the line has.
-type Rows = (Vec<Result<Vec<Value>, Undefined>>, Value);
+/// The object of each parameter, and what else the line has.
+type Rows = (Vec<Result<Value, Undefined>>, Value);
 
 fn sobol(design: &SobolDesign, values: &[Option<f64>]) -> Result<Rows, Undefined> {
     let report = design.report(values)?;
     let interval =
         |interval: Result<Interval, Undefined>| interval.map_or(Value::Null, |i| json!([i.low, i.high]));
-    let rows = report.indices.iter().map(|index| {
-        index.map(|of| {
-            vec![of.first.into(), of.total.into(), interval(of.first_interval), interval(of.total_interval)]
-        })
-    });
-    Ok((rows.collect(), json!({ "converged": report.converged })))
+    let row = |of: SobolIndex| {
+        let mut row = json!({
+            "first": of.first, "first_interval": interval(of.first_interval),
+            "total": of.total, "total_interval": interval(of.total_interval),
+        });
+        if let Err(reason) = of.first_interval.and(of.total_interval) {
+            row["undefined"] = reason.to_string().into();
+        }
+        row
+    };
+    let rows = report.indices.iter().map(|index| index.map(row)).collect();
+    Ok((rows, json!({ "converged": report.converged })))
 }
 
 fn morris(design: &MorrisDesign, values: &[Option<f64>]) -> Result<Rows, Undefined> {
     let report = design.report(values)?;
-    let rows = report
-        .indices
-        .iter()
-        .map(|index| index.map(|of| [of.mu, of.mu_star, of.sigma].map(Value::from).into()));
-    Ok((rows.collect(), json!({ "converged": report.converged })))
+    let row = |of: MorrisIndex| json!({ "mu": of.mu, "mu_star": of.mu_star, "sigma": of.sigma });
+    let rows = report.indices.iter().map(|index| index.map(row)).collect();
+    Ok((rows, json!({ "converged": report.converged })))
 }
 
 fn pawn(design: &PawnDesign, values: &[Option<f64>]) -> Result<Rows, Undefined> {
     let report = design.report(values)?;
-    let rows = report.indices.iter().map(|index| index.map(|of| [of.median, of.max].map(Value::from).into()));
-    let PawnIndex { median, max } = report.threshold;
-    let rest = json!({ "converged": report.converged, "threshold": { "median": median, "max": max } });
-    Ok((rows.collect(), rest))
+    let row = |of: PawnIndex| json!({ "median": of.median, "max": of.max });
+    let rows = report.indices.iter().map(|index| index.map(row)).collect();
+    Ok((rows, json!({ "converged": report.converged, "threshold": row(report.threshold) })))
 }
 
 fn refused(path: &Path, error: &SensitivityError) -> Refusal {

@@ -158,5 +158,10 @@ fn summary(effects: &[f64], star: Result<Interval, Undefined>) -> Result<MorrisI
     let squares = effects.iter().map(|effect| (effect - mu) * (effect - mu)).sum::<f64>();
     let absolute: Vec<f64> = effects.iter().map(|effect| effect.abs()).collect();
     let sigma = (squares / (effects.len() - 1) as f64).sqrt();
-    Ok(MorrisIndex { mu, mu_star: mean(&absolute), sigma, mu_star_interval: star })
+    let mu_star = mean(&absolute);
+    // A sum of values near the largest number overflows.
+    if !(mu_star.is_finite() && sigma.is_finite()) {
+        return Err(Undefined::NonFinite);
+    }
+    Ok(MorrisIndex { mu, mu_star, sigma, mu_star_interval: star })
 }

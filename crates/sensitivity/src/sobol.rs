@@ -150,6 +150,9 @@ fn estimate(rows: &[&[f64]], drawn: &[usize]) -> Result<Estimate, Undefined> {
     let count = drawn.len() as f64;
     let mean = a_and_b().sum::<f64>() / (2.0 * count);
     let variance = a_and_b().map(|f| (f - mean) * (f - mean)).sum::<f64>() / (2.0 * count);
+    if !variance.is_finite() {
+        return Err(Undefined::NonFinite);
+    }
     let (mut first, mut total) = (vec![0.0; axes], vec![0.0; axes]);
     for &row in drawn {
         let (f_a, f_b) = (rows[row][0], rows[row][axes + 1] - mean);
@@ -161,6 +164,9 @@ fn estimate(rows: &[&[f64]], drawn: &[usize]) -> Result<Estimate, Undefined> {
     }
     first.iter_mut().for_each(|sum| *sum /= count * variance);
     total.iter_mut().for_each(|sum| *sum /= 2.0 * count * variance);
+    if first.iter().chain(&total).any(|index| !index.is_finite()) {
+        return Err(Undefined::NonFinite);
+    }
     Ok(Estimate { variance, first, total })
 }
 

@@ -66,6 +66,22 @@ fn a_value_that_is_not_finite_drops_its_whole_row() {
     assert_eq!(design.report(&some), Err(Undefined::NonFinite));
 }
 
+/// Variances of scores near the largest number overflow: that is no index of 0 or NaN.
+#[test]
+fn scores_that_overflow_have_no_indices() {
+    let space = unit_space(2);
+    let cube = Cube::whole(&space).unwrap();
+    let huge = |points: &[Point]| {
+        points.iter().map(|p| Some(1e307 * p.unit[0] * (1.0 + p.unit[1]))).collect::<Vec<_>>()
+    };
+    let sobol = SobolDesign::new(&space, None, 16, 1).unwrap();
+    assert_eq!(sobol.report(&huge(sobol.points())), Err(Undefined::NonFinite));
+    let morris = MorrisDesign::new(&cube, 5, CANDIDATES, 4, 1).unwrap();
+    assert_eq!(morris.report(&huge(morris.points())).unwrap().indices[0], Err(Undefined::NonFinite));
+    let pawn = PawnDesign::new(&cube, 100, 1).unwrap();
+    assert!(pawn.report(&huge(pawn.points())).unwrap().indices[0].unwrap().max > 0.5);
+}
+
 #[test]
 fn a_condition_shrinks_the_box_of_sobol_round_its_centre() {
     let cut = space(json!({
