@@ -58,7 +58,7 @@ impl MorrisDesign {
     /// are random. All points satisfy the conditions: a trajectory that does not is drawn again from the next counter.
     ///
     /// Trajectories that lie far apart keep to the corners. Where axes interact, their `mu_star` is therefore above its average
-    /// over all base points (for the G-function by a quarter to two thirds, in SALib's optimised trajectories as well); the order
+    /// over all base points (for the G-function by a third to two thirds, in SALib's optimised trajectories as well); the order
     /// of the axes stays. Random trajectories have no such bias and need more points to cover the space.
     ///
     /// An axis has `levels` levels (2 to 1,000), evenly spaced over the box; a discrete axis with fewer values has those. A
