@@ -18,6 +18,7 @@ use gauntlet_operations::metrics::{MetricsRequest, RiskFree, SeriesKind};
 use gauntlet_operations::refusal::unreadable;
 use gauntlet_operations::risk::{DEFAULT_ALPHA, RiskRequest};
 use gauntlet_operations::search::SearchRequest;
+use gauntlet_operations::sensitivity::{Method, SensitivityRequest};
 use gauntlet_operations::snapshot::SnapshotRequest;
 use gauntlet_operations::stats::StatsRequest;
 use gauntlet_operations::submit::{SubmitRequest, check};
@@ -391,5 +392,34 @@ impl TryFrom<SearchArgs> for SearchRequest {
         let direction = args.direction.parse().map_err(Refusal::input)?;
         let SearchArgs { space, sampler, pruner, parallelism, seed, .. } = args;
         Ok(SearchRequest { space, sampler, pruner, direction, parallelism, seed })
+    }
+}
+
+/// What to analyse.
+#[derive(Debug, Clone, Args)]
+pub struct SensitivityArgs {
+    /// A document of the shape that an experiment's parameters have.
+    #[arg(long)]
+    pub space: PathBuf,
+    /// sobol (shares of the variance), morris (elementary effects) or pawn (distances of distributions).
+    #[arg(long)]
+    pub method: String,
+    /// sobol: rows, a power of two; morris: trajectories; pawn: points. With d parameters that vary, a row is d + 2 points and
+    /// a trajectory d + 1.
+    #[arg(long, value_name = "N")]
+    pub samples: u32,
+    /// Seed of everything random.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+}
+
+impl TryFrom<SensitivityArgs> for SensitivityRequest {
+    type Error = Refusal;
+
+    fn try_from(args: SensitivityArgs) -> Result<SensitivityRequest, Refusal> {
+        let method = args.method.parse::<Method>();
+        let method = method.map_err(|error| Refusal::BadInput(format!("--method: {error}")))?;
+        let SensitivityArgs { space, samples, seed, .. } = args;
+        Ok(SensitivityRequest { space, method, samples, seed })
     }
 }

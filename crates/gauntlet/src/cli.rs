@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::args::{
     BarsArgs, ListArgs, ListDeadLettersArgs, MetricsArgs, ReplayDeadLettersArgs, RiskArgs, SearchArgs,
-    SnapshotArgs, StatsArgs, SubmitArgs,
+    SensitivityArgs, SnapshotArgs, StatsArgs, SubmitArgs,
 };
 use crate::feed_args::FeedArgs;
 use crate::open::milliseconds;
@@ -201,6 +201,8 @@ pub enum Command {
     Stats(StatsArgs),
     /// A sampler by itself: asks and is told a JSON line at a time, on stdout and stdin.
     Search(SearchArgs),
+    /// How far a score depends on each parameter: asks and is told like search, and ends with the result.
+    Sensitivity(SensitivityArgs),
 }
 
 /// `gauntlet instrument`

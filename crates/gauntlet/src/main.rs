@@ -59,6 +59,7 @@ use gauntlet_operations::refusal::unreadable;
 use gauntlet_operations::replay::ReplayRequest;
 use gauntlet_operations::runs::{ExportRequest, RunPart};
 use gauntlet_operations::search::search;
+use gauntlet_operations::sensitivity::sensitivity;
 use gauntlet_operations::services::require_used;
 use gauntlet_operations::strategies::strategies;
 use gauntlet_operations::{
@@ -126,6 +127,11 @@ fn run(cli: Cli) -> Result<Report, Refusal> {
     if let Command::Search(args) = &cli.command {
         let request = args.clone().try_into()?;
         search(&request, std::io::stdin().lock(), std::io::stdout().lock())?;
+        return Ok(Report::silent());
+    }
+    if let Command::Sensitivity(args) = &cli.command {
+        let request = args.clone().try_into()?;
+        sensitivity(&request, std::io::stdin().lock(), std::io::stdout().lock())?;
         return Ok(Report::silent());
     }
     if let Command::Completions { shell } = &cli.command {

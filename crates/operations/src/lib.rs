@@ -7,6 +7,8 @@
 
 /// What comes back.
 pub mod answer;
+/// Questions and answers over stdin and stdout.
+mod ask_tell;
 /// Experiments that are submitted again, or cancelled.
 pub mod attempts;
 /// A strategy over a file.
@@ -81,6 +83,8 @@ pub mod rows;
 pub mod runs;
 /// A sampler by itself.
 pub mod search;
+/// How far a score depends on each parameter.
+pub mod sensitivity;
 /// Log, codec, views, lake and spans; embedded or a cluster's.
 pub mod services;
 /// Preparing a cluster's services.

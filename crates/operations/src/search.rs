@@ -1,11 +1,8 @@
 //! `search`: a sampler by itself, asked and told a JSON line at a time; no log, no server. The same search that the tuner
 //! runs.
 //!
-//! Asks `{"ask": k, "params": {…}}`, with a pruner also `"thresholds": [null, 0.4, …]`: a trial whose best value after
-//! fold `i` is worse than `thresholds[i]` may be stopped there. Told, in any order:
-//! - `{"tell": k, "value": v}`: the objective; `null` is undefined, which counts as failed.
-//! - `{"tell": k, "values": […]}`: the values after each fold; the last one is the objective unless `value` is given too.
-//! - `{"tell": k, "state": "pruned", "values": […]}` and `{"tell": k, "state": "failed"}`.
+//! The protocol is that of `ask_tell`. With a pruner a question also has `"thresholds": [null, 0.4, …]`: a trial whose best
+//! value after fold `i` is worse than `thresholds[i]` may be stopped there.
 //!
 //! Trial `k` is asked once the trials `0 ..= k - parallelism` are told. Ends with the input, or when the space has nothing
 //! more to offer: then, after the last outstanding answer, with the line `{"end": "space_exhausted", "trials": n}`.
@@ -16,12 +13,12 @@ use std::path::PathBuf;
 
 use gauntlet_domain::experiment::Parameters;
 use gauntlet_search::{
-    Ask, Choice, Direction, FoldHistory, FoldState, Observation, Outcome, Pruner, PrunerKind, SamplerKind,
-    Search, Space,
+    Ask, Choice, Direction, FoldHistory, Observation, Outcome, Pruner, PrunerKind, SamplerKind, Search,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::refusal::{Refusal, unreadable};
+use crate::ask_tell::{self, Asked, Dialogue, Told};
+use crate::refusal::Refusal;
 
 /// How to search.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,33 +37,8 @@ pub struct SearchRequest {
     pub seed: u64,
 }
 
-/// A line out.
-#[derive(Serialize)]
-struct Asked<'a> {
-    ask: u64,
-    params: &'a Parameters,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    thresholds: Option<Vec<Option<f64>>>,
-}
-
-/// A line in.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Told {
-    tell: u64,
-    #[serde(default, deserialize_with = "given")]
-    value: Option<Option<f64>>,
-    values: Option<Vec<Option<f64>>>,
-    state: Option<FoldState>,
-}
-
-/// Tells `null` from nothing.
-fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<f64>>, D::Error> {
-    Option::<f64>::deserialize(deserializer).map(Some)
-}
-
 /// A search over its two streams.
-struct Dialogue<W> {
+struct SearchDialogue<W> {
     search: Search,
     pruner: Option<Box<dyn Pruner>>,
     output: W,
@@ -77,38 +49,23 @@ struct Dialogue<W> {
     /// Folds of the trials in the search, and how many of them the pruner was shown.
     folds: Vec<FoldHistory>,
     shown: usize,
+    is_exhausted: bool,
 }
 
 /// Asks and is told, until the input or the space ends.
 pub fn search(request: &SearchRequest, input: impl BufRead, output: impl Write) -> Result<(), Refusal> {
-    let mut dialogue = Dialogue::new(request, output)?;
-    let mut is_exhausted = dialogue.ask_all()?;
-    for (number, line) in (1..).zip(input.lines()) {
-        let line = line.map_err(|error| Refusal::Outside(format!("stdin cannot be read: {error}")))?;
-        if !line.trim().is_empty() {
-            dialogue.tell(&line).map_err(|what| Refusal::BadInput(format!("stdin:{number}: {what}")))?;
-            is_exhausted = is_exhausted || dialogue.ask_all()?;
-        }
-        if is_exhausted && dialogue.outstanding.is_empty() {
-            break;
-        }
-    }
-    if is_exhausted && dialogue.outstanding.is_empty() {
+    let mut dialogue = SearchDialogue::new(request, output)?;
+    if ask_tell::converse(&mut dialogue, input)? {
         let trials = dialogue.search.next();
-        dialogue.write(&serde_json::json!({ "end": "space_exhausted", "trials": trials }))?;
+        let end = serde_json::json!({ "end": "space_exhausted", "trials": trials });
+        ask_tell::write(&mut dialogue.output, &end)?;
     }
     Ok(())
 }
 
-impl<W: Write> Dialogue<W> {
+impl<W: Write> SearchDialogue<W> {
     fn new(request: &SearchRequest, output: W) -> Result<Self, Refusal> {
-        let path = &request.space;
-        let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
-        let name = path.display();
-        let document: serde_json::Value =
-            serde_saphyr::from_str(&text).map_err(|error| Refusal::BadInput(format!("{name}: {error}")))?;
-        let wrong = |error: &dyn std::fmt::Display| Refusal::BadInput(format!("{name}: {error}"));
-        let space = Space::from_json(&document).map_err(|error| wrong(&error))?;
+        let space = ask_tell::space(&request.space)?;
         let flag =
             |flag: &str, error: &dyn std::fmt::Display| Refusal::BadInput(format!("--{flag}: {error}"));
         let sampler =
@@ -121,13 +78,14 @@ impl<W: Write> Dialogue<W> {
         let (direction, parallelism) = (request.direction, u64::from(request.parallelism));
         Ok(Self {
             search: Search::new(space, &sampler, direction, request.seed, parallelism)
-                .map_err(|error| wrong(&error))?,
+                .map_err(|error| Refusal::BadInput(format!("{}: {error}", request.space.display())))?,
             pruner: (pruner.kind.name != "none").then(|| pruner.build(direction)),
             output,
             early: BTreeMap::new(),
             outstanding: BTreeMap::new(),
             folds: Vec::new(),
             shown: 0,
+            is_exhausted: false,
         })
     }
 
@@ -145,61 +103,36 @@ impl<W: Write> Dialogue<W> {
                 self.shown = seen;
                 pruner.thresholds()
             });
-            self.write(&Asked { ask: trial, params: &params, thresholds })?;
+            ask_tell::write(&mut self.output, &Asked { ask: trial, params: &params, thresholds })?;
             self.outstanding.insert(trial, params);
         }
     }
+}
 
-    fn write(&mut self, line: &impl Serialize) -> Result<(), Refusal> {
-        let text = serde_json::to_string(line).map_err(|error| Refusal::Broken(error.to_string()))?;
-        // Flushed: whoever asked waits for it.
-        let written = writeln!(self.output, "{text}").and_then(|()| self.output.flush());
-        written.map_err(|error| Refusal::Outside(format!("stdout cannot be written: {error}")))
+impl<W: Write> Dialogue for SearchDialogue<W> {
+    fn ask(&mut self) -> Result<bool, Refusal> {
+        self.is_exhausted = self.is_exhausted || self.ask_all()?;
+        Ok(self.is_exhausted && self.outstanding.is_empty())
     }
 
-    /// Takes an answer in; says what is wrong with it.
-    fn tell(&mut self, line: &str) -> Result<(), String> {
-        let told = read(line)?;
-        let trial = told.tell;
-        if !self.outstanding.contains_key(&trial) || self.early.contains_key(&trial) {
-            let what = if trial < self.search.next() { "was told before" } else { "was not asked" };
-            return Err(format!("trial {trial} {what}: tell each trial once, after it is asked"));
-        }
-        self.early.insert(trial, outcome(told)?);
+    fn is_outstanding(&self, trial: u64) -> bool {
+        self.outstanding.contains_key(&trial) && !self.early.contains_key(&trial)
+    }
+
+    fn next(&self) -> u64 {
+        self.search.next()
+    }
+
+    fn tell(&mut self, told: Told) {
+        self.early.insert(told.trial, (told.outcome, told.folds));
         loop {
             let next = self.search.observations().len() as u64;
-            let Some((outcome, folds)) = self.early.remove(&next) else { return Ok(()) };
+            let Some((outcome, folds)) = self.early.remove(&next) else { return };
             let params = self.outstanding.remove(&next).unwrap_or_default();
             self.folds.push(folds);
             self.search.observe(Observation { trial: next, params, outcome });
         }
     }
-}
-
-/// A line; the words that Python writes for numbers without a value are undefined ones.
-fn read(line: &str) -> Result<Told, String> {
-    let read = |line: &str| serde_json::from_str::<Told>(line);
-    let plain = || line.replace("-Infinity", "null").replace("Infinity", "null").replace("NaN", "null");
-    read(line).or_else(|error| read(&plain()).map_err(|_| error)).map_err(|error| {
-        format!("{error}: write {{\"tell\": 0, \"value\": 1.5}}, or \"values\", or \"state\": \"failed\"")
-    })
-}
-
-/// How a trial ended. An objective that is not defined tells a search what a failed trial does.
-fn outcome(told: Told) -> Result<(Outcome, FoldHistory), String> {
-    let values = told.values.unwrap_or_default();
-    let last = values.last().copied().flatten();
-    let state = told.state.unwrap_or(FoldState::Completed);
-    let outcome = match (state, told.value) {
-        (FoldState::Completed, None) if values.is_empty() => {
-            let trial = told.tell;
-            return Err(format!("trial {trial} has no result: give \"value\", \"values\" or a \"state\""));
-        }
-        (FoldState::Completed, value) => value.unwrap_or(last).map_or(Outcome::Failed, Outcome::Completed),
-        (FoldState::Pruned, _) => Outcome::Pruned(last),
-        (FoldState::Failed, _) => Outcome::Failed,
-    };
-    Ok((outcome, FoldHistory { state, values }))
 }
 
 #[cfg(test)]

@@ -38,7 +38,8 @@ pub use gauntlet_domain::experiment::{ParameterValue, Parameters};
 pub use observation::{Observation, Outcome};
 pub use pruner::{Decision, FoldHistory, FoldState, PRUNERS, Pruner, PrunerKind};
 pub use sampler::{
-    Grid, Question, Random, SAMPLERS, Sampler, SamplerKind, Sobol, Tpe, TpeSettings, observable_trials,
+    Grid, Question, Random, SAMPLERS, Sampler, SamplerKind, Sobol, SobolDimension, Tpe, TpeSettings,
+    observable_trials,
 };
 pub use search::{Ask, Search};
 pub use settings::{Choice, SettingError};

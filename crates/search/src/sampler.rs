@@ -17,7 +17,7 @@ use gauntlet_domain::experiment::Parameters;
 
 pub use grid::Grid;
 pub use random::Random;
-pub use sobol::Sobol;
+pub use sobol::{Sobol, SobolDimension};
 pub use tpe::{Tpe, TpeSettings};
 
 use crate::error::SearchError;

@@ -258,6 +258,24 @@ impl Domain {
         }
     }
 
+    /// The quantile of one of its values, between 0 and 1: for a discrete domain the middle of the quantiles that
+    /// [`Domain::at`] maps to the value. `None` for what is none of its values.
+    pub fn quantile_of(&self, value: &ParameterValue) -> Option<f64> {
+        match (self, value) {
+            _ if !self.contains(value) => None,
+            (Domain::Float { low, high, step: None, log, .. }, ParameterValue::Float(x)) if low < high => {
+                let (from, to) = (warp(*low, *log), warp(*high, *log));
+                Some(((warp(*x, *log) - from) / (to - from)).clamp(0.0, 1.0))
+            }
+            (Domain::Int { low, high, log: true, .. }, ParameterValue::Int(i)) => {
+                let (from, to) = (libm::log(*low as f64 - 0.5), libm::log(*high as f64 + 0.5));
+                let [below, above] = [-0.5, 0.5].map(|half| libm::log(*i as f64 + half));
+                Some(((below + above) / 2.0 - from) / (to - from))
+            }
+            _ => Some((self.place(value)? as f64 + 0.5) / self.count()? as f64),
+        }
+    }
+
     /// The value of a numeric domain that is nearest to `x`, never outside the bounds. For a category, the
     /// choice with that index.
     pub fn nearest(&self, x: f64) -> ParameterValue {

@@ -23,6 +23,7 @@ mod standard_error;
 mod step_m;
 mod superior_ability;
 
+pub use crate::metrics::numeric::quantile;
 pub use annualisation::{eta, eta_ar1, eta_of, root_of_time};
 pub use block_length::block_length;
 pub use bootstrap::{BootstrappedMeans, stationary_indices};

@@ -11,6 +11,16 @@ pub enum Purpose {
     Bootstrap,
     /// Simulated returns, in tests of power.
     Simulation,
+    /// Scrambling of a Sobol sequence.
+    Scramble,
+    /// Permutations and places of a Latin hypercube.
+    Hypercube,
+    /// Trajectories of a screening design.
+    Trajectory,
+    /// Rows of a design, resampled for intervals of sensitivity indices.
+    DesignRows,
+    /// An input that the output does not depend on.
+    Dummy,
 }
 
 impl Purpose {
@@ -19,6 +29,11 @@ impl Purpose {
         match self {
             Purpose::Bootstrap => 1,
             Purpose::Simulation => 2,
+            Purpose::Scramble => 16,
+            Purpose::Hypercube => 17,
+            Purpose::Trajectory => 18,
+            Purpose::DesignRows => 19,
+            Purpose::Dummy => 20,
         }
     }
 }

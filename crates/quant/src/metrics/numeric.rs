@@ -115,7 +115,7 @@ impl CoMoments {
 
 /// The `q` quantile, interpolated linearly between order statistics at (n - 1)·q: numpy's default,
 /// type 7 of Hyndman and Fan (1996). Undefined for an empty slice.
-pub(crate) fn quantile(values: &[f64], q: f64) -> Option<f64> {
+pub fn quantile(values: &[f64], q: f64) -> Option<f64> {
     let sorted = sorted(values);
     let last = sorted.len().checked_sub(1)?;
     let place = last as f64 * q;

@@ -103,7 +103,7 @@ fn varies(domain: &Domain) -> bool {
 #[derive(Debug, Clone)]
 struct Shifted {
     seed: u64,
-    dimensions: Vec<([u32; 32], u32)>,
+    dimensions: Vec<(SobolDimension, u32)>,
 }
 
 impl Shifted {
@@ -111,15 +111,20 @@ impl Shifted {
         let root = Stream::new(seed).named("sobol");
         let varying = space.parameters().iter().filter(|p| varies(&p.domain)).enumerate();
         let shift = |name: &str| (root.named(name).bits() >> 32) as u32;
-        Self { seed, dimensions: varying.map(|(i, p)| (direction_numbers(i), shift(&p.name))).collect() }
+        Self {
+            seed,
+            dimensions: varying
+                .filter_map(|(i, p)| Some((SobolDimension::new(i)?, shift(&p.name))))
+                .collect(),
+        }
     }
 
     fn params(&self, space: &Space, index: u32) -> Parameters {
         let mut dimensions = self.dimensions.iter();
         let mut unit = || {
-            let (directions, shift) = dimensions.next()?;
+            let (dimension, shift) = dimensions.next()?;
             // The middle of the cell: inside the unit interval, and never on its lower bound.
-            Some((f64::from(coordinate(directions, index) ^ shift) + 0.5) / 4_294_967_296.0)
+            Some((f64::from(dimension.coordinate(index) ^ shift) + 0.5) / 4_294_967_296.0)
         };
         let value = |domain: &Domain, u: Option<f64>| domain.at(u.unwrap_or(0.0));
         let parameters = space.parameters().iter();
@@ -129,10 +134,23 @@ impl Shifted {
     }
 }
 
-/// Coordinate of point `index`, as a fraction of 2^32.
-fn coordinate(directions: &[u32; 32], index: u32) -> u32 {
-    let gray = index ^ (index >> 1);
-    (0..32).filter(|bit| gray >> bit & 1 == 1).fold(0, |x, bit| x ^ directions[bit])
+/// One dimension of the unshifted sequence.
+#[derive(Debug, Clone)]
+pub struct SobolDimension {
+    directions: [u32; 32],
+}
+
+impl SobolDimension {
+    /// The dimension with this number, from 0; `None` from [`Sobol::MAX_DIMENSIONS`] on.
+    pub fn new(number: usize) -> Option<Self> {
+        (number < Sobol::MAX_DIMENSIONS).then(|| Self { directions: direction_numbers(number) })
+    }
+
+    /// Coordinate of point `index`, as a fraction of 2^32.
+    pub fn coordinate(&self, index: u32) -> u32 {
+        let gray = index ^ (index >> 1);
+        (0..32).filter(|bit| gray >> bit & 1 == 1).fold(0, |x, bit| x ^ self.directions[bit])
+    }
 }
 
 /// `v_1 … v_32` of a dimension, each shifted to the top of the word. `dimension` is below
@@ -207,7 +225,7 @@ mod tests {
         {
             for (index, point) in (first.as_u64().unwrap()..).zip(block.as_array().unwrap()) {
                 for (dimension, x) in point.as_array().unwrap().iter().enumerate() {
-                    let ours = coordinate(&direction_numbers(dimension), index as u32);
+                    let ours = SobolDimension::new(dimension).unwrap().coordinate(index as u32);
                     assert_eq!(
                         u64::from(ours),
                         x.as_u64().unwrap() << 2,
