@@ -1,11 +1,11 @@
 //! Risk of a return series and of a portfolio, and tests of forecasts of it.
 //!
 //! Consumes simple returns per period, as fractions; answers **losses as positive fractions of one period**, never
-//! annualised. `alpha` is the mass of the tail, 0.05 for what is also called 95 %. What does not exist is an [`Undefined`]
+//! annualised. `alpha` is the mass of the tail, 0.05 for what is also called 95 %. What does not exist is an `Undefined`
 //! with its reason, never NaN.
 //!
-//! A figure of a tail takes the observations that make it one: n·alpha of at least [`LEAST_IN_TAIL`], so 200 at 0.05 and
-//! 1,000 at 0.01. [`worst_loss`] and [`max_drawdown`] are there for any number. Where all losses are equal, value at risk,
+//! A figure of a tail takes the observations that make it one: n·alpha of at least `LEAST_IN_TAIL`, so 200 at 0.05 and
+//! 1,000 at 0.01. `worst_loss` and `max_drawdown` are there for any number. Where all losses are equal, value at risk,
 //! expected shortfall and entropic value at risk are that loss.
 //!
 //! Logarithms, exponentials and error functions come from `libm` and sums run in index order: a result is the same to the
