@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod accounts;
+mod asked;
 mod bad_days;
 mod bad_input;
 mod cleaning;

@@ -3,7 +3,7 @@
 //! The protocol is that of `ask_tell`. Up to 64 points are outstanding: point `k` is asked once the points
 //! `0 ..= k - 64` are told. A pruned or failed point has no value. After the last answer comes one line, by method:
 //! - `sobol`: `{"result": {PARAMETER: {"first", "total", "first_interval", "total_interval"}}, "converged"}`
-//! - `morris`: `{"result": {PARAMETER: {"mu", "mu_star", "sigma"}}, "converged"}`
+//! - `morris`: `{"result": {PARAMETER: {"mu", "mu_star", "mu_star_interval", "sigma"}}, "converged"}`
 //! - `pawn`: `{"result": {PARAMETER: {"median", "max"}}, "converged", "threshold": {"median", "max"}}`, where a parameter without
 //!   influence stays below the threshold.
 //!
@@ -16,7 +16,7 @@ use std::str::FromStr;
 
 use gauntlet_domain::names::{UnknownName, find};
 use gauntlet_search::Outcome;
-use gauntlet_sensitivity::morris::{CANDIDATES, LEVELS, MorrisDesign, MorrisIndex};
+use gauntlet_sensitivity::morris::{LEVELS, MorrisDesign, MorrisIndex};
 use gauntlet_sensitivity::pawn::{PawnDesign, PawnIndex};
 use gauntlet_sensitivity::sobol::{SobolDesign, SobolIndex};
 use gauntlet_sensitivity::{Cube, Interval, Point, SensitivityError, Undefined};
@@ -109,7 +109,8 @@ impl Design {
         let design = match method {
             Method::Sobol => SobolDesign::new(&space, None, samples, seed).map(Design::Sobol),
             Method::Morris => Cube::whole(&space)
-                .and_then(|cube| MorrisDesign::new(&cube, samples, CANDIDATES, LEVELS, seed))
+                // As many candidates as trajectories: random ones, whose mean effects have no bias.
+                .and_then(|cube| MorrisDesign::new(&cube, samples, samples, LEVELS, seed))
                 .map(Design::Morris),
             Method::Pawn => {
                 Cube::whole(&space).and_then(|cube| PawnDesign::new(&cube, samples, seed)).map(Design::Pawn)
@@ -140,7 +141,9 @@ impl Design {
             Design::Sobol(design) => {
                 (&["first", "total", "first_interval", "total_interval"][..], sobol(design, values))
             }
-            Design::Morris(design) => (&["mu", "mu_star", "sigma"][..], morris(design, values)),
+            Design::Morris(design) => {
+                (&["mu", "mu_star", "mu_star_interval", "sigma"][..], morris(design, values))
+            }
             Design::Pawn(design) => (&["median", "max"][..], pawn(design, values)),
         };
         let cube = self.cube();
@@ -167,10 +170,12 @@ impl Design {
 /// The object of each parameter, and what else the line has.
 type Rows = (Vec<Result<Value, Undefined>>, Value);
 
+fn interval(interval: Result<Interval, Undefined>) -> Value {
+    interval.map_or(Value::Null, |of| json!([of.low, of.high]))
+}
+
 fn sobol(design: &SobolDesign, values: &[Option<f64>]) -> Result<Rows, Undefined> {
     let report = design.report(values)?;
-    let interval =
-        |interval: Result<Interval, Undefined>| interval.map_or(Value::Null, |i| json!([i.low, i.high]));
     let row = |of: SobolIndex| {
         let mut row = json!({
             "first": of.first, "first_interval": interval(of.first_interval),
@@ -187,7 +192,10 @@ fn sobol(design: &SobolDesign, values: &[Option<f64>]) -> Result<Rows, Undefined
 
 fn morris(design: &MorrisDesign, values: &[Option<f64>]) -> Result<Rows, Undefined> {
     let report = design.report(values)?;
-    let row = |of: MorrisIndex| json!({ "mu": of.mu, "mu_star": of.mu_star, "sigma": of.sigma });
+    let row = |of: MorrisIndex| {
+        let interval = interval(of.mu_star_interval);
+        json!({ "mu": of.mu, "mu_star": of.mu_star, "mu_star_interval": interval, "sigma": of.sigma })
+    };
     let rows = report.indices.iter().map(|index| index.map(row)).collect();
     Ok((rows, json!({ "converged": report.converged })))
 }
