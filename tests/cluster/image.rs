@@ -159,7 +159,7 @@ impl<'a> Pod<'a> {
         self.environment(container).iter().fold(command, |command, (name, value)| command.env(name, value))
     }
 
-    /// The first container of a kind, as the kubelet would start them in order.
+    /// The containers of a kind, in the order in which the kubelet starts them.
     fn containers(&self, kind: &str) -> Vec<Json> {
         self.spec[kind].as_array().cloned().unwrap_or_default()
     }

@@ -54,7 +54,6 @@ fn sensitivity_of_ishigami_is_the_analytic_one() {
         assert_within(&sobol["result"][name]["first_interval"], first);
         assert_within(&sobol["result"][name]["total_interval"], total);
     }
-    // The mean over every base point of four levels: of x1 the step of two levels is 4/3 pi of its range of 2 pi.
     let morris = told(&["--method", "morris", "--samples", "200"], &space(), ishigami);
     for (axis, name) in ["x1", "x2", "x3"].into_iter().enumerate() {
         assert_within(&morris["result"][name]["mu_star_interval"], mean_effect(axis));

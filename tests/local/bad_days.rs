@@ -6,7 +6,7 @@ use std::time::Duration;
 use gauntlet_tests::golden::MINI;
 use gauntlet_tests::{Dir, Random, Run, digest_of, gauntlet, mini};
 
-use crate::operator::{Away, Closed, block};
+use crate::directories::{Away, Closed, block};
 
 /// What is wrong with a directory at a moment, and what a command says of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

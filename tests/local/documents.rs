@@ -118,14 +118,14 @@ fn the_page_of_files_is_what_feed_reads() {
         [code(format.name()), shape.to_owned(), lines.join("<br>")]
     });
     text += &table(["format", "a row is", "such as"], formats);
-    text += "\n## Columns\n\nOf `csv`, `bars-csv` and `parquet`: found by these names, of which the first that a file has is taken, or named \
-             with `--column`. Names are compared by letters and digits alone, so `Bid Price`, `bid_price` and `bidPrice` are \
+    text += "\n## Columns\n\nOf `csv`, `bars-csv` and `parquet`: found by these names, or named with `--column`. Names are compared by letters and digits alone, so `Bid Price`, `bid_price` and `bidPrice` are \
              one.\n\n";
     text += &table(
         ["`--column`", "found without it"],
         guide::columns().into_iter().map(|column| {
             let names: Vec<String> = column.names.into_iter().map(code).collect();
-            [code(column.role), names.join(" ")]
+            let of = column.of.map_or_else(String::new, |of| format!(" of {of}"));
+            [code(column.role) + &of, names.join(" ")]
         }),
     );
     text += "\n## Times\n\n";

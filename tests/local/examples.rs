@@ -96,16 +96,21 @@ fn what_readme_says_of_observing_is_there() {
     let dir = Dir::new();
     let block = examples("README.md", "Observing", "sh").remove(0);
     let lines: Vec<&str> = block.lines().collect();
-    let [curl, telemetry, _] = lines.as_slice() else { panic!("{block}") };
-    let (name, address) = telemetry.split_whitespace().next().unwrap().split_once('=').unwrap();
-    assert_eq!(address, "0.0.0.0:9464");
-    let port = free_port();
-    let up =
-        Up::of(gauntlet(["up", "--listen", "127.0.0.1:0"]).env(name, &format!("127.0.0.1:{port}")), &dir);
-    assert!(curl.starts_with("curl localhost:8686/metrics "), "{curl}");
-    for address in [up.address.clone(), format!("127.0.0.1:{port}")] {
-        let (status, text) = http::request(&address, "GET", "/metrics", &[], b"");
-        assert!(status == 200 && text.contains("gauntlet_commits_total"), "{address}: {status}");
+    let [curl, lines @ ..] = lines.as_slice() else { panic!("{block}") };
+    assert!(curl.starts_with("curl localhost:8686/metrics ") && lines.len() == 2, "{block}");
+    for line in lines {
+        let (variable, rest) = line.split_once(' ').unwrap();
+        assert!(rest.starts_with("gauntlet up "), "{line}");
+        let port = free_port();
+        let (name, value) = variable.split_once('=').unwrap();
+        let value = value.replace("0.0.0.0:9464", &format!("127.0.0.1:{port}"));
+        let up = Up::of(gauntlet(["up", "--listen", "127.0.0.1:0"]).env(name, &value), &dir);
+        let mut addresses = vec![up.address.clone()];
+        addresses.extend(value.contains(&port.to_string()).then(|| value.clone()));
+        for address in addresses {
+            let (status, text) = http::request(&address, "GET", "/metrics", &[], b"");
+            assert!(status == 200 && text.contains("gauntlet_commits_total"), "{address}: {status}");
+        }
+        up.stop();
     }
-    up.stop();
 }

@@ -11,6 +11,7 @@ mod cleaning;
 mod damage;
 mod dead_letters;
 mod dependencies;
+mod directories;
 mod documents;
 mod examples;
 mod faults;

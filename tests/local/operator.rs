@@ -2,7 +2,6 @@
 //! be read, are in use, or are taken away. Nothing of it becomes a fact, and everything is said.
 
 use std::collections::BTreeMap;
-use std::fs::Permissions;
 use std::io::Write;
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
@@ -10,38 +9,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use gauntlet_tests::golden::{MINI, feed_hours};
-use gauntlet_tests::process::program;
-use gauntlet_tests::{Command, Dir, Json, Up, binary, copy, digest_of, gauntlet, mini};
+use gauntlet_tests::{Dir, Json, Up, copy, digest_of, gauntlet, mini};
 
-/// All files under a folder.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
-    }
-    found
-}
-
-/// The snapshots of a node, moved away.
-pub struct Away {
-    lake: PathBuf,
-    kept: PathBuf,
-}
-
-impl Away {
-    pub fn of(dir: &Dir) -> Away {
-        let away = Away { lake: dir.node().join("lake/snapshots"), kept: dir.path("kept") };
-        std::fs::rename(&away.lake, &away.kept).unwrap();
-        std::fs::create_dir(&away.lake).unwrap();
-        away
-    }
-
-    pub fn bring_back(self) {
-        std::fs::remove_dir_all(&self.lake).unwrap();
-        std::fs::rename(&self.kept, &self.lake).unwrap();
-    }
-}
+use crate::directories::{Away, Closed, block, files};
 
 /// A node with hours of gold, and a document over the same bars as that of `mini`, whose snapshots are sealed already.
 fn with_second_document() -> (Dir, PathBuf) {
@@ -246,44 +216,6 @@ fn a_damaged_page_of_the_log_is_named_by_its_place() {
 }
 
 /// A copy that may only be read can be listed, verified, digested and replayed, and not a byte of it changes.
-/// A node that nobody may write to, looked at by somebody who is not its owner.
-pub struct Closed {
-    program: PathBuf,
-    /// With the rights that they had.
-    paths: Vec<(PathBuf, Permissions)>,
-}
-
-impl Closed {
-    pub fn of(dir: &Dir) -> Closed {
-        let program = dir.path("gauntlet");
-        if !program.exists() {
-            std::fs::copy(binary(), &program).unwrap();
-        }
-        let node = dir.node();
-        let folders =
-            ["lake", "lake/snapshots", "lake/artifacts", "lake/tmp", "index"].map(|name| node.join(name));
-        let folders = folders.into_iter().filter(|path| path.is_dir()).chain([node.clone(), dir.path(".")]);
-        let all = files(&node).into_iter().map(|path| (path, 0o444)).chain(folders.map(|path| (path, 0o555)));
-        let closed = all.chain([(program.clone(), 0o555)]).map(|(path, mode)| {
-            let before = std::fs::metadata(&path).unwrap().permissions();
-            std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-            (path, before)
-        });
-        let paths = closed.collect();
-        Closed { program, paths }
-    }
-
-    pub fn command<S: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
-        program(&self.program, args).as_reader()
-    }
-
-    pub fn open(self) {
-        for (path, permissions) in self.paths.into_iter().rev() {
-            std::fs::set_permissions(path, permissions).unwrap();
-        }
-    }
-}
-
 #[test]
 fn a_read_only_copy_is_read() {
     let dir = Dir::copy_of(mini());
@@ -453,21 +385,4 @@ fn a_lake_that_takes_nothing_is_waited_for() {
     up.stop();
     digest_of(&dir.node())
         .assert_equals(&digest_of(&undisturbed.node()), "a lake that took nothing for a while");
-}
-
-/// A lake in which no file can be begun.
-pub struct Blocked(PathBuf);
-
-pub fn block(dir: &Dir) -> Blocked {
-    let folder = dir.node().join("lake/tmp");
-    std::fs::remove_dir_all(&folder).unwrap();
-    std::fs::write(&folder, b"no folder").unwrap();
-    Blocked(folder)
-}
-
-impl Blocked {
-    pub fn unblock(self) {
-        std::fs::remove_file(&self.0).unwrap();
-        std::fs::create_dir(&self.0).unwrap();
-    }
 }

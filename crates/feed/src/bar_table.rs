@@ -29,12 +29,12 @@ pub(crate) const CLOSE_TIMES: &[(&str, Option<Unit>)] = &[
     ("endtime", None),
     ("periodend", None),
 ];
-const DATES: &[&str] = &["date", "tradedate", "tradingday", "day"];
+pub(crate) const DATES: &[&str] = &["date", "tradedate", "tradingday", "day"];
 const CLOSES: &[&str] = &["close", "c"];
 /// With one of these a price is that of a ticker, whose open, high and low are the day's so far.
 const BIDS: &[&str] = &["bid", "bidprice", "bestbid"];
 const PERIODS: &[&str] = &["per", "period", "timeframe", "interval"];
-const ONLY_PRICES: &[&str] = &["close", "price", "value", "adjclose"];
+pub(crate) const ONLY_PRICES: &[&str] = &["close", "price", "value", "adjclose"];
 
 /// Units in which open and close may lie beyond high and low, and one part in so many of the price: what is left of a
 /// product of floating-point numbers.

@@ -152,7 +152,7 @@ pub enum FeedError {
     /// A header without the needed columns.
     #[error(
         "{file}: a {format} file needs columns for {needed}, its header (line 1, or the schema) has only {found}: \
-         name them with --column WHAT=NAME (such as --column time=Zeit), rename them (gauntlet feed --help has all names), {hint}"
+         name them with --column WHAT=NAME (such as --column time=Zeit), rename them (gauntlet feed --help has the names), {hint}"
     )]
     MissingColumns {
         /// The file.

@@ -3,32 +3,41 @@
 use crate::bar_table;
 use crate::columns::{self, ROLES};
 use crate::format::Format;
+use crate::time::Unit;
 
-/// A kind of column: its name for `--column`, and the names by which it is found without that. They are compared by letters
-/// and digits alone, so `Bid Price`, `bid_price` and `bidPrice` are one.
+/// A kind of column, and the names by which it is found. They are compared by letters and digits alone, so `Bid Price`,
+/// `bid_price` and `bidPrice` are one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
     /// The name for `--column`.
     pub role: &'static str,
-    /// Names in a header, those that are taken first in front.
+    /// In which files, where ticks and bars have other names for it.
+    pub of: Option<&'static str>,
+    /// Names in a header.
     pub names: Vec<&'static str>,
 }
 
 /// Every kind of column.
 pub fn columns() -> Vec<Column> {
-    let names = |role: &str, usual: &[&'static str]| match role {
-        "time" => {
-            let lists = [
-                bar_table::OPEN_TIMES,
-                columns::EVENT_TIMES,
-                bar_table::CLOSE_TIMES,
-                columns::RECORDER_TIMES,
-            ];
-            lists.concat().into_iter().map(|(name, _)| name).collect()
-        }
-        _ => usual.to_vec(),
+    let times = |of, lists: &[&[(&'static str, Option<Unit>)]]| Column {
+        role: "time",
+        of: Some(of),
+        names: lists.concat().into_iter().map(|(name, _)| name).collect(),
     };
-    ROLES.iter().map(|(role, usual)| Column { role, names: names(role, usual) }).collect()
+    let of_ticks = times("ticks", &[columns::EVENT_TIMES, columns::RECORDER_TIMES]);
+    let of_bars = times("bars", &[bar_table::OPEN_TIMES, columns::EVENT_TIMES, bar_table::CLOSE_TIMES]);
+    let others = ROLES.iter().filter(|(role, _)| *role != of_ticks.role).map(|(role, usual)| {
+        // Bars have names of their own for these.
+        let more: &[&str] = match *role {
+            "date" => bar_table::DATES,
+            "close" => bar_table::ONLY_PRICES,
+            _ => &[],
+        };
+        let more = more.iter().filter(|name| !usual.contains(name));
+        Column { role, of: None, names: usual.iter().chain(more).copied().collect() }
+    });
+    let others: Vec<Column> = others.collect();
+    [of_ticks, of_bars].into_iter().chain(others).collect()
 }
 
 /// How a row of each format is made, and a beginning that would do: a header and one row where it has a header.
@@ -96,7 +105,8 @@ pub fn text() -> String {
         example.iter().for_each(|line| text.push_str(&format!("  {:<14}   {line}\n", "")));
     }
     text.push_str("\nColumns of csv, bars-csv and parquet, by names in the header (letters and digits count, capitals do not), or by --column:\n");
-    for Column { role, names } in columns() {
+    for Column { role, of, names } in columns() {
+        let role = of.map_or_else(|| role.to_owned(), |of| format!("{role} of {of}"));
         text.push_str(&format!("  {role:<14} {}\n", names.join(" ")));
     }
     text.push_str("\nTimes:\n");
@@ -143,7 +153,7 @@ mod tests {
 
     #[test]
     fn every_column_has_a_name_by_which_it_is_found() {
-        for Column { role, names } in columns() {
+        for Column { role, names, .. } in columns() {
             let plain = |name: &&str| columns::plain_name(name) == **name;
             assert!(!names.is_empty() && names.iter().all(plain), "{role}: {names:?}");
         }

@@ -113,7 +113,7 @@ pub fn experiment_report(node: &Node, row: Row) -> Result<ExperimentReport, Refu
     let walk_forward = node.views.row(&schema::RUNS, &[id.as_str().into(), run.into()])?.map(ViewRow);
     let leaderboard = finalists(node, &id, board, noise.as_ref())?;
     let waits_for = match text(&row, "status") {
-        Some("running") => parked::causes(node, &id)?,
+        Some("running") => parked::causes(node, &id)?.0,
         _ => Vec::new(),
     };
     let [tuning_bars, holdout_bars] =

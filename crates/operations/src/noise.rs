@@ -143,7 +143,7 @@ fn furthest<'a>(
     furthest.into_iter().map(|(document, (_, place))| (document, place)).collect()
 }
 
-pub(crate) fn number(entry: &Row, column: &str) -> u64 {
+fn number(entry: &Row, column: &str) -> u64 {
     entry.get(column).and_then(Value::as_long).and_then(|n| u64::try_from(n).ok()).unwrap_or_default()
 }
 

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gauntlet_log::{Positions, TopicPartition};
-use gauntlet_runtime::parked::parked;
+use gauntlet_runtime::parked::{Stretches, parked};
 use gauntlet_views::schema::column;
 use gauntlet_views::{Kind, Row, Table};
 
@@ -22,41 +21,34 @@ pub static PARKED: Table = Table {
 
 /// What experiments wait for, in the order of their ids.
 pub fn rows(node: &Node) -> Result<Vec<Row>, Refusal> {
+    Ok(look(node)?.0)
+}
+
+/// What experiments wait for, and where that lies.
+fn look(node: &Node) -> Result<(Vec<Row>, Stretches), Refusal> {
     let mut counts: BTreeMap<(String, &str, String), i64> = BTreeMap::new();
+    let mut all = Stretches::new();
     for worker in &node.processors.workers {
-        for request in parked(&*node.log, &node.codec, worker.name(), worker.topic())? {
+        let (requests, stretches) = parked(&*node.log, &node.codec, worker.name(), worker.topic())?;
+        for request in requests {
             let Some(id) = request.event.experiment() else { continue };
             *counts.entry((id.to_string(), worker.name(), request.why)).or_default() += 1;
         }
+        all.extend(stretches);
     }
     let row = |((id, processor, why), requests): ((String, &str, String), i64)| Row {
         table: &PARKED,
         key: vec![id.as_str().into(), processor.into(), why.as_str().into()],
         cells: vec![requests.into()],
     };
-    Ok(counts.into_iter().map(row).collect())
+    Ok((counts.into_iter().map(row).collect(), all))
 }
 
-/// How far requests are parked, and how far those are answered. Where both are equal at two moments, nothing was parked
-/// and nothing that was parked was answered between them.
-pub(crate) fn positions(node: &Node) -> Result<[Positions; 2], Refusal> {
-    let (mut ends, mut answered) = (Positions::new(), Positions::new());
-    for worker in &node.processors.workers {
-        let (topic, committed) = (worker.topic().parked(), node.log.committed(worker.name())?);
-        for partition in 0..node.log.partitions(&topic)? {
-            let place = TopicPartition::new(topic.as_str(), partition);
-            answered.insert(place.clone(), committed.get(&place).copied().unwrap_or_default());
-            ends.insert(place.clone(), node.log.bounds(&place)?.1);
-        }
-    }
-    Ok([ends, answered])
-}
-
-/// What an experiment waits for, one sentence a cause.
-pub(crate) fn causes(node: &Node, experiment: &str) -> Result<Vec<String>, Refusal> {
-    let rows = rows(node)?;
+/// What an experiment waits for, one sentence a cause, and where all that is parked lies.
+pub(crate) fn causes(node: &Node, experiment: &str) -> Result<(Vec<String>, Stretches), Refusal> {
+    let (rows, stretches) = look(node)?;
     let own = rows.iter().filter(|row| text(row, "experiment_id") == Some(experiment));
-    Ok(own.filter_map(|row| text(row, "why").map(str::to_owned)).collect())
+    Ok((own.filter_map(|row| text(row, "why").map(str::to_owned)).collect(), stretches))
 }
 
 /// The refusal to wait any longer for an experiment whose data cannot be read.

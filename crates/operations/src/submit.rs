@@ -7,7 +7,7 @@ use gauntlet_domain::experiment::{ConfigRegistered, SubmitExperiment};
 use gauntlet_domain::spec::{DataSpec, DateText, ExperimentSpec};
 use gauntlet_domain::{Event, ExperimentId, InstrumentId, Timestamp, external};
 use gauntlet_experiments::validate::{Problem, validate};
-use gauntlet_log::Positions;
+use gauntlet_runtime::parked::Stretches;
 use gauntlet_runtime::{Manner, Running};
 use gauntlet_views::{Row, schema};
 use serde::{Deserialize, Serialize};
@@ -281,17 +281,16 @@ pub fn wait(
     })
 }
 
-/// Whether an experiment that had not ended when all was quiet goes on by nothing that is there; refuses where its
-/// data cannot be read. `seen` is how far requests were parked and answered at the last look.
-fn is_settled(node: &Node, id: ExperimentId, seen: &mut Option<[Positions; 2]>) -> Result<bool, Refusal> {
-    let causes = parked::causes(node, &id.to_string())?;
+/// Whether an experiment that had not ended when all was quiet goes on by nothing that is there; refuses where its data
+/// cannot be read. `seen` is where what is parked lay at the last look.
+fn is_settled(node: &Node, id: ExperimentId, seen: &mut Option<Stretches>) -> Result<bool, Refusal> {
+    let (causes, stretches) = parked::causes(node, &id.to_string())?;
     if !causes.is_empty() {
         return Err(parked::cannot_go_on(&id.to_string(), &causes));
     }
     // What was parked when all was quiet may have been answered since then, and what follows from it is on its way.
-    let positions = parked::positions(node)?;
-    let is_settled = seen.as_ref() == Some(&positions);
-    *seen = Some(positions);
+    let is_settled = seen.as_ref() == Some(&stretches);
+    *seen = Some(stretches);
     Ok(is_settled)
 }
 

@@ -7,7 +7,8 @@
 //! from them only which requests it must leave out.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ops::Range;
 use std::time::Duration;
 
 use gauntlet_domain::topics::{EXPERIMENTS, parked_from};
@@ -67,16 +68,19 @@ pub struct ParkedRequest {
     pub why: String,
 }
 
-/// The requests of a worker that are parked and not answered: what its topic of parked requests has behind the worker's
-/// position.
+/// The stretch of each partition of parked requests behind the worker's position. Where it is the same at two moments, nothing
+/// was parked there and nothing that was parked was answered between them.
+pub type Stretches = BTreeMap<TopicPartition, Range<u64>>;
+
+/// The requests of a worker that are parked and not answered, and the stretches that they were read from.
 pub fn parked(
     log: &dyn EventLog,
     codec: &Codec,
     processor: &str,
     topic: &Topic,
-) -> Result<Vec<ParkedRequest>, LogError> {
+) -> Result<(Vec<ParkedRequest>, Stretches), LogError> {
     let (name, committed) = (topic.parked(), log.committed(processor)?);
-    let mut parked = Vec::new();
+    let (mut parked, mut stretches) = (Vec::new(), Stretches::new());
     for partition in 0..log.partitions(&name)? {
         let place = TopicPartition::new(name.as_str(), partition);
         let (start, end) = log.bounds(&place)?;
@@ -91,8 +95,9 @@ pub fn parked(
             }
             Ok(())
         })?;
+        stretches.insert(place, from..end);
     }
-    Ok(parked)
+    Ok((parked, stretches))
 }
 
 /// Ids of all requests that were ever parked.

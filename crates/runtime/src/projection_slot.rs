@@ -82,12 +82,14 @@ impl Leader<'_> {
         let begun = self.persistently(|| {
             let progress = projection.progress()?;
             looks += 1;
-            match ahead(log, projection, &progress) {
+            match begin(log, projection, progress) {
+                Ok(from) => Ok(Ok(from)),
+                Err(ProjectAllError::Log(error)) => Ok(Err(error)),
                 // A broker that was just started may not know its last records yet.
-                Ok(Some(why)) if looks < LOOKS => Err(ProjectionError::Retry(why)),
-                Ok(Some(why)) => Err(ProjectionError::Failed(why)),
-                Ok(None) => Ok(begin(log, projection, progress)),
-                Err(error) => Ok(Err(error)),
+                Err(ProjectAllError::Projection(ProjectionError::Failed(why))) if looks < LOOKS => {
+                    Err(ProjectionError::Retry(why))
+                }
+                Err(ProjectAllError::Projection(error)) => Err(error),
             }
         })?;
         let Some(from) = begun else { return Ok(()) };
@@ -189,41 +191,43 @@ impl Leader<'_> {
 /// How often progress is compared with the ends of the log before it is believed that it lies beyond them.
 const LOOKS: u32 = 6;
 
-/// Why progress is not of this log: it lies beyond the end of a partition.
-fn ahead(
-    log: &dyn EventLog,
-    projection: &dyn Projection,
-    progress: &Positions,
-) -> Result<Option<String>, LogError> {
-    let topics = projection.topics();
-    for (place, next) in progress.iter().filter(|(place, _)| topics.contains(&place.topic.as_str())) {
-        let end = if place.partition < log.partitions(&place.topic)? { log.bounds(place)?.1 } else { 0 };
-        if *next > end {
-            return Ok(Some(format!(
-                "the views hold {next} records of {place}, which has {end}: they are of another log, or this one has lost its \
-                 end; make them again with gauntlet views rebuild"
-            )));
-        }
-    }
-    Ok(None)
-}
-
 /// Where a projection begins: at its progress, or where a topic begins that it has not read yet.
 fn begin(
     log: &dyn EventLog,
     projection: &dyn Projection,
     progress: Positions,
-) -> Result<Positions, LogError> {
+) -> Result<Positions, ProjectAllError> {
     let mut from = progress;
+    for (place, left) in left(log, projection, &from)? {
+        from.insert(place, left.start);
+    }
+    Ok(from)
+}
+
+/// What a projection has not read of each partition of its topics. Progress beyond the end of one fails: it is not of this
+/// log.
+fn left(
+    log: &dyn EventLog,
+    projection: &dyn Projection,
+    progress: &Positions,
+) -> Result<Vec<(TopicPartition, Range<u64>)>, ProjectAllError> {
+    let mut all = Vec::new();
     for topic in projection.topics() {
         for partition in 0..log.partitions(topic)? {
             let place = TopicPartition::new(topic, partition);
-            let first = first_offset(log, &place)?;
-            let next = from.entry(place).or_insert(0);
-            *next = first.max(*next);
+            let (next, end) = (progress.get(&place).copied().unwrap_or(0), log.bounds(&place)?.1);
+            if next > end {
+                let why = format!(
+                    "the views hold {next} records of {place}, which has {end}: they are of another log, or this one has lost \
+                     its end; make them again with gauntlet views rebuild"
+                );
+                return Err(ProjectionError::Failed(why).into());
+            }
+            let next = next.max(first_offset(log, &place)?);
+            all.push((place, next..end));
         }
     }
-    Ok(from)
+    Ok(all)
 }
 
 /// The beginning of a topic: 0, or for a topic that is kept for days the first record that is left. What is kept for ever
@@ -244,17 +248,8 @@ pub fn project_all(
     codec: &Codec,
     projection: &dyn Projection,
 ) -> Result<(), ProjectAllError> {
-    let mut progress = projection.progress()?;
-    if let Some(why) = ahead(log, projection, &progress)? {
-        return Err(ProjectionError::Failed(why).into());
-    }
-    for topic in projection.topics() {
-        for partition in 0..log.partitions(topic)? {
-            let place = TopicPartition::new(topic, partition);
-            let next = progress.remove(&place).unwrap_or(0).max(first_offset(log, &place)?);
-            let (_, end) = log.bounds(&place)?;
-            project_partition(log, codec, projection, &place, next..end)?;
-        }
+    for (place, offsets) in left(log, projection, &projection.progress()?)? {
+        project_partition(log, codec, projection, &place, offsets)?;
     }
     Ok(())
 }

@@ -48,11 +48,11 @@ struct Noted {
     waiting: BTreeMap<(&'static str, Cause), (Waiting, Call)>,
     /// Workers that are at work here, and not in another process.
     at_work: BTreeSet<&'static str>,
-    /// Who called last for everything that is parked to be tried now.
+    /// The last call to try what is parked.
     call: Call,
 }
 
-/// Counts the calls to try now what is parked. The first is that of the process which starts.
+/// A call to try everything that is parked now, by its number. A process makes the first when it starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Call(u64);
 
@@ -211,6 +211,9 @@ impl<R> WaitingRequests<R> {
 
     /// One request of each group whose pause is over, or which somebody calls for.
     pub(crate) fn due(&mut self) -> Vec<(Probe, R)> {
+        if self.groups.is_empty() {
+            return Vec::new();
+        }
         let (now, call) = (Instant::now(), self.board.last_call());
         let mut due = Vec::new();
         for (cause, group) in &mut self.groups {

@@ -23,7 +23,7 @@ fn waiting(running: &Running) -> Vec<(String, usize)> {
 }
 
 fn lies_parked(bench: &Bench) -> usize {
-    parked(&*bench.log, &bench.codec, "snapshots", &DATA_REQUESTS).unwrap().len()
+    parked(&*bench.log, &bench.codec, "snapshots", &DATA_REQUESTS).unwrap().0.len()
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn what_is_missing_stalls_nobody_and_is_answered_when_it_is_back() {
     assert_eq!(waiting(&running), [("AWAY is missing".to_owned(), 1), ("GONE is missing".to_owned(), 3)]);
     assert_eq!(running.readiness().err(), None, "the others can be served");
     running.stop().unwrap();
-    let first = parked(&*bench.log, &bench.codec, "snapshots", &DATA_REQUESTS).unwrap();
+    let first = parked(&*bench.log, &bench.codec, "snapshots", &DATA_REQUESTS).unwrap().0;
     assert_eq!(
         first.iter().map(|request| (request.from.as_str(), request.why.as_str())).collect::<Vec<_>>(),
         [
