@@ -2,6 +2,8 @@
 //!
 //! `RankedModel` is part of `ExperimentCompleted`; everything else here is a record of its own.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::experiment::{DataRef, FoldRange, Metrics, Parameters, TrialPlan};
@@ -191,6 +193,43 @@ pub struct WalkForwardFailed {
     pub reason: EvaluationFailure,
     /// For a person.
     pub detail: String,
+}
+
+/// A trial of the search over all tuning bars.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FamilyTrial {
+    /// Its number.
+    pub trial: i64,
+    /// Its parameters.
+    pub parameters: Parameters,
+}
+
+/// Request: what do the completed trials of the search over all tuning bars say together?
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrialFamilyRequested {
+    /// Which experiment.
+    pub experiment_id: ExperimentId,
+    /// What every trial shares.
+    pub plan: TrialPlan,
+    /// In the order of their numbers.
+    pub trials: Vec<FamilyTrial>,
+    /// Who is to answer: `evaluator`.
+    pub addressee: String,
+}
+
+/// What the trials say together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrialFamilyMeasured {
+    /// Which experiment.
+    pub experiment_id: ExperimentId,
+    /// Figures by name: see `gauntlet_walkforward::family`.
+    pub figures: Metrics,
+    /// Why a figure has no value.
+    pub undefined: BTreeMap<String, String>,
+    /// Trials that stand for their clusters, in their order.
+    pub representatives: Vec<i64>,
+    /// Their daily returns, a file on the lake; `None` where there are none.
+    pub series: Option<ContentHash>,
 }
 
 /// The run of an experiment's walk-forward, in the place where others have their model.

@@ -19,11 +19,12 @@ impl Event {
             Event::TrainingRequested(e) => Some(&e.addressee),
             Event::EvaluationRequested(e) => Some(&e.addressee),
             Event::WalkForwardRequested(e) => Some(&e.addressee),
+            Event::TrialFamilyRequested(e) => Some(&e.addressee),
             _ => None,
         }
     }
 
-    /// The id of the request of training or evaluation that this event answers, or whose answer it belongs to as trades or
+    /// The id of the request of a worker that this event answers, or whose answer it belongs to as trades or
     /// equity; `None` where there is none.
     pub fn answers(&self) -> Option<EventId> {
         let request =
@@ -42,6 +43,11 @@ impl Event {
             Event::EvaluationFailed(e) => evaluation(&e.model_id),
             Event::WalkForwardCompleted(e) => walk(&e.experiment_id),
             Event::WalkForwardFailed(e) => walk(&e.experiment_id),
+            Event::TrialFamilyMeasured(e) => {
+                Some(request(RecordKind::TrialFamilyRequested, &e.experiment_id.0))
+            }
+            Event::SensitivityReported(e) => Some(request(RecordKind::SensitivityRequested, &e.model_id.0)),
+            Event::RiskMeasured(e) => Some(request(RecordKind::RiskRequested, &e.model_id.0)),
             Event::TradeLogChunk(e) => run(&e.experiment_id, &e.model_id),
             Event::EquityCurveChunk(e) => run(&e.experiment_id, &e.model_id),
             _ => None,

@@ -40,6 +40,9 @@ pub struct SubmitExperiment {
     pub config_hash: ContentHash,
     /// The document with every default filled in, as canonical JSON.
     pub document: String,
+    /// Who submitted it, as they say; empty where nobody said.
+    #[serde(default)]
+    pub submitted_by: String,
 }
 
 /// Command: stop this experiment; what it has found so far is kept.
@@ -70,6 +73,9 @@ pub struct ExperimentSubmitted {
     pub tuning_snapshot: SnapshotId,
     /// The data that it may not.
     pub holdout_snapshot: SnapshotId,
+    /// Who submitted it, as they say; empty where nobody said.
+    #[serde(default)]
+    pub submitted_by: String,
 }
 
 /// A sealed snapshot as stages hand it on.
@@ -379,4 +385,11 @@ pub struct LedgerEntered {
     pub holdout_from: Option<Timestamp>,
     /// Its last close time.
     pub holdout_to: Option<Timestamp>,
+    /// What is known of the trials as a family: `pbo`, `spa_p_value`, `effective_trials` and more, see
+    /// `gauntlet_walkforward::family`; empty before version 4.
+    pub family: Metrics,
+    /// Trials that stand for their clusters, in their order.
+    pub representatives: Vec<i64>,
+    /// Their daily returns, a file on the lake.
+    pub series: Option<ContentHash>,
 }

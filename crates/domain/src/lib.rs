@@ -16,6 +16,8 @@ pub mod event;
 pub mod experiment;
 /// Strategies that a program outside answers for.
 pub mod external;
+/// The one table of gates, policies, gates in effect.
+pub mod gates;
 /// Derived ids, content hashes, instrument ids.
 pub mod ids;
 /// Ticks, bars, quality reports, snapshots.
@@ -26,6 +28,10 @@ pub mod names;
 pub mod parameter;
 /// The one table of records: events, their numbers, topics, keys, ids and subjects.
 pub mod record;
+/// Robustness and risk of finalists: requests and what came of them.
+pub mod robustness;
+/// Policies, decisions, waivers.
+pub mod selection;
 /// The experiment document as people write it.
 pub mod spec;
 /// Event time.

@@ -14,6 +14,8 @@ use crate::event::SINGLE_ORDER_KEY;
 use crate::experiment::*;
 use crate::ids::{ContentHash, EventId, ExperimentId, ModelId, SnapshotId, TrialId};
 use crate::market::*;
+use crate::robustness::*;
+use crate::selection::*;
 use crate::time::Timestamp;
 use crate::topics::{self, Topic};
 use crate::trace::About::{self, Experiment, Itself, Nothing, SeriesOf, Snapshot};
@@ -182,11 +184,11 @@ records! {
         |e| key e.instrument, id [e.snapshot_id], about Snapshot(e.snapshot_id);
     15 ConfigRegistered: research on CONFIG
         |e| key e.config_hash, id [e.config_hash], about Itself;
-    16 SubmitExperiment: research on EXPERIMENT_COMMANDS
+    16 SubmitExperiment, version 2 is 72: research on EXPERIMENT_COMMANDS
         |e| key SINGLE_ORDER_KEY, id [e.experiment_id], about Experiment(e.experiment_id);
     17 CancelExperiment: research on EXPERIMENT_COMMANDS
         |e| key SINGLE_ORDER_KEY, id [e.experiment_id], about Experiment(e.experiment_id);
-    18 ExperimentSubmitted boxed: research on EXPERIMENTS
+    18 ExperimentSubmitted boxed, version 2 is 73: research on EXPERIMENTS
         |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
     19 ExperimentStarted boxed, version 2 is 43, version 3 is 48: research on EXPERIMENTS
         |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
@@ -214,7 +216,7 @@ records! {
         |e| key run(e.model_id, e.phase.word()), id [e.model_id, e.phase.word(), e.chunk], about SeriesOf(e.experiment_id);
     31 EquityCurveChunk, version 2 is 41, version 3 is 53: research on RESULTS_SERIES
         |e| key run(e.model_id, e.phase.word()), id [e.model_id, e.phase.word(), e.chunk], about SeriesOf(e.experiment_id);
-    32 LedgerEntered boxed, version 2 is 42, version 3 is 54: research on TRIAL_LEDGER
+    32 LedgerEntered boxed, version 2 is 42, version 3 is 54, version 4 is 74: research on TRIAL_LEDGER
         |e| key e.mandate, id [e.experiment_id], about Experiment(e.experiment_id);
     44 WalkForwardRequested boxed: research on EVALUATION_REQUESTS
         |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
@@ -222,6 +224,37 @@ records! {
         |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
     46 WalkForwardFailed: research on EVALUATION_OUTCOMES
         |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
+    75 TrialFamilyRequested boxed: research on EVALUATION_REQUESTS
+        |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
+    76 TrialFamilyMeasured boxed: research on EVALUATION_OUTCOMES
+        |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
+    77 SensitivityRequested boxed: research on SENSITIVITY_REQUESTS
+        |e| key e.model_id, id [e.model_id], about Experiment(e.experiment_id);
+    78 SensitivityReported boxed: research on SENSITIVITY_REPORTS
+        |e| key e.experiment_id, id [e.model_id], about Experiment(e.experiment_id);
+    79 RiskRequested boxed: research on RISK_REQUESTS
+        |e| key e.model_id, id [e.model_id], about Experiment(e.experiment_id);
+    80 RiskMeasured boxed: research on RISK_FIGURES
+        |e| key e.experiment_id, id [e.model_id], about Experiment(e.experiment_id);
+    81 RiskVerdictIssued boxed: research on RISK_VERDICTS
+        |e| key e.mandate, id [e.experiment_id], about Experiment(e.experiment_id);
+    82 CandidateSelected boxed: research on SELECTION_DECISIONS
+        |e| key e.candidate.mandate, id [e.candidate.model_id, e.candidate.attempt],
+        about Experiment(e.candidate.experiment_id);
+    83 CandidateRejected boxed: research on SELECTION_DECISIONS
+        |e| key e.candidate.mandate, id [e.candidate.model_id, e.candidate.attempt],
+        about Experiment(e.candidate.experiment_id);
+    84 ExperimentJudged: research on SELECTION_DECISIONS
+        |e| key e.mandate, id [e.experiment_id], about Experiment(e.experiment_id);
+    // What one person says of a gate of a model is one command, whatever the words.
+    85 Waive: research on PROMOTION_COMMANDS
+        |e| key e.mandate, id [e.version_hash, e.gate, e.author, e.expires], about Itself;
+    86 WaiverGranted: research on SELECTION_DECISIONS
+        |e| key e.waive.mandate, id [e.command], about Itself;
+    87 WaiverRefused: research on SELECTION_DECISIONS
+        |e| key e.waive.mandate, id [e.command], about Itself;
+    88 PolicyRegistered: research on CONFIG
+        |e| key e.policy_hash, id [e.mandate, e.name, e.policy_hash], about Itself;
 }
 
 /// A block's rows have one report for each reason; the first row tells it from the next block's.
@@ -334,6 +367,7 @@ id_parts! {
     ExperimentId: |e| IdBytes::Borrowed(e.0.as_bytes());
     TrialId: |e| IdBytes::Borrowed(e.0.as_bytes());
     ModelId: |e| IdBytes::Borrowed(e.0.as_bytes());
+    EventId: |e| IdBytes::Borrowed(e.0.as_bytes());
 }
 
 #[cfg(test)]

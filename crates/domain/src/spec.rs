@@ -5,6 +5,8 @@
 //! crates own (strategies, samplers, pruners, metrics) are text here and are checked by `experiments::validate`.
 
 mod risk_free;
+/// What follows evaluation.
+mod robustness;
 /// A share as people write it.
 mod share;
 
@@ -15,11 +17,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::bar_spec::BarSpec;
 pub use crate::direction::Direction;
+use crate::gates::Bounds;
 use crate::ids::{ContentHash, ExperimentId, InstrumentId, InstrumentIdError};
 use crate::market::CreateSnapshot;
 use crate::names::{find, named_enum};
 use crate::time::Timestamp;
 pub use risk_free::{NotAnAnnualRate, RiskFree, check_annual_rate};
+pub use robustness::{
+    GatesRefused, PolicySpec, Sensitivity, SensitivityMethod, SensitivitySpec, StressName, UnresolvedPolicy,
+};
 pub use share::Share;
 
 /// An experiment.
@@ -50,12 +56,15 @@ pub struct ExperimentSpec {
     /// How a result is validated.
     #[serde(default)]
     pub validation: ValidationSpec,
-    /// Recorded with the experiment for the stages after evaluation; no stage reads it yet.
+    /// What is moved to see how much of a finalist's score stays; absent in documents from before there was such a thing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sensitivity: Option<serde_json::Value>,
-    /// Recorded with the experiment for the stages after evaluation; no stage reads it yet.
+    pub sensitivity: Option<Sensitivity>,
+    /// Gates beside those of the policy, and tighter ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gates: Option<serde_json::Value>,
+    pub gates: Option<Bounds>,
+    /// The policy that a model must pass: a name, and once submitted the whole of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicySpec>,
     /// Recorded with the experiment for the stages after evaluation; no stage reads it yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paper: Option<serde_json::Value>,

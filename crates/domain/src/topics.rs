@@ -139,8 +139,22 @@ topics! {
     EVALUATION_OUTCOMES = "evaluation.outcomes.v1", key "experiment", ByKey, Forever;
     /// Trade logs and equity curves of finalists.
     RESULTS_SERIES = "results.series.v1", key "run", ByKey, Forever;
+    /// Finalists whose sensitivity is to be analysed.
+    SENSITIVITY_REQUESTS = "sensitivity.requests.v1", key "model", ByKey, Days(30);
+    /// What became of their scores.
+    SENSITIVITY_REPORTS = "sensitivity.reports.v1", key "experiment", ByKey, Forever;
+    /// Finalists whose risk is to be measured.
+    RISK_REQUESTS = "risk.requests.v1", key "model", ByKey, Days(30);
+    /// Their risk figures.
+    RISK_FIGURES = "risk.figures.v1", key "experiment", ByKey, Forever;
     /// What was tried on which stretch of data.
     TRIAL_LEDGER = "trial.ledger.v1", key "mandate", ByKey, Forever;
+    /// What the gates say of an experiment's finalists, but for those that need the ledger.
+    RISK_VERDICTS = "risk.verdicts.v1", key "mandate", ByKey, Forever;
+    /// What people decide about models.
+    PROMOTION_COMMANDS = "promotion.commands.v1", key "mandate", ByKey, Forever;
+    /// Which finalists are selected, and on what grounds.
+    SELECTION_DECISIONS = "selection.decisions.v1", key "mandate", ByKey, Forever;
 }
 
 /// The topic of that name.

@@ -79,6 +79,9 @@ with_word!(experiment::LedgerEntered {
     looks: i64,
     holdout_from: Option<Timestamp>,
     holdout_to: Option<Timestamp>,
+    family: Metrics,
+    representatives: Vec<i64>,
+    series: Option<ContentHash>,
 });
 
 with_word!(evaluation::EvaluationFailed {

@@ -48,6 +48,7 @@ macro_rules! words {
 
             /// What a record says that has the word twice: as text since version 1, as a symbol since version 2. The
             /// symbol counts; where it says nothing, the text does.
+            #[allow(dead_code, reason = "words of records of one version have no text beside the symbol")]
             pub(crate) fn of(text: &str, symbol: $name) -> $name {
                 if symbol.symbol() == UNKNOWN { text.into() } else { symbol }
             }
@@ -166,6 +167,32 @@ words! {
     }
 }
 
+words! {
+    /// How an experiment ended.
+    pub enum ExperimentEnd {
+        /// Every finalist is evaluated.
+        Completed = "completed",
+        /// Stopped by a person.
+        Cancelled = "cancelled",
+        /// Could not run.
+        Failed = "failed",
+    }
+}
+
+words! {
+    /// What came of an experiment in the order of its mandate.
+    pub enum Judgement {
+        /// One of its finalists was selected.
+        Selected = "selected",
+        /// Every finalist was refused.
+        Rejected = "rejected",
+        /// Stopped by a person: there is nothing to select.
+        Cancelled = "cancelled",
+        /// It could not run: there is nothing to select.
+        Failed = "failed",
+    }
+}
+
 /// Reads the name of a variant without a body.
 struct Symbol;
 
@@ -223,8 +250,8 @@ mod tests {
                 })+
             };
         }
-        check!(Phase ExperimentFailure TrialFailure EvaluationFailure TuningEnd);
-        assert_eq!(read, 22);
+        check!(Phase ExperimentFailure TrialFailure EvaluationFailure TuningEnd ExperimentEnd Judgement);
+        assert_eq!(read, 29);
     }
 
     #[test]
