@@ -167,7 +167,10 @@ fn experiment(world: &World, number: u64, trials: usize) -> Found {
     }
     let (experiment_id, config_hash, document) =
         (spec.experiment_id(), spec.config_hash(), spec.canonical_json());
-    inputs.push_back(("gateway", SubmitExperiment { experiment_id, config_hash, document }.into()));
+    inputs.push_back((
+        "gateway",
+        SubmitExperiment { experiment_id, config_hash, document, submitted_by: String::new() }.into(),
+    ));
     run(inputs, &lake)
 }
 

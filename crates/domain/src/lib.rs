@@ -26,6 +26,8 @@ pub mod market;
 pub mod names;
 /// Hyperparameters and their values.
 pub mod parameter;
+/// People as they name themselves.
+pub mod person;
 /// The one table of records: events, their numbers, topics, keys, ids and subjects.
 pub mod record;
 /// Robustness and risk of finalists: requests and what came of them.

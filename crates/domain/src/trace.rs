@@ -159,6 +159,7 @@ mod tests {
             experiment_id,
             config_hash: ContentHash::of(b""),
             document: String::new(),
+            submitted_by: String::new(),
         });
         let cancel = Event::from(CancelExperiment { experiment_id, reason: String::new() });
         let subject = submit.subject().unwrap();

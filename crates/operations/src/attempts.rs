@@ -92,6 +92,11 @@ pub fn cancel(node: &Node, request: &CancelRequest) -> Result<Cancelling, Refusa
 /// Whether an experiment lies on the log, among the newest that were submitted.
 fn is_submitted(node: &Node, experiment_id: ExperimentId) -> Result<bool, Refusal> {
     // Its id alone makes the event's.
-    let like = SubmitExperiment { experiment_id, config_hash: ContentHash::of(&[]), document: String::new() };
+    let like = SubmitExperiment {
+        experiment_id,
+        config_hash: ContentHash::of(&[]),
+        document: String::new(),
+        submitted_by: String::new(),
+    };
     is_published(node, &like.into())
 }

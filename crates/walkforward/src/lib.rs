@@ -3,10 +3,14 @@
 //! Pure functions of (plan, parameters, bars): what the trainer reports of a trial and the evaluator of a finalist, and
 //! what a replay reports of either again.
 
+/// What the trials of a search say together.
+pub mod family;
 /// Folds one by one, and the hold-out.
 pub mod folds;
 /// Numbers from which others can judge a score.
 pub mod inference;
+/// What a mandate has tried on the bars of an experiment.
+pub mod ledger;
 /// What a plan and its parameters say should run.
 pub mod model;
 /// The walk-forward of a procedure.

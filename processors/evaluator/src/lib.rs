@@ -4,6 +4,8 @@
 //! request and the snapshots that it names. A finalist's score is over the bars that it was chosen on and ranks; the
 //! hold-out is opened once for each finalist and only says yes or no.
 
+/// The trials of a search together.
+mod family;
 /// The gate: hold-out against walk-forward.
 mod holdout;
 /// Trade logs and equity curves in chunks.
@@ -40,7 +42,7 @@ impl Worker for Evaluator {
     }
 
     fn version(&self) -> &'static str {
-        "5"
+        "6"
     }
 
     fn topic(&self) -> &'static Topic {
@@ -59,6 +61,9 @@ impl Worker for Evaluator {
             Event::WalkForwardRequested(request) => {
                 vec![not_walked(request, EvaluationFailure::Panicked, message.to_owned())]
             }
+            Event::TrialFamilyRequested(request) => {
+                vec![family::not_measured(request, message.to_owned())]
+            }
             _ => Vec::new(),
         }
     }
@@ -74,6 +79,9 @@ impl Answering for Evaluator {
             }
             Event::WalkForwardRequested(request) => {
                 answer(walk::walk(request, data.0), |reason, why| not_walked(request, reason, why))
+            }
+            Event::TrialFamilyRequested(request) => {
+                answer(family::measure(request, data), |_, why| family::not_measured(request, why))
             }
             _ => Ok(Vec::new()),
         }

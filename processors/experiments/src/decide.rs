@@ -7,7 +7,8 @@ use gauntlet_domain::experiment::*;
 use gauntlet_domain::market::{CreateSnapshot, SnapshotSealed};
 use gauntlet_domain::spec::ExperimentSpec;
 use gauntlet_domain::topics::{
-    DATA_SNAPSHOTS, EVALUATION_OUTCOMES, EXPERIMENT_COMMANDS, EXPERIMENTS, TRIAL_LEDGER,
+    DATA_SNAPSHOTS, EVALUATION_OUTCOMES, EXPERIMENT_COMMANDS, EXPERIMENTS, RISK_FIGURES, SENSITIVITY_REPORTS,
+    TRIAL_LEDGER,
 };
 use gauntlet_domain::verdict::{Evidence, HOLDOUT, Verdict};
 use gauntlet_domain::{Direction, Event, ExperimentId, Input, ModelId, SnapshotId, external};
@@ -22,8 +23,15 @@ use crate::validate::validate;
 /// Experiments for the runtime.
 pub const DEFINITION: Definition = Definition {
     name: "experiments",
-    version: "6",
-    reads: &[&EXPERIMENT_COMMANDS, &DATA_SNAPSHOTS, &TRIAL_LEDGER, &EVALUATION_OUTCOMES],
+    version: "7",
+    reads: &[
+        &EXPERIMENT_COMMANDS,
+        &DATA_SNAPSHOTS,
+        &TRIAL_LEDGER,
+        &EVALUATION_OUTCOMES,
+        &SENSITIVITY_REPORTS,
+        &RISK_FIGURES,
+    ],
     inputs: Inputs::Single,
     writes: &[&EXPERIMENTS],
     races_on: &[&EXPERIMENTS],
@@ -62,6 +70,19 @@ struct Experiment {
     ledger: Option<LedgerEntered>,
     /// Evaluations that have arrived, the first of each writer: whose they are to give may be known only later.
     evaluations: BTreeMap<ModelId, BTreeMap<String, Evaluation>>,
+    /// What was asked for of each finalist beside its evaluation.
+    asked: Asked,
+    /// Finalists whose sensitivity is reported.
+    reported: BTreeSet<ModelId>,
+    /// Finalists whose risk is measured.
+    measured: BTreeSet<ModelId>,
+}
+
+/// What a document asks for of each finalist beside its evaluation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Asked {
+    sensitivity: bool,
+    risk: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -193,6 +214,7 @@ fn submit(state: &State, command: &SubmitExperiment) -> Vec<Output> {
         document: command.document.clone(),
         tuning_snapshot: tuning.snapshot_id,
         holdout_snapshot: holdout.snapshot_id,
+        submitted_by: command.submitted_by.clone(),
     };
     let mut outputs = vec![Output::new(submitted.clone())];
     let sealed = (state.snapshots.get(&tuning.snapshot_id), state.snapshots.get(&holdout.snapshot_id));
@@ -257,6 +279,8 @@ fn result_of(event: &Event) -> Option<ExperimentId> {
         Event::LedgerEntered(e) => Some(e.experiment_id),
         Event::EvaluationCompleted(e) => Some(e.experiment_id),
         Event::EvaluationFailed(e) => Some(e.experiment_id),
+        Event::SensitivityReported(e) => Some(e.experiment_id),
+        Event::RiskMeasured(e) => Some(e.experiment_id),
         _ => None,
     }
 }
@@ -275,13 +299,16 @@ impl Experiment {
     /// Has its place; what was announced stays. A document that cannot be read, which another version has accepted,
     /// waits like any other: it fails by name when its data are there.
     fn submitted(self, submitted: &ExperimentSubmitted) -> Experiment {
-        let terms = read_shape(&submitted.document);
-        let terms = terms.map(|spec| (spec.tuning.objective, spec.tuning.direction, spec.model.strategy));
-        let (objective, direction, strategy) = terms.unwrap_or_default();
+        let terms = read_shape(&submitted.document).map(|spec| {
+            let asked = Asked { sensitivity: spec.sensitivity().is_some(), risk: spec.asks_for_risk() };
+            (spec.tuning.objective, spec.tuning.direction, spec.model.strategy, asked)
+        });
+        let (objective, direction, strategy, asked) = terms.unwrap_or_default();
         Experiment {
             stage: Stage::Submitted,
             objective,
             direction,
+            asked,
             evaluator: external::addressee("evaluator", &strategy),
             waiting: Some(Waiting {
                 document: submitted.document.clone(),
@@ -302,6 +329,8 @@ impl Experiment {
             }
             Event::EvaluationCompleted(e) => (e.model_id, Evaluation::Completed((**e).clone())),
             Event::EvaluationFailed(e) => (e.model_id, Evaluation::Failed(e.clone())),
+            Event::SensitivityReported(e) => return self.reported.insert(e.model_id),
+            Event::RiskMeasured(e) => return self.measured.insert(e.model_id),
             _ => return false,
         };
         let of_model = self.evaluations.entry(model).or_default();
@@ -347,7 +376,7 @@ impl Experiment {
         vec![failed(experiment_id, reason.0, reason.1)]
     }
 
-    /// The end, once tuning has ended and every finalist is in: the ranking by tuning score, best first, undefined
+    /// The end, once tuning has ended and everything that was asked of every finalist is in: the ranking by tuning score, best first, undefined
     /// and failed ones last, ties to the earlier trial.
     fn ending(&self, experiment_id: ExperimentId) -> Option<Output> {
         let ledger = self.ledger.as_ref()?;
@@ -374,6 +403,12 @@ impl Experiment {
         }
         let finalists = ledger.finalists.iter().map(|id| self.evaluations.get(id)?.get(&self.evaluator));
         let evaluations: Vec<&Evaluation> = finalists.collect::<Option<_>>()?;
+        let lacks = |asked: bool, there: &BTreeSet<ModelId>| {
+            asked && !ledger.finalists.iter().all(|model| there.contains(model))
+        };
+        if lacks(self.asked.sensitivity, &self.reported) || lacks(self.asked.risk, &self.measured) {
+            return None;
+        }
         if evaluations.iter().all(|evaluation| matches!(evaluation, Evaluation::Failed(_))) {
             let detail = "no finalist could be evaluated: see the evaluations' details".to_owned();
             return Some(failed(experiment_id, ExperimentFailure::NoEvaluation, detail));

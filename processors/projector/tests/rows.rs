@@ -338,11 +338,17 @@ fn an_event_from_outside_shows_in_a_row_that_it_or_its_answer_makes() {
         ),
         (tuning().into(), tuning().into()),
         (
-            SubmitExperiment { experiment_id, config_hash, document: document.clone() }.into(),
+            SubmitExperiment {
+                experiment_id,
+                config_hash,
+                document: document.clone(),
+                submitted_by: String::new(),
+            }
+            .into(),
             submitted.into(),
         ),
         (
-            SubmitExperiment { experiment_id, config_hash, document }.into(),
+            SubmitExperiment { experiment_id, config_hash, document, submitted_by: String::new() }.into(),
             ExperimentFailed { experiment_id, reason: "invalid_document".into(), detail: String::new() }
                 .into(),
         ),

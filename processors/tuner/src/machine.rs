@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::topics::{
-    EVALUATION_OUTCOMES, EVALUATION_REQUESTS, EXPERIMENTS, TRAINING_REQUESTS, TRIAL_LEDGER, TRIAL_RESULTS,
+    EVALUATION_OUTCOMES, EVALUATION_REQUESTS, EXPERIMENTS, RISK_REQUESTS, SENSITIVITY_REQUESTS,
+    TRAINING_REQUESTS, TRIAL_LEDGER, TRIAL_RESULTS,
 };
 use gauntlet_domain::{Event, ExperimentId, Input, TrialId};
 use gauntlet_processor::ended::EndedIds;
@@ -12,16 +13,16 @@ use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateErro
 use gauntlet_quant::metrics::{self, OnlineMoments};
 use serde::{Deserialize, Serialize};
 
-use crate::study::{Asked, Study, model_id};
+use crate::study::{Asked, Closing, ClosingPart, Part, Study, model_id};
 use crate::trials::{TrialResult, TrialState, Trials, Unreadable};
 
 /// The tuner for the runtime.
 pub const DEFINITION: Definition = Definition {
     name: "tuner",
-    version: "4",
+    version: "5",
     reads: &[&EXPERIMENTS, &TRIAL_RESULTS, &EVALUATION_OUTCOMES],
     inputs: Inputs::CoPartitioned,
-    writes: &[&TRAINING_REQUESTS, &EVALUATION_REQUESTS, &TRIAL_LEDGER],
+    writes: &[&TRAINING_REQUESTS, &EVALUATION_REQUESTS, &SENSITIVITY_REQUESTS, &RISK_REQUESTS, &TRIAL_LEDGER],
     races_on: &[&TRIAL_LEDGER],
     recalls: &[&TRAINING_REQUESTS, &TRIAL_LEDGER],
     create: || Box::new(Tuner::default()),
@@ -68,6 +69,7 @@ impl Machine for Tuner {
             }),
             Event::WalkForwardCompleted(e) => self.walked(e.experiment_id, Some(e), input.writer),
             Event::WalkForwardFailed(e) => self.walked(e.experiment_id, None, input.writer),
+            Event::TrialFamilyMeasured(e) => self.measured(e, input.writer),
             other => match result(other) {
                 Some(answer) if self.objection(&answer, input.writer).is_none() => {
                     let goes_on = !self.inherited.contains_key(&answer.experiment_id);
@@ -84,8 +86,15 @@ impl Machine for Tuner {
 
     fn refuses(&self, input: Input<'_>) -> Option<String> {
         match input.event {
-            Event::WalkForwardCompleted(e) => self.objection_to_walk(e.experiment_id, input.writer),
-            Event::WalkForwardFailed(e) => self.objection_to_walk(e.experiment_id, input.writer),
+            Event::WalkForwardCompleted(e) => {
+                self.objection_to_closing(ClosingPart::Walk, e.experiment_id, input.writer)
+            }
+            Event::WalkForwardFailed(e) => {
+                self.objection_to_closing(ClosingPart::Walk, e.experiment_id, input.writer)
+            }
+            Event::TrialFamilyMeasured(e) => {
+                self.objection_to_closing(ClosingPart::Family, e.experiment_id, input.writer)
+            }
             event => self.objection(&result(event)?, input.writer),
         }
     }
@@ -159,10 +168,10 @@ impl Tuner {
         }
     }
 
-    /// Why an outcome is not that of a walk-forward that was asked for.
-    fn objection_to_walk(&self, id: ExperimentId, source: &str) -> Option<String> {
+    /// Why an outcome is not one that was asked for when the searches were over.
+    fn objection_to_closing(&self, what: ClosingPart, id: ExperimentId, source: &str) -> Option<String> {
         match self.studies.get(&id) {
-            Some(study) => study.objection_to_walk(source),
+            Some(study) => study.objection_to_closing(what, source),
             None if self.ended.contains(id.0.as_bytes()) => None,
             None => Some(format!("there is no experiment {id} here: answer requests, nothing else")),
         }
@@ -175,7 +184,7 @@ impl Tuner {
         completed: Option<&WalkForwardCompleted>,
         source: &str,
     ) -> Vec<Output> {
-        if self.objection_to_walk(id, source).is_some() {
+        if self.objection_to_closing(ClosingPart::Walk, id, source).is_some() {
             return Vec::new();
         }
         self.with(id, |study| {
@@ -187,10 +196,21 @@ impl Tuner {
                     total_return: finite(value("total_return")),
                 }
             });
-            outcome
-                .and_then(|outcome| conclude(study, Some(outcome)))
-                .unwrap_or_else(|Unreadable| conclude_early(study, TuningEnd::InvalidDocument))
+            let outcome = match outcome {
+                Ok(outcome) => outcome,
+                Err(Unreadable) => return conclude_early(study, TuningEnd::InvalidDocument),
+            };
+            arrived(study, |closing| &mut closing.walk, outcome)
         })
+    }
+
+    /// It is known what the trials say together.
+    fn measured(&mut self, measured: &TrialFamilyMeasured, source: &str) -> Vec<Output> {
+        let id = measured.experiment_id;
+        if self.objection_to_closing(ClosingPart::Family, id, source).is_some() {
+            return Vec::new();
+        }
+        self.with(id, |study| arrived(study, |closing| &mut closing.family, measured.clone()))
     }
 
     /// Moves a search that has not ended; of one that ends thereby only its id stays.
@@ -213,23 +233,42 @@ fn go_on(study: &mut Study) -> Vec<Output> {
 fn next(study: &mut Study) -> Result<Vec<Output>, Unreadable> {
     let mut outputs: Vec<Output> = study.next_requests()?.into_iter().map(Output::new).collect();
     if study.is_over() {
-        match study.walk_forward()? {
-            Some(request) => outputs.push(Output::new(request)),
-            None => outputs.extend(conclude(study, None)?),
+        let (walk, family) = study.closing_requests()?;
+        if walk.is_none() && family.is_none() {
+            outputs.extend(conclude(study)?);
         }
+        outputs.extend(walk.map(Output::new));
+        outputs.extend(family.map(Output::new));
     }
     Ok(outputs)
 }
 
-/// The ledger and the finalists' evaluations.
-fn conclude(study: &mut Study, procedure: Option<ProcedureOutcome>) -> Result<Vec<Output>, Unreadable> {
+/// Takes in what was asked for when the searches were over; the end, when nothing is awaited any more.
+fn arrived<T>(study: &mut Study, part: fn(&mut Closing) -> &mut Part<T>, found: T) -> Vec<Output> {
+    let Some(closing) = study.closing() else { return Vec::new() };
+    let part = part(closing);
+    if !part.is_awaited() {
+        return Vec::new();
+    }
+    *part = Part::Here(found);
+    if closing.walk.is_awaited() || closing.family.is_awaited() {
+        return Vec::new();
+    }
+    conclude(study).unwrap_or_else(|Unreadable| conclude_early(study, TuningEnd::InvalidDocument))
+}
+
+/// The ledger, and what is asked for of each finalist.
+fn conclude(study: &mut Study) -> Result<Vec<Output>, Unreadable> {
     let is_exhausted = study.main().is_some_and(Trials::is_exhausted);
     let ended = if is_exhausted { TuningEnd::SpaceExhausted } else { TuningEnd::BudgetSpent };
     let finalists = study.finalists()?;
+    let procedure = study.closing().and_then(|closing| closing.walk.get().copied());
     let entry = closing_entry(study, ended, &finalists);
-    let evaluations = study.evaluations(&finalists, procedure)?;
+    let evaluations = study.evaluations(&finalists, procedure)?.into_iter().map(Output::new);
+    let robustness = study.robustness(&finalists)?.into_iter().map(Output::new);
+    let outputs = entry.into_iter().chain(evaluations).chain(robustness).collect();
     study.end();
-    Ok(entry.into_iter().chain(evaluations.into_iter().map(Output::new)).collect())
+    Ok(outputs)
 }
 
 /// Ends a search without finalists; the ledger says how, if tuning has begun.
@@ -241,7 +280,10 @@ fn conclude_early(study: &mut Study, ended: TuningEnd) -> Vec<Output> {
 
 /// The ledger's entry: every place in the order of a mandate gets one, also when tuning never began. Every ending can race
 /// with a cancellation.
-fn closing_entry(study: &Study, ended: TuningEnd, finalists: &[u64]) -> Option<Output> {
+fn closing_entry(study: &mut Study, ended: TuningEnd, finalists: &[u64]) -> Option<Output> {
+    let family = study.closing().and_then(|closing| closing.family.get().cloned());
+    let (figures, representatives, series) =
+        family.map(|family| (family.figures, family.representatives, family.series)).unwrap_or_default();
     let (Some(begun), Some(main)) = (study.begun(), study.main()) else { return not_begun(study) };
     Some(Output::raced(LedgerEntered {
         mandate: study.mandate.clone(),
@@ -258,6 +300,9 @@ fn closing_entry(study: &Study, ended: TuningEnd, finalists: &[u64]) -> Option<O
         looks: study.looks(),
         holdout_from: Some(begun.holdout.from),
         holdout_to: Some(begun.holdout.to),
+        family: figures,
+        representatives,
+        series,
     }))
 }
 
@@ -279,6 +324,9 @@ fn not_begun(study: &Study) -> Option<Output> {
         looks: 0,
         holdout_from: Some(holdout.from),
         holdout_to: Some(holdout.to),
+        family: Metrics::new(),
+        representatives: Vec::new(),
+        series: None,
     }))
 }
 

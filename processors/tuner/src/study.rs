@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::market::CreateSnapshot;
+use gauntlet_domain::robustness::{RiskRequested, SensitivityRequested, SensitivityTerms};
 use gauntlet_domain::spec::ExperimentSpec;
-use gauntlet_domain::{ContentHash, ExperimentId, ModelId, TrialId, external};
+use gauntlet_domain::{ContentHash, Event, ExperimentId, ModelId, TrialId, external};
 use serde::{Deserialize, Serialize};
 
 use crate::trials::{Source, TrialResult, TrialState, Trials, Unreadable};
@@ -34,8 +35,8 @@ pub(crate) struct Study {
     begun: Option<Begun>,
     /// By their numbers; none before tuning begins.
     searches: Vec<Trials>,
-    /// Whether the walk-forward was asked for: the searches are over.
-    walking: bool,
+    /// Set when the searches are over: what was asked for then.
+    closing: Option<Closing>,
     /// Only while a step is under way: what has ended is forgotten after it.
     #[serde(skip)]
     ended: bool,
@@ -51,6 +52,38 @@ pub(crate) struct Begun {
     pub(crate) holdout: DataRef,
     /// Of searches 1, 2, ….
     pub(crate) windows: Vec<SearchWindow>,
+}
+
+/// What is asked for when the searches are over, and what has come back.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Closing {
+    pub(crate) walk: Part<ProcedureOutcome>,
+    pub(crate) family: Part<TrialFamilyMeasured>,
+}
+
+/// An answer to one request.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub(crate) enum Part<T> {
+    /// It was not asked for.
+    #[default]
+    None,
+    /// It has not come.
+    Awaited,
+    /// It is here.
+    Here(T),
+}
+
+impl<T> Part<T> {
+    pub(crate) fn is_awaited(&self) -> bool {
+        matches!(self, Part::Awaited)
+    }
+
+    pub(crate) fn get(&self) -> Option<&T> {
+        match self {
+            Part::Here(part) => Some(part),
+            Part::None | Part::Awaited => None,
+        }
+    }
 }
 
 /// Numbers of trials that were asked for, as runs without a hole: first number to one past the last.
@@ -86,7 +119,7 @@ impl Study {
             document: submitted.document.clone(),
             begun: None,
             searches: Vec::new(),
-            walking: false,
+            closing: None,
             ended: false,
             spec,
         }
@@ -156,16 +189,56 @@ impl Study {
         }
     }
 
-    /// Why an answer is not one to the walk-forward that was asked for.
-    pub(crate) fn objection_to_walk(&self, source: &str) -> Option<String> {
+    /// Why an answer is not one to the walk-forward, or to what the trials say together, that was asked for.
+    pub(crate) fn objection_to_closing(&self, what: ClosingPart, source: &str) -> Option<String> {
         let experiment = self.experiment_id;
-        let begun = self.begun.as_ref().filter(|_| self.walking);
+        let was_asked = self.closing.as_ref().is_some_and(|closing| match what {
+            ClosingPart::Walk => !matches!(closing.walk, Part::None),
+            ClosingPart::Family => !matches!(closing.family, Part::None),
+        });
+        let begun = self.begun.as_ref().filter(|_| was_asked);
         let Some(Begun { plan, .. }) = begun else {
-            return Some(format!("the walk-forward of experiment {experiment} was not asked for"));
+            return Some(format!("{what} of experiment {experiment} was not asked for"));
         };
         let writer = external::addressee(EVALUATOR, &plan.strategy);
         (source != writer)
-            .then(|| format!("written by {source}: the walk-forward of {experiment} is computed by {writer}"))
+            .then(|| format!("written by {source}: {what} of {experiment} is computed by {writer}"))
+    }
+
+    /// What was asked for when the searches were over.
+    pub(crate) fn closing(&mut self) -> Option<&mut Closing> {
+        self.closing.as_mut()
+    }
+
+    /// What is asked for when the searches are over; empty where no finalist would be judged by it.
+    pub(crate) fn closing_requests(
+        &mut self,
+    ) -> Result<(Option<WalkForwardRequested>, Option<TrialFamilyRequested>), Unreadable> {
+        if self.closing.is_some() || self.finalists()?.is_empty() {
+            return Ok((None, None));
+        }
+        let (walk, family) = (self.walk_forward()?, self.family());
+        fn part<T, R>(request: &Option<R>) -> Part<T> {
+            if request.is_some() { Part::Awaited } else { Part::None }
+        }
+        self.closing = Some(Closing { walk: part(&walk), family: part(&family) });
+        Ok((walk, family))
+    }
+
+    /// The completed trials of the search over all tuning bars; not where a program outside runs them.
+    fn family(&self) -> Option<TrialFamilyRequested> {
+        let (begun, main) = (self.begun.as_ref()?, self.main()?);
+        let addressee = external::addressee(EVALUATOR, &begun.plan.strategy);
+        let completed = |trial| {
+            let result = main.result(trial).filter(|result| result.state == TrialState::Completed)?;
+            Some(FamilyTrial { trial: trial as i64, parameters: result.parameters.clone() })
+        };
+        (addressee == EVALUATOR).then(|| TrialFamilyRequested {
+            experiment_id: self.experiment_id,
+            plan: begun.plan.clone(),
+            trials: (0..main.requested()).filter_map(completed).collect(),
+            addressee,
+        })
     }
 
     fn was_asked(&self, number: u64) -> bool {
@@ -227,11 +300,10 @@ impl Study {
         !self.searches.is_empty() && self.searches.iter().all(|trials| trials.is_over(self.budget))
     }
 
-    /// The walk-forward of what the searches before the folds have chosen; `None` where there is none, where it was asked
-    /// for already, and where no finalist would be held against it.
-    pub(crate) fn walk_forward(&mut self) -> Result<Option<WalkForwardRequested>, Unreadable> {
+    /// The walk-forward of what the searches before the folds have chosen; `None` where there is none.
+    fn walk_forward(&mut self) -> Result<Option<WalkForwardRequested>, Unreadable> {
         let Some(begun) = self.begun.clone() else { return Ok(None) };
-        if self.walking || begun.windows.is_empty() || self.finalists()?.is_empty() {
+        if begun.windows.is_empty() {
             return Ok(None);
         }
         let spec = read(&mut self.spec, &self.document)?;
@@ -249,7 +321,6 @@ impl Study {
                 in_sample_return: result.and_then(|result| result.annual_return),
             });
         }
-        self.walking = true;
         let addressee = external::addressee(EVALUATOR, &begun.plan.strategy);
         Ok(Some(WalkForwardRequested {
             experiment_id: self.experiment_id,
@@ -290,6 +361,40 @@ impl Study {
         Ok((1..).zip(finalists).map(request).collect())
     }
 
+    /// Asks for the sensitivity and the risk of finalists, where the document does.
+    pub(crate) fn robustness(&mut self, finalists: &[u64]) -> Result<Vec<Event>, Unreadable> {
+        let spec = read(&mut self.spec, &self.document)?;
+        let (Some(begun), Some(main)) = (&self.begun, self.searches.first()) else { return Ok(Vec::new()) };
+        let terms = spec.sensitivity().map(|section| SensitivityTerms {
+            methods: section.method.iter().map(ToString::to_string).collect(),
+            samples: i64::from(section.samples),
+            neighbours: i64::from(section.neighbours),
+            paths: i64::from(section.paths),
+            stresses: section.stress.iter().map(ToString::to_string).collect(),
+            space: serde_json::Value::from_iter(spec.model.parameters.clone()).to_string(),
+        });
+        let asks_for_risk = spec.asks_for_risk();
+        let mut requests = Vec::new();
+        for number in finalists {
+            let (experiment_id, trial) = (self.experiment_id, *number as i64);
+            let model_id = model_id(experiment_id, *number);
+            let parameters = main.result(*number).map(|result| result.parameters.clone()).unwrap_or_default();
+            let plan = begun.plan.clone();
+            if let Some(terms) = terms.clone() {
+                let (parameters, plan) = (parameters.clone(), plan.clone());
+                requests.push(
+                    SensitivityRequested { experiment_id, model_id, trial, parameters, plan, terms }.into(),
+                );
+            }
+            if asks_for_risk {
+                let holdout = begun.holdout.clone();
+                requests
+                    .push(RiskRequested { experiment_id, model_id, trial, parameters, plan, holdout }.into());
+            }
+        }
+        Ok(requests)
+    }
+
     /// The objective of the document.
     pub(crate) fn objective(&mut self) -> Result<&str, Unreadable> {
         Ok(&read(&mut self.spec, &self.document)?.tuning.objective)
@@ -304,6 +409,22 @@ impl Begun {
             folds: window.map_or_else(|| self.plan.folds.clone(), |window| window.folds.clone()),
             ..self.plan.clone()
         }
+    }
+}
+
+/// What is asked for when the searches are over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClosingPart {
+    Walk,
+    Family,
+}
+
+impl std::fmt::Display for ClosingPart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            ClosingPart::Walk => "the walk-forward",
+            ClosingPart::Family => "what the trials say together",
+        })
     }
 }
 

@@ -36,6 +36,23 @@ impl EffectiveTrials {
     pub fn labels(&self) -> &[usize] {
         &self.labels
     }
+
+    /// For each cluster, in the order of their numbers, the trial whose mean correlation to the others of it is highest; ties
+    /// and trials that do not vary: the lowest number.
+    pub fn medoids(&self, correlations: &Correlations) -> Vec<usize> {
+        let place = |trial: usize| correlations.varying.binary_search(&trial).ok();
+        let between = |a: usize, b: usize| match (place(a), place(b)) {
+            (Some(a), Some(b)) => correlations.matrix[a * correlations.varying.len() + b],
+            _ => 0.0,
+        };
+        let members = |cluster| (0..self.labels.len()).filter(move |trial| self.labels[*trial] == cluster);
+        let medoid = |cluster| {
+            let scored = members(cluster)
+                .map(|trial| (trial, members(cluster).map(|o| between(trial, o)).sum::<f64>()));
+            scored.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(trial, _)| trial)
+        };
+        (0..self.clusters).filter_map(medoid).collect()
+    }
 }
 
 impl From<&Correlations> for EffectiveTrials {
@@ -188,6 +205,8 @@ mod tests {
         let family: [&[f64]; 7] = [&flat, &a, &b, &a, &close, &other_flat, &b];
         let effective = EffectiveTrials::of(&family).unwrap();
         assert_eq!((effective.number(), effective.labels()), (3.0, &[0, 1, 2, 1, 1, 0, 2][..]));
+        // The copies are nearer to each other than the third of their cluster is to them.
+        assert_eq!(effective.medoids(&Correlations::of(&family).unwrap()), [0, 1, 2]);
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! One event of every record, with every optional field set, and what earlier versions of a record said of it.
 
+/// Robustness, risk, selection.
+mod selection;
+
 use std::collections::BTreeMap;
 
 use gauntlet_domain::event::{Event, RecordKind};
@@ -126,8 +129,18 @@ pub fn sample_of(kind: RecordKind, version: u32) -> Event {
             }
             (*event).into()
         }
-        (Event::LedgerEntered(mut event), 1 | 2) => {
-            (event.looks, event.holdout_from, event.holdout_to) = (0, None, None);
+        (Event::LedgerEntered(mut event), 1..=3) => {
+            (event.family, event.representatives, event.series) = (Metrics::new(), Vec::new(), None);
+            if version < 3 {
+                (event.looks, event.holdout_from, event.holdout_to) = (0, None, None);
+            }
+            (*event).into()
+        }
+        (Event::SubmitExperiment(event), 1) => {
+            SubmitExperiment { submitted_by: String::new(), ..event }.into()
+        }
+        (Event::ExperimentSubmitted(mut event), 1) => {
+            event.submitted_by.clear();
             (*event).into()
         }
         (Event::SourceCleaned(event), 1 | 2) => {
@@ -431,7 +444,8 @@ pub fn sample(kind: RecordKind) -> Event {
         .into(),
         RecordKind::ConfigRegistered => ConfigRegistered { config_hash, document: "{}".into() }.into(),
         RecordKind::SubmitExperiment => {
-            SubmitExperiment { experiment_id, config_hash, document: "{}".into() }.into()
+            SubmitExperiment { experiment_id, config_hash, document: "{}".into(), submitted_by: "ann".into() }
+                .into()
         }
         RecordKind::CancelExperiment => CancelExperiment { experiment_id, reason: "typo".into() }.into(),
         RecordKind::ExperimentSubmitted => ExperimentSubmitted {
@@ -443,6 +457,7 @@ pub fn sample(kind: RecordKind) -> Event {
             document: "{}".into(),
             tuning_snapshot: SnapshotId::derive(&[b"tuning"]),
             holdout_snapshot: SnapshotId::derive(&[b"holdout"]),
+            submitted_by: "ann".into(),
         }
         .into(),
         RecordKind::ExperimentStarted => ExperimentStarted {
@@ -623,7 +638,11 @@ pub fn sample(kind: RecordKind) -> Event {
             looks: 50,
             holdout_from: Some(Timestamp(3)),
             holdout_to: Some(Timestamp(4)),
+            family: metrics(),
+            representatives: vec![1, 4],
+            series: Some(ContentHash::of(b"series")),
         }
         .into(),
+        other => selection::sample(other),
     }
 }

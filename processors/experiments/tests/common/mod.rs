@@ -93,6 +93,9 @@ pub fn ledger(document: &Value, finalists: &[i64]) -> Event {
         looks: 0,
         holdout_from: None,
         holdout_to: None,
+        family: Metrics::new(),
+        representatives: Vec::new(),
+        series: None,
     }
     .into()
 }

@@ -96,6 +96,7 @@ pub fn submitted(name: &str, place: i64) -> ExperimentSubmitted {
         document,
         tuning_snapshot: tuning().snapshot_id,
         holdout_snapshot: holdout().snapshot_id,
+        submitted_by: "ann".into(),
     }
 }
 
@@ -257,6 +258,9 @@ pub fn entered(name: &str, place: i64, ended: &str) -> LedgerEntered {
         looks: 40,
         holdout_from: Some(Timestamp(HOUR)),
         holdout_to: None,
+        family: Metrics::new(),
+        representatives: Vec::new(),
+        series: None,
     }
 }
 

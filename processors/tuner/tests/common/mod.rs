@@ -40,6 +40,7 @@ pub fn submitted(spec: &ExperimentSpec) -> Event {
         document: spec.canonical_json(),
         tuning_snapshot: tuning.snapshot_id,
         holdout_snapshot: holdout.snapshot_id,
+        submitted_by: String::new(),
     }
     .into()
 }

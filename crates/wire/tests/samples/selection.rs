@@ -1,0 +1,175 @@
+//! Samples of robustness, risk and selection.
+
+use gauntlet_domain::robustness::*;
+use gauntlet_domain::selection::*;
+
+use super::*;
+
+fn experiment_id() -> ExperimentId {
+    ExperimentId::derive(&[b"experiment"])
+}
+
+fn model_id() -> ModelId {
+    ModelId::derive(&[b"model"])
+}
+
+fn reasons() -> Reasons {
+    Reasons::from([("win_rate".into(), "there is nothing to test".into())])
+}
+
+fn policy() -> PolicyRef {
+    PolicyRef { name: "default".into(), hash: ContentHash::of(b"gates") }
+}
+
+fn candidate() -> Candidate {
+    Candidate {
+        mandate: "XAUUSD".into(),
+        experiment_id: experiment_id(),
+        place: 2,
+        model_id: model_id(),
+        trial: 4,
+        rank: 1,
+        attempt: 1,
+        version_hash: ContentHash::of(b"version"),
+        verdicts_hash: ContentHash::of(b"verdicts"),
+        waivers_hash: ContentHash::of(b"waivers"),
+        policy: policy(),
+        verdicts: vec![verdict(model_id())],
+        figures: metrics(),
+        undefined: reasons(),
+        submitted_by: "ann".into(),
+    }
+}
+
+fn waive() -> Waive {
+    Waive {
+        mandate: "XAUUSD".into(),
+        model_id: model_id(),
+        version_hash: ContentHash::of(b"version"),
+        gate: "pbo".into(),
+        author: "ben".into(),
+        reason: "seen and accepted".into(),
+        expires: Timestamp(9),
+    }
+}
+
+pub(super) fn sample(kind: RecordKind) -> Event {
+    let (experiment_id, model_id) = (experiment_id(), model_id());
+    let command = EventId::derive(&[b"command"]);
+    match kind {
+        RecordKind::TrialFamilyRequested => TrialFamilyRequested {
+            experiment_id,
+            plan: plan(),
+            trials: vec![FamilyTrial { trial: 4, parameters: parameters() }],
+            addressee: "evaluator".into(),
+        }
+        .into(),
+        RecordKind::TrialFamilyMeasured => TrialFamilyMeasured {
+            experiment_id,
+            figures: metrics(),
+            undefined: reasons(),
+            representatives: vec![1, 4],
+            series: Some(ContentHash::of(b"series")),
+        }
+        .into(),
+        RecordKind::SensitivityRequested => SensitivityRequested {
+            experiment_id,
+            model_id,
+            trial: 4,
+            parameters: parameters(),
+            plan: plan(),
+            terms: SensitivityTerms {
+                methods: vec!["sobol".into()],
+                samples: 512,
+                neighbours: 64,
+                paths: 1_000,
+                stresses: vec!["costs_x2".into()],
+                space: "{}".into(),
+            },
+        }
+        .into(),
+        RecordKind::SensitivityReported => SensitivityReported {
+            experiment_id,
+            model_id,
+            trial: 4,
+            value: Some(0.5),
+            figures: metrics(),
+            undefined: reasons(),
+            axes: vec![AxisSensitivity { name: "fast".into(), figures: metrics(), undefined: reasons() }],
+            stresses: vec![Stress { name: "costs_x2".into(), figures: metrics(), without_effect: false }],
+            evaluations: 4_400,
+            points: Some(ContentHash::of(b"points")),
+            remarks: vec!["the box was halved once".into()],
+        }
+        .into(),
+        RecordKind::RiskRequested => RiskRequested {
+            experiment_id,
+            model_id,
+            trial: 4,
+            parameters: parameters(),
+            plan: plan(),
+            holdout: data_ref(),
+        }
+        .into(),
+        RecordKind::RiskMeasured => RiskMeasured {
+            experiment_id,
+            model_id,
+            trial: 4,
+            figures: metrics(),
+            undefined: reasons(),
+            series: Some(ContentHash::of(b"returns")),
+        }
+        .into(),
+        RecordKind::RiskVerdictIssued => RiskVerdictIssued {
+            mandate: "XAUUSD".into(),
+            experiment_id,
+            place: 2,
+            ended: "completed".into(),
+            submitted_by: "ann".into(),
+            config_hash: ContentHash::of(b"document"),
+            policy: policy(),
+            ledger_gates: "[]".into(),
+            data: Some(data_ref()),
+            holdout: Some(data_ref()),
+            candidates: vec![CandidateRisk {
+                model_id,
+                trial: 4,
+                rank: 1,
+                artifact: Some(ContentHash::of(b"artifact")),
+                verdicts: vec![verdict(model_id)],
+                figures: metrics(),
+                undefined: reasons(),
+            }],
+        }
+        .into(),
+        RecordKind::CandidateSelected => {
+            CandidateSelected { candidate: candidate(), replaces: Some(model_id) }.into()
+        }
+        RecordKind::CandidateRejected => {
+            CandidateRejected { candidate: candidate(), failed: vec!["pbo".into()] }.into()
+        }
+        RecordKind::ExperimentJudged => ExperimentJudged {
+            mandate: "XAUUSD".into(),
+            experiment_id,
+            place: 2,
+            judgement: "selected".into(),
+            selected: Some(model_id),
+            policy: policy(),
+        }
+        .into(),
+        RecordKind::Waive => waive().into(),
+        RecordKind::WaiverGranted => WaiverGranted { waive: waive(), command }.into(),
+        RecordKind::WaiverRefused => {
+            WaiverRefused { waive: waive(), command, detail: "its author submitted the model".into() }.into()
+        }
+        RecordKind::PolicyRegistered => PolicyRegistered {
+            mandate: "XAUUSD".into(),
+            name: "demonstration".into(),
+            policy_hash: ContentHash::of(b"policy"),
+            document: "{}".into(),
+            author: "ann".into(),
+        }
+        .into(),
+        other => unreachable!("invariant: {} has its sample beside the others", other.name()),
+    }
+}

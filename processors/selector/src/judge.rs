@@ -1,0 +1,202 @@
+//! Verdicts of the gates that need the ledger, and what follows from all verdicts of a finalist.
+
+use gauntlet_domain::ContentHash;
+use gauntlet_domain::experiment::{DataRef, Metrics, Phase};
+use gauntlet_domain::gates::{self, Gate, Stage};
+use gauntlet_domain::selection::{Candidate, CandidateRisk, RiskVerdictIssued};
+use gauntlet_domain::verdict::{self, Comparison, Evidence, Verdict};
+use gauntlet_quant::inference::{SharpeEstimate, min_trl};
+use gauntlet_walkforward::inference::deflated;
+use gauntlet_walkforward::ledger::{Entry, Tried, tried};
+
+/// Name of the verdict on finalists that pass everything and have a better one before them.
+const OUTRANKED: &str = "outranked";
+
+/// What the ledger of a mandate says for one experiment.
+pub(crate) struct Ledger<'a> {
+    tried: Tried,
+    /// Looks at the hold-out before this experiment.
+    earlier_looks: u64,
+    /// Earlier places without an entry.
+    missing: u64,
+    family: &'a Metrics,
+}
+
+impl<'a> Ledger<'a> {
+    /// Of all entries of a mandate, in the order of their places.
+    pub(crate) fn of(entries: &[Entry], own: &Entry, family: &'a Metrics) -> Ledger<'a> {
+        let tried = tried(entries.iter(), own, own.place, 0);
+        let there = entries.iter().filter(|entry| entry.place <= own.place).count() as u64;
+        Ledger {
+            earlier_looks: tried.holdout_looks.saturating_sub(own.finalists),
+            missing: u64::try_from(own.place).unwrap_or(0).saturating_sub(there),
+            tried,
+            family,
+        }
+    }
+
+    /// The verdict of a gate that the ledger answers; `None` for any other.
+    pub(crate) fn verdict(
+        &self,
+        gate: &Gate,
+        risk: &CandidateRisk,
+        issued: &RiskVerdictIssued,
+    ) -> Option<Verdict> {
+        let definition = gate.definition()?;
+        if definition.stage != Stage::Ledger {
+            return None;
+        }
+        let figures = self.figures(risk);
+        let statistic = figures.get(&gate.name).copied().flatten();
+        let evidence = Evidence {
+            metric: gate.name.clone(),
+            model_id: Some(risk.model_id),
+            data: issued.data.as_ref().map(|data| data.content_hash),
+            phase: Some(if gate.name == "holdout_looks" { Phase::Holdout } else { Phase::Tuning }),
+            numbers: self.numbers(&gate.name, &figures),
+            remark: None,
+        };
+        let mut verdict =
+            verdict::judge(&gate.name, statistic, definition.comparison, gate.threshold(), evidence);
+        if statistic.is_none() {
+            verdict.evidence.remark = Some(format!("undefined: {}", self.why(&gate.name)));
+        }
+        Some(verdict)
+    }
+
+    /// Figures of a finalist that need the ledger, and those of the trials as a family.
+    pub(crate) fn figures(&self, risk: &CandidateRisk) -> Metrics {
+        let numbers = inference(&risk.figures);
+        // What the gate judges is the excess, where there is a benchmark.
+        let prefix = if numbers.contains_key("excess_sharpe") { "excess_" } else { "" };
+        let counted = self.tried.counted.as_ref();
+        let dsr = counted.and_then(|counted| deflated(&numbers, prefix, counted));
+        let mut figures: Metrics =
+            self.family.iter().map(|(name, value)| (format!("family.{name}"), *value)).collect();
+        for (name, value) in [
+            ("deflated_sharpe", dsr),
+            ("track_record", self.track_record(&numbers, prefix)),
+            ("pbo", self.family.get("pbo").copied().flatten()),
+            ("holdout_looks", Some(self.earlier_looks as f64)),
+            ("ledger_incomplete", Some(self.missing as f64)),
+            ("ledger.experiments", Some(self.tried.experiments as f64)),
+            ("ledger.trials", Some(self.tried.trials as f64)),
+            ("ledger.looks", Some(self.tried.looks as f64)),
+            ("ledger.deviation", self.tried.deviation),
+            ("ledger.ceiling", self.tried.ceiling),
+        ] {
+            figures.insert(name.to_owned(), value);
+        }
+        figures
+    }
+
+    /// Bars there are over the bars at which the Sharpe ratio would be deflated to 0.95.
+    fn track_record(&self, numbers: &Metrics, prefix: &str) -> Option<f64> {
+        let number = |name: &str| numbers.get(name).copied().flatten();
+        let of = |name: &str| number(&format!("{prefix}{name}"));
+        let observations = number("observations")?;
+        let estimate = SharpeEstimate {
+            observations: observations as usize,
+            sharpe: of("sharpe")?,
+            skewness: of("skewness")?,
+            kurtosis: of("kurtosis")?,
+        };
+        let benchmark =
+            self.tried.ceiling? / number("periods_per_year").filter(|periods| *periods > 0.0)?.sqrt();
+        let needed = min_trl(&estimate, benchmark, 0.95).ok()?;
+        Some(observations / needed).filter(|share| share.is_finite())
+    }
+
+    fn numbers(&self, gate: &str, figures: &Metrics) -> Metrics {
+        let beside: &[&str] = match gate {
+            "deflated_sharpe" | "track_record" => {
+                &["ledger.experiments", "ledger.trials", "ledger.looks", "ledger.deviation", "ledger.ceiling"]
+            }
+            "pbo" => &["family.trials", "family.days", "family.spa_p_value", "family.effective_trials"],
+            _ => &[],
+        };
+        beside.iter().filter_map(|name| Some(((*name).to_owned(), *figures.get(*name)?))).collect()
+    }
+
+    fn why(&self, gate: &str) -> &'static str {
+        match gate {
+            "pbo" if self.family.is_empty() => "the trials were not measured together",
+            "pbo" => "fewer than two trials vary, or there are too few days",
+            _ if self.tried.counted.is_none() => "fewer than two trials have a Sharpe ratio",
+            _ => "the Sharpe ratio of the finalist or its moments are undefined",
+        }
+    }
+}
+
+/// What evaluation says of the returns, under the names that it has there.
+fn inference(figures: &Metrics) -> Metrics {
+    let of =
+        |(name, value): (&String, &Option<f64>)| Some((name.strip_prefix("inference.")?.to_owned(), *value));
+    figures.iter().filter_map(of).collect()
+}
+
+/// A finalist with all its verdicts, in the order of the table of gates.
+pub(crate) fn candidate(
+    mandate: &str,
+    issued: &RiskVerdictIssued,
+    risk: &CandidateRisk,
+    mut verdicts: Vec<Verdict>,
+    figures: Metrics,
+) -> Candidate {
+    let place = |verdict: &Verdict| gates::ALL.iter().position(|gate| gate.name == verdict.gate);
+    verdicts.sort_by_key(place);
+    Candidate {
+        mandate: mandate.to_owned(),
+        experiment_id: issued.experiment_id,
+        place: issued.place,
+        model_id: risk.model_id,
+        trial: risk.trial,
+        rank: risk.rank,
+        attempt: 1,
+        version_hash: version_hash(issued, risk),
+        verdicts_hash: hash_of(&verdicts),
+        waivers_hash: hash_of(&[] as &[Verdict]),
+        policy: issued.policy.clone(),
+        verdicts,
+        figures,
+        undefined: risk.undefined.clone(),
+        submitted_by: issued.submitted_by.clone(),
+    }
+}
+
+/// SHA-256 over what a model is: its artifact, its trial of its document, its data.
+fn version_hash(issued: &RiskVerdictIssued, risk: &CandidateRisk) -> ContentHash {
+    let data = |data: &Option<DataRef>| data.as_ref().map(|data| data.content_hash);
+    let parts = (risk.artifact, issued.config_hash, risk.trial, data(&issued.data), data(&issued.holdout));
+    hash_of(&parts)
+}
+
+/// SHA-256 over something as JSON, whose maps are in the order of their keys.
+pub(crate) fn hash_of<T: serde::Serialize + ?Sized>(what: &T) -> ContentHash {
+    let json = serde_json::to_string(what).expect("invariant: it has only JSON values with text keys");
+    ContentHash::of(json.as_bytes())
+}
+
+/// Whether every gate is passed or waived, and there is one.
+pub(crate) fn passes(candidate: &Candidate) -> bool {
+    !candidate.verdicts.is_empty() && candidate.verdicts.iter().all(Verdict::passes)
+}
+
+/// The gates that are not passed.
+pub(crate) fn failed(candidate: &Candidate) -> Vec<String> {
+    let refused = candidate.verdicts.iter().filter(|verdict| !verdict.passes());
+    refused.map(|verdict| verdict.gate.clone()).collect()
+}
+
+/// Says that a finalist that passes everything has a better one of its experiment before it.
+pub(crate) fn outranked(candidate: &mut Candidate) {
+    let evidence = Evidence {
+        metric: "rank".to_owned(),
+        model_id: Some(candidate.model_id),
+        phase: Some(Phase::Tuning),
+        ..Evidence::default()
+    };
+    let rank = Some(candidate.rank as f64);
+    candidate.verdicts.push(verdict::judge(OUTRANKED, rank, Comparison::AtMost, Some(1.0), evidence));
+    candidate.verdicts_hash = hash_of(&candidate.verdicts);
+}

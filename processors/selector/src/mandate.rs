@@ -1,0 +1,205 @@
+//! One mandate: its ledger, what waits for its turn, what was decided, the champion.
+
+use std::collections::BTreeMap;
+
+use gauntlet_domain::experiment::LedgerEntered;
+use gauntlet_domain::gates::Gate;
+use gauntlet_domain::selection::*;
+use gauntlet_domain::words::{ExperimentEnd, Judgement};
+use gauntlet_domain::{ContentHash, EventId, ModelId, Timestamp};
+use gauntlet_processor::machine::Output;
+use gauntlet_walkforward::ledger::Entry;
+use serde::{Deserialize, Serialize};
+
+use crate::judge;
+use crate::waivers;
+
+/// Experiments whose refused finalists may be waived: evidence ages, and what is remembered of old ones is their entry in
+/// the ledger.
+const REMEMBERED: i64 = 100;
+
+/// What is known of a mandate.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Mandate {
+    /// By place; about two hundred bytes each.
+    ledger: BTreeMap<i64, Tried>,
+    /// By place: what waits for its turn.
+    waiting: BTreeMap<i64, RiskVerdictIssued>,
+    /// The last place that was judged.
+    judged: i64,
+    /// The latest event time that an experiment of the mandate has seen.
+    now: Option<Timestamp>,
+    /// Refused finalists of the last experiments.
+    refused: BTreeMap<ModelId, Candidate>,
+    /// Waivers that hold, by model and gate.
+    pub(crate) granted: BTreeMap<ModelId, Vec<WaiverGranted>>,
+    /// The model that was selected last.
+    champion: Option<ModelId>,
+    /// Waivers that were answered, so that a repeated command does nothing.
+    answered: std::collections::BTreeSet<EventId>,
+}
+
+/// An entry of the ledger, small.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Tried {
+    instrument: String,
+    searched: (i64, i64),
+    held_out: Option<(i64, i64)>,
+    requested: u64,
+    looks: u64,
+    finalists: u64,
+    sharpes: Option<(f64, f64, f64)>,
+    /// The document's hash, once it is known.
+    document: Option<ContentHash>,
+    /// What the trials say together, until the experiment is judged.
+    family: gauntlet_domain::experiment::Metrics,
+}
+
+impl Tried {
+    fn of(entered: &LedgerEntered) -> Tried {
+        let count = |number: i64| u64::try_from(number).unwrap_or(0);
+        let moments = &entered.sharpe;
+        let variance = moments.variance.unwrap_or(0.0);
+        Tried {
+            instrument: entered.data.instrument.clone(),
+            searched: (entered.data.from.0, entered.data.to.0),
+            held_out: entered.holdout_from.zip(entered.holdout_to).map(|(from, to)| (from.0, to.0)),
+            requested: count(entered.requested),
+            looks: count(entered.looks),
+            finalists: entered.finalists.len() as u64,
+            sharpes: moments
+                .mean
+                .map(|mean| (moments.count as f64, mean, variance * (moments.count - 1) as f64)),
+            document: None,
+            family: entered.family.clone(),
+        }
+    }
+
+    fn entry(&self, place: i64) -> Entry {
+        Entry {
+            document: self.document.map_or_else(|| place.to_string(), |document| document.to_string()),
+            place,
+            instrument: Some(self.instrument.clone()),
+            searched: Some(self.searched),
+            held_out: self.held_out,
+            requested: self.requested,
+            looks: self.looks,
+            finalists: self.finalists,
+            sharpes: self.sharpes,
+        }
+    }
+}
+
+impl Mandate {
+    /// Tuning of an experiment has ended.
+    pub(crate) fn entered(&mut self, entered: &LedgerEntered) {
+        self.ledger.entry(entered.place).or_insert_with(|| Tried::of(entered));
+    }
+
+    /// What the gates say of an experiment that has ended.
+    pub(crate) fn issued(&mut self, issued: &RiskVerdictIssued) {
+        if issued.place > self.judged {
+            self.waiting.entry(issued.place).or_insert_with(|| issued.clone());
+        }
+    }
+
+    /// Judges every experiment whose turn it is: all before it are judged, and everything about it is known.
+    pub(crate) fn judge_next(&mut self, mandate: &str) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        loop {
+            let place = self.judged + 1;
+            if !self.ledger.contains_key(&place) {
+                return outputs;
+            }
+            let Some(issued) = self.waiting.remove(&place) else { return outputs };
+            outputs.extend(self.judge(mandate, &issued));
+            self.judged = place;
+            self.refused.retain(|_, candidate| candidate.place > place - REMEMBERED);
+            let refused = &self.refused;
+            self.granted.retain(|model, _| refused.contains_key(model));
+        }
+    }
+
+    fn judge(&mut self, mandate: &str, issued: &RiskVerdictIssued) -> Vec<Output> {
+        let own = self.ledger.get_mut(&issued.place).expect("invariant: its place is in the ledger");
+        own.document = Some(issued.config_hash);
+        let family = std::mem::take(&mut own.family);
+        let own = own.entry(issued.place);
+        self.now = self.now.max(issued.holdout.as_ref().map(|holdout| holdout.to));
+        let gates: Vec<Gate> = serde_json::from_str(&issued.ledger_gates).unwrap_or_default();
+        let entries: Vec<Entry> = self.ledger.iter().map(|(place, tried)| tried.entry(*place)).collect();
+        let ledger = judge::Ledger::of(&entries, &own, &family);
+        let candidates = issued.candidates.iter().map(|risk| {
+            let mut verdicts = risk.verdicts.clone();
+            verdicts.extend(gates.iter().filter_map(|gate| ledger.verdict(gate, risk, issued)));
+            let mut figures = risk.figures.clone();
+            figures.extend(ledger.figures(risk));
+            judge::candidate(mandate, issued, risk, verdicts, figures)
+        });
+        let candidates: Vec<Candidate> = candidates.collect();
+        let selected = candidates.iter().find(|candidate| judge::passes(candidate)).map(|one| one.model_id);
+        let mut outputs = Vec::new();
+        for candidate in candidates {
+            outputs.push(self.decide(candidate, selected));
+        }
+        let judgement = match issued.ended {
+            ExperimentEnd::Completed if selected.is_some() => Judgement::Selected,
+            ExperimentEnd::Completed => Judgement::Rejected,
+            ExperimentEnd::Cancelled => Judgement::Cancelled,
+            _ => Judgement::Failed,
+        };
+        outputs.push(Output::raced(ExperimentJudged {
+            mandate: mandate.to_owned(),
+            experiment_id: issued.experiment_id,
+            place: issued.place,
+            judgement,
+            selected,
+            policy: issued.policy.clone(),
+        }));
+        outputs
+    }
+
+    /// One finalist, `selected` being the best of its experiment that passes.
+    fn decide(&mut self, mut candidate: Candidate, selected: Option<ModelId>) -> Output {
+        let is_best = selected == Some(candidate.model_id);
+        if !is_best && judge::passes(&candidate) {
+            judge::outranked(&mut candidate);
+        }
+        if is_best {
+            let replaces = self.champion.replace(candidate.model_id);
+            return Output::raced(CandidateSelected { candidate, replaces });
+        }
+        let failed = judge::failed(&candidate);
+        self.refused.insert(candidate.model_id, candidate.clone());
+        Output::raced(CandidateRejected { candidate, failed })
+    }
+
+    /// A person wants a refusal set aside. The model is decided about again when the waiver holds.
+    pub(crate) fn waive(&mut self, waive: &Waive, command: EventId) -> Vec<Output> {
+        if !self.answered.insert(command) {
+            return Vec::new();
+        }
+        let candidate = self.refused.get(&waive.model_id);
+        if let Err(detail) = waivers::check(waive, candidate, self.now) {
+            return vec![Output::raced(WaiverRefused { waive: waive.clone(), command, detail })];
+        }
+        let granted = WaiverGranted { waive: waive.clone(), command };
+        let of_model = self.granted.entry(waive.model_id).or_default();
+        of_model.retain(|other| other.waive.gate != waive.gate);
+        of_model.push(granted.clone());
+        of_model.sort_by(|one, other| one.waive.gate.cmp(&other.waive.gate));
+        let mut outputs = vec![Output::raced(granted)];
+        let again =
+            candidate.map(|candidate| waivers::apply(candidate, &self.granted[&waive.model_id], self.now));
+        if let Some(candidate) = again {
+            let selected = judge::passes(&candidate).then_some(candidate.model_id);
+            if selected.is_some() {
+                self.refused.remove(&candidate.model_id);
+                self.granted.remove(&candidate.model_id);
+            }
+            outputs.push(self.decide(candidate, selected));
+        }
+        outputs
+    }
+}
