@@ -5,7 +5,8 @@
 //! submitted.
 
 use gauntlet_domain::Timestamp;
-use gauntlet_domain::spec::{ExperimentSpec, TuningSpec, ValidationSpec};
+use gauntlet_domain::gates::{self, Policy};
+use gauntlet_domain::spec::{ExperimentSpec, PolicySpec, TuningSpec, ValidationSpec};
 use gauntlet_search::{Choice, PrunerKind, SamplerKind};
 use serde_json::Value as Json;
 
@@ -83,6 +84,10 @@ impl ExperimentDocument {
         let mut spec: ExperimentSpec = typed(&tree)?;
         resolve(&mut spec.tuning);
         spec.validation.scheme_version.get_or_insert(ValidationSpec::SCHEME_VERSION);
+        spec.sensitivity.get_or_insert_default();
+        if spec.policy.as_ref().is_none_or(|policy| policy.name() == gates::DEFAULT_POLICY) {
+            spec.policy = Some(PolicySpec::Resolved(Policy::default_policy()));
+        }
         Ok(ExperimentDocument { spec, tree })
     }
 

@@ -4,8 +4,8 @@
 
 use gauntlet_backtest::params::ParamSpec;
 use gauntlet_backtest::strategy;
-use gauntlet_domain::Direction;
-use gauntlet_domain::spec::{Benchmark, FoldMode, Scheme};
+use gauntlet_domain::spec::{Benchmark, FoldMode, Scheme, SensitivityMethod, StressName};
+use gauntlet_domain::{Direction, gates};
 use gauntlet_search::settings::Kind;
 use gauntlet_search::{PRUNERS, SAMPLERS};
 use serde_json::{Value, json};
@@ -145,8 +145,30 @@ pub fn experiment_schema() -> Value {
                 "purge": count("Bars left out between training and test."),
                 "embargo": share("Share of the bars left out of later training after each test segment.")
             })),
-            "sensitivity": later(),
-            "gates": later(),
+            "sensitivity": {
+                "anyOf": [{ "type": "string" }, { "type": "object", "additionalProperties": true }],
+                "title": "a section such as { samples: 512, stress: [costs_x2] }, or none",
+                "description": format!(
+                    "How a finalist's score is analysed, or none. Keys: method ({}), samples (rows of the Sobol design, a \
+                     power of two; 512), neighbours (64), paths (resampled; 1000), stress ({}).",
+                    SensitivityMethod::NAMES.join(", "),
+                    StressName::NAMES.join(", ")
+                )
+            },
+            "gates": {
+                "type": "object",
+                "additionalProperties": true,
+                "description": format!(
+                    "Gates beside those of the policy and tighter ones, each {{ min: NUMBER }} or {{ max: NUMBER }}: {}.",
+                    gates::ALL.iter().map(|gate| gate.name).collect::<Vec<_>>().join(", ")
+                )
+            },
+            "policy": {
+                "anyOf": [{ "type": "string" }, { "type": "object", "additionalProperties": true }],
+                "title": "the name of a policy",
+                "description": "The policy that a model must pass: default, or one that its mandate has registered. \
+                                Spelled out at the submission."
+            },
             "paper": later(),
             "live": later()
         }
@@ -241,9 +263,10 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
     use std::path::Path;
 
+    use gauntlet_domain::gates::{Bound, Policy};
     use gauntlet_domain::spec::{
-        AccountSpec, CostSpec, DataSpec, DateText, ExperimentSpec, ModelSpec, RiskFree, TuningSpec,
-        ValidationSpec,
+        AccountSpec, CostSpec, DataSpec, DateText, ExperimentSpec, ModelSpec, PolicySpec, RiskFree,
+        Sensitivity, TuningSpec, ValidationSpec,
     };
     use gauntlet_domain::{BarSpec, Timestamp};
 
@@ -279,8 +302,9 @@ mod tests {
             costs: CostSpec::default(),
             tuning: TuningSpec::default(),
             validation: ValidationSpec { scheme_version: Some(2), ..ValidationSpec::default() },
-            sensitivity: anything.clone(),
-            gates: anything.clone(),
+            sensitivity: Some(Sensitivity::default()),
+            gates: Some(BTreeMap::from([("pbo".to_owned(), Bound::Max(0.3))])),
+            policy: Some(PolicySpec::Resolved(Policy::default_policy())),
             paper: anything.clone(),
             live: anything,
         }
@@ -303,7 +327,7 @@ mod tests {
     fn the_experiment_schema_has_exactly_the_fields_of_the_types() {
         let value = serde_json::to_value(populated()).unwrap();
         let compared = same_keys(&value, &experiment_schema(), "");
-        assert_eq!(compared, 13 + 6 + 8 + 1 + 4 + 4 + 7 + 10);
+        assert_eq!(compared, 14 + 6 + 8 + 1 + 4 + 4 + 7 + 10);
     }
 
     /// Sections of a document, by the path of their keys.

@@ -84,6 +84,9 @@ pub struct SubmitArgs {
     /// Begins anew where the document's last attempt failed or was cancelled; its equal trials count once.
     #[arg(long)]
     pub again: bool,
+    /// Who submits it, as they say: recorded, and never the one who may waive a gate for it.
+    #[arg(long = "as", value_name = "WHO")]
+    pub author: Option<String>,
 }
 
 impl TryFrom<SubmitArgs> for SubmitRequest {
@@ -95,7 +98,8 @@ impl TryFrom<SubmitArgs> for SubmitRequest {
         let overrides = args.set.iter().map(|pair| parse_override(pair)).collect::<Result<Vec<_>, _>>()?;
         // What is wrong with the document is said before a directory is touched.
         check(&text, &name, &overrides)?;
-        Ok(SubmitRequest { text, name, overrides, wait: args.wait, ahead: args.ahead, again: args.again })
+        let SubmitArgs { wait, ahead, again, author, .. } = args;
+        Ok(SubmitRequest { text, name, overrides, wait, ahead, again, author })
     }
 }
 

@@ -45,6 +45,30 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// Policies.
+#[derive(Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// Registers a policy: name, mandate, and the gates that differ from the default policy.
+    Set {
+        /// The document.
+        file: PathBuf,
+        /// Who registers it.
+        #[arg(long = "as", value_name = "WHO")]
+        author: String,
+    },
+    /// Shows a policy of a mandate.
+    Show {
+        /// The mandate.
+        mandate: String,
+        /// The policy's name.
+        name: String,
+    },
+    /// Lists the policies of all mandates.
+    Ls,
+    /// Lists the gates that there are, with the thresholds of the default policy.
+    Gates,
+}
+
 /// A command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -104,6 +128,29 @@ pub enum Command {
         /// Why.
         #[arg(long, default_value = "cancelled by hand")]
         reason: String,
+    },
+    /// Which gates a model of a mandate must pass.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Sets the refusal of a gate aside, for one version of a model and for a while.
+    Waive {
+        /// The model, or the beginning of its id.
+        model: String,
+        /// The gate.
+        #[arg(long)]
+        gate: String,
+        /// Who decides; not who submitted the model.
+        #[arg(long = "as", value_name = "WHO")]
+        author: String,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+        /// Until when, by event time: a date or a time.
+        #[arg(long)]
+        expires: String,
+        /// The version of the model that was looked at, as show has it.
+        #[arg(long)]
+        hash: Option<String>,
     },
     /// Lists experiments, runs, models, snapshots, trials, configs, quality, sources or instruments.
     Ls(ListArgs),

@@ -42,8 +42,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use clap::Parser;
 use cli::{
-    Cli, Command, ConfigCommand, DlqCommand, InstrumentCommand, SchemasCommand, SnapshotCommand,
-    TopicsCommand, ViewsCommand,
+    Cli, Command, ConfigCommand, DlqCommand, InstrumentCommand, PolicyCommand, SchemasCommand,
+    SnapshotCommand, TopicsCommand, ViewsCommand,
 };
 use gauntlet_config::model::LogFormat;
 use gauntlet_config::{Config, Resolved, Sources, load};
@@ -55,6 +55,7 @@ use gauntlet_operations::feed::{FeedRequest, file_name};
 use gauntlet_operations::instruments::InstrumentRequest;
 use gauntlet_operations::integrity::VerifyRequest;
 use gauntlet_operations::ledger::LedgerRequest;
+use gauntlet_operations::policy::{PolicyRequest, gate_cards};
 use gauntlet_operations::refusal::unreadable;
 use gauntlet_operations::replay::ReplayRequest;
 use gauntlet_operations::runs::{ExportRequest, RunPart};
@@ -62,6 +63,7 @@ use gauntlet_operations::search::search;
 use gauntlet_operations::sensitivity::sensitivity;
 use gauntlet_operations::services::require_used;
 use gauntlet_operations::strategies::strategies;
+use gauntlet_operations::waive::WaiveRequest;
 use gauntlet_operations::{
     Access, Answer, Progress, Refusal, Request, Role, SetupRequest, Silent, ToolRequest, configuration,
     services,
@@ -230,6 +232,7 @@ fn without_configuration(command: &Command, sources: &Sources) -> Option<Result<
         }
         Command::Risk(args) => args.clone().try_into().and_then(|args| ToolRequest::Risk(args).answer()),
         Command::Stats(args) => ToolRequest::Stats(args.clone().into()).answer(),
+        Command::Policy(PolicyCommand::Gates) => Ok(Answer::Gates(gate_cards())),
         Command::Strategies { name } => strategies(name.as_deref()).map(Answer::Strategies),
         Command::Config(ConfigCommand::Schema { experiment }) => {
             Ok(Answer::Schema(configuration::schema(*experiment)))
@@ -307,6 +310,19 @@ fn request(command: Command) -> Result<Request, Refusal> {
         Command::Snapshot(SnapshotCommand::Verify { id }) => Request::VerifySnapshot(id),
         Command::Submit(args) => Request::Submit(args.try_into()?),
         Command::Cancel { id, reason } => Request::Cancel(CancelRequest { id, reason }),
+        Command::Policy(PolicyCommand::Set { file, author }) => {
+            let text = std::fs::read_to_string(&file).map_err(|error| unreadable(&file, &error))?;
+            Request::Policy(PolicyRequest::Set { text, name: file_name(&file), author })
+        }
+        Command::Policy(PolicyCommand::Show { mandate, name }) => {
+            Request::Policy(PolicyRequest::Show { mandate, name })
+        }
+        Command::Policy(PolicyCommand::Ls) => Request::Policy(PolicyRequest::List),
+        Command::Waive { model, gate, author, reason, expires, hash } => {
+            let expires =
+                expires.parse().map_err(|error| Refusal::BadInput(format!("--expires: {error}")))?;
+            Request::Waive(WaiveRequest { model, gate, author, reason, expires, hash })
+        }
         Command::Ledger { mandate, trials } => Request::Ledger(LedgerRequest { mandate, trials }),
         Command::Compare { ids } => Request::Compare(ids),
         Command::Replay { id, .. } => Request::Replay(ReplayRequest { experiment: id, workers: None }),

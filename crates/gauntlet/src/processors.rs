@@ -14,11 +14,14 @@ pub fn processors() -> Processors {
             gauntlet_market_data::DEFINITION,
             gauntlet_experiments::DEFINITION,
             gauntlet_tuner::DEFINITION,
+            gauntlet_risk::DEFINITION,
+            gauntlet_selector::DEFINITION,
         ],
         workers: vec![
             Arc::new(gauntlet_market_data::Snapshots),
             Arc::new(gauntlet_trainer::Trainer::default()),
             Arc::new(gauntlet_evaluator::Evaluator),
+            Arc::new(gauntlet_risk::RiskFigures),
         ],
         projection: ViewRows {
             name: gauntlet_projector::NAME,

@@ -15,6 +15,7 @@ use crate::instruments::Instruments;
 use crate::integrity::{Digests, RebuiltViews, Verified, VerifiedViews};
 use crate::ledger::Ledger;
 use crate::metrics::Measured;
+use crate::policy::{GateCard, Policies};
 use crate::replay::Replayed;
 use crate::risk::RiskFigures;
 use crate::runs::{Exported, RunNumbers};
@@ -23,6 +24,7 @@ use crate::snapshot::{Requested, VerifiedSnapshot};
 use crate::stats::Stats;
 use crate::strategies::StrategyCard;
 use crate::submit::{Submitted, Waited};
+use crate::waive::WaiveAnswer;
 
 /// The answer of one operation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -37,6 +39,9 @@ pub enum Answer {
     Submitted(Submitted),
     Waited(Waited),
     Cancelling(Cancelling),
+    Policies(Policies),
+    Gates(Vec<GateCard>),
+    Waived(WaiveAnswer),
     Listing(Listing),
     Shown(Shown),
     RunNumbers(RunNumbers),
@@ -79,6 +84,7 @@ impl Answer {
             Answer::VerifiedSnapshot(answer) => !answer.holds(),
             Answer::Waited(Waited::Pending(_)) => true,
             Answer::Cancelling(answer) => answer.is_too_late(),
+            Answer::Waived(answer) => !answer.accepted,
             Answer::Waited(Waited::Ended(report)) | Answer::Shown(Shown::Experiment(report)) => {
                 report.is_failed()
             }

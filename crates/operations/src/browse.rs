@@ -13,6 +13,7 @@ use crate::experiment_list::EXPERIMENT_LIST;
 use crate::experiment_report::{ExperimentReport, experiment_report};
 use crate::inventory;
 use crate::listing;
+use crate::model_report::{ModelReport, model_report};
 use crate::node::Node;
 use crate::parked;
 use crate::refusal::Refusal;
@@ -116,20 +117,10 @@ pub struct Listing {
 pub enum Shown {
     /// An experiment with its leaderboard.
     Experiment(ExperimentReport),
-    /// A model with what the gates say of it.
-    Model(ModelReport),
+    /// A model with everything that speaks for and against it.
+    Model(Box<ModelReport>),
     /// Anything else.
     Row(ViewRow),
-}
-
-/// A model with what the gates say of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ModelReport {
-    /// Its row.
-    #[serde(flatten)]
-    pub row: ViewRow,
-    /// Each gate, with what it was judged on.
-    pub verdicts: Vec<GateVerdict>,
 }
 
 /// Several things of one kind side by side.
@@ -219,12 +210,11 @@ pub fn show(node: &Node, id: &str) -> Result<Shown, Refusal> {
     if row.table.name == schema::EXPERIMENTS.name {
         return Ok(Shown::Experiment(experiment_report(node, row)?));
     }
-    let row = ViewRow(completed(node, row)?);
-    if row.0.table.name == schema::MODELS.name {
-        let verdicts = verdicts(node, row.text("model_id").unwrap_or_default())?;
-        return Ok(Shown::Model(ModelReport { row, verdicts }));
+    let row = completed(node, row)?;
+    if row.table.name == schema::MODELS.name {
+        return Ok(Shown::Model(Box::new(model_report(node, row)?)));
     }
-    Ok(Shown::Row(row))
+    Ok(Shown::Row(ViewRow(row)))
 }
 
 /// What the gates say of a model, each with what it was judged on.

@@ -77,6 +77,7 @@ pub fn demo(node: &Node, running: &Running, progress: &dyn Progress) -> Result<D
             wait: true,
             ahead: false,
             again: false,
+            author: Some("demo".into()),
         };
         ids.push(submit(node, &request)?.experiment_id);
     }

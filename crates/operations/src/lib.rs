@@ -53,6 +53,8 @@ mod levels;
 pub mod listing;
 /// Metrics of a series.
 pub mod metrics;
+/// A model: what was tried, what passed, what was waived.
+pub mod model_report;
 /// A directory or a cluster, and what runs over it.
 pub mod node;
 /// What luck alone would have shown.
@@ -61,6 +63,8 @@ pub mod noise;
 mod outside;
 /// Which experiments wait because their own data cannot be read.
 mod parked;
+/// Policies of mandates.
+pub mod policy;
 /// The processors that a process knows.
 pub mod processors;
 /// How far long work has come.
@@ -99,6 +103,8 @@ pub mod strategies;
 pub mod submit;
 /// Reasons for what has no value.
 mod undefined;
+/// Refusals set aside.
+pub mod waive;
 /// Periods in a year, for tools over files.
 mod year;
 

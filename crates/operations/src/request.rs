@@ -17,6 +17,7 @@ use crate::integrity::{self, VerifyRequest};
 use crate::ledger::{LedgerRequest, ledger};
 use crate::metrics::{MetricsRequest, metrics};
 use crate::node::Node;
+use crate::policy::{PolicyRequest, policies};
 use crate::progress::Progress;
 use crate::refusal::Refusal;
 use crate::replay::{self, ReplayRequest};
@@ -26,6 +27,7 @@ use crate::services::Access;
 use crate::snapshot::{self, SnapshotRequest};
 use crate::stats::{StatsRequest, stats};
 use crate::submit::{self, SubmitRequest};
+use crate::waive::{WaiveRequest, waive};
 
 /// What a node answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,6 +46,10 @@ pub enum Request {
     Submit(SubmitRequest),
     /// Cancel an experiment.
     Cancel(CancelRequest),
+    /// Register, show or list policies.
+    Policy(PolicyRequest),
+    /// Set the refusal of a gate aside.
+    Waive(WaiveRequest),
     /// List rows of a view.
     List(ListRequest),
     /// Show whatever has this id.
@@ -78,7 +84,7 @@ impl Request {
     /// Whether processors have to run for the answer.
     pub fn needs_processors(&self) -> bool {
         match self {
-            Request::Feed(_) | Request::CreateSnapshot(_) => true,
+            Request::Feed(_) | Request::CreateSnapshot(_) | Request::Waive(_) => true,
             Request::Submit(request) => request.wait,
             _ => false,
         }
@@ -91,6 +97,8 @@ impl Request {
             | Request::CreateSnapshot(_)
             | Request::Submit(_)
             | Request::Cancel(_)
+            | Request::Waive(_)
+            | Request::Policy(PolicyRequest::Set { .. })
             | Request::Instrument(InstrumentRequest::Set { .. })
             | Request::ReplayDeadLetters(_)
             | Request::RebuildViews => Access::Write,
@@ -100,7 +108,12 @@ impl Request {
 
     /// Whether an answer needs something that was there before.
     pub fn needs_data(&self) -> bool {
-        let begins = matches!(self, Request::Submit(_) | Request::Instrument(InstrumentRequest::Set { .. }));
+        let begins = matches!(
+            self,
+            Request::Submit(_)
+                | Request::Instrument(InstrumentRequest::Set { .. })
+                | Request::Policy(PolicyRequest::Set { .. })
+        );
         !self.needs_processors() && !begins
     }
 
@@ -165,6 +178,8 @@ impl Request {
                 }
             }
             Request::Cancel(request) => Answer::Cancelling(attempts::cancel(node, request)?),
+            Request::Policy(request) => Answer::Policies(policies(node, request)?),
+            Request::Waive(request) => Answer::Waived(waive(node, needed()?, request)?),
             Request::List(request) => Answer::Listing(browse::list(node, request)?),
             Request::Show(id) => Answer::Shown(browse::show(node, id)?),
             Request::ShowRun(id, part) => Answer::RunNumbers(runs::numbers(node, id, *part)?),

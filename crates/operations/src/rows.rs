@@ -34,7 +34,7 @@ pub(crate) fn text<'a>(row: &'a Row, column: &str) -> Option<&'a str> {
 }
 
 /// Columns whose text is a JSON document.
-const DOCUMENTS: [&str; 13] = [
+const DOCUMENTS: [&str; 19] = [
     "parameters",
     "hyperparameters",
     "metrics",
@@ -48,6 +48,12 @@ const DOCUMENTS: [&str; 13] = [
     "evidence",
     "inference",
     "waiver",
+    "family",
+    "representatives",
+    "figures",
+    "undefined",
+    "remarks",
+    "failed",
 ];
 
 impl Serialize for ViewRow {

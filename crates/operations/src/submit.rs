@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use gauntlet_config::ExperimentDocument;
 use gauntlet_domain::experiment::{ConfigRegistered, SubmitExperiment};
+use gauntlet_domain::person::Person;
 use gauntlet_domain::spec::{DataSpec, DateText, ExperimentSpec};
 use gauntlet_domain::{Event, ExperimentId, InstrumentId, Timestamp, external};
 use gauntlet_experiments::validate::{Problem, validate};
@@ -20,6 +21,7 @@ use crate::experiment_report::{ExperimentReport, experiment_report};
 use crate::inventory;
 use crate::node::Node;
 use crate::parked;
+use crate::policy;
 use crate::progress::Progress;
 use crate::publish::publish_once;
 use crate::refusal::Refusal;
@@ -42,6 +44,9 @@ pub struct SubmitRequest {
     /// Whether to begin anew where the document's last attempt failed or was cancelled.
     #[serde(default)]
     pub again: bool,
+    /// Who submits it, as they say.
+    #[serde(default)]
+    pub author: Option<String>,
 }
 
 /// An experiment that was taken.
@@ -115,8 +120,11 @@ pub fn submit(node: &Node, request: &SubmitRequest) -> Result<Submitted, Refusal
         ExperimentDocument::read_to_latest(&request.text, &request.name, &request.overrides, |spec| {
             newest_bar(node, spec)?.ok_or_else(|| no_bars(spec))
         })?;
+    let mut document = document;
+    policy::resolve(node, &mut document.spec)?;
     refuse(&document, &validate(&document.spec))?;
     let mut spec = document.spec;
+    let submitted_by = author(request.author.as_deref())?;
     if let Some(trainer) = external::trainer(&spec.model.strategy)
         && node.services.is_exclusive()
     {
@@ -140,23 +148,25 @@ pub fn submit(node: &Node, request: &SubmitRequest) -> Result<Submitted, Refusal
         Event::from(ConfigRegistered { config_hash, document: document.clone() }),
         tuning.into(),
         holdout.into(),
-        SubmitExperiment { experiment_id, config_hash, document }.into(),
+        SubmitExperiment { experiment_id, config_hash, document, submitted_by }.into(),
     ];
     let is_new = publish_once(node, "gateway", &events)?;
     let key = [experiment_id.to_string().as_str().into()];
     let row = if is_new { None } else { node.views.row(&schema::EXPERIMENTS, &key)? };
     let ended = row.as_ref().and_then(status).filter(|status| matches!(*status, "failed" | "cancelled"));
     let ended = ended.map(str::to_owned);
-    let unread = [
-        ("sensitivity", spec.sensitivity.is_some()),
-        ("gates", spec.gates.is_some()),
-        ("paper", spec.paper.is_some()),
-        ("live", spec.live.is_some()),
-    ];
+    let unread = [("paper", spec.paper.is_some()), ("live", spec.live.is_some())];
     let unread = unread.into_iter().filter(|(_, there)| *there).map(|(name, _)| name).collect();
     let revision = spec.data.revision;
     let hours = budget::hours(&spec, node.workers());
     Ok(Submitted { experiment_id, status: Standing::Submitted, is_new, ended, revision, hours, unread })
+}
+
+/// Who submits: a name that stands for one person, or nobody.
+fn author(name: Option<&str>) -> Result<String, Refusal> {
+    let Some(name) = name else { return Ok(String::new()) };
+    Person::named(name).map_err(Refusal::BadInput)?;
+    Ok(name.trim().to_owned())
 }
 
 /// The end of the newest bar that a document is about.
@@ -266,7 +276,9 @@ pub fn wait(
             Some(ends) => ends,
             None => ends.insert(node.projected_ends()?),
         };
-        Ok(node.is_projected(ends)?.then_some(row))
+        // It is judged when every earlier one of its mandate is, which may wait for somebody else.
+        let is_over = quiet || row.as_ref().is_some_and(|row| text(row, "judgement").is_some());
+        Ok((is_over && node.is_projected(ends)?).then_some(row))
     })?;
     let done = node.views.partition(&schema::TUNING_RESULTS, &key, None)?.len();
     step.end(&format!("{done} trials"));

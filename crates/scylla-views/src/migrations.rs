@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0002_verdicts.cql"),
     include_str!("../migrations/0003_walk_forward.cql"),
     include_str!("../migrations/0004_revisions.cql"),
+    include_str!("../migrations/0005_selection.cql"),
 ];
 
 const MIGRATIONS_TABLE: &str = "schema_migrations";

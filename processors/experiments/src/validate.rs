@@ -44,9 +44,40 @@ pub(crate) fn is_fitted(strategy: &str) -> bool {
 /// Everything that is wrong with a document; empty when it can run.
 pub fn validate(spec: &ExperimentSpec) -> Vec<Problem> {
     let mut problems = of_backtest(spec);
-    year(spec, &mut |field, message| problems.push(Problem { field: field.into(), message }));
+    let mut problem = |field: &str, message| problems.push(Problem { field: field.into(), message });
+    year(spec, &mut problem);
+    robustness(spec, &mut problem);
     problems
 }
+
+/// Sensitivity analysis, policy and gates.
+fn robustness(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, String)) {
+    if let Err(refused) = spec.gates_in_effect() {
+        let said = refused.to_string();
+        let (field, message) = said.split_once(": ").unwrap_or(("gates", &said));
+        problem(field, message.to_owned());
+    }
+    let Some(section) = spec.sensitivity() else { return };
+    let (least, most) = LEAST_AND_MOST_SAMPLES;
+    if !section.samples.is_power_of_two() || !(least..=most).contains(&section.samples) {
+        let samples = section.samples;
+        problem(
+            "sensitivity.samples",
+            format!("{samples} is not a power of two from {least} to {most}: use 512"),
+        );
+    }
+    for (field, value, least, most) in [
+        ("sensitivity.neighbours", section.neighbours, 8, 4_096),
+        ("sensitivity.paths", section.paths, 100, 100_000),
+    ] {
+        if !(least..=most).contains(&value) {
+            problem(field, format!("{value} is not from {least} to {most}"));
+        }
+    }
+}
+
+/// Rows of a Sobol design.
+const LEAST_AND_MOST_SAMPLES: (u32, u32) = (16, 16_384);
 
 /// Everything that is wrong with a document for a backtest, which has no objective.
 pub fn of_backtest(spec: &ExperimentSpec) -> Vec<Problem> {

@@ -72,6 +72,25 @@ fn places(event: &EvaluationCompleted) -> impl Iterator<Item = Upsert> {
     })
 }
 
+/// What a gate says of a finalist; of several rows of one gate that of the greatest stamp counts.
+pub(crate) fn verdict_row(
+    experiment_id: ExperimentId,
+    model_id: ModelId,
+    verdict: &Verdict,
+    stamp: i64,
+) -> Upsert {
+    let key = vec![model_id.to_string().into(), verdict.gate.as_str().into()];
+    let finite = |number: Option<f64>| number.filter(|number| number.is_finite());
+    Upsert::new(&VERDICTS, key, stamp)
+        .with("experiment_id", experiment_id.to_string())
+        .with("statistic", finite(verdict.statistic))
+        .with("threshold", finite(verdict.threshold))
+        .with("comparison", verdict.comparison.word())
+        .with("outcome", verdict.outcome.word())
+        .with("evidence", json(&verdict.evidence))
+        .with("waiver", verdict.waiver.as_ref().map(json))
+}
+
 /// What the rows of a finalist share.
 struct Finalist {
     experiment_id: ExperimentId,
@@ -88,16 +107,7 @@ impl Finalist {
     }
 
     fn verdict(&self, verdict: &Verdict) -> Upsert {
-        let key = vec![self.model_id.to_string().into(), verdict.gate.as_str().into()];
-        let finite = |number: Option<f64>| number.filter(|number| number.is_finite());
-        Upsert::new(&VERDICTS, key, ONCE)
-            .with("experiment_id", self.experiment_id.to_string())
-            .with("statistic", finite(verdict.statistic))
-            .with("threshold", finite(verdict.threshold))
-            .with("comparison", verdict.comparison.word())
-            .with("outcome", verdict.outcome.word())
-            .with("evidence", json(&verdict.evidence))
-            .with("waiver", verdict.waiver.as_ref().map(json))
+        verdict_row(self.experiment_id, self.model_id, verdict, ONCE)
     }
 
     fn run(&self, phase: &Phase, status: &str, envelope: &Envelope) -> Upsert {

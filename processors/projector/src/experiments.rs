@@ -29,7 +29,8 @@ pub(crate) fn submitted(event: &ExperimentSubmitted) -> Vec<Upsert> {
         .with("place", event.place)
         .with("status", "submitted")
         .with("tuning_snapshot", event.tuning_snapshot.to_string())
-        .with("holdout_snapshot", event.holdout_snapshot.to_string());
+        .with("holdout_snapshot", event.holdout_snapshot.to_string())
+        .with("submitted_by", event.submitted_by.as_str());
     // A command from any client may come without its registration; the experiment's configuration is there either way.
     vec![experiment, configuration(event.config_hash, &event.document)]
 }

@@ -33,4 +33,7 @@ pub(crate) fn entered(event: &LedgerEntered) -> Upsert {
         .with("data_to", Value::Timestamp(event.data.to.0))
         .with("holdout_from", event.holdout_from.map(|time| Value::Timestamp(time.0)))
         .with("holdout_to", event.holdout_to.map(|time| Value::Timestamp(time.0)))
+        .with("family", json(&event.family))
+        .with("representatives", json(&event.representatives))
+        .with("series", event.series.map(|hash| format!("artifacts/{hash}")))
 }

@@ -11,6 +11,8 @@ mod experiments;
 mod ledger;
 /// The cleaning ledger and its sources.
 mod market;
+/// Sensitivity, risk, decisions.
+mod selection;
 /// Trade logs and equity curves.
 mod series;
 /// Data snapshots.
@@ -22,7 +24,7 @@ mod walk_forwards;
 
 use gauntlet_domain::topics::{
     CONFIG, DATA_COMMANDS, DATA_REQUESTS, DATA_SNAPSHOTS, EVALUATION_OUTCOMES, EXPERIMENTS, MARKET_QUALITY,
-    RESULTS_SERIES, TRIAL_LEDGER, TRIAL_RESULTS,
+    RESULTS_SERIES, RISK_FIGURES, SELECTION_DECISIONS, SENSITIVITY_REPORTS, TRIAL_LEDGER, TRIAL_RESULTS,
 };
 use gauntlet_domain::{Envelope, Event, Recorded, Topic};
 use gauntlet_views::{Table, Upsert, Value, schema};
@@ -42,7 +44,10 @@ pub const TOPICS: &[&Topic] = &[
     &TRIAL_RESULTS,
     &EVALUATION_OUTCOMES,
     &RESULTS_SERIES,
+    &SENSITIVITY_REPORTS,
+    &RISK_FIGURES,
     &TRIAL_LEDGER,
+    &SELECTION_DECISIONS,
 ];
 
 /// Stamp of a row that one event writes once.
@@ -75,6 +80,14 @@ pub fn rows(recorded: &Recorded) -> Vec<Upsert> {
         Event::TradeLogChunk(event) => series::trades(event),
         Event::EquityCurveChunk(event) => series::equity(event),
         Event::LedgerEntered(event) => vec![ledger::entered(event)],
+        Event::SensitivityReported(event) => selection::reported(event),
+        Event::RiskMeasured(event) => vec![selection::measured(event)],
+        Event::CandidateSelected(event) => selection::selected(event),
+        Event::CandidateRejected(event) => selection::rejected(event),
+        Event::ExperimentJudged(event) => vec![selection::judged(event)],
+        Event::WaiverGranted(event) => vec![selection::granted(event)],
+        Event::WaiverRefused(event) => vec![selection::refused(event)],
+        Event::PolicyRegistered(event) => vec![selection::registered(event)],
         // On topics that are not read: inputs of other processors, answered by facts that are (a test of every record
         // that was ever published holds each record of `TOPICS` to its rows).
         _ => Vec::new(),
@@ -91,6 +104,19 @@ pub fn row_that_shows(event: &Event) -> Option<(&'static Table, Vec<Value>)> {
         Event::CreateSnapshot(event) => (&schema::DATA_SNAPSHOTS, event.snapshot_id.to_string()),
         // Every submission is answered by a fact about the experiment, be it that it failed.
         Event::SubmitExperiment(event) => (&schema::EXPERIMENTS, event.experiment_id.to_string()),
+        // Every waiver is answered, be it that it is refused.
+        Event::Waive(waive) => {
+            let key = vec![waive.model_id.to_string().into(), event.id().to_string().into()];
+            return Some((&schema::WAIVERS, key));
+        }
+        Event::PolicyRegistered(event) => {
+            let key = vec![
+                event.mandate.as_str().into(),
+                event.name.as_str().into(),
+                event.policy_hash.to_string().into(),
+            ];
+            return Some((&schema::POLICIES, key));
+        }
         _ => return None,
     };
     Some((table, vec![id.into()]))

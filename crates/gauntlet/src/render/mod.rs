@@ -14,6 +14,8 @@ mod integrity;
 mod ledger;
 /// Metrics of a series.
 mod measured;
+/// Models, policies and waivers.
+mod model;
 /// Risk of a series.
 mod risk;
 /// Runs and rules.
@@ -46,9 +48,12 @@ pub fn text(answer: &Answer) -> String {
         Answer::Cancelling(answer) => format!("cancelling {}", answer.experiment_id),
         Answer::Listing(answer) => browse::listing(answer.of, &answer.rows),
         Answer::Shown(Shown::Experiment(answer)) => browse::experiment(answer),
-        Answer::Shown(Shown::Model(answer)) => browse::row(&answer.row),
+        Answer::Shown(Shown::Model(answer)) => model::model(answer),
         Answer::Shown(Shown::Row(answer)) => browse::row(answer),
         Answer::Comparison(answer) => browse::comparison(answer),
+        Answer::Policies(answer) => model::policies(answer),
+        Answer::Gates(answer) => model::gates(answer),
+        Answer::Waived(answer) => model::waived(answer),
         Answer::Ledger(answer) => ledger::ledger(answer),
         Answer::Digests(answer) => integrity::digests(answer),
         Answer::Replayed(answer) => integrity::replayed(answer),
