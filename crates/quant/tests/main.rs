@@ -7,4 +7,6 @@ mod indicators_oracle;
 mod inference_oracle;
 mod inference_power;
 mod metrics_oracle;
+mod paired_oracle;
+mod paired_size;
 mod risk_oracle;
