@@ -9,4 +9,5 @@ mod inference_power;
 mod metrics_oracle;
 mod paired_oracle;
 mod paired_size;
+mod paths_oracle;
 mod risk_oracle;

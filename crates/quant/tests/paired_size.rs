@@ -9,7 +9,7 @@ use gauntlet_quant::inference::{Philox, Purpose, SharpeDifference, paired_bootst
 const PERIODS: usize = 250;
 const PAIRS: u64 = 1_000;
 const BLOCK: usize = 5;
-const REPLICATES: u32 = 499;
+const REPLICATES: u32 = 199;
 
 /// A period of both: correlated normal values, and over the root of a mean of four squares where the tail is heavy.
 fn period(stream: &mut Philox, is_heavy: bool) -> [f64; 2] {

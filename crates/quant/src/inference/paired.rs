@@ -113,6 +113,8 @@ pub(super) fn pair(challenger: &[f64], champion: &[f64]) -> Result<[SharpeEstima
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::distributions::normal_quantile;
     use super::super::{Philox, Purpose, mertens};
     use super::*;
@@ -146,6 +148,21 @@ mod tests {
         assert!((of.standard_error / independent - 1.0).abs() < 0.05, "{of:?} {independent}");
         let memmel = jobson_korkie_memmel(&x, &y).unwrap();
         assert!((of.standard_error / memmel - 1.0).abs() < 0.05, "{of:?} {memmel}");
+    }
+
+    proptest! {
+        #[test]
+        fn leverage_changes_no_ratio_and_no_error(
+            first in 0.1..10.0_f64, second in 0.1..10.0_f64, bandwidth in 0.0..20.0_f64
+        ) {
+            let (x, y) = (noise(9, 60), noise(10, 60));
+            let of = SharpeDifference::with_bandwidth(&x, &y, bandwidth).unwrap();
+            let times = |returns: &[f64], by: f64| returns.iter().map(|value| value * by).collect::<Vec<f64>>();
+            let (x, y) = (times(&x, first), times(&y, second));
+            let levered = SharpeDifference::with_bandwidth(&x, &y, bandwidth).unwrap();
+            prop_assert!((levered.difference - of.difference).abs() < 1e-13);
+            prop_assert!((levered.standard_error / of.standard_error - 1.0).abs() < 1e-12);
+        }
     }
 
     #[test]
