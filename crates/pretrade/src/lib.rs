@@ -10,7 +10,7 @@
 //! The currency of the account is the only one: an instrument in another one cannot be listed. A size of 1 is what the price
 //! is for: there is no contract multiplier. `docs/risk-controls.md` says which clause of which rule each check answers to.
 //!
-//! Reading order: [`money`], [`terms`], [`message`], [`limits`], [`decision`], [`event`], [`state`], [`check`].
+//! Reading order: [`money`], [`terms`], [`message`], [`limits`], [`decision`], [`event`], [`state`], [`mod@check`].
 
 /// The nine checks.
 pub mod check;

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail their test")]
 
 mod desk;
+mod documents;
 mod edges;
 mod fold;
 mod limits;
+mod oracles;
 mod overflow;
 mod random;
 mod reckoning;
