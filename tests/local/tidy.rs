@@ -66,12 +66,13 @@ fn packages() -> BTreeMap<String, Package> {
 }
 
 /// Crates of the workspace that each may build upon, and why. What is not listed may build on no crate of the workspace.
-const MAY_USE: [(&str, &[&str]); 19] = [
+const MAY_USE: [(&str, &[&str]); 20] = [
     ("gauntlet-quant", &["gauntlet-domain"]),
     ("gauntlet-backtest", &["gauntlet-domain", "gauntlet-quant"]),
     ("gauntlet-walkforward", &["gauntlet-domain", "gauntlet-quant", "gauntlet-backtest"]),
     ("gauntlet-search", &["gauntlet-domain"]),
     ("gauntlet-sensitivity", &["gauntlet-domain", "gauntlet-quant", "gauntlet-search"]),
+    ("gauntlet-pretrade", &["gauntlet-domain"]),
     ("gauntlet-processor", &["gauntlet-domain"]),
     ("gauntlet-wire", &["gauntlet-domain"]),
     ("gauntlet-log", &["gauntlet-redb-file"]),

@@ -1,0 +1,158 @@
+//! Huge quantities and prices never wrap: they are denied, or refused where they are events.
+
+use gauntlet_domain::{Price, Quantity, Scale, Timestamp};
+use gauntlet_pretrade::{Decision, Fact, Money, Order, PretradeError, Reason, Side, Stage, State, Terms};
+
+use crate::desk::*;
+
+/// A desk whose gold has units of this scale, ticks and lots of one unit, and this quote.
+fn desk(scale: Scale, bid: i64, ask: i64) -> Desk {
+    let mut desk = Desk::new();
+    desk.state = State::new("USD");
+    for instrument in [gold(), stock()] {
+        let terms = Terms { scale, tick: Price(1), lot: Quantity(1), ..terms() };
+        desk.happens(Fact::Listed { instrument: instrument.clone(), terms: Box::new(terms) });
+        desk.happens(Fact::Quoted { instrument, bid: Price(bid), ask: Price(ask) });
+    }
+    desk
+}
+
+fn order(side: Side, quantity: i64) -> Order {
+    Order { quantity: Quantity(quantity), ..market(side, 1) }
+}
+
+/// A fill of an order that is gone, in units of the scale.
+fn filled(of: Order, price: i64) -> Fact {
+    let Order { strategy, instrument, side, quantity, .. } = of;
+    let (order, price, fee) = (order_id(1_000), Price(price), Money::default());
+    Fact::Filled { order, strategy, instrument, side, quantity, price, fee }
+}
+
+const WHOLE: Scale = Scale { price_exponent: 0, size_exponent: 0 };
+const FINE: Scale = Scale { price_exponent: -18, size_exponent: -18 };
+
+#[test]
+fn a_notional_that_does_not_fit_is_denied_with_and_without_limits() {
+    for side in [Side::Buy, Side::Sell] {
+        for scale in [WHOLE, Scale::USUAL] {
+            let mut desk = desk(scale, i64::MAX, i64::MAX);
+            assert_eq!(desk.denies(order(side, i64::MAX)), Some(Reason::Overflow));
+            desk.limits.instruments.get_mut(&gold()).unwrap().max_notional = Some(Money(i128::MAX));
+            assert_eq!(desk.denies(order(side, i64::MAX)), Some(Reason::Overflow));
+            desk.limits.instruments.get_mut(&gold()).unwrap().max_quantity = Some(Quantity(i64::MAX - 1));
+            assert_eq!(desk.denies(order(side, i64::MAX)), Some(Reason::MaxQuantity));
+        }
+    }
+}
+
+#[test]
+fn the_edge_of_what_fits_is_exact() {
+    // 10^18 · 2^127/10^18 units of money: the largest whole notional is ⌊(2^127 − 1)/10^18⌋.
+    let most = i64::try_from(i128::MAX / Money::ONE.0 / 1_000).unwrap();
+    let mut desk = desk(WHOLE, 1_000, 1_000);
+    assert_eq!(desk.denies(order(Side::Buy, most)), None);
+    assert_eq!(desk.denies(order(Side::Buy, most + 1)), Some(Reason::Overflow));
+}
+
+#[test]
+fn a_sum_of_exposures_that_does_not_fit_is_denied() {
+    let half = i64::try_from(i128::MAX / Money::ONE.0 / 1_000 / 2 + 1).unwrap();
+    let mut desk = desk(WHOLE, 1_000, 1_000);
+    desk.accepts(order(Side::Buy, half));
+    // In the same instrument, and in another one.
+    assert_eq!(desk.denies(order(Side::Buy, half)), Some(Reason::Overflow));
+    assert_eq!(desk.denies(in_stock(order(Side::Sell, half))), Some(Reason::Overflow));
+    assert_eq!(desk.denies(order(Side::Sell, half)), None);
+}
+
+#[test]
+fn leverage_and_caps_do_not_wrap() {
+    // Gross exposure fits, ten thousand times of it does not.
+    let large = i64::try_from(i128::MAX / Money::ONE.0 / 1_000 / 5_000).unwrap();
+    let mut desk = desk(WHOLE, 1_000, 1_000);
+    desk.pays_in(1);
+    desk.limits.account.max_leverage_bps = Some(i64::MAX);
+    assert_eq!(desk.denies(order(Side::Buy, large)), Some(Reason::Overflow));
+    desk.limits.account.max_leverage_bps = None;
+    let stage = Stage { capital: Money(i128::MAX), step_bps: 10_000 };
+    desk.limits.strategies.get_mut(&strategy()).unwrap().stage = Some(stage);
+    assert_eq!(desk.denies(order(Side::Buy, 1)), Some(Reason::Overflow));
+    // An equity that does not fit.
+    desk.limits.strategies.get_mut(&strategy()).unwrap().stage = None;
+    desk.limits.account.max_leverage_bps = Some(i64::MAX);
+    desk.happens(Fact::Paid { amount: Money(i128::MAX - Money::ONE.0) });
+    desk.happens(filled(order(Side::Buy, 1), 1));
+    assert_eq!(desk.state.equity(), None);
+    assert_eq!(desk.denies(order(Side::Buy, 1)), Some(Reason::Overflow));
+}
+
+#[test]
+fn many_of_the_largest_orders_do_not_wrap_the_position() {
+    let mut desk = desk(FINE, 1, 1);
+    for _ in 0..100 {
+        let order = order(Side::Buy, i64::MAX);
+        desk.accepts(order.clone());
+        desk.happens(filled(order, 1));
+    }
+    assert_eq!(desk.state.position(&gold()), 100 * i128::from(i64::MAX));
+    desk.limits.instruments.get_mut(&gold()).unwrap().max_position = Some(Quantity(i64::MAX));
+    assert_eq!(desk.denies(order(Side::Buy, 1)), Some(Reason::MaxPosition));
+    assert_eq!(desk.denies(order(Side::Sell, i64::MAX)), None);
+}
+
+#[test]
+fn prices_and_times_at_the_ends_of_their_range() {
+    let mut desk = desk(FINE, 1, i64::MAX);
+    let limits = desk.limits.instruments.get_mut(&gold()).unwrap();
+    limits.collar_bps = Some(i64::MAX);
+    limits.max_quote_age_nanos = Some(i64::MAX);
+    limits.period_collar = Some(gauntlet_pretrade::PeriodCollar { bps: i64::MAX, minutes: 60 });
+    assert_eq!(desk.denies(order(Side::Buy, i64::MAX)), None);
+    desk.happens(Fact::Quoted { instrument: gold(), bid: Price(1), ask: Price(1) });
+    // (2^63 − 2)·10⁴ basis points are above any limit.
+    let far = Order { limit_price: Some(Price(i64::MAX)), ..order(Side::Buy, 1) };
+    assert_eq!(desk.denies(far), Some(Reason::PriceCollar));
+    // From the first moment to the last.
+    let mut ends = Desk::new();
+    ends.state = State::new("USD");
+    ends.time = i64::MIN;
+    ends.happens(Fact::Listed { instrument: gold(), terms: Box::new(terms()) });
+    ends.quote(gold(), 10_000, 10_000);
+    let rate = gauntlet_pretrade::Rate { burst: 2, interval_nanos: i64::MAX };
+    ends.limits.account.submit_rate = Some(rate);
+    ends.accepts(buy(1));
+    ends.accepts(buy(1));
+    assert_eq!(ends.denies(buy(1)), Some(Reason::RateLimit));
+    ends.limits.instruments.get_mut(&gold()).unwrap().max_quote_age_nanos = Some(i64::MAX);
+    ends.time = i64::MAX;
+    assert_eq!(ends.denies(buy(1)), Some(Reason::StalePrice));
+    ends.quote(gold(), 10_000, 10_000);
+    ends.accepts(buy(1));
+    ends.accepts(buy(1));
+    assert_eq!(ends.denies(buy(1)), Some(Reason::RateLimit));
+    assert_eq!(ends.state.now(), Timestamp::MAX);
+}
+
+#[test]
+fn cash_that_does_not_fit_is_a_refused_event() {
+    let mut desk = desk(WHOLE, 1_000, 1_000);
+    let before = desk.state.clone();
+    let fill = |price, quantity, fee| Fact::Filled {
+        order: order_id(1),
+        strategy: strategy(),
+        instrument: gold(),
+        side: Side::Buy,
+        quantity: Quantity(quantity),
+        price: Price(price),
+        fee: Money(fee),
+    };
+    for fact in [fill(i64::MAX, i64::MAX, 0), fill(1, 1, i128::MIN), fill(1, 1, i128::MAX)] {
+        assert_eq!(desk.try_apply(fact), Err(PretradeError::TooMuchMoney));
+    }
+    desk.pays_in(1);
+    assert_eq!(desk.try_apply(Fact::Paid { amount: Money(i128::MAX) }), Err(PretradeError::TooMuchMoney));
+    desk.happens(Fact::Paid { amount: Money::whole(-1) });
+    assert_eq!(desk.state, before);
+    let message = desk.new_order(order(Side::Buy, 1));
+    assert_eq!(desk.sends(&message), Decision::Accept);
+}
