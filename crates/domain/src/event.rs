@@ -47,6 +47,11 @@ impl Event {
                 Some(request(RecordKind::TrialFamilyRequested, &e.experiment_id.0))
             }
             Event::SensitivityReported(e) => Some(request(RecordKind::SensitivityRequested, &e.model_id.0)),
+            Event::ChallengeMeasured(e) => Some(EventId::derive(&[
+                RecordKind::ChallengeRequested.name().as_bytes(),
+                e.challenger.0.as_bytes(),
+                e.champion.0.as_bytes(),
+            ])),
             Event::RiskMeasured(e) => Some(request(RecordKind::RiskRequested, &e.model_id.0)),
             Event::TradeLogChunk(e) => run(&e.experiment_id, &e.model_id),
             Event::EquityCurveChunk(e) => run(&e.experiment_id, &e.model_id),

@@ -69,6 +69,8 @@ gates! {
         "probability of backtest overfitting of the search over all tuning bars, by combinatorially symmetric cross-validation";
     "ledger_incomplete", Ledger, AtMost, Some(0.0), false,
         "earlier places of the mandate without an entry in the trial ledger";
+    "challenger", Ledger, MoreThan, Some(0.0), true,
+        "lower 90 % bound of what the model earns beyond the champion over the horizon, less the cost of switching; judged where there is a champion";
     "probabilistic_sharpe", Risk, AtLeast, None, true,
         "probability that the Sharpe ratio of the excess is above zero, without regard to how much was tried";
     "track_record", Ledger, AtLeast, None, true,
@@ -215,7 +217,7 @@ fn side(gate: &Definition, asked: Bound) -> Result<(), GateError> {
     let right = match (gate.comparison, asked) {
         (_, Bound::Off) | (Comparison::AtMost, Bound::Max(_)) => true,
         (Comparison::Unknown, Bound::Min(threshold)) => threshold == 0.0,
-        (Comparison::AtLeast, Bound::Min(_)) => true,
+        (Comparison::AtLeast | Comparison::MoreThan, Bound::Min(_)) => true,
         _ => false,
     };
     let wanted = match gate.comparison {
@@ -363,10 +365,11 @@ mod tests {
             "plateau",
             "pbo",
             "ledger_incomplete",
+            "challenger",
         ];
         assert_eq!(names, wanted);
         let thresholds = wanted.map(|name| threshold(&gates, name).unwrap());
-        assert_eq!(thresholds, [0.0, 0.95, 0.25, 1.5, 0.6, 0.5, 0.0]);
+        assert_eq!(thresholds, [0.0, 0.95, 0.25, 1.5, 0.6, 0.5, 0.0, 0.0]);
     }
 
     #[test]

@@ -246,6 +246,10 @@ records! {
         about Experiment(e.candidate.experiment_id);
     84 ExperimentJudged: research on SELECTION_DECISIONS
         |e| key e.mandate, id [e.experiment_id], about Experiment(e.experiment_id);
+    89 ChallengeRequested boxed: research on SELECTION_REQUESTS
+        |e| key e.mandate, id [e.challenger.model_id, e.champion.model_id], about Experiment(e.experiment_id);
+    90 ChallengeMeasured: research on SELECTION_COMPARISONS
+        |e| key e.mandate, id [e.challenger, e.champion], about Experiment(e.experiment_id);
     // What one person says of a gate of a model is one command, whatever the words.
     85 Waive: research on PROMOTION_COMMANDS
         |e| key e.mandate, id [e.version_hash, e.gate, e.author, e.expires], about Itself;

@@ -125,6 +125,6 @@ pub struct RiskMeasured {
     pub figures: Metrics,
     /// Why a figure has no value.
     pub undefined: Reasons,
-    /// The returns bar by bar, a file on the lake; `None` where there are none.
+    /// Net returns by UTC day, CSV `date,part,return`, a file on the lake; `None` where there are none.
     pub series: Option<ContentHash>,
 }

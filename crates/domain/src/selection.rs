@@ -50,6 +50,8 @@ pub struct CandidateRisk {
     pub figures: Metrics,
     /// Why a figure has no value.
     pub undefined: Reasons,
+    /// Its daily returns, a file on the lake; `None` where there are none.
+    pub series: Option<ContentHash>,
 }
 
 /// An experiment has ended: what the gates say of its finalists, but for those that need the ledger.
@@ -110,6 +112,8 @@ pub struct Candidate {
     pub figures: Metrics,
     /// Why a figure has no value.
     pub undefined: Reasons,
+    /// Its daily returns, a file on the lake; `None` where there are none.
+    pub series: Option<ContentHash>,
     /// Who submitted the experiment; empty where nobody said.
     pub submitted_by: String,
 }
@@ -147,6 +151,51 @@ pub struct ExperimentJudged {
     pub selected: Option<ModelId>,
     /// The policy.
     pub policy: PolicyRef,
+}
+
+/// A side of a comparison.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contender {
+    /// The model.
+    pub model_id: ModelId,
+    /// Its daily returns on the lake.
+    pub series: Option<ContentHash>,
+}
+
+/// Request: compare a model that passes every gate with the champion of its mandate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChallengeRequested {
+    /// What a champion is chosen for.
+    pub mandate: String,
+    /// The challenger's experiment.
+    pub experiment_id: ExperimentId,
+    /// Who would be champion.
+    pub challenger: Contender,
+    /// Who is.
+    pub champion: Contender,
+    /// Seed of the bootstrap.
+    pub seed: i64,
+    /// Years for which the switch is planned.
+    pub horizon_years: f64,
+    /// What the switch costs, a share of the equity.
+    pub switching_cost: f64,
+}
+
+/// A challenger beside the champion, over the days of the challenger's hold-out that both have traded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChallengeMeasured {
+    /// What a champion is chosen for.
+    pub mandate: String,
+    /// The challenger's experiment.
+    pub experiment_id: ExperimentId,
+    /// Who would be champion.
+    pub challenger: ModelId,
+    /// Who is.
+    pub champion: ModelId,
+    /// Figures by name: see `gauntlet_selector`.
+    pub figures: Metrics,
+    /// Why a figure has no value.
+    pub undefined: Reasons,
 }
 
 /// Command: let a model pass a gate that refused it.

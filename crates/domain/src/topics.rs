@@ -153,6 +153,10 @@ topics! {
     RISK_VERDICTS = "risk.verdicts.v1", key "mandate", ByKey, Forever;
     /// What people decide about models.
     PROMOTION_COMMANDS = "promotion.commands.v1", key "mandate", ByKey, Forever;
+    /// Models to be compared with the champion of their mandate.
+    SELECTION_REQUESTS = "selection.requests.v1", key "mandate", ByKey, Days(30);
+    /// What the comparison gave.
+    SELECTION_COMPARISONS = "selection.comparisons.v1", key "mandate", ByKey, Forever;
     /// Which finalists are selected, and on what grounds.
     SELECTION_DECISIONS = "selection.decisions.v1", key "mandate", ByKey, Forever;
 }

@@ -22,6 +22,7 @@ pub fn processors() -> Processors {
             Arc::new(gauntlet_trainer::Trainer::default()),
             Arc::new(gauntlet_evaluator::Evaluator),
             Arc::new(gauntlet_risk::RiskFigures),
+            Arc::new(gauntlet_selector::Challenges),
         ],
         projection: ViewRows {
             name: gauntlet_projector::NAME,

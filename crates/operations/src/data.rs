@@ -7,7 +7,7 @@ use gauntlet_domain::ContentHash;
 use gauntlet_domain::market::{Bar, SnapshotDue, SnapshotSealed};
 use gauntlet_lake::{Lake, LakeError, read_snapshot, write_snapshot};
 use gauntlet_log::LogError;
-use gauntlet_processor::data::{ArtifactStore, BarReader, DataError, SnapshotSealer};
+use gauntlet_processor::data::{ArtifactReader, ArtifactStore, BarReader, DataError, SnapshotSealer};
 use gauntlet_runtime::bar_index::{BarIndex, Follower};
 
 /// Snapshots kept in memory.
@@ -66,6 +66,12 @@ impl SnapshotSealer for LakeData {
             .map_err(|error| cannot_write(&error))?;
         let (content_hash, rows, files) = (sealed.content_hash, sealed.rows, sealed.files);
         Ok(SnapshotSealed { content_hash, rows, files, ..of_bars })
+    }
+}
+
+impl ArtifactReader for LakeData {
+    fn artifact(&self, hash: &ContentHash) -> Result<Vec<u8>, DataError> {
+        self.lake.get_artifact(*hash).map_err(|error| cannot_read(&error))
     }
 }
 

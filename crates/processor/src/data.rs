@@ -37,6 +37,12 @@ pub trait ArtifactStore: Send + Sync {
     fn put_artifact(&self, bytes: &[u8]) -> Result<ContentHash, DataError>;
 }
 
+/// Reads artifacts.
+pub trait ArtifactReader: Send + Sync {
+    /// The bytes of an artifact.
+    fn artifact(&self, hash: &ContentHash) -> Result<Vec<u8>, DataError>;
+}
+
 /// Why data could not be had.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum DataError {
@@ -58,12 +64,16 @@ pub struct Ports {
     bars: Arc<dyn BarReader>,
     sealing: Arc<dyn SnapshotSealer>,
     artifacts: Arc<dyn ArtifactStore>,
+    stored: Arc<dyn ArtifactReader>,
 }
 
 impl Ports {
     /// Ports of one adapter that serves them all.
-    pub fn new(adapter: Arc<impl BarReader + SnapshotSealer + ArtifactStore + 'static>) -> Ports {
-        Ports { bars: adapter.clone(), sealing: adapter.clone(), artifacts: adapter }
+    pub fn new(
+        adapter: Arc<impl BarReader + SnapshotSealer + ArtifactStore + ArtifactReader + 'static>,
+    ) -> Ports {
+        let (bars, sealing, artifacts) = (adapter.clone(), adapter.clone(), adapter.clone());
+        Ports { bars, sealing, artifacts, stored: adapter }
     }
 
     /// Ports behind which there is nothing, for a process without workers that need data.
@@ -100,6 +110,12 @@ impl<'a> Declared<'a> for &'a dyn ArtifactStore {
     }
 }
 
+impl<'a> Declared<'a> for &'a dyn ArtifactReader {
+    fn of(ports: &'a Ports) -> Self {
+        &*ports.stored
+    }
+}
+
 impl<'a, A: Declared<'a>, B: Declared<'a>> Declared<'a> for (A, B) {
     fn of(ports: &'a Ports) -> Self {
         (A::of(ports), B::of(ports))
@@ -121,6 +137,12 @@ impl BarReader for Closed {
 
 impl SnapshotSealer for Closed {
     fn seal(&self, _: &SnapshotDue) -> Result<SnapshotSealed, DataError> {
+        nothing()
+    }
+}
+
+impl ArtifactReader for Closed {
+    fn artifact(&self, _: &ContentHash) -> Result<Vec<u8>, DataError> {
         nothing()
     }
 }

@@ -24,7 +24,7 @@ pub mod topology;
 /// Expensive, pure answers to requests.
 pub mod worker;
 
-pub use data::{ArtifactStore, BarReader, DataError, Declared, Ports, SnapshotSealer};
+pub use data::{ArtifactReader, ArtifactStore, BarReader, DataError, Declared, Ports, SnapshotSealer};
 pub use decider::{Decider, Fact, Folded};
 pub use ended::EndedIds;
 pub use machine::{Definition, Inputs, Machine, Output, StateError};

@@ -22,14 +22,12 @@ use gauntlet_quant::inference::{
 };
 
 use crate::folds::Walk;
-use crate::report::Segments;
+use crate::report::{Segments, by_day, date_of};
 
 /// Series beyond which clusters and tests of the family are not computed: their cost is quadratic.
 const MOST_SERIES: usize = 1_000;
 /// Replicates of the bootstrap.
 const REPLICATES: u32 = 1_000;
-/// Nanoseconds of a day.
-const DAY: i64 = 86_400_000_000_000;
 
 /// What the trials say together.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -56,7 +54,7 @@ pub fn family(plan: &TrialPlan, trials: &[FamilyTrial], bars: &Bars) -> Result<F
             times.extend_from_slice(&bars.close_time[range.clone()]);
             segments.push(bars, range, &outcome);
         }
-        let (on, sums) = by_day(&times, &excess_of(&segments));
+        let (on, sums) = by_day(&times, &excess_of(&segments), |sum, value| sum + value);
         // A series that is not finite has no place among the others.
         if sums.iter().all(|sum| sum.is_finite()) && !sums.is_empty() {
             days = on;
@@ -80,22 +78,6 @@ fn excess_of(segments: &Segments) -> Vec<f64> {
         Some(benchmark) => excess(&beyond.returns, &segments.exposures, &benchmark).unwrap_or_default(),
         None => beyond.returns,
     }
-}
-
-/// Days since the epoch and the sum of the values on each.
-fn by_day(times: &[i64], values: &[f64]) -> (Vec<i64>, Vec<f64>) {
-    let (mut days, mut sums): (Vec<i64>, Vec<f64>) = (Vec::new(), Vec::new());
-    for (time, value) in times.iter().zip(values) {
-        // The bar that closes at midnight is of the day that ends there.
-        let day = (time - 1).div_euclid(DAY);
-        if days.last() == Some(&day) {
-            *sums.last_mut().expect("invariant: a sum for each day") += value;
-        } else {
-            days.push(day);
-            sums.push(*value);
-        }
-    }
-    (days, sums)
 }
 
 impl Family {
@@ -163,8 +145,7 @@ fn csv<'a>(days: &[i64], series: impl Iterator<Item = &'a (i64, Vec<f64>)>) -> S
     series.iter().for_each(|(trial, _)| write!(text, ",{trial}").expect("invariant: text takes text"));
     text.push('\n');
     for (at, day) in days.iter().enumerate() {
-        let date = gauntlet_domain::Timestamp(day.saturating_mul(DAY)).to_string();
-        text.push_str(date.get(..10).unwrap_or(&date));
+        text.push_str(&date_of(*day));
         series
             .iter()
             .for_each(|(_, values)| write!(text, ",{}", values[at]).expect("invariant: text takes text"));
@@ -176,14 +157,6 @@ fn csv<'a>(days: &[i64], series: impl Iterator<Item = &'a (i64, Vec<f64>)>) -> S
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn bars_are_summed_by_the_day_in_which_they_lie() {
-        // Closes at noon and at midnight of day 0, and one nanosecond into day 1.
-        let (days, sums) = by_day(&[DAY / 2, DAY, DAY + 1], &[0.1, 0.2, 0.4]);
-        assert_eq!(days, [0, 1]);
-        assert!((sums[0] - 0.3).abs() < 1e-15 && sums[1] == 0.4);
-    }
 
     #[test]
     fn no_trial_says_nothing_and_every_figure_has_its_reason() {

@@ -159,6 +159,32 @@ impl RiskFree {
     }
 }
 
+/// Nanoseconds of a day.
+const DAY: i64 = 86_400_000_000_000;
+
+/// Days since the epoch, UTC, and what the values of each come to. The bar that closes at midnight is of the day that ends
+/// there.
+pub fn by_day(times: &[i64], values: &[f64], join: impl Fn(f64, f64) -> f64) -> (Vec<i64>, Vec<f64>) {
+    let (mut days, mut joined): (Vec<i64>, Vec<f64>) = (Vec::new(), Vec::new());
+    for (time, value) in times.iter().zip(values) {
+        let day = (time - 1).div_euclid(DAY);
+        match joined.last_mut().filter(|_| days.last() == Some(&day)) {
+            Some(last) => *last = join(*last, *value),
+            None => {
+                days.push(day);
+                joined.push(*value);
+            }
+        }
+    }
+    (days, joined)
+}
+
+/// A day since the epoch as `2014-05-01`.
+pub fn date_of(day: i64) -> String {
+    let text = gauntlet_domain::Timestamp(day.saturating_mul(DAY)).to_string();
+    text.get(..10).unwrap_or(&text).to_owned()
+}
+
 /// The version of the set of metrics that a plan names; another set than that would make another record of the same run.
 pub fn metric_set(plan: &TrialPlan) -> Result<u32, BacktestError> {
     let (metric_set, newest) = (plan.metric_set, metrics::VERSION);
@@ -169,4 +195,18 @@ pub fn metric_set(plan: &TrialPlan) -> Result<u32, BacktestError> {
 pub(crate) fn key_metrics(objective: &str, value: impl Fn(&str) -> Option<f64>) -> Metrics {
     let names = KEY_METRICS.into_iter().chain(std::iter::once(objective));
     names.map(|name| (name.to_owned(), value(name))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_are_joined_by_the_day_in_which_they_lie() {
+        // Closes at noon and at midnight of day 0, and one nanosecond into day 1.
+        let (days, sums) = by_day(&[DAY / 2, DAY, DAY + 1], &[0.1, 0.2, 0.4], |sum, value| sum + value);
+        assert_eq!(days, [0, 1]);
+        assert!((sums[0] - 0.3).abs() < 1e-15 && sums[1] == 0.4);
+        assert_eq!([date_of(days[0]), date_of(days[1])], ["1970-01-01", "1970-01-02"]);
+    }
 }

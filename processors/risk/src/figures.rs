@@ -15,11 +15,12 @@ use gauntlet_backtest::{BacktestError, Bars, Outcome};
 use gauntlet_domain::experiment::{Metrics, TrialPlan};
 use gauntlet_domain::robustness::{Reasons, RiskMeasured, RiskRequested};
 use gauntlet_domain::topics::{RISK_FIGURES, RISK_REQUESTS};
-use gauntlet_domain::{Event, Timestamp, Topic};
+use gauntlet_domain::{Event, Topic};
 use gauntlet_processor::data::{ArtifactStore, BarReader, DataError};
 use gauntlet_processor::worker::{Answer, Answering, Worker};
 use gauntlet_quant::inference::Undefined;
 use gauntlet_quant::risk::{FIGURES, Hits, concentration, var_historical};
+use gauntlet_walkforward::report::{by_day, date_of};
 use gauntlet_walkforward::{Segments, Walk, hold_out};
 
 /// Mass of the tail.
@@ -137,23 +138,24 @@ impl Figures {
     }
 }
 
-/// The figures, and the returns bar by bar as CSV: `time,part,return`.
+/// The figures, and the net returns by UTC day as CSV: `date,part,return`.
 fn measure(
     request: &RiskRequested,
     tuning: &Bars,
     joined: &Bars,
 ) -> Result<(Figures, String), BacktestError> {
     let plan = &request.plan;
-    let mut series = String::from("time,part,return\n");
-    let (mut walked, mut traded) = (Segments::of(plan), Vec::new());
+    let mut series = String::from("date,part,return\n");
+    let (mut walked, mut traded, mut times) = (Segments::of(plan), Vec::new(), Vec::new());
     let mut walk = Walk::new(plan, &request.parameters, tuning)?;
     while let Some((range, outcome)) = walk.next_fold()? {
-        write(&mut series, "tuning", &tuning.close_time[range.clone()], &outcome);
+        times.extend_from_slice(&tuning.close_time[range.clone()]);
         traded.extend(turnover(plan, tuning, range.clone(), &outcome));
         walked.push(tuning, range, &outcome);
     }
+    write(&mut series, "tuning", &times, &walked.returns);
     let held = hold_out(plan, &request.parameters, joined, tuning.len())?;
-    write(&mut series, "holdout", &joined.close_time[held.range.clone()], &held.outcome);
+    write(&mut series, "holdout", &joined.close_time[held.range.clone()], &held.outcome.returns);
     let held_traded: Vec<f64> = turnover(plan, joined, held.range.clone(), &held.outcome).collect();
     let mut held_out = Segments::of(plan);
     held_out.push(joined, held.range, &held.outcome);
@@ -182,10 +184,11 @@ fn turnover<'a>(
     })
 }
 
-fn write(series: &mut String, part: &str, times: &[i64], outcome: &Outcome) {
+fn write(series: &mut String, part: &str, times: &[i64], returns: &[f64]) {
     use std::fmt::Write;
-    for (time, value) in times.iter().zip(&outcome.returns) {
-        writeln!(series, "{},{part},{value}", Timestamp(*time)).expect("invariant: text takes text");
+    let (days, returns) = by_day(times, returns, |before, value| (1.0 + before) * (1.0 + value) - 1.0);
+    for (day, value) in days.into_iter().zip(returns) {
+        writeln!(series, "{},{part},{value}", date_of(day)).expect("invariant: text takes text");
     }
 }
 

@@ -206,6 +206,7 @@ impl Experiment {
                 verdicts: submitted.gates.iter().filter_map(verdict).collect(),
                 figures,
                 undefined,
+                series: risk.and_then(|measured| measured.series),
             })
         };
         (1..).zip(ranking).map(candidate).collect()

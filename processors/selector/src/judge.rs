@@ -9,6 +9,8 @@ use gauntlet_quant::inference::{SharpeEstimate, min_trl};
 use gauntlet_walkforward::inference::deflated;
 use gauntlet_walkforward::ledger::{Entry, Tried, tried};
 
+use crate::contest::CHALLENGER;
+
 /// Name of the verdict on finalists that pass everything and have a better one before them.
 const OUTRANKED: &str = "outranked";
 
@@ -43,7 +45,8 @@ impl<'a> Ledger<'a> {
         issued: &RiskVerdictIssued,
     ) -> Option<Verdict> {
         let definition = gate.definition()?;
-        if definition.stage != Stage::Ledger {
+        // The comparison with the champion is asked for once everything else is passed.
+        if definition.stage != Stage::Ledger || gate.name == CHALLENGER {
             return None;
         }
         let figures = self.figures(risk);
@@ -160,6 +163,7 @@ pub(crate) fn candidate(
         verdicts,
         figures,
         undefined: risk.undefined.clone(),
+        series: risk.series,
         submitted_by: issued.submitted_by.clone(),
     }
 }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use gauntlet_domain::topics::{PROMOTION_COMMANDS, RISK_VERDICTS, SELECTION_DECISIONS, TRIAL_LEDGER};
+use gauntlet_domain::topics::{
+    PROMOTION_COMMANDS, RISK_VERDICTS, SELECTION_COMPARISONS, SELECTION_DECISIONS, SELECTION_REQUESTS,
+    TRIAL_LEDGER,
+};
 use gauntlet_domain::{Event, Input};
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
 use serde::{Deserialize, Serialize};
@@ -13,9 +16,9 @@ use crate::mandate::Mandate;
 pub const DEFINITION: Definition = Definition {
     name: "selector",
     version: "1",
-    reads: &[&TRIAL_LEDGER, &RISK_VERDICTS, &PROMOTION_COMMANDS],
+    reads: &[&TRIAL_LEDGER, &RISK_VERDICTS, &PROMOTION_COMMANDS, &SELECTION_COMPARISONS],
     inputs: Inputs::CoPartitioned,
-    writes: &[&SELECTION_DECISIONS],
+    writes: &[&SELECTION_REQUESTS, &SELECTION_DECISIONS],
     races_on: &[&SELECTION_DECISIONS],
     recalls: &[],
     create: || Box::new(Selector::default()),
@@ -44,6 +47,10 @@ impl Machine for Selector {
             Event::Waive(waive) => {
                 let mandate = self.mandates.entry(waive.mandate.clone()).or_default();
                 mandate.waive(waive, input.event.id())
+            }
+            Event::ChallengeMeasured(measured) => {
+                let mandate = self.mandates.entry(measured.mandate.clone()).or_default();
+                mandate.measured(measured)
             }
             _ => Vec::new(),
         }

@@ -1,9 +1,9 @@
 //! One mandate: its ledger, what waits for its turn, what was decided, the champion.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use gauntlet_domain::experiment::LedgerEntered;
-use gauntlet_domain::gates::Gate;
+use gauntlet_domain::gates::{Bound, Gate};
 use gauntlet_domain::selection::*;
 use gauntlet_domain::words::{ExperimentEnd, Judgement};
 use gauntlet_domain::{ContentHash, EventId, ModelId, Timestamp};
@@ -11,6 +11,7 @@ use gauntlet_processor::machine::Output;
 use gauntlet_walkforward::ledger::Entry;
 use serde::{Deserialize, Serialize};
 
+use crate::contest::{CHALLENGER, Contest, contender};
 use crate::judge;
 use crate::waivers;
 
@@ -35,9 +36,11 @@ pub(crate) struct Mandate {
     /// Waivers that hold, by model and gate.
     pub(crate) granted: BTreeMap<ModelId, Vec<WaiverGranted>>,
     /// The model that was selected last.
-    champion: Option<ModelId>,
+    champion: Option<Contender>,
+    /// Models that pass every other gate and are compared with the champion, one after the other.
+    contests: VecDeque<Contest>,
     /// Waivers that were answered, so that a repeated command does nothing.
-    answered: std::collections::BTreeSet<EventId>,
+    answered: BTreeSet<EventId>,
 }
 
 /// An entry of the ledger, small.
@@ -109,12 +112,16 @@ impl Mandate {
         let mut outputs = Vec::new();
         loop {
             let place = self.judged + 1;
+            // While a comparison is awaited it is not known who the champion is.
+            if !self.contests.is_empty() {
+                return outputs;
+            }
             if !self.ledger.contains_key(&place) {
                 return outputs;
             }
             let Some(issued) = self.waiting.remove(&place) else { return outputs };
-            outputs.extend(self.judge(mandate, &issued));
             self.judged = place;
+            outputs.extend(self.judge(mandate, &issued));
             self.refused.retain(|_, candidate| candidate.place > place - REMEMBERED);
             let refused = &self.refused;
             self.granted.retain(|model, _| refused.contains_key(model));
@@ -138,37 +145,81 @@ impl Mandate {
             judge::candidate(mandate, issued, risk, verdicts, figures)
         });
         let candidates: Vec<Candidate> = candidates.collect();
-        let selected = candidates.iter().find(|candidate| judge::passes(candidate)).map(|one| one.model_id);
-        let mut outputs = Vec::new();
-        for candidate in candidates {
-            outputs.push(self.decide(candidate, selected));
-        }
+        let best = candidates.iter().position(judge::passes);
         let judgement = match issued.ended {
-            ExperimentEnd::Completed if selected.is_some() => Judgement::Selected,
+            ExperimentEnd::Completed if best.is_some() => Judgement::Selected,
             ExperimentEnd::Completed => Judgement::Rejected,
             ExperimentEnd::Cancelled => Judgement::Cancelled,
             _ => Judgement::Failed,
         };
-        outputs.push(Output::raced(ExperimentJudged {
+        let judged = ExperimentJudged {
             mandate: mandate.to_owned(),
             experiment_id: issued.experiment_id,
             place: issued.place,
             judgement,
-            selected,
+            selected: best.map(|best| candidates[best].model_id),
             policy: issued.policy.clone(),
-        }));
+        };
+        let gate = gates.into_iter().find(|gate| gate.name == CHALLENGER);
+        match best.zip(gate) {
+            Some((best, gate)) => self.contest(Contest { candidates, best, gate, judged: Some(judged) }),
+            None => self.conclude(candidates, best, Some(judged)),
+        }
+    }
+
+    /// A model passes every other gate: it is selected where there is no champion, and compared with it where there is one.
+    fn contest(&mut self, contest: Contest) -> Vec<Output> {
+        let Some(champion) = &self.champion else {
+            let Contest { candidates, best, judged, .. } = contest;
+            return self.conclude(candidates, Some(best), judged);
+        };
+        // One at a time: the next one may have another champion before it.
+        let request = self.contests.is_empty().then(|| Output::raced(contest.request(champion)));
+        self.contests.push_back(contest);
+        request.into_iter().collect()
+    }
+
+    /// The comparison that was asked for is there.
+    pub(crate) fn measured(&mut self, measured: &ChallengeMeasured) -> Vec<Output> {
+        if !self.contests.front().is_some_and(|contest| contest.is_answered_by(measured)) {
+            return Vec::new();
+        }
+        let Some(mut contest) = self.contests.pop_front() else { return Vec::new() };
+        contest.judge(measured);
+        let Contest { candidates, best, judged, .. } = contest;
+        let wins = judge::passes(&candidates[best]);
+        let judged = judged.map(|judged| match wins {
+            true => judged,
+            false => ExperimentJudged { judgement: Judgement::Rejected, selected: None, ..judged },
+        });
+        let mut outputs = self.conclude(candidates, wins.then_some(best), judged);
+        if let (Some(next), Some(champion)) = (self.contests.front(), &self.champion) {
+            outputs.push(Output::raced(next.request(champion)));
+        }
+        outputs.extend(self.judge_next(&measured.mandate));
         outputs
     }
 
-    /// One finalist, `selected` being the best of its experiment that passes.
-    fn decide(&mut self, mut candidate: Candidate, selected: Option<ModelId>) -> Output {
-        let is_best = selected == Some(candidate.model_id);
-        if !is_best && judge::passes(&candidate) {
-            judge::outranked(&mut candidate);
-        }
-        if is_best {
-            let replaces = self.champion.replace(candidate.model_id);
+    /// Decides about finalists, of which `best` is selected, and ends their experiment.
+    fn conclude(
+        &mut self,
+        candidates: Vec<Candidate>,
+        best: Option<usize>,
+        judged: Option<ExperimentJudged>,
+    ) -> Vec<Output> {
+        let decide = |(at, candidate)| self.decide(candidate, best == Some(at));
+        let mut outputs: Vec<Output> = candidates.into_iter().enumerate().map(decide).collect();
+        outputs.extend(judged.map(Output::raced));
+        outputs
+    }
+
+    fn decide(&mut self, mut candidate: Candidate, is_selected: bool) -> Output {
+        if is_selected {
+            let replaces = self.champion.replace(contender(&candidate)).map(|champion| champion.model_id);
             return Output::raced(CandidateSelected { candidate, replaces });
+        }
+        if judge::passes(&candidate) {
+            judge::outranked(&mut candidate);
         }
         let failed = judge::failed(&candidate);
         self.refused.insert(candidate.model_id, candidate.clone());
@@ -192,14 +243,21 @@ impl Mandate {
         let mut outputs = vec![Output::raced(granted)];
         let again =
             candidate.map(|candidate| waivers::apply(candidate, &self.granted[&waive.model_id], self.now));
-        if let Some(candidate) = again {
-            let selected = judge::passes(&candidate).then_some(candidate.model_id);
-            if selected.is_some() {
-                self.refused.remove(&candidate.model_id);
-                self.granted.remove(&candidate.model_id);
-            }
-            outputs.push(self.decide(candidate, selected));
+        let Some(candidate) = again else { return outputs };
+        if !judge::passes(&candidate) {
+            outputs.push(self.decide(candidate, false));
+            return outputs;
         }
+        self.refused.remove(&candidate.model_id);
+        self.granted.remove(&candidate.model_id);
+        // A waiver of the comparison itself is a decision against the champion.
+        let is_compared = candidate.verdicts.iter().any(|verdict| verdict.gate == CHALLENGER);
+        let gate = Gate { name: CHALLENGER.to_owned(), bound: Bound::Min(0.0) };
+        outputs.extend(if is_compared {
+            self.conclude(vec![candidate], Some(0), None)
+        } else {
+            self.contest(Contest { candidates: vec![candidate], best: 0, gate, judged: None })
+        });
         outputs
     }
 }

@@ -37,6 +37,7 @@ fn candidate() -> Candidate {
         verdicts: vec![verdict(model_id())],
         figures: metrics(),
         undefined: reasons(),
+        series: Some(ContentHash::of(b"returns")),
         submitted_by: "ann".into(),
     }
 }
@@ -139,6 +140,7 @@ pub(super) fn sample(kind: RecordKind) -> Event {
                 verdicts: vec![verdict(model_id)],
                 figures: metrics(),
                 undefined: reasons(),
+                series: Some(ContentHash::of(b"returns")),
             }],
         }
         .into(),
@@ -155,6 +157,25 @@ pub(super) fn sample(kind: RecordKind) -> Event {
             judgement: "selected".into(),
             selected: Some(model_id),
             policy: policy(),
+        }
+        .into(),
+        RecordKind::ChallengeRequested => ChallengeRequested {
+            mandate: "XAUUSD".into(),
+            experiment_id,
+            challenger: Contender { model_id, series: Some(ContentHash::of(b"returns")) },
+            champion: Contender { model_id: ModelId::derive(&[b"champion"]), series: None },
+            seed: 7,
+            horizon_years: 1.0,
+            switching_cost: 0.001,
+        }
+        .into(),
+        RecordKind::ChallengeMeasured => ChallengeMeasured {
+            mandate: "XAUUSD".into(),
+            experiment_id,
+            challenger: model_id,
+            champion: ModelId::derive(&[b"champion"]),
+            figures: metrics(),
+            undefined: reasons(),
         }
         .into(),
         RecordKind::Waive => waive().into(),
