@@ -77,16 +77,16 @@ class Acls(unittest.TestCase):
 
     def test_users_run_what_they_are_given(self):
         access = json.loads(RECORDED)["access"]
-        workers = ["trainer", "evaluator"]
+        workers = ["trainer", "evaluator", "sensitivity", "risk-figures", "challenges"]
         core = ",".join(sorted(set(access) - set(workers)))
         found = rights(RECORDED, "--user", f"core={core}", "--user", f"workers={','.join(workers)}")
         groups = {name for user, _, kind, name, _ in found if user == "User:workers" and kind == "group"}
-        self.assertEqual(groups, {"gauntlet.trainer", "gauntlet.evaluator", "gauntlet.readers"})
+        self.assertEqual(groups, {f"gauntlet.{name}" for name in workers} | {"gauntlet.readers"})
 
     def test_the_scaler_only_describes(self):
         mine = {right for right in rights(RECORDED, "--scaler", "k") if right[0] == "User:k"}
         self.assertEqual({operation for _, operation, _, _, _ in mine}, {"Describe"})
-        self.assertEqual(len(mine), 4)
+        self.assertEqual(len(mine), 6)
 
     def test_a_trainer_outside_reads_requests_and_writes_answers(self):
         user, p = "User:quants", "gauntlet."

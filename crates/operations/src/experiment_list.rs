@@ -29,6 +29,10 @@ pub static EXPERIMENT_LIST: Table = Table {
         column("objective", Kind::Text),
         column("value", Kind::Double),
         column("verdict", Kind::Text),
+        column("judgement", Kind::Text),
+        column("policy", Kind::Text),
+        column("submitted_by", Kind::Text),
+        column("selected", Kind::Text),
     ],
     doc: "An experiment; value is the objective of the first place over the tuning bars",
 };

@@ -9,7 +9,7 @@ use gauntlet_lake::{LakeError, verify_file, verify_snapshot};
 use gauntlet_log::TopicPartition;
 use gauntlet_processor::topology::is_input;
 use gauntlet_runtime::{digest, events, restore};
-use gauntlet_views::{EmbeddedStore, ViewStore, schema};
+use gauntlet_views::{EmbeddedStore, Table, ViewStore, schema};
 use gauntlet_wire::headers;
 use serde::{Deserialize, Serialize};
 
@@ -218,6 +218,14 @@ fn verify_positions(node: &Node, problems: &mut Vec<String>) {
     }
 }
 
+/// Columns that name files on the lake.
+const ARTIFACTS: [(&Table, &str); 4] = [
+    (&schema::MODELS, "artifact_path"),
+    (&schema::SENSITIVITY, "points"),
+    (&schema::RISK_FIGURES, "series"),
+    (&schema::TRIAL_LEDGER, "series"),
+];
+
 /// Every sealed snapshot and stored model hashes to its name, where it is kept and not where there is a copy.
 fn verify_lake(node: &Node, problems: &mut Vec<String>) -> Result<(u64, u64), Refusal> {
     let lake = node.lake.without_copies();
@@ -242,13 +250,16 @@ fn verify_lake(node: &Node, problems: &mut Vec<String>) -> Result<(u64, u64), Re
         }
     }
     let mut artifacts = 0;
-    for row in node.views.scan(&schema::MODELS, None)? {
-        let path = row.get("artifact_path").and_then(|value| value.as_text());
-        let hash =
-            path.and_then(|path| path.rsplit('/').next()).and_then(|hash| hash.parse::<ContentHash>().ok());
-        if let Some(hash) = hash {
-            artifacts += 1;
-            note(lake.get_artifact(hash).map(drop))?;
+    for (table, column) in ARTIFACTS {
+        for row in node.views.scan(table, None)? {
+            let path = row.get(column).and_then(|value| value.as_text());
+            let hash = path
+                .and_then(|path| path.rsplit('/').next())
+                .and_then(|hash| hash.parse::<ContentHash>().ok());
+            if let Some(hash) = hash {
+                artifacts += 1;
+                note(lake.get_artifact(hash).map(drop))?;
+            }
         }
     }
     Ok((snapshots, artifacts))

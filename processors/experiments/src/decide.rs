@@ -54,6 +54,9 @@ pub struct State {
     waiting: BTreeMap<SnapshotId, BTreeSet<ExperimentId>>,
     snapshots: BTreeMap<SnapshotId, Sealed>,
     places: BTreeMap<String, i64>,
+    /// The mandate of each symbol, which its first experiment fixes: under two names what was tried would be counted apart,
+    /// and each count would be too small.
+    mandates: BTreeMap<String, String>,
 }
 
 /// One experiment.
@@ -151,6 +154,9 @@ impl Decider for Experiments {
                     state.waiting.entry(snapshot).or_default().insert(submitted.experiment_id);
                 }
                 state.places.insert(submitted.mandate.clone(), submitted.place);
+                if let Ok(spec) = read_shape(&submitted.document) {
+                    state.mandates.entry(symbol(&spec)).or_insert_with(|| submitted.mandate.clone());
+                }
             }
             Fact::Emitted(Event::ExperimentStarted(started)) => {
                 state.waits_no_more(started.experiment_id);
@@ -205,6 +211,14 @@ fn submit(state: &State, command: &SubmitExperiment) -> Vec<Output> {
         Err(detail) => return vec![failed(experiment_id, ExperimentFailure::InvalidDocument, detail)],
     };
     let mandate = spec.mandate();
+    if let Some(known) = state.mandates.get(&symbol(&spec)).filter(|known| **known != mandate) {
+        let detail = format!(
+            "mandate: {} belongs to mandate {known}, which its first experiment fixed, and not to {mandate}: under two names \
+             what was tried on its bars would not be counted together; write `mandate: {known}`",
+            symbol(&spec)
+        );
+        return vec![failed(experiment_id, ExperimentFailure::InvalidDocument, detail)];
+    }
     let submitted = ExperimentSubmitted {
         experiment_id,
         name: spec.name.clone(),
@@ -234,6 +248,11 @@ fn read(document: &str) -> Result<(ExperimentSpec, CreateSnapshot, CreateSnapsho
     }
     let (tuning, holdout) = spec.snapshots().map_err(|error| error.to_string())?;
     Ok((spec, tuning, holdout))
+}
+
+/// The symbol of the instrument: venues of one instrument are one.
+fn symbol(spec: &ExperimentSpec) -> String {
+    spec.data.instrument.to_ascii_uppercase()
 }
 
 /// The document, whatever it says.

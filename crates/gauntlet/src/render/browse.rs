@@ -17,7 +17,10 @@ use crate::table::{is_id, layout, number, shortened, table};
 /// Columns that are shown first of a list: what people look for, in the order of importance. The others follow as the table
 /// has them.
 const FIRST: [(&str, &[&str]); 10] = [
-    ("experiments", &["name", "status", "value", "verdict", "age", "mandate", "experiment_id", "place"]),
+    (
+        "experiments",
+        &["name", "status", "value", "verdict", "judgement", "age", "mandate", "experiment_id", "place"],
+    ),
     ("runs", &["run_id", "phase", "status", "trial", "age", "model_id", "experiment_id"]),
     ("models", &["model_id", "confirmed", "trial", "experiment_id", "version"]),
     (
