@@ -11,7 +11,7 @@ use gauntlet_quant::inference::{
 };
 use serde_json::Value;
 
-fn oracle() -> Value {
+pub(crate) fn oracle() -> Value {
     serde_json::from_str(include_str!("oracles/inference_oracle.json")).expect("the oracle file is JSON")
 }
 
@@ -19,7 +19,7 @@ pub(crate) fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().expect("an array").iter().map(|number| number.as_f64().expect("a number")).collect()
 }
 
-fn all_series(oracle: &Value) -> Vec<Vec<f64>> {
+pub(crate) fn all_series(oracle: &Value) -> Vec<Vec<f64>> {
     let series: Vec<Vec<f64>> = oracle["series"].as_array().expect("an array").iter().map(numbers).collect();
     assert_eq!((series.len(), series[0].len()), (24, 510), "another oracle file");
     series

@@ -7,4 +7,7 @@ mod indicators_oracle;
 mod inference_oracle;
 mod inference_power;
 mod metrics_oracle;
+mod paired_oracle;
+mod paired_size;
+mod paths_oracle;
 mod risk_oracle;

@@ -14,7 +14,7 @@ use crate::inference_oracle::{Comparison, numbers};
 /// Relative. That of the entropic value at risk is between two minimisers.
 const TOLERANCE: f64 = 1e-9;
 
-fn oracle() -> Value {
+pub(crate) fn oracle() -> Value {
     serde_json::from_str(include_str!("oracles/risk_oracle.json")).expect("the oracle file is JSON")
 }
 

@@ -5,6 +5,7 @@
 //! min(1, 2·(1 - |x|)). The cut m is twice the lag before the first `K` autocorrelations inside ±2·√(log10 n / n), with
 //! K = max(5, log10 n): the rule of Patton's program, as in `arch` 8.0.0. At most min(3√n, n/3), rounded up; it can be below one.
 
+use super::long_run::cross;
 use super::{Undefined, all_finite, at_least, finite};
 use crate::metrics::numeric::{Moments, NOISE};
 
@@ -37,11 +38,6 @@ pub fn block_length(values: &[f64]) -> Result<f64, Undefined> {
     }
     let ratio = slope / spectrum;
     finite(libm::cbrt(ratio * ratio * count)).map_err(|_| Undefined::Infeasible).map(|b| b.min(longest))
-}
-
-/// Sum of products of values `lag` apart.
-fn cross(deviations: &[f64], lag: usize) -> f64 {
-    deviations[lag..].iter().zip(deviations).fold(0.0, |sum, (a, b)| sum + a * b)
 }
 
 /// Twice the lag after which `run` autocorrelations in a row are insignificant, at most the largest lag.

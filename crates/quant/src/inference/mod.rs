@@ -15,13 +15,18 @@ mod dominance;
 mod effective_trials;
 mod excess;
 mod haircut;
+mod long_run;
 mod moments;
 mod overfitting;
+mod paired;
+mod paired_bootstrap;
 mod philox;
 mod probabilistic;
+mod simulated;
 mod standard_error;
 mod step_m;
 mod superior_ability;
+mod switching;
 
 pub use crate::metrics::numeric::quantile;
 pub use annualisation::{eta, eta_ar1, eta_of, root_of_time};
@@ -32,15 +37,20 @@ pub use dominance::Dominance;
 pub use effective_trials::{CORRELATION_CUT, Correlations, EffectiveTrials};
 pub use excess::excess;
 pub use haircut::{Adjustment, Haircut, adjusted_p_values, haircut, two_sided_p};
+pub use long_run::{andrews_bandwidth, parzen_variance};
 pub use moments::SharpeEstimate;
 pub use overfitting::{DEFAULT_BLOCKS, Degradation, MOST_BLOCKS, Overfitting, pbo};
+pub use paired::{SharpeDifference, jobson_korkie_memmel};
+pub use paired_bootstrap::paired_bootstrap_p;
 pub use philox::{Philox, Purpose};
 pub use probabilistic::{LEAST_OBSERVATIONS, min_trl, psr, sharpe_needed};
+pub use simulated::SimulatedShare;
 pub use standard_error::{Interval, confidence_interval, hac, hac_lag, lo, mertens};
 pub use step_m::step_m;
 pub use superior_ability::{
     PValues, monte_carlo_error, reality_check, share_at_least, spa, studentising_variance,
 };
+pub use switching::{MeanDifference, SWITCH_CONFIDENCE, switches};
 
 /// Why a statistic has no value. None of these passes a gate or wins a ranking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -11,6 +11,10 @@ pub enum Purpose {
     Bootstrap,
     /// Simulated returns, in tests of power.
     Simulation,
+    /// Blocks of a comparison of two strategies.
+    PairedBlocks,
+    /// Rows of one strategy's returns, resampled as paths.
+    ResampledPath,
     /// Scrambling of a Sobol sequence.
     Scramble,
     /// Permutations and places of a Latin hypercube.
@@ -29,6 +33,8 @@ impl Purpose {
         match self {
             Purpose::Bootstrap => 1,
             Purpose::Simulation => 2,
+            Purpose::PairedBlocks => 3,
+            Purpose::ResampledPath => 4,
             Purpose::Scramble => 16,
             Purpose::Hypercube => 17,
             Purpose::Trajectory => 18,

@@ -8,6 +8,7 @@
 //!   With lag zero this is Mertens' formula.
 
 use super::distributions::normal_quantile;
+use super::long_run::kernel_sum;
 use super::{SharpeEstimate, Undefined, at_least, finite};
 use crate::metrics::numeric::Moments;
 
@@ -33,25 +34,20 @@ pub fn hac_lag(observations: usize) -> usize {
 pub fn hac(returns: &[f64], lag: usize) -> Result<f64, Undefined> {
     let estimate = SharpeEstimate::of(returns)?;
     at_least(lag + 1, returns.len())?;
-    let count = returns.len() as f64;
+    let bartlett = |step: f64| 1.0 - step / (lag + 1) as f64;
+    let variance = kernel_sum(&influence(returns, estimate.sharpe), lag, bartlett);
+    if variance > 0.0 { finite((variance / returns.len() as f64).sqrt()) } else { Err(Undefined::Infeasible) }
+}
+
+/// ψ of each of returns that vary; see the file's head.
+pub(super) fn influence(returns: &[f64], sharpe: f64) -> Vec<f64> {
     let moments = Moments::of(returns.iter().copied());
-    let std_dev = (moments.sum_sq_dev / count).sqrt();
-    let influence: Vec<f64> = returns
-        .iter()
-        .map(|value| {
-            let z = (value - moments.mean) / std_dev;
-            z - estimate.sharpe / 2.0 * (z * z - 1.0)
-        })
-        .collect();
-    let covariance = |lag: usize| {
-        let pairs = influence[lag..].iter().zip(&influence);
-        pairs.fold(0.0, |sum, (a, b)| sum + a * b) / count
+    let std_dev = (moments.sum_sq_dev / returns.len() as f64).sqrt();
+    let of = |value: &f64| {
+        let z = (value - moments.mean) / std_dev;
+        z - sharpe / 2.0 * (z * z - 1.0)
     };
-    let mut variance = covariance(0);
-    for step in 1..=lag {
-        variance += 2.0 * (1.0 - step as f64 / (lag + 1) as f64) * covariance(step);
-    }
-    if variance > 0.0 { finite((variance / count).sqrt()) } else { Err(Undefined::Infeasible) }
+    returns.iter().map(of).collect()
 }
 
 /// A range that holds the true value with the stated probability, under the normal approximation.

@@ -10,6 +10,7 @@
 //! A p-value is (1 + #{replicates at least as large}) / (R + 1), never zero (Davison and Hinkley 1997, section 4.2). A member
 //! whose differential does not vary is left out.
 
+use super::long_run::cross;
 use super::{BootstrappedMeans, Undefined, all_finite, at_least};
 use crate::metrics::numeric::{Moments, NOISE};
 
@@ -36,8 +37,7 @@ pub fn studentising_variance(differentials: &[f64], block_length: f64) -> Result
     let mean = Moments::of(differentials.iter().copied()).mean;
     let deviations: Vec<f64> = differentials.iter().map(|value| value - mean).collect();
     let stay = 1.0 - 1.0 / block_length.max(1.0);
-    let covariance =
-        |lag: usize| deviations[lag..].iter().zip(&deviations).fold(0.0, |sum, (a, b)| sum + a * b) / length;
+    let covariance = |lag: usize| cross(&deviations, lag) / length;
     let variance_alone = covariance(0);
     if variance_alone.sqrt() <= NOISE {
         return Err(Undefined::ZeroVariance);

@@ -12,6 +12,7 @@
 //! last bit on any machine.
 
 mod backtest;
+mod break_even;
 mod cornish_fisher;
 mod drawdown;
 mod entropic;
@@ -19,8 +20,11 @@ mod figures;
 mod historical;
 mod normal;
 mod portfolio;
+mod regimes;
+mod resampled;
 
 pub use backtest::{BASEL_ALPHA, BASEL_DAYS, Hits, LikelihoodRatio, TrafficLight};
+pub use break_even::{break_even, first_crossing};
 pub use cornish_fisher::{CornishFisher, cornish_fisher};
 pub use drawdown::{cdar, max_drawdown};
 pub use entropic::evar;
@@ -28,6 +32,8 @@ pub use figures::{FIGURES, Figure};
 pub use historical::{expected_shortfall, var_historical, var_historical_linear, worst_loss};
 pub use normal::{es_normal, var_normal};
 pub use portfolio::{Concentration, Leverage, concentration, leverage, turnover};
+pub use regimes::{REGIME_WINDOW, Regime, RegimeLimits, Regimes};
+pub use resampled::{Quantiles, Resampled, path_block_length, resampled};
 
 use crate::inference::{Undefined, all_finite};
 
