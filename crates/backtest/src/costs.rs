@@ -29,6 +29,8 @@ pub enum Spread {
     /// The spread that each bar quotes.
     #[default]
     Quoted,
+    /// So many times the spread that each bar quotes.
+    QuotedTimes(f64),
     /// A constant share of the price, in basis points.
     FixedBps(f64),
     /// None.
@@ -54,6 +56,12 @@ impl Costs {
     /// Refuses negative, infinite and undefined costs, and those that would take more than the whole price.
     pub fn validate(&self) -> Result<(), BacktestError> {
         let fixed = if let Spread::FixedBps(bps) = self.spread { bps } else { 0.0 };
+        if let Spread::QuotedTimes(value) = self.spread
+            && !(0.0..f64::INFINITY).contains(&value)
+        {
+            let (field, expected) = ("costs.spread.quoted_times", "a number from 0");
+            return Err(BacktestError::BadSetting { field, value, expected });
+        }
         let fields = [
             ("costs.commission_bps", self.commission_bps),
             ("costs.slippage_bps", self.slippage_bps),
@@ -97,6 +105,7 @@ impl Costs {
     fn half_spread(&self, mid: f64, quoted: f64) -> f64 {
         match self.spread {
             Spread::Quoted => quoted * 0.5,
+            Spread::QuotedTimes(multiple) => quoted * 0.5 * multiple,
             Spread::FixedBps(bps) => mid * (bps / 2e4),
             Spread::None => 0.0,
         }
@@ -115,6 +124,8 @@ mod tests {
         let fixed = Costs { spread: Spread::FixedBps(20.0), ..costs };
         assert_eq!(fixed.buy_price(100.0, 0.5), 100.1 * 1.001);
         assert_eq!(Costs::FREE.sell_price(100.0, 0.5), 100.0);
+        let twice = Costs { spread: Spread::QuotedTimes(2.0), ..costs };
+        assert_eq!(twice.buy_price(100.0, 0.5), 100.5 * 1.001);
     }
 
     #[test]
@@ -136,5 +147,7 @@ mod tests {
         let error = Costs { slippage_bps: -1.0, ..Costs::FREE }.validate().unwrap_err();
         assert!(error.to_string().starts_with("costs.slippage_bps is -1"), "{error}");
         assert!(Costs { commission_bps: f64::NAN, ..Costs::FREE }.validate().is_err());
+        let error = Costs { spread: Spread::QuotedTimes(-1.0), ..Costs::FREE }.validate().unwrap_err();
+        assert_eq!(error.to_string(), "costs.spread.quoted_times is -1: give a number from 0");
     }
 }

@@ -5,6 +5,7 @@
 //! strategies are put together over calls or threads changes nothing.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use gauntlet_quant::metrics::{OnlineLanes, Running};
 
@@ -19,11 +20,11 @@ mod entry;
 mod lanes;
 mod market;
 
-use entry::Entry;
+use entry::{Entry, Orders};
 use lanes::{BLOCK, LANES};
 use market::{Block, Market, STRETCH};
 
-/// Accounts of one kind over the same bars, a strategy each.
+/// Accounts of one kind over the same bars, each with a strategy and costs of its own.
 pub struct Grid<'a> {
     market: Market<'a>,
     entries: Vec<Entry>,
@@ -32,9 +33,27 @@ pub struct Grid<'a> {
 impl<'a> Grid<'a> {
     /// An account for each of the strategies, which has not traded yet.
     pub fn new(bars: &'a Bars, strategies: &[StrategySpec], costs: Costs, account: Account) -> Grid<'a> {
+        Grid::under(bars, strategies.iter().map(|strategy| (strategy, costs)), account)
+    }
+
+    /// The same, each strategy under costs of its own. Equal strategies that follow each other share their signals.
+    pub fn under<'s>(
+        bars: &'a Bars,
+        traders: impl IntoIterator<Item = (&'s StrategySpec, Costs)>,
+        account: Account,
+    ) -> Grid<'a> {
         let mut cache = IndicatorCache::new(bars);
-        let entry = |strategy: &StrategySpec| Entry::new(strategy, &mut cache, &costs, &account);
-        Grid { market: Market::new(bars, &costs), entries: strategies.iter().map(entry).collect() }
+        let mut last: Option<(&StrategySpec, Arc<Orders>)> = None;
+        let mut entry = |(strategy, costs): (&'s StrategySpec, Costs)| {
+            let orders = match last.take() {
+                Some((known, orders)) if known == strategy => orders,
+                _ => Arc::new(Orders::of(strategy, &mut cache)),
+            };
+            last = Some((strategy, orders.clone()));
+            Entry::new(orders, costs, account)
+        };
+        let entries = traders.into_iter().map(&mut entry).collect();
+        Grid { market: Market::new(bars), entries }
     }
 
     /// Runs some of the accounts over the next segment, the bars of `range` (cut at the end of the bars). They must have

@@ -140,6 +140,12 @@ impl Simulator {
         }
     }
 
+    /// At which prices orders fill when the mid is `mid` and the quoted spread `quoted`.
+    #[inline]
+    pub(crate) fn quote(&self, mid: f64, quoted: f64) -> Quote {
+        self.costs.quote(mid, quoted)
+    }
+
     /// Money that is in no position.
     pub(crate) fn cash(&self) -> f64 {
         self.cash

@@ -121,18 +121,23 @@ proptest! {
     #[test]
     fn a_grid_in_lanes_is_one_run_after_the_other(
         bars in walks(1200), windows in prop::collection::vec((1..14_i64, 1..30_i64), 0..20),
-        mixed in prop::collection::vec(strategies(), 1..12), costs in costs(), account in accounts(),
-        ranges in prop::collection::vec((0..200_usize, 0..600_usize), 1..4), left_out in 0..20_usize,
+        mixed in prop::collection::vec(strategies(), 1..12), kinds in prop::collection::vec(costs(), 1..4),
+        account in accounts(), ranges in prop::collection::vec((0..200_usize, 0..600_usize), 1..4), left_out in 0..20_usize,
         last in any::<bool>(),
     ) {
         let pair = |(fast, slow): &(i64, i64)| {
             ma_cross(&[("fast", (*fast).into()), ("slow", (*slow).into())])
         };
-        let specs: Vec<_> = windows.iter().map(pair).chain(mixed).collect();
-        let mut grid = Grid::new(&bars, &specs, costs, account);
+        // Some strategies twice in a row, as they share their signals; costs of several kinds.
+        let specs: Vec<_> = windows.iter().map(pair).chain(mixed).flat_map(|spec| [spec.clone(), spec]).collect();
+        let costs: Vec<_> = kinds.iter().cycle().take(specs.len()).copied().collect();
+        let mut grid = match kinds.as_slice() {
+            [one] => Grid::new(&bars, &specs, *one, account),
+            _ => Grid::under(&bars, specs.iter().zip(costs.iter().copied()), account),
+        };
         let mut alone = vec![Running::default(); specs.len()];
         let signals: Vec<_> = specs.iter().map(|spec| spec.signals(&bars)).collect();
-        let mut runs: Vec<_> = specs.iter().map(|_| Run::new(&bars, &costs, &account)).collect();
+        let mut runs: Vec<_> = costs.iter().map(|costs| Run::new(&bars, costs, &account)).collect();
         let (mut from, segments) = (0, ranges.len());
         for (segment, (gap, length)) in ranges.into_iter().enumerate() {
             let range = from + gap..from + gap + length;

@@ -21,6 +21,7 @@ pub fn processors() -> Processors {
             Arc::new(gauntlet_market_data::Snapshots),
             Arc::new(gauntlet_trainer::Trainer::default()),
             Arc::new(gauntlet_evaluator::Evaluator),
+            Arc::new(gauntlet_sensitivity_worker::Sensitivity),
             Arc::new(gauntlet_risk::RiskFigures),
             Arc::new(gauntlet_selector::Challenges),
         ],

@@ -34,7 +34,7 @@ enum Prepared {
 }
 
 /// What a fold is trained on: its bars, and those of them that are left out.
-type Training = (Range<usize>, Vec<Range<usize>>);
+pub(crate) type Training = (Range<usize>, Vec<Range<usize>>);
 
 /// A model to be learned, with its features of all bars.
 pub(crate) struct Learner {
@@ -81,7 +81,7 @@ impl<'a> Walk<'a> {
             // The rule goes on as if there were no folds.
             Prepared::Rule(signals) => self.account.segment(test.clone(), signals, then),
             Prepared::Learned(learner) => {
-                let training = self.training(index);
+                let training = training(self.plan, index);
                 let is_new = self.fitted.as_ref().is_none_or(|(known, _)| *known != training);
                 let artifact = match self.fitted.take() {
                     Some((_, artifact)) if !is_new => artifact,
@@ -102,14 +102,8 @@ impl<'a> Walk<'a> {
     pub fn artifact(&self, index: usize) -> Result<Option<Artifact>, BacktestError> {
         match &self.prepared {
             Prepared::Rule(_) => Ok(None),
-            Prepared::Learned(learner) => self.fit(learner, &self.training(index)).map(Some),
+            Prepared::Learned(learner) => self.fit(learner, &training(self.plan, index)).map(Some),
         }
-    }
-
-    fn training(&self, index: usize) -> Training {
-        let fold = self.plan.folds[index];
-        let holes = embargoed(&self.plan.folds[..index], self.plan.embargo_bars);
-        (range(fold.train_from, fold.train_to), holes)
     }
 
     fn fit(&self, learner: &Learner, (train, holes): &Training) -> Result<Artifact, BacktestError> {
@@ -180,6 +174,13 @@ impl Learner {
 /// What happens to a position at the end of a fold: it stays for the next one.
 pub(crate) fn then(plan: &TrialPlan, index: usize) -> Then {
     if index + 1 == plan.folds.len() { Then::Close } else { Then::GoOn }
+}
+
+/// What a fold is trained on.
+pub(crate) fn training(plan: &TrialPlan, index: usize) -> Training {
+    let fold = plan.folds[index];
+    let holes = embargoed(&plan.folds[..index], plan.embargo_bars);
+    (range(fold.train_from, fold.train_to), holes)
 }
 
 /// The judged bars of a fold.

@@ -3,6 +3,8 @@
 //! Pure functions of (plan, parameters, bars): what the trainer reports of a trial and the evaluator of a finalist, and
 //! what a replay reports of either again.
 
+/// Decisions that can be traded under many costs.
+pub mod decided;
 /// What the trials of a search say together.
 pub mod family;
 /// Folds one by one, and the hold-out.
@@ -20,6 +22,7 @@ pub mod report;
 /// Many rules through the folds at once.
 pub mod side_by_side;
 
+pub use decided::Decided;
 pub use folds::{Held, Walk, hold_out};
 pub use model::Model;
 pub use procedure::Procedure;

@@ -1,8 +1,8 @@
 //! Trials of one plan side by side: fold by fold what [`crate::Walk`] gives, to the last bit, for many rules at once.
 
-use gauntlet_backtest::{BacktestError, Bars, Grid, StrategySpec};
+use gauntlet_backtest::{BacktestError, Bars, Costs, Grid, StrategySpec};
 use gauntlet_domain::experiment::{Metrics, TrialPlan};
-use gauntlet_quant::metrics;
+use gauntlet_quant::metrics::{self, Running};
 
 use crate::folds::{test_range, then};
 use crate::model::terms;
@@ -36,8 +36,18 @@ impl<'a> SideBySide<'a> {
         rules: &[StrategySpec],
         bars: &'a Bars,
     ) -> Result<SideBySide<'a>, BacktestError> {
-        let (costs, account) = terms(plan)?;
-        Ok(SideBySide { plan, grid: Grid::new(bars, rules, costs, account) })
+        let (costs, _) = terms(plan)?;
+        SideBySide::under(plan, rules.iter().map(|rule| (rule, costs)), bars)
+    }
+
+    /// The same, each rule under costs of its own instead of the plan's.
+    pub fn under<'s>(
+        plan: &'a TrialPlan,
+        traders: impl IntoIterator<Item = (&'s StrategySpec, Costs)>,
+        bars: &'a Bars,
+    ) -> Result<SideBySide<'a>, BacktestError> {
+        let (_, account) = terms(plan)?;
+        Ok(SideBySide { plan, grid: Grid::under(bars, traders, account) })
     }
 
     /// Runs the next fold for some of the rules, which must have run through the same folds so far.
@@ -53,6 +63,11 @@ impl<'a> SideBySide<'a> {
     /// The key metrics of a rule over the folds so far, and the objective where it is not among them.
     pub fn key_metrics(&self, rule: usize) -> Metrics {
         key_metrics(&self.plan.objective, |name| self.metric(rule, name))
+    }
+
+    /// What has become of a rule over the folds so far.
+    pub fn running(&self, rule: usize) -> &Running {
+        self.grid.running(rule)
     }
 
     fn metric(&self, rule: usize, name: &str) -> Option<f64> {

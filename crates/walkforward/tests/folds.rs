@@ -3,8 +3,8 @@
 use crate::common::*;
 use gauntlet_backtest::model::{Artifact, Estimator, ModelConfig, train};
 use gauntlet_backtest::{Bars, Outcome, Params, Run, Then, run, strategy};
-use gauntlet_domain::experiment::{FoldRange, Parameters, TrialPlan};
-use gauntlet_walkforward::{Segments, Walk, hold_out, model};
+use gauntlet_domain::experiment::{CostTerms, FoldRange, Parameters, TrialPlan};
+use gauntlet_walkforward::{Decided, Segments, Walk, hold_out, model};
 use proptest::prelude::*;
 
 const BARS: usize = 600;
@@ -61,6 +61,27 @@ fn the_folds_of_a_rule_are_one_run() {
         let trades: Vec<_> = walked.iter().flat_map(|outcome| outcome.trades.clone()).collect();
         assert_eq!(trades, whole.trades);
         assert_eq!(walked.last().unwrap().summary, whole.summary);
+    }
+}
+
+/// Decided once and traded under other costs is the walk of a plan with those costs.
+#[test]
+fn decisions_are_traded_as_a_walk_trades_them() {
+    let bars = swing(BARS);
+    for (mut plan, parameters) in [rule(), learned_model()] {
+        let decided_once = plan.clone();
+        let decided = Decided::of(&decided_once, &parameters, &bars, 3).unwrap();
+        assert_eq!(Decided::fits(&plan), if plan.estimator.is_some() { plan.folds.len() } else { 0 });
+        for (latency_bars, commission_bps, quoted_spread) in [(0, 0.5, true), (3, 0.5, true), (1, 4.0, false)]
+        {
+            plan.costs =
+                CostTerms { latency_bars, commission_bps, quoted_spread, spread_bps: 3.0, ..plan.costs };
+            let walked = walked(&(plan.clone(), parameters.clone()), &bars);
+            let (segments, trades) = decided.trade(&model::costs(&plan.costs));
+            let of_walk: Vec<_> = walked.iter().flat_map(|outcome| outcome.trades.clone()).collect();
+            assert!(!trades.is_empty() && trades == of_walk);
+            assert_eq!(segments.returns, walked.iter().flat_map(|o| o.returns.clone()).collect::<Vec<_>>());
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! it goes from one to the next, and each is played by its own [`Simulator`].
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use gauntlet_quant::metrics::Running;
 
@@ -17,7 +18,9 @@ use crate::strategy::target_bits::TargetBits;
 
 /// A strategy and what has become of it so far.
 pub(super) struct Entry {
-    orders: Orders,
+    orders: Arc<Orders>,
+    /// Bars from a signal to its fill.
+    delay: usize,
     /// Its returns are added by the grid, several accounts at a time.
     pub(super) running: Running,
     simulator: Simulator,
@@ -28,7 +31,7 @@ pub(super) struct Entry {
 }
 
 /// The signals of a strategy.
-struct Orders {
+pub(super) struct Orders {
     targets: TargetBits,
     /// The stop at each bar; `None` is a strategy without stop.
     stops: Option<Stops>,
@@ -36,16 +39,12 @@ struct Orders {
 
 impl Entry {
     /// In cash.
-    pub(super) fn new(
-        strategy: &StrategySpec,
-        cache: &mut IndicatorCache<'_>,
-        costs: &Costs,
-        account: &Account,
-    ) -> Entry {
+    pub(super) fn new(orders: Arc<Orders>, costs: Costs, account: Account) -> Entry {
         Entry {
-            orders: Orders::of(strategy, cache),
+            orders,
+            delay: 1 + costs.latency_bars as usize,
             running: Running::default(),
-            simulator: Simulator::new(*costs, *account),
+            simulator: Simulator::new(costs, account),
             next_order: 0,
             equity: account.capital,
         }
@@ -94,18 +93,19 @@ impl Entry {
     /// Trades at an opening, if another position is wanted than is held.
     #[inline]
     fn order(&mut self, market: &Market<'_>, bar: usize) {
-        let Some(decided) = bar.checked_sub(market.delay) else {
-            self.next_order = self.orders.next(market.delay, 0, Target::Flat);
+        let Some(decided) = bar.checked_sub(self.delay) else {
+            self.next_order = self.orders.next(self.delay, 0, Target::Flat);
             return;
         };
         let target = self.orders.targets.get(decided);
         if self.simulator.trades_at_open(target) {
-            let (signal, opening) = (self.orders.signal(decided, target), &market.openings[bar]);
-            let closed = self.simulator.trade(signal, &opening.quote, opening.time);
+            let signal = self.orders.signal(decided, target);
+            let quote = self.simulator.quote(market.bars.open[bar], market.bars.open_spread[bar]);
+            let closed = self.simulator.trade(signal, &quote, market.bars.open_time[bar]);
             self.running.trade_pnls.extend(closed.map(|trade| trade.pnl));
         }
         self.next_order = if self.simulator.rests_at(target) {
-            self.orders.next(market.delay, decided + 1, target)
+            self.orders.next(self.delay, decided + 1, target)
         } else {
             // Nothing could be opened: the next opening tries again.
             bar + 1
@@ -142,7 +142,7 @@ impl Entry {
 }
 
 impl Orders {
-    fn of(strategy: &StrategySpec, cache: &mut IndicatorCache<'_>) -> Orders {
+    pub(super) fn of(strategy: &StrategySpec, cache: &mut IndicatorCache<'_>) -> Orders {
         let mut targets = strategy.targets_with(cache);
         let stops = strategy.stop.map(|stop| stop.stops_with(cache));
         if let Some(stops) = &stops {

@@ -3,25 +3,15 @@
 use std::ops::Range;
 
 use crate::bars::Bars;
-use crate::costs::{Costs, Quote};
 
 /// Closes at which equity is computed together.
 pub(super) const STRETCH: usize = 16;
 
-/// The bars, and what follows from them and the costs alone.
+/// The bars, and what follows from them alone.
 pub(super) struct Market<'a> {
     pub(super) bars: &'a Bars,
-    /// Bars from a signal to its fill.
-    pub(super) delay: usize,
-    pub(super) openings: Vec<Opening>,
     /// Prices at the closes, and [`STRETCH`] more, so that a stretch may begin at any of them.
     closes: Vec<f64>,
-}
-
-/// When a bar opens, and what orders fill at then.
-pub(super) struct Opening {
-    pub(super) time: i64,
-    pub(super) quote: Quote,
 }
 
 /// Consecutive bars with the extremes of their prices.
@@ -32,17 +22,8 @@ pub(super) struct Block {
 }
 
 impl<'a> Market<'a> {
-    pub(super) fn new(bars: &'a Bars, costs: &Costs) -> Market<'a> {
-        let opening = |((time, open), spread): ((&i64, &f64), &f64)| Opening {
-            time: *time,
-            quote: costs.quote(*open, *spread),
-        };
-        Market {
-            bars,
-            delay: 1 + costs.latency_bars as usize,
-            openings: bars.open_time.iter().zip(&bars.open).zip(&bars.open_spread).map(opening).collect(),
-            closes: bars.close.iter().copied().chain([0.0; STRETCH]).collect(),
-        }
+    pub(super) fn new(bars: &'a Bars) -> Market<'a> {
+        Market { bars, closes: bars.close.iter().copied().chain([0.0; STRETCH]).collect() }
     }
 
     /// The bars of `range` in blocks of `length`, the last one shorter.

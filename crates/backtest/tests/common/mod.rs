@@ -90,8 +90,12 @@ fn drawn(kind: ParamKind, number: f64) -> ParamValue {
 }
 
 pub fn costs() -> impl Strategy<Value = Costs> {
-    let spread =
-        prop_oneof![Just(Spread::None), Just(Spread::Quoted), (0.0..50.0_f64).prop_map(Spread::FixedBps)];
+    let spread = prop_oneof![
+        Just(Spread::None),
+        Just(Spread::Quoted),
+        (0.0..3.0_f64).prop_map(Spread::QuotedTimes),
+        (0.0..50.0_f64).prop_map(Spread::FixedBps)
+    ];
     (0.0..50.0_f64, spread, 0.0..50.0_f64, 0..4_u32).prop_map(
         |(commission_bps, spread, slippage_bps, latency_bars)| Costs {
             commission_bps,

@@ -25,6 +25,8 @@ pub enum Purpose {
     DesignRows,
     /// An input that the output does not depend on.
     Dummy,
+    /// Bars of a market, resampled as paths.
+    MarketPath,
 }
 
 impl Purpose {
@@ -40,6 +42,7 @@ impl Purpose {
             Purpose::Trajectory => 18,
             Purpose::DesignRows => 19,
             Purpose::Dummy => 20,
+            Purpose::MarketPath => 21,
         }
     }
 }

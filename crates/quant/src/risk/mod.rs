@@ -33,7 +33,7 @@ pub use historical::{expected_shortfall, var_historical, var_historical_linear, 
 pub use normal::{es_normal, var_normal};
 pub use portfolio::{Concentration, Leverage, concentration, leverage, turnover};
 pub use regimes::{REGIME_WINDOW, Regime, RegimeLimits, Regimes};
-pub use resampled::{Quantiles, Resampled, path_block_length, resampled};
+pub use resampled::{PathFigures, Quantiles, Resampled, path_block_length, resampled};
 
 use crate::inference::{Undefined, all_finite};
 

@@ -73,40 +73,54 @@ pub fn resampled(
     if replicates == 0 || !(block_length >= 1.0 && block_length.is_finite()) {
         return Err(Undefined::Infeasible);
     }
-    let paths: Vec<Path> = (0..replicates)
-        .map(|replicate| {
-            let mut stream = Philox::new(seed, Purpose::ResampledPath, u64::from(replicate));
-            let indices = stationary_indices(rows, block_length, &mut stream);
-            Path::of(indices.into_iter().map(|row| returns[row as usize]))
-        })
-        .collect();
-    let quantiles_of = |figure: fn(&Path) -> Result<f64, Undefined>| {
-        let values: Result<Vec<f64>, Undefined> = paths.iter().map(figure).collect();
-        Quantiles::of(&values?)
+    let path = |replicate: u32| {
+        let mut stream = Philox::new(seed, Purpose::ResampledPath, u64::from(replicate));
+        let indices = stationary_indices(rows, block_length, &mut stream);
+        PathFigures::of(indices.into_iter().map(|row| returns[row as usize]))
     };
-    let final_wealth = quantiles_of(|path| Ok(path.wealth));
-    let losses = paths.iter().filter(|path| path.wealth < 1.0).count();
-    let share = losses as f64 / f64::from(replicates);
-    Ok(Resampled {
-        block_length,
-        replicates,
-        seed,
-        sharpe: quantiles_of(|path| path.sharpe),
-        final_wealth,
-        max_drawdown: final_wealth.and_then(|_| quantiles_of(|path| Ok(path.max_drawdown))),
-        loss: final_wealth.map(|_| SimulatedShare::new(share, replicates, seed)),
-    })
+    Resampled::of(&(0..replicates).map(path).collect::<Vec<_>>(), block_length, seed)
 }
 
-/// Figures of one replicate.
-struct Path {
-    sharpe: Result<f64, Undefined>,
-    wealth: f64,
-    max_drawdown: f64,
+impl Resampled {
+    /// Figures over some paths, in the order of their numbers. `Infeasible` without paths.
+    pub fn of(paths: &[PathFigures], block_length: f64, seed: u64) -> Result<Resampled, Undefined> {
+        let replicates = u32::try_from(paths.len()).map_err(|_| Undefined::Infeasible)?;
+        if replicates == 0 {
+            return Err(Undefined::Infeasible);
+        }
+        let quantiles_of = |figure: fn(&PathFigures) -> Result<f64, Undefined>| {
+            let values: Result<Vec<f64>, Undefined> = paths.iter().map(figure).collect();
+            Quantiles::of(&values?)
+        };
+        let final_wealth = quantiles_of(|path| Ok(path.wealth));
+        let losses = paths.iter().filter(|path| path.wealth < 1.0).count();
+        let share = losses as f64 / f64::from(replicates);
+        Ok(Resampled {
+            block_length,
+            replicates,
+            seed,
+            sharpe: quantiles_of(|path| path.sharpe),
+            final_wealth,
+            max_drawdown: final_wealth.and_then(|_| quantiles_of(|path| Ok(path.max_drawdown))),
+            loss: final_wealth.map(|_| SimulatedShare::new(share, replicates, seed)),
+        })
+    }
 }
 
-impl Path {
-    fn of(returns: impl Iterator<Item = f64>) -> Path {
+/// Figures of one path, of resampled returns or of a run over resampled bars.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PathFigures {
+    /// Sharpe ratio, per period.
+    pub sharpe: Result<f64, Undefined>,
+    /// Wealth at the end, of one at the start.
+    pub wealth: f64,
+    /// Largest fall from a peak, a positive fraction of it.
+    pub max_drawdown: f64,
+}
+
+impl PathFigures {
+    /// Figures of a path of returns.
+    pub fn of(returns: impl Iterator<Item = f64>) -> PathFigures {
         let (mut moments, mut wealth, mut max_drawdown) = (Moments::default(), Wealth::default(), 0.0_f64);
         for value in returns {
             let held = if wealth.value > 0.0 { value.max(RUIN) } else { 0.0 };
@@ -115,7 +129,7 @@ impl Path {
         }
         let std_dev = moments.sample_std_dev().ok_or(Undefined::NonFinite);
         let sharpe = std_dev.and_then(|std_dev| ratio(moments.mean, std_dev).ok_or(Undefined::ZeroVariance));
-        Path { sharpe, wealth: wealth.value, max_drawdown }
+        PathFigures { sharpe, wealth: wealth.value, max_drawdown }
     }
 }
 
@@ -170,7 +184,7 @@ mod tests {
 
     #[test]
     fn after_ruin_nothing_moves() {
-        let path = Path::of([0.5, -1.5, 3.0, 0.2].into_iter());
+        let path = PathFigures::of([0.5, -1.5, 3.0, 0.2].into_iter());
         assert_eq!((path.wealth, path.max_drawdown), (0.0, 1.0));
         let held = SharpeEstimate::of(&[0.5, -1.0, 0.0, 0.0]).unwrap();
         assert!((path.sharpe.unwrap() - held.sharpe).abs() < 1e-15);
