@@ -329,8 +329,22 @@ mod tests {
                 wait: true,
                 ahead: true,
                 again: true,
+                author: text("ann"),
             }),
             Request::Cancel(CancelRequest { id: "id".into(), reason: "enough".into() }),
+            Request::Policy(PolicyRequest::Set {
+                text: "name: x\n".into(),
+                name: "x.yaml".into(),
+                author: "ann".into(),
+            }),
+            Request::Waive(WaiveRequest {
+                model: "id".into(),
+                gate: "pbo".into(),
+                author: "ben".into(),
+                reason: "seen".into(),
+                expires: Timestamp(9),
+                hash: text("0a"),
+            }),
             Request::List(ListRequest {
                 what: List::Quality,
                 filter: text("rows > 1"),
@@ -391,8 +405,10 @@ mod tests {
             Request::Instrument(_) => 18,
             Request::DryRun(_) => 19,
             Request::Ledger(_) => 20,
+            Request::Policy(_) => 21,
+            Request::Waive(_) => 22,
         });
-        assert_eq!(kinds.collect::<BTreeSet<i32>>().len(), 21, "a kind of request has no example");
+        assert_eq!(kinds.collect::<BTreeSet<i32>>().len(), 23, "a kind of request has no example");
     }
 
     #[test]
@@ -449,8 +465,10 @@ mod tests {
     #[test]
     fn only_what_waits_for_the_pipeline_needs_processors() {
         for request in requests() {
-            let expected =
-                matches!(request, Request::Feed(_) | Request::CreateSnapshot(_) | Request::Submit(_));
+            let expected = matches!(
+                request,
+                Request::Feed(_) | Request::CreateSnapshot(_) | Request::Submit(_) | Request::Waive(_)
+            );
             assert_eq!(request.needs_processors(), expected, "{request:?}");
         }
     }
