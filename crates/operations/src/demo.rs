@@ -1,7 +1,8 @@
 //! `demo`: the main job on bundled real data, from ticks to a ranked, validated model.
 //!
 //! Feeds eight years of hourly gold bars and a week of gold quotes, tunes a moving-average trend and a learned
-//! classifier, walks the finalists forward, holds them against a hold-out and ranks them. Nothing in it is special to
+//! classifier, walks the finalists forward, holds them against a hold-out, analyses how sensitive they are, and judges them:
+//! the trend by the default policy, which refuses it, the classifier by a policy named `demonstration`, to show the way on. Nothing in it is special to
 //! the demo: it runs `feed` and `submit` as anybody would. A second run finds everything there.
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use serde::Serialize;
 
 use crate::feed::{Fed, FeedRequest, feed};
 use crate::node::Node;
+use crate::policy::{PolicyRequest, policies};
 use crate::progress::Progress;
 use crate::refusal::Refusal;
 use crate::rows::ViewRow;
@@ -44,6 +46,13 @@ const EXPERIMENTS: [(&str, &str); 2] = [
     ("gold-ml.yaml", include_str!("../../../configs/experiments/gold-ml.yaml")),
 ];
 
+/// The policy of the second experiment.
+const POLICY: (&str, &str) =
+    ("demonstration.yaml", include_str!("../../../configs/policies/demonstration.yaml"));
+
+/// Who submits, and who registers the policy.
+const AUTHOR: &str = "demo";
+
 /// What the demo gave.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Demonstrated {
@@ -68,6 +77,10 @@ pub struct DemoFeeds {
 pub fn demo(node: &Node, running: &Running, progress: &dyn Progress) -> Result<Demonstrated, Refusal> {
     let bars = feed(node, running, &feed_request(write_out(node, &[HOURS])?, Format::LeanBar)?, progress)?;
     let ticks = feed(node, running, &feed_request(write_out(node, &QUOTES)?, Format::LeanQuote)?, progress)?;
+    let policy = PolicyRequest::Set { text: POLICY.1.into(), name: POLICY.0.into(), author: AUTHOR.into() };
+    policies(node, &policy)?;
+    // It is looked up by who names it.
+    node.wait_for(running, || Ok(running.is_quiet()?.then_some(())))?;
     let mut ids = Vec::new();
     for (name, text) in EXPERIMENTS {
         let request = SubmitRequest {
@@ -77,7 +90,7 @@ pub fn demo(node: &Node, running: &Running, progress: &dyn Progress) -> Result<D
             wait: true,
             ahead: false,
             again: false,
-            author: Some("demo".into()),
+            author: Some(AUTHOR.into()),
         };
         ids.push(submit(node, &request)?.experiment_id);
     }

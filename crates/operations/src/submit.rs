@@ -276,9 +276,7 @@ pub fn wait(
             Some(ends) => ends,
             None => ends.insert(node.projected_ends()?),
         };
-        // It is judged when every earlier one of its mandate is, which may wait for somebody else.
-        let is_over = quiet || row.as_ref().is_some_and(|row| text(row, "judgement").is_some());
-        Ok((is_over && node.is_projected(ends)?).then_some(row))
+        Ok(((quiet || is_judged(row.as_ref())) && node.is_projected(ends)?).then_some(row))
     })?;
     let done = node.views.partition(&schema::TUNING_RESULTS, &key, None)?.len();
     step.end(&format!("{done} trials"));
@@ -308,6 +306,11 @@ fn is_settled(node: &Node, id: ExperimentId, seen: &mut Option<Stretches>) -> Re
 
 fn is_ended(row: &Row) -> bool {
     matches!(status(row), Some("completed" | "cancelled" | "failed"))
+}
+
+/// Whether the selector has judged it. It does when every earlier one of its mandate is judged, which may take somebody else.
+fn is_judged(row: Option<&Row>) -> bool {
+    row.is_some_and(|row| text(row, "judgement").is_some())
 }
 
 fn is_running(row: &Row) -> bool {

@@ -6,7 +6,7 @@ use gauntlet_domain::Timestamp;
 use gauntlet_operations::browse::Comparison;
 use gauntlet_operations::experiment_report::ExperimentReport;
 use gauntlet_operations::noise::Noise;
-use gauntlet_operations::rows::ViewRow;
+use gauntlet_operations::rows::{GateVerdict, ViewRow};
 use gauntlet_runtime::clock;
 use gauntlet_views::{Table, Value};
 use serde_json::Value as Json;
@@ -263,7 +263,46 @@ fn leaderboard(report: &ExperimentReport) -> String {
     let refused = report.leaderboard.iter().filter(|finalist| finalist.verdict.starts_with("refused"));
     let reasons: String =
         refused.map(|finalist| format!("\n#{} {}", finalist.place, finalist.verdict)).collect();
-    table(&header, lines) + &reasons
+    table(&header, lines) + &reasons + &selection(report)
+}
+
+/// What was decided, under which policy, and what the first place lacks.
+fn selection(report: &ExperimentReport) -> String {
+    let Some(judgement) = report.row.text("judgement") else {
+        let is_over = report.row.text("status") == Some("completed");
+        let waits = "\nnot judged yet: an earlier experiment of the mandate is under way";
+        return if is_over { waits.to_owned() } else { String::new() };
+    };
+    let mut text = format!("\n{} under policy {}", judgement.to_uppercase(), cell(&report.row, "policy"));
+    if let Some(model) = report.row.text("selected") {
+        text.push_str(&format!(": model {model}"));
+    }
+    let Some(first) = report.leaderboard.first() else { return text };
+    let refused = first.verdicts.iter().filter(|verdict| {
+        let outcome = verdict.0.get("outcome").and_then(Value::as_text);
+        !matches!(outcome, Some("passed" | "waived"))
+    });
+    let refused: Vec<String> = refused.map(margin).collect();
+    if !refused.is_empty() {
+        text.push_str(&format!("; #1 does not pass {}", refused.join(", ")));
+    }
+    text + "; gauntlet show MODEL has every gate"
+}
+
+/// A gate with its statistic and how far that is from the threshold.
+fn margin(verdict: &GateVerdict) -> String {
+    let of = ViewRow(verdict.0.clone());
+    let value = |name: &str| match verdict.0.get(name) {
+        Some(Value::Double(value)) => Some(*value),
+        _ => None,
+    };
+    match value("statistic").zip(value("threshold")) {
+        Some((statistic, threshold)) => {
+            let side = if of.text("comparison") == Some("at_most") { "at most" } else { "at least" };
+            format!("{} ({}, {side} {})", cell(&of, "gate"), number(Some(statistic)), number(Some(threshold)))
+        }
+        None => format!("{} (undefined)", cell(&of, "gate")),
+    }
 }
 
 /// Things side by side, a value a row.

@@ -137,6 +137,9 @@ fn demonstrated(answer: &Demonstrated) -> String {
     for experiment in &answer.experiments {
         text.push_str(&format!("\n{}\n", waited(experiment)));
     }
-    text.push_str("\nThe tuning score ranks; walk-forward and hold-out choose nothing. gauntlet replay --all re-executes all of it.");
+    text.push_str(
+        "\nThe tuning score ranks; walk-forward and hold-out choose nothing. The policy demonstration lets through what the \
+         default policy refuses, to show the way on. gauntlet replay --all re-executes all of it.",
+    );
     text
 }
