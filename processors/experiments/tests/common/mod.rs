@@ -43,6 +43,7 @@ pub fn submit(document: &Value) -> Event {
         experiment_id: spec.experiment_id(),
         config_hash: spec.config_hash(),
         document: spec.canonical_json(),
+        submitted_by: String::new(),
     }
     .into()
 }
