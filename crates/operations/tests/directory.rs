@@ -77,6 +77,7 @@ fn submit(wait: bool) -> Request {
         wait,
         ahead: false,
         again: false,
+        author: None,
     })
 }
 
