@@ -240,7 +240,8 @@ fn a_state_of_another_shape_is_refused() {
 #[test]
 fn an_event_reads_back_from_json() {
     let mut desk = Desk::new();
-    let submit = desk.new_order(at(by_hand(buy(1)), 10_001));
+    desk.by_hand(Some("ann"));
+    let submit = desk.new_order(at(buy(1), 10_001));
     desk.limits.account.max_gross = Some(Money::whole(1));
     let decision = desk.asks(&submit);
     let facts = [
