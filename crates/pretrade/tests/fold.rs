@@ -127,7 +127,10 @@ fn freer_trading_needs_a_person_and_stricter_trading_does_not() {
             let error = refused(&mut desk, change(TradingState::Reducing, nobody));
             assert!(matches!(error, PretradeError::NoPerson { .. }));
         }
+        // The same once more is no change.
+        desk.happens(change(TradingState::Halted, None));
         desk.happens(change(TradingState::Active, Some("ann")));
+        desk.happens(change(TradingState::Active, None));
         assert_eq!(desk.state.trading_state(strategy()), TradingState::Active);
     }
     let nobody = Fact::ReEnabled { strategy: strategy(), person: String::new() };

@@ -104,6 +104,27 @@ fn many_of_the_largest_orders_do_not_wrap_the_position() {
     assert_eq!(desk.denies(order(Side::Sell, i64::MAX)), None);
 }
 
+/// The product of two smallest units is 10⁻³⁶ of money: exposures are rounded up to one unit of it, equity down.
+#[test]
+fn what_is_finer_than_the_unit_of_money_is_rounded_to_the_safe_side() {
+    for side in [Side::Buy, Side::Sell] {
+        let one = order(side, 1);
+        let mut desk = desk(FINE, 1, 1);
+        desk.limits.instruments.get_mut(&gold()).unwrap().max_notional = Some(Money(0));
+        assert_eq!(desk.denies(one.clone()), Some(Reason::MaxNotional));
+        desk.limits.instruments.get_mut(&gold()).unwrap().max_notional = Some(Money(1));
+        desk.limits.account.max_gross = Some(Money(0));
+        assert_eq!(desk.denies(one.clone()), Some(Reason::MaxGross));
+        desk.limits.account.max_gross = Some(Money(1));
+        desk.limits.account.max_net = Some(Money(0));
+        assert_eq!(desk.denies(one.clone()), Some(Reason::MaxNet));
+        desk.limits.account.max_net = Some(Money(1));
+        assert_eq!(desk.denies(one.clone()), None);
+        desk.happens(filled(one, 1));
+        assert_eq!(desk.state.equity(), Some(Money(-1)));
+    }
+}
+
 #[test]
 fn prices_and_times_at_the_ends_of_their_range() {
     let mut desk = desk(FINE, 1, i64::MAX);
