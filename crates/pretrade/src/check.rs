@@ -50,7 +50,8 @@ struct Proposal<'a> {
 }
 
 /// Whether a message may be sent. Pure: it changes nothing, and the same arguments give the same answer. What a denial says
-/// is the first check that fails. [`record`] makes the event of the answer.
+/// is the first check that fails. [`record`] makes the event of the answer. Limits are taken as they are: whoever reads them
+/// calls [`Limits::validate`].
 pub fn check(message: &Message, state: &State, limits: &Limits) -> Decision {
     match first_failure(message, state, limits) {
         Ok(()) => Decision::Accept,
@@ -191,7 +192,7 @@ fn bucket(message: &Message, state: &State, limits: &Limits) -> (Bucket, Option<
 
 /// Check 8. An amendment is none of the executions, but a strategy that has used up its own is disabled, and amends nothing.
 fn repeats(proposal: &Proposal<'_>, market: &order::Market<'_>, state: &State) -> Result<(), Denial> {
-    let Some(most) = market.strategy.max_repeats.filter(|_| proposal.order.is_automatic()) else {
+    let Some(most) = market.strategy.max_repeats.filter(|_| proposal.message.is_automatic()) else {
         return Ok(());
     };
     let made = state.strategies.get(&proposal.strategy()).map_or(0, |desk| desk.executions);

@@ -4,7 +4,7 @@
 //! event time alone. Nothing here sends an order, reads a clock, does I/O or draws a random number.
 //!
 //! An order that was sent counts in every limit at once, filled or not (RTS 6, article 15(2)): it counts from the event
-//! [`Fact::Accepted`](event::Fact::Accepted) on, until the venue says that it is filled or gone. Of an amendment under way
+//! [`Fact::Accepted`] on, until the venue says that it is filled or gone. Of an amendment under way
 //! the larger quantity counts.
 //!
 //! The currency of the account is the only one: an instrument in another one cannot be listed. A size of 1 is what the price

@@ -11,8 +11,17 @@ pub struct Message {
     /// The order: the id of the event that asked for it. Ids of orders that are gone are not kept, so whoever sends must not
     /// use one twice.
     pub order: EventId,
+    /// Who sends it by hand; nobody is an automatic message. Whoever takes messages has to know that the name is true.
+    pub person: Option<String>,
     /// What is asked of the venue.
     pub request: Request,
+}
+
+impl Message {
+    /// Whether no person sends it. A blank name is nobody's.
+    pub fn is_automatic(&self) -> bool {
+        self.person.as_deref().is_none_or(|name| name.trim().is_empty())
+    }
 }
 
 /// What is asked of the venue.
@@ -40,15 +49,6 @@ pub struct Order {
     pub quantity: Quantity,
     /// The worst price that it may fill at, above zero; `None` is an order at the market.
     pub limit_price: Option<Price>,
-    /// Who placed it by hand; nobody is an automatic order. Whoever takes orders has to know that the name is true.
-    pub person: Option<String>,
-}
-
-impl Order {
-    /// Whether no person placed it. A blank name is nobody's.
-    pub fn is_automatic(&self) -> bool {
-        self.person.as_deref().is_none_or(|name| name.trim().is_empty())
-    }
 }
 
 /// What an order is to be from now on.

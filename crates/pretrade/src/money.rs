@@ -153,6 +153,11 @@ mod tests {
         assert_eq!(Money::of(1, 2, fine, Round::Down), Some(Money(0)));
         assert_eq!(Money::of(-1, 2, fine, Round::Up), Some(Money(0)));
         assert_eq!(Money::of(-1, 2, fine, Round::Down), Some(Money(-1)));
+        // What is exact is not rounded.
+        for round in [Round::Up, Round::Down] {
+            assert_eq!(Money::of(Money::ONE.0, 2, fine, round), Some(Money(1)));
+            assert_eq!(Money::of(-Money::ONE.0, 2, fine, round), Some(Money(-1)));
+        }
         let half = Scale { price_exponent: -9, size_exponent: -9 };
         assert_eq!(Money::of(1, 3, half, Round::Up), Some(Money(2)));
         assert_eq!(Money::of(1, 3, half, Round::Down), Some(Money(1)));

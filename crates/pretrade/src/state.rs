@@ -55,6 +55,8 @@ pub(crate) struct Desk {
 pub struct OpenOrder {
     /// As the venue has it.
     pub order: Order,
+    /// Who placed it by hand; nobody where it is automatic.
+    pub person: Option<String>,
     /// Filled so far, in units of the instrument's sizes.
     #[serde(with = "crate::wide")]
     pub filled: i128,
@@ -133,14 +135,17 @@ impl State {
         self.strategies.get(&strategy).map_or(self.trading, |desk| desk.trading.max(self.trading))
     }
 
-    /// A cancel of every order in a scope that may still fill: what a kill switch sends (RTS 6, article 12).
-    pub fn cancels(&self, scope: Scope, time: Timestamp) -> Vec<Message> {
+    /// A cancel of every order in a scope that may still fill, at the latest event time: what a kill switch sends (RTS 6,
+    /// article 12).
+    pub fn cancels(&self, scope: Scope) -> Vec<Message> {
         let is_meant = |open: &OpenOrder| match scope {
             Scope::All => true,
             Scope::Strategy(strategy) => open.order.strategy == strategy,
         };
         let meant = self.open.iter().filter(|(_, open)| is_meant(open));
-        meant.map(|(id, _)| Message { time, order: *id, request: Request::Cancel }).collect()
+        let cancel =
+            |id: &EventId| Message { time: self.now, order: *id, person: None, request: Request::Cancel };
+        meant.map(|(id, _)| cancel(id)).collect()
     }
 
     /// Cash and what all positions are worth at their marks, rounded down; `None` where a position has no mark or the sum is

@@ -58,6 +58,8 @@ pub struct Desk {
     pub state: State,
     pub limits: Limits,
     pub time: i64,
+    /// Who sends the messages.
+    pub person: Option<String>,
     next: u64,
 }
 
@@ -71,7 +73,7 @@ impl Desk {
         for strategy in [strategy(), other_strategy()] {
             limits.strategies.insert(strategy, Default::default());
         }
-        let mut desk = Desk { state: State::new("USD"), limits, time: NOON, next: 0 };
+        let mut desk = Desk { state: State::new("USD"), limits, time: NOON, person: None, next: 0 };
         for instrument in [gold(), stock()] {
             desk.happens(Fact::Listed { instrument, terms: Box::new(terms()) });
         }
@@ -100,6 +102,11 @@ impl Desk {
         self.time += seconds * SECOND;
     }
 
+    /// From now on this person sends all messages, or nobody does.
+    pub fn by_hand(&mut self, person: Option<&str>) {
+        self.person = person.map(str::to_owned);
+    }
+
     /// A message at the desk's time about a new order.
     pub fn new_order(&mut self, order: Order) -> Message {
         self.next += 1;
@@ -107,7 +114,7 @@ impl Desk {
     }
 
     pub fn message(&self, order: EventId, request: Request) -> Message {
-        Message { time: Timestamp(self.time), order, request }
+        Message { time: Timestamp(self.time), order, person: self.person.clone(), request }
     }
 
     /// What is said of a message; nothing is recorded.
@@ -171,14 +178,7 @@ impl Desk {
 
 /// An order of the strategy in gold at the market.
 pub fn market(side: Side, whole: i64) -> Order {
-    Order {
-        strategy: strategy(),
-        instrument: gold(),
-        side,
-        quantity: units(whole),
-        limit_price: None,
-        person: None,
-    }
+    Order { strategy: strategy(), instrument: gold(), side, quantity: units(whole), limit_price: None }
 }
 
 pub fn buy(whole: i64) -> Order {
@@ -202,8 +202,4 @@ pub fn by_other(order: Order) -> Order {
 /// The order with a limit price.
 pub fn at(order: Order, price_cents: i64) -> Order {
     Order { limit_price: Some(cents(price_cents)), ..order }
-}
-
-pub fn by_hand(order: Order) -> Order {
-    Order { person: Some("ann".into()), ..order }
 }

@@ -312,7 +312,7 @@ fn a_kill_switch_is_not_held_up_by_the_bucket_of_cancels() {
         state: TradingState::Halted,
         person: None,
     });
-    let cancels = desk.state.cancels(Scope::Strategy(strategy()), gauntlet_domain::Timestamp(desk.time));
+    let cancels = desk.state.cancels(Scope::Strategy(strategy()));
     assert_eq!(cancels.len(), 3);
     let answers: Vec<_> = cancels.iter().map(|cancel| desk.sends(cancel).reason()).collect();
     // The first one was cancelled before, by a message that took its token.
@@ -322,7 +322,7 @@ fn a_kill_switch_is_not_held_up_by_the_bucket_of_cancels() {
     // A second cancel of the same order takes a token, and the other strategy is not halted.
     assert_eq!(desk.cancels(mine[1]).reason(), Some(Reason::RateLimit));
     assert_eq!(desk.cancels(others).reason(), Some(Reason::RateLimit));
-    assert_eq!(desk.state.cancels(Scope::All, gauntlet_domain::Timestamp(desk.time)).len(), 4);
+    assert_eq!(desk.state.cancels(Scope::All).len(), 4);
 }
 
 #[test]
@@ -428,9 +428,13 @@ fn a_strategy_that_ran_often_enough_waits_for_a_person() {
     desk.passes(86_400 * 365);
     assert_eq!(desk.denies(buy(1)), Some(Reason::RepeatThrottle));
     assert_eq!(desk.denies(by_other(buy(1))), None);
-    desk.accepts(by_hand(buy(1)));
-    let nobody = gauntlet_pretrade::Order { person: Some(" ".into()), ..buy(1) };
-    assert_eq!(desk.denies(nobody), Some(Reason::RepeatThrottle), "a blank name is nobody's");
+    desk.by_hand(Some("ann"));
+    desk.accepts(buy(1));
+    assert_eq!(desk.amends(order, 3, 10_000), Decision::Accept);
+    for nobody in [Some(""), Some(" "), None] {
+        desk.by_hand(nobody);
+        assert_eq!(desk.denies(buy(1)), Some(Reason::RepeatThrottle), "a blank name is nobody's");
+    }
     assert_eq!(desk.cancels(order), Decision::Accept);
     desk.happens(Fact::ReEnabled { strategy: strategy(), person: "ann".into() });
     desk.accepts(buy(1));
@@ -468,7 +472,9 @@ fn a_message_from_the_past_is_denied_and_one_of_the_same_moment_is_not() {
 fn the_first_failure_wins_in_the_order_of_the_checks() {
     let mut desk = Desk::new();
     desk.pays_in(1);
-    desk.trades(by_hand(buy(1)));
+    desk.by_hand(Some("ann"));
+    desk.trades(buy(1));
+    desk.by_hand(None);
     let zero = Some(Money::default());
     *gold_limits(&mut desk) = gauntlet_pretrade::InstrumentLimits {
         max_quote_age_nanos: Some(0),

@@ -127,7 +127,10 @@ fn freer_trading_needs_a_person_and_stricter_trading_does_not() {
             let error = refused(&mut desk, change(TradingState::Reducing, nobody));
             assert!(matches!(error, PretradeError::NoPerson { .. }));
         }
+        // The same once more is no change.
+        desk.happens(change(TradingState::Halted, None));
         desk.happens(change(TradingState::Active, Some("ann")));
+        desk.happens(change(TradingState::Active, None));
         assert_eq!(desk.state.trading_state(strategy()), TradingState::Active);
     }
     let nobody = Fact::ReEnabled { strategy: strategy(), person: String::new() };
@@ -240,7 +243,8 @@ fn a_state_of_another_shape_is_refused() {
 #[test]
 fn an_event_reads_back_from_json() {
     let mut desk = Desk::new();
-    let submit = desk.new_order(at(by_hand(buy(1)), 10_001));
+    desk.by_hand(Some("ann"));
+    let submit = desk.new_order(at(buy(1), 10_001));
     desk.limits.account.max_gross = Some(Money::whole(1));
     let decision = desk.asks(&submit);
     let facts = [

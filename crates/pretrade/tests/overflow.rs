@@ -1,7 +1,11 @@
 //! Huge quantities and prices never wrap: they are denied, or refused where they are events.
 
 use gauntlet_domain::{Price, Quantity, Scale, Timestamp};
-use gauntlet_pretrade::{Decision, Fact, Money, Order, PretradeError, Reason, Side, Stage, State, Terms};
+use gauntlet_pretrade::{
+    AccountLimits, Decision, Fact, InstrumentLimits, Limits, Money, Order, PeriodCollar, PretradeError, Rate,
+    Reason, Side, Stage, State, StrategyLimits, Terms,
+};
+use proptest::prelude::*;
 
 use crate::desk::*;
 
@@ -100,13 +104,34 @@ fn many_of_the_largest_orders_do_not_wrap_the_position() {
     assert_eq!(desk.denies(order(Side::Sell, i64::MAX)), None);
 }
 
+/// The product of two smallest units is 10⁻³⁶ of money: exposures are rounded up to one unit of it, equity down.
+#[test]
+fn what_is_finer_than_the_unit_of_money_is_rounded_to_the_safe_side() {
+    for side in [Side::Buy, Side::Sell] {
+        let one = order(side, 1);
+        let mut desk = desk(FINE, 1, 1);
+        desk.limits.instruments.get_mut(&gold()).unwrap().max_notional = Some(Money(0));
+        assert_eq!(desk.denies(one.clone()), Some(Reason::MaxNotional));
+        desk.limits.instruments.get_mut(&gold()).unwrap().max_notional = Some(Money(1));
+        desk.limits.account.max_gross = Some(Money(0));
+        assert_eq!(desk.denies(one.clone()), Some(Reason::MaxGross));
+        desk.limits.account.max_gross = Some(Money(1));
+        desk.limits.account.max_net = Some(Money(0));
+        assert_eq!(desk.denies(one.clone()), Some(Reason::MaxNet));
+        desk.limits.account.max_net = Some(Money(1));
+        assert_eq!(desk.denies(one.clone()), None);
+        desk.happens(filled(one, 1));
+        assert_eq!(desk.state.equity(), Some(Money(-1)));
+    }
+}
+
 #[test]
 fn prices_and_times_at_the_ends_of_their_range() {
     let mut desk = desk(FINE, 1, i64::MAX);
     let limits = desk.limits.instruments.get_mut(&gold()).unwrap();
     limits.collar_bps = Some(i64::MAX);
     limits.max_quote_age_nanos = Some(i64::MAX);
-    limits.period_collar = Some(gauntlet_pretrade::PeriodCollar { bps: i64::MAX, minutes: 60 });
+    limits.period_collar = Some(PeriodCollar { bps: i64::MAX, minutes: 60 });
     assert_eq!(desk.denies(order(Side::Buy, i64::MAX)), None);
     desk.happens(Fact::Quoted { instrument: gold(), bid: Price(1), ask: Price(1) });
     // (2^63 − 2)·10⁴ basis points are above any limit.
@@ -118,7 +143,7 @@ fn prices_and_times_at_the_ends_of_their_range() {
     ends.time = i64::MIN;
     ends.happens(Fact::Listed { instrument: gold(), terms: Box::new(terms()) });
     ends.quote(gold(), 10_000, 10_000);
-    let rate = gauntlet_pretrade::Rate { burst: 2, interval_nanos: i64::MAX };
+    let rate = Rate { burst: 2, interval_nanos: i64::MAX };
     ends.limits.account.submit_rate = Some(rate);
     ends.accepts(buy(1));
     ends.accepts(buy(1));
@@ -131,6 +156,61 @@ fn prices_and_times_at_the_ends_of_their_range() {
     ends.accepts(buy(1));
     assert_eq!(ends.denies(buy(1)), Some(Reason::RateLimit));
     assert_eq!(ends.state.now(), Timestamp::MAX);
+}
+
+proptest! {
+    /// In tests a sum that does not fit panics.
+    #[test]
+    fn no_numbers_make_a_check_or_the_fold_panic(
+        numbers in proptest::collection::vec(number(), 24),
+        exponents in (-18..=0_i32, -18..=0_i32),
+        is_sell in any::<bool>(),
+    ) {
+        let mut numbers = numbers.into_iter();
+        let mut next = || numbers.next().unwrap();
+        let scale = Scale { price_exponent: exponents.0, size_exponent: exponents.1 };
+        let mut desk = desk(scale, 1, 1);
+        desk.limits = Limits {
+            account: AccountLimits {
+                submit_rate: Some(Rate { burst: next(), interval_nanos: next() }),
+                max_open_orders: Some(next()),
+                max_gross: Some(Money(i128::from(next()) * i128::from(i64::MAX))),
+                max_net: Some(Money(i128::from(next()) * i128::from(i64::MAX))),
+                max_leverage_bps: Some(next()),
+                ..AccountLimits::default()
+            },
+            ..desk.limits.clone()
+        };
+        *desk.limits.instruments.get_mut(&gold()).unwrap() = InstrumentLimits {
+            max_quote_age_nanos: Some(next()),
+            max_quantity: Some(Quantity(next())),
+            max_notional: Some(Money(i128::from(next()) * i128::from(i64::MAX))),
+            collar_bps: Some(next()),
+            period_collar: Some(PeriodCollar { bps: next(), minutes: next() }),
+            max_position: Some(Quantity(next())),
+        };
+        let stage = Some(Stage { capital: Money(i128::from(next()) * i128::from(i64::MAX)), step_bps: next() });
+        let of_strategy = StrategyLimits { max_repeats: Some(next()), stage };
+        *desk.limits.strategies.get_mut(&strategy()).unwrap() = of_strategy;
+        let _ = desk.limits.validate();
+        desk.happens(Fact::Quoted { instrument: gold(), bid: Price(next()), ask: Price(next()) });
+        let _ = desk.try_apply(filled(order(Side::Buy, next()), next()));
+        desk.time = desk.time.max(next());
+        let side = if is_sell { Side::Sell } else { Side::Buy };
+        let order = Order { limit_price: Some(Price(next())), ..order(side, next()) };
+        let message = desk.new_order(order);
+        desk.sends(&message);
+        // And as if it had passed.
+        let passed = Fact::Accepted { message: message.clone(), interval_nanos: Some(next()) };
+        let _ = desk.try_apply(passed);
+        desk.asks(&message);
+        desk.state.equity();
+    }
+}
+
+/// Small numbers and those at the ends of the range.
+fn number() -> impl Strategy<Value = i64> {
+    prop_oneof![any::<i64>(), -3..4_i64, Just(i64::MAX), Just(i64::MIN), 1..1_000_000_000_000_i64]
 }
 
 #[test]

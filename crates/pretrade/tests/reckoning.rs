@@ -239,7 +239,7 @@ impl Reckoning<'_> {
         self.state_fails(&order, open.as_ref().filter(|_| !is_new))
             .or_else(|| self.order_fails(message, &order, open.as_ref(), is_new))
             .or_else(|| self.rate_fails(message).then_some(Reason::RateLimit))
-            .or_else(|| self.exposure_fails(&order, open.as_ref(), is_new))
+            .or_else(|| self.exposure_fails(message, &order, open.as_ref(), is_new))
     }
 
     fn state_fails(&self, order: &Order, amended: Option<&Past>) -> Option<Reason> {
@@ -317,7 +317,13 @@ impl Reckoning<'_> {
     }
 
     /// Checks 7 to 9.
-    fn exposure_fails(&self, order: &Order, open: Option<&Past>, is_new: bool) -> Option<Reason> {
+    fn exposure_fails(
+        &self,
+        message: &Message,
+        order: &Order,
+        open: Option<&Past>,
+        is_new: bool,
+    ) -> Option<Reason> {
         let before = self.pending();
         let leaves = i128::from(open.filter(|_| !is_new).map_or(0, Past::leaves));
         let filled = open.filter(|_| !is_new).map_or(0, |past| past.filled);
@@ -337,7 +343,7 @@ impl Reckoning<'_> {
         );
         let automatic = executions.filter(|event| match &event.fact {
             Fact::Accepted { message, .. } => match &message.request {
-                Request::Submit(sent) => sent.strategy == order.strategy && sent.person.is_none(),
+                Request::Submit(sent) => sent.strategy == order.strategy && message.person.is_none(),
                 _ => false,
             },
             _ => false,
@@ -367,7 +373,7 @@ impl Reckoning<'_> {
             (levers.is_some() && equity <= 0, Reason::NoEquity),
             (levers.is_some_and(|bps| gross_after * 10_000 > i128::from(bps) * equity), Reason::MaxLeverage),
             (
-                order.person.is_none() && limits.max_repeats.is_some_and(|most| automatic >= most),
+                message.person.is_none() && limits.max_repeats.is_some_and(|most| automatic >= most),
                 Reason::RepeatThrottle,
             ),
             (stage, Reason::StageCap),

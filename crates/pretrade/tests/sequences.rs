@@ -184,7 +184,6 @@ impl Run {
             quantity,
             limit_price: self.draw_price(&instrument),
             instrument,
-            person: self.random.percent(20).then(|| "ann".to_owned()),
         };
         self.orders += 1;
         let open = self.reckoning().open();
@@ -263,7 +262,8 @@ impl Run {
     /// The check and the reckoning on one message, and what comes of it.
     fn sends(&mut self, order: gauntlet_domain::EventId, request: Request) {
         let early = i64::from(self.random.percent(1));
-        let message = Message { time: Timestamp(self.time - early), order, request };
+        let person = self.random.percent(20).then(|| "ann".to_owned());
+        let message = Message { time: Timestamp(self.time - early), order, person, request };
         let before = self.state.clone();
         let decision = check(&message, &self.state, &self.limits);
         let expected = self.reckoning().reason(&message);

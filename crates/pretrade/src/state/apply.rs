@@ -95,12 +95,17 @@ impl State {
                 if self.open.contains_key(&message.order) {
                     return Err(PretradeError::DuplicateOrder { order: message.order.to_string() });
                 }
-                let open =
-                    OpenOrder { order: order.clone(), filled: 0, amendment: None, is_cancel_sent: false };
+                let open = OpenOrder {
+                    order: order.clone(),
+                    person: message.person.clone(),
+                    filled: 0,
+                    amendment: None,
+                    is_cancel_sent: false,
+                };
                 self.add_pending(order.strategy, &order.instrument, order.side, open.leaves());
                 self.open.insert(message.order, open);
                 let desk = self.strategies.entry(order.strategy).or_default();
-                desk.executions = desk.executions.saturating_add(i64::from(order.is_automatic()));
+                desk.executions = desk.executions.saturating_add(i64::from(message.is_automatic()));
                 &mut self.submits
             }
             Request::Amend(amendment) => {
