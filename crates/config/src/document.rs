@@ -148,6 +148,8 @@ fn resolve(tuning: &mut TuningSpec) {
 
 #[cfg(test)]
 mod tests {
+    use gauntlet_domain::gates::Bound;
+
     use super::*;
     use gauntlet_domain::spec::{Direction, Share, SpreadSpec};
     use serde_json::json;
@@ -195,7 +197,7 @@ paper:
         assert_eq!(spec.tuning.trials, 400);
         assert_eq!(spec.tuning.direction, Direction::Maximize);
         assert_eq!(spec.model.parameters["fast"], json!({ "int": [5, 60] }));
-        assert_eq!(spec.gates, Some(json!({ "pbo": { "max": 0.3 } })));
+        assert_eq!(spec.gates.unwrap()["pbo"], Bound::Max(0.3));
         assert_eq!(spec.paper, None);
         assert_eq!(spec.data.from.0.to_string(), "2006-03-20T00:00:00Z");
     }

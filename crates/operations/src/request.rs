@@ -306,6 +306,22 @@ mod tests {
         }
     }
 
+    fn policy() -> Request {
+        let (text, name, author) = ("name: x\n".into(), "x.yaml".into(), "ann".into());
+        Request::Policy(PolicyRequest::Set { text, name, author })
+    }
+
+    fn waive() -> Request {
+        Request::Waive(WaiveRequest {
+            model: "id".into(),
+            gate: "pbo".into(),
+            author: "ben".into(),
+            reason: "seen".into(),
+            expires: Timestamp(9),
+            hash: Some("0a".into()),
+        })
+    }
+
     /// Requests of every kind, with every field filled.
     fn requests() -> Vec<Request> {
         let text = |text: &str| Some(text.to_owned());
@@ -332,19 +348,8 @@ mod tests {
                 author: text("ann"),
             }),
             Request::Cancel(CancelRequest { id: "id".into(), reason: "enough".into() }),
-            Request::Policy(PolicyRequest::Set {
-                text: "name: x\n".into(),
-                name: "x.yaml".into(),
-                author: "ann".into(),
-            }),
-            Request::Waive(WaiveRequest {
-                model: "id".into(),
-                gate: "pbo".into(),
-                author: "ben".into(),
-                reason: "seen".into(),
-                expires: Timestamp(9),
-                hash: text("0a"),
-            }),
+            policy(),
+            waive(),
             Request::List(ListRequest {
                 what: List::Quality,
                 filter: text("rows > 1"),

@@ -54,6 +54,7 @@ fn waive() -> Waive {
     }
 }
 
+#[allow(clippy::too_many_lines, reason = "an arm for each record")]
 pub(super) fn sample(kind: RecordKind) -> Event {
     let (experiment_id, model_id) = (experiment_id(), model_id());
     let command = EventId::derive(&[b"command"]);
