@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn against_a_strategy_of_nearly_no_ratio_the_error_is_that_of_both() {
+    fn the_error_for_independent_strategies_is_that_of_both() {
         let (x, y) = (noise(1, 4000), noise(2, 4000));
         let of = SharpeDifference::of(&x, &y).unwrap();
         let alone = |returns: &[f64]| mertens(&SharpeEstimate::of(returns).unwrap()).unwrap();

@@ -11,7 +11,7 @@
 use super::{Philox, Purpose, SharpeDifference, SimulatedShare, Undefined, at_least};
 use crate::metrics::numeric::{Moments, NOISE};
 
-/// Blocks that a sample has to hold: an error of fewer is too uncertain. The paper's shortest is 120 periods by 15.
+/// Blocks that a sample has to hold: the error of a replicate comes from so many values.
 const LEAST_BLOCKS: usize = 8;
 
 /// Two-sided p-value from net returns of the same periods, with its Monte-Carlo error. `block` is in periods: 5 or 10 are usual.
