@@ -197,3 +197,15 @@ fn field(text: &mut String, value: &str) {
     };
     written.expect("invariant: writing to a string does not fail");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_with_commas_and_quotes_are_quoted() {
+        let mut text = String::from("design");
+        ["plain", "a,b", "say \"so\"", ""].iter().for_each(|value| field(&mut text, value));
+        assert_eq!(text, r#"design,plain,"a,b","say ""so""","#);
+    }
+}
