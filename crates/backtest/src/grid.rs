@@ -42,18 +42,21 @@ impl<'a> Grid<'a> {
         traders: impl IntoIterator<Item = (&'s StrategySpec, Costs)>,
         account: Account,
     ) -> Grid<'a> {
+        let traders: Vec<(&StrategySpec, Costs)> = traders.into_iter().collect();
+        let first = traders.first().map(|(_, costs)| costs);
+        let shared = first.filter(|first| traders.iter().all(|(_, costs)| costs == *first));
         let mut cache = IndicatorCache::new(bars);
         let mut last: Option<(&StrategySpec, Arc<Orders>)> = None;
-        let mut entry = |(strategy, costs): (&'s StrategySpec, Costs)| {
+        let entry = |(strategy, costs): &(&'s StrategySpec, Costs)| {
             let orders = match last.take() {
-                Some((known, orders)) if known == strategy => orders,
+                Some((known, orders)) if known == *strategy => orders,
                 _ => Arc::new(Orders::of(strategy, &mut cache)),
             };
-            last = Some((strategy, orders.clone()));
-            Entry::new(orders, costs, account)
+            last = Some((*strategy, orders.clone()));
+            Entry::new(orders, *costs, account)
         };
-        let entries = traders.into_iter().map(&mut entry).collect();
-        Grid { market: Market::new(bars), entries }
+        let entries = traders.iter().map(entry).collect();
+        Grid { market: Market::new(bars, shared), entries }
     }
 
     /// Runs some of the accounts over the next segment, the bars of `range` (cut at the end of the bars). They must have

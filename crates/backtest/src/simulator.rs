@@ -140,10 +140,9 @@ impl Simulator {
         }
     }
 
-    /// At which prices orders fill when the mid is `mid` and the quoted spread `quoted`.
-    #[inline]
-    pub(crate) fn quote(&self, mid: f64, quoted: f64) -> Quote {
-        self.costs.quote(mid, quoted)
+    /// What it pays.
+    pub(crate) fn costs(&self) -> &Costs {
+        &self.costs
     }
 
     /// Money that is in no position.

@@ -51,7 +51,7 @@ pub struct SensitivityRequested {
 pub struct AxisSensitivity {
     /// The parameter: `fast`, or `costs.commission_bps`.
     pub name: String,
-    /// Figures by name: see `gauntlet_robustness::axes`.
+    /// Figures by name: see the tables of `gauntlet_robustness`.
     pub figures: Metrics,
     /// Why a figure has no value.
     pub undefined: Reasons,
@@ -79,7 +79,7 @@ pub struct SensitivityReported {
     pub trial: i64,
     /// The score that everything is held against: the objective over the plan's folds.
     pub value: Option<f64>,
-    /// Figures of the whole by name: see `gauntlet_robustness`.
+    /// Figures of the whole by name: see the tables of `gauntlet_robustness`.
     pub figures: Metrics,
     /// Why a figure has no value.
     pub undefined: Reasons,

@@ -86,7 +86,7 @@ pub fn analyse_on(
     let stresses = stresses(&mut evaluator, &asked.stresses, (&plan.objective, &trades), &mut figures);
     if asked.stresses.contains(&StressName::Paths) {
         let paths = Paths { plan, bars, terrain: &terrain, threads, replicates: asked.paths };
-        paths.of_returns(&segments.returns, &mut figures);
+        paths.of_returns(&segments.returns, &mut figures, &mut remarks);
         paths.of_bars(&mut figures, &mut remarks);
     }
     if asked.stresses.contains(&StressName::Regimes) {

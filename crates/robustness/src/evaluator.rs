@@ -17,8 +17,11 @@ use crate::threads::in_chunks;
 /// Fits of a learned model in one analysis, those of the finalist among them.
 pub const MOST_FITS: usize = 128;
 
-/// Rules in a batch. Each holds a column of stops as long as the bars.
+/// Rules in a batch at most.
 const BATCH: usize = 64;
+
+/// Bars times rules in a batch at most: each rule holds a column of stops as long as the bars. 64 MB.
+const BATCH_BARS: usize = 8_000_000;
 
 /// Runs points and remembers what came of them.
 pub(crate) struct Evaluator<'a> {
@@ -113,7 +116,8 @@ impl<'a> Evaluator<'a> {
             self.points_left = Some(left.saturating_sub(self.to_fit(points)));
         }
         let values = if !self.is_learned() && SideBySide::takes(self.plan, self.bars) {
-            in_chunks(points, BATCH, self.threads, |points| self.side_by_side(points))
+            let batch = (BATCH_BARS / self.bars.len().max(1)).clamp(1, BATCH);
+            in_chunks(points, batch, self.threads, |points| self.side_by_side(points))
         } else {
             in_chunks(points, 1, self.threads, |points| {
                 points.iter().map(|point| self.alone(point)).collect()
@@ -192,4 +196,16 @@ fn field(text: &mut String, value: &str) {
         write!(text, ",{value}")
     };
     written.expect("invariant: writing to a string does not fail");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_with_commas_and_quotes_are_quoted() {
+        let mut text = String::from("design");
+        ["plain", "a,b", "say \"so\"", ""].iter().for_each(|value| field(&mut text, value));
+        assert_eq!(text, r#"design,plain,"a,b","say ""so""","#);
+    }
 }

@@ -5,8 +5,8 @@
 use gauntlet_backtest::BacktestError;
 use gauntlet_sensitivity::hypercube::{NEIGHBOURHOOD, hypercube};
 use gauntlet_sensitivity::plateau::{CLIFF, KEPT, cliff, plateau};
-use gauntlet_sensitivity::slices::{Slice, SliceDesign};
-use gauntlet_sensitivity::{Cube, Point, SensitivityError};
+use gauntlet_sensitivity::slices::{POINTS, Slice, SliceDesign};
+use gauntlet_sensitivity::{Cube, Point, SensitivityError, Undefined};
 
 use crate::axes::Axes;
 use crate::evaluator::{Evaluator, MOST_FITS};
@@ -45,19 +45,13 @@ pub(crate) fn neighbourhood(
         let centre = cube.unit_of(&evaluator.terrain.finalist).ok_or(SensitivityError::BadBox)?;
         hypercube(&Cube::around(&space, &centre, NEIGHBOURHOOD)?, count, seed)
     });
-    let points = match points {
-        Ok(points) => points,
-        Err(_) if count < asked.min(2) => {
+    match points {
+        Ok(points) => set_plateau(best, &evaluator.scores("neighbours", &points), figures),
+        Err(SensitivityError::Samples { .. }) if count < asked => {
             figures.leave(&PLATEAU, &Reason::NoFits { most: MOST_FITS });
-            return Ok(());
         }
-        Err(error) => {
-            figures.leave(&PLATEAU, &error.into());
-            return Ok(());
-        }
-    };
-    let scores = evaluator.scores("neighbours", &points);
-    set_plateau(best, &scores, figures);
+        Err(error) => figures.leave(&PLATEAU, &error.into()),
+    }
     Ok(())
 }
 
@@ -82,19 +76,30 @@ fn gain(best: &Best) -> Result<f64, Reason> {
     if score > 0.0 { Ok(score) } else { Err(Reason::NoGain) }
 }
 
-/// Runs a slice along each axis through the finalist; a learned model as many as there are fits for, in the order of the axes.
+/// Runs a slice along each axis through the finalist. A learned model has fewer points in each where fits run out, and no slice
+/// of the last axes where that is not enough.
 pub(crate) fn slices(
     evaluator: &mut Evaluator<'_>,
     axes: &mut Axes,
     remarks: &mut Vec<String>,
 ) -> Result<(), BacktestError> {
     let names: Vec<String> = axes.names().map(str::to_owned).collect();
+    let to_fit = names.iter().filter(|name| !is_cost(name)).count();
+    let fewer = evaluator.points_left.map(|left| (left / to_fit.max(1) + 1) as u32);
+    // An odd number, of which the finalist is one.
+    let along = fewer.map_or(POINTS, |points| points.saturating_sub(1) | 1).clamp(3, POINTS);
+    if along < POINTS {
+        remarks.push(format!(
+            "slices: of {along} points instead of {POINTS}, since the model is fitted at most {MOST_FITS} times"
+        ));
+    }
     let mut left_out = Vec::new();
     for name in names {
         let space = evaluator.terrain.where_only(|other| other == name)?;
         let Some(figures) = axes.get_mut(&name) else { continue };
+        let along = if is_cost(&name) { POINTS } else { along };
         let design =
-            Cube::whole(&space).and_then(|cube| SliceDesign::new(&cube, &evaluator.terrain.finalist));
+            Cube::whole(&space).and_then(|cube| SliceDesign::of(&cube, &evaluator.terrain.finalist, along));
         let design = match design {
             Ok(design) => design,
             Err(error) => {
@@ -108,7 +113,8 @@ pub(crate) fn slices(
             continue;
         }
         let scores = evaluator.scores("slice", design.points());
-        match design.report(&scores).and_then(|mut slices| slices.pop().unwrap_or(Err(undefined()))) {
+        let slice = design.report(&scores).map(|mut slices| slices.pop());
+        match slice.and_then(|slice| slice.unwrap_or(Err(Undefined::NotTestable))) {
             Ok(slice) => set_slice(slice, figures),
             Err(reason) => figures.leave(&SLICE, &reason.into()),
         }
@@ -119,10 +125,6 @@ pub(crate) fn slices(
             .push(format!("slices: none of {left_out}, since the model is fitted at most {MOST_FITS} times"));
     }
     Ok(())
-}
-
-fn undefined() -> gauntlet_sensitivity::Undefined {
-    gauntlet_sensitivity::Undefined::NotTestable
 }
 
 fn set_slice(slice: Slice, figures: &mut Figures) {

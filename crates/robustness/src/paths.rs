@@ -50,10 +50,11 @@ pub(crate) struct Paths<'a> {
 
 impl Paths<'_> {
     /// Sets the figures of paths of resampled net returns.
-    pub(crate) fn of_returns(&self, returns: &[f64], figures: &mut Figures) {
+    pub(crate) fn of_returns(&self, returns: &[f64], figures: &mut Figures, remarks: &mut Vec<String>) {
         let seed = self.plan.seed as u64;
         let found = path_block_length(returns)
             .and_then(|block_length| resampled(returns, block_length, seed, self.replicates));
+        remarks.extend(found.as_ref().ok().map(|found| remark("returns", found)));
         set(&OF_RETURNS, found.map_err(Reason::from), figures);
     }
 
@@ -67,6 +68,7 @@ impl Paths<'_> {
                 Err(Reason::RulesOnly)
             }
         };
+        remarks.extend(found.as_ref().ok().map(|found| remark("bars", found)));
         set(&OF_BARS, found, figures);
     }
 
@@ -154,6 +156,18 @@ impl Ratios {
             path.close[bar] = before;
         }
     }
+}
+
+/// How the paths were drawn, and how sure the share of losses is.
+fn remark(what: &str, found: &Resampled) -> String {
+    let Resampled { block_length, replicates, seed, loss, .. } = found;
+    let error = loss.map_or(String::new(), |loss| {
+        format!("; the Monte-Carlo error of the loss probability is {:.4}", loss.monte_carlo_error)
+    });
+    format!(
+        "bootstrap_path: {replicates} paths of {what} in blocks of {block_length:.1} bars on average, seed {seed}: what \
+         lasts longer is destroyed{error}"
+    )
 }
 
 fn set(names: &[&str; 8], found: Result<Resampled, Reason>, figures: &mut Figures) {

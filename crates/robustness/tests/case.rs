@@ -38,11 +38,9 @@ pub fn cross() -> Case {
 }
 
 impl Case {
-    /// The analysis; the same on one thread and on two, and as every analysis must be.
+    /// The analysis, as every analysis must be.
     pub fn analyse(&self) -> Analysis {
-        let analysis = self.on(1);
-        // The text shows every bit, unlike `==`, to which both zeros are one.
-        assert_eq!(format!("{analysis:?}"), format!("{:?}", self.on(2)));
+        let analysis = self.on(2);
         assert_whole(&analysis);
         analysis
     }

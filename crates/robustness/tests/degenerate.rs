@@ -1,10 +1,10 @@
 //! Finalists and spaces of which little can be said: a reason for each, and no panic.
 
 use gauntlet_backtest::{BacktestError, Bars};
-use gauntlet_domain::experiment::CostTerms;
+use gauntlet_domain::experiment::{CostTerms, ParameterValue};
 use gauntlet_robustness::{Analysis, analyse};
 
-use crate::case::{Case, cross, figure};
+use crate::case::{Case, cross, figure, rows};
 use crate::common::*;
 
 fn reason<'a>(analysis: &'a Analysis, name: &str) -> &'a str {
@@ -186,4 +186,33 @@ fn a_finalist_outside_its_space_and_a_space_that_is_none_are_refused() {
     let mut case = cross();
     case.plan.costs.commission_bps = -1.0;
     assert!(refused(&case).to_string().starts_with("costs.commission_bps is -1"));
+}
+
+#[test]
+fn choices_have_a_range_and_no_slope() {
+    let mut case = cross();
+    case.finalist.insert("kind".into(), ParameterValue::Text("ema".into()));
+    case.terms.space = case.terms.space.replacen('{', r#"{"kind":{"categorical":["sma","ema"]},"#, 1);
+    let analysis = case.analyse();
+    let axis = analysis.axes.iter().find(|axis| axis.name == "kind").unwrap();
+    assert!(axis.figures["slice_range"].unwrap() > 0.0 && axis.figures["sobol_total"].is_some());
+    assert!(axis.undefined["slice_steepest"].contains("no order"));
+    assert_eq!(axis.figures["slice_best_at_edge"], Some(0.0));
+    // 4 axes of the strategy and 4 of the costs.
+    let rows = rows(&analysis).1;
+    assert_eq!(rows.iter().filter(|row| row[0] == "sobol").count(), 16 * (8 + 2));
+}
+
+/// Parameters that the model refuses are points without a value, and near ones are cliffs.
+#[test]
+fn refused_parameters_have_no_value() {
+    let mut case = cross();
+    case.terms.space = case.terms.space.replace(r#""fast":{"int":[2,10]}"#, r#""fast":{"int":[-6,10]}"#);
+    let analysis = case.analyse();
+    let rows = rows(&analysis).1;
+    let refused = rows.iter().filter(|row| row[5].starts_with('-') || row[5] == "0");
+    let refused: Vec<_> = refused.collect();
+    assert!(refused.len() > 100 && refused.iter().all(|row| row.last().unwrap().is_empty()));
+    assert_eq!(reason(&analysis, "sobol_converged"), "an input is not a finite number");
+    assert!(figure(&analysis, "cliff_distance") <= 4.0 / 17.0 + 1e-9);
 }

@@ -11,5 +11,6 @@ mod by_hand;
 mod degenerate;
 mod learned;
 mod names;
+mod oracle;
 mod paths;
 mod points;

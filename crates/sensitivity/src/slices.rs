@@ -5,7 +5,7 @@ use gauntlet_quant::inference::Undefined;
 use gauntlet_search::Domain;
 
 use crate::cube::{Cube, Point};
-use crate::error::SensitivityError;
+use crate::error::{SensitivityError, samples_within};
 use crate::values::Blocks;
 
 /// Points of a slice.
@@ -41,11 +41,18 @@ impl SliceDesign {
     /// Slices through `finalist`, one an axis: 11 points over ±0.15 in quantiles, cut at the bounds; of a discrete axis the
     /// values there, and at least two to both sides; of a category all choices. Points that violate a condition are left out.
     pub fn new(cube: &Cube, finalist: &Parameters) -> Result<Self, SensitivityError> {
+        Self::of(cube, finalist, POINTS)
+    }
+
+    /// The same with another number of points over ±0.15, from 3 to 1,001, where evaluations are dear. An even number is
+    /// raised by one, so that the finalist is among them.
+    pub fn of(cube: &Cube, finalist: &Parameters, along: u32) -> Result<Self, SensitivityError> {
+        samples_within(along, 3, 1_001)?;
         let centre = cube.unit_of(finalist).ok_or(SensitivityError::BadBox)?;
         let mut design = Self { points: Vec::new(), slices: Vec::new() };
         for (axis, parameter) in cube.axes().enumerate() {
-            let along = coordinates(&parameter.domain, centre[axis]);
-            let points = along.into_iter().map(|u| {
+            let coordinates = coordinates(&parameter.domain, centre[axis], along | 1);
+            let points = coordinates.into_iter().map(|u| {
                 let mut point = cube.at(with(&centre, axis, u));
                 // The finalist itself where the axis is not: its own numbers, not those of its quantiles.
                 for (name, value) in finalist {
@@ -94,8 +101,8 @@ fn with(centre: &[f64], axis: usize, u: f64) -> Vec<f64> {
 }
 
 /// Coordinates of a slice in ascending order: of discrete domains one for each value.
-fn coordinates(domain: &Domain, centre: f64) -> Vec<f64> {
-    let even = (0..POINTS).map(|i| centre + REACH * (2.0 * f64::from(i) / f64::from(POINTS - 1) - 1.0));
+fn coordinates(domain: &Domain, centre: f64, along: u32) -> Vec<f64> {
+    let even = (0..along).map(|i| centre + REACH * (2.0 * f64::from(i) / f64::from(along - 1) - 1.0));
     let even: Vec<f64> = even.map(|u| u.clamp(0.0, 1.0)).collect();
     let Some(count) = domain.count() else {
         let mut even = even;

@@ -182,6 +182,13 @@ fn slices_measure_range_steepness_and_edges() {
     let cube = Cube::whole(&space).unwrap();
     let finalist = cube.at(vec![0.5, 0.9]).params;
     let design = SliceDesign::new(&cube, &finalist).unwrap();
+    let thinned = SliceDesign::of(&cube, &finalist, 4).unwrap();
+    let first: Vec<f64> = thinned.points()[..5].iter().map(|point| point.unit[0]).collect();
+    let centre = cube.unit_of(&finalist).unwrap()[0];
+    assert!(
+        first.iter().zip([-0.15, -0.075, 0.0, 0.075, 0.15]).all(|(u, at)| (u - centre - at).abs() < 1e-12)
+    );
+    assert!(SliceDesign::of(&cube, &finalist, 2).is_err());
     // The second slice is cut at 1: 0.75, 0.78, … 0.99, 1.
     assert_eq!(design.points().len(), 11 + 10);
     let bowl: Function = |u| 1.0 - (u[0] - 0.5).powi(2) + 2.0 * u[1];

@@ -100,8 +100,8 @@ impl Entry {
         let target = self.orders.targets.get(decided);
         if self.simulator.trades_at_open(target) {
             let signal = self.orders.signal(decided, target);
-            let quote = self.simulator.quote(market.bars.open[bar], market.bars.open_spread[bar]);
-            let closed = self.simulator.trade(signal, &quote, market.bars.open_time[bar]);
+            let (time, quote) = market.opening(bar, self.simulator.costs());
+            let closed = self.simulator.trade(signal, &quote, time);
             self.running.trade_pnls.extend(closed.map(|trade| trade.pnl));
         }
         self.next_order = if self.simulator.rests_at(target) {
