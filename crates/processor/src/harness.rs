@@ -25,7 +25,8 @@ pub fn recorded(event: impl Into<Event>) -> Recorded {
             Event::EvaluationCompleted(_)
             | Event::EvaluationFailed(_)
             | Event::WalkForwardCompleted(_)
-            | Event::WalkForwardFailed(_) => "evaluator".into(),
+            | Event::WalkForwardFailed(_)
+            | Event::TrialFamilyMeasured(_) => "evaluator".into(),
             _ => "test".into(),
         },
         logic: None,

@@ -264,11 +264,13 @@ mod tests {
         let second = (2, checksum(MIGRATIONS[1]));
         let third = (3, checksum(MIGRATIONS[2]));
         let fourth = (4, checksum(MIGRATIONS[3]));
-        assert_eq!(lacking("v", &BTreeMap::new()).unwrap(), [1, 2, 3, 4]);
-        assert_eq!(lacking("v", &BTreeMap::from([first.clone()])).unwrap(), [2, 3, 4]);
-        assert!(lacking("v", &BTreeMap::from([first.clone(), second, third, fourth])).unwrap().is_empty());
+        let fifth = (5, checksum(MIGRATIONS[4]));
+        assert_eq!(lacking("v", &BTreeMap::new()).unwrap(), [1, 2, 3, 4, 5]);
+        assert_eq!(lacking("v", &BTreeMap::from([first.clone()])).unwrap(), [2, 3, 4, 5]);
+        let all = BTreeMap::from([first.clone(), second, third, fourth, fifth]);
+        assert!(lacking("v", &all).unwrap().is_empty());
         let newer = lacking("v", &BTreeMap::from([first, (9, "x".into())])).unwrap_err();
-        assert!(matches!(newer, ViewError::NewerSchema { found: 9, known: 4, .. }), "{newer}");
+        assert!(matches!(newer, ViewError::NewerSchema { found: 9, known: 5, .. }), "{newer}");
         let other = lacking("v", &BTreeMap::from([(1, "x".into())])).unwrap_err();
         assert!(other.to_string().contains("migration 1 of keyspace v is not the one"), "{other}");
     }

@@ -12,6 +12,7 @@ use apache_avro::writer::datum::GenericDatumWriter;
 use gauntlet_domain::experiment::{EvaluationFailure, ExperimentFailure, Phase, TrialFailure, TuningEnd};
 use gauntlet_domain::topics::Retention;
 use gauntlet_domain::verdict::{Comparison, Outcome, Verdict};
+use gauntlet_domain::words::{ExperimentEnd, Judgement};
 use gauntlet_domain::{Event, RecordKind};
 use gauntlet_wire::registry::{RecordVersion, VERSIONS, newest, recognise};
 use gauntlet_wire::{Codec, EmbeddedRegistry, Meaning, Registry, Undecided};
@@ -201,6 +202,8 @@ fn the_words_of_the_schemas_are_those_of_the_types() {
                 "EvaluationFailure" => {
                     EvaluationFailure::KNOWN.iter().map(EvaluationFailure::symbol).collect()
                 }
+                "ExperimentEnd" => ExperimentEnd::KNOWN.iter().map(ExperimentEnd::symbol).collect(),
+                "Judgement" => Judgement::KNOWN.iter().map(Judgement::symbol).collect(),
                 "TuningEnd" => TuningEnd::KNOWN.iter().map(TuningEnd::symbol).collect(),
                 "Comparison" => [Comparison::AtLeast, Comparison::AtMost, Comparison::MoreThan]
                     .map(Comparison::word)
@@ -215,7 +218,7 @@ fn the_words_of_the_schemas_are_those_of_the_types() {
             compared.insert(name);
         }
     }
-    assert_eq!(compared.len(), 7, "{compared:?}");
+    assert_eq!(compared.len(), 9, "{compared:?}");
 }
 
 /// A registry with one schema of a later release.

@@ -99,11 +99,24 @@ fn every_ending_is_marked_as_a_race_and_nothing_else_is() {
 
 // Submission.
 
+/// Under another name what was tried on its bars would not be counted; a venue more or less is no other instrument.
+#[test]
+fn an_instrument_belongs_to_one_mandate() {
+    let mut renamed = with("mandate", json!("metals"));
+    renamed["data"]["venue"] = json!("FXCM");
+    let outputs = run::<Subject>(&[submit(&document()), submit(&renamed)]);
+    let Some(Event::ExperimentFailed(failed)) = outputs.last() else { panic!("{outputs:?}") };
+    assert_eq!(failed.experiment_id, id(&renamed));
+    assert!(failed.detail.contains("XAUUSD belongs to mandate XAUUSD"), "{}", failed.detail);
+    assert!(failed.detail.ends_with("write `mandate: XAUUSD`"), "{}", failed.detail);
+}
+
 #[test]
 fn submissions_of_a_mandate_get_its_places_in_their_order() {
     let named = |name: &str| with("name", json!(name));
     let mut other = named("other");
     other["mandate"] = json!("metals");
+    other["data"]["instrument"] = json!("XAGUSD");
     let history = [submit(&named("a")), submit(&other), submit(&named("b"))];
     let expected = [("a", "XAUUSD", 1), ("other", "metals", 1), ("b", "XAUUSD", 2)];
     assert_eq!(places(&history), expected.map(|(name, mandate, place)| (name.into(), mandate.into(), place)));

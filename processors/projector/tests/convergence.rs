@@ -77,6 +77,7 @@ fn history() -> Vec<Recorded> {
         holdout: Some(0.75),
         verdict: verdict(number),
     };
+    events.extend(selection());
     let ranking = vec![ranked(2), ranked(1), ranked(0)];
     events.push(ExperimentCompleted { experiment_id: experiment("gold"), ranking }.into());
     events.into_iter().map(recorded).collect()

@@ -86,7 +86,7 @@ fn an_experiment_goes_through_its_stages_in_one_row() {
     gives(ConfigRegistered { config_hash: config, document }, std::slice::from_ref(&configuration));
     let experiment = format!(
         "experiments @1 [{id}] name=gold | description=about gold | config_id={config} | mandate=XAUUSD | place=4 | \
-         status=submitted | tuning_snapshot={} | holdout_snapshot={}",
+         status=submitted | tuning_snapshot={} | holdout_snapshot={} | submitted_by=ann",
         tuning().snapshot_id,
         holdout().snapshot_id
     );
@@ -285,12 +285,29 @@ fn the_ledger_gives_a_row_an_experiment() {
             "trial_ledger @1 [XAUUSD, 7] experiment_id={} | ended=budget_spent | requested=8 | completed=5 | pruned=2 | \
              failed=1 | finalists=[\"{}\",\"{}\"] | \
              sharpe={{\"count\":5,\"kurtosis\":3.0,\"mean\":0.5,\"skewness\":null,\"variance\":0.25}} | looks=40 | instrument=XAUUSD.OANDA | \
-             data_from=t0 | data_to=t360000000000000 | holdout_from=t3600000000000",
+             data_from=t0 | data_to=t360000000000000 | holdout_from=t3600000000000 | family={{}} | representatives=[]",
             experiment("gold"),
             model(2),
             model(1)
         )],
     );
+}
+
+/// The verdicts of the decision stand over that of the evaluator, those of a later attempt over an earlier one's.
+#[test]
+fn a_later_decision_takes_the_place_of_an_earlier_one() {
+    let stamps = |event: Event| -> Vec<(&str, i64)> {
+        rows(&recorded(event)).iter().map(|row| (row.table.name, row.stamp)).collect()
+    };
+    let decisions: Vec<Event> = selection()
+        .into_iter()
+        .filter(|event| matches!(event, Event::CandidateRejected(_) | Event::CandidateSelected(_)))
+        .collect();
+    let [first, second] = decisions.as_slice() else { panic!("two decisions") };
+    assert_eq!(stamps(first.clone()), [("selections", 1), ("verdicts", 2)]);
+    assert_eq!(stamps(second.clone()), [("selections", 2), ("verdicts", 3)]);
+    let evaluated = stamps(evaluated("gold", 1).into());
+    assert!(evaluated.contains(&("verdicts", 1)), "{evaluated:?}");
 }
 
 #[test]

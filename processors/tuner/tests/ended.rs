@@ -27,6 +27,8 @@ fn finish(machine: &mut Tuner, numbers: std::ops::Range<usize>) {
         let outputs = step(machine, started(&spec));
         let [Event::TrainingRequested(request)] = &outputs[..] else { panic!("{outputs:?}") };
         let outputs = step(machine, answer(request));
+        let [Event::TrialFamilyRequested(family)] = &outputs[..] else { panic!("{outputs:?}") };
+        let outputs = step(machine, measured(family));
         assert!(matches!(outputs[0], Event::LedgerEntered(_)), "{outputs:?}");
     }
 }

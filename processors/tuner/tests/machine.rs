@@ -83,7 +83,7 @@ fn first_requests(spec: &ExperimentSpec) -> Vec<TrainingRequested> {
 fn it_has_the_properties_of_every_machine() {
     for sampler in ["tpe", "random", "tpe()", "random()", "sobol()"] {
         let played = play(&sampled(sampler, 60, 8), latest_first);
-        assert_eq!(check_properties::<Tuner>(&played.history), 60 + 1 + 3);
+        assert_eq!(check_properties::<Tuner>(&played.history), 60 + 1 + 1 + 3);
     }
 }
 
@@ -106,9 +106,10 @@ fn experiments_and_results_in_any_order_give_the_same() {
         histories.iter_mut().enumerate().for_each(|(lag, one)| history.extend(one.take((round + lag) % 3)));
     }
     histories.into_iter().for_each(|rest| history.extend(rest));
-    assert_eq!(history.len(), 3 * (2 + 30));
+    assert_eq!(history.len(), 3 * (2 + 30 + 1));
     let of = |event: &Event| match event {
         Event::TrialCompleted(_) | Event::TrialPruned(_) | Event::TrialFailed(_) => "results".to_owned(),
+        Event::TrialFamilyMeasured(_) => "outcomes".to_owned(),
         _ => "experiments".to_owned(),
     };
     let asked = |event: &Event| match event {
@@ -121,10 +122,17 @@ fn experiments_and_results_in_any_order_give_the_same() {
         let requested = |id: TrialId| {
             outputs.iter().any(|output| matches!(output, Event::TrainingRequested(r) if r.trial_id == id))
         };
-        asked(event).is_none_or(requested)
+        let family = |of: &TrialFamilyMeasured| {
+            let same = |output: &Event| matches!(output, Event::TrialFamilyRequested(r) if r.experiment_id == of.experiment_id);
+            outputs.iter().any(same)
+        };
+        match event {
+            Event::TrialFamilyMeasured(measured) => family(measured),
+            _ => asked(event).is_none_or(requested),
+        }
     };
     let partitions = Partitions { of: &of, is_possible: &is_possible };
-    assert!(check_interleavings::<Tuner>(&history, &partitions, 20) >= 24 * 3 * (30 + 1 + 3));
+    assert!(check_interleavings::<Tuner>(&history, &partitions, 20) >= 24 * 3 * (30 + 1 + 1 + 3));
 }
 
 #[test]

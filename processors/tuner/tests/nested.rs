@@ -56,7 +56,12 @@ fn played(
             waiting.extend(step);
             history.push(event);
         }
-        waiting.retain(|event| matches!(event, Event::TrainingRequested(_) | Event::WalkForwardRequested(_)));
+        waiting.retain(|event| {
+            matches!(
+                event,
+                Event::TrainingRequested(_) | Event::WalkForwardRequested(_) | Event::TrialFamilyRequested(_)
+            )
+        });
         if waiting.is_empty() {
             return (history, outputs);
         }
@@ -68,6 +73,7 @@ fn played(
             }
             Event::TrainingRequested(request) => answer(&request),
             Event::WalkForwardRequested(request) => walked(&request),
+            Event::TrialFamilyRequested(request) => measured(&request),
             other => panic!("{other:?}"),
         });
     }
@@ -198,7 +204,7 @@ fn nested_searches_have_the_properties_of_every_machine() {
     assert_eq!(check_properties::<Tuner>(&history), outputs.len());
     let of = |event: &Event| match event {
         Event::TrialCompleted(_) | Event::TrialPruned(_) | Event::TrialFailed(_) => "results".to_owned(),
-        Event::WalkForwardCompleted(_) => "outcomes".to_owned(),
+        Event::WalkForwardCompleted(_) | Event::TrialFamilyMeasured(_) => "outcomes".to_owned(),
         _ => "experiments".to_owned(),
     };
     let is_possible = |event: &Event, outputs: &[Event]| {
@@ -208,6 +214,9 @@ fn nested_searches_have_the_properties_of_every_machine() {
             Event::TrialFailed(e) => e.trial_id,
             Event::WalkForwardCompleted(_) => {
                 return outputs.iter().any(|output| matches!(output, Event::WalkForwardRequested(_)));
+            }
+            Event::TrialFamilyMeasured(_) => {
+                return outputs.iter().any(|output| matches!(output, Event::TrialFamilyRequested(_)));
             }
             _ => return true,
         };
@@ -229,12 +238,15 @@ fn an_outcome_that_nobody_asked_for_is_refused() {
     let mut machine = Tuner::default();
     let refused = |machine: &Tuner, source: &str| machine.refuses(outcome(source).input());
     assert!(refused(&machine, "evaluator").unwrap().starts_with("there is no experiment"));
-    for event in &history[..history.len() - 2] {
+    // The last three are the last trial and the two answers.
+    for event in &history[..history.len() - 3] {
         machine.step(recorded(event.clone()).input());
     }
     assert!(refused(&machine, "evaluator").unwrap().ends_with("was not asked for"));
     assert_eq!(machine.step(outcome("evaluator").input()), []);
-    machine.step(recorded(history[history.len() - 2].clone()).input());
+    machine.step(recorded(history[history.len() - 3].clone()).input());
+    let family = history.iter().find(|event| matches!(event, Event::TrialFamilyMeasured(_))).unwrap();
+    assert_eq!(machine.step(recorded(family.clone()).input()), [], "the walk-forward is awaited");
     assert!(refused(&machine, "outside").unwrap().starts_with("written by outside"));
     assert_eq!(machine.step(outcome("outside").input()), []);
     assert_eq!(refused(&machine, "evaluator"), None);

@@ -283,7 +283,7 @@ fn selection(report: &ExperimentReport) -> String {
         !matches!(outcome, Some("passed" | "waived"))
     });
     let refused: Vec<String> = refused.map(margin).collect();
-    if !refused.is_empty() {
+    if judgement != "selected" && !refused.is_empty() {
         text.push_str(&format!("; #1 does not pass {}", refused.join(", ")));
     }
     text + "; gauntlet show MODEL has every gate"

@@ -17,7 +17,7 @@ pub fn model(report: &ModelReport) -> String {
     parts.extend(report.experiment.as_ref().map(|of| experiment(of, &report.snapshots)));
     parts.push(decision(report));
     if !report.verdicts.is_empty() {
-        parts.push(verdicts(&report.verdicts));
+        parts.push(verdicts(&report.verdicts, report.decision.as_ref()));
     }
     if !report.waivers.is_empty() {
         parts.push(waivers(&report.waivers));
@@ -74,7 +74,9 @@ fn decision(report: &ModelReport) -> String {
 }
 
 /// Gate, statistic, threshold, margin, and what stands beside the statistic.
-fn verdicts(verdicts: &[GateVerdict]) -> String {
+fn verdicts(verdicts: &[GateVerdict], decision: Option<&ViewRow>) -> String {
+    let failed: Option<Vec<String>> =
+        decision.and_then(|of| of.text("failed")).and_then(|failed| serde_json::from_str(failed).ok());
     let line = |verdict: &GateVerdict| {
         let of = ViewRow(verdict.0.clone());
         let value = |name: &str| match verdict.0.get(name) {
@@ -90,9 +92,14 @@ fn verdicts(verdicts: &[GateVerdict]) -> String {
         let margin = statistic.zip(threshold).map(|(statistic, threshold)| {
             if sign == "<=" { threshold - statistic } else { statistic - threshold }
         });
+        let (gate, outcome) = (of.text("gate").unwrap_or_default(), of.text("outcome").unwrap_or_default());
+        let is_against = !matches!(outcome, "passed" | "waived");
+        // What the evaluator says is reported, also where the policy does not ask for it.
+        let is_judged = failed.as_ref().is_none_or(|failed| failed.iter().any(|name| name == gate));
+        let note = if is_against && !is_judged { " (not judged)" } else { "" };
         vec![
-            of.text("gate").unwrap_or_default().to_owned(),
-            of.text("outcome").unwrap_or_default().to_owned(),
+            gate.to_owned(),
+            format!("{outcome}{note}"),
             number(statistic),
             threshold
                 .map_or_else(|| "-".to_owned(), |threshold| format!("{sign} {}", number(Some(threshold)))),

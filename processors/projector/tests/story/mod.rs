@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::market::*;
+use gauntlet_domain::robustness::*;
+use gauntlet_domain::selection::*;
 use gauntlet_domain::verdict::{Comparison, Evidence, HOLDOUT, judge};
 use gauntlet_domain::*;
 
@@ -306,4 +308,93 @@ pub fn cleaned(source: &str) -> SourceCleaned {
         last: Some(Timestamp(9 * HOUR)),
         bars: vec![BarSpec::Time { seconds: 60 }, BarSpec::Time { seconds: 3600 }],
     }
+}
+
+/// A policy, what became of a finalist when things were moved, its risk, two decisions about it and a waiver between them.
+pub fn selection() -> Vec<Event> {
+    let (experiment_id, model_id, trial) = (experiment("gold"), model(1), 1);
+    let figures = metrics(&[("plateau", Some(0.5)), ("cliff_distance", None)]);
+    let undefined = Reasons::from([("cliff_distance".into(), "no point is below half".into())]);
+    let policy = PolicyRef { name: "default".into(), hash: hash("gates") };
+    let candidate = |attempt| Candidate {
+        mandate: "XAUUSD".into(),
+        experiment_id,
+        place: 1,
+        model_id,
+        trial,
+        rank: 1,
+        attempt,
+        version_hash: hash("version"),
+        verdicts_hash: hash("verdicts"),
+        waivers_hash: hash("waivers"),
+        policy: policy.clone(),
+        verdicts: vec![verdict(1)],
+        figures: figures.clone(),
+        undefined: undefined.clone(),
+        series: None,
+        submitted_by: "ann".into(),
+    };
+    let waive = Waive {
+        mandate: "XAUUSD".into(),
+        model_id,
+        version_hash: hash("version"),
+        gate: "plateau".into(),
+        author: "ben".into(),
+        reason: "seen".into(),
+        expires: NOW,
+    };
+    let command = Event::from(waive.clone()).id();
+    let axis =
+        AxisSensitivity { name: "fast".into(), figures: figures.clone(), undefined: undefined.clone() };
+    let stress = Stress { name: "costs_x2".into(), figures: figures.clone(), without_effect: true };
+    vec![
+        PolicyRegistered {
+            mandate: "XAUUSD".into(),
+            name: "loose".into(),
+            policy_hash: hash("policy"),
+            document: "{}".into(),
+            author: "ann".into(),
+        }
+        .into(),
+        SensitivityReported {
+            experiment_id,
+            model_id,
+            trial,
+            value: Some(0.5),
+            figures: figures.clone(),
+            undefined: undefined.clone(),
+            axes: vec![axis],
+            stresses: vec![stress],
+            evaluations: 99,
+            points: Some(hash("points")),
+            remarks: vec!["the box was halved".into()],
+        }
+        .into(),
+        RiskMeasured {
+            experiment_id,
+            model_id,
+            trial,
+            figures: figures.clone(),
+            undefined: undefined.clone(),
+            series: Some(hash("series")),
+        }
+        .into(),
+        CandidateRejected { candidate: candidate(1), failed: vec!["plateau".into()] }.into(),
+        ExperimentJudged {
+            mandate: "XAUUSD".into(),
+            experiment_id,
+            place: 1,
+            judgement: "rejected".into(),
+            selected: None,
+            policy: policy.clone(),
+        }
+        .into(),
+        WaiverGranted { waive: waive.clone(), command }.into(),
+        CandidateSelected { candidate: candidate(2), replaces: Some(model(0)) }.into(),
+        WaiverRefused { waive, command: model_command(), detail: "expired".into() }.into(),
+    ]
+}
+
+fn model_command() -> EventId {
+    EventId::derive(&[b"another command"])
 }
