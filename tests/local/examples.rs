@@ -54,6 +54,20 @@ fn a_newcomer_with_daily_bars_comes_to_a_leaderboard() {
 }
 
 #[test]
+fn the_policy_of_readme_is_registered_and_read_back() {
+    let section = "Gates and policies";
+    let dir = Dir::new();
+    dir.write("lenient.yaml", examples("README.md", section, "yaml").remove(0));
+    let ran = run(&examples("README.md", section, "sh")[0], &dir, &dir.node());
+    assert_eq!(ran.len(), 4);
+    let says = |line: usize, words: &str| assert!(ran[line].1.stdout.contains(words), "{}", ran[line].1);
+    says(0, "deflated_sharpe\tat least\t0.95");
+    says(1, "deflated_sharpe\tat least 0.9\tlooser than default");
+    says(2, "policy lenient of mandate ACME, registered by ann");
+    says(3, "policy default of every mandate, built in");
+}
+
+#[test]
 fn what_readme_says_of_the_demo_is_what_the_demo_gives() {
     let dir = Dir::copy_of(&demo().node);
     let block = examples("README.md", "What you see", "sh").remove(0);

@@ -26,6 +26,7 @@ mod operator;
 mod pipeline;
 mod revisions;
 mod runs;
+mod selection;
 mod served;
 mod snapshots;
 mod terminal;

@@ -258,12 +258,17 @@ records! {
     87 WaiverRefused: research on SELECTION_DECISIONS
         |e| key e.waive.mandate, id [e.command], about Itself;
     88 PolicyRegistered: research on CONFIG
-        |e| key e.policy_hash, id [e.mandate, e.name, e.policy_hash], about Itself;
+        |e| key policy(&e.mandate, &e.name), id [e.mandate, e.name, e.policy_hash], about Itself;
 }
 
 /// A block's rows have one report for each reason; the first row tells it from the next block's.
 fn first(rows: &[i64]) -> i64 {
     rows.first().copied().unwrap_or(-1)
+}
+
+/// A policy: it is kept for as long as no other takes its name in its mandate, which none may.
+fn policy(mandate: &str, name: &str) -> String {
+    format!("{mandate}:{name}")
 }
 
 /// A run: a model in a phase.

@@ -123,8 +123,8 @@ topics! {
     DATA_REQUESTS = "data.requests.v1", key "instrument", ByKey, Days(30);
     /// Sealed snapshots.
     DATA_SNAPSHOTS = "data.snapshots.v1", key "instrument", ByKey, Forever;
-    /// Resolved documents.
-    CONFIG = "config.v1", key "config hash", ByKey, Compacted;
+    /// Resolved documents, and policies of mandates.
+    CONFIG = "config.v1", key "config hash, or mandate and policy", ByKey, Compacted;
     /// The order of submission.
     EXPERIMENT_COMMANDS = "experiment.commands.v1", key "constant", Single, Forever;
     /// The state of every experiment.

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::str::FromStr;
 
 use gauntlet_config::nearest;
+use gauntlet_domain::gates;
 use gauntlet_views::{Kind, Row, Table, Value, joins, schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -217,13 +218,18 @@ pub fn show(node: &Node, id: &str) -> Result<Shown, Refusal> {
     Ok(Shown::Row(ViewRow(row)))
 }
 
-/// What the gates say of a model, each with what it was judged on.
+/// What the gates say of a model, each with what it was judged on, in the order of the table of gates.
 pub(crate) fn verdicts(node: &Node, model_id: &str) -> Result<Vec<GateVerdict>, Refusal> {
     if model_id.is_empty() {
         return Ok(Vec::new());
     }
     let rows = node.views.partition(&schema::VERDICTS, &[model_id.into()], None)?;
-    Ok(rows.into_iter().map(GateVerdict).collect())
+    let mut verdicts: Vec<GateVerdict> = rows.into_iter().map(GateVerdict).collect();
+    verdicts.sort_by_key(|verdict| {
+        let gate = verdict.0.key.get(1).and_then(Value::as_text).unwrap_or_default();
+        gates::ALL.iter().position(|of| of.name == gate).unwrap_or(usize::MAX)
+    });
+    Ok(verdicts)
 }
 
 fn find_anywhere(node: &Node, id: &str) -> Result<Row, Refusal> {

@@ -1,7 +1,6 @@
 //! A model as `show MODEL` has it: what was tried, on which data, by whom, what passed by how much, what was waived and why.
 
-use gauntlet_domain::gates;
-use gauntlet_views::{Row, Value, schema};
+use gauntlet_views::{Row, schema};
 use serde::Serialize;
 
 use crate::browse::verdicts;
@@ -47,12 +46,6 @@ pub(crate) fn model_report(node: &Node, row: Row) -> Result<ModelReport, Refusal
             snapshots.extend(node.views.row(&schema::DATA_SNAPSHOTS, &[id.into()])?.map(ViewRow));
         }
     }
-    let mut verdicts = verdicts(node, &model)?;
-    let place = |verdict: &GateVerdict| {
-        let gate = verdict.0.key.get(1).and_then(Value::as_text).unwrap_or_default();
-        gates::ALL.iter().position(|of| of.name == gate).unwrap_or(usize::MAX)
-    };
-    verdicts.sort_by_key(place);
     let of_model = |table| -> Result<Vec<ViewRow>, Refusal> {
         Ok(node.views.partition(table, &key, None)?.into_iter().map(ViewRow).collect())
     };
@@ -62,7 +55,7 @@ pub(crate) fn model_report(node: &Node, row: Row) -> Result<ModelReport, Refusal
         experiment: experiment.map(ViewRow),
         snapshots,
         decision: decision(node, &model)?.map(ViewRow),
-        verdicts,
+        verdicts: verdicts(node, &model)?,
         waivers: of_model(&schema::WAIVERS)?,
         sensitivity,
         risk: node.views.row(&schema::RISK_FIGURES, &key)?.map(ViewRow),

@@ -196,6 +196,15 @@ fn find(node: &Node, mandate: &str, name: &str) -> Result<RegisteredPolicy, Refu
     )))
 }
 
+/// A document as if its policy judged nothing: what a registered policy has is known where it is registered.
+pub(crate) fn before_it_is_known(spec: &ExperimentSpec) -> ExperimentSpec {
+    let mut spec = spec.clone();
+    if let Some(PolicySpec::Named(name)) = &spec.policy {
+        spec.policy = Some(PolicySpec::Resolved(Policy { name: name.clone(), gates: Bounds::new() }));
+    }
+    spec
+}
+
 /// Spells out the policy that a document names.
 pub(crate) fn resolve(node: &Node, spec: &mut ExperimentSpec) -> Result<(), Refusal> {
     if let Some(PolicySpec::Named(name)) = &spec.policy {

@@ -16,15 +16,12 @@ use gauntlet_domain::experiment::Metrics;
 use gauntlet_domain::robustness::Reasons;
 use gauntlet_domain::selection::{ChallengeMeasured, ChallengeRequested, Contender};
 use gauntlet_domain::topics::{SELECTION_COMPARISONS, SELECTION_REQUESTS};
-use gauntlet_domain::{Event, Topic};
+use gauntlet_domain::{Event, Timestamp, Topic};
 use gauntlet_processor::data::{ArtifactReader, DataError};
 use gauntlet_processor::worker::{Answer, Answering, Worker};
 use gauntlet_quant::inference::{
     MeanDifference, SWITCH_CONFIDENCE, SharpeDifference, Undefined, paired_bootstrap_p,
 };
-
-/// Days in a year for what is said of a year: those on which the two trade.
-const DAYS_PER_YEAR: f64 = 252.0;
 
 /// Days of a block of the bootstrap, and replicates.
 const BLOCK: usize = 10;
@@ -69,8 +66,10 @@ impl Answering for Challenges {
         let Event::ChallengeRequested(request) = request else { return Ok(Vec::new()) };
         let challenger = series(&request.challenger, Some("holdout"), data)?;
         let champion = series(&request.champion, None, data)?;
-        let both: Vec<(f64, f64)> =
-            challenger.iter().filter_map(|(day, value)| Some((*value, *champion.get(day)?))).collect();
+        let both: Vec<(&str, f64, f64)> = challenger
+            .iter()
+            .filter_map(|(day, value)| Some((day.as_str(), *value, *champion.get(day)?)))
+            .collect();
         Ok(vec![measured(request, compare(request, &both))])
     }
 }
@@ -108,8 +107,16 @@ impl Figures {
     }
 }
 
-fn compare(request: &ChallengeRequested, both: &[(f64, f64)]) -> Figures {
-    let (challenger, champion): (Vec<f64>, Vec<f64>) = both.iter().copied().unzip();
+/// Days in a year, counted from the first of some days to the last; 0 where they are too few to tell.
+fn days_per_year(both: &[(&str, f64, f64)]) -> f64 {
+    let time = |day: Option<&(&str, f64, f64)>| day.and_then(|(day, ..)| day.parse::<Timestamp>().ok());
+    let elapsed = time(both.first()).zip(time(both.last())).map(|(first, last)| (last.0 - first.0) as f64);
+    let years = elapsed.unwrap_or(0.0) / (365.25 * 86_400e9);
+    if years > 0.0 { (both.len() - 1) as f64 / years } else { 0.0 }
+}
+
+fn compare(request: &ChallengeRequested, both: &[(&str, f64, f64)]) -> Figures {
+    let (challenger, champion): (Vec<f64>, Vec<f64>) = both.iter().map(|(_, a, b)| (*a, *b)).unzip();
     let mut figures = Figures::default();
     figures.say("days", Ok(both.len() as f64));
     let difference = SharpeDifference::of(&challenger, &champion);
@@ -121,7 +128,7 @@ fn compare(request: &ChallengeRequested, both: &[(f64, f64)]) -> Figures {
     figures.say("p_value", of(SharpeDifference::p_value));
     let bootstrap = paired_bootstrap_p(&challenger, &champion, BLOCK, request.seed as u64, REPLICATES);
     figures.say("p_value_bootstrap", bootstrap.map(|p| p.share));
-    let mean = MeanDifference::of(&challenger, &champion, DAYS_PER_YEAR);
+    let mean = MeanDifference::of(&challenger, &champion, days_per_year(both));
     figures.say("mean_difference", mean.map(|of| of.per_year));
     let low = mean.and_then(|of| of.lower_bound(SWITCH_CONFIDENCE));
     figures.say("mean_difference_low", low);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use gauntlet_domain::experiment::LedgerEntered;
-use gauntlet_domain::gates::{Bound, Gate};
+use gauntlet_domain::gates::Gate;
 use gauntlet_domain::selection::*;
 use gauntlet_domain::words::{ExperimentEnd, Judgement};
 use gauntlet_domain::{ContentHash, EventId, ModelId, Timestamp};
@@ -32,7 +32,7 @@ pub(crate) struct Mandate {
     /// The latest event time that an experiment of the mandate has seen.
     now: Option<Timestamp>,
     /// Refused finalists of the last experiments.
-    refused: BTreeMap<ModelId, Candidate>,
+    refused: BTreeMap<ModelId, Refused>,
     /// Waivers that hold, by model and gate.
     pub(crate) granted: BTreeMap<ModelId, Vec<WaiverGranted>>,
     /// The model that was selected last.
@@ -41,6 +41,13 @@ pub(crate) struct Mandate {
     contests: VecDeque<Contest>,
     /// Waivers that were answered, so that a repeated command does nothing.
     answered: BTreeSet<EventId>,
+}
+
+/// A refused finalist, and the gate that compares it with the champion where its policy has one.
+#[derive(Serialize, Deserialize)]
+struct Refused {
+    candidate: Candidate,
+    gate: Option<Gate>,
 }
 
 /// An entry of the ledger, small.
@@ -122,7 +129,7 @@ impl Mandate {
             let Some(issued) = self.waiting.remove(&place) else { return outputs };
             self.judged = place;
             outputs.extend(self.judge(mandate, &issued));
-            self.refused.retain(|_, candidate| candidate.place > place - REMEMBERED);
+            self.refused.retain(|_, refused| refused.candidate.place > place - REMEMBERED);
             let refused = &self.refused;
             self.granted.retain(|model, _| refused.contains_key(model));
         }
@@ -161,17 +168,17 @@ impl Mandate {
             policy: issued.policy.clone(),
         };
         let gate = gates.into_iter().find(|gate| gate.name == CHALLENGER);
-        match best.zip(gate) {
+        match best.zip(gate.clone()) {
             Some((best, gate)) => self.contest(Contest { candidates, best, gate, judged: Some(judged) }),
-            None => self.conclude(candidates, best, Some(judged)),
+            None => self.conclude(candidates, best, gate.as_ref(), Some(judged)),
         }
     }
 
     /// A model passes every other gate: it is selected where there is no champion, and compared with it where there is one.
     fn contest(&mut self, contest: Contest) -> Vec<Output> {
         let Some(champion) = &self.champion else {
-            let Contest { candidates, best, judged, .. } = contest;
-            return self.conclude(candidates, Some(best), judged);
+            let Contest { candidates, best, judged, gate } = contest;
+            return self.conclude(candidates, Some(best), Some(&gate), judged);
         };
         // One at a time: the next one may have another champion before it.
         let request = self.contests.is_empty().then(|| Output::raced(contest.request(champion)));
@@ -186,13 +193,13 @@ impl Mandate {
         }
         let Some(mut contest) = self.contests.pop_front() else { return Vec::new() };
         contest.judge(measured);
-        let Contest { candidates, best, judged, .. } = contest;
+        let Contest { candidates, best, judged, gate } = contest;
         let wins = judge::passes(&candidates[best]);
         let judged = judged.map(|judged| match wins {
             true => judged,
             false => ExperimentJudged { judgement: Judgement::Rejected, selected: None, ..judged },
         });
-        let mut outputs = self.conclude(candidates, wins.then_some(best), judged);
+        let mut outputs = self.conclude(candidates, wins.then_some(best), Some(&gate), judged);
         if let (Some(next), Some(champion)) = (self.contests.front(), &self.champion) {
             outputs.push(Output::raced(next.request(champion)));
         }
@@ -205,15 +212,16 @@ impl Mandate {
         &mut self,
         candidates: Vec<Candidate>,
         best: Option<usize>,
+        gate: Option<&Gate>,
         judged: Option<ExperimentJudged>,
     ) -> Vec<Output> {
-        let decide = |(at, candidate)| self.decide(candidate, best == Some(at));
+        let decide = |(at, candidate)| self.decide(candidate, best == Some(at), gate);
         let mut outputs: Vec<Output> = candidates.into_iter().enumerate().map(decide).collect();
         outputs.extend(judged.map(Output::raced));
         outputs
     }
 
-    fn decide(&mut self, mut candidate: Candidate, is_selected: bool) -> Output {
+    fn decide(&mut self, mut candidate: Candidate, is_selected: bool, gate: Option<&Gate>) -> Output {
         if is_selected {
             let replaces = self.champion.replace(contender(&candidate)).map(|champion| champion.model_id);
             return Output::raced(CandidateSelected { candidate, replaces });
@@ -222,7 +230,8 @@ impl Mandate {
             judge::outranked(&mut candidate);
         }
         let failed = judge::failed(&candidate);
-        self.refused.insert(candidate.model_id, candidate.clone());
+        let refused = Refused { candidate: candidate.clone(), gate: gate.cloned() };
+        self.refused.insert(candidate.model_id, refused);
         Output::raced(CandidateRejected { candidate, failed })
     }
 
@@ -231,8 +240,8 @@ impl Mandate {
         if !self.answered.insert(command) {
             return Vec::new();
         }
-        let candidate = self.refused.get(&waive.model_id);
-        if let Err(detail) = waivers::check(waive, candidate, self.now) {
+        let refused = self.refused.get(&waive.model_id);
+        if let Err(detail) = waivers::check(waive, refused.map(|refused| &refused.candidate), self.now) {
             return vec![Output::raced(WaiverRefused { waive: waive.clone(), command, detail })];
         }
         let granted = WaiverGranted { waive: waive.clone(), command };
@@ -241,22 +250,19 @@ impl Mandate {
         of_model.push(granted.clone());
         of_model.sort_by(|one, other| one.waive.gate.cmp(&other.waive.gate));
         let mut outputs = vec![Output::raced(granted)];
-        let again =
-            candidate.map(|candidate| waivers::apply(candidate, &self.granted[&waive.model_id], self.now));
-        let Some(candidate) = again else { return outputs };
+        let Some(Refused { candidate, gate }) = refused else { return outputs };
+        let (candidate, gate) = (waivers::apply(candidate, of_model, self.now), gate.clone());
         if !judge::passes(&candidate) {
-            outputs.push(self.decide(candidate, false));
+            outputs.push(self.decide(candidate, false, gate.as_ref()));
             return outputs;
         }
         self.refused.remove(&candidate.model_id);
         self.granted.remove(&candidate.model_id);
         // A waiver of the comparison itself is a decision against the champion.
         let is_compared = candidate.verdicts.iter().any(|verdict| verdict.gate == CHALLENGER);
-        let gate = Gate { name: CHALLENGER.to_owned(), bound: Bound::Min(0.0) };
-        outputs.extend(if is_compared {
-            self.conclude(vec![candidate], Some(0), None)
-        } else {
-            self.contest(Contest { candidates: vec![candidate], best: 0, gate, judged: None })
+        outputs.extend(match gate.filter(|_| !is_compared) {
+            Some(gate) => self.contest(Contest { candidates: vec![candidate], best: 0, gate, judged: None }),
+            None => self.conclude(vec![candidate], Some(0), None, None),
         });
         outputs
     }

@@ -5,7 +5,7 @@ use gauntlet_domain::Timestamp;
 use gauntlet_domain::gates;
 use gauntlet_domain::person::Person;
 use gauntlet_domain::selection::{Candidate, Waive, WaiverGranted};
-use gauntlet_domain::verdict::{Outcome, Waiver};
+use gauntlet_domain::verdict::{self, Outcome, Verdict, Waiver};
 
 use crate::judge::hash_of;
 
@@ -63,6 +63,13 @@ pub(crate) fn apply(candidate: &Candidate, granted: &[WaiverGranted], now: Optio
     let mut again = candidate.clone();
     let holds = |waiver: &&WaiverGranted| now.is_none_or(|now| now < waiver.waive.expires);
     let granted: Vec<&WaiverGranted> = granted.iter().filter(holds).collect();
+    for verdict in &mut again.verdicts {
+        // What was waived before is waived for as long as its waiver holds.
+        if matches!(verdict.outcome, Outcome::Waived) {
+            let Verdict { gate, statistic, comparison, threshold, evidence, .. } = verdict.clone();
+            *verdict = verdict::judge(&gate, statistic, comparison, threshold, evidence);
+        }
+    }
     for verdict in again.verdicts.iter_mut().filter(|verdict| !matches!(verdict.outcome, Outcome::Passed)) {
         let waiver = granted.iter().find(|waiver| waiver.waive.gate == verdict.gate);
         if let Some(WaiverGranted { waive, command }) = waiver {

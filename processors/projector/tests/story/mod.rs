@@ -311,6 +311,7 @@ pub fn cleaned(source: &str) -> SourceCleaned {
 }
 
 /// A policy, what became of a finalist when things were moved, its risk, two decisions about it and a waiver between them.
+#[allow(clippy::too_many_lines, reason = "one course of events, told in its order")]
 pub fn selection() -> Vec<Event> {
     let (experiment_id, model_id, trial) = (experiment("gold"), model(1), 1);
     let figures = metrics(&[("plateau", Some(0.5)), ("cliff_distance", None)]);
