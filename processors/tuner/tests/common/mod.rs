@@ -138,6 +138,8 @@ pub struct Played {
     pub requests: Vec<TrainingRequested>,
     /// Everything else that came out, in order.
     pub rest: Vec<Output>,
+    /// What is answered when all trials are over.
+    family: Option<Event>,
     /// Most trials that were asked for beyond the contiguous prefix of results.
     pub furthest_ahead: i64,
 }
@@ -148,7 +150,6 @@ pub fn play(spec: &ExperimentSpec, mut choose: impl FnMut(usize) -> usize) -> Pl
     let mut played = Played::default();
     let mut waiting = Vec::new();
     let mut answered = BTreeSet::new();
-    let mut family = None;
     let mut take = |event: Event, played: &mut Played, waiting: &mut Vec<TrainingRequested>| {
         for output in machine.step(recorded(event.clone()).input()) {
             match output.event {
@@ -157,7 +158,7 @@ pub fn play(spec: &ExperimentSpec, mut choose: impl FnMut(usize) -> usize) -> Pl
                     waiting.push(*request.clone());
                     played.requests.push(*request);
                 }
-                Event::TrialFamilyRequested(request) => family = Some(measured(&request)),
+                Event::TrialFamilyRequested(request) => played.family = Some(measured(&request)),
                 _ => played.rest.push(output),
             }
         }
@@ -175,7 +176,7 @@ pub fn play(spec: &ExperimentSpec, mut choose: impl FnMut(usize) -> usize) -> Pl
         answered.insert(request.trial);
         take(answer(&request), &mut played, &mut waiting);
     }
-    if let Some(measured) = family {
+    if let Some(measured) = played.family.take() {
         take(measured, &mut played, &mut waiting);
     }
     played
