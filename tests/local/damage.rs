@@ -32,7 +32,7 @@ fn a_flipped_byte_in_a_record_is_named_by_topic_partition_and_offset() {
     let words: [(&[u8], &str); 3] = [
         (b"xauusd_oanda_hour_20060320_20140501.zip", "market.ticks.v1/"),
         (b"experiment.commands", "experiment.commands.v1/0"),
-        (b"\"ma-cross\"", "is damaged at offset"),
+        (b"ma-cross", "is damaged at offset"),
     ];
     let mut compared = 0;
     for (word, place) in words {

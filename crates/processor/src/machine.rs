@@ -74,7 +74,8 @@ pub struct Definition {
     /// Version of the logic: raised whenever the same inputs may give other outputs. It is on the record of every output,
     /// so that replay compares what this version has made and nothing else. Saved state of another version is not used.
     pub version: &'static str,
-    /// Topics that it reads.
+    /// Topics that it reads, in the order in which a restart and a replay feed them between races: what answers comes after
+    /// what asks for it.
     pub reads: &'static [&'static Topic],
     /// How they are shared out.
     pub inputs: Inputs,

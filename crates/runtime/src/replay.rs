@@ -138,7 +138,8 @@ impl Replay<'_> {
             let mut machine = (definition.create)();
             recall(self.log, self.codec, definition, &mut *machine)?;
             let mut takeover = Takeover::default();
-            let feeder = Feeder { log: self.log, codec: self.codec, from, to, races };
+            let reads = definition.reads;
+            let feeder = Feeder { log: self.log, codec: self.codec, from, to, races, reads };
             feeder.feed(&mut *machine, |fed, outputs| {
                 takeover.fed(&fed, &on_record, &causes);
                 for event in outputs.into_iter().map(|output| output.event) {

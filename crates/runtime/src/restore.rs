@@ -14,7 +14,7 @@ use std::sync::mpsc::sync_channel;
 use std::thread::Builder;
 use std::time::Duration;
 
-use gauntlet_domain::Recorded;
+use gauntlet_domain::{Recorded, Topic};
 use gauntlet_log::{
     EventLog, LogError, NewRecord, Positions, Record, StateSnapshot, Tail, Task, TopicPartition,
 };
@@ -174,6 +174,8 @@ pub struct Feeder<'a> {
     pub to: Positions,
     /// Racing decisions, in order.
     pub races: Vec<Race>,
+    /// What the machine reads, in the order in which it is fed.
+    pub reads: &'static [&'static Topic],
 }
 
 impl Feeder<'_> {
@@ -192,7 +194,7 @@ impl Feeder<'_> {
             if is_behind || !race.is_before(&self.to) {
                 continue;
             }
-            for (place, offset) in &race.positions {
+            for (place, offset) in self.in_order(&race.positions) {
                 self.advance(machine, &mut inputs, (place, *offset), &mut visit)?;
             }
             match &race.trigger {
@@ -203,10 +205,18 @@ impl Feeder<'_> {
                 Trigger::LogicChange { .. } => visit(Fed::LogicChange, machine.give_up())?,
             }
         }
-        for (place, offset) in &self.to {
+        for (place, offset) in self.in_order(&self.to) {
             self.advance(machine, &mut inputs, (place, *offset), &mut visit)?;
         }
         Ok(())
+    }
+
+    /// Positions in the order in which the machine declares its inputs: answers after what asks for them, as they came.
+    fn in_order<'a>(&self, positions: &'a Positions) -> Vec<(&'a TopicPartition, &'a u64)> {
+        let mut ordered: Vec<_> = positions.iter().collect();
+        let rank = |place: &TopicPartition| self.reads.iter().position(|topic| *topic.name == *place.topic);
+        ordered.sort_by_key(|(place, _)| rank(place));
+        ordered
     }
 
     /// Feeds one partition up to an offset.
@@ -341,7 +351,8 @@ pub fn restore(
     let behind =
         |(place, to): (&TopicPartition, &u64)| to.saturating_sub(from.get(place).copied().unwrap_or(0));
     let fed = usize::try_from(to.iter().map(behind).sum::<u64>()).unwrap_or(usize::MAX);
-    Feeder { log, codec, from, to: to.clone(), races }.feed(&mut *machine, |_, _| Ok(()))?;
+    let reads = definition.reads;
+    Feeder { log, codec, from, to: to.clone(), races, reads }.feed(&mut *machine, |_, _| Ok(()))?;
     let trigger = Trigger::LogicChange { from: Vec::from_iter(others).join("+") };
     let decided_at = Race { trigger, positions: to.clone() }.to_text();
     let given_up = machine.give_up().into_iter().map(|output| {

@@ -179,6 +179,7 @@ fn another_fact_gives_another_digest() {
                 | Event::CreateSnapshot(_)
                 | Event::SnapshotDue(_)
                 | Event::ExperimentStarted(_)
+                | Event::CandidateRejected(_)
         );
         let same = digest(&others, 100) == expected;
         if !repeated {

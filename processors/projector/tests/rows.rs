@@ -395,7 +395,10 @@ fn every_record_of_its_topics_gives_rows_and_no_other_does() {
     for event in published() {
         let topic = event.kind().topic();
         let rows = rows(&recorded(event.clone()));
-        assert_eq!(!rows.is_empty(), TOPICS.contains(&topic), "{} on {}", event.kind().name(), topic.name);
+        // The entry in the ledger says it again.
+        let is_said_later = matches!(event, Event::TrialFamilyMeasured(_));
+        let is_shown = TOPICS.contains(&topic) && !is_said_later;
+        assert_eq!(!rows.is_empty(), is_shown, "{} on {}", event.kind().name(), topic.name);
         rows.iter().for_each(|row| row.check().unwrap());
         if rows.is_empty() { without += 1 } else { with += 1 }
     }

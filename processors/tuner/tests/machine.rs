@@ -357,11 +357,14 @@ fn an_undefined_objective_never_wins() {
         let values = [None, Some(-4.0), None];
         let mut history = vec![submitted(&spec), started(&spec).into()];
         history.extend(requests.iter().zip(values).map(|(request, value)| completed(request, value)));
+        let Some(Event::TrialFamilyRequested(family)) = run::<Tuner>(&history).pop() else { panic!("asked") };
+        history.push(measured(&family));
         let outputs = run::<Tuner>(&history);
-        let Event::LedgerEntered(ledger) = &outputs[3] else { panic!("{outputs:?}") };
+        let Event::LedgerEntered(ledger) = &outputs[4] else { panic!("{outputs:?}") };
+        assert_eq!((ledger.family["pbo"], &ledger.representatives), (Some(0.25), &vec![0]));
         let winner = ModelId::derive(&[spec.experiment_id().0.as_bytes(), &1_u64.to_be_bytes()]);
         assert_eq!((ledger.completed, &ledger.finalists), (3, &vec![winner]));
-        assert_eq!(outputs.len(), 5);
+        assert_eq!(outputs.len(), 6);
     }
 }
 
@@ -372,6 +375,8 @@ fn the_least_wins_when_the_objective_is_minimised() {
     let mut history = vec![submitted(&spec), started(&spec).into()];
     history
         .extend(requests.iter().zip([0.3, 0.1, 0.2]).map(|(request, value)| completed(request, Some(value))));
+    let Some(Event::TrialFamilyRequested(family)) = run::<Tuner>(&history).pop() else { panic!("asked") };
+    history.push(measured(&family));
     let trials = run::<Tuner>(&history).into_iter().filter_map(|event| match event {
         Event::EvaluationRequested(e) => Some(e.trial),
         _ => None,
@@ -500,6 +505,7 @@ fn experiments_in_one_partition_do_not_disturb_each_other() {
             Event::TrainingRequested(e) => e.experiment_id == id,
             Event::EvaluationRequested(e) => e.experiment_id == id,
             Event::LedgerEntered(e) => e.experiment_id == id,
+            Event::TrialFamilyRequested(e) => e.experiment_id == id,
             other => panic!("{other:?}"),
         };
         let own: Vec<Event> = outputs.iter().filter(own).cloned().collect();
