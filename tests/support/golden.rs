@@ -101,6 +101,7 @@ model:
   parameters: { fast: { int: [5, 60] }, slow: { int: [80, 400] } }
 tuning: { sampler: tpe, pruner: median, trials: 12, parallelism: 4, seed: 3 }
 validation: { holdout: 20%, finalists: 2, folds: 4 }
+sensitivity: { method: [sobol], samples: 16, neighbours: 8, paths: 100, stress: [costs_x2, delay_1_bar, regimes] }
 ";
 
 /// Feeds the bundled hourly bars of gold.
