@@ -1,6 +1,5 @@
 //! The decision and its fold.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use gauntlet_domain::experiment::*;
@@ -10,13 +9,13 @@ use gauntlet_domain::topics::{
     DATA_SNAPSHOTS, EVALUATION_OUTCOMES, EXPERIMENT_COMMANDS, EXPERIMENTS, RISK_FIGURES, SENSITIVITY_REPORTS,
     TRIAL_LEDGER,
 };
-use gauntlet_domain::verdict::{Evidence, HOLDOUT, Verdict};
 use gauntlet_domain::{Direction, Event, ExperimentId, Input, ModelId, SnapshotId, external};
 use gauntlet_processor::decider::{Decider, Fact, Folded};
 use gauntlet_processor::ended::EndedIds;
 use gauntlet_processor::machine::{Definition, Inputs, Output};
 use serde::{Deserialize, Serialize};
 
+use crate::evaluation::{Evaluation, best_first};
 use crate::plan::{PlanError, Sealed, plans, warm_up_warning, warnings};
 use crate::validate::validate;
 
@@ -102,12 +101,6 @@ struct Waiting {
     document: String,
     tuning: SnapshotId,
     holdout: SnapshotId,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-enum Evaluation {
-    Completed(EvaluationCompleted),
-    Failed(EvaluationFailed),
 }
 
 impl Decider for Experiments {
@@ -434,54 +427,8 @@ impl Experiment {
         }
         let mut ranking: Vec<RankedModel> =
             evaluations.into_iter().map(|e| e.ranked(&self.objective)).collect();
-        ranking.sort_by(|a, b| {
-            let score = |model: &RankedModel| model.tuning.or(model.walk_forward);
-            let by_value = match (score(a), score(b)) {
-                (Some(a), Some(b)) => self.direction.better_first(a, b),
-                (Some(_), None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (None, None) => Ordering::Equal,
-            };
-            by_value.then(a.trial.cmp(&b.trial))
-        });
+        best_first(&mut ranking, self.direction);
         Some(Output::raced(ExperimentCompleted { experiment_id, ranking }))
-    }
-}
-
-impl Evaluation {
-    /// The finalist by the experiment's objective; one that failed has no values and an undefined verdict.
-    fn ranked(&self, objective: &str) -> RankedModel {
-        // A program outside may write what is no number: it is undefined and never wins.
-        let value =
-            |metrics: &Metrics| metrics.get(objective).copied().flatten().filter(|value| value.is_finite());
-        match self {
-            Evaluation::Completed(e) => RankedModel {
-                model_id: e.model_id,
-                trial: e.trial,
-                tuning: value(&e.tuning),
-                walk_forward: value(&e.walk_forward),
-                holdout: value(&e.holdout),
-                verdict: e.verdict.clone(),
-            },
-            Evaluation::Failed(e) => RankedModel {
-                model_id: e.model_id,
-                trial: e.trial,
-                tuning: None,
-                walk_forward: None,
-                holdout: None,
-                verdict: Verdict::undefined(HOLDOUT, unmeasured(objective, e)),
-            },
-        }
-    }
-}
-
-/// What there is to say of a finalist whose evaluation failed.
-fn unmeasured(objective: &str, failed: &EvaluationFailed) -> Evidence {
-    Evidence {
-        metric: objective.to_owned(),
-        model_id: Some(failed.model_id),
-        phase: Some(Phase::Holdout),
-        ..Evidence::default()
     }
 }
 

@@ -6,6 +6,8 @@
 
 /// The decision and its fold.
 mod decide;
+/// Answers of evaluators.
+mod evaluation;
 /// What every trial shares, from the document and the sealed data.
 pub mod plan;
 /// What can be wrong with a document.
