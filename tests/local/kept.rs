@@ -107,10 +107,24 @@ fn every_kept_log_is_read_verified_and_replayed() {
 fn what_had_ended_is_as_it_was() {
     let dir = kept("finished");
     let before = experiment(&dir);
-    assert_eq!(before["status"], "completed");
+    assert_eq!((&before["status"], &before["judgement"]), (&Json::from("completed"), &Json::Null));
     settle(&dir);
-    assert_eq!(experiment(&dir), before);
+    // It is judged now, by processors that there were not then: nothing was analysed, so nothing passes.
+    let after = experiment(&dir);
+    assert_eq!((&after["judgement"], &after["policy"]), (&Json::from("rejected"), &Json::from("default")));
+    assert_eq!(unjudged(after), unjudged(before));
     replayed(&dir, "finished, and gone on with");
+}
+
+/// An experiment without what the selector says of it.
+fn unjudged(mut experiment: Json) -> Json {
+    for key in ["judgement", "policy", "selected"] {
+        experiment.as_object_mut().unwrap().remove(key);
+    }
+    for finalist in experiment["leaderboard"].as_array_mut().unwrap() {
+        finalist.as_object_mut().unwrap().remove("verdicts");
+    }
+    experiment
 }
 
 /// It is gone on with when the tuner's logic is the same, and failed by name when it is another.

@@ -30,11 +30,12 @@ fn a_ledger_is_what_its_experiments_tried() {
         MINI.replace("seed: 3", "seed: 4").replace("trials: 12", "trials: 5").replace("mini", "second");
     let file = dir.write("second.yaml", document);
     gauntlet(["submit", file.to_str().unwrap(), "--wait"]).on(&dir).ok();
-    // Another mandate on the same bars is shown, and not counted.
+    // Under another mandate the same bars would not be counted: it is refused, and has tried nothing.
     let document =
         MINI.replace("seed: 3", "seed: 5").replace("name: mini", "name: other\nmandate: elsewhere");
     let file = dir.write("other.yaml", document);
-    gauntlet(["submit", file.to_str().unwrap(), "--wait"]).on(&dir).ok();
+    let refused = gauntlet(["submit", file.to_str().unwrap(), "--wait"]).on(&dir).run();
+    assert_eq!((refused.code, &refused.json()["status"]), (Some(1), &"failed".into()), "{refused}");
 
     let ledger = gauntlet(["ledger", "XAUUSD", "--trials", "30"]).on(&dir).ok();
     let entries = ledger["entries"].as_array().unwrap();
@@ -55,7 +56,7 @@ fn a_ledger_is_what_its_experiments_tried() {
     let noise = &next["noise"];
     assert_eq!((&noise["trials"], &noise["experiments"]), (&(12 + 5 + 30).into(), &2.into()));
     assert_eq!((&noise["looks"], &noise["holdout_looks"]), (&(4 * 12 + 4 * 5).into(), &4.into()));
-    assert_eq!(noise["elsewhere"], serde_json::json!({ "experiments": 1, "trials": 12 }));
+    assert_eq!(noise["elsewhere"], serde_json::json!({ "experiments": 0, "trials": 0 }));
     let ceiling = variance(&all).sqrt() * expected_maximum(47.0).unwrap();
     near(&noise["ceiling"], ceiling);
     // A candidate that shows what is needed passes, by a hair.
