@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::ids::ContentHash;
 use crate::names::nearest;
-use crate::verdict::{Comparison, HOLDOUT};
+use crate::verdict::Comparison;
 
 /// Who has the statistic of a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -298,6 +298,8 @@ impl Gate {
 /// # Errors
 /// The first gate that cannot be taken as the document has it.
 pub fn in_effect(policy: &Policy, document: &Bounds) -> Result<Vec<Gate>, GateError> {
+    // One of another release would not be judged here.
+    policy.gates.keys().try_for_each(|name| known(name).map(drop))?;
     for (name, asked) in document {
         let definition = known(name)?;
         side(definition, *asked)?;
@@ -334,11 +336,6 @@ fn written(bound: Bound) -> String {
 pub fn hash_of(gates: &[Gate]) -> ContentHash {
     let json = serde_json::to_string(gates).expect("invariant: gates have only JSON values with text keys");
     ContentHash::of(json.as_bytes())
-}
-
-/// Whether a verdict of this gate is that of the evaluator itself.
-pub fn is_evaluators(gate: &Gate) -> bool {
-    gate.name == HOLDOUT
 }
 
 #[cfg(test)]
@@ -406,6 +403,10 @@ mod tests {
             let error = in_effect(&policy, &bounds(gate)).unwrap_err().to_string();
             assert!(error.contains(said), "{error}");
         }
+        let mut newer = Policy::default_policy();
+        newer.gates.insert("capacity".into(), Bound::Min(1.0));
+        let error = in_effect(&newer, &Bounds::new()).unwrap_err().to_string();
+        assert!(error.contains("there is no gate `capacity`"), "{error}");
         let fixed = bounds(serde_json::json!({ "ledger_incomplete": "none" }));
         assert!(matches!(Policy::with("x", &fixed), Err(GateError::Fixed { .. })));
         for wrong in [

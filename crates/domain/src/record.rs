@@ -266,7 +266,7 @@ fn first(rows: &[i64]) -> i64 {
     rows.first().copied().unwrap_or(-1)
 }
 
-/// A policy: it is kept for as long as no other takes its name in its mandate, which none may.
+/// A policy by its mandate and its name, so that a compacted topic keeps each.
 fn policy(mandate: &str, name: &str) -> String {
     format!("{mandate}:{name}")
 }

@@ -78,9 +78,7 @@ pub fn demo(node: &Node, running: &Running, progress: &dyn Progress) -> Result<D
     let bars = feed(node, running, &feed_request(write_out(node, &[HOURS])?, Format::LeanBar)?, progress)?;
     let ticks = feed(node, running, &feed_request(write_out(node, &QUOTES)?, Format::LeanQuote)?, progress)?;
     let policy = PolicyRequest::Set { text: POLICY.1.into(), name: POLICY.0.into(), author: AUTHOR.into() };
-    policies(node, &policy)?;
-    // It is looked up by who names it.
-    node.wait_for(running, || Ok(running.is_quiet()?.then_some(())))?;
+    policies(node, Some(running), &policy)?;
     let mut ids = Vec::new();
     for (name, text) in EXPERIMENTS {
         let request = SubmitRequest {

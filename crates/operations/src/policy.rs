@@ -9,6 +9,7 @@ use gauntlet_domain::person::Person;
 use gauntlet_domain::selection::PolicyRegistered;
 use gauntlet_domain::spec::{ExperimentSpec, PolicySpec};
 use gauntlet_domain::verdict::Comparison;
+use gauntlet_runtime::Running;
 use gauntlet_views::schema;
 use serde::{Deserialize, Serialize};
 
@@ -105,10 +106,22 @@ pub fn gate_cards() -> Vec<GateCard> {
     gates::ALL.iter().map(card).collect()
 }
 
-/// Registers, shows or lists.
-pub fn policies(node: &Node, request: &PolicyRequest) -> Result<Policies, Refusal> {
+/// Registers, shows or lists. A policy that is registered while processors run is there for documents when this returns.
+pub fn policies(
+    node: &Node,
+    running: Option<&Running>,
+    request: &PolicyRequest,
+) -> Result<Policies, Refusal> {
     Ok(match request {
-        PolicyRequest::Set { text, name, author } => Policies::One(Box::new(set(node, text, name, author)?)),
+        PolicyRequest::Set { text, name, author } => {
+            let set = set(node, text, name, author)?;
+            if let Some(running) = running {
+                let (mandate, name) = (&set.mandate, &set.policy.name);
+                let is_there = |all: Vec<RegisteredPolicy>| all.iter().any(|of| of.policy.name == *name);
+                node.wait_for(running, || Ok(is_there(registered(node, mandate)?).then_some(())))?;
+            }
+            Policies::One(Box::new(set))
+        }
         PolicyRequest::Show { mandate, name } => Policies::One(Box::new(find(node, mandate, name)?)),
         PolicyRequest::List => {
             let rows = node.views.scan(&schema::POLICIES, None)?;

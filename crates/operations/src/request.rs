@@ -178,7 +178,7 @@ impl Request {
                 }
             }
             Request::Cancel(request) => Answer::Cancelling(attempts::cancel(node, request)?),
-            Request::Policy(request) => Answer::Policies(policies(node, request)?),
+            Request::Policy(request) => Answer::Policies(policies(node, running, request)?),
             Request::Waive(request) => Answer::Waived(waive(node, needed()?, request)?),
             Request::List(request) => Answer::Listing(browse::list(node, request)?),
             Request::Show(id) => Answer::Shown(browse::show(node, id)?),

@@ -308,9 +308,9 @@ fn is_ended(row: &Row) -> bool {
     matches!(status(row), Some("completed" | "cancelled" | "failed"))
 }
 
-/// Whether the selector has judged it. It does when every earlier one of its mandate is judged, which may take somebody else.
+/// Whether the selector has nothing more to say: of what has a result it judges when every earlier one of the mandate is judged.
 fn is_judged(row: Option<&Row>) -> bool {
-    row.is_some_and(|row| text(row, "judgement").is_some())
+    row.is_some_and(|row| status(row) != Some("completed") || text(row, "judgement").is_some())
 }
 
 fn is_running(row: &Row) -> bool {

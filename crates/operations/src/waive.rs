@@ -59,6 +59,10 @@ pub(crate) fn decision(node: &Node, model_id: &str) -> Result<Option<Row>, Refus
     Ok(rows.into_iter().find(|row| text(row, "model_id") == Some(model_id)))
 }
 
+fn is_granted(waiver: &Row) -> bool {
+    waiver.get("granted").and_then(Value::as_bool).unwrap_or(false)
+}
+
 /// Publishes a waiver and waits until it is judged.
 pub fn waive(node: &Node, running: &Running, request: &WaiveRequest) -> Result<WaiveAnswer, Refusal> {
     Person::named(&request.author).map_err(Refusal::BadInput)?;
@@ -88,16 +92,22 @@ pub fn waive(node: &Node, running: &Running, request: &WaiveRequest) -> Result<W
     let event = Event::from(command.clone());
     let key = [model.as_str().into(), event.id().to_string().as_str().into()];
     publish_once(node, "gateway", std::slice::from_ref(&event))?;
+    let attempt = |row: &Row| row.get("attempt").and_then(Value::as_long);
+    let before = attempt(&decided);
     let row = node.wait_for(running, || {
         // Quiet first: what is read after that is the last word.
         let quiet = running.is_quiet()?;
         let row = node.views.row(&schema::WAIVERS, &key)?;
-        Ok(if quiet { Some(row) } else { None })
+        let is_granted = row.as_ref().is_some_and(is_granted);
+        // One that holds is followed by a decision, perhaps after a comparison with the champion.
+        let is_over =
+            row.is_some() && (!is_granted || decision(node, &model)?.as_ref().and_then(attempt) > before);
+        Ok(if quiet || is_over { Some(row) } else { None })
     })?;
     let Some(row) = row else {
         return Err(Refusal::Outside("nobody judges waivers here: does the selector run?".into()));
     };
-    let accepted = row.get("granted").and_then(Value::as_bool).unwrap_or(false);
+    let accepted = is_granted(&row);
     let detail = text(&row, "detail").unwrap_or_default();
     let now = decision(node, &model)?;
     let of = |name: &str| now.as_ref().and_then(|row| text(row, name)).map(str::to_owned);

@@ -17,9 +17,6 @@ use crate::paths::{Paths, regimes};
 use crate::stress::{break_even, stresses};
 use crate::terrain::Terrain;
 
-/// Threads of [`analyse`].
-const THREADS: usize = 2;
-
 /// The only objective whose standard error is known.
 const SHARPE: &str = "sharpe";
 
@@ -44,19 +41,9 @@ pub struct Analysis {
     pub remarks: Vec<String>,
 }
 
-/// Analyses a finalist over the tuning bars.
+/// Analyses a finalist over the tuning bars, on so many threads, of which no bit depends.
 ///
 /// Refuses a space that is none, a finalist outside it, and what [`gauntlet_walkforward::Walk`] refuses.
-pub fn analyse(
-    plan: &TrialPlan,
-    finalist: &Parameters,
-    terms: &SensitivityTerms,
-    bars: &Bars,
-) -> Result<Analysis, BacktestError> {
-    analyse_on(THREADS, plan, finalist, terms, bars)
-}
-
-/// The same on so many threads, of which no bit depends.
 pub fn analyse_on(
     threads: usize,
     plan: &TrialPlan,

@@ -57,5 +57,5 @@ mod stress;
 mod terrain;
 mod threads;
 
-pub use analysis::{Analysis, analyse, analyse_on};
+pub use analysis::{Analysis, analyse_on};
 pub use evaluator::MOST_FITS;

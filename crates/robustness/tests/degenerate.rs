@@ -2,7 +2,7 @@
 
 use gauntlet_backtest::{BacktestError, Bars};
 use gauntlet_domain::experiment::{CostTerms, ParameterValue};
-use gauntlet_robustness::{Analysis, analyse};
+use gauntlet_robustness::{Analysis, analyse_on};
 
 use crate::case::{Case, cross, figure, rows};
 use crate::common::*;
@@ -168,7 +168,8 @@ fn terms_that_no_design_takes_are_reasons() {
 
 #[test]
 fn a_finalist_outside_its_space_and_a_space_that_is_none_are_refused() {
-    let refused = |case: &Case| analyse(&case.plan, &case.finalist, &case.terms, &case.bars).unwrap_err();
+    let refused =
+        |case: &Case| analyse_on(2, &case.plan, &case.finalist, &case.terms, &case.bars).unwrap_err();
     let mut case = cross();
     case.finalist.insert("fast".into(), int(11));
     let error = refused(&case);

@@ -12,15 +12,14 @@
 //! | `spa_p_value`, `reality_check_p_value` | Hansen (2005), consistent, and White (2000): the best of them against no excess |
 //! | `effective_trials`, `mean_correlation` | clusters by complete linkage at a correlation of 0.7; mean over pairs |
 
-use std::collections::BTreeMap;
-
 use gauntlet_backtest::{BacktestError, Bars};
-use gauntlet_domain::experiment::{FamilyTrial, Metrics, TrialPlan};
+use gauntlet_domain::experiment::{FamilyTrial, TrialPlan};
 use gauntlet_quant::inference::{
     BootstrappedMeans, Correlations, DEFAULT_BLOCKS, EffectiveTrials, Overfitting, Undefined, block_length,
     excess, pbo, reality_check, spa, studentising_variance,
 };
 
+use crate::figures::Figures;
 use crate::folds::Walk;
 use crate::report::{Segments, by_day, date_of};
 
@@ -33,9 +32,7 @@ const REPLICATES: u32 = 1_000;
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Family {
     /// Figures by name.
-    pub figures: Metrics,
-    /// Why a figure has no value.
-    pub undefined: BTreeMap<String, String>,
+    pub figures: Figures,
     /// For each cluster the trial whose mean correlation to the others of it is highest, in their order.
     pub representatives: Vec<i64>,
     /// Days and the series of the representatives as CSV: `date,TRIAL,TRIAL,…`. Empty where there are none.
@@ -63,8 +60,8 @@ pub fn family(plan: &TrialPlan, trials: &[FamilyTrial], bars: &Bars) -> Result<F
     }
     let series: Vec<&[f64]> = kept.iter().map(|(_, series)| series.as_slice()).collect();
     let mut family = Family::default();
-    family.say("trials", Ok(series.len() as f64));
-    family.say("days", Ok(days.len() as f64));
+    family.figures.say("trials", Ok(series.len() as f64));
+    family.figures.say("days", Ok(days.len() as f64));
     family.overfitting(&series);
     family.tests(&series, plan.seed as u64);
     family.clusters(&kept, &series, &days);
@@ -81,23 +78,14 @@ fn excess_of(segments: &Segments) -> Vec<f64> {
 }
 
 impl Family {
-    fn say(&mut self, name: &str, value: Result<f64, Undefined>) {
-        let value =
-            value.and_then(|value| if value.is_finite() { Ok(value) } else { Err(Undefined::NonFinite) });
-        if let Err(why) = value {
-            self.undefined.insert(name.to_owned(), why.to_string());
-        }
-        self.figures.insert(name.to_owned(), value.ok());
-    }
-
     fn overfitting(&mut self, series: &[&[f64]]) {
         let found = if series.is_empty() { Err(Undefined::NotTestable) } else { pbo(series, DEFAULT_BLOCKS) };
         let of = |value: fn(&Overfitting) -> f64| found.as_ref().map(value).map_err(|why| *why);
         let slope = found.as_ref().map_err(|why| *why).and_then(|of| Ok(of.degradation?.slope));
-        self.say("pbo", of(|of| of.pbo));
-        self.say("pbo_halves", of(|of| of.halves as f64));
-        self.say("probability_of_loss", of(|of| of.probability_of_loss));
-        self.say("degradation", slope);
+        self.figures.say("pbo", of(|of| of.pbo));
+        self.figures.say("pbo_halves", of(|of| of.halves as f64));
+        self.figures.say("probability_of_loss", of(|of| of.probability_of_loss));
+        self.figures.say("degradation", slope);
     }
 
     /// The best of the family against no excess.
@@ -106,15 +94,17 @@ impl Family {
         let length = means.as_ref().map_or(1.0, |means| means.block_length);
         let variances: Vec<_> = series.iter().map(|series| studentising_variance(series, length)).collect();
         let p_value = means.as_ref().map_err(|why| *why).and_then(|means| spa(means, &variances));
-        self.say("spa_p_value", p_value.map(|p| p.consistent));
-        self.say("reality_check_p_value", means.as_ref().map_err(|why| *why).and_then(reality_check));
+        self.figures.say("spa_p_value", p_value.map(|p| p.consistent));
+        self.figures.say("reality_check_p_value", means.as_ref().map_err(|why| *why).and_then(reality_check));
     }
 
     fn clusters(&mut self, kept: &[(i64, Vec<f64>)], series: &[&[f64]], days: &[i64]) {
         let correlations = few(series).and_then(Correlations::of);
         let clusters = correlations.as_ref().map(EffectiveTrials::from).map_err(|why| *why);
-        self.say("effective_trials", clusters.as_ref().map(EffectiveTrials::number).map_err(|why| *why));
-        self.say("mean_correlation", correlations.as_ref().map_err(|why| *why).and_then(Correlations::mean));
+        self.figures
+            .say("effective_trials", clusters.as_ref().map(EffectiveTrials::number).map_err(|why| *why));
+        self.figures
+            .say("mean_correlation", correlations.as_ref().map_err(|why| *why).and_then(Correlations::mean));
         let (Ok(correlations), Ok(clusters)) = (correlations, clusters) else { return };
         let medoids = clusters.medoids(&correlations);
         self.representatives = medoids.iter().map(|at| kept[*at].0).collect();
@@ -164,8 +154,9 @@ mod tests {
         family.overfitting(&[]);
         family.tests(&[], 1);
         family.clusters(&[], &[], &[]);
-        assert!(family.figures.values().all(Option::is_none));
-        assert!(family.figures.keys().eq(family.undefined.keys()));
+        assert_eq!(family.figures.values.len(), 8);
+        assert!(family.figures.values.values().all(Option::is_none));
+        assert!(family.figures.values.keys().eq(family.figures.undefined.keys()));
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub struct Entry {
     pub document: String,
     /// Place among the mandate's submissions.
     pub place: i64,
-    /// Its instrument; none where it is not known, and then it is counted.
+    /// Its instrument, `SYMBOL.VENUE`: venues of one symbol are one. None where it is not known, and then it is counted.
     pub instrument: Option<String>,
     /// The bars that were searched on.
     pub searched: Option<Stretch>,
@@ -45,7 +45,11 @@ impl Entry {
     /// Whether two stretches of two entries have bars in common. One that does not say which they are is counted: too much
     /// is safer.
     pub fn shares(&self, other: &Entry, stretch: fn(&Entry) -> Option<Stretch>) -> bool {
-        let range = |entry: &Entry| Some((entry.instrument.clone()?, stretch(entry)?));
+        let symbol = |entry: &Entry| {
+            let instrument = entry.instrument.as_deref()?;
+            Some(instrument.rsplit_once('.').map_or(instrument, |(symbol, _)| symbol).to_owned())
+        };
+        let range = |entry: &Entry| Some((symbol(entry)?, stretch(entry)?));
         match (range(self), range(other)) {
             (Some((one, (from, to))), Some((other, (since, until)))) => {
                 one == other && from < until && since < to
@@ -199,6 +203,9 @@ mod tests {
         let found = tried(entries.iter(), &entries[0], 4, 0);
         assert_eq!((found.experiments, found.trials, found.looks, found.holdout_looks), (2, 40, 200, 2));
         assert_eq!(found.counted.unwrap().with_sharpe(), 40);
+        // Another venue of the same.
+        let venue = Entry { instrument: Some("A.X".to_owned()), ..entry(2, "g", (0, 100)) };
+        assert_eq!(tried(entries.iter().chain([&venue]), &entries[0], 4, 0).trials, 60);
         // Where an entry does not say, it counts.
         let unknown = Entry { instrument: None, ..entry(2, "f", (0, 0)) };
         let found = tried(entries.iter().chain([&unknown]), &entries[0], 4, 5);

@@ -7,6 +7,8 @@
 pub mod decided;
 /// What the trials of a search say together.
 pub mod family;
+/// Figures by name.
+pub mod figures;
 /// Folds one by one, and the hold-out.
 pub mod folds;
 /// Numbers from which others can judge a score.

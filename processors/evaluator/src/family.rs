@@ -4,6 +4,7 @@ use gauntlet_backtest::Bars;
 use gauntlet_domain::Event;
 use gauntlet_domain::experiment::{TrialFamilyMeasured, TrialFamilyRequested};
 use gauntlet_walkforward::family::{Family, family};
+use gauntlet_walkforward::figures::Figures;
 
 use crate::{EvaluatorData, Failure};
 
@@ -13,19 +14,21 @@ pub(crate) fn measure(
     (bars, artifacts): EvaluatorData<'_>,
 ) -> Result<Vec<Event>, Failure> {
     let bars: Bars = bars.bars(&request.plan.data.content_hash)?.iter().collect();
-    let Family { figures, undefined, representatives, series } =
-        family(&request.plan, &request.trials, &bars)?;
+    let Family { figures, representatives, series } = family(&request.plan, &request.trials, &bars)?;
     let series = if series.is_empty() { None } else { Some(artifacts.put_artifact(series.as_bytes())?) };
     let experiment_id = request.experiment_id;
+    let Figures { values: figures, undefined } = figures;
     Ok(vec![TrialFamilyMeasured { experiment_id, figures, undefined, representatives, series }.into()])
 }
 
-/// Nothing could be measured: every figure is undefined for this reason.
-pub(crate) fn not_measured(request: &TrialFamilyRequested, detail: String) -> Event {
+/// Nothing could be measured, for this reason.
+pub(crate) fn not_measured(request: &TrialFamilyRequested, detail: &str) -> Event {
+    let mut figures = Figures::default();
+    figures.leave("pbo", detail);
     TrialFamilyMeasured {
         experiment_id: request.experiment_id,
-        figures: [("pbo".to_owned(), None)].into(),
-        undefined: [("pbo".to_owned(), detail)].into(),
+        figures: figures.values,
+        undefined: figures.undefined,
         representatives: Vec::new(),
         series: None,
     }

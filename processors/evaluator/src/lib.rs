@@ -62,7 +62,7 @@ impl Worker for Evaluator {
                 vec![not_walked(request, EvaluationFailure::Panicked, message.to_owned())]
             }
             Event::TrialFamilyRequested(request) => {
-                vec![family::not_measured(request, message.to_owned())]
+                vec![family::not_measured(request, message)]
             }
             _ => Vec::new(),
         }
@@ -81,7 +81,7 @@ impl Answering for Evaluator {
                 answer(walk::walk(request, data.0), |reason, why| not_walked(request, reason, why))
             }
             Event::TrialFamilyRequested(request) => {
-                answer(family::measure(request, data), |_, why| family::not_measured(request, why))
+                answer(family::measure(request, data), |_, why| family::not_measured(request, &why))
             }
             _ => Ok(Vec::new()),
         }

@@ -204,7 +204,10 @@ fn submit(state: &State, command: &SubmitExperiment) -> Vec<Output> {
         Err(detail) => return vec![failed(experiment_id, ExperimentFailure::InvalidDocument, detail)],
     };
     let mandate = spec.mandate();
-    if let Some(known) = state.mandates.get(&symbol(&spec)).filter(|known| **known != mandate) {
+    // Documents from before there were policies keep their mandates.
+    let fixed =
+        state.mandates.get(&symbol(&spec)).filter(|known| spec.policy.is_some() && **known != mandate);
+    if let Some(known) = fixed {
         let detail = format!(
             "mandate: {} belongs to mandate {known}, which its first experiment fixed, and not to {mandate}: under two names \
              what was tried on its bars would not be counted together; write `mandate: {known}`",

@@ -104,6 +104,10 @@ fn every_ending_is_marked_as_a_race_and_nothing_else_is() {
 fn an_instrument_belongs_to_one_mandate() {
     let mut renamed = with("mandate", json!("metals"));
     renamed["data"]["venue"] = json!("FXCM");
+    // A document from before there were policies keeps what it says.
+    let outputs = run::<Subject>(&[submit(&document()), submit(&renamed)]);
+    assert!(matches!(outputs.last(), Some(Event::ExperimentSubmitted(_))), "{outputs:?}");
+    renamed["policy"] = json!("default");
     let outputs = run::<Subject>(&[submit(&document()), submit(&renamed)]);
     let Some(Event::ExperimentFailed(failed)) = outputs.last() else { panic!("{outputs:?}") };
     assert_eq!(failed.experiment_id, id(&renamed));

@@ -11,15 +11,18 @@
 //!
 //! `holdout.kupiec_p`, `holdout.christoffersen_p` and `holdout.hits` hold the tuning bars' value at risk against the hold-out.
 
+use std::ops::Range;
+
 use gauntlet_backtest::{BacktestError, Bars, Outcome};
-use gauntlet_domain::experiment::{Metrics, TrialPlan};
-use gauntlet_domain::robustness::{Reasons, RiskMeasured, RiskRequested};
+use gauntlet_domain::experiment::TrialPlan;
+use gauntlet_domain::robustness::{RiskMeasured, RiskRequested};
 use gauntlet_domain::topics::{RISK_FIGURES, RISK_REQUESTS};
 use gauntlet_domain::{Event, Topic};
 use gauntlet_processor::data::{ArtifactStore, BarReader, DataError};
 use gauntlet_processor::worker::{Answer, Answering, Worker};
 use gauntlet_quant::inference::Undefined;
-use gauntlet_quant::risk::{FIGURES, Hits, concentration, var_historical};
+use gauntlet_quant::risk::{FIGURES, Hits, concentration, turnover, var_historical};
+use gauntlet_walkforward::figures::Figures;
 use gauntlet_walkforward::report::{by_day, date_of};
 use gauntlet_walkforward::{Segments, Walk, hold_out};
 
@@ -48,7 +51,7 @@ impl Worker for RiskFigures {
 
     fn panicked(&self, request: &Event, message: &str) -> Vec<Event> {
         match request {
-            Event::RiskRequested(request) => vec![measured(request, Figures::none(message), None)],
+            Event::RiskRequested(request) => vec![measured(request, none(message), None)],
             _ => Vec::new(),
         }
     }
@@ -65,7 +68,7 @@ impl Answering for RiskFigures {
         let tuning: Bars = tuning.iter().collect();
         Ok(vec![match measure(request, &tuning, &joined) {
             Ok((figures, series)) => measured(request, figures, Some(put(artifacts, &series)?)),
-            Err(error) => measured(request, Figures::none(&error.to_string()), None),
+            Err(error) => measured(request, none(&error.to_string()), None),
         }])
     }
 }
@@ -74,68 +77,88 @@ fn put(artifacts: &dyn ArtifactStore, series: &str) -> Result<gauntlet_domain::C
     artifacts.put_artifact(series.as_bytes())
 }
 
-/// Figures and what they have no value for.
-#[derive(Default)]
-struct Figures {
-    values: Metrics,
-    undefined: Reasons,
+/// Nothing could be measured, for this reason.
+fn none(reason: &str) -> Figures {
+    let mut figures = Figures::default();
+    for part in ["tuning", "holdout"] {
+        FIGURES.iter().for_each(|figure| figures.leave(&format!("{part}.{}", figure.name), reason));
+    }
+    figures
 }
 
-impl Figures {
-    /// Nothing could be measured, for this reason.
-    fn none(reason: &str) -> Figures {
-        let mut figures = Figures::default();
-        for part in ["tuning", "holdout"] {
-            for figure in FIGURES {
-                figures.values.insert(format!("{part}.{}", figure.name), None);
-                figures.undefined.insert(format!("{part}.{}", figure.name), reason.to_owned());
+/// Value traded in each bar over the equity before it, from fold to fold.
+struct Turnover {
+    /// Undefined where nothing is left of the equity.
+    shares: Result<Vec<f64>, Undefined>,
+    /// Units held and equity after the last bar.
+    last: (f64, f64),
+}
+
+impl Turnover {
+    /// Adds a segment. Units are those at each opening, so what a stop closes within a bar is traded at the next opening here.
+    fn push(&mut self, bars: &Bars, range: Range<usize>, outcome: &Outcome) {
+        for (bar, (units, equity)) in range.zip(outcome.positions.iter().zip(&outcome.equity)) {
+            let share = turnover(&[(units - self.last.0) * bars.open[bar]], self.last.1);
+            match (&mut self.shares, share) {
+                (Ok(shares), Ok(share)) => shares.push(share),
+                (Ok(_), Err(why)) => self.shares = Err(why),
+                (Err(_), _) => return,
             }
+            self.last = (*units, *equity);
         }
-        figures
+    }
+}
+
+/// What happened on one stretch of bars.
+struct Stretch {
+    segments: Segments,
+    turnover: Turnover,
+}
+
+impl Stretch {
+    fn of(plan: &TrialPlan) -> Stretch {
+        let turnover = Turnover { shares: Ok(Vec::new()), last: (0.0, plan.account.capital) };
+        Stretch { segments: Segments::of(plan), turnover }
     }
 
-    fn say(&mut self, name: String, value: Result<f64, Undefined>) {
-        let value =
-            value.and_then(|value| if value.is_finite() { Ok(value) } else { Err(Undefined::NonFinite) });
-        if let Err(why) = value {
-            self.undefined.insert(name.clone(), why.to_string());
-        }
-        self.values.insert(name, value.ok());
+    fn push(&mut self, bars: &Bars, range: Range<usize>, outcome: &Outcome) {
+        self.turnover.push(bars, range.clone(), outcome);
+        self.segments.push(bars, range, outcome);
     }
 
-    /// Figures of one stretch of bars.
-    fn stretch(&mut self, part: &str, segments: &Segments, traded: &[f64]) {
+    /// Sets its figures.
+    fn measure(&self, part: &str, figures: &mut Figures) {
         for figure in FIGURES {
-            self.say(format!("{part}.{}", figure.name), (figure.of)(&segments.returns, ALPHA));
+            figures.say(&format!("{part}.{}", figure.name), (figure.of)(&self.segments.returns, ALPHA));
         }
-        let exposures = &segments.exposures;
-        let some = |value: Option<f64>| value.ok_or(Undefined::TooFewObservations { have: 0, need: 1 });
-        let gross = exposures.iter().map(|exposure| exposure.abs()).reduce(f64::max);
-        let mean =
-            |values: &[f64]| (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
-        self.say(format!("{part}.gross_leverage"), some(gross));
-        self.say(format!("{part}.net_leverage"), some(mean(exposures)));
-        self.say(format!("{part}.turnover"), some(mean(traded)));
-        let held: Vec<f64> = exposures.iter().copied().filter(|exposure| *exposure != 0.0).take(1).collect();
-        self.say(format!("{part}.hhi"), concentration(&held).map(|of| of.hhi));
-    }
-
-    /// The value at risk of the tuning bars as a forecast for each bar of the hold-out.
-    fn backtest(&mut self, tuning: &[f64], holdout: &[f64]) {
-        let hits = var_historical(tuning, ALPHA)
-            .and_then(|forecast| Hits::of(holdout, &vec![forecast; holdout.len()]));
-        let of = |value: &dyn Fn(&Hits) -> Result<f64, Undefined>| {
-            hits.as_ref().map_err(|why| *why).and_then(value)
+        let exposures = &self.segments.exposures;
+        let none = Undefined::TooFewObservations { have: 0, need: 1 };
+        let mean = |values: &[f64]| match values.len() {
+            0 => Err(none),
+            count => Ok(values.iter().sum::<f64>() / count as f64),
         };
-        let [count, kupiec, christoffersen] = [
-            of(&|hits| Ok(hits.count() as f64)),
-            of(&|hits| hits.kupiec(ALPHA).map(|test| test.p)),
-            of(&|hits| hits.independence().map(|test| test.p)),
-        ];
-        self.say("holdout.hits".to_owned(), count);
-        self.say("holdout.kupiec_p".to_owned(), kupiec);
-        self.say("holdout.christoffersen_p".to_owned(), christoffersen);
+        let gross = exposures.iter().map(|exposure| exposure.abs()).reduce(f64::max);
+        let held = exposures.iter().find(|exposure| **exposure != 0.0);
+        figures.say(&format!("{part}.gross_leverage"), gross.ok_or(none));
+        figures.say(&format!("{part}.net_leverage"), mean(exposures));
+        let traded = self.turnover.shares.as_ref().map_err(|why| *why);
+        figures.say(&format!("{part}.turnover"), traded.and_then(|traded| mean(traded)));
+        figures.say(
+            &format!("{part}.hhi"),
+            concentration(&held.copied().into_iter().collect::<Vec<f64>>()).map(|of| of.hhi),
+        );
     }
+}
+
+/// Holds the value at risk of the tuning bars, as a forecast for each bar, against the hold-out.
+fn backtest(tuning: &[f64], holdout: &[f64], figures: &mut Figures) {
+    let hits =
+        var_historical(tuning, ALPHA).and_then(|forecast| Hits::of(holdout, &vec![forecast; holdout.len()]));
+    let of =
+        |value: &dyn Fn(&Hits) -> Result<f64, Undefined>| hits.as_ref().map_err(|why| *why).and_then(value);
+    figures.say("holdout.hits", of(&|hits| Ok(hits.count() as f64)));
+    figures.say("holdout.kupiec_p", of(&|hits| hits.kupiec(ALPHA).map(|test| test.p)));
+    figures.say("holdout.christoffersen_p", of(&|hits| hits.independence().map(|test| test.p)));
 }
 
 /// The figures, and the net returns by UTC day as CSV: `date,part,return`.
@@ -146,42 +169,22 @@ fn measure(
 ) -> Result<(Figures, String), BacktestError> {
     let plan = &request.plan;
     let mut series = String::from("date,part,return\n");
-    let (mut walked, mut traded, mut times) = (Segments::of(plan), Vec::new(), Vec::new());
+    let (mut walked, mut times) = (Stretch::of(plan), Vec::new());
     let mut walk = Walk::new(plan, &request.parameters, tuning)?;
     while let Some((range, outcome)) = walk.next_fold()? {
         times.extend_from_slice(&tuning.close_time[range.clone()]);
-        traded.extend(turnover(plan, tuning, range.clone(), &outcome));
         walked.push(tuning, range, &outcome);
     }
-    write(&mut series, "tuning", &times, &walked.returns);
+    write(&mut series, "tuning", &times, &walked.segments.returns);
     let held = hold_out(plan, &request.parameters, joined, tuning.len())?;
     write(&mut series, "holdout", &joined.close_time[held.range.clone()], &held.outcome.returns);
-    let held_traded: Vec<f64> = turnover(plan, joined, held.range.clone(), &held.outcome).collect();
-    let mut held_out = Segments::of(plan);
+    let mut held_out = Stretch::of(plan);
     held_out.push(joined, held.range, &held.outcome);
     let mut figures = Figures::default();
-    figures.stretch("tuning", &walked, &traded);
-    figures.stretch("holdout", &held_out, &held_traded);
-    figures.backtest(&walked.returns, &held_out.returns);
+    walked.measure("tuning", &mut figures);
+    held_out.measure("holdout", &mut figures);
+    backtest(&walked.segments.returns, &held_out.segments.returns, &mut figures);
     Ok((figures, series))
-}
-
-/// Value traded at the opening of each bar over the equity before it. What a stop closes within a bar is traded at the next
-/// bar by this count: the position before is that at the last opening.
-fn turnover<'a>(
-    plan: &TrialPlan,
-    bars: &'a Bars,
-    range: std::ops::Range<usize>,
-    outcome: &'a Outcome,
-) -> impl Iterator<Item = f64> + 'a {
-    let mut before = 0.0;
-    let mut equity = plan.account.capital;
-    range.zip(outcome.positions.iter().zip(&outcome.equity)).map(move |(bar, (units, after))| {
-        let traded = (units - before).abs() * bars.open[bar].abs();
-        let share = if equity > 0.0 { traded / equity } else { 0.0 };
-        (before, equity) = (*units, *after);
-        share
-    })
 }
 
 fn write(series: &mut String, part: &str, times: &[i64], returns: &[f64]) {
@@ -206,4 +209,29 @@ fn measured(
         series,
     }
     .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use gauntlet_backtest::Summary;
+
+    use super::*;
+
+    fn outcome(positions: Vec<f64>, equity: Vec<f64>) -> Outcome {
+        let returns = vec![0.0; positions.len()];
+        Outcome { returns, equity, positions, trades: Vec::new(), summary: Summary::default() }
+    }
+
+    /// What is held goes from one fold into the next and is traded once; equity that is gone has no turnover.
+    #[test]
+    fn turnover_goes_on_over_the_folds() {
+        let mut traded = Turnover { shares: Ok(Vec::new()), last: (0.0, 1_000.0) };
+        let bars = Bars { open: vec![100.0; 5], ..Bars::default() };
+        traded.push(&bars, 0..2, &outcome(vec![5.0, 5.0], vec![1_000.0, 2_000.0]));
+        traded.push(&bars, 2..4, &outcome(vec![5.0, -5.0], vec![2_000.0, 0.0]));
+        // 5 units at 100 of 1,000; 10 units at 100 of 2,000.
+        assert_eq!(traded.shares, Ok(vec![0.5, 0.0, 0.0, 0.5]));
+        traded.push(&bars, 4..5, &outcome(vec![0.0], vec![0.0]));
+        assert_eq!(traded.shares, Err(Undefined::Unbounded));
+    }
 }

@@ -86,6 +86,11 @@ impl Machine for Risk {
         }
         let experiment = self.experiments.entry(id).or_default();
         experiment.learn(input);
+        if experiment.has_no_place() {
+            self.experiments.remove(&id);
+            self.ended.insert(id.0.as_bytes());
+            return Vec::new();
+        }
         let Some(issued) = experiment.verdicts(id) else { return Vec::new() };
         self.experiments.remove(&id);
         self.ended.insert(id.0.as_bytes());
@@ -154,6 +159,11 @@ impl Experiment {
             }
             _ => {}
         }
+    }
+
+    /// Whether it failed before it had a place: a place is given before anything else is said of an experiment.
+    fn has_no_place(&self) -> bool {
+        self.end.is_some() && self.submitted.is_none()
     }
 
     /// The verdicts, once the end and everything that belongs to it are known. An experiment that failed before it had a

@@ -9,7 +9,8 @@ use gauntlet_domain::selection::RiskVerdictIssued;
 use gauntlet_domain::spec::{ExperimentSpec, PolicySpec};
 use gauntlet_domain::verdict::Outcome;
 use gauntlet_domain::{ContentHash, Event, ExperimentId, ModelId, SnapshotId, Verdict};
-use gauntlet_processor::harness::{Partitions, check_interleavings, check_properties, run};
+use gauntlet_processor::harness::{Partitions, check_interleavings, check_properties, recorded, run};
+use gauntlet_processor::machine::Machine;
 use gauntlet_risk::Risk;
 use serde_json::{Value, json};
 
@@ -225,6 +226,22 @@ fn an_experiment_that_ended_without_a_result_has_no_candidates() {
         let issued = issued(&[story.submitted(), story.evaluated(4, 0.1), end]);
         assert_eq!((issued.ended.word(), issued.candidates.len()), (word, 0));
     }
+}
+
+/// It is not waited for: nothing more comes of it.
+#[test]
+fn an_experiment_without_a_place_leaves_its_id_and_nothing_else() {
+    let story = Story::new(document());
+    let failed = ExperimentFailed {
+        experiment_id: story.id(),
+        reason: "invalid_document".into(),
+        detail: String::new(),
+    };
+    let mut machine = Risk::default();
+    assert!(machine.step(recorded(failed).input()).is_empty());
+    let state: Value = serde_json::from_slice(&machine.save().unwrap()).unwrap();
+    assert_eq!(state["experiments"], json!({}));
+    assert_eq!(state["ended"].as_str().unwrap().len(), 32);
 }
 
 /// A document of before there was an analysis asks for none: its gates are undefined and say so.

@@ -6,22 +6,22 @@
 //! |---|---|
 //! | `days` | days that both have |
 //! | `sharpe_challenger`, `sharpe_champion`, `sharpe_difference` | Sharpe ratio of a day, and the difference |
+//! | `sharpe_difference_error_iid` | error for independent normal returns (Jobson, Korkie, Memmel), for display |
 //! | `sharpe_difference_error`, `p_value`, `p_value_bootstrap` | HAC error of Ledoit and Wolf (2008); two-sided p, normal and by their studentised bootstrap |
 //! | `mean_difference`, `mean_difference_low` | mean of challenger less champion a year, and its lower bound of 90 % |
 //! | `advantage` | that bound times the horizon, less the cost of switching: above zero, the challenger is worth the switch |
 
 use std::collections::BTreeMap;
 
-use gauntlet_domain::experiment::Metrics;
-use gauntlet_domain::robustness::Reasons;
 use gauntlet_domain::selection::{ChallengeMeasured, ChallengeRequested, Contender};
 use gauntlet_domain::topics::{SELECTION_COMPARISONS, SELECTION_REQUESTS};
 use gauntlet_domain::{Event, Timestamp, Topic};
 use gauntlet_processor::data::{ArtifactReader, DataError};
 use gauntlet_processor::worker::{Answer, Answering, Worker};
 use gauntlet_quant::inference::{
-    MeanDifference, SWITCH_CONFIDENCE, SharpeDifference, Undefined, paired_bootstrap_p,
+    MeanDifference, SWITCH_CONFIDENCE, SharpeDifference, jobson_korkie_memmel, paired_bootstrap_p,
 };
+use gauntlet_walkforward::figures::Figures;
 
 /// Days of a block of the bootstrap, and replicates.
 const BLOCK: usize = 10;
@@ -51,7 +51,7 @@ impl Worker for Challenges {
         match request {
             Event::ChallengeRequested(request) => {
                 let mut figures = Figures::default();
-                figures.undefined.insert("advantage".to_owned(), message.to_owned());
+                figures.leave("advantage", message);
                 vec![measured(request, figures)]
             }
             _ => Vec::new(),
@@ -83,28 +83,17 @@ fn series(
     let Some(hash) = &of.series else { return Ok(BTreeMap::new()) };
     let bytes = data.artifact(hash)?;
     let text = String::from_utf8_lossy(&bytes);
-    let line = |line: &str| {
+    let mut days = BTreeMap::new();
+    for line in text.lines().skip(1) {
         let mut cells = line.split(',');
-        let (day, of, value) = (cells.next()?, cells.next()?, cells.next()?);
-        let value: f64 = value.parse().ok()?;
-        part.is_none_or(|part| part == of).then(|| (day.to_owned(), value))
-    };
-    Ok(text.lines().skip(1).filter_map(line).collect())
-}
-
-#[derive(Default)]
-struct Figures {
-    values: Metrics,
-    undefined: Reasons,
-}
-
-impl Figures {
-    fn say(&mut self, name: &str, value: Result<f64, Undefined>) {
-        if let Err(why) = value {
-            self.undefined.insert(name.to_owned(), why.to_string());
+        let row = (|| Some((cells.next()?, cells.next()?, cells.next()?.parse::<f64>().ok()?)))();
+        let (day, of, value) =
+            row.ok_or_else(|| DataError::Broken(format!("{hash} is no series of daily returns: {line:?}")))?;
+        if part.is_none_or(|part| part == of) {
+            days.insert(day.to_owned(), value);
         }
-        self.values.insert(name.to_owned(), value.ok());
     }
+    Ok(days)
 }
 
 /// Days in a year, counted from the first of some days to the last; 0 where they are too few to tell.
@@ -125,6 +114,7 @@ fn compare(request: &ChallengeRequested, both: &[(&str, f64, f64)]) -> Figures {
     figures.say("sharpe_champion", of(|of| of.champion));
     figures.say("sharpe_difference", of(|of| of.difference));
     figures.say("sharpe_difference_error", of(|of| of.standard_error));
+    figures.say("sharpe_difference_error_iid", jobson_korkie_memmel(&challenger, &champion));
     figures.say("p_value", of(SharpeDifference::p_value));
     let bootstrap = paired_bootstrap_p(&challenger, &champion, BLOCK, request.seed as u64, REPLICATES);
     figures.say("p_value_bootstrap", bootstrap.map(|p| p.share));

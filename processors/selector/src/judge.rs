@@ -37,14 +37,14 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// The verdict of a gate that the ledger answers; `None` for any other.
+    /// The verdict of a gate that the ledger answers; `None` for any other. One of another release is undefined.
     pub(crate) fn verdict(
         &self,
         gate: &Gate,
         risk: &CandidateRisk,
         issued: &RiskVerdictIssued,
     ) -> Option<Verdict> {
-        let definition = gate.definition()?;
+        let Some(definition) = gate.definition() else { return Some(unreadable(risk, &gate.name)) };
         // The comparison with the champion is asked for once everything else is passed.
         if definition.stage != Stage::Ledger || gate.name == CHALLENGER {
             return None;
@@ -129,6 +129,17 @@ impl<'a> Ledger<'a> {
             _ => "the Sharpe ratio of the finalist or its moments are undefined",
         }
     }
+}
+
+/// Gates that this release does not know, or cannot read: nothing passes them.
+pub(crate) fn unreadable(risk: &CandidateRisk, what: &str) -> Verdict {
+    let evidence = Evidence {
+        metric: "gates".to_owned(),
+        model_id: Some(risk.model_id),
+        remark: Some(format!("undefined: a gate of another release, which this one cannot judge: {what}")),
+        ..Evidence::default()
+    };
+    Verdict::undefined("gates", evidence)
 }
 
 /// What evaluation says of the returns, under the names that it has there.

@@ -141,12 +141,17 @@ impl Mandate {
         let family = std::mem::take(&mut own.family);
         let own = own.entry(issued.place);
         self.now = self.now.max(issued.holdout.as_ref().map(|holdout| holdout.to));
-        let gates: Vec<Gate> = serde_json::from_str(&issued.ledger_gates).unwrap_or_default();
+        let gates: Result<Vec<Gate>, _> = serde_json::from_str(&issued.ledger_gates);
         let entries: Vec<Entry> = self.ledger.iter().map(|(place, tried)| tried.entry(*place)).collect();
         let ledger = judge::Ledger::of(&entries, &own, &family);
         let candidates = issued.candidates.iter().map(|risk| {
             let mut verdicts = risk.verdicts.clone();
-            verdicts.extend(gates.iter().filter_map(|gate| ledger.verdict(gate, risk, issued)));
+            match &gates {
+                Ok(gates) => {
+                    verdicts.extend(gates.iter().filter_map(|gate| ledger.verdict(gate, risk, issued)))
+                }
+                Err(error) => verdicts.push(judge::unreadable(risk, &error.to_string())),
+            }
             let mut figures = risk.figures.clone();
             figures.extend(ledger.figures(risk));
             judge::candidate(mandate, issued, risk, verdicts, figures)
@@ -167,7 +172,7 @@ impl Mandate {
             selected: best.map(|best| candidates[best].model_id),
             policy: issued.policy.clone(),
         };
-        let gate = gates.into_iter().find(|gate| gate.name == CHALLENGER);
+        let gate = gates.unwrap_or_default().into_iter().find(|gate| gate.name == CHALLENGER);
         match best.zip(gate.clone()) {
             Some((best, gate)) => self.contest(Contest { candidates, best, gate, judged: Some(judged) }),
             None => self.conclude(candidates, best, gate.as_ref(), Some(judged)),

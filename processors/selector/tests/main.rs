@@ -291,6 +291,21 @@ fn a_waiver_that_does_not_hold_is_refused_by_name() {
     }
 }
 
+/// What this release cannot read passes nothing.
+#[test]
+fn gates_of_another_release_are_undefined_and_never_passed() {
+    let unknown = Gate { name: "capacity".into(), bound: Bound::Min(1.0) };
+    for gates in ["no gates".to_owned(), serde_json::to_string(&[unknown]).unwrap()] {
+        let Event::RiskVerdictIssued(mut issued) = completed(1, vec![risk(1, 0, 0.3, true)]) else {
+            panic!()
+        };
+        issued.ledger_gates = gates;
+        let outputs = run::<Selector>(&[entered(1, 100), Event::RiskVerdictIssued(issued)]);
+        assert_eq!(said(&outputs), ["rejected 0 by gates", "1 rejected"]);
+        assert_eq!(verdict(&outputs[0], "gates").outcome, Outcome::Undefined);
+    }
+}
+
 /// A bound that a policy loosens is looser in the verdict, whose policy says by its hash that it is another.
 #[test]
 fn a_loosened_gate_has_another_hash() {
