@@ -1,5 +1,5 @@
 //! Does the pipeline say no to noise, and yes to an edge? Experiments on many instruments whose truth is known, through the
-//! processors that a node runs: experiments, tuner, trainer, evaluator, event by event, without a log between them.
+//! processors that a node runs, from the submission to the selector's decision, event by event, without a log between them.
 //!
 //! `cargo run --release -p gauntlet-benches --bin honesty [-- INSTRUMENTS TRIALS [WORLD]]`, by default 200, 200 and all worlds
 //! whose name has WORLD in it. Seeded: the same
@@ -8,85 +8,125 @@
 //!
 //! Printed for each world: the mean walk-forward Sharpe ratio of the procedure with its standard error; beside it the mean
 //! tuning score of first place, which is what a search over the same bars would show; the share of first places that the
-//! hold-out confirms, and that would be promoted at each threshold of the deflated Sharpe ratio too.
+//! hold-out confirms, that would be promoted at each threshold of the deflated Sharpe ratio too, and that the default policy
+//! selects; and how often each gate refuses.
 #![allow(clippy::print_stdout, clippy::expect_used)]
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use gauntlet_domain::experiment::*;
-use gauntlet_domain::market::{Bar, SnapshotDue};
-use gauntlet_domain::spec::ExperimentSpec;
-use gauntlet_domain::{ContentHash, Event, Input, ModelId, Price, Quantity, Timestamp};
+use gauntlet_domain::gates::Policy;
+use gauntlet_domain::market::{Bar, SnapshotDue, SnapshotSealed};
+use gauntlet_domain::selection::Candidate;
+use gauntlet_domain::spec::{ExperimentSpec, PolicySpec};
+use gauntlet_domain::{ContentHash, Event, Input, Price, Quantity, Timestamp};
 use gauntlet_evaluator::Evaluator;
-use gauntlet_experiments::Experiments;
-use gauntlet_processor::data::{ArtifactStore, BarReader, DataError};
-use gauntlet_processor::decider::Folded;
-use gauntlet_processor::machine::Machine;
-use gauntlet_processor::worker::Answering;
-use gauntlet_quant::inference::Trials;
+use gauntlet_processor::data::*;
+use gauntlet_processor::machine::{Definition, Machine};
+use gauntlet_processor::worker::AnyWorker;
+use gauntlet_risk::RiskFigures;
 use gauntlet_search::rng::Stream;
+use gauntlet_selector::Challenges;
+use gauntlet_sensitivity_worker::Sensitivity;
 use gauntlet_trainer::Trainer;
-use gauntlet_tuner::Tuner;
-use gauntlet_walkforward::inference::deflated;
 
-/// Days of each instrument: eight years of tuning and two of hold-out.
+/// Days of an instrument: eight years of tuning and two of hold-out.
 const DAYS: usize = 2_520;
 /// Steps of the path inside a day.
 const STEPS: usize = 50;
 const DAY: i64 = 86_400_000_000_000;
 /// Volatility of a day, about 16 % a year.
 const SIGMA: f64 = 0.01;
-/// Days that a planted drift keeps its direction, on average.
-const REGIME: f64 = 120.0;
 const THRESHOLDS: [f64; 4] = [0.5, 0.8, 0.9, 0.95];
 
 /// What is true of the prices, and what trading costs.
 struct World {
     name: &'static str,
+    days: usize,
+    /// Drift of a day that never changes, a share of the price.
+    drift: f64,
     /// Drift of a day in units of its volatility, up or down for a while: what there is to find.
     edge: f64,
+    /// Days that it keeps its direction, on average.
+    regime: f64,
     /// Commission, in basis points of the traded value.
     cost_bps: f64,
 }
 
-const WORLDS: [World; 6] = [
-    World { name: "driftless, no costs", edge: 0.0, cost_bps: 0.0 },
-    World { name: "driftless, 1 bp", edge: 0.0, cost_bps: 1.0 },
-    World { name: "driftless, 5 bp", edge: 0.0, cost_bps: 5.0 },
-    World { name: "trends of 0.1 sigma a day, 1 bp", edge: 0.1, cost_bps: 1.0 },
-    World { name: "trends of 0.2 sigma a day, 1 bp", edge: 0.2, cost_bps: 1.0 },
-    World { name: "trends of 0.3 sigma a day, 1 bp", edge: 0.3, cost_bps: 1.0 },
+const WALK: World =
+    World { name: "driftless, no costs", days: DAYS, drift: 0.0, edge: 0.0, regime: 120.0, cost_bps: 0.0 };
+
+const WORLDS: [World; 8] = [
+    WALK,
+    World { name: "driftless, 1 bp", cost_bps: 1.0, ..WALK },
+    World { name: "driftless, 5 bp", cost_bps: 5.0, ..WALK },
+    World { name: "drift of 0.04 % a day, 1 bp", drift: 0.0004, cost_bps: 1.0, ..WALK },
+    World { name: "trends of 0.1 sigma a day, 1 bp", edge: 0.1, cost_bps: 1.0, ..WALK },
+    World { name: "trends of 0.2 sigma a day, 1 bp", edge: 0.2, cost_bps: 1.0, ..WALK },
+    World { name: "trends of 0.3 sigma a day, 1 bp", edge: 0.3, cost_bps: 1.0, ..WALK },
+    // Trends so short that a rule which follows them trades often enough in a hold-out of 400 days.
+    World {
+        name: "short trends of 0.4 sigma a day, 1 bp",
+        days: 2_000,
+        edge: 0.4,
+        regime: 25.0,
+        cost_bps: 1.0,
+        ..WALK
+    },
 ];
 
-/// Bars of one instrument, in two snapshots.
-struct Lake(BTreeMap<[u8; 32], Arc<Vec<Bar>>>);
+/// Bars of one instrument, in two snapshots, and what workers store.
+#[derive(Default)]
+struct Lake {
+    bars: BTreeMap<[u8; 32], Arc<Vec<Bar>>>,
+    artifacts: Mutex<BTreeMap<[u8; 32], Vec<u8>>>,
+}
+
+fn missing<T>(hash: &ContentHash) -> Result<T, DataError> {
+    Err(DataError::Broken(format!("there is no {hash}")))
+}
 
 impl BarReader for Lake {
     fn bars(&self, hash: &ContentHash) -> Result<Arc<Vec<Bar>>, DataError> {
-        self.0.get(&hash.0).cloned().ok_or_else(|| DataError::Unavailable("no such bars".into()))
+        self.bars.get(&hash.0).cloned().map_or_else(|| missing(hash), Ok)
+    }
+}
+
+impl SnapshotSealer for Lake {
+    fn seal(&self, due: &SnapshotDue) -> Result<SnapshotSealed, DataError> {
+        Err(DataError::Broken(format!("{:?} is sealed before the experiment begins", due.snapshot_id)))
     }
 }
 
 impl ArtifactStore for Lake {
     fn put_artifact(&self, bytes: &[u8]) -> Result<ContentHash, DataError> {
-        Ok(ContentHash::of(bytes))
+        let hash = ContentHash::of(bytes);
+        self.artifacts.lock().expect("no thread panics with it").insert(hash.0, bytes.to_vec());
+        Ok(hash)
     }
 }
 
-/// Daily bars whose expected price of tomorrow is that of today, but for the planted drift.
+impl ArtifactReader for Lake {
+    fn artifact(&self, hash: &ContentHash) -> Result<Vec<u8>, DataError> {
+        let artifacts = self.artifacts.lock().expect("no thread panics with it");
+        artifacts.get(&hash.0).cloned().map_or_else(|| missing(hash), Ok)
+    }
+}
+
+/// Daily bars whose expected price of tomorrow is that of today, but for the drift and the trends of the world.
 fn bars(world: &World, number: u64) -> Vec<Bar> {
     let mut random = Stream::new(number).named("prices");
     let step = SIGMA / (STEPS as f64).sqrt();
     let (mut log, mut side) = (0.0_f64, 1.0);
     let price = |log: f64| Price((100.0 * log.exp() * 1e9).round() as i64);
-    let mut bars = Vec::with_capacity(DAYS);
-    for day in 0..DAYS {
-        if random.unit() < 1.0 / REGIME {
+    let mut bars = Vec::with_capacity(world.days);
+    for day in 0..world.days {
+        if random.unit() < 1.0 / world.regime {
             side = -side;
         }
-        let drift = (side * world.edge * SIGMA - SIGMA * SIGMA / 2.0) / STEPS as f64;
+        let drift = (world.drift + side * world.edge * SIGMA - SIGMA * SIGMA / 2.0) / STEPS as f64;
         let (open, mut low, mut high) = (log, log, log);
         for _ in 0..STEPS {
             let next = log + drift + step * random.normal();
@@ -121,24 +161,28 @@ fn bars(world: &World, number: u64) -> Vec<Bar> {
 }
 
 fn document(world: &World, number: u64, trials: usize) -> ExperimentSpec {
-    let end = Timestamp(DAYS as i64 * DAY).to_string();
-    serde_json::from_value(serde_json::json!({
+    let end = Timestamp(world.days as i64 * DAY).to_string();
+    let mut spec: ExperimentSpec = serde_json::from_value(serde_json::json!({
         "name": format!("{} {number}", world.name),
         "data": { "instrument": "WALK", "venue": "SIM", "bars": "time:1d", "from": "1970-01-01", "to": end },
         "account": { "periods_per_year": 252.0 },
         "model": { "strategy": "ma-cross", "parameters": {
-            "fast": { "int": [2, 60] }, "slow": { "int": [10, 250], "when": "slow > fast" },
+            "fast": { "int": [2, 60], "log": true }, "slow": { "int": [10, 250], "log": true, "when": "slow > fast" },
             "stop_atr": { "float": [1.0, 10.0], "log": true }
         } },
         "costs": { "commission_bps": world.cost_bps, "spread": "none", "slippage_bps": 0.0 },
         "tuning": { "trials": trials, "seed": 1 },
         "validation": { "scheme_version": 2, "folds": 5, "finalists": 1 },
+        "sensitivity": {},
     }))
-    .expect("a document")
+    .expect("a document");
+    // As `submit` spells it out.
+    spec.policy = Some(PolicySpec::Resolved(Policy::default_policy()));
+    spec
 }
 
 /// What an experiment came to.
-#[derive(Default, Clone, Copy)]
+#[derive(Default, Clone)]
 struct Found {
     /// Walk-forward Sharpe ratio of the procedure.
     walked: Option<f64>,
@@ -148,14 +192,24 @@ struct Found {
     confirmed: bool,
     /// Its deflated Sharpe ratio.
     deflated: Option<f64>,
+    /// The gates of the default policy that it does not pass; none for a model that is selected.
+    failed: Vec<String>,
 }
 
-/// Runs an experiment: every event goes to every processor, every request to its worker.
+/// What makes every decision.
+const MACHINES: [Definition; 4] = [
+    gauntlet_experiments::DEFINITION,
+    gauntlet_tuner::DEFINITION,
+    gauntlet_risk::DEFINITION,
+    gauntlet_selector::DEFINITION,
+];
+
+/// Submits an experiment, and follows it to the selector's decision.
 fn experiment(world: &World, number: u64, trials: usize) -> Found {
     let spec = document(world, number, trials);
     let bars = bars(world, number);
     let (tuning, holdout) = spec.snapshots().expect("an instrument");
-    let mut lake = Lake(BTreeMap::new());
+    let mut lake = Lake::default();
     let mut inputs = VecDeque::new();
     for command in [tuning, holdout] {
         let own = bars.iter().filter(|bar| bar.open_time >= command.from && bar.close_time <= command.to);
@@ -163,70 +217,63 @@ fn experiment(world: &World, number: u64, trials: usize) -> Found {
         let content_hash = ContentHash::of(command.snapshot_id.0.as_bytes());
         let sealed = SnapshotDue::from(&command).sealed(content_hash, own.len() as i64).over(&own);
         inputs.push_back(("snapshots", Event::from(sealed)));
-        lake.0.insert(content_hash.0, Arc::new(own));
+        lake.bars.insert(content_hash.0, Arc::new(own));
     }
     let (experiment_id, config_hash, document) =
         (spec.experiment_id(), spec.config_hash(), spec.canonical_json());
-    inputs.push_back((
-        "gateway",
-        SubmitExperiment { experiment_id, config_hash, document, submitted_by: String::new() }.into(),
-    ));
-    run(inputs, &lake)
+    let submit = SubmitExperiment { experiment_id, config_hash, document, submitted_by: "walker".into() };
+    inputs.push_back(("gateway", submit.into()));
+    run(inputs, &Ports::new(Arc::new(lake)))
 }
 
-fn run(mut inputs: VecDeque<(&'static str, Event)>, lake: &Lake) -> Found {
-    let (mut experiments, mut tuner) = (Folded::<Experiments>::default(), Tuner::default());
-    let (trainer, evaluator) = (Trainer::default(), Evaluator);
-    let (mut found, mut ledger) = (Found::default(), None);
-    let mut known: BTreeMap<ModelId, Metrics> = BTreeMap::new();
+/// Every event goes to the machines that read its topic and to the worker that answers it, until the experiment is judged.
+fn run(mut inputs: VecDeque<(&'static str, Event)>, ports: &Ports) -> Found {
+    let mut machines: Vec<(Definition, Box<dyn Machine>)> =
+        MACHINES.into_iter().map(|definition| ((definition), (definition.create)())).collect();
+    let trainer = Trainer::default();
+    let workers: [&dyn AnyWorker; 5] = [&trainer, &Evaluator, &Sensitivity, &RiskFigures, &Challenges];
+    let mut found = Found::default();
     let mut requests = Vec::new();
     loop {
         while let Some((writer, event)) = inputs.pop_front() {
-            let input = Input { event: &event, writer };
-            let outputs = experiments.step(input).into_iter().map(|output| ("experiments", output.event));
-            let outputs: Vec<_> =
-                outputs.chain(tuner.step(input).into_iter().map(|o| ("tuner", o.event))).collect();
+            for (definition, machine) in &mut machines {
+                if definition.reads.contains(&event.topic()) {
+                    let outputs = machine.step(Input { event: &event, writer });
+                    inputs.extend(outputs.into_iter().map(|output| (definition.name, output.event)));
+                }
+            }
             match event {
                 Event::WalkForwardCompleted(e) => found.walked = e.metrics["sharpe"],
-                Event::EvaluationCompleted(e) => drop(known.insert(e.model_id, e.inference)),
-                Event::LedgerEntered(e) => ledger = Some(*e),
                 Event::ExperimentCompleted(e) => {
-                    let first = &e.ranking[0];
-                    (found.tuned, found.confirmed) = (first.tuning, first.verdict.passes());
-                    let counted = ledger.as_ref().and_then(counted);
-                    found.deflated = counted.and_then(|of| deflated(&known[&first.model_id], "", &of));
-                    return found;
+                    (found.tuned, found.confirmed) = (e.ranking[0].tuning, e.ranking[0].verdict.passes());
                 }
+                Event::CandidateSelected(e) => found.decided(&e.candidate, Vec::new()),
+                Event::CandidateRejected(e) => found.decided(&e.candidate, e.failed),
+                Event::ExperimentJudged(_) => return found,
                 Event::ExperimentFailed(e) => panic!("{}: {}", e.reason, e.detail),
+                event if workers.iter().any(|worker| worker.topic() == event.topic()) => requests.push(event),
                 _ => {}
-            }
-            for (writer, output) in outputs {
-                if output.addressee().is_some() {
-                    requests.push(output)
-                } else {
-                    inputs.push_back((writer, output))
-                }
             }
         }
         let asked = std::mem::take(&mut requests);
-        let (training, evaluation): (Vec<&Event>, Vec<&Event>) =
-            asked.iter().partition(|event| matches!(event, Event::TrainingRequested(_)));
-        for answer in trainer.run_many(&training, lake) {
-            inputs.extend(answer.expect("data").into_iter().map(|event| ("trainer", event)));
-        }
-        for request in evaluation {
-            let answer = evaluator.run(request, (lake, lake)).expect("data");
-            inputs.extend(answer.into_iter().map(|event| ("evaluator", event)));
+        for worker in workers {
+            let own: Vec<&Event> = asked
+                .iter()
+                .filter(|event| event.topic() == worker.topic() && worker.is_mine(event))
+                .collect();
+            for answer in worker.answer_many(&own, ports) {
+                inputs.extend(answer.expect("data").into_iter().map(|event| (worker.name(), event)));
+            }
         }
         assert!(!inputs.is_empty(), "the experiment stands still");
     }
 }
 
-/// The trials of an experiment that is alone in its mandate.
-fn counted(ledger: &LedgerEntered) -> Option<Trials> {
-    let (count, with_sharpe) = (ledger.requested as u64, ledger.sharpe.count as u64);
-    let sum_sq_dev = ledger.sharpe.variance.unwrap_or(0.0) * (with_sharpe.saturating_sub(1)) as f64;
-    Trials::merged(count, with_sharpe, sum_sq_dev).ok()
+impl Found {
+    fn decided(&mut self, candidate: &Candidate, failed: Vec<String>) {
+        self.deflated = candidate.figures.get("deflated_sharpe").copied().flatten();
+        self.failed = failed;
+    }
 }
 
 /// All instruments of a world, on all cores.
@@ -274,12 +321,12 @@ fn main() {
     let number = |place: usize| args.get(place).map_or(200, |arg| arg.parse().expect("a number"));
     let (instruments, trials) = (number(0), number(1));
     let wanted = args.get(2).map_or("", String::as_str);
-    println!("{instruments} instruments of {DAYS} days, 5 folds, searches of {trials} trials");
+    println!("{instruments} instruments, 5 folds, searches of {trials} trials");
     for world in WORLDS.iter().filter(|world| world.name.contains(wanted)) {
         let found = all(world, instruments, trials);
         let (walked, error) = mean(found.iter().filter_map(|one| one.walked));
         let (tuned, tuned_error) = mean(found.iter().filter_map(|one| one.tuned));
-        println!("\n{}", world.name);
+        println!("\n{}, {} days", world.name, world.days);
         println!("  walk-forward of the procedure: Sharpe {walked:+.3}, standard error {error:.3}");
         println!("  tuning score of first place:   Sharpe {tuned:+.3}, standard error {tuned_error:.3}");
         let confirmed = found.iter().filter(|one| one.confirmed);
@@ -289,5 +336,11 @@ fn main() {
             let hits = confirmed.clone().filter(passes).count();
             println!("  and deflated Sharpe ratio >= {threshold}: {}", share(hits, found.len()));
         }
+        let selected = found.iter().filter(|one| one.failed.is_empty()).count();
+        println!("  selected under the default policy: {}", share(selected, found.len()));
+        let mut refusals = BTreeMap::<&str, usize>::new();
+        found.iter().flat_map(|one| &one.failed).for_each(|gate| *refusals.entry(gate).or_default() += 1);
+        let refusals: Vec<String> = refusals.iter().map(|(gate, count)| format!("{gate} {count}")).collect();
+        println!("  refused by: {}", refusals.join(", "));
     }
 }

@@ -69,7 +69,7 @@ pub fn analyse_on(
         .run(&asked.methods, asked.samples)?;
     cliffs(&evaluator, &cube, &best, &mut figures);
 
-    figures.set("break_even_cost_multiple", break_even(&mut evaluator));
+    figures.set("break_even_cost_multiple", break_even(&mut evaluator, &mut remarks));
     let stresses = stresses(&mut evaluator, &asked.stresses, (&plan.objective, &trades), &mut figures);
     if asked.stresses.contains(&StressName::Paths) {
         let paths = Paths { plan, bars, terrain: &terrain, threads, replicates: asked.paths };

@@ -77,6 +77,11 @@ pub enum Reason {
     /// The finalist scores 0 or less.
     #[error("the finalist scores 0 or less: a loser has no plateau and no cliff")]
     NoGain,
+    /// A document without costs.
+    #[error(
+        "nothing costs anything in this document, so no multiple of it is a cost: state commission, spread or slippage"
+    )]
+    NoCosts,
     /// The search found nothing.
     #[error("no evaluated point within the radius searched is a cliff")]
     NoCliff,

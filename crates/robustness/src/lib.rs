@@ -15,7 +15,7 @@
 //! | `neighbours_median`, `neighbours_low` | median and 10 % quantile of the neighbours' scores over the score |
 //! | `cliff_distance` | smallest Chebyshev distance, in quantiles of the axes, to an evaluated point below half of the score |
 //! | `cliff_radius` | largest distance that was evaluated |
-//! | `break_even_cost_multiple` | multiple of all costs at which the total return is first 0 or less, between 0 and 1,000 |
+//! | `break_even_cost_multiple` | multiple of all costs at which the total return is first 0 or less; 1,000 where it gains there still; undefined without costs |
 //! | `costs_x2_return`, `costs_x4_return`, `delay_1_bar_return` | total return of the stress of that name |
 //! | `loss_probability` | share of the paths of resampled returns that end below the capital |
 //! | `path_drawdown` | 95 % quantile of their largest fall from a peak |

@@ -4,7 +4,6 @@ use gauntlet_backtest::{Costs, Spread, Trade};
 use gauntlet_domain::experiment::Metrics;
 use gauntlet_domain::robustness::Stress;
 use gauntlet_domain::spec::StressName;
-use gauntlet_quant::inference::Undefined;
 
 use crate::evaluator::Evaluator;
 use crate::figures::{Figures, Reason};
@@ -83,11 +82,12 @@ fn variants(stress: StressName, costs: &Costs) -> Vec<(String, Costs)> {
 }
 
 /// The multiple of commission, spread and slippage at which the finalist first gains nothing, to within half of 1e-3. The path
-/// depends on the costs where sizes follow the equity, so each multiple is a run.
-pub(crate) fn break_even(evaluator: &mut Evaluator<'_>) -> Result<f64, Reason> {
+/// depends on the costs where sizes follow the equity, so each multiple is a run. A finalist that gains at the largest of
+/// [`MULTIPLES`] bears at least that: it is the value, and a remark says so.
+pub(crate) fn break_even(evaluator: &mut Evaluator<'_>, remarks: &mut Vec<String>) -> Result<f64, Reason> {
     let costs = evaluator.terrain.costs;
     if costs.commission_bps == 0.0 && costs.slippage_bps == 0.0 && !evaluator.pays_spread() {
-        return Err(Undefined::Unbounded.into());
+        return Err(Reason::NoCosts);
     }
     let mut gain = |multiple: f64| {
         evaluator.evaluations += 1;
@@ -104,7 +104,10 @@ pub(crate) fn break_even(evaluator: &mut Evaluator<'_>) -> Result<f64, Reason> {
             return bisect(low, high, gain);
         }
     }
-    Err(Undefined::Unbounded.into())
+    remarks.push(format!(
+        "break_even_cost_multiple: it gains at {low} times its costs, the largest multiple that is looked at, and may bear more"
+    ));
+    Ok(low)
 }
 
 /// Where a gain ends between a multiple with one and a multiple without.

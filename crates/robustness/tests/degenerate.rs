@@ -60,7 +60,9 @@ fn without_costs_the_latency_is_the_only_axis_of_them() {
     let analysis = case.analyse();
     let names: Vec<&str> = analysis.axes.iter().map(|axis| axis.name.as_str()).collect();
     assert_eq!(names, ["costs.latency_bars", "fast", "slow", "stop_atr"]);
-    assert_eq!(reason(&analysis, "break_even_cost_multiple"), "no finite value satisfies the condition");
+    assert!(
+        reason(&analysis, "break_even_cost_multiple").starts_with("nothing costs anything in this document")
+    );
 }
 
 fn with_condition(condition: &str) -> Case {

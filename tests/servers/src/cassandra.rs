@@ -20,9 +20,10 @@ pub struct Cassandra {
 }
 
 impl Cassandra {
-    /// Starts a node and waits until it answers.
+    /// Starts a node and waits until it answers. What it knows of tables is not on disk before anybody goes on: suites make
+    /// hundreds of them. It is not to be killed.
     pub fn start() -> Cassandra {
-        Cassandra::start_with(|config| config)
+        Cassandra::start_as(|config| config, Some("-Dcassandra.test.flush_local_schema_changes=false"))
     }
 
     /// A node that another process has started.
@@ -37,6 +38,10 @@ impl Cassandra {
 
     /// Starts a node with a changed configuration, such as one with passwords.
     pub fn start_with(change: impl FnOnce(String) -> String) -> Cassandra {
+        Cassandra::start_as(change, None)
+    }
+
+    fn start_as(change: impl FnOnce(String) -> String, option: Option<&str>) -> Cassandra {
         let folder = Folder::new("cassandra");
         let (port, storage) = (free_port(), free_port());
         let config = CONFIG
@@ -59,6 +64,7 @@ impl Cassandra {
             "-cp".to_owned(),
             format!("{jars}/*"),
         ];
+        command.extend(option.map(str::to_owned));
         command.extend(words(&["org.apache.cassandra.service.CassandraDaemon"]));
         let is_ready = move |log: &str| log.contains("Starting listening for CQL clients") && answers(port);
         let log = folder.path().join("server.log");
