@@ -6,7 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use gauntlet_log::LocalLog;
-use gauntlet_tests::{Dir, Random, Run, Started, binary, bundled, demo, digest_of, gauntlet};
+use gauntlet_tests::golden::{MINI, feed_hours};
+use gauntlet_tests::{Dir, Random, Run, Started, binary, bundled, demo, digest_of, gauntlet, mini};
 use gauntlet_wire::Codec;
 
 /// Durable writes of one process at which it is killed, before and after each. A demo makes some 200, fewer where the disk is slow.
@@ -24,9 +25,9 @@ fn duplicates_and_events(node: &Path) -> (u64, BTreeMap<String, u64>) {
     (duplicates, topics.into_iter().map(|(name, topic)| (name, topic.events)).collect())
 }
 
-/// A demo whose process gets a signal at one of its durable writes.
-fn start_demo_with(dir: &Dir, moment: &str, write: u64, signal: &str) -> Started {
-    let point = format!("{moment}:{write}:{signal}");
+/// A demo that is killed at one of its durable writes.
+fn start_demo_to_kill(dir: &Dir, moment: &str, write: u64) -> Started {
+    let point = format!("{moment}:{write}:KILL");
     gauntlet(["demo", "--no-serve"]).on(dir).env("FAULT_SIGNAL_AT_WRITE", &point).start()
 }
 
@@ -48,12 +49,12 @@ fn twenty_kills_around_durable_writes_change_nothing() {
     let (mut dir, mut kills, mut here) = (Dir::new(), 0, Vec::new());
     for write in WRITES {
         for moment in ["before", "after"] {
-            let mut run = start_demo_with(&dir, moment, write, "KILL").wait();
+            let mut run = start_demo_to_kill(&dir, moment, write).wait();
             if run.code == Some(0) {
                 // Done before its kill: this one is over, the next begins from nothing.
                 assert_as_if_undisturbed(&dir, &format!("killed {here:?}"));
                 (dir, here) = (Dir::new(), Vec::new());
-                run = start_demo_with(&dir, moment, write, "KILL").wait();
+                run = start_demo_to_kill(&dir, moment, write).wait();
             }
             assert!(run.was_killed(), "{moment} write {write}: {run}");
             here.push((moment, write));
@@ -81,15 +82,19 @@ fn golden_copy() -> Dir {
     Dir::copy_of(&demo().node)
 }
 
-/// Sends a signal at each of several writes of one demo, then lets it finish.
+/// Sends a signal at each of several writes of one experiment, then lets it finish.
 fn interrupted(signal: &str, writes: &[(&str, u64)]) {
     let dir = Dir::new();
+    feed_hours(&dir);
+    let document = dir.write("mini.yaml", MINI);
+    let submit = || gauntlet(["submit", document.to_str().unwrap(), "--wait"]).on(&dir);
     for (moment, write) in writes {
-        let run = start_demo_with(&dir, moment, *write, signal).wait();
+        let point = format!("{moment}:{write}:{signal}");
+        let run = submit().env("FAULT_SIGNAL_AT_WRITE", &point).start().wait();
         is_interrupted(&run, &format!("{signal} {moment} write {write}"));
     }
-    gauntlet(["demo", "--no-serve"]).on(&dir).ok();
-    digest_of(&dir.node()).assert_equals(&demo().digest, &format!("after {signal} at {writes:?}"));
+    submit().ok();
+    digest_of(&dir.node()).assert_equals(&digest_of(mini()), &format!("after {signal} at {writes:?}"));
 }
 
 fn is_interrupted(run: &Run, what: &str) {

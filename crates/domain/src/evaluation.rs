@@ -204,7 +204,7 @@ pub struct FamilyTrial {
     pub parameters: Parameters,
 }
 
-/// Request: what do the completed trials of the search over all tuning bars say together?
+/// Request: what do the trials of the search over all tuning bars say together?
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrialFamilyRequested {
     /// Which experiment.

@@ -1,4 +1,4 @@
-//! What the completed trials of a search say together.
+//! What the trials of a search say together, pruned ones too.
 
 use gauntlet_backtest::Bars;
 use gauntlet_domain::Event;

@@ -8,7 +8,8 @@ use gauntlet_domain::robustness::Reasons;
 use gauntlet_domain::selection::*;
 use gauntlet_domain::verdict::{Comparison, Evidence, Outcome, judge};
 use gauntlet_domain::{BarSpec, ContentHash, Event, ExperimentId, ModelId, SnapshotId, Timestamp, Verdict};
-use gauntlet_processor::harness::{Partitions, check_interleavings, check_properties, given, run};
+use gauntlet_processor::harness::{Partitions, check_interleavings, check_properties, given, recorded, run};
+use gauntlet_processor::machine::Machine;
 use gauntlet_selector::Selector;
 
 const DAY: i64 = 86_400_000_000_000;
@@ -312,4 +313,23 @@ fn a_loosened_gate_has_another_hash() {
     let mut gates = ledger_gates();
     gates[1].bound = Bound::Max(0.9);
     assert_ne!(hash_of(&gates), hash_of(&ledger_gates()));
+}
+
+/// What is over costs its entry in the ledger and nothing else: evidence of refused models goes after a hundred places.
+#[test]
+fn what_is_remembered_of_an_experiment_that_is_over_is_its_entry_in_the_ledger() {
+    let mut selector = Selector::default();
+    let mut sizes = Vec::new();
+    for place in 1..=600 {
+        let candidates = vec![risk(place, 0, 0.01, false), risk(place, 1, 0.01, false)];
+        for event in [entered(place, 100), completed(place, candidates)] {
+            Machine::step(&mut selector, recorded(event).input());
+        }
+        if place % 200 == 0 {
+            sizes.push(Machine::save(&selector).unwrap().len());
+        }
+    }
+    let growth: Vec<usize> = sizes.windows(2).map(|pair| (pair[1] - pair[0]) / 200).collect();
+    assert!(growth.iter().all(|bytes| *bytes < 400), "{growth:?} bytes an experiment");
+    assert!(growth[0].abs_diff(growth[1]) < 10, "{growth:?}");
 }

@@ -225,18 +225,19 @@ impl Study {
         Ok((walk, family))
     }
 
-    /// The completed trials of the search over all tuning bars; not where a program outside runs them.
+    /// What the search over all tuning bars has tried, pruned or not: a choice among good trials alone would look like a choice
+    /// among equals. Not where a program outside runs them.
     fn family(&self) -> Option<TrialFamilyRequested> {
         let (begun, main) = (self.begun.as_ref()?, self.main()?);
         let addressee = external::addressee(EVALUATOR, &begun.plan.strategy);
-        let completed = |trial| {
-            let result = main.result(trial).filter(|result| result.state == TrialState::Completed)?;
+        let tried = |trial| {
+            let result = main.result(trial).filter(|result| result.state != TrialState::Failed)?;
             Some(FamilyTrial { trial: trial as i64, parameters: result.parameters.clone() })
         };
         (addressee == EVALUATOR).then(|| TrialFamilyRequested {
             experiment_id: self.experiment_id,
             plan: begun.plan.clone(),
-            trials: (0..main.requested()).filter_map(completed).collect(),
+            trials: (0..main.requested()).filter_map(tried).collect(),
             addressee,
         })
     }
