@@ -2,7 +2,7 @@
 //! commands say of them.
 
 use gauntlet_tests::golden::MINI;
-use gauntlet_tests::{Dir, Json, Run, gauntlet, mini};
+use gauntlet_tests::{Dir, Json, Run, Up, demo, gauntlet, mini};
 use serde_json::json;
 
 fn diff(dir: &Dir, a: &str, b: &str) -> Run {
@@ -178,6 +178,44 @@ fn a_document_is_compared_as_it_would_be_submitted() {
     assert_eq!(differences(&nowhere, &file(MINI), &other), [changed("tuning.seed", 3, 4)]);
     gauntlet(["config", "diff", &other, "mini"]).on(&nowhere).refused(2, &["there is nothing in"]);
     assert!(!nowhere.node().join("log.redb").exists());
+}
+
+#[test]
+fn no_secret_of_the_node_is_looked_up_for_a_document() {
+    let dir = Dir::copy_of(mini());
+    let file = document(&format!("{MINI}description: \"${{env:SECRET}}\"\n"), &dir, "own.yaml");
+    let run = gauntlet(["config", "diff", "mini", &file]).env("SECRET", "hunter2").on(&dir).run();
+    assert_eq!(run.json()["differences"], json!([{ "key": "description", "a": "", "b": "${env:SECRET}" }]));
+    assert!(!run.stdout.contains("hunter2") && !run.stderr.contains("hunter2"), "{run}");
+}
+
+#[test]
+fn a_running_up_answers_for_the_directory_that_it_holds() {
+    let dir = Dir::copy_of(mini());
+    let up = Up::on(&dir);
+    let file = document(&MINI.replace("seed: 3", "seed: 4"), &dir, "other.yaml");
+    assert_eq!(differences(&dir, "mini", &file), [changed("tuning.seed", 3, 4)]);
+    assert_eq!(gauntlet(["show", "mini", "--document"]).on(&dir).ok()["tuning"]["seed"], 3);
+    gauntlet(["config", "diff", "mini", "nobody"]).on(&dir).refused(2, &["nothing has an id"]);
+    up.stop();
+}
+
+/// A rule has no artifact; what was learned has one, under the hash that `show MODEL` names.
+#[test]
+fn a_learned_model_adds_its_artifact() {
+    let dir = Dir::copy_of(&demo().node);
+    let model = |name: &str| {
+        let shown = gauntlet(["show", name]).on(&dir).ok();
+        shown["leaderboard"][0]["model_id"].as_str().unwrap().to_owned()
+    };
+    let (trend, learned) = (model("gold-trend"), model("gold-ml"));
+    let path = gauntlet(["show", &learned]).on(&dir).ok()["artifact_path"].clone();
+    let hash = path.as_str().unwrap().strip_prefix("artifacts/").unwrap();
+    let found = differences(&dir, &trend, &learned);
+    assert!(found.contains(&changed("artifact", Json::Null, hash)), "{found:?}");
+    for key in ["model.strategy", "parameters.fast", "policy.name"] {
+        assert!(found.iter().any(|(of, ..)| of == key), "{key}: {found:?}");
+    }
 }
 
 /// What is shown is the document whose hash the experiment has, and can be submitted again.

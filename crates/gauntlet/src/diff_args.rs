@@ -41,9 +41,9 @@ fn operand(argument: &str) -> Result<Operand, Refusal> {
     let path = Path::new(argument);
     let ends_so = path.extension().is_some_and(|end| DOCUMENTS.iter().any(|known| end == *known));
     // Names may have a slash too: EUR/USD.
-    if !ends_so && !(argument.contains('/') && path.exists()) {
-        return Ok(Operand::Called(argument.to_owned()));
+    if ends_so || (argument.contains('/') && path.exists()) {
+        let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+        return Ok(Operand::Document { text, name: file_name(path) });
     }
-    let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
-    Ok(Operand::Document { text, name: file_name(path) })
+    Ok(Operand::Called(argument.to_owned()))
 }
