@@ -7,7 +7,7 @@ use gauntlet_operations::ran_with::Subject;
 use serde_json::{Map, Value as Json};
 use unicode_width::UnicodeWidthStr;
 
-use crate::table::{layout, table};
+use crate::table::{layout, one_line, table};
 
 /// What was compared, and the keys: those that differ, or all where they were asked for.
 pub fn diff(answer: &Diff) -> String {
@@ -26,13 +26,15 @@ pub fn diff(answer: &Diff) -> String {
 fn subject(of: &Subject) -> String {
     let name = of.name.as_deref().map(|name| format!(" {name}")).unwrap_or_default();
     let mandate = of.mandate.as_deref().map(|mandate| format!(" of mandate {mandate}")).unwrap_or_default();
-    format!("{}{name}{mandate} ({})", of.kind.word(), of.id)
+    one_line(&format!("{}{name}{mandate} ({})", of.kind.word(), of.id))
 }
 
 /// A key a line; on a terminal that is too narrow for that three lines, since a side that is left out says nothing.
 fn lines(keys: &[ComparedKey]) -> String {
     let value = |value: &Option<Json>| value.as_ref().map_or_else(|| "-".to_owned(), Json::to_string);
-    let rows = || keys.iter().map(|of| vec![of.key.clone(), value(&of.a), value(&of.b)]);
+    let row =
+        |of: &ComparedKey| [of.key.clone(), value(&of.a), value(&of.b)].map(|cell| one_line(&cell)).to_vec();
+    let rows = || keys.iter().map(row);
     let widest = |column: usize| rows().map(|row| row[column].width()).max().unwrap_or(0);
     let width = widest(0) + widest(1) + widest(2) + 4;
     let layout = layout();
@@ -84,6 +86,7 @@ fn is_plain(key: &str) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use gauntlet_config::read_experiment;
+    use gauntlet_operations::ran_with::Kind;
     use serde_json::json;
 
     use super::*;
@@ -98,7 +101,7 @@ gates: { pbo: { max: 0.3 }, plateau: none }
 paper: {}
 ";
 
-    /// Read by the reader of documents, which is not ours.
+    /// Read back as any document is, by a reader of YAML that is not ours.
     #[test]
     fn a_document_as_yaml_is_the_same_document() {
         let spec = read_experiment(DOCUMENT, "x.yaml", &[]).unwrap();
@@ -127,5 +130,23 @@ paper: {}
         assert_eq!(shown(27, false), table);
         assert_eq!(shown(26, false), "tuning.sampler\n  a  \"random\"\n  b  -\nseed\n  a  1\n  b  2");
         assert_eq!(shown(26, true), table);
+    }
+    /// Names are what somebody typed: none moves the cursor.
+    #[test]
+    fn no_control_character_reaches_a_terminal() {
+        let name = Some("a\u{9b}2Jb\n".to_owned());
+        let subject = subject(&Subject {
+            kind: Kind::Policy,
+            id: "0a".into(),
+            mandate: name.clone(),
+            name,
+            hash: "0a".into(),
+        });
+        let keys = [ComparedKey { key: "\u{1b}c".into(), a: Some("\u{9b}".into()), b: None }];
+        set_layout(Layout { width: Some(9), wide: false, unicode: true });
+        let lines = lines(&keys);
+        set_layout(Layout::TABS);
+        assert!(subject.starts_with("policy a\\u{9b}2Jb\\n of mandate"), "{subject}");
+        assert_eq!(lines, "\\u{1b}c\n  a  \"\\u{9b}\"\n  b  -");
     }
 }
