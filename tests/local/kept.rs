@@ -99,8 +99,25 @@ fn every_kept_log_is_read_verified_and_replayed() {
         assert_eq!(verified["ok"], true, "{name}: {verified}");
         assert!(number(&verified["checked"], "events") > 50, "{name}: {verified}");
         compared += number(&replayed(&dir, &name), "compared");
+        shows_its_documents(&dir, &name);
     }
     assert!(compared > 0, "no kept log is of versions that there still are: keep one of this release");
+}
+
+/// An old experiment shows the document that it ran with, which has not grown by what there is today.
+fn shows_its_documents(dir: &Dir, what: &str) {
+    let listed = gauntlet(["ls", "experiments"]).on(dir).ok();
+    let experiments = listed.as_array().unwrap();
+    assert!(!experiments.is_empty(), "{what}");
+    for experiment in experiments {
+        let id = experiment["experiment_id"].as_str().unwrap();
+        let document = gauntlet(["show", id, "--document"]).on(dir).ok();
+        let filter = format!("config_id == '{}'", experiment["config_id"].as_str().unwrap());
+        let recorded = gauntlet(["ls", "configs", "--filter", &filter]).on(dir).ok();
+        assert_eq!(document, recorded[0]["parameters"], "{what}");
+        assert!(document["tuning"]["trials"].is_u64(), "{what}: {document}");
+        assert_eq!(gauntlet(["config", "diff", id, id]).on(dir).ok()["equal"], true, "{what}");
+    }
 }
 
 #[test]

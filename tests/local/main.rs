@@ -8,6 +8,7 @@ mod asked;
 mod bad_days;
 mod bad_input;
 mod cleaning;
+mod config_diff;
 mod damage;
 mod dead_letters;
 mod dependencies;

@@ -8,6 +8,7 @@ use crate::args::{
     BarsArgs, ListArgs, ListDeadLettersArgs, MetricsArgs, ReplayDeadLettersArgs, RiskArgs, SearchArgs,
     SensitivityArgs, SnapshotArgs, StatsArgs, SubmitArgs,
 };
+use crate::diff_args::DiffArgs;
 use crate::feed_args::FeedArgs;
 use crate::open::milliseconds;
 use crate::reading_args::ReadingArgs;
@@ -158,6 +159,9 @@ pub enum Command {
     Show {
         /// An id, or its beginning.
         id: String,
+        /// The document that an experiment, a run or a model ran with, every default spelled out.
+        #[arg(long, conflicts_with_all = ["trades", "equity", "folds"])]
+        document: bool,
         /// The fills of a run.
         #[arg(long, conflicts_with_all = ["equity", "folds"])]
         trades: bool,
@@ -301,8 +305,9 @@ pub enum ConfigCommand {
         /// The key, or a section.
         key: Option<String>,
     },
-    /// Keys that differ from the defaults.
-    Diff,
+    /// Keys that differ between what two experiments, runs, models, documents or policies ran with; without any, between
+    /// the node's configuration and the defaults.
+    Diff(DiffArgs),
     /// JSON Schema of the configuration, or of an experiment.
     Schema {
         /// Of an experiment.

@@ -5,6 +5,8 @@
 mod args;
 /// The command line.
 mod cli;
+/// Arguments of `config diff`.
+mod diff_args;
 /// Arguments of `feed`.
 mod feed_args;
 /// Lists, printed while they are read.
@@ -152,7 +154,7 @@ fn run(cli: Cli) -> Result<Report, Refusal> {
         Command::Config(ConfigCommand::Explain { key }) => {
             return Report::of(&Answer::Configuration(configuration::explain(&resolved, key.as_deref())?));
         }
-        Command::Config(ConfigCommand::Diff) => {
+        Command::Config(ConfigCommand::Diff(args)) if args.a.is_none() => {
             return Report::of(&Answer::Changes(configuration::diff(&resolved)?));
         }
         _ => {}
@@ -193,6 +195,14 @@ fn on_pipeline(command: Command, opener: &Opener<'_>, quiet: bool) -> Result<Rep
         Command::Ls(args) => {
             let request = ListRequest::try_from(args)?;
             sound(opener, || list(opener, request.clone(), quiet))
+        }
+        // Where nothing is, two documents can be compared still.
+        Command::Config(ConfigCommand::Diff(args)) => {
+            let request = args.request()?.ok_or_else(|| Refusal::input("give two things to compare"))?;
+            match require_used(config) {
+                Err(_) if request.is_of_documents() => Report::of(&ToolRequest::Diff(request).answer()?),
+                _ => on_node(opener, &Request::Diff(request), quiet),
+            }
         }
         // What the instrument is defined as is known where something was fed or set before.
         Command::Feed(args) if args.dry_run => {
@@ -297,8 +307,9 @@ fn request(command: Command) -> Result<Request, Refusal> {
         Command::Snapshot(SnapshotCommand::Ls) => {
             Request::List(ListRequest { what: List::Snapshots, filter: None, sort: None, limit: None })
         }
+        Command::Show { id, document: true, .. } => Request::ShowDocument(id),
         Command::Snapshot(SnapshotCommand::Show { id })
-        | Command::Show { id, trades: false, equity: false, folds: false } => Request::Show(id),
+        | Command::Show { id, trades: false, equity: false, folds: false, .. } => Request::Show(id),
         Command::Show { id, trades: true, .. } => Request::ShowRun(id, RunPart::Trades),
         Command::Show { id, equity: true, .. } => Request::ShowRun(id, RunPart::Equity),
         Command::Show { id, .. } => Request::ShowRun(id, RunPart::Folds),

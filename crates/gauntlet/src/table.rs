@@ -78,7 +78,7 @@ pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> St
 }
 
 /// A cell on one line: what would break the line or move the cursor is written as an escape.
-fn one_line(cell: &str) -> String {
+pub fn one_line(cell: &str) -> String {
     if cell.chars().any(char::is_control) {
         let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
         return cell.chars().map(escaped).collect();

@@ -6,6 +6,7 @@ use crate::attempts::Cancelling;
 use crate::backtest::Backtested;
 use crate::bars::MadeBars;
 use crate::browse::{Comparison, Listing, Shown};
+use crate::config_diff::Diff;
 use crate::configuration::{Changed, Key, Valid};
 use crate::dead_letters::{ListedDeadLetter, PutBack, ShownDeadLetter};
 use crate::demo::Demonstrated;
@@ -69,6 +70,9 @@ pub enum Answer {
     Valid(Valid),
     Configuration(Vec<Key>),
     Changes(Vec<Changed>),
+    Diff(Diff),
+    /// The document of an experiment, whose shape is that of its schema.
+    Document(serde_json::Value),
     /// A JSON Schema, whose shape is JSON Schema's.
     Schema(serde_json::Value),
     Demonstrated(Demonstrated),
@@ -93,6 +97,7 @@ impl Answer {
             Answer::VerifiedViews(answer) => !answer.ok,
             Answer::PutBack(answer) => !answer.left.is_empty(),
             Answer::TopicsPlan(answer) => !answer.is_possible(),
+            Answer::Diff(answer) => !answer.equal,
             _ => false,
         }
     }

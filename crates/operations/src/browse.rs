@@ -232,7 +232,13 @@ pub(crate) fn verdicts(node: &Node, model_id: &str) -> Result<Vec<GateVerdict>, 
     Ok(verdicts)
 }
 
-fn find_anywhere(node: &Node, id: &str) -> Result<Row, Refusal> {
+/// Whatever has this id, or an id that begins with it, or the experiment of this name.
+pub(crate) fn find_anywhere(node: &Node, id: &str) -> Result<Row, Refusal> {
+    find_by_id(node, id)?.map_or_else(|| named(node, id, "nothing"), Ok)
+}
+
+/// Whatever has this id, or an id that begins with it.
+pub(crate) fn find_by_id(node: &Node, id: &str) -> Result<Option<Row>, Refusal> {
     let mut found = Vec::new();
     for of in SHOWN {
         found.extend(matching(node, of, id)?);
@@ -242,12 +248,11 @@ fn find_anywhere(node: &Node, id: &str) -> Result<Row, Refusal> {
         found.retain(|row| row.table.name != schema::RUNS.name);
     }
     match found.len() {
-        1 => Ok(found.remove(0)),
-        0 => named(node, id, "nothing"),
+        0 | 1 => Ok(found.pop()),
         many => {
             // An exact id is meant even where longer ones begin with it.
             let exact = found.iter().position(|row| row.key.last().and_then(Value::as_text) == Some(id));
-            exact.map(|at| found.remove(at)).ok_or_else(|| {
+            exact.map(|at| Some(found.remove(at))).ok_or_else(|| {
                 Refusal::BadInput(format!(
                     "{many} things have an id that begins with '{id}': give more digits"
                 ))
@@ -256,10 +261,15 @@ fn find_anywhere(node: &Node, id: &str) -> Result<Row, Refusal> {
     }
 }
 
+/// The experiments of a name.
+pub(crate) fn all_named(node: &Node, name: &str) -> Result<Vec<Row>, Refusal> {
+    let rows = node.views.scan(&schema::EXPERIMENTS, None)?;
+    Ok(rows.into_iter().filter(|row| text(row, "name") == Some(name)).collect())
+}
+
 /// The experiment of a name.
 fn named(node: &Node, name: &str, what: &str) -> Result<Row, Refusal> {
-    let rows = node.views.scan(&schema::EXPERIMENTS, None)?;
-    let mut found: Vec<Row> = rows.into_iter().filter(|row| text(row, "name") == Some(name)).collect();
+    let mut found = all_named(node, name)?;
     match found.len() {
         1 => Ok(found.remove(0)),
         0 => Err(Refusal::BadInput(format!(

@@ -19,6 +19,8 @@ pub mod bars;
 pub mod browse;
 /// How long the trials of a document take.
 mod budget;
+/// Which keys differ between what two things ran with.
+pub mod config_diff;
 /// Checking and explaining configurations.
 pub mod configuration;
 /// Whether there are data for what is asked.
@@ -73,6 +75,8 @@ pub mod progress;
 mod projecting;
 /// Publishing from outside.
 mod publish;
+/// The configuration that a thing ran with.
+pub mod ran_with;
 /// Why there is no answer.
 pub mod refusal;
 /// Re-execution.

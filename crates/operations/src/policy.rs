@@ -123,13 +123,33 @@ pub fn policies(
             Policies::One(Box::new(set))
         }
         PolicyRequest::Show { mandate, name } => Policies::One(Box::new(find(node, mandate, name)?)),
-        PolicyRequest::List => {
-            let rows = node.views.scan(&schema::POLICIES, None)?;
-            let mut all = vec![shown("", "", Policy::default_policy())];
-            all.extend(rows.iter().filter_map(of_row));
-            Policies::All(all)
-        }
+        PolicyRequest::List => Policies::All(all(node)?),
     })
+}
+
+/// The default policy and those of all mandates, by mandate and name.
+fn all(node: &Node) -> Result<Vec<RegisteredPolicy>, Refusal> {
+    let rows = node.views.scan(&schema::POLICIES, None)?;
+    let mut all = vec![shown("", "", Policy::default_policy())];
+    all.extend(rows.iter().filter_map(of_row));
+    Ok(all)
+}
+
+/// The policies that are called so: `NAME`, or `NAME@WHICH` with a mandate or the beginning of a hash. A mandate's policy
+/// never changes, but another mandate may have another one of the same name.
+pub(crate) fn called(node: &Node, called: &str) -> Result<Vec<RegisteredPolicy>, Refusal> {
+    let (name, which) = called.rsplit_once('@').unwrap_or((called, ""));
+    let is_called = |of: &RegisteredPolicy| {
+        let is_which = || of.mandate == which || of.policy.hash().to_string().starts_with(which);
+        of.policy.name == called || (of.policy.name == name && is_which())
+    };
+    Ok(all(node)?.into_iter().filter(is_called).collect())
+}
+
+/// The policies whose hash begins so.
+pub(crate) fn with_hash(node: &Node, hash: &str) -> Result<Vec<RegisteredPolicy>, Refusal> {
+    let begins = |of: &RegisteredPolicy| !hash.is_empty() && of.policy.hash().to_string().starts_with(hash);
+    Ok(all(node)?.into_iter().filter(begins).collect())
 }
 
 fn of_row(row: &gauntlet_views::Row) -> Option<RegisteredPolicy> {

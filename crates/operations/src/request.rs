@@ -9,6 +9,7 @@ use crate::attempts::{self, CancelRequest};
 use crate::backtest::{BacktestRequest, backtest};
 use crate::bars::{BarsRequest, bars};
 use crate::browse::{self, ListRequest};
+use crate::config_diff::{DiffRequest, diff};
 use crate::dead_letters::{self, ListDeadLetters, ReplayDeadLetters};
 use crate::feed::dry_run::{dry_run, dry_run_on};
 use crate::feed::{self, FeedRequest};
@@ -19,6 +20,7 @@ use crate::metrics::{MetricsRequest, metrics};
 use crate::node::Node;
 use crate::policy::{PolicyRequest, policies};
 use crate::progress::Progress;
+use crate::ran_with;
 use crate::refusal::Refusal;
 use crate::replay::{self, ReplayRequest};
 use crate::risk::{RiskRequest, risk};
@@ -54,6 +56,8 @@ pub enum Request {
     List(ListRequest),
     /// Show whatever has this id.
     Show(String),
+    /// Show the document that whatever has this id ran with.
+    ShowDocument(String),
     /// Show numbers of the run with this id.
     ShowRun(String, RunPart),
     /// Write a run's numbers to a file.
@@ -62,6 +66,8 @@ pub enum Request {
     Ledger(LedgerRequest),
     /// Put the things with these ids side by side.
     Compare(Vec<String>),
+    /// Compare what two things ran with.
+    Diff(DiffRequest),
     /// Hash all topics and views.
     Digest,
     /// Re-execute and compare.
@@ -182,10 +188,12 @@ impl Request {
             Request::Waive(request) => Answer::Waived(waive(node, needed()?, request)?),
             Request::List(request) => Answer::Listing(browse::list(node, request)?),
             Request::Show(id) => Answer::Shown(browse::show(node, id)?),
+            Request::ShowDocument(id) => Answer::Document(ran_with::document_of(node, id)?),
             Request::ShowRun(id, part) => Answer::RunNumbers(runs::numbers(node, id, *part)?),
             Request::Export(request) => Answer::Exported(runs::export(node, request)?),
             Request::Ledger(request) => Answer::Ledger(ledger(node, request)?),
             Request::Compare(ids) => Answer::Comparison(browse::compare(node, ids)?),
+            Request::Diff(request) => Answer::Diff(diff(Some(node), request)?),
             Request::Digest => Answer::Digests(integrity::digest(node)?),
             Request::Replay(request) => Answer::Replayed(replay::replay(node, request, progress)?),
             Request::Verify(request) => Answer::Verified(integrity::verify(node, request)?),
@@ -224,6 +232,8 @@ pub enum ToolRequest {
     Risk(RiskRequest),
     /// Inference over the returns of many trials.
     Stats(StatsRequest),
+    /// Which keys of two documents differ.
+    Diff(DiffRequest),
 }
 
 impl ToolRequest {
@@ -236,6 +246,7 @@ impl ToolRequest {
             ToolRequest::Metrics(request) => Answer::Measured(metrics(request)?),
             ToolRequest::Risk(request) => Answer::Risk(risk(request)?),
             ToolRequest::Stats(request) => Answer::Stats(stats(request)?),
+            ToolRequest::Diff(request) => Answer::Diff(diff(None, request)?),
         })
     }
 }
@@ -269,6 +280,7 @@ mod tests {
 
     use super::*;
     use crate::browse::{List, Sort};
+    use crate::config_diff::Operand;
     use crate::metrics::{RiskFree, SeriesKind};
 
     fn reading() -> Reading {
@@ -322,6 +334,11 @@ mod tests {
         })
     }
 
+    fn documents() -> DiffRequest {
+        let (a, text, name) = (Operand::Called("id".into()), "name: x\n".into(), "x.yaml".into());
+        DiffRequest { a, b: Operand::Document { text, name }, all: true }
+    }
+
     /// Requests of every kind, with every field filled.
     fn requests() -> Vec<Request> {
         let text = |text: &str| Some(text.to_owned());
@@ -357,10 +374,12 @@ mod tests {
                 limit: Some(3),
             }),
             Request::Show("id".into()),
+            Request::ShowDocument("id".into()),
             Request::ShowRun("id".into(), RunPart::Equity),
             Request::Export(ExportRequest { id: "id".into(), out: "/f.csv".into() }),
             Request::Compare(vec!["a".into(), "b".into()]),
             Request::Ledger(LedgerRequest { mandate: "m".into(), trials: 3 }),
+            Request::Diff(documents()),
             Request::Digest,
             Request::Replay(ReplayRequest { experiment: text("id"), workers: Some(2) }),
             Request::Verify(VerifyRequest { heads: Some([("chain".into(), "head".into())].into()) }),
@@ -412,8 +431,10 @@ mod tests {
             Request::Ledger(_) => 20,
             Request::Policy(_) => 21,
             Request::Waive(_) => 22,
+            Request::ShowDocument(_) => 23,
+            Request::Diff(_) => 24,
         });
-        assert_eq!(kinds.collect::<BTreeSet<i32>>().len(), 23, "a kind of request has no example");
+        assert_eq!(kinds.collect::<BTreeSet<i32>>().len(), 25, "a kind of request has no example");
     }
 
     #[test]
@@ -461,6 +482,7 @@ mod tests {
             seed: 7,
             periods_per_year: Some(252.0),
         }));
+        comes_back(&ToolRequest::Diff(documents()));
         comes_back(&SetupRequest::PlanTopics);
         comes_back(&SetupRequest::ApplyTopics);
         comes_back(&SetupRequest::RegisterSchemas { only_check: true });

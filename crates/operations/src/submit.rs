@@ -114,16 +114,32 @@ pub(crate) fn refuse(document: &ExperimentDocument, problems: &[Problem]) -> Res
     Err(Refusal::BadInput(problems.iter().map(line).collect::<Vec<_>>().join("\n")))
 }
 
-/// Publishes an experiment.
-pub fn submit(node: &Node, request: &SubmitRequest) -> Result<Submitted, Refusal> {
-    let document =
-        ExperimentDocument::read_to_latest(&request.text, &request.name, &request.overrides, |spec| {
-            newest_bar(node, spec)?.ok_or_else(|| no_bars(spec))
-        })?;
-    let mut document = document;
+/// Reads and checks a document on a node, with the latest bar and the policy spelled out.
+fn read(
+    node: &Node,
+    text: &str,
+    name: &str,
+    overrides: &[(String, String)],
+) -> Result<ExperimentSpec, Refusal> {
+    let mut document = ExperimentDocument::read_to_latest(text, name, overrides, |spec| {
+        newest_bar(node, spec)?.ok_or_else(|| no_bars(spec))
+    })?;
     policy::resolve(node, &mut document.spec)?;
     refuse(&document, &validate(&document.spec))?;
-    let mut spec = document.spec;
+    Ok(document.spec)
+}
+
+/// A document as it would be submitted here, whether or not there are data for it yet.
+pub(crate) fn resolved(node: &Node, text: &str, name: &str) -> Result<ExperimentSpec, Refusal> {
+    let mut spec = read(node, text, name, &[])?;
+    let instrument = spec.instrument().map_err(Refusal::input)?;
+    spec.data.revision = revision(node, &instrument, &spec.data)?;
+    Ok(spec)
+}
+
+/// Publishes an experiment.
+pub fn submit(node: &Node, request: &SubmitRequest) -> Result<Submitted, Refusal> {
+    let mut spec = read(node, &request.text, &request.name, &request.overrides)?;
     let submitted_by = author(request.author.as_deref())?;
     if let Some(trainer) = external::trainer(&spec.model.strategy)
         && node.services.is_exclusive()

@@ -4,6 +4,8 @@
 pub mod browse;
 /// Feeds, snapshots, dead letters.
 mod data;
+/// What two things ran with, and documents.
+mod diff;
 /// What files are understood as.
 mod dry_run;
 /// What instruments are.
@@ -82,6 +84,8 @@ pub fn text(answer: &Answer) -> String {
         Answer::Valid(answer) => tools::valid(answer),
         Answer::Configuration(answer) => tools::configuration(answer),
         Answer::Changes(answer) => tools::changes(answer),
+        Answer::Diff(answer) => diff::diff(answer),
+        Answer::Document(answer) => diff::yaml(answer),
         Answer::Schema(answer) => serde_json::to_string_pretty(answer).unwrap_or_default(),
         Answer::Demonstrated(answer) => demonstrated(answer),
     }
