@@ -73,6 +73,8 @@ pub mod progress;
 mod projecting;
 /// Publishing from outside.
 mod publish;
+/// The trial ledger, counted again.
+pub mod recount;
 /// Why there is no answer.
 pub mod refusal;
 /// Re-execution.
