@@ -93,10 +93,9 @@ pub(crate) struct Asked(BTreeMap<u64, u64>);
 impl Asked {
     /// Adds a number, in any order: requests lie on several partitions, which are read one after the other.
     pub(crate) fn insert(&mut self, trial: u64) {
-        let before = self.0.range(..=trial).next_back().map(|(first, end)| (*first, *end));
-        let first = match before {
-            Some((_, end)) if end > trial => return,
-            Some((first, end)) if end == trial => first,
+        let first = match self.0.range(..=trial).next_back() {
+            Some((_, end)) if *end > trial => return,
+            Some((first, end)) if *end == trial => *first,
             _ => trial,
         };
         // The run that begins behind it goes on from here.
