@@ -65,6 +65,9 @@ fn a_ledger_is_what_its_experiments_tried() {
     let sharpe = next["needed"].as_f64().unwrap() / year;
     let candidate = SharpeEstimate { observations, sharpe, skewness: 0.0, kurtosis: 3.0 };
     assert!((psr(&candidate, ceiling / year).unwrap() - 0.95).abs() < 1e-9);
+    // Two finalists each.
+    let checked = &gauntlet(["verify"]).on(&dir).ok()["checked"];
+    assert_eq!((&checked["ledger_entries"], &checked["decisions"]), (&2.into(), &4.into()), "{checked}");
 }
 
 #[test]
@@ -88,4 +91,7 @@ fn a_mandate_that_nobody_tried_is_answered_with_those_that_were() {
     // What was asked for had begun, and counts.
     let requested = entries[1]["requested"].as_u64().unwrap();
     assert_eq!(ledger["next"][0]["noise"]["trials"], 12 + requested + 100);
+    // Results that came after the end are on the log and not in the entry.
+    let checked = &gauntlet(["verify"]).on(&dir).ok()["checked"];
+    assert_eq!((&checked["ledger_entries"], &checked["decisions"]), (&2.into(), &2.into()), "{checked}");
 }

@@ -25,6 +25,7 @@ mod measured;
 mod observed;
 mod operator;
 mod pipeline;
+mod recount;
 mod revisions;
 mod runs;
 mod selection;

@@ -125,3 +125,18 @@ pub fn mini() -> &'static Path {
         node
     })
 }
+
+/// [`mini`] with a second experiment of its mandate finished, of five trials for each search: likewise.
+pub fn mini_and_second() -> &'static Path {
+    static NODE: OnceLock<PathBuf> = OnceLock::new();
+    NODE.get_or_init(|| {
+        let dir = Dir::copy_of(mini());
+        let document =
+            MINI.replace("seed: 3", "seed: 4").replace("trials: 12", "trials: 5").replace("mini", "second");
+        let file = dir.write("second.yaml", document);
+        gauntlet(["submit", file.to_str().unwrap(), "--wait"]).on(&dir).ok();
+        let node = process_folder().join("mini-and-second");
+        crate::copy(&dir.node(), &node);
+        node
+    })
+}

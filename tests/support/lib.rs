@@ -13,6 +13,8 @@ pub mod http;
 pub mod process;
 /// Small seeded random numbers.
 pub mod random;
+/// Logs with other records.
+pub mod relaid;
 /// Serving processes.
 pub mod up;
 

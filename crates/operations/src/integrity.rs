@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use gauntlet_domain::ContentHash;
 use gauntlet_domain::topics::{self, Retention};
+use gauntlet_domain::{ContentHash, Topic};
 use gauntlet_lake::{LakeError, verify_file, verify_snapshot};
-use gauntlet_log::TopicPartition;
+use gauntlet_log::{LogError, Positions, Record, TopicPartition};
 use gauntlet_processor::topology::is_input;
 use gauntlet_runtime::{digest, events, restore};
 use gauntlet_views::{EmbeddedStore, Table, ViewStore, schema};
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::node::Node;
 use crate::outside::Outside;
+use crate::recount::{NotRecounted, Recount, Recounted};
 use crate::refusal::Refusal;
 
 /// Hashes of all topics and views, the same wherever the same happened.
@@ -67,6 +68,8 @@ pub struct Verified {
     pub checked: Checked,
     /// The head of each chain.
     pub heads: Heads,
+    /// What was looked at and could not be recounted.
+    pub not_compared: Vec<NotRecounted>,
     /// What does not hold.
     pub problems: Vec<String>,
 }
@@ -82,6 +85,10 @@ pub struct Checked {
     pub artifacts: u64,
     /// Views.
     pub views: u64,
+    /// Entries of the trial ledger that were counted again.
+    pub ledger_entries: u64,
+    /// Decisions about models whose figures from the ledger were counted again.
+    pub decisions: u64,
 }
 
 /// What comparing the views with the log found.
@@ -128,7 +135,7 @@ pub fn digest(node: &Node) -> Result<Digests, Refusal> {
 pub fn verify(node: &Node, request: &VerifyRequest) -> Result<Verified, Refusal> {
     let mut problems: Vec<String> = Vec::new();
     problems.extend(node.log.check().err().map(|error| error.to_string()));
-    let events = verify_log(node, &mut problems);
+    let (events, recounted) = verify_log(node, &mut problems);
     verify_positions(node, &mut problems);
     node.catch_up()?;
     let (snapshots, artifacts) = verify_lake(node, &mut problems)?;
@@ -140,66 +147,91 @@ pub fn verify(node: &Node, request: &VerifyRequest) -> Result<Verified, Refusal>
             problems.push(format!("chain {chain} does not reach the head {kept:?} that was kept"));
         }
     }
-    let checked = Checked { events, snapshots, artifacts, views };
-    Ok(Verified { ok: problems.is_empty(), checked, heads, problems })
+    let Recounted { ledger_entries, decisions, not_compared } = recounted;
+    let checked = Checked { events, snapshots, artifacts, views, ledger_entries, decisions };
+    Ok(Verified { ok: problems.is_empty(), checked, heads, not_compared, problems })
 }
 
-/// Every record readable, in its topic, by its writer, under its own id and key, without holes.
-fn verify_log(node: &Node, problems: &mut Vec<String>) -> u64 {
+/// Every record readable, in its topic, by its writer, under its own id and key, without holes; the trial ledger counted again.
+fn verify_log(node: &Node, problems: &mut Vec<String>) -> (u64, Recounted) {
     let mut count = 0;
-    let mut outside = match Outside::read(node) {
-        Ok(outside) => outside,
-        Err(error) => {
-            problems.push(error.to_string());
-            Outside::default()
-        }
-    };
     let topology = node.processors.topology();
-    for topic in topics::ALL {
+    let mut reader = Reader {
+        outside: said(Outside::read(node), problems),
+        recount: said(Recount::of(node), problems),
+        ends: said(ends(node), problems),
+    };
+    for topic in Recount::order(topics::ALL) {
         let Ok(partitions) = node.log.partitions(topic.name) else { continue };
+        let own = topology.writer_of(topic).unwrap_or_default();
         for partition in 0..partitions {
             let place = TopicPartition::new(topic.name, partition);
             let read = node.log.bounds(&place).and_then(|(start, end)| {
+                let end = reader.ends.get(&place).copied().unwrap_or(end);
                 restore::for_each(&*node.log, &place, start, end, |record| {
                     count += 1;
-                    let at = format!("{place} offset {}", record.offset);
-                    match events::read(&node.codec, &record) {
-                        Err(error) => problems.push(format!("{at}: {error}")),
-                        Ok(recorded) => {
-                            let event = &recorded.event;
-                            if headers::event_id(&record.headers).is_some_and(|id| id != event.id()) {
-                                problems.push(format!(
-                                    "{at}: the event id does not belong to this {}",
-                                    event.kind().name()
-                                ));
-                            }
-                            if event.key().as_bytes() != record.key {
-                                problems.push(format!(
-                                    "{at}: the key does not belong to this {}",
-                                    event.kind().name()
-                                ));
-                            }
-                            let own = topology.writer_of(topic).unwrap_or_default();
-                            let writer = outside.writer(own, event);
-                            if !is_input(topic) && recorded.envelope.source != writer {
-                                let found = &recorded.envelope.source;
-                                problems
-                                    .push(format!("{at}: written by {found}, it is {writer} who writes it"));
-                            }
-                            problems.extend(
-                                outside.answer(own, &recorded).map(|problem| format!("{at}: {problem}")),
-                            );
-                        }
-                    }
+                    reader.verify(node, topic, own, &record, problems);
                     Ok(())
                 })
             });
-            if let Err(error) = read {
-                problems.push(error.to_string());
-            }
+            problems.extend(read.err().map(|error| error.to_string()));
         }
     }
-    count
+    (count, reader.recount.finish(problems))
+}
+
+/// What was read; nothing, and the error among the problems.
+fn said<T: Default>(read: Result<T, LogError>, problems: &mut Vec<String>) -> T {
+    read.unwrap_or_else(|error| {
+        problems.push(error.to_string());
+        T::default()
+    })
+}
+
+/// Where every partition ends, outputs before what they follow from: of a record within these ends its causes are too, also
+/// while processors are at work.
+fn ends(node: &Node) -> Result<Positions, LogError> {
+    let mut ends = Positions::new();
+    for topic in topics::ALL.iter().rev() {
+        for partition in 0..node.log.partitions(topic.name).unwrap_or(0) {
+            let place = TopicPartition::new(topic.name, partition);
+            let (_, end) = node.log.bounds(&place)?;
+            ends.insert(place, end);
+        }
+    }
+    Ok(ends)
+}
+
+/// What is known of the log while it is read.
+struct Reader {
+    outside: Outside,
+    recount: Recount,
+    ends: Positions,
+}
+
+impl Reader {
+    fn verify(&mut self, node: &Node, topic: &Topic, own: &str, record: &Record, problems: &mut Vec<String>) {
+        let at = format!("{} offset {}", record.partition, record.offset);
+        let recorded = match events::read(&node.codec, record) {
+            Ok(recorded) => recorded,
+            Err(error) => return problems.push(format!("{at}: {error}")),
+        };
+        let event = &recorded.event;
+        if headers::event_id(&record.headers).is_some_and(|id| id != event.id()) {
+            problems.push(format!("{at}: the event id does not belong to this {}", event.kind().name()));
+        }
+        if event.key().as_bytes() != record.key {
+            problems.push(format!("{at}: the key does not belong to this {}", event.kind().name()));
+        }
+        let writer = self.outside.writer(own, event);
+        let is_of_writer = recorded.envelope.source == writer;
+        if !is_input(topic) && !is_of_writer {
+            let found = &recorded.envelope.source;
+            problems.push(format!("{at}: written by {found}, it is {writer} who writes it"));
+        }
+        problems.extend(self.outside.answer(own, &recorded).map(|problem| format!("{at}: {problem}")));
+        self.recount.see(record, &recorded, is_of_writer, problems);
+    }
 }
 
 /// Every processor's position lies within what there is to read.

@@ -77,6 +77,8 @@ mod projecting;
 mod publish;
 /// The configuration that a thing ran with.
 pub mod ran_with;
+/// The trial ledger, counted again.
+pub mod recount;
 /// Why there is no answer.
 pub mod refusal;
 /// Re-execution.

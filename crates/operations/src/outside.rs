@@ -66,7 +66,7 @@ impl Outside {
             return Some(format!("this {kind} answers request {request}, its header names another cause"));
         }
         let is_chunk = matches!(event, Event::TradeLogChunk(_) | Event::EquityCurveChunk(_));
-        let content = event.visit(Content);
+        let content = content(event);
         let first = *self.answers.entry(if is_chunk { event.id() } else { request }).or_insert(content);
         (first != content).then(|| {
             let what = if is_chunk { "chunk of the answer" } else { "answer" };
@@ -80,6 +80,10 @@ impl Outside {
 }
 
 /// The hash of a body under the name of its record.
+pub(crate) fn content(event: &Event) -> ContentHash {
+    event.visit(Content)
+}
+
 struct Content;
 
 impl BodyVisitor for Content {

@@ -65,6 +65,20 @@ fn judge(prefix: &str, returns: &[f64], periods_per_year: f64, numbers: &mut Met
     }
 }
 
+/// Under which names a finalist's figures have what [`inference`] says: these before its own.
+const FIGURES: &str = "inference.";
+
+/// What [`inference`] says of a finalist, from all of its figures.
+pub fn of_figures(figures: &Metrics) -> Metrics {
+    let of = |(name, value): (&String, &Option<f64>)| Some((name.strip_prefix(FIGURES)?.to_owned(), *value));
+    figures.iter().filter_map(of).collect()
+}
+
+/// The prefix of the returns that gates judge: the excess, where there is a benchmark.
+pub fn judged_returns(numbers: &Metrics) -> &'static str {
+    if numbers.contains_key("excess_sharpe") { "excess_" } else { "" }
+}
+
 /// The deflated Sharpe ratio of what [`inference`] says; `prefix` says of which returns: empty, or `excess_`. `counted` are the
 /// trials with their *annual* Sharpe ratios, so that those of bars of other lengths can be among them.
 pub fn deflated(numbers: &Metrics, prefix: &str, counted: &Trials) -> Option<f64> {

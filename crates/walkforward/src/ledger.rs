@@ -8,7 +8,10 @@
 
 use std::collections::BTreeMap;
 
+use gauntlet_domain::experiment::{LedgerEntered, Metrics};
 use gauntlet_quant::inference::{Trials, expected_maximum};
+
+use crate::inference::{deflated, judged_returns};
 
 /// A half-open stretch of time, nanoseconds.
 pub type Stretch = (i64, i64);
@@ -37,6 +40,26 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// What an entry of the ledger says; a document of its own until it is known which one it is.
+    pub fn of(entered: &LedgerEntered) -> Entry {
+        let count = |number: i64| u64::try_from(number).unwrap_or(0);
+        let moments = &entered.sharpe;
+        let variance = moments.variance.unwrap_or(0.0);
+        Entry {
+            document: entered.place.to_string(),
+            place: entered.place,
+            instrument: Some(entered.data.instrument.clone()),
+            searched: Some((entered.data.from.0, entered.data.to.0)),
+            held_out: entered.holdout_from.zip(entered.holdout_to).map(|(from, to)| (from.0, to.0)),
+            requested: count(entered.requested),
+            looks: count(entered.looks),
+            finalists: entered.finalists.len() as u64,
+            sharpes: moments
+                .mean
+                .map(|mean| (moments.count as f64, mean, variance * (moments.count - 1) as f64)),
+        }
+    }
+
     /// Whether it got as far as to look at anything.
     pub fn looked(&self) -> bool {
         self.requested + self.looks > 0
@@ -78,6 +101,34 @@ pub struct Tried {
     pub ceiling: Option<f64>,
     /// What the trials were counted from, annual Sharpe ratios.
     pub counted: Option<Trials>,
+}
+
+impl Tried {
+    /// What a decision says of it, by the names of the figures: counts, and annual Sharpe ratios but for `deflated_sharpe`, which
+    /// is a probability. `own` is the entry of the finalist's experiment, `missing` how many places before it have none,
+    /// `numbers` what [`crate::inference::inference`] says of the finalist. `None` is undefined.
+    pub fn figures(&self, own: &Entry, missing: u64, numbers: &Metrics) -> Metrics {
+        let dsr =
+            self.counted.as_ref().and_then(|counted| deflated(numbers, judged_returns(numbers), counted));
+        let earlier_looks = self.holdout_looks.saturating_sub(own.finalists);
+        let figures = [
+            ("deflated_sharpe", dsr),
+            ("holdout_looks", Some(earlier_looks as f64)),
+            ("ledger_incomplete", Some(missing as f64)),
+            ("ledger.experiments", Some(self.experiments as f64)),
+            ("ledger.trials", Some(self.trials as f64)),
+            ("ledger.looks", Some(self.looks as f64)),
+            ("ledger.deviation", self.deviation),
+            ("ledger.ceiling", self.ceiling),
+        ];
+        figures.map(|(name, value)| (name.to_owned(), value)).into()
+    }
+}
+
+/// How many places up to one have no entry; `entries` are those of one mandate.
+pub fn missing<'a>(entries: impl Iterator<Item = &'a Entry>, place: i64) -> u64 {
+    let there = entries.filter(|entry| entry.place <= place).count() as u64;
+    u64::try_from(place).unwrap_or(0).saturating_sub(there)
 }
 
 /// Count, mean and sum of squared deviations; `within` sums the deviations from the mean of each group.

@@ -6,8 +6,8 @@ use gauntlet_domain::gates::{self, Gate, Stage};
 use gauntlet_domain::selection::{Candidate, CandidateRisk, RiskVerdictIssued};
 use gauntlet_domain::verdict::{self, Comparison, Evidence, Verdict};
 use gauntlet_quant::inference::{SharpeEstimate, min_trl};
-use gauntlet_walkforward::inference::deflated;
-use gauntlet_walkforward::ledger::{Entry, Tried, tried};
+use gauntlet_walkforward::inference::{judged_returns, of_figures};
+use gauntlet_walkforward::ledger::{Entry, Tried, missing, tried};
 
 use crate::contest::CHALLENGER;
 
@@ -17,8 +17,7 @@ const OUTRANKED: &str = "outranked";
 /// What the ledger of a mandate says for one experiment.
 pub(crate) struct Ledger<'a> {
     tried: Tried,
-    /// Looks at the hold-out before this experiment.
-    earlier_looks: u64,
+    own: &'a Entry,
     /// Earlier places without an entry.
     missing: u64,
     family: &'a Metrics,
@@ -26,13 +25,11 @@ pub(crate) struct Ledger<'a> {
 
 impl<'a> Ledger<'a> {
     /// Of all entries of a mandate, in the order of their places.
-    pub(crate) fn of(entries: &[Entry], own: &Entry, family: &'a Metrics) -> Ledger<'a> {
-        let tried = tried(entries.iter(), own, own.place, 0);
-        let there = entries.iter().filter(|entry| entry.place <= own.place).count() as u64;
+    pub(crate) fn of(entries: &[Entry], own: &'a Entry, family: &'a Metrics) -> Ledger<'a> {
         Ledger {
-            earlier_looks: tried.holdout_looks.saturating_sub(own.finalists),
-            missing: u64::try_from(own.place).unwrap_or(0).saturating_sub(there),
-            tried,
+            tried: tried(entries.iter(), own, own.place, 0),
+            own,
+            missing: missing(entries.iter(), own.place),
             family,
         }
     }
@@ -69,27 +66,12 @@ impl<'a> Ledger<'a> {
 
     /// Figures of a finalist that need the ledger, and those of the trials as a family.
     pub(crate) fn figures(&self, risk: &CandidateRisk) -> Metrics {
-        let numbers = inference(&risk.figures);
-        // What the gate judges is the excess, where there is a benchmark.
-        let prefix = if numbers.contains_key("excess_sharpe") { "excess_" } else { "" };
-        let counted = self.tried.counted.as_ref();
-        let dsr = counted.and_then(|counted| deflated(&numbers, prefix, counted));
-        let mut figures: Metrics =
-            self.family.iter().map(|(name, value)| (format!("family.{name}"), *value)).collect();
-        for (name, value) in [
-            ("deflated_sharpe", dsr),
-            ("track_record", self.track_record(&numbers, prefix)),
-            ("pbo", self.family.get("pbo").copied().flatten()),
-            ("holdout_looks", Some(self.earlier_looks as f64)),
-            ("ledger_incomplete", Some(self.missing as f64)),
-            ("ledger.experiments", Some(self.tried.experiments as f64)),
-            ("ledger.trials", Some(self.tried.trials as f64)),
-            ("ledger.looks", Some(self.tried.looks as f64)),
-            ("ledger.deviation", self.tried.deviation),
-            ("ledger.ceiling", self.tried.ceiling),
-        ] {
-            figures.insert(name.to_owned(), value);
-        }
+        let numbers = of_figures(&risk.figures);
+        let mut figures = self.tried.figures(self.own, self.missing, &numbers);
+        figures.extend(self.family.iter().map(|(name, value)| (format!("family.{name}"), *value)));
+        let track_record = self.track_record(&numbers, judged_returns(&numbers));
+        figures.insert("track_record".to_owned(), track_record);
+        figures.insert("pbo".to_owned(), self.family.get("pbo").copied().flatten());
         figures
     }
 
@@ -140,13 +122,6 @@ pub(crate) fn unreadable(risk: &CandidateRisk, what: &str) -> Verdict {
         ..Evidence::default()
     };
     Verdict::undefined("gates", evidence)
-}
-
-/// What evaluation says of the returns, under the names that it has there.
-fn inference(figures: &Metrics) -> Metrics {
-    let of =
-        |(name, value): (&String, &Option<f64>)| Some((name.strip_prefix("inference.")?.to_owned(), *value));
-    figures.iter().filter_map(of).collect()
 }
 
 /// A finalist with all its verdicts, in the order of the table of gates.

@@ -68,19 +68,15 @@ struct Tried {
 
 impl Tried {
     fn of(entered: &LedgerEntered) -> Tried {
-        let count = |number: i64| u64::try_from(number).unwrap_or(0);
-        let moments = &entered.sharpe;
-        let variance = moments.variance.unwrap_or(0.0);
+        let Entry { held_out, requested, looks, finalists, sharpes, .. } = Entry::of(entered);
         Tried {
             instrument: entered.data.instrument.clone(),
             searched: (entered.data.from.0, entered.data.to.0),
-            held_out: entered.holdout_from.zip(entered.holdout_to).map(|(from, to)| (from.0, to.0)),
-            requested: count(entered.requested),
-            looks: count(entered.looks),
-            finalists: entered.finalists.len() as u64,
-            sharpes: moments
-                .mean
-                .map(|mean| (moments.count as f64, mean, variance * (moments.count - 1) as f64)),
+            held_out,
+            requested,
+            looks,
+            finalists,
+            sharpes,
             document: None,
             family: entered.family.clone(),
         }

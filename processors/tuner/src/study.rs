@@ -91,14 +91,16 @@ impl<T> Part<T> {
 pub(crate) struct Asked(BTreeMap<u64, u64>);
 
 impl Asked {
-    /// Adds a number; those of one search come in their order.
+    /// Adds a number, in any order: requests lie on several partitions, which are read one after the other.
     pub(crate) fn insert(&mut self, trial: u64) {
-        match self.0.range_mut(..=trial).next_back() {
-            Some((_, end)) if *end >= trial => *end = (*end).max(trial + 1),
-            _ => {
-                self.0.insert(trial, trial + 1);
-            }
-        }
+        let first = match self.0.range(..=trial).next_back() {
+            Some((_, end)) if *end > trial => return,
+            Some((first, end)) if *end == trial => *first,
+            _ => trial,
+        };
+        // The run that begins behind it goes on from here.
+        let end = self.0.remove(&(trial + 1)).unwrap_or(trial + 1);
+        self.0.insert(first, end);
     }
 
     /// How many of the numbers from `first` on are there without a hole, up to `count`.
@@ -463,5 +465,11 @@ mod tests {
         }
         // The run goes on into the next search, which counts its own.
         assert_eq!([0, 10].map(|first| asked.from(first, 10)), [10, 3]);
+        // As several partitions have them.
+        let mut asked = Asked::default();
+        for trial in [0, 4, 5, 8, 3, 6, 2, 7, 1] {
+            asked.insert(trial);
+        }
+        assert_eq!(asked, Asked(BTreeMap::from([(0, 9)])));
     }
 }

@@ -2,6 +2,7 @@
 
 use gauntlet_domain::Event;
 use gauntlet_operations::integrity::{Digests, Verified, VerifiedViews};
+use gauntlet_operations::recount::NotRecounted;
 use gauntlet_operations::replay::{NotCompared, Replayed};
 
 use crate::table::table;
@@ -58,13 +59,23 @@ fn compared(answer: &Replayed) -> String {
 pub fn verified(answer: &Verified) -> String {
     let checked = answer.checked;
     let counted = format!(
-        "{} events, {} snapshots, {} artifacts, {} views",
-        checked.events, checked.snapshots, checked.artifacts, checked.views
+        "{} events, {} snapshots, {} artifacts, {} views, {} ledger entries, {} decisions",
+        checked.events,
+        checked.snapshots,
+        checked.artifacts,
+        checked.views,
+        checked.ledger_entries,
+        checked.decisions
     );
-    match answer.ok {
-        true => format!("all holds: {counted}"),
-        false => format!("{counted} checked\n{}", answer.problems.join("\n")),
-    }
+    let head = if answer.ok { format!("all holds: {counted}") } else { format!("{counted} checked") };
+    let not_compared = answer.not_compared.iter().map(not_recounted);
+    let lines = std::iter::once(head).chain(not_compared).chain(answer.problems.iter().cloned());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn not_recounted(not: &NotRecounted) -> String {
+    let NotRecounted { what, why, events } = not;
+    format!("{what}: {events} not compared, {why}")
 }
 
 /// Whether the views are what the log makes of them.
