@@ -115,7 +115,7 @@ impl Recount {
     }
 
     /// Topics in the order in which their records are shown.
-    pub(crate) fn order<'a>(topics: &'a [Topic]) -> impl Iterator<Item = &'a Topic> {
+    pub(crate) fn order(topics: &[Topic]) -> impl Iterator<Item = &Topic> {
         let is_ledger = |topic: &&Topic| **topic == TRIAL_LEDGER;
         topics.iter().filter(is_ledger).chain(topics.iter().filter(move |topic| !is_ledger(topic)))
     }
