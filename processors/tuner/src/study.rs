@@ -227,8 +227,7 @@ impl Study {
         Ok((walk, family))
     }
 
-    /// What the search over all tuning bars has tried, pruned or not: a choice among good trials alone would look like a choice
-    /// among equals. Not where a program outside runs them.
+    /// What the search over all tuning bars has tried, pruned trials too; not where a program outside runs them.
     fn family(&self) -> Option<TrialFamilyRequested> {
         let (begun, main) = (self.begun.as_ref()?, self.main()?);
         let addressee = external::addressee(EVALUATOR, &begun.plan.strategy);
