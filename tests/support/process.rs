@@ -15,8 +15,8 @@ use crate::files::{Dir, binary};
 /// A user that owns nothing.
 const NOBODY: u32 = 65_534;
 
-/// After this time a command counts as hung.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// After this time a command counts as hung. Far beyond what any takes: machines are shared, and nobody is timed here.
+const PATIENCE: Duration = Duration::from_secs(900);
 
 /// A command line.
 pub struct Command(std::process::Command);
@@ -91,6 +91,7 @@ impl Command {
     pub fn start(mut self) -> Started {
         let what = format!("{:?}", self.0);
         self.0.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.0.process_group(0);
         let mut child = self.0.spawn().unwrap_or_else(|error| panic!("{what} does not start: {error}"));
         let stdout = reader(child.stdout.take().unwrap());
         let stderr = reader(child.stderr.take().unwrap());
@@ -130,7 +131,7 @@ fn reader(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
     })
 }
 
-/// A command at work. Dropping it kills it.
+/// A command at work. Dropping it kills it, and all that it has started.
 pub struct Started {
     child: Child,
     what: String,
@@ -180,7 +181,6 @@ impl Started {
                 break status;
             }
             if began.elapsed() > PATIENCE {
-                let _ = self.child.kill();
                 panic!("{} hangs: not done after {PATIENCE:?}", self.what);
             }
             std::thread::sleep(Duration::from_millis(2));
@@ -194,8 +194,12 @@ impl Started {
 
 impl Drop for Started {
     fn drop(&mut self) {
-        // Ended processes refuse, which is as good.
-        let _ = self.child.kill();
+        if self.has_ended() {
+            return;
+        }
+        // A shell that is killed leaves behind what it has started.
+        let line = format!("kill -KILL -- -{}", self.child.id());
+        let _ = std::process::Command::new("sh").args(["-c", &line]).status();
         let _ = self.child.wait();
     }
 }

@@ -5,12 +5,13 @@ use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// Servers that are not ready after this time have failed.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Servers that are not ready after this time have failed. Machines are shared: it is far beyond what any takes.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Runs a server behind a pipe: when the pipe closes, by whatever end of its holder, the server is killed. A signal to
 /// the whole group must not take the shell away from its child.
@@ -161,9 +162,24 @@ impl Drop for Process {
     }
 }
 
-/// A port that is free now.
+/// Ports that the system gives to nobody by itself: a server that is down for a while finds its own free when it is back.
+const OWN_PORTS: std::ops::Range<u32> = 15_000..32_000;
+
+/// A port that is free now, and that no other call of this process was given.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let count = OWN_PORTS.end - OWN_PORTS.start;
+    // Processes begin apart from each other.
+    let begin = std::process::id().wrapping_mul(7_919) % count;
+    for _ in 0..count {
+        let port = OWN_PORTS.start + (begin + NEXT.fetch_add(1, Ordering::Relaxed)) % count;
+        if let Ok(port) = u16::try_from(port)
+            && TcpListener::bind(("127.0.0.1", port)).is_ok()
+        {
+            return port;
+        }
+    }
+    panic!("no port of {OWN_PORTS:?} is free");
 }
 
 /// Whether somebody listens there.
