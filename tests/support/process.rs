@@ -198,8 +198,9 @@ impl Drop for Started {
             return;
         }
         // A shell that is killed leaves behind what it has started.
-        let line = format!("kill -KILL -- -{}", self.child.id());
+        let line = format!("kill -KILL -{}", self.child.id());
         let _ = std::process::Command::new("sh").args(["-c", &line]).status();
+        let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
