@@ -94,7 +94,9 @@ fn interrupted(signal: &str, writes: &[(&str, u64)]) {
         is_interrupted(&run, &format!("{signal} {moment} write {write}"));
     }
     submit().ok();
-    digest_of(&dir.node()).assert_equals(&digest_of(mini()), &format!("after {signal} at {writes:?}"));
+    let undisturbed = Dir::copy_of(mini());
+    let what = format!("after {signal} at {writes:?}");
+    digest_of(&dir.node()).assert_equals(&digest_of(&undisturbed.node()), &what);
 }
 
 fn is_interrupted(run: &Run, what: &str) {
