@@ -192,8 +192,10 @@ struct Found {
     confirmed: bool,
     /// Its deflated Sharpe ratio.
     deflated: Option<f64>,
-    /// The gates of the default policy that it does not pass; none for a model that is selected.
+    /// The gates of the default policy that it does not pass.
     failed: Vec<String>,
+    /// Whether the selector has selected it.
+    selected: bool,
 }
 
 /// What makes every decision.
@@ -229,7 +231,7 @@ fn experiment(world: &World, number: u64, trials: usize) -> Found {
 /// Every event goes to the machines that read its topic and to the worker that answers it, until the experiment is judged.
 fn run(mut inputs: VecDeque<(&'static str, Event)>, ports: &Ports) -> Found {
     let mut machines: Vec<(Definition, Box<dyn Machine>)> =
-        MACHINES.into_iter().map(|definition| ((definition), (definition.create)())).collect();
+        MACHINES.into_iter().map(|definition| (definition, (definition.create)())).collect();
     let trainer = Trainer::default();
     let workers: [&dyn AnyWorker; 5] = [&trainer, &Evaluator, &Sensitivity, &RiskFigures, &Challenges];
     let mut found = Found::default();
@@ -249,7 +251,7 @@ fn run(mut inputs: VecDeque<(&'static str, Event)>, ports: &Ports) -> Found {
                 }
                 Event::CandidateSelected(e) => found.decided(&e.candidate, Vec::new()),
                 Event::CandidateRejected(e) => found.decided(&e.candidate, e.failed),
-                Event::ExperimentJudged(_) => return found,
+                Event::ExperimentJudged(e) => return Found { selected: e.selected.is_some(), ..found },
                 Event::ExperimentFailed(e) => panic!("{}: {}", e.reason, e.detail),
                 event if workers.iter().any(|worker| worker.topic() == event.topic()) => requests.push(event),
                 _ => {}
@@ -336,7 +338,7 @@ fn main() {
             let hits = confirmed.clone().filter(passes).count();
             println!("  and deflated Sharpe ratio >= {threshold}: {}", share(hits, found.len()));
         }
-        let selected = found.iter().filter(|one| one.failed.is_empty()).count();
+        let selected = found.iter().filter(|one| one.selected).count();
         println!("  selected under the default policy: {}", share(selected, found.len()));
         let mut refusals = BTreeMap::<&str, usize>::new();
         found.iter().flat_map(|one| &one.failed).for_each(|gate| *refusals.entry(gate).or_default() += 1);

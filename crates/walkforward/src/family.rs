@@ -14,9 +14,9 @@
 //! | `spa_p_value`, `reality_check_p_value` | Hansen (2005), consistent, and White (2000): the best of them against no excess |
 //! | `effective_trials`, `mean_correlation` | clusters by complete linkage at a correlation of 0.7; mean over pairs |
 //!
-//! CSCV ranks the choice of one half among all others in the other half. A sampler that has found an edge proposes the same
-//! thing again and again, and the rank among equals is a coin: it would say of the surest edge that its choice is luck. So
-//! each cluster is ranked once, by its medoid; all trials where they are one cluster.
+//! CSCV ranks the choice of one half among all others in the other half. A sampler that has found an edge proposes nearly the
+//! same trial many times, and which of these is best outside is chance: a sure edge would look like luck. So each cluster is
+//! ranked once, by its medoid. Where all trials are one cluster, all are ranked.
 
 use gauntlet_backtest::{BacktestError, Bars};
 use gauntlet_domain::experiment::{FamilyTrial, TrialPlan};
@@ -214,7 +214,7 @@ mod tests {
             (figure("effective_trials"), figure("pbo_configurations"), figure("pbo")),
             (2.0, 2.0, 0.0)
         );
-        // The choice among 36 equals is a coin.
+        // Which of 36 equals is best is chance.
         assert!(figure("pbo_all_trials") > 0.2, "{}", figure("pbo_all_trials"));
     }
 

@@ -20,8 +20,8 @@ pub struct Cassandra {
 }
 
 impl Cassandra {
-    /// Starts a node and waits until it answers. What it knows of tables is not on disk before anybody goes on: suites make
-    /// hundreds of them. It is not to be killed.
+    /// Starts a node and waits until it answers. It does not write its schema to disk at each change, since suites make hundreds
+    /// of tables; so it must not be killed and started again.
     pub fn start() -> Cassandra {
         Cassandra::start_as(|config| config, Some("-Dcassandra.test.flush_local_schema_changes=false"))
     }

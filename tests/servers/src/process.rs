@@ -162,7 +162,7 @@ impl Drop for Process {
     }
 }
 
-/// Ports that the system gives to nobody by itself: a server that is down for a while finds its own free when it is back.
+/// Below the ephemeral ports, so that no outgoing connection takes the port of a server that is down for a while.
 const OWN_PORTS: std::ops::Range<u32> = 15_000..32_000;
 
 /// A port that is free now, and that no other call of this process was given.
