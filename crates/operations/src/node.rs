@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gauntlet_config::Config;
 use gauntlet_domain::EventId;
@@ -231,6 +231,7 @@ impl Node {
         running: &Running,
         mut done: impl FnMut() -> Result<Option<T>, Refusal>,
     ) -> Result<T, Refusal> {
+        let began = Instant::now();
         loop {
             if let Some(value) = done()? {
                 return Ok(value);
@@ -241,7 +242,8 @@ impl Node {
             if self.is_interrupted() {
                 return Err(Refusal::Interrupted);
             }
-            std::thread::sleep(Duration::from_millis(5));
+            // Each look asks the log and the views about everything: a long wait looks less often.
+            std::thread::sleep((began.elapsed() / 50).clamp(Duration::from_millis(2), Duration::from_millis(40)));
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The one evaluator of points: the objective of a set of parameters under its costs, over the same bars, folds and seed.
 //!
 //! Rules that can run side by side do, in batches; others are decided and traded one by one. A learned model is fitted at most
-//! [`MOST_FITS`] times in all; what differs from the finalist in its costs alone trades the finalist's decisions again.
+//! [`MOST_FITS`] times in all; what learns the same as the finalist asks its fitted models again, and what differs from it in its
+//! costs alone trades its decisions again.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -31,8 +32,6 @@ pub(crate) struct Evaluator<'a> {
     /// The finalist's own decisions.
     pub(crate) own: Decided<'a>,
     own_strategy: Parameters,
-    /// The longest delay that anything here is traded with.
-    most_latency: u32,
     pub(crate) threads: usize,
     /// Points of a learned model that may still be fitted; `None` for a rule, which is not fitted.
     pub(crate) points_left: Option<usize>,
@@ -74,7 +73,6 @@ impl<'a> Evaluator<'a> {
             terrain,
             own,
             own_strategy,
-            most_latency,
             threads,
             points_left,
             evaluations: 0,
@@ -101,7 +99,7 @@ impl<'a> Evaluator<'a> {
         if !self.is_learned() {
             return 0;
         }
-        points.iter().filter(|point| strategy_of(&point.params) != self.own_strategy).count()
+        points.iter().filter(|point| !self.own.learns_like(&strategy_of(&point.params))).count()
     }
 
     /// Records the finalist's own value.
@@ -166,8 +164,7 @@ impl<'a> Evaluator<'a> {
         if strategy == self.own_strategy {
             return self.own.trade(&costs).0.metric(&self.plan.objective);
         }
-        let decided = Decided::of(self.plan, &strategy, self.bars, self.most_latency).ok()?;
-        decided.trade(&costs).0.metric(&self.plan.objective)
+        self.own.with(&strategy).ok()?.trade(&costs).0.metric(&self.plan.objective)
     }
 
     /// The evaluated points as CSV (RFC 4180): `design`, the parameters by name, `value` (empty where it is undefined).

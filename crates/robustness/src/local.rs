@@ -76,15 +76,18 @@ fn gain(best: &Best) -> Result<f64, Reason> {
     if score > 0.0 { Ok(score) } else { Err(Reason::NoGain) }
 }
 
-/// Runs a slice along each axis through the finalist. A learned model has fewer points in each where fits run out, and no slice
-/// of the last axes where that is not enough.
+/// Runs a slice along each axis through the finalist. A learned model has fewer points in each that takes fits where these run
+/// out, and no slice of the last axes where that is not enough.
 pub(crate) fn slices(
     evaluator: &mut Evaluator<'_>,
     axes: &mut Axes,
     remarks: &mut Vec<String>,
 ) -> Result<(), BacktestError> {
     let names: Vec<String> = axes.names().map(str::to_owned).collect();
-    let to_fit = names.iter().filter(|name| !is_cost(name)).count();
+    let mut to_fit = 0;
+    for name in &names {
+        to_fit += usize::from(is_fitted_along(evaluator, name)?);
+    }
     let fewer = evaluator.points_left.map(|left| (left / to_fit.max(1) + 1) as u32);
     // An odd number, of which the finalist is one.
     let along = fewer.map_or(POINTS, |points| points.saturating_sub(1) | 1).clamp(3, POINTS);
@@ -97,7 +100,7 @@ pub(crate) fn slices(
     for name in names {
         let space = evaluator.terrain.where_only(|other| other == name)?;
         let Some(figures) = axes.get_mut(&name) else { continue };
-        let along = if is_cost(&name) { POINTS } else { along };
+        let along = if is_fitted_along(evaluator, &name)? { along } else { POINTS };
         let design =
             Cube::whole(&space).and_then(|cube| SliceDesign::of(&cube, &evaluator.terrain.finalist, along));
         let design = match design {
@@ -125,6 +128,14 @@ pub(crate) fn slices(
             .push(format!("slices: none of {left_out}, since the model is fitted at most {MOST_FITS} times"));
     }
     Ok(())
+}
+
+/// Whether points along an axis take a fit: not costs, nor what only decides how a fitted model is traded.
+fn is_fitted_along(evaluator: &Evaluator<'_>, name: &str) -> Result<bool, BacktestError> {
+    let space = evaluator.terrain.where_only(|other| other == name)?;
+    let finalist = &evaluator.terrain.finalist;
+    let design = Cube::whole(&space).and_then(|cube| SliceDesign::of(&cube, finalist, POINTS));
+    Ok(design.is_ok_and(|design| evaluator.to_fit(design.points()) > 0))
 }
 
 fn set_slice(slice: Slice, figures: &mut Figures) {

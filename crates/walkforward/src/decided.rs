@@ -2,7 +2,9 @@
 //! the plan it is what [`crate::Walk`] gives, to the last bit.
 
 use std::ops::Range;
+use std::sync::Arc;
 
+use gauntlet_backtest::model::Artifact;
 use gauntlet_backtest::{Account, BacktestError, Bars, Costs, Run, Signals, Trade};
 use gauntlet_domain::experiment::{Parameters, TrialPlan};
 
@@ -15,9 +17,18 @@ pub struct Decided<'a> {
     plan: &'a TrialPlan,
     bars: &'a Bars,
     account: Account,
+    most_latency: u32,
     /// Of a rule one for all folds, of a learned model one for each.
     signals: Vec<Signals>,
     folds: Vec<Fold>,
+    /// None for a rule.
+    learned: Option<Learned>,
+}
+
+/// What was learned: the model of each fold.
+struct Learned {
+    learner: Learner,
+    models: Vec<Arc<Artifact>>,
 }
 
 struct Fold {
@@ -38,32 +49,79 @@ impl<'a> Decided<'a> {
         most_latency: u32,
     ) -> Result<Decided<'a>, BacktestError> {
         let (_, account) = terms(plan)?;
-        let (mut signals, mut folds) = (Vec::new(), Vec::new());
+        let decided = Decided {
+            plan,
+            bars,
+            account,
+            most_latency,
+            signals: vec![],
+            folds: vec![],
+            learned: None,
+        };
         match Model::of(plan, parameters)? {
-            Model::Rule(rule) => {
-                signals.push(rule.signals(bars));
-                let fold = |index| Fold { test: test_range(plan, index), signals: 0, is_other_model: false };
-                folds.extend((0..plan.folds.len()).map(fold));
-            }
-            Model::Learned(config) => {
-                let learner = Learner::new(config, bars);
-                let late = Costs { latency_bars: most_latency, ..Costs::FREE };
-                let mut fitted = None;
-                for index in 0..plan.folds.len() {
-                    let (training, test) = (training(plan, index), test_range(plan, index));
-                    let is_new = fitted.as_ref().is_none_or(|(known, _)| *known != training);
-                    if is_new {
-                        let artifact = learner.fit(bars, training.0.clone(), &training.1, plan.seed)?;
-                        fitted = Some((training, artifact));
-                    }
-                    if let Some((_, artifact)) = &fitted {
-                        signals.push(learner.signals(artifact, test.clone(), &late));
-                    }
-                    folds.push(Fold { test, signals: index, is_other_model: is_new && index > 0 });
-                }
-            }
+            Model::Rule(rule) => Ok(decided.ruled(rule.signals(bars))),
+            Model::Learned(config) => decided.fitted(Learner::new(config, bars)),
         }
-        Ok(Decided { plan, bars, account, signals, folds })
+    }
+
+    /// What another set of parameters decides, to the last bit as [`Decided::of`] has it. It shares the features with this
+    /// one, and the fitted models where both learn the same.
+    pub fn with(&self, parameters: &Parameters) -> Result<Decided<'a>, BacktestError> {
+        let (Some(own), Model::Learned(config)) = (&self.learned, Model::of(self.plan, parameters)?) else {
+            return Decided::of(self.plan, parameters, self.bars, self.most_latency);
+        };
+        let is_fitted = config.learns_like(&own.learner.config);
+        let decided = Decided { signals: vec![], folds: vec![], learned: None, ..*self };
+        let learner = own.learner.configured(config, self.bars);
+        if is_fitted { Ok(decided.asked(learner, own.models.clone())) } else { decided.fitted(learner) }
+    }
+
+    /// Whether another set of parameters learns the same, so that [`Decided::with`] fits nothing; true of rules.
+    pub fn learns_like(&self, parameters: &Parameters) -> bool {
+        match (&self.learned, Model::of(self.plan, parameters)) {
+            (Some(own), Ok(Model::Learned(config))) => config.learns_like(&own.learner.config),
+            (None, _) => true,
+            // Nothing is fitted for what the model refuses.
+            (_, Err(_)) => true,
+            (Some(_), Ok(Model::Rule(_))) => false,
+        }
+    }
+
+    /// One column of signals for all folds.
+    fn ruled(mut self, signals: Signals) -> Decided<'a> {
+        self.signals = vec![signals];
+        let fold = |index| Fold { test: test_range(self.plan, index), signals: 0, is_other_model: false };
+        self.folds = (0..self.plan.folds.len()).map(fold).collect();
+        self
+    }
+
+    /// Fits the model to the training of each fold; folds that train on the same bars share it.
+    fn fitted(self, learner: Learner) -> Result<Decided<'a>, BacktestError> {
+        let mut models: Vec<Arc<Artifact>> = Vec::new();
+        for index in 0..self.plan.folds.len() {
+            let shared = models.last().filter(|_| !trains_anew(self.plan, index)).cloned();
+            models.push(match shared {
+                Some(shared) => shared,
+                None => {
+                    let (train, holes) = training(self.plan, index);
+                    Arc::new(learner.fit(self.bars, train, &holes, self.plan.seed)?)
+                }
+            });
+        }
+        Ok(self.asked(learner, models))
+    }
+
+    /// Asks the model of each fold.
+    fn asked(mut self, learner: Learner, models: Vec<Arc<Artifact>>) -> Decided<'a> {
+        let late = Costs { latency_bars: self.most_latency, ..Costs::FREE };
+        for (index, model) in models.iter().enumerate() {
+            let test = test_range(self.plan, index);
+            self.signals.push(learner.signals(model, test.clone(), &late));
+            let is_other_model = index > 0 && trains_anew(self.plan, index);
+            self.folds.push(Fold { test, signals: index, is_other_model });
+        }
+        self.learned = Some(Learned { learner, models });
+        self
     }
 
     /// Fits that one set of parameters takes: folds that train on the same bars share one; none for a rule.
@@ -71,8 +129,7 @@ impl<'a> Decided<'a> {
         if plan.estimator.is_none() {
             return 0;
         }
-        let is_new = |index: &usize| *index == 0 || training(plan, *index) != training(plan, index - 1);
-        (0..plan.folds.len()).filter(is_new).count()
+        (0..plan.folds.len()).filter(|index| trains_anew(plan, *index)).count()
     }
 
     /// Trades the decisions through all folds, one account; gives what happened and every closed position. A latency above
@@ -91,4 +148,9 @@ impl<'a> Decided<'a> {
         }
         (segments, trades)
     }
+}
+
+/// Whether a fold trains on other bars than the one before.
+fn trains_anew(plan: &TrialPlan, index: usize) -> bool {
+    index == 0 || training(plan, index) != training(plan, index - 1)
 }

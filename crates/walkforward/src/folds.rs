@@ -4,6 +4,7 @@
 //! hold-out is an account of its own, which starts flat with all the capital.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use gauntlet_backtest::model::{Artifact, Features, Labels, ModelConfig, fit};
 use gauntlet_backtest::{BacktestError, Bars, Costs, Outcome, Run, Signals, Stops, Target, Then, run};
@@ -38,8 +39,8 @@ pub(crate) type Training = (Range<usize>, Vec<Range<usize>>);
 
 /// A model to be learned, with its features of all bars.
 pub(crate) struct Learner {
-    config: ModelConfig,
-    features: Features,
+    pub(crate) config: ModelConfig,
+    features: Arc<Features>,
     stops: Option<Stops>,
 }
 
@@ -134,8 +135,16 @@ pub fn hold_out(
 
 impl Learner {
     pub(crate) fn new(config: ModelConfig, bars: &Bars) -> Learner {
-        let features = Features::of(bars, &config.features);
-        let stops = config.stop.map(|stop| stop.stops(bars));
+        let features = Arc::new(Features::of(bars, &config.features));
+        Learner { stops: config.stop.map(|stop| stop.stops(bars)), config, features }
+    }
+
+    /// The learner of another configuration over the same bars: it sees the same features where it asks for the same.
+    pub(crate) fn configured(&self, config: ModelConfig, bars: &Bars) -> Learner {
+        if config.features != self.config.features {
+            return Learner::new(config, bars);
+        }
+        let (stops, features) = (config.stop.map(|stop| stop.stops(bars)), self.features.clone());
         Learner { config, features, stops }
     }
 
@@ -156,10 +165,11 @@ impl Learner {
     }
 
     /// The signals that can fill in `test`: those of [`Artifact::signals`], to the last bit, without asking the model
-    /// about bars that no order of the segment comes from. Earlier bars are flat here and are never read.
+    /// about bars that no order of the segment comes from. Earlier bars are flat here and are never read. The artifact may be
+    /// of any configuration that learns the same.
     pub(crate) fn signals(&self, artifact: &Artifact, test: Range<usize>, costs: &Costs) -> Signals {
         let first = test.start.saturating_sub(1).saturating_sub(costs.latency_bars as usize);
-        let threshold = artifact.config.threshold;
+        let threshold = self.config.threshold;
         let target = |bar: usize| match self.features.row(bar).map(|row| artifact.predict_proba(row)) {
             Some(probability) if probability > 0.5 + threshold => Target::Long,
             Some(probability) if probability < 0.5 - threshold => Target::Short,

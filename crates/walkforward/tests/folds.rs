@@ -85,6 +85,24 @@ fn decisions_are_traded_as_a_walk_trades_them() {
     }
 }
 
+/// What differs in the rule that trades on the probabilities shares the fitted models, what differs in what is learned does not.
+#[test]
+fn decisions_of_other_parameters_are_those_of_a_model_of_its_own() {
+    let bars = swing(BARS);
+    let (plan, parameters) = learned_model();
+    let decided = Decided::of(&plan, &parameters, &bars, 1).unwrap();
+    let costs = model::costs(&plan.costs);
+    let own = decided.trade(&costs).1;
+    for (name, value, is_fitted) in [("threshold", float(0.08), true), ("horizon_bars", int(9), false)] {
+        let mut others = parameters.clone();
+        others.insert(name.into(), value);
+        assert_eq!(decided.learns_like(&others), is_fitted, "{name}");
+        let trades = decided.with(&others).unwrap().trade(&costs).1;
+        assert_eq!(trades, Decided::of(&plan, &others, &bars, 1).unwrap().trade(&costs).1, "{name}");
+        assert_ne!(trades, own, "{name} makes no difference here");
+    }
+}
+
 #[test]
 fn no_bar_of_a_walk_is_missing() {
     let (bars, (plan, parameters)) = (swing(BARS), rule());

@@ -21,7 +21,7 @@ impl Worker for Sensitivity {
     }
 
     fn version(&self) -> &'static str {
-        "1"
+        "2"
     }
 
     fn topic(&self) -> &'static Topic {

@@ -112,6 +112,14 @@ impl ModelConfig {
     }
 }
 
+impl ModelConfig {
+    /// Whether both learn the same from the same bars: all that may differ is the rule that trades on the probabilities, its
+    /// threshold and its stop.
+    pub fn learns_like(&self, other: &ModelConfig) -> bool {
+        ModelConfig { threshold: other.threshold, stop: other.stop, ..self.clone() } == *other
+    }
+}
+
 impl Default for ModelConfig {
     /// A gbdt with default features and parameters.
     fn default() -> ModelConfig {
