@@ -1,11 +1,12 @@
 //! Sensitivity, risk, decisions, waivers, policies.
 
-use gauntlet_domain::ids::ModelId;
+use gauntlet_domain::ids::{ExperimentId, ModelId};
 use gauntlet_domain::robustness::{RiskMeasured, SensitivityReported};
 use gauntlet_domain::selection::{
-    Candidate, CandidateRejected, CandidateSelected, ExperimentJudged, PolicyRegistered, Waive,
+    Candidate, CandidateRejected, CandidateSelected, ExperimentJudged, PolicyRef, PolicyRegistered, Waive,
     WaiverGranted, WaiverRefused,
 };
+use gauntlet_domain::words::Judgement;
 use gauntlet_domain::{ContentHash, EventId};
 use gauntlet_views::schema::{EXPERIMENTS, POLICIES, RISK_FIGURES, SELECTIONS, SENSITIVITY, WAIVERS};
 use gauntlet_views::{Upsert, Value};
@@ -52,7 +53,13 @@ pub(crate) fn measured(event: &RiskMeasured) -> Upsert {
 }
 
 pub(crate) fn selected(event: &CandidateSelected) -> Vec<Upsert> {
-    decided(&event.candidate, "selected", &[], event.replaces)
+    let candidate = &event.candidate;
+    let mut rows = decided(candidate, "selected", &[], event.replaces);
+    // A waiver may select a model of an experiment that was judged before.
+    let (experiment, model) = (candidate.experiment_id, Some(candidate.model_id));
+    let judged = JUDGED + candidate.attempt - 1;
+    rows.push(judgement(experiment, judged, (Judgement::Selected, model), &candidate.policy));
+    rows
 }
 
 pub(crate) fn rejected(event: &CandidateRejected) -> Vec<Upsert> {
@@ -94,10 +101,19 @@ fn decided(
 }
 
 pub(crate) fn judged(event: &ExperimentJudged) -> Upsert {
-    Upsert::new(&EXPERIMENTS, vec![event.experiment_id.to_string().into()], JUDGED)
-        .with("judgement", event.judgement.word())
-        .with("selected", event.selected.map(|model| model.to_string()))
-        .with("policy", event.policy.name.as_str())
+    judgement(event.experiment_id, JUDGED, (event.judgement, event.selected), &event.policy)
+}
+
+fn judgement(
+    experiment: ExperimentId,
+    version: i64,
+    (judgement, selected): (Judgement, Option<ModelId>),
+    policy: &PolicyRef,
+) -> Upsert {
+    Upsert::new(&EXPERIMENTS, vec![experiment.to_string().into()], version)
+        .with("judgement", judgement.word())
+        .with("selected", selected.map(|model| model.to_string()))
+        .with("policy", policy.name.as_str())
 }
 
 pub(crate) fn granted(event: &WaiverGranted) -> Upsert {

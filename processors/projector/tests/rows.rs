@@ -305,7 +305,12 @@ fn a_later_decision_takes_the_place_of_an_earlier_one() {
         .collect();
     let [first, second] = decisions.as_slice() else { panic!("two decisions") };
     assert_eq!(stamps(first.clone()), [("selections", 1), ("verdicts", 2)]);
-    assert_eq!(stamps(second.clone()), [("selections", 2), ("verdicts", 3)]);
+    // A waiver selects a model of an experiment that was rejected: its judgement is the later one.
+    assert_eq!(stamps(second.clone()), [("selections", 2), ("verdicts", 3), ("experiments", 5)]);
+    let judged = selection().into_iter().find(|event| matches!(event, Event::ExperimentJudged(_))).unwrap();
+    assert_eq!(stamps(judged), [("experiments", 4)]);
+    let judgement = rows(&recorded(second.clone())).into_iter().find(|row| row.table.name == "experiments");
+    assert_eq!(judgement.unwrap().cells[0], ("judgement", "selected".into()));
     let evaluated = stamps(evaluated("gold", 1).into());
     assert!(evaluated.contains(&("verdicts", 1)), "{evaluated:?}");
 }
