@@ -58,7 +58,7 @@ pub(crate) fn selected(event: &CandidateSelected) -> Vec<Upsert> {
     // A waiver may select a model of an experiment that was judged before.
     let (experiment, model) = (candidate.experiment_id, Some(candidate.model_id));
     let judged = JUDGED + candidate.attempt - 1;
-    rows.push(judgement(experiment, judged, (Judgement::Selected, model), &candidate.policy));
+    rows.push(judgement(experiment, judged, (&Judgement::Selected, model), &candidate.policy));
     rows
 }
 
@@ -101,13 +101,13 @@ fn decided(
 }
 
 pub(crate) fn judged(event: &ExperimentJudged) -> Upsert {
-    judgement(event.experiment_id, JUDGED, (event.judgement, event.selected), &event.policy)
+    judgement(event.experiment_id, JUDGED, (&event.judgement, event.selected), &event.policy)
 }
 
 fn judgement(
     experiment: ExperimentId,
     version: i64,
-    (judgement, selected): (Judgement, Option<ModelId>),
+    (judgement, selected): (&Judgement, Option<ModelId>),
     policy: &PolicyRef,
 ) -> Upsert {
     Upsert::new(&EXPERIMENTS, vec![experiment.to_string().into()], version)

@@ -180,6 +180,7 @@ fn another_fact_gives_another_digest() {
                 | Event::SnapshotDue(_)
                 | Event::ExperimentStarted(_)
                 | Event::CandidateRejected(_)
+                | Event::ExperimentJudged(_)
         );
         let same = digest(&others, 100) == expected;
         if !repeated {
