@@ -107,8 +107,9 @@ pub fn experiment_report(node: &Node, row: Row) -> Result<ExperimentReport, Refu
     let ledger = node.views.scan(&schema::TRIAL_LEDGER, None)?;
     let own = ledger.iter().find(|entry| text(entry, "experiment_id") == Some(&id));
     let exhausted = own.zip(document.as_ref()).and_then(|(own, document)| exhausted(own, document));
-    let noise =
-        own.map(|own| Ok::<_, Refusal>(noise::of_entry(&ledger, &documents(node)?, own))).transpose()?;
+    let noise = own
+        .map(|own| Ok::<_, Refusal>(noise::of_entry(&node.lake, &ledger, &documents(node)?, own)))
+        .transpose()?;
     let run = format!("{id}:{}", Phase::WalkForward);
     let walk_forward = node.views.row(&schema::RUNS, &[id.as_str().into(), run.into()])?.map(ViewRow);
     let leaderboard = finalists(node, &id, board, noise.as_ref())?;

@@ -136,7 +136,7 @@ fn next(
     bars: &Row,
     trials: u64,
 ) -> Result<Next, Refusal> {
-    let noise = noise::of_next(ledger, documents, bars, trials);
+    let noise = noise::of_next(&node.lake, ledger, documents, bars, trials);
     let measured = measured(node, bars)?;
     let number = |name: &str| measured.get(name).copied().flatten();
     let (observations, periods_per_year) = (number("observations"), number("periods_per_year"));

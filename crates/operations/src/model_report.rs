@@ -4,7 +4,9 @@ use gauntlet_views::{Row, schema};
 use serde::Serialize;
 
 use crate::browse::verdicts;
+use crate::experiment_report::documents;
 use crate::node::Node;
+use crate::noise::{self, Noise};
 use crate::refusal::Refusal;
 use crate::rows::{GateVerdict, ViewRow, text};
 use crate::waive::decision;
@@ -19,6 +21,8 @@ pub struct ModelReport {
     pub experiment: Option<ViewRow>,
     /// Bars that it was tuned on and that were held out.
     pub snapshots: Vec<ViewRow>,
+    /// What was tried on these bars by the time of its experiment; `None` while tuning has not ended.
+    pub noise: Option<Noise>,
     /// The last decision about it; none while it is not judged.
     pub decision: Option<ViewRow>,
     /// Each gate, with what it was judged on, in the order of the table of gates.
@@ -46,6 +50,12 @@ pub(crate) fn model_report(node: &Node, row: Row) -> Result<ModelReport, Refusal
             snapshots.extend(node.views.row(&schema::DATA_SNAPSHOTS, &[id.into()])?.map(ViewRow));
         }
     }
+    let ledger = node.views.scan(&schema::TRIAL_LEDGER, None)?;
+    let own = ledger.iter().find(|entry| text(entry, "experiment_id") == text(&row, "experiment_id"));
+    let noise = match own {
+        Some(own) => Some(noise::of_entry(&node.lake, &ledger, &documents(node)?, own)),
+        None => None,
+    };
     let of_model = |table| -> Result<Vec<ViewRow>, Refusal> {
         Ok(node.views.partition(table, &key, None)?.into_iter().map(ViewRow).collect())
     };
@@ -54,6 +64,7 @@ pub(crate) fn model_report(node: &Node, row: Row) -> Result<ModelReport, Refusal
     Ok(ModelReport {
         experiment: experiment.map(ViewRow),
         snapshots,
+        noise,
         decision: decision(node, &model)?.map(ViewRow),
         verdicts: verdicts(node, &model)?,
         waivers: of_model(&schema::WAIVERS)?,

@@ -243,7 +243,9 @@ impl Node {
                 return Err(Refusal::Interrupted);
             }
             // Each look asks the log and the views about everything: a long wait looks less often.
-            std::thread::sleep((began.elapsed() / 50).clamp(Duration::from_millis(2), Duration::from_millis(40)));
+            std::thread::sleep(
+                (began.elapsed() / 50).clamp(Duration::from_millis(2), Duration::from_millis(40)),
+            );
         }
     }
 }

@@ -49,15 +49,8 @@ impl<'a> Decided<'a> {
         most_latency: u32,
     ) -> Result<Decided<'a>, BacktestError> {
         let (_, account) = terms(plan)?;
-        let decided = Decided {
-            plan,
-            bars,
-            account,
-            most_latency,
-            signals: vec![],
-            folds: vec![],
-            learned: None,
-        };
+        let decided =
+            Decided { plan, bars, account, most_latency, signals: vec![], folds: vec![], learned: None };
         match Model::of(plan, parameters)? {
             Model::Rule(rule) => Ok(decided.ruled(rule.signals(bars))),
             Model::Learned(config) => decided.fitted(Learner::new(config, bars)),

@@ -5,6 +5,8 @@
 
 /// Decisions that can be traded under many costs.
 pub mod decided;
+/// How many of the trials of several experiments differ.
+pub mod differing;
 /// What the trials of a search say together.
 pub mod family;
 /// Figures by name.

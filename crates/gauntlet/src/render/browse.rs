@@ -201,8 +201,8 @@ fn interval(inference: &Json) -> Option<String> {
 const UNLIKE: f64 = 1.25;
 
 /// What luck alone would have shown.
-fn noise_line(noise: &Noise) -> String {
-    let Noise { experiments, trials, looks, holdout_looks, elsewhere, ceiling, .. } = noise;
+pub(super) fn noise_line(noise: &Noise) -> String {
+    let Noise { experiments, trials, looks, holdout_looks, elsewhere, ceiling, effective, .. } = noise;
     let counted = |count: u64, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let (experiments, finalists) = (counted(*experiments, "experiment"), counted(*holdout_looks, "finalist"));
     let pooled = match (noise.deviation, noise.deviation_within) {
@@ -221,9 +221,16 @@ fn noise_line(noise: &Noise) -> String {
         ),
     };
     let ceiling = ceiling.map_or_else(|| "-".to_owned(), |ceiling| format!("{ceiling:.2}"));
+    let differing = match (effective.number, &effective.undefined) {
+        (Some(number), _) => {
+            format!("  about {number} of them differ, by the returns of {} days\n", effective.days)
+        }
+        (None, Some(why)) => format!("  how many of them differ is not known: {why}\n"),
+        (None, None) => String::new(),
+    };
     format!(
         "noise ceiling: {trials} trials without skill ({experiments} of this mandate on these bars, {looks} more \
-         looks) are expected to reach an annual Sharpe ratio of {ceiling}\n{pooled}{others}\
+         looks) are expected to reach an annual Sharpe ratio of {ceiling}\n{differing}{pooled}{others}\
          hold-out: its bars were looked at for {finalists} of this mandate\n"
     )
 }

@@ -34,10 +34,11 @@ pub fn ledger(answer: &Ledger) -> String {
     text.push_str(
         "mean and deviation are of the annual Sharpe ratios of the completed trials over the tuning bars\n\n",
     );
-    let header = ["bars of", "from", "to", "trials", "looks", "hold-out", "ceiling", "needed"];
+    let header = ["bars of", "from", "to", "trials", "differ", "looks", "hold-out", "ceiling", "needed"];
     text.push_str(&table(&header, answer.next.iter().map(next)));
     text.push_str(&format!(
-        "\ntrials: with those of the next experiment, which --trials gives. ceiling: the annual Sharpe ratio that the best of \
+        "\ntrials: with those of the next experiment, which --trials gives. differ: clusters of those that were tried, by their \
+         daily returns. ceiling: the annual Sharpe ratio that the best of \
          as many without skill is expected to reach. needed: with normal returns over these bars, for a deflated Sharpe ratio of \
          {CONFIDENCE}. hold-out: finalists that have looked at it."
     ));
@@ -89,6 +90,7 @@ fn next(next: &Next) -> Vec<String> {
         short(next.from),
         short(next.to),
         next.noise.trials.to_string(),
+        number(next.noise.effective.number),
         next.noise.looks.to_string(),
         next.noise.holdout_looks.to_string(),
         number(next.noise.ceiling),

@@ -8,13 +8,14 @@ use gauntlet_operations::waive::WaiveAnswer;
 use gauntlet_views::Value;
 use serde_json::Value as Json;
 
-use super::browse::{cell, row, time};
+use super::browse::{cell, noise_line, row, time};
 use crate::table::{number, table};
 
 /// A model: its row, who tried it on what, the matrix of verdicts, waivers, sensitivity, risk.
 pub fn model(report: &ModelReport) -> String {
     let mut parts = vec![row(&report.row)];
     parts.extend(report.experiment.as_ref().map(|of| experiment(of, &report.snapshots)));
+    parts.extend(report.noise.as_ref().map(|noise| noise_line(noise).trim_end().to_owned()));
     parts.push(decision(report));
     if !report.verdicts.is_empty() {
         parts.push(verdicts(&report.verdicts, report.decision.as_ref()));
