@@ -90,7 +90,7 @@ fn next(next: &Next) -> Vec<String> {
         short(next.from),
         short(next.to),
         next.noise.trials.to_string(),
-        number(next.noise.effective.number),
+        next.noise.effective.number.map_or_else(|| "-".to_owned(), |number| number.to_string()),
         next.noise.looks.to_string(),
         next.noise.holdout_looks.to_string(),
         number(next.noise.ceiling),
