@@ -77,6 +77,7 @@ fn the_ids_of_a_walk_forward_on_the_protocols_page_are_those_of_the_code() {
         folds: vec![],
         summary: Metrics::new(),
         inference: Metrics::new(),
+        denied: DeniedOrders::new(),
     };
     let (times, values, model_id) = (vec![], vec![], walk_forward_run(experiment_id));
     let phase = Phase::WalkForward;
