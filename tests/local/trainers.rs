@@ -1,8 +1,8 @@
 //! Trainers outside, as far as no cluster is needed: the page that describes the protocol, and what an embedded log says.
 
 use gauntlet_domain::experiment::{
-    EquityCurveChunk, EvaluationFailed, EvaluationFailure, Metrics, Parameters, Phase, TrialFailed,
-    TrialFailure, WalkForwardCompleted, WalkForwardFailed, walk_forward_run,
+    DeniedOrders, EquityCurveChunk, EvaluationFailed, EvaluationFailure, Metrics, Parameters, Phase,
+    TrialFailed, TrialFailure, WalkForwardCompleted, WalkForwardFailed, walk_forward_run,
 };
 use gauntlet_domain::ids::derive;
 use gauntlet_domain::{Event, EventId, ExperimentId, ModelId, TrialId};

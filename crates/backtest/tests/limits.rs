@@ -4,7 +4,7 @@ use crate::common::{ALL_IN, MINUTE, accounts, bars, costs, strategies, walks};
 use gauntlet_backtest::Target::{self, Flat, Long, Short};
 use gauntlet_backtest::{
     Account, AfterStop, Bars, Costs, Denied, ExitReason, Outcome, Reason, Run, Signals, Sizing, Spread,
-    Stops, Strategy as _, Then, Trader, run,
+    Stops, Then, Trader, run,
 };
 use gauntlet_domain::OrderLimits;
 use gauntlet_domain::limits::SubmitRate;
