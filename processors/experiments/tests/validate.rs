@@ -324,7 +324,8 @@ fn limits_are_there_make_sense_and_are_checked_by_who_trades() {
         document["account"] = json!({ "limits": limits });
         document
     };
-    assert_eq!(validate(&read(&with(json!({ "max_leverage": 1.5, "max_repeats": 100 })))), []);
+    let sound = with(json!({ "max_leverage": 1.5, "max_repeats": 100 }));
+    assert_eq!(problems(&sound), Vec::<String>::new());
     starts(&with(json!({})), "account.limits: has no limits: leave it out, or set one");
     starts(
         &with(json!({ "max_quantity": -1.0 })),
@@ -338,9 +339,9 @@ fn limits_are_there_make_sense_and_are_checked_by_who_trades() {
     outside["model"]["strategy"] = json!("external:python");
     starts(&outside, "account.limits: is not checked by a program outside: leave it out");
     // The records of documents without limits are what they were.
-    let plain = read(&document());
+    let plain = spec(&document());
     assert!(!plain.canonical_json().contains("limits"));
-    assert_ne!(read(&with(json!({ "max_repeats": 5 }))).config_hash(), plain.config_hash());
+    assert_ne!(spec(&with(json!({ "max_repeats": 5 }))).config_hash(), plain.config_hash());
 }
 
 #[test]

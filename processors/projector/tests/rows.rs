@@ -223,6 +223,7 @@ fn denied_orders_stand_beside_the_metrics_of_their_run() {
     let mut walk = walked("gold");
     walk.denied = denied(4);
     let found = [rows(&recorded(limited)), rows(&recorded(walk))].concat();
+    let found: Vec<String> = found.iter().map(show).collect();
     let of = |phase: &str| {
         let run = found.iter().find(|row| row.starts_with("runs") && row.contains(&format!("phase={phase}")));
         run.unwrap().rsplit_once(" | denied=").unwrap().1.to_owned()
