@@ -417,3 +417,45 @@ fn an_instrument_under_another_mandate_is_refused_by_name() {
     assert_eq!(second.code, Some(1), "{second}");
     assert!(second.stdout.contains("FG belongs to mandate one"), "{second}");
 }
+
+/// What `account.limits` denies is said wherever a run is shown; a key that means nothing is refused by name.
+#[test]
+fn orders_beyond_the_limits_of_a_document_are_denied_and_shown() {
+    let dir = Dir::new();
+    gauntlet(["feed", &case("fold_gap/bars.csv"), "--instrument", "FG", "--venue", "X"]).on(&dir).ok();
+    let submit = |limit: &str| {
+        let setting = format!("account.limits.{limit}");
+        gauntlet(["submit", &case("fold_gap/spec2.yaml"), "--wait", "--set", &setting]).on(&dir)
+    };
+    let report = submit("max_repeats=1").ok();
+    let model = report["leaderboard"][0]["model_id"].as_str().unwrap();
+    let run = format!("{model}:tuning");
+    let shown = gauntlet(["show", &run]).on(&dir).ok();
+    let count = shown["denied"]["repeat_throttle"].as_i64().unwrap();
+    assert!(count > 0, "{shown}");
+    let text = gauntlet(["show", &run, "--dir", dir.node().to_str().unwrap()]).run().stdout;
+    assert!(text.ends_with(&format!("\ndenied orders: repeat_throttle {count}\n")), "{text}");
+    let walked = &report["walk_forward"]["denied"]["repeat_throttle"];
+    assert!(walked.as_i64() > Some(0), "{report}");
+    submit("max_net=5").refused(2, &["account.limits.max_net"]);
+    submit("max_leverage=0").refused(2, &["account.limits.max_leverage: is 0: give a number above 0"]);
+    // Out of reach they change no score, and nothing is denied.
+    let (far, free) = (submit("max_repeats=1000").ok(), report_of(&[]));
+    assert_eq!(far["leaderboard"][0]["tuning"], free["leaderboard"][0]["tuning"]);
+    assert_eq!(far["walk_forward"]["denied"], Json::Null);
+
+    let document = |limits: &str| {
+        let text = std::fs::read_to_string(case("commission/spec.yaml")).unwrap();
+        let limited = text.replace("allow_short: false\n", &format!("allow_short: false\n{limits}"));
+        let _ = dir.write("bars.csv", std::fs::read(case("commission/bars.csv")).unwrap());
+        dir.write("limited.yaml", limited).display().to_string()
+    };
+    let limited = document("  limits: { max_quantity: 0.001 }\n");
+    let ran = gauntlet(["backtest", &limited, "--json"]).ok();
+    let count = ran["denied"]["max_quantity"].as_i64().unwrap();
+    assert!(count > 0 && ran["trades"] == serde_json::json!([]), "{ran}");
+    let text = gauntlet(["backtest", &limited]).run().stdout;
+    assert!(text.contains(&format!("\ndenied orders: max_quantity {count}\n")), "{text}");
+    let free = gauntlet(["backtest", &document(""), "--json"]).ok();
+    assert_eq!(free["denied"], serde_json::json!({}));
+}

@@ -68,7 +68,8 @@ fn packages() -> BTreeMap<String, Package> {
 /// Crates of the workspace that each may build upon, and why. What is not listed may build on no crate of the workspace.
 const MAY_USE: [(&str, &[&str]); 21] = [
     ("gauntlet-quant", &["gauntlet-domain"]),
-    ("gauntlet-backtest", &["gauntlet-domain", "gauntlet-quant"]),
+    // An order of a backtest passes the checks that paper trading has.
+    ("gauntlet-backtest", &["gauntlet-domain", "gauntlet-quant", "gauntlet-pretrade"]),
     ("gauntlet-walkforward", &["gauntlet-domain", "gauntlet-quant", "gauntlet-backtest"]),
     ("gauntlet-search", &["gauntlet-domain"]),
     ("gauntlet-sensitivity", &["gauntlet-domain", "gauntlet-quant", "gauntlet-search"]),

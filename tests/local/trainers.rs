@@ -1,8 +1,8 @@
 //! Trainers outside, as far as no cluster is needed: the page that describes the protocol, and what an embedded log says.
 
 use gauntlet_domain::experiment::{
-    EquityCurveChunk, EvaluationFailed, EvaluationFailure, Metrics, Parameters, Phase, TrialFailed,
-    TrialFailure, WalkForwardCompleted, WalkForwardFailed, walk_forward_run,
+    DeniedOrders, EquityCurveChunk, EvaluationFailed, EvaluationFailure, Metrics, Parameters, Phase,
+    TrialFailed, TrialFailure, WalkForwardCompleted, WalkForwardFailed, walk_forward_run,
 };
 use gauntlet_domain::ids::derive;
 use gauntlet_domain::{Event, EventId, ExperimentId, ModelId, TrialId};
@@ -77,6 +77,7 @@ fn the_ids_of_a_walk_forward_on_the_protocols_page_are_those_of_the_code() {
         folds: vec![],
         summary: Metrics::new(),
         inference: Metrics::new(),
+        denied: DeniedOrders::new(),
     };
     let (times, values, model_id) = (vec![], vec![], walk_forward_run(experiment_id));
     let phase = Phase::WalkForward;

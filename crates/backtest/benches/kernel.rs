@@ -27,6 +27,7 @@ const ACCOUNT: Account = Account {
     sizing: Sizing::Percent(100.0),
     allow_short: false,
     maintenance_margin: 0.0,
+    limits: None,
 };
 
 fn main() {

@@ -1,5 +1,7 @@
 //! Capital, and how much of it a trade takes.
 
+use gauntlet_domain::OrderLimits;
+use gauntlet_domain::limits::BadLimit;
 use serde::{Deserialize, Serialize};
 
 use crate::error::BacktestError;
@@ -20,6 +22,9 @@ pub struct Account {
     /// nothing is left.
     #[serde(default)]
     pub maintenance_margin: f64,
+    /// Limits that orders must pass before they are sent; `None` checks nothing.
+    #[serde(default)]
+    pub limits: Option<OrderLimits>,
 }
 
 /// Size of a trade, decided once at its entry.
@@ -44,8 +49,8 @@ impl Default for Sizing {
 }
 
 impl Account {
-    /// Refuses capital and sizes that are not positive and finite, percentages above 100, and margins that no equity
-    /// covers.
+    /// Refuses capital and sizes that are not positive and finite, percentages above 100, margins that no equity
+    /// covers, and limits that let nothing pass.
     pub fn validate(&self) -> Result<(), BacktestError> {
         let (field, size, limit, expected) = match self.sizing {
             Sizing::Percent(size) => ("account.sizing.percent", size, 100.0, "more than 0, at most 100"),
@@ -70,7 +75,9 @@ impl Account {
             let (field, expected) = ("account.maintenance_margin", "a share from 0 to below 1");
             return Err(BacktestError::BadSetting { field, value: self.maintenance_margin, expected });
         }
-        Ok(())
+        let refuse =
+            |BadLimit { field, value, expected }| BacktestError::BadSetting { field, value, expected };
+        self.limits.map_or(Ok(()), |limits| limits.validate().map_err(refuse))
     }
 
     /// Units to trade at `price`, or `None` when nothing can be opened: no equity, no price, no stop to size by.
@@ -102,7 +109,7 @@ mod tests {
     use super::*;
 
     fn account(sizing: Sizing) -> Account {
-        Account { capital: 1000.0, sizing, allow_short: false, maintenance_margin: 0.0 }
+        Account { capital: 1000.0, sizing, allow_short: false, maintenance_margin: 0.0, limits: None }
     }
 
     #[test]
@@ -129,5 +136,9 @@ mod tests {
         assert_eq!(read, account(Sizing::Percent(95.0)));
         let error = account(Sizing::Percent(195.0)).validate().unwrap_err();
         assert_eq!(error.to_string(), "account.sizing.percent is 195: give more than 0, at most 100");
+        let nothing = OrderLimits { max_position: Some(0.0), ..OrderLimits::default() };
+        let limited = Account { limits: Some(nothing), ..account(Sizing::Percent(95.0)) };
+        let error = limited.validate().unwrap_err().to_string();
+        assert_eq!(error, "account.limits.max_position is 0: give a number above 0, or leave it out");
     }
 }

@@ -37,6 +37,9 @@ pub enum BacktestError {
         /// What is allowed.
         expected: &'static str,
     },
+    /// Accounts with limits were to run side by side, which checks no order.
+    #[error("account.limits are not checked side by side: run the model by itself")]
+    LimitsSideBySide,
     /// A plan names a version of the set of metrics that is not there.
     #[error(
         "plan.metric_set is {metric_set}, and this release has the versions 1 to {newest} of the set of metrics: \

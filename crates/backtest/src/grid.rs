@@ -24,7 +24,8 @@ use entry::{Entry, Orders};
 use lanes::{BLOCK, LANES};
 use market::{Block, Market, STRETCH};
 
-/// Accounts of one kind over the same bars, each with a strategy and costs of its own.
+/// Accounts of one kind over the same bars, each with a strategy and costs of its own. Limits on orders are not checked: an
+/// account that has any belongs into a [`crate::kernel::Run`].
 pub struct Grid<'a> {
     market: Market<'a>,
     entries: Vec<Entry>,

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::account::Account;
 use crate::bars::Bars;
 use crate::costs::Costs;
+use crate::guard::{Denied, Gate, Guard, Open};
 use crate::signal::Signals;
 use crate::simulator::{Simulator, Step, Trade};
 
@@ -31,6 +32,9 @@ pub struct Outcome {
     pub trades: Vec<Trade>,
     /// The account so far in a few numbers: this range and the segments before it.
     pub summary: Summary,
+    /// Orders of this range that the limits of the account denied.
+    #[serde(default)]
+    pub denied: Denied,
 }
 
 /// A run in a few numbers.
@@ -81,6 +85,8 @@ pub struct Run<'a> {
     /// Bars from a signal to its fill.
     delay: usize,
     simulator: Simulator,
+    /// Of an account with limits.
+    guard: Option<Guard>,
     tally: Tally,
 }
 
@@ -91,6 +97,7 @@ impl<'a> Run<'a> {
             bars,
             delay: 1 + costs.latency_bars as usize,
             simulator: Simulator::new(*costs, *account),
+            guard: Guard::of(account),
             tally: Tally::new(account.capital),
         }
     }
@@ -117,6 +124,7 @@ impl<'a> Run<'a> {
             outcome.trades.extend(step.closed.into_iter().flatten());
         });
         outcome.summary = self.summary();
+        outcome.denied = self.guard.as_mut().map(Guard::take_denied).unwrap_or_default();
         outcome
     }
 
@@ -125,22 +133,37 @@ impl<'a> Run<'a> {
         Summary { shortfall: self.simulator.shortfall(), ..self.tally.summary() }
     }
 
-    /// Plays the bars in order and shows each to `record`, with its return.
-    fn play(
+    /// Plays the bars in order and shows each to `record`, with its return. Whether there are limits is asked once, not at
+    /// each bar.
+    fn play(&mut self, range: Range<usize>, signals: &Signals, then: Then, record: impl FnMut(Step, f64)) {
+        let range = self.bars.clamp(range);
+        match self.guard.take() {
+            None => self.play_through(&mut Open, range, signals, then, record),
+            Some(mut guard) => {
+                if let Some(before) = range.start.checked_sub(1) {
+                    guard.see(&self.bars.row(before));
+                }
+                self.play_through(&mut guard, range, signals, then, record);
+                self.guard = Some(guard);
+            }
+        }
+    }
+
+    fn play_through(
         &mut self,
+        gate: &mut impl Gate,
         range: Range<usize>,
         signals: &Signals,
         then: Then,
         mut record: impl FnMut(Step, f64),
     ) {
-        let range = self.bars.clamp(range);
         for index in range.clone() {
             let row = self.bars.row(index);
             let due = index.checked_sub(self.delay).and_then(|decided| signals.get(decided));
-            let mut step = self.simulator.step(&row, due);
+            let mut step = gate.step(&mut self.simulator, &row, due);
             if then == Then::Close && index + 1 == range.end {
                 // What a stop has closed is not open at the close, so the second place is free.
-                if let Some(trade) = self.simulator.finish(&row) {
+                if let Some(trade) = gate.finish(&mut self.simulator, &row) {
                     let (equity, closed) = (self.simulator.equity(row.close), [step.closed[0], Some(trade)]);
                     step = Step { equity, closed, ..step };
                 }

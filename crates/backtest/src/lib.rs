@@ -6,7 +6,7 @@
 //! every model to both, and the batch form to the bar-by-bar form used live.
 //!
 //! Reading order: [`bars`], [`costs`], [`account`], [`signal`], [`simulator`] (one bar), [`kernel`] (a range of bars),
-//! [`params`], [`strategy`], [`grid`] (many at once), [`model`] (machine learning), [`trader`] (live).
+//! [`guard`] (its limits), [`params`], [`strategy`], [`grid`] (many at once), [`model`] (machine learning), [`trader`] (live).
 
 /// Capital and position sizing.
 pub mod account;
@@ -18,6 +18,8 @@ pub mod costs;
 pub mod error;
 /// Many strategies over the same bars.
 pub mod grid;
+/// Limits of an account: the pre-trade checks before each order.
+pub mod guard;
 /// A run over a range of bars.
 pub mod kernel;
 /// Features, labels, estimators and the trading rule over them.
@@ -38,6 +40,7 @@ pub use bars::{BarRow, Bars};
 pub use costs::{Costs, Spread};
 pub use error::BacktestError;
 pub use grid::Grid;
+pub use guard::{Denied, Reason};
 pub use kernel::{Outcome, Run, Summary, Then, run, summary};
 pub use params::{ParamKind, ParamSpec, ParamValue, Params};
 pub use signal::{AfterStop, Signal, Signals, Stop, Stops, Target};

@@ -4,5 +4,6 @@
 
 mod common;
 mod fills;
+mod limits;
 mod model;
 mod properties;

@@ -89,7 +89,7 @@ proptest! {
         let mut spec = spec;
         spec.stop = None;
         // Capital enough that no one is ruined: a ruined account stops trading, and so stops losing.
-        let account = Account { capital: 1e9, sizing: Sizing::FixedQuantity(3.0), allow_short, maintenance_margin: 0.0 };
+        let account = Account { capital: 1e9, sizing: Sizing::FixedQuantity(3.0), allow_short, maintenance_margin: 0.0, limits: None };
         let free = Costs { latency_bars: costs.latency_bars, ..Costs::FREE };
         let signals = spec.signals(&bars);
         let dear = summary(&bars, 0..bars.len(), &signals, &costs, &account);
@@ -193,7 +193,7 @@ proptest! {
 #[test]
 fn no_bars_no_strategies_no_signals() {
     let account =
-        Account { capital: 1.0, sizing: Sizing::default(), allow_short: true, maintenance_margin: 0.0 };
+        Account { capital: 1.0, sizing: Sizing::default(), allow_short: true, maintenance_margin: 0.0, limits: None };
     let costs = Costs { spread: Spread::Quoted, latency_bars: u32::MAX, ..Costs::FREE };
     let none = Bars::default();
     Grid::new(&none, &[], costs, account).play(0..0, &[], Then::Close);

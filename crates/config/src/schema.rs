@@ -77,7 +77,8 @@ pub fn experiment_schema() -> Value {
                     "title": "an annual rate such as 0.03 for three percent, or rates by the date since which they hold",
                     "description": "Annual risk-free rate, 0.02 for two percent, or rates by the date since which they hold. \
                                     Metrics that compare with it take the returns less the rate of their bar."
-                }
+                },
+                "limits": section("What an order must pass before it is sent.", &[], limits())
             })),
             "model": section("What is tried.", &["strategy"], json!({
                 "strategy": text(&strategies()),
@@ -175,6 +176,28 @@ pub fn experiment_schema() -> Value {
     })
 }
 
+/// Limits on orders. Each may be left out, and is not checked then.
+fn limits() -> Value {
+    let number = |description: &str| json!({ "type": ["number", "null"], "description": description });
+    let count =
+        |description: &str| json!({ "type": ["integer", "null"], "minimum": 1, "description": description });
+    let whole = |description: &str| json!({ "type": "integer", "minimum": 1, "description": description });
+    json!({
+        "max_quantity": number("Most units of an order."),
+        "max_notional": number("Most that the units of an order are worth at the last close, in the account's currency."),
+        "max_position": number("Most units that are held, long or short."),
+        "max_gross": number("Most that a position is worth at the last close, in the account's currency."),
+        "max_leverage": number("The same over the equity: 2 is twice the equity."),
+        "collar_bps": count("How far the price of a fill may be from the last close, in basis points."),
+        "max_quote_age_ms": count("How old the last close may be when an order is sent, in milliseconds."),
+        "submit_rate": section("A bucket of tokens, of which each order takes one.", &["burst", "interval_ms"], json!({
+            "burst": whole("Tokens in a full bucket: orders that may be sent at once."),
+            "interval_ms": whole("Event time in which one token comes back, in milliseconds.")
+        })),
+        "max_repeats": count("Orders of one run. When they are used up, no more is sent.")
+    })
+}
+
 fn section(description: &str, required: &[&str], properties: Value) -> Value {
     json!({
         "type": "object",
@@ -264,11 +287,12 @@ mod tests {
     use std::path::Path;
 
     use gauntlet_domain::gates::{Bound, Policy};
+    use gauntlet_domain::limits::SubmitRate;
     use gauntlet_domain::spec::{
         AccountSpec, CostSpec, DataSpec, DateText, ExperimentSpec, ModelSpec, PolicySpec, RiskFree,
         Sensitivity, TuningSpec, ValidationSpec,
     };
-    use gauntlet_domain::{BarSpec, Timestamp};
+    use gauntlet_domain::{BarSpec, OrderLimits, Timestamp};
 
     use super::*;
     use crate::check::{KEYWORDS, REMARKS};
@@ -291,6 +315,10 @@ mod tests {
                 maintenance_margin: 0.1,
                 periods_per_year: Some(252.0),
                 risk_free: Some(RiskFree::Rate(0.02)),
+                limits: Some(OrderLimits {
+                    submit_rate: Some(SubmitRate { burst: 1, interval_ms: 1 }),
+                    ..OrderLimits::default()
+                }),
                 ..AccountSpec::default()
             },
             model: ModelSpec {
@@ -327,7 +355,7 @@ mod tests {
     fn the_experiment_schema_has_exactly_the_fields_of_the_types() {
         let value = serde_json::to_value(populated()).unwrap();
         let compared = same_keys(&value, &experiment_schema(), "");
-        assert_eq!(compared, 14 + 6 + 8 + 1 + 4 + 4 + 7 + 10);
+        assert_eq!(compared, 14 + 6 + 9 + 1 + 9 + 2 + 4 + 4 + 7 + 10);
     }
 
     /// Sections of a document, by the path of their keys.
@@ -357,7 +385,7 @@ mod tests {
                 compared += 1;
             }
         }
-        assert_eq!(compared, 54);
+        assert_eq!(compared, 66);
     }
 
     /// Every keyword of a schema, wherever it stands.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::experiment::{DataRef, FoldRange, Metrics, Parameters, TrialPlan};
+use crate::experiment::{DataRef, DeniedOrders, FoldRange, Metrics, Parameters, TrialPlan};
 use crate::ids::{ContentHash, ExperimentId, ModelId};
 use crate::time::Timestamp;
 use crate::verdict::Verdict;
@@ -90,6 +90,10 @@ pub struct EvaluationCompleted {
     pub artifact: Option<ContentHash>,
     /// Numbers from which others can judge the tuning score, by name: see `gauntlet_walkforward::inference`.
     pub inference: Metrics,
+    /// Orders denied over the folds of the plan.
+    pub denied: DeniedOrders,
+    /// Orders denied on the hold-out.
+    pub holdout_denied: DeniedOrders,
 }
 
 impl EvaluationCompleted {
@@ -182,6 +186,9 @@ pub struct WalkForwardCompleted {
     pub summary: Metrics,
     /// Numbers from which others can judge the value, by name: see `gauntlet_walkforward::inference`.
     pub inference: Metrics,
+    /// Orders denied over the joined folds.
+    #[serde(default)]
+    pub denied: DeniedOrders,
 }
 
 /// The walk-forward could not be computed.

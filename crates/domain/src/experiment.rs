@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::bar_spec::BarSpec;
 use crate::direction::Direction;
 use crate::ids::{ContentHash, ExperimentId, ModelId, SnapshotId, TrialId};
+use crate::limits::OrderLimits;
 pub use crate::parameter::{ParameterValue, Parameters};
 use crate::spec::Benchmark;
 use crate::time::Timestamp;
@@ -21,6 +22,9 @@ pub use crate::words::{EvaluationFailure, ExperimentFailure, Phase, TrialFailure
 
 /// Metrics by canonical name; `None` is undefined.
 pub type Metrics = BTreeMap<String, Option<f64>>;
+
+/// Orders that the pre-trade checks denied, by reason; empty where nothing was denied, or nothing checked.
+pub type DeniedOrders = BTreeMap<String, i64>;
 
 /// A resolved experiment document and its hash, for people and for [`crate::experiment`]'s history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,6 +148,9 @@ pub struct AccountTerms {
     /// Annual risk-free rates in the order of time, each until the next one; empty where there is none.
     #[serde(default)]
     pub risk_free: Vec<RiskFreeRate>,
+    /// Limits that orders must pass before they are sent; `None` checks nothing.
+    #[serde(default)]
+    pub limits: Option<OrderLimits>,
 }
 
 /// What money earns without risk, from a moment on.

@@ -20,6 +20,8 @@ pub mod external;
 pub mod gates;
 /// Derived ids, content hashes, instrument ids.
 pub mod ids;
+/// Limits on the orders of a backtest.
+pub mod limits;
 /// Ticks, bars, quality reports, snapshots.
 pub mod market;
 /// Names that select something.
@@ -54,6 +56,7 @@ pub use decimal::{Price, Quantity, Scale};
 pub use direction::Direction;
 pub use event::{Envelope, Input, Recorded};
 pub use ids::{ContentHash, EventId, ExperimentId, InstrumentId, ModelId, SnapshotId, TrialId};
+pub use limits::OrderLimits;
 pub use record::{Event, RecordKind};
 pub use time::Timestamp;
 pub use topics::Topic;

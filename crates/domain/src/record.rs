@@ -190,7 +190,7 @@ records! {
         |e| key SINGLE_ORDER_KEY, id [e.experiment_id], about Experiment(e.experiment_id);
     18 ExperimentSubmitted boxed, version 2 is 73: research on EXPERIMENTS
         |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
-    19 ExperimentStarted boxed, version 2 is 43, version 3 is 48: research on EXPERIMENTS
+    19 ExperimentStarted boxed, version 2 is 43, version 3 is 48, version 4 is 91: research on EXPERIMENTS
         |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
     20 ExperimentCompleted, version 2 is 33, version 3 is 49: research on EXPERIMENTS
         |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
@@ -198,7 +198,7 @@ records! {
         |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
     22 ExperimentFailed, version 2 is 34: research on EXPERIMENTS
         |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
-    23 TrainingRequested boxed, version 2 is 35, version 3 is 55: research on TRAINING_REQUESTS
+    23 TrainingRequested boxed, version 2 is 35, version 3 is 55, version 4 is 92: research on TRAINING_REQUESTS
         |e| key e.trial_id, id [e.trial_id], about Experiment(e.experiment_id);
     24 TrialCompleted: research on TRIAL_RESULTS
         |e| key e.experiment_id, id [e.trial_id], about Experiment(e.experiment_id);
@@ -206,9 +206,9 @@ records! {
         |e| key e.experiment_id, id [e.trial_id], about Experiment(e.experiment_id);
     26 TrialFailed, version 2 is 36: research on TRIAL_RESULTS
         |e| key e.experiment_id, id [e.trial_id], about Experiment(e.experiment_id);
-    27 EvaluationRequested boxed, version 2 is 37, version 3 is 50: research on EVALUATION_REQUESTS
+    27 EvaluationRequested boxed, version 2 is 37, version 3 is 50, version 4 is 93: research on EVALUATION_REQUESTS
         |e| key e.model_id, id [e.model_id], about Experiment(e.experiment_id);
-    28 EvaluationCompleted boxed, version 2 is 38, version 3 is 51: research on EVALUATION_OUTCOMES
+    28 EvaluationCompleted boxed, version 2 is 38, version 3 is 51, version 4 is 94: research on EVALUATION_OUTCOMES
         |e| key e.experiment_id, id [e.model_id], about Experiment(e.experiment_id);
     29 EvaluationFailed, version 2 is 39: research on EVALUATION_OUTCOMES
         |e| key e.experiment_id, id [e.model_id], about Experiment(e.experiment_id);
@@ -218,21 +218,21 @@ records! {
         |e| key run(e.model_id, e.phase.word()), id [e.model_id, e.phase.word(), e.chunk], about SeriesOf(e.experiment_id);
     32 LedgerEntered boxed, version 2 is 42, version 3 is 54, version 4 is 74: research on TRIAL_LEDGER
         |e| key e.mandate, id [e.experiment_id], about Experiment(e.experiment_id);
-    44 WalkForwardRequested boxed: research on EVALUATION_REQUESTS
+    44 WalkForwardRequested boxed, version 2 is 95: research on EVALUATION_REQUESTS
         |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
-    45 WalkForwardCompleted boxed: research on EVALUATION_OUTCOMES
+    45 WalkForwardCompleted boxed, version 2 is 96: research on EVALUATION_OUTCOMES
         |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
     46 WalkForwardFailed: research on EVALUATION_OUTCOMES
         |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
-    75 TrialFamilyRequested boxed: research on EVALUATION_REQUESTS
+    75 TrialFamilyRequested boxed, version 2 is 97: research on EVALUATION_REQUESTS
         |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
     76 TrialFamilyMeasured boxed: research on EVALUATION_OUTCOMES
         |e| key e.experiment_id, id [e.experiment_id], about Experiment(e.experiment_id);
-    77 SensitivityRequested boxed: research on SENSITIVITY_REQUESTS
+    77 SensitivityRequested boxed, version 2 is 98: research on SENSITIVITY_REQUESTS
         |e| key e.model_id, id [e.model_id], about Experiment(e.experiment_id);
     78 SensitivityReported boxed: research on SENSITIVITY_REPORTS
         |e| key e.experiment_id, id [e.model_id], about Experiment(e.experiment_id);
-    79 RiskRequested boxed: research on RISK_REQUESTS
+    79 RiskRequested boxed, version 2 is 99: research on RISK_REQUESTS
         |e| key e.model_id, id [e.model_id], about Experiment(e.experiment_id);
     80 RiskMeasured boxed: research on RISK_FIGURES
         |e| key e.experiment_id, id [e.model_id], about Experiment(e.experiment_id);

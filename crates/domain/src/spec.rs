@@ -21,6 +21,7 @@ use crate::bar_spec::BarSpec;
 pub use crate::direction::Direction;
 use crate::gates::Bounds;
 use crate::ids::{ContentHash, ExperimentId, InstrumentId, InstrumentIdError};
+use crate::limits::OrderLimits;
 use crate::market::CreateSnapshot;
 use crate::names::named_enum;
 use crate::time::Timestamp;
@@ -135,6 +136,9 @@ pub struct AccountSpec {
     /// What the same money would earn without risk; metrics that compare with it do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub risk_free: Option<RiskFree>,
+    /// Limits that orders must pass before they are sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<OrderLimits>,
 }
 
 /// What was not stated is not written, so that a document keeps its id.
@@ -153,6 +157,7 @@ impl Default for AccountSpec {
             maintenance_margin: 0.0,
             periods_per_year: None,
             risk_free: None,
+            limits: None,
         }
     }
 }

@@ -17,7 +17,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::evaluation::{self, FoldOutcome};
-use crate::experiment::{self, DataRef, Metrics, Parameters, SharpeMoments, TrialPlan};
+use crate::experiment::{self, DataRef, DeniedOrders, Metrics, Parameters, SharpeMoments, TrialPlan};
 use crate::external;
 use crate::ids::{ContentHash, ExperimentId, ModelId, TrialId};
 use crate::time::Timestamp;
@@ -132,6 +132,10 @@ pub(crate) struct EvaluationCompleted {
     holdout_verdict: Option<Verdict>,
     #[serde(default)]
     inference: Metrics,
+    #[serde(default)]
+    denied: DeniedOrders,
+    #[serde(default)]
+    holdout_denied: DeniedOrders,
 }
 
 impl From<EvaluationCompleted> for evaluation::EvaluationCompleted {
@@ -149,6 +153,8 @@ impl From<EvaluationCompleted> for evaluation::EvaluationCompleted {
             verdict: read.holdout_verdict.unwrap_or_else(|| Verdict::of_version_1(confirmed, &sentence)),
             artifact: read.artifact,
             inference: read.inference,
+            denied: read.denied,
+            holdout_denied: read.holdout_denied,
         }
     }
 }
@@ -169,6 +175,8 @@ impl From<evaluation::EvaluationCompleted> for EvaluationCompleted {
             artifact: event.artifact,
             holdout_verdict: Some(event.verdict),
             inference: event.inference,
+            denied: event.denied,
+            holdout_denied: event.holdout_denied,
         }
     }
 }

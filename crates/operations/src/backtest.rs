@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use gauntlet_backtest::{Bars, ExitReason, Target, Trade};
 use gauntlet_config::ExperimentDocument;
-use gauntlet_domain::experiment::{DataRef, Metrics, Parameters};
+use gauntlet_domain::experiment::{DataRef, DeniedOrders, Metrics, Parameters};
 use gauntlet_domain::market::{Bar, BarStamp, FeedCompleted};
 use gauntlet_domain::spec::ExperimentSpec;
 use gauntlet_domain::{ContentHash, Event, Input, SnapshotId, Timestamp};
@@ -44,6 +44,8 @@ pub struct Backtested {
     pub equity: Vec<EquityPoint>,
     /// Metrics by their canonical names.
     pub metrics: Metrics,
+    /// Orders that `account.limits` denied, by reason.
+    pub denied: DeniedOrders,
     /// Rows of the file that were left out, by reason.
     pub left_out: BTreeMap<String, usize>,
     /// What the file does not have that the document asks for, for a person.
@@ -224,6 +226,7 @@ fn run(spec: &ExperimentSpec, rows: &[Bar], name: &str) -> Result<Backtested, Re
         trades: held.outcome.trades.iter().map(TradeLine::from).collect(),
         equity: times.zip(&held.outcome.equity).map(|(time, value)| EquityPoint(time, *value)).collect(),
         metrics,
+        denied: segments.denied_orders(),
         left_out: BTreeMap::new(),
         warnings,
         bars: held.range.len(),

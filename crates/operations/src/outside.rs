@@ -172,8 +172,8 @@ mod tests {
         let (times, values) = (vec![1], vec![equity]);
         let chunk = EquityCurveChunk { experiment_id, model_id, phase, chunk: 0, times, values };
         let metrics = Metrics::from([("total_return".to_owned(), Some(total_return))]);
-        let (folds, summary, inference) = Default::default();
-        let outcome = WalkForwardCompleted { experiment_id, metrics, folds, summary, inference };
+        let (folds, summary, inference, denied) = Default::default();
+        let outcome = WalkForwardCompleted { experiment_id, metrics, folds, summary, inference, denied };
         [outcome.into(), chunk.into()].map(from_trainer)
     }
 

@@ -34,7 +34,7 @@ pub(crate) fn text<'a>(row: &'a Row, column: &str) -> Option<&'a str> {
 }
 
 /// Columns whose text is a JSON document.
-const DOCUMENTS: [&str; 19] = [
+const DOCUMENTS: [&str; 20] = [
     "parameters",
     "hyperparameters",
     "metrics",
@@ -54,6 +54,7 @@ const DOCUMENTS: [&str; 19] = [
     "undefined",
     "remarks",
     "failed",
+    "denied",
 ];
 
 impl Serialize for ViewRow {

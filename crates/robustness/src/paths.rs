@@ -7,8 +7,9 @@
 use gauntlet_backtest::{BarRow, Bars, StrategySpec};
 use gauntlet_domain::experiment::TrialPlan;
 use gauntlet_quant::inference::{LEAST_OBSERVATIONS, Philox, Purpose, Undefined, stationary_indices};
+use gauntlet_quant::metrics::Running;
 use gauntlet_quant::risk::{PathFigures, RegimeLimits, Regimes, Resampled, path_block_length, resampled};
-use gauntlet_walkforward::{Model, Segments, SideBySide};
+use gauntlet_walkforward::{Decided, Model, Segments, SideBySide};
 
 use crate::figures::{Figures, Reason};
 use crate::terrain::{Terrain, strategy_of};
@@ -92,17 +93,29 @@ impl Paths<'_> {
 
     /// The rule over the folds of the plan, other bars under it.
     fn run(&self, rule: &StrategySpec, bars: &Bars) -> Result<PathFigures, Undefined> {
-        let trader = std::iter::once((rule, self.terrain.costs));
+        let costs = self.terrain.costs;
+        if self.plan.account.limits.is_some() {
+            let strategy = strategy_of(&self.terrain.finalist);
+            let decided = Decided::of(self.plan, &strategy, bars, costs.latency_bars);
+            let (segments, _) = decided.map_err(|_| Undefined::Infeasible)?.trade(&costs);
+            return path_figures(&segments.running);
+        }
+        let trader = std::iter::once((rule, costs));
         let mut walk = SideBySide::under(self.plan, trader, bars).map_err(|_| Undefined::Infeasible)?;
         (0..self.plan.folds.len()).for_each(|fold| walk.fold(fold, &[0]));
-        let returns = &walk.running(0).returns;
-        Ok(PathFigures {
-            // Not annual: of one period.
-            sharpe: returns.sharpe(0.0, 1.0).ok_or(Undefined::ZeroVariance),
-            wealth: 1.0 + returns.total_return().ok_or(Undefined::NonFinite)?,
-            max_drawdown: returns.max_drawdown().ok_or(Undefined::NonFinite)?,
-        })
+        path_figures(walk.running(0))
     }
+}
+
+/// What became of an account on a path.
+fn path_figures(running: &Running) -> Result<PathFigures, Undefined> {
+    let returns = &running.returns;
+    Ok(PathFigures {
+        // Not annual: of one period.
+        sharpe: returns.sharpe(0.0, 1.0).ok_or(Undefined::ZeroVariance),
+        wealth: 1.0 + returns.total_return().ok_or(Undefined::NonFinite)?,
+        max_drawdown: returns.max_drawdown().ok_or(Undefined::NonFinite)?,
+    })
 }
 
 /// Bars as ratios to the close before them; one less than there are bars.

@@ -1,6 +1,7 @@
 //! A rule that always holds, on prices that rise by one a bar: every stress can be computed on paper.
 
 use gauntlet_backtest::{BarRow, Bars};
+use gauntlet_domain::OrderLimits;
 use gauntlet_domain::experiment::{CostTerms, FoldRange};
 use gauntlet_robustness::Analysis;
 
@@ -94,6 +95,23 @@ fn costs_are_multiplied_together_and_one_by_one() {
     let mut wanted: Vec<&str> = expected.iter().map(|(name, _)| *name).collect();
     wanted.extend(["delay_1_bar", "latency_x10"]);
     assert_eq!(names, wanted);
+}
+
+#[test]
+fn stresses_and_points_trade_under_the_limits_of_the_account() {
+    // An order for 100,000 at 139, the close before bar 40, is above 95,000; so is every later one.
+    let mut case = holds(COSTS);
+    case.plan.account.limits = Some(OrderLimits { max_notional: Some(95_000.0), ..OrderLimits::default() });
+    let analysis = case.analyse();
+    assert_eq!(analysis.value, Some(0.0));
+    let traded = |name| stress(&analysis, name).figures["trade_count"];
+    assert_eq!((traded("costs_x2"), traded("costs_x4.spread")), (Some(0.0), Some(0.0)));
+    // Limits beyond reach change no figure.
+    case.plan.account.limits = Some(OrderLimits { max_notional: Some(1e12), ..OrderLimits::default() });
+    let (limited, free) = (case.analyse(), holds(COSTS).analyse());
+    assert_eq!(limited.value, free.value);
+    assert_eq!(format!("{:?}", limited.stresses), format!("{:?}", free.stresses));
+    assert_eq!(format!("{:?}", limited.figures), format!("{:?}", free.figures));
 }
 
 #[test]

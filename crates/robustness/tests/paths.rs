@@ -1,11 +1,12 @@
 //! Paths: those of the returns are the function of quant; those of bars are run again here, one by one.
 
-use gauntlet_backtest::{BarRow, Bars};
+use gauntlet_backtest::{BarRow, Bars, Reason};
+use gauntlet_domain::OrderLimits;
 use gauntlet_quant::inference::{Philox, Purpose, quantile, stationary_indices};
 use gauntlet_quant::metrics;
 use gauntlet_quant::risk::{RegimeLimits, Regimes, path_block_length, resampled};
 
-use crate::case::{cross, figure, walked};
+use crate::case::{Case, cross, figure, walked};
 
 #[test]
 fn paths_of_returns_are_those_of_the_walk() {
@@ -41,7 +42,21 @@ fn path(bars: &Bars, indices: &[u32]) -> Bars {
 
 #[test]
 fn paths_of_bars_are_walks_over_resampled_bars() {
-    let case = cross();
+    walks_over_resampled_bars(&cross());
+}
+
+/// An account with limits has its orders checked on each path.
+#[test]
+fn paths_of_bars_keep_to_the_limits_of_the_account() {
+    let mut case = cross();
+    // 95 % of the equity are 95,000 at first: what has gained can trade no more.
+    case.plan.account.limits = Some(OrderLimits { max_gross: Some(96_000.0), ..OrderLimits::default() });
+    let denied = case.walked().denied;
+    assert!(denied.keys().eq([&Reason::MaxGross]), "{denied:?}");
+    walks_over_resampled_bars(&case);
+}
+
+fn walks_over_resampled_bars(case: &Case) {
     let analysis = case.analyse();
     let returns: Vec<f64> = case.bars.close.windows(2).map(|pair| pair[1] / pair[0] - 1.0).collect();
     let block_length = path_block_length(&returns).unwrap();

@@ -21,6 +21,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0003_walk_forward.cql"),
     include_str!("../migrations/0004_revisions.cql"),
     include_str!("../migrations/0005_selection.cql"),
+    include_str!("../migrations/0006_denied_orders.cql"),
 ];
 
 const MIGRATIONS_TABLE: &str = "schema_migrations";
@@ -265,12 +266,13 @@ mod tests {
         let third = (3, checksum(MIGRATIONS[2]));
         let fourth = (4, checksum(MIGRATIONS[3]));
         let fifth = (5, checksum(MIGRATIONS[4]));
-        assert_eq!(lacking("v", &BTreeMap::new()).unwrap(), [1, 2, 3, 4, 5]);
-        assert_eq!(lacking("v", &BTreeMap::from([first.clone()])).unwrap(), [2, 3, 4, 5]);
-        let all = BTreeMap::from([first.clone(), second, third, fourth, fifth]);
+        let sixth = (6, checksum(MIGRATIONS[5]));
+        assert_eq!(lacking("v", &BTreeMap::new()).unwrap(), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(lacking("v", &BTreeMap::from([first.clone()])).unwrap(), [2, 3, 4, 5, 6]);
+        let all = BTreeMap::from([first.clone(), second, third, fourth, fifth, sixth]);
         assert!(lacking("v", &all).unwrap().is_empty());
         let newer = lacking("v", &BTreeMap::from([first, (9, "x".into())])).unwrap_err();
-        assert!(matches!(newer, ViewError::NewerSchema { found: 9, known: 5, .. }), "{newer}");
+        assert!(matches!(newer, ViewError::NewerSchema { found: 9, known: 6, .. }), "{newer}");
         let other = lacking("v", &BTreeMap::from([(1, "x".into())])).unwrap_err();
         assert!(other.to_string().contains("migration 1 of keyspace v is not the one"), "{other}");
     }

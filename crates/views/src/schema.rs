@@ -172,6 +172,7 @@ pub static RUNS: Table = Table {
         long("trial"),
         text("summary"),
         text("inference"),
+        text("denied"),
     ],
     doc: "A trial, run_id its trial id; one phase of a finalist, run_id MODEL:PHASE; a walk-forward, run_id EXPERIMENT:walk_forward",
 };

@@ -277,6 +277,7 @@ mod tests {
                 sizing: gauntlet_backtest::Sizing::Percent(95.0),
                 allow_short: true,
                 maintenance_margin: 0.0,
+                limits: None,
             };
             let outcome = |signals| run(&bars, 600..800, signals, &costs, &account);
             assert_eq!(outcome(&ours), outcome(&theirs));

@@ -69,5 +69,6 @@ pub fn account(terms: &AccountTerms) -> Account {
         sizing: Sizing::Percent(terms.percent),
         allow_short: terms.allow_short,
         maintenance_margin: terms.maintenance_margin,
+        limits: terms.limits,
     }
 }

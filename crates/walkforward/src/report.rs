@@ -1,7 +1,7 @@
 //! Metrics over the returns of one or more segments, concatenated in their order.
 
-use gauntlet_backtest::{BacktestError, Bars, Outcome};
-use gauntlet_domain::experiment::{Metrics, RiskFreeRate, TrialPlan};
+use gauntlet_backtest::{BacktestError, Bars, Denied, Outcome, Reason};
+use gauntlet_domain::experiment::{DeniedOrders, Metrics, RiskFreeRate, TrialPlan};
 use gauntlet_quant::metrics::annual::risk_free_per_period;
 use gauntlet_quant::metrics::{self, Beyond, Input, Inputs, Running};
 
@@ -34,6 +34,8 @@ pub struct Segments {
     pub exposures: Vec<f64>,
     /// What is kept up from fold to fold: what tuning asks for after each. The trades are here.
     pub running: Running,
+    /// Orders that the limits of the account denied.
+    pub denied: Denied,
     /// Bars in a year; 0 where they are not known.
     pub(crate) periods_per_year: f64,
     pub(crate) with_benchmark: bool,
@@ -59,6 +61,7 @@ impl Segments {
             positions: vec![],
             exposures: vec![],
             running: Running::default(),
+            denied: Denied::new(),
             periods_per_year: plan.periods_per_year,
             with_benchmark: plan.account.has_benchmark(),
             risk_free: (!rates.is_empty()).then(|| RiskFree { rates, returns: Some(vec![]) }),
@@ -71,6 +74,9 @@ impl Segments {
             self.running.push(*period_return, *units != 0.0);
         }
         self.running.trade_pnls.extend(outcome.trades.iter().map(|trade| trade.pnl));
+        for (reason, count) in &outcome.denied {
+            *self.denied.entry(*reason).or_default() += count;
+        }
         self.returns.extend_from_slice(&outcome.returns);
         self.positions.extend_from_slice(&outcome.positions);
         if let Some(risk_free) = &mut self.risk_free {
@@ -85,6 +91,12 @@ impl Segments {
             let exposure = units * before / equity_before;
             self.exposures.push(if exposure.is_finite() { exposure } else { 0.0 });
         }
+    }
+
+    /// Denied orders by the names of their reasons, as records have them.
+    pub fn denied_orders(&self) -> DeniedOrders {
+        let named = |(reason, count): (&Reason, &u64)| (reason.name().to_owned(), *count as i64);
+        self.denied.iter().map(named).collect()
     }
 
     /// One metric by name: from what is kept up where that is enough, over the whole segments where it is not.

@@ -16,7 +16,8 @@ pub struct SideBySide<'a> {
 
 impl<'a> SideBySide<'a> {
     /// Whether trials of this plan can run side by side: rules whose key metrics and objective can be kept up without the
-    /// columns of a run, which knows no risk-free rate, over folds that lie within the bars.
+    /// columns of a run, which knows no risk-free rate, over folds that lie within the bars. Orders of an account with limits are
+    /// checked one by one, in a run of its own.
     pub fn takes(plan: &TrialPlan, bars: &Bars) -> bool {
         let kept_up = |name: &str| metrics::by_name(name).is_some_and(|metric| metric.running.is_some());
         let within = |index: usize| {
@@ -26,6 +27,7 @@ impl<'a> SideBySide<'a> {
         let without_rate = plan.account.risk_free.is_empty();
         plan.estimator.is_none()
             && without_rate
+            && plan.account.limits.is_none()
             && kept_up(&plan.objective)
             && (0..plan.folds.len()).all(within)
     }
@@ -47,6 +49,9 @@ impl<'a> SideBySide<'a> {
         bars: &'a Bars,
     ) -> Result<SideBySide<'a>, BacktestError> {
         let (_, account) = terms(plan)?;
+        if account.limits.is_some() {
+            return Err(BacktestError::LimitsSideBySide);
+        }
         Ok(SideBySide { plan, grid: Grid::under(bars, traders, account) })
     }
 

@@ -2,14 +2,14 @@
 
 use crate::common::*;
 use gauntlet_backtest::{Bars, Outcome};
-use gauntlet_domain::Timestamp;
 use gauntlet_domain::experiment::{AccountTerms, RiskFreeRate, TrialPlan};
+use gauntlet_domain::{OrderLimits, Timestamp};
 use gauntlet_quant::inference::Trials;
 use gauntlet_quant::metrics::annual::risk_free_per_period;
 use gauntlet_quant::metrics::{self, Input, Inputs};
 use gauntlet_walkforward::inference::{deflated, inference};
 use gauntlet_walkforward::report::KEY_METRICS;
-use gauntlet_walkforward::{Segments, SideBySide, Walk};
+use gauntlet_walkforward::{Segments, SideBySide, Walk, hold_out};
 
 fn cross() -> TrialPlan {
     plan("ma-cross", 600, folds(600, 3, 0))
@@ -161,6 +161,25 @@ fn trials_with_a_risk_free_rate_run_one_by_one() {
     let bars = swing(600);
     assert!(SideBySide::takes(&cross(), &bars));
     assert!(!SideBySide::takes(&with_rates(&[(0, 0.045)]), &bars));
+}
+
+#[test]
+fn trials_with_limits_run_one_by_one_and_say_what_was_denied() {
+    let (bars, mut plan) = (swing(600), cross());
+    plan.account.limits = Some(OrderLimits { max_repeats: Some(3), ..OrderLimits::default() });
+    assert!(!SideBySide::takes(&plan, &bars));
+    let refused = SideBySide::new(&plan, &[], &bars).map(drop).unwrap_err().to_string();
+    assert_eq!(refused, "account.limits are not checked side by side: run the model by itself");
+    let (limited, free) = (segments_of(&plan), segments());
+    assert!(limited.running.trade_pnls.len() <= 3 && free.running.trade_pnls.len() > 3);
+    assert!(limited.denied_orders().keys().eq(["repeat_throttle"]), "{:?}", limited.denied_orders());
+    assert!(free.denied_orders().is_empty());
+    // Out of reach, they change no bit, over the folds and on the hold-out.
+    plan.account.limits = Some(OrderLimits { max_repeats: Some(1_000_000), ..OrderLimits::default() });
+    assert_eq!(format!("{:?}", segments_of(&plan).running), format!("{:?}", free.running));
+    let parameters = parameters(&[("fast", int(3)), ("slow", int(12))]);
+    let held = |plan: &TrialPlan| format!("{:?}", hold_out(plan, &parameters, &bars, 300).unwrap().outcome);
+    assert_eq!(held(&plan), held(&cross()));
 }
 
 #[test]

@@ -132,6 +132,7 @@ mod tests {
                     benchmark: "none".into(),
                     maintenance_margin: 0.0,
                     risk_free: vec![],
+                    limits: None,
                 },
                 folds: vec![],
                 embargo_bars: 0,

@@ -168,6 +168,8 @@ fn evaluate(
             verdict: holdout::judge(request, stretch(&walked), stretch(&held_segments)),
             artifact,
             inference: inference(&walked),
+            denied: walked.denied_orders(),
+            holdout_denied: held_segments.denied_orders(),
         }
         .into(),
     );

@@ -35,6 +35,7 @@ pub(crate) fn walk(request: &WalkForwardRequested, bars: &dyn BarReader) -> Resu
             summary: procedure::summary(&folds),
             folds,
             inference: inference(&joined),
+            denied: joined.denied_orders(),
         }
         .into(),
     );

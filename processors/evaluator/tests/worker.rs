@@ -10,7 +10,7 @@ use common::*;
 use gauntlet_backtest::Bars;
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::market::Bar;
-use gauntlet_domain::{ContentHash, Event, ExperimentId, ModelId};
+use gauntlet_domain::{ContentHash, Event, ExperimentId, ModelId, OrderLimits};
 use gauntlet_evaluator::Evaluator;
 use gauntlet_processor::data::{ArtifactStore, BarReader, DataError};
 use gauntlet_processor::worker::{Answering, Worker};
@@ -295,6 +295,34 @@ fn a_walk_forward_that_cannot_be_computed_says_why() {
     assert!(matches!(error, DataError::Unavailable(_)), "{error}");
     let panicked = Evaluator.panicked(&walk_request().into(), "boom");
     assert!(matches!(&panicked[..], [Event::WalkForwardFailed(failed)] if failed.detail == "boom"));
+}
+
+// Limits.
+
+#[test]
+fn a_finalist_whose_orders_are_all_denied_never_trades_and_says_why() {
+    let mut request = rule();
+    request.plan.account.limits = Some(OrderLimits { max_quantity: Some(0.001), ..OrderLimits::default() });
+    let answer = answer(&request, &full());
+    let completed = &answer.completed;
+    assert_eq!((completed.tuning["trade_count"], completed.holdout["trade_count"]), (Some(0.0), Some(0.0)));
+    assert!(!completed.verdict.passes());
+    for denied in [&completed.denied, &completed.holdout_denied] {
+        assert!(denied.keys().eq(["max_quantity"]) && denied["max_quantity"] > 0, "{denied:?}");
+    }
+    let free = self::answer(&rule(), &full()).completed;
+    assert!(free.denied.is_empty() && free.holdout_denied.is_empty());
+}
+
+#[test]
+fn a_walk_forward_is_one_account_under_its_limits() {
+    let mut request = walk_request();
+    request.plan.account.limits = Some(OrderLimits { max_repeats: Some(1), ..OrderLimits::default() });
+    let lake = full();
+    let events = Evaluator.run(&request.into(), (&lake, &lake)).unwrap();
+    let Some(Event::WalkForwardCompleted(completed)) = events.last() else { panic!("{events:?}") };
+    assert!(completed.denied.keys().eq(["repeat_throttle"]), "{:?}", completed.denied);
+    assert!(completed.metrics["trade_count"] <= Some(1.0));
 }
 
 // Series.

@@ -235,6 +235,7 @@ pub fn trial_plan(
             benchmark: spec.account.benchmark.name().to_owned(),
             maintenance_margin: spec.account.maintenance_margin,
             risk_free: risk_free_rates(spec),
+            limits: spec.account.limits,
         },
         folds,
         embargo_bars: embargo(&spec.validation, bars) as i64,

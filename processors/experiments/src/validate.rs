@@ -9,6 +9,7 @@ use gauntlet_backtest::params::{ParamValue, Params};
 use gauntlet_backtest::strategy;
 use gauntlet_domain::experiment::ParameterValue;
 use gauntlet_domain::external;
+use gauntlet_domain::limits::BadLimit;
 use gauntlet_domain::names::UnknownName;
 use gauntlet_domain::spec::{
     Direction, ExperimentSpec, FoldMode, RiskFree, Scheme, SpreadSpec, ValidationSpec, check_annual_rate,
@@ -140,6 +141,7 @@ fn account_and_costs(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, Strin
         problem("account.maintenance_margin", format!("{margin} is not a share from 0 to below 1"));
     }
     risk_free(spec, problem);
+    limits(spec, problem);
     let spread = match spec.costs.spread {
         SpreadSpec::Bps(bps) => bps,
         SpreadSpec::Quoted | SpreadSpec::None => 0.0,
@@ -158,6 +160,21 @@ fn account_and_costs(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, Strin
     let latency = spec.costs.latency_ms;
     if !(latency.is_finite() && latency >= 0.0) {
         problem("costs.latency_ms", format!("{latency} is negative or not finite"));
+    }
+}
+
+/// Limits are there, make sense, and are checked by who trades.
+fn limits(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, String)) {
+    let Some(limits) = &spec.account.limits else { return };
+    if limits.is_empty() {
+        problem("account.limits", "has no limits: leave it out, or set one".into());
+    }
+    if external::trainer(&spec.model.strategy).is_some() {
+        let why = "is not checked by a program outside: leave it out, or use a strategy that is built in";
+        problem("account.limits", why.into());
+    }
+    if let Err(BadLimit { field, value, expected }) = limits.validate() {
+        problem(field, format!("is {value}: give {expected}"));
     }
 }
 

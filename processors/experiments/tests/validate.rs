@@ -318,6 +318,33 @@ fn bars_in_a_year_are_stated_where_there_is_no_year_to_count_them_in() {
 // Account and costs.
 
 #[test]
+fn limits_are_there_make_sense_and_are_checked_by_who_trades() {
+    let with = |limits: Value| {
+        let mut document = document();
+        document["account"] = json!({ "limits": limits });
+        document
+    };
+    let sound = with(json!({ "max_leverage": 1.5, "max_repeats": 100 }));
+    assert_eq!(problems(&sound), Vec::<String>::new());
+    starts(&with(json!({})), "account.limits: has no limits: leave it out, or set one");
+    starts(
+        &with(json!({ "max_quantity": -1.0 })),
+        "account.limits.max_quantity: is -1: give a number above 0, or leave it out",
+    );
+    starts(
+        &with(json!({ "submit_rate": { "burst": 0, "interval_ms": 1 } })),
+        "account.limits.submit_rate.burst: is 0: give a whole number from 1",
+    );
+    let mut outside = with(json!({ "max_repeats": 5 }));
+    outside["model"]["strategy"] = json!("external:python");
+    starts(&outside, "account.limits: is not checked by a program outside: leave it out");
+    // The records of documents without limits are what they were.
+    let plain = spec(&document());
+    assert!(!plain.canonical_json().contains("limits"));
+    assert_ne!(spec(&with(json!({ "max_repeats": 5 }))).config_hash(), plain.config_hash());
+}
+
+#[test]
 fn every_bar_has_a_risk_free_rate_or_none_has() {
     let with = |rates: Value| {
         let mut document = document();

@@ -1,7 +1,7 @@
 //! What evaluation found of a finalist: the model, a run for each of its phases, its places on the leaderboards.
 
 use gauntlet_domain::Envelope;
-use gauntlet_domain::experiment::{EvaluationCompleted, EvaluationFailed, Phase};
+use gauntlet_domain::experiment::{DeniedOrders, EvaluationCompleted, EvaluationFailed, Phase};
 use gauntlet_domain::ids::{ExperimentId, ModelId};
 use gauntlet_domain::verdict::{Evidence, HOLDOUT, Verdict};
 use gauntlet_quant::metrics::{Direction, by_name};
@@ -28,7 +28,7 @@ pub(crate) fn completed(event: &EvaluationCompleted, envelope: &Envelope) -> Vec
         scored = scored.with("inference", json(&event.inference));
     }
     let held = finalist.run(&Phase::Holdout, "completed", envelope).with("key_metrics", json(&event.holdout));
-    let runs = [scored, held];
+    let runs = [with_denied(scored, &event.denied), with_denied(held, &event.holdout_denied)];
     let verdict = finalist.verdict(&event.verdict);
     [model, verdict].into_iter().chain(runs).chain(places(event)).collect()
 }
@@ -89,6 +89,11 @@ pub(crate) fn verdict_row(
         .with("outcome", verdict.outcome.word())
         .with("evidence", json(&verdict.evidence))
         .with("waiver", verdict.waiver.as_ref().map(json))
+}
+
+/// A run with the orders that its limits denied, where there are any.
+pub(crate) fn with_denied(run: Upsert, denied: &DeniedOrders) -> Upsert {
+    if denied.is_empty() { run } else { run.with("denied", json(denied)) }
 }
 
 /// What the rows of a finalist share.

@@ -6,6 +6,7 @@ use gauntlet_domain::ids::ExperimentId;
 use gauntlet_views::schema::{RUNS, WALK_FORWARD_FOLDS};
 use gauntlet_views::{Upsert, Value};
 
+use crate::evaluations::with_denied;
 use crate::{ONCE, explained, json, observed};
 
 pub(crate) fn completed(event: &WalkForwardCompleted, envelope: &Envelope) -> Vec<Upsert> {
@@ -13,6 +14,7 @@ pub(crate) fn completed(event: &WalkForwardCompleted, envelope: &Envelope) -> Ve
         .with("key_metrics", json(&event.metrics))
         .with("summary", json(&event.summary))
         .with("inference", json(&event.inference));
+    let run = with_denied(run, &event.denied);
     let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
     let folds = (1_i64..).zip(&event.folds).map(|(number, fold)| {
         let segment = &fold.segment;

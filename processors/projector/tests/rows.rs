@@ -216,6 +216,24 @@ fn an_evaluation_is_a_model_two_runs_and_its_places() {
 }
 
 #[test]
+fn denied_orders_stand_beside_the_metrics_of_their_run() {
+    let denied = |count| DeniedOrders::from([("max_leverage".to_owned(), count)]);
+    let mut limited = evaluated("gold", 2);
+    (limited.denied, limited.holdout_denied) = (denied(12), denied(3));
+    let mut walk = walked("gold");
+    walk.denied = denied(4);
+    let found = [rows(&recorded(limited)), rows(&recorded(walk))].concat();
+    let found: Vec<String> = found.iter().map(show).collect();
+    let of = |phase: &str| {
+        let run = found.iter().find(|row| row.starts_with("runs") && row.contains(&format!("phase={phase}")));
+        run.unwrap().rsplit_once(" | denied=").unwrap().1.to_owned()
+    };
+    assert_eq!(of("tuning"), r#"{"max_leverage":12}"#);
+    assert_eq!(of("holdout"), r#"{"max_leverage":3}"#);
+    assert_eq!(of("walk_forward"), r#"{"max_leverage":4}"#);
+}
+
+#[test]
 fn a_walk_forward_is_a_run_and_its_folds() {
     let id = experiment("gold");
     gives(

@@ -213,13 +213,11 @@ fn measured(
 
 #[cfg(test)]
 mod tests {
-    use gauntlet_backtest::Summary;
-
     use super::*;
 
     fn outcome(positions: Vec<f64>, equity: Vec<f64>) -> Outcome {
         let returns = vec![0.0; positions.len()];
-        Outcome { returns, equity, positions, trades: Vec::new(), summary: Summary::default() }
+        Outcome { returns, equity, positions, trades: Vec::new(), ..Outcome::default() }
     }
 
     /// What is held goes from one fold into the next and is traded once; equity that is gone has no turnover.

@@ -72,6 +72,8 @@ impl Story {
             verdict: Verdict::of_version_1(true, ""),
             artifact: Some(ContentHash::of(b"model")),
             inference: Metrics::from([("excess_psr".to_owned(), Some(0.97))]),
+            denied: DeniedOrders::new(),
+            holdout_denied: DeniedOrders::new(),
         }
         .into()
     }

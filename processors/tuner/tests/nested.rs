@@ -33,6 +33,7 @@ fn walked(request: &WalkForwardRequested) -> Event {
         folds: Vec::new(),
         summary: Metrics::new(),
         inference: Metrics::new(),
+        denied: DeniedOrders::new(),
     }
     .into()
 }

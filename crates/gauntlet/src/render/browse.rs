@@ -1,6 +1,6 @@
 //! Rows of views, experiments and comparisons as tables.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use gauntlet_domain::Timestamp;
 use gauntlet_operations::browse::Comparison;
@@ -91,14 +91,32 @@ fn is_shown(name: &str) -> bool {
             | "warnings"
             | "summary"
             | "inference"
+            | "denied"
     )
 }
 
-/// One row, a column a line.
+/// One row, a column a line; denied orders of a run in words below.
 pub fn row(row: &ViewRow) -> String {
     let of = row.0.table;
-    let names = of.key().chain(of.columns).map(|column| column.name);
-    table(&[of.name, ""], names.map(|name| vec![name.to_owned(), cell(row, name)]))
+    let names = of.key().chain(of.columns).map(|column| column.name).filter(|name| *name != "denied");
+    let columns = table(&[of.name, ""], names.map(|name| vec![name.to_owned(), cell(row, name)]));
+    match denied_of(row) {
+        denied if denied.is_empty() => columns,
+        denied => format!("{columns}\n{}", denied.trim_end()),
+    }
+}
+
+/// The line about the denied orders of a run; nothing where there are none.
+fn denied_of(run: &ViewRow) -> String {
+    let counts: BTreeMap<String, i64> =
+        run.text("denied").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    denied_orders(counts.iter().map(|(reason, count)| (reason, *count)))
+}
+
+/// A line about denied orders, by reason: `denied orders: max_leverage 12, rate_limit 3`; nothing where there are none.
+pub fn denied_orders<'a>(counts: impl Iterator<Item = (&'a String, i64)>) -> String {
+    let counts: Vec<String> = counts.map(|(reason, count)| format!("{reason} {count}")).collect();
+    if counts.is_empty() { String::new() } else { format!("denied orders: {}\n", counts.join(", ")) }
 }
 
 pub fn cell(row: &ViewRow, name: &str) -> String {
@@ -188,7 +206,8 @@ fn walk_forward(report: &ExperimentReport, run: &ViewRow) -> String {
     let interval = interval(&document("inference"));
     let interval = interval.map(|of| format!(", Sharpe ratio {of} (95 %)")).unwrap_or_default();
     let value = number(document("key_metrics")[objective].as_f64());
-    format!("walk-forward of the procedure: {objective} {value}{interval}; {summary}\n")
+    let denied = denied_of(run);
+    format!("walk-forward of the procedure: {objective} {value}{interval}; {summary}\n{denied}")
 }
 
 /// The 95 % interval of an annual Sharpe ratio, where it is defined.

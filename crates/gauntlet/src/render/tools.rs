@@ -29,8 +29,9 @@ pub fn backtested(answer: &Backtested) -> String {
     let warnings = answer.warnings.iter().map(|warning| format!("WARNING: {warning}\n"));
     let left_out =
         answer.left_out.iter().map(|(reason, rows)| format!("WARNING: {rows} rows left out: {reason}\n"));
+    let denied = super::browse::denied_orders(answer.denied.iter().map(|(reason, count)| (reason, *count)));
     format!(
-        "{}{} trades over {} bars, {} to {}\n{}",
+        "{}{} trades over {} bars, {} to {}\n{denied}{}",
         warnings.chain(left_out).collect::<String>(),
         answer.trades.len(),
         answer.bars,

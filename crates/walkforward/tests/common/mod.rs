@@ -112,6 +112,7 @@ pub fn plan(strategy: &str, bars: usize, folds: Vec<FoldRange>) -> TrialPlan {
             benchmark: "buy-and-hold".into(),
             maintenance_margin: 0.0,
             risk_free: vec![],
+            limits: None,
         },
         folds,
         embargo_bars: 0,

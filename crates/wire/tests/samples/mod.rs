@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use gauntlet_domain::event::{Event, RecordKind};
 use gauntlet_domain::experiment::*;
+use gauntlet_domain::limits::SubmitRate;
 use gauntlet_domain::market::*;
 use gauntlet_domain::verdict::{Comparison, Evidence, HOLDOUT, Outcome, Waiver};
 use gauntlet_domain::*;
@@ -57,6 +58,10 @@ fn metrics() -> Metrics {
     BTreeMap::from([("sharpe".into(), Some(0.1 + 0.2)), ("win_rate".into(), None)])
 }
 
+fn denied() -> DeniedOrders {
+    BTreeMap::from([("max_leverage".into(), 12), ("rate_limit".into(), 3)])
+}
+
 fn verdict(model_id: ModelId) -> Verdict {
     Verdict {
         gate: HOLDOUT.into(),
@@ -97,37 +102,64 @@ pub fn sample_of(kind: RecordKind, version: u32) -> Event {
             }
             event.into()
         }
-        (Event::EvaluationCompleted(mut event), 1 | 2) => {
-            (event.tuning, event.inference) = (Metrics::new(), Metrics::new());
+        (Event::EvaluationCompleted(mut event), 1..=3) => {
+            (event.denied, event.holdout_denied) = Default::default();
+            if version < 3 {
+                (event.tuning, event.inference) = (Metrics::new(), Metrics::new());
+            }
             if version == 1 {
                 event.verdict = Verdict::of_version_1(true, "keeps");
             }
             (*event).into()
         }
         // Its strategy is one that is built in.
-        (Event::TrainingRequested(mut event), 1 | 2) => {
-            first_account(&mut event.plan.account);
+        (Event::TrainingRequested(mut event), 1..=3) => {
+            earlier_account(&mut event.plan.account, version < 3);
             if version == 1 {
                 event.addressee = "trainer".into();
                 event.plan.metric_set = 1;
             }
             (*event).into()
         }
-        (Event::ExperimentStarted(mut event), 1 | 2) => {
-            first_account(&mut event.plan.account);
-            event.windows.clear();
-            event.warnings.clear();
+        (Event::ExperimentStarted(mut event), 1..=3) => {
+            earlier_account(&mut event.plan.account, version < 3);
+            if version < 3 {
+                event.windows.clear();
+                event.warnings.clear();
+            }
             if version == 1 {
                 event.plan.metric_set = 1;
             }
             (*event).into()
         }
-        (Event::EvaluationRequested(mut event), 1 | 2) => {
-            first_account(&mut event.plan.account);
-            event.procedure = None;
+        (Event::EvaluationRequested(mut event), 1..=3) => {
+            earlier_account(&mut event.plan.account, version < 3);
+            if version < 3 {
+                event.procedure = None;
+            }
             if version == 1 {
                 (event.plan.metric_set, event.min_trades) = (1, 0);
             }
+            (*event).into()
+        }
+        (Event::WalkForwardRequested(mut event), 1) => {
+            earlier_account(&mut event.plan.account, false);
+            (*event).into()
+        }
+        (Event::WalkForwardCompleted(mut event), 1) => {
+            event.denied.clear();
+            (*event).into()
+        }
+        (Event::TrialFamilyRequested(mut event), 1) => {
+            earlier_account(&mut event.plan.account, false);
+            (*event).into()
+        }
+        (Event::SensitivityRequested(mut event), 1) => {
+            earlier_account(&mut event.plan.account, false);
+            (*event).into()
+        }
+        (Event::RiskRequested(mut event), 1) => {
+            earlier_account(&mut event.plan.account, false);
             (*event).into()
         }
         (Event::LedgerEntered(mut event), 1..=3) => {
@@ -185,10 +217,13 @@ fn market_of_version_1(event: Event) -> Event {
     }
 }
 
-/// What an account had before the third version of the plan.
-fn first_account(account: &mut AccountTerms) {
-    account.maintenance_margin = 0.0;
-    account.risk_free.clear();
+/// An account before it had limits, and the first one before the third version of the plan.
+fn earlier_account(account: &mut AccountTerms, is_first: bool) {
+    account.limits = None;
+    if is_first {
+        account.maintenance_margin = 0.0;
+        account.risk_free.clear();
+    }
 }
 
 fn bar() -> Bar {
@@ -248,6 +283,17 @@ fn plan() -> TrialPlan {
             benchmark: "none".into(),
             maintenance_margin: 0.25,
             risk_free: vec![RiskFreeRate { from: Timestamp(1_142_812_800_000_000_000), rate: 0.045 }],
+            limits: Some(OrderLimits {
+                max_quantity: Some(10.5),
+                max_notional: Some(1e6),
+                max_position: Some(20.0),
+                max_gross: Some(2e6),
+                max_leverage: Some(1.5),
+                collar_bps: Some(50),
+                max_quote_age_ms: Some(60_000),
+                submit_rate: Some(SubmitRate { burst: 2, interval_ms: 3_600_000 }),
+                max_repeats: Some(1_000),
+            }),
         },
         folds: vec![FoldRange { train_from: 0, train_to: 100, test_from: 124, test_to: 200 }],
         embargo_bars: 12,
@@ -558,6 +604,8 @@ pub fn sample(kind: RecordKind) -> Event {
             verdict: verdict(model_id),
             artifact: Some(ContentHash::of(b"model")),
             inference: metrics(),
+            denied: denied(),
+            holdout_denied: denied(),
         }
         .into(),
         RecordKind::WalkForwardRequested => WalkForwardRequested {
@@ -580,6 +628,7 @@ pub fn sample(kind: RecordKind) -> Event {
             }],
             summary: metrics(),
             inference: metrics(),
+            denied: denied(),
         }
         .into(),
         RecordKind::WalkForwardFailed => WalkForwardFailed {

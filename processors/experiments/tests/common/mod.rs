@@ -116,6 +116,8 @@ pub fn evaluated(document: &Value, trial: i64, tuning: Option<f64>) -> Event {
         verdict: Verdict::of_version_1(trial % 2 == 0, ""),
         artifact: None,
         inference: Metrics::new(),
+        denied: DeniedOrders::new(),
+        holdout_denied: DeniedOrders::new(),
     }
     .into()
 }

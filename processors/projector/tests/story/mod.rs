@@ -176,6 +176,8 @@ pub fn evaluated(name: &str, number: i64) -> EvaluationCompleted {
         verdict: verdict(number),
         artifact: (number == 2).then(|| hash("model")),
         inference: metrics(&[("psr", Some(0.75))]),
+        denied: DeniedOrders::new(),
+        holdout_denied: DeniedOrders::new(),
     }
 }
 
@@ -207,6 +209,7 @@ pub fn walked(name: &str) -> WalkForwardCompleted {
         folds: vec![fold(1, Some(10)), fold(2, None)],
         summary: metrics(&[("efficiency", Some(0.5)), ("flat_folds", Some(1.0))]),
         inference: metrics(&[("psr", Some(0.625))]),
+        denied: DeniedOrders::new(),
     }
 }
 

@@ -80,6 +80,7 @@ pub fn started(spec: &ExperimentSpec) -> ExperimentStarted {
                 benchmark: "none".into(),
                 maintenance_margin: 0.0,
                 risk_free: vec![],
+                limits: None,
             },
             folds: (1..=FOLDS as i64).map(fold).collect(),
             embargo_bars: 0,
