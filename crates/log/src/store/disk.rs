@@ -14,11 +14,14 @@ use redb::{
 
 /// Values with their checksums.
 mod checked;
+/// State of processors.
+mod state;
 
 use checked::{
     checked_bounds, decode_positions, encode_positions, explain, position_checksum, topic_checksum,
-    with_bounds_checksum, with_checksum, without_checksum,
+    with_bounds_checksum,
 };
+use state::{packed, unpacked};
 
 use super::scrub::{Scrubbed, scrub};
 use super::{Batch, StateSnapshotParts, Store, StoredTopic};
@@ -40,7 +43,7 @@ const RECORDS: TableDefinition<'_, (u32, u32, u64), &[u8]> = TableDefinition::ne
 const BOUNDS: TableDefinition<'_, (u32, u32), (u64, u64, u32)> = TableDefinition::new("bounds");
 /// (processor, topic, partition) → (next offset, checksum over all four).
 const POSITIONS: TableDefinition<'_, (&str, u32, u32), (u64, u32)> = TableDefinition::new("positions");
-/// (processor, task) → (version, positions, checksum and state).
+/// (processor, task) → (version, positions, state as `state.rs` packs it).
 const SNAPSHOTS: TableDefinition<'_, (&str, u32), (&str, &[u8], &[u8])> = TableDefinition::new("snapshots");
 /// Slot → epoch.
 const EPOCHS: TableDefinition<'_, &str, u64> = TableDefinition::new("epochs");
@@ -184,7 +187,7 @@ impl Store for DiskStore {
                 }
                 let mut snapshots = txn.open_table(SNAPSHOTS)?;
                 for (processor, task, snapshot) in &batch.snapshots {
-                    let state = with_checksum(&snapshot.bytes);
+                    let state = packed(&snapshot.bytes);
                     let covered = encode_positions(&snapshot.positions);
                     snapshots.insert(
                         (processor.as_str(), *task),
@@ -334,9 +337,9 @@ impl Store for DiskStore {
             let Some(row) = table.get((processor, task))? else { return Ok(None) };
             let (version, positions, state) = row.value();
             // A damaged snapshot is no snapshot: the fold gives the same state, later.
-            let Some(state) = without_checksum(state) else { return Ok(None) };
+            let Some(state) = unpacked(state) else { return Ok(None) };
             let Some(positions) = decode_positions(positions) else { return Ok(None) };
-            Ok(Some(((version.to_owned(), positions), state.to_vec())))
+            Ok(Some(((version.to_owned(), positions), state)))
         })
     }
 
