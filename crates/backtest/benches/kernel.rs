@@ -44,8 +44,8 @@ fn main() {
     println!("{} pairs, {} bars, commission {} bps", grid.len(), bars.len(), COSTS.commission_bps);
 
     let (plain, plain_seconds) = best_of(3, || one_by_one(&bars, &grid));
-    let (single, single_seconds) = best_of(10, || side_by_side(&bars, &grid));
-    let (double, double_seconds) = best_of(10, || on_threads(&bars, &grid, cores));
+    let (single, single_seconds) = best_of(30, || side_by_side(&bars, &grid));
+    let (double, double_seconds) = best_of(30, || on_threads(&bars, &grid, cores));
     assert_eq!(single, plain, "side by side equals one by one to the last bit");
     assert_eq!(double, plain, "threads change nothing");
     for (path, seconds) in [
@@ -174,8 +174,11 @@ fn walk() -> Bars {
         .collect()
 }
 
+/// The processor, and which of the two copies of the grid runs on it.
 fn processor() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    model.map_or_else(|| "unknown processor".to_owned(), |(_, name)| name.to_owned())
+    let value = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.split_once(": "));
+    let model = value("model name").map_or("unknown processor", |(_, model)| model);
+    let avx2 = value("flags").is_some_and(|(_, flags)| flags.split(' ').any(|flag| flag == "avx2"));
+    format!("{model} {} AVX2", if avx2 { "with" } else { "without" })
 }

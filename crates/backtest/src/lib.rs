@@ -34,6 +34,7 @@ pub mod simulator;
 pub mod strategy;
 /// A strategy trading bar by bar.
 pub mod trader;
+mod wide;
 
 pub use account::{Account, Sizing};
 pub use bars::{BarRow, Bars};

@@ -131,9 +131,7 @@ impl Entry {
         for bar in range.clone().step_by(STRETCH) {
             let stretch = equity[1 + bar - start..].first_chunk_mut::<STRETCH>();
             let stretch = stretch.expect("invariant: a stretch follows the last bar of a block");
-            for (equity, close) in stretch.iter_mut().zip(market.closes_from(bar)) {
-                *equity = cash + quantity * close;
-            }
+            *stretch = market.closes_from(bar).map(|close| cash + quantity * close);
         }
         if quantity != 0.0 {
             self.running.periods_held += range.len() as u64;

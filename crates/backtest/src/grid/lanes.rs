@@ -6,10 +6,11 @@
 use gauntlet_quant::metrics::OnlineLanes;
 
 use super::market::STRETCH;
+use crate::wide::widest;
 
-/// Accounts that are tallied together. With two lanes in a register, the divisions of four keep the divider busy while
+/// Accounts that are tallied together. With four lanes in a register, the divisions of eight keep the divider busy while
 /// the longest chain of operations of one bar is under way; more do not fit into the registers.
-pub(super) const LANES: usize = 4;
+pub(super) const LANES: usize = 8;
 
 /// Bars that are tallied together: long enough for what is done once a block to cost nothing, short enough for the
 /// equity of all lanes to stay in the first-level cache.
@@ -20,13 +21,23 @@ pub(super) type Equity = [f64; 1 + BLOCK + STRETCH];
 
 /// Adds the returns of a block of so many bars; nothing is earned on equity that is gone.
 ///
-/// A function of its own: together with its caller the compiler no longer puts lanes side by side, and the tally takes
-/// half as long again.
+/// A function of its own: together with its caller the compiler no longer puts lanes side by side where there is no AVX2,
+/// and the tally takes half as long again.
 #[inline(never)]
 pub(super) fn tally(returns: &mut OnlineLanes<LANES>, equity: &[Equity; LANES], bars: usize) {
-    returns.extend((0..bars.min(BLOCK)).map(|bar| {
-        let before: [f64; LANES] = std::array::from_fn(|lane| equity[lane][bar]);
-        let change: [f64; LANES] = std::array::from_fn(|lane| equity[lane][bar + 1] / before[lane] - 1.0);
-        std::array::from_fn(|lane| if before[lane] > 0.0 { change[lane] } else { 0.0 })
-    }));
+    widest(
+        #[inline(always)]
+        || {
+            returns.extend(
+                bars.min(BLOCK),
+                #[inline(always)]
+                |bar| {
+                    let before: [f64; LANES] = std::array::from_fn(|lane| equity[lane][bar]);
+                    let change: [f64; LANES] =
+                        std::array::from_fn(|lane| equity[lane][bar + 1] / before[lane] - 1.0);
+                    std::array::from_fn(|lane| if before[lane] > 0.0 { change[lane] } else { 0.0 })
+                },
+            );
+        },
+    );
 }

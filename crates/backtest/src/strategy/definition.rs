@@ -13,6 +13,7 @@ use crate::bars::BarRow;
 use crate::error::BacktestError;
 use crate::params::{ParamSpec, Params, Resolved, resolve};
 use crate::signal::{AtrStop, STOP_PARAMETERS, Target};
+use crate::wide::widest;
 
 /// A rule over so many columns. It remembers nothing but what it wanted at the bar before, so many bars can be looked at
 /// at once for the next one at which it wants something else.
@@ -114,7 +115,7 @@ struct Ruled<R, const COLUMNS: usize>(R);
 
 impl<R: Rule<COLUMNS>, const COLUMNS: usize> Ruled<R, COLUMNS> {
     /// Decides at the bars of a word, from one change of what is wanted to the next. Gives what is wanted at the last.
-    #[inline]
+    #[inline(always)]
     fn fill(
         &self,
         word: &mut Word,
@@ -141,6 +142,29 @@ impl<R: Rule<COLUMNS>, const COLUMNS: usize> Ruled<R, COLUMNS> {
                 self.0.decide(held, &now.map(|column| column[bar]), Some(&before.map(|column| column[bar])));
             word.want(held, 1 << bar);
             ahead = !1 << bar;
+        }
+    }
+
+    /// Decides at every bar.
+    #[inline(always)]
+    fn decide(&self, targets: &mut TargetBits, Defined { first, columns }: Defined<'_, COLUMNS>) {
+        let bars = columns.first().map_or(0, |column| column.len());
+        let (mut bar, mut held) = (0, Target::Flat);
+        while bar < bars {
+            let word = targets.word_mut((first + bar) / WORD);
+            let before = bar.checked_sub(1);
+            // The first bar has none before it, and the last bars may not fill a word.
+            let of_word = before.filter(|_| (first + bar).is_multiple_of(WORD));
+            let chunks = of_word.and_then(|before| Some((chunks(&columns, bar)?, chunks(&columns, before)?)));
+            if let Some((now, before)) = chunks {
+                held = self.fill(word, held, now, before);
+                bar += WORD;
+            } else {
+                let before = before.map(|before| columns.map(|column| column[before]));
+                held = self.0.decide(held, &columns.map(|column| column[bar]), before.as_ref());
+                word.want(held, 1 << ((first + bar) % WORD));
+                bar += 1;
+            }
         }
     }
 
@@ -203,27 +227,13 @@ impl<R: Rule<COLUMNS>, const COLUMNS: usize> Forms for Ruled<R, COLUMNS> {
     }
 
     fn targets(&self, cache: &mut IndicatorCache<'_>) -> TargetBits {
-        let mut targets = TargetBits::flat(cache.bars().len());
         let columns = self.0.columns().map(|column| cache.get(&column));
-        let Defined { first, columns } = Defined::of(&columns, cache.bars().len());
-        let bars = columns.first().map_or(0, |column| column.len());
-        let (mut bar, mut held) = (0, Target::Flat);
-        while bar < bars {
-            let word = targets.word_mut((first + bar) / WORD);
-            let before = bar.checked_sub(1);
-            // The first bar has none before it, and the last bars may not fill a word.
-            let of_word = before.filter(|_| (first + bar).is_multiple_of(WORD));
-            let chunks = of_word.and_then(|before| Some((chunks(&columns, bar)?, chunks(&columns, before)?)));
-            if let Some((now, before)) = chunks {
-                held = self.fill(word, held, now, before);
-                bar += WORD;
-            } else {
-                let before = before.map(|before| columns.map(|column| column[before]));
-                held = self.0.decide(held, &columns.map(|column| column[bar]), before.as_ref());
-                word.want(held, 1 << ((first + bar) % WORD));
-                bar += 1;
-            }
-        }
+        let defined = Defined::of(&columns, cache.bars().len());
+        let mut targets = TargetBits::flat(cache.bars().len());
+        widest(
+            #[inline(always)]
+            || self.decide(&mut targets, defined),
+        );
         targets
     }
 

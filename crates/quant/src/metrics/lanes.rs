@@ -37,14 +37,18 @@ impl<const LANES: usize> OnlineLanes<LANES> {
         }
     }
 
-    /// Adds the returns of the next periods of every series, a row a period. Rows may be gone through twice.
+    /// Adds the returns of the next `periods` of every series; `row` gives those of a period, counted from 0, and may be
+    /// asked for some of them again.
     #[inline(always)]
-    pub fn extend(&mut self, rows: impl Iterator<Item = [f64; LANES]> + Clone) {
+    pub fn extend(&mut self, periods: usize, row: impl Fn(usize) -> [f64; LANES]) {
         let before = *self;
         let OnlineLanes { mut mean, mut sum_sq_dev, mut wealth, mut peak, mut shortfalls, .. } = before;
-        let mut lowest = [f64::INFINITY; LANES];
+        // The least wealth, and the least room above the wealth at which the drawdown would be a deeper one.
+        let (mut lowest, mut room) = ([f64::INFINITY; LANES], [f64::INFINITY; LANES]);
+        let within = before.deepest.map(within);
         let mut count = self.count as f64;
-        for returns in rows.clone() {
+        for period in 0..periods {
+            let returns = row(period);
             count += 1.0;
             for lane in 0..LANES {
                 (mean[lane], sum_sq_dev[lane]) = welford(count, mean[lane], sum_sq_dev[lane], returns[lane]);
@@ -56,12 +60,23 @@ impl<const LANES: usize> OnlineLanes<LANES> {
                 lowest[lane] = if wealth[lane] < lowest[lane] { wealth[lane] } else { lowest[lane] };
             }
             for lane in 0..LANES {
+                let left = wealth[lane] - within[lane] * peak[lane];
+                room[lane] = if left < room[lane] { left } else { room[lane] };
+            }
+            for lane in 0..LANES {
                 shortfalls[lane] += square_below(returns[lane], 0.0);
             }
         }
         let deepest = std::array::from_fn(|lane| {
-            let of_lane = rows.clone().map(|returns| returns[lane]);
-            deepest_of(before.wealth(lane), before.deepest[lane], lowest[lane], peak[lane], of_lane)
+            let deepest = before.deepest[lane];
+            if room[lane] >= 0.0 {
+                return deepest;
+            }
+            if before.peak[lane] == peak[lane] {
+                // Rounding keeps order, so the deepest drawdown from one peak is the one at the lowest wealth.
+                return deeper(deepest, 1.0 - lowest[lane] / peak[lane]);
+            }
+            deepest_of(before.wealth(lane), deepest, (0..periods).map(|period| row(period)[lane]))
         });
         *self = OnlineLanes { count: count as u64, mean, sum_sq_dev, wealth, peak, deepest, shortfalls };
     }
@@ -81,26 +96,28 @@ impl<const LANES: usize> OnlineLanes<LANES> {
     }
 }
 
-/// The deepest drawdown after some more returns, over which wealth went from `wealth` to no less than `lowest` and its
-/// peak to `peak`: a division for all of them instead of one for each, and the same to the last bit.
-fn deepest_of(
-    mut wealth: Wealth,
-    deepest: f64,
-    lowest: f64,
-    peak: f64,
-    returns: impl Iterator<Item = f64>,
-) -> f64 {
-    let deeper = |deepest: f64, drawdown: f64| if drawdown > deepest { drawdown } else { deepest };
-    if wealth.peak == peak {
-        // Rounding keeps order, so the deepest drawdown from one peak is the one at the lowest wealth.
-        return deeper(deepest, 1.0 - lowest / peak);
-    }
-    // Every peak was at most the last one. The slack is more than what the operations on both sides round.
-    let too_high = (1.0 - deepest) * (1.0 + 8.0 * f64::EPSILON) * peak;
-    if lowest >= too_high {
-        return deepest;
-    }
-    returns.fold(deepest, |deepest, period_return| deeper(deepest, wealth.step(period_return)))
+/// The share of a peak down to which wealth makes no deeper drawdown than `deepest`. The slack is more than what the
+/// operations on both sides round.
+#[inline(always)]
+fn within(deepest: f64) -> f64 {
+    (1.0 - deepest) * (1.0 + 8.0 * f64::EPSILON)
+}
+
+/// The deeper of two drawdowns; one that is not a number is none.
+#[inline(always)]
+fn deeper(deepest: f64, drawdown: f64) -> f64 {
+    if drawdown > deepest { drawdown } else { deepest }
+}
+
+/// The deepest drawdown after some more returns, with a division only where it may be a deeper one. Not inlined, since it
+/// is rare: a block of returns comes here only when a deeper drawdown follows a new peak in it.
+#[inline(never)]
+fn deepest_of(mut wealth: Wealth, deepest: f64, returns: impl Iterator<Item = f64>) -> f64 {
+    returns.fold(deepest, |deepest, period_return| {
+        (wealth.value, wealth.peak) = grow(wealth.value, wealth.peak, period_return);
+        let may_be_deeper = wealth.value < within(deepest) * wealth.peak;
+        if may_be_deeper { deeper(deepest, 1.0 - wealth.value / wealth.peak) } else { deepest }
+    })
 }
 
 #[cfg(test)]
@@ -121,7 +138,7 @@ mod tests {
             for row in block {
                 alone.iter_mut().zip(row).for_each(|(series, value)| series.push(*value));
             }
-            lanes.extend(block.iter().copied());
+            lanes.extend(block.len(), |period| block[period]);
             let so_far = std::array::from_fn::<_, LANES, _>(|lane| lanes.get(lane));
             // The text shows every bit, unlike `==`, to which both zeros are one.
             assert_eq!(format!("{so_far:?}"), format!("{alone:?}"));
