@@ -82,6 +82,7 @@ fn finalist(place: i64, trial: i64) -> CandidateRisk {
         ]),
         undefined: Reasons::new(),
         series: None,
+        logic: Some("7".into()),
     }
 }
 

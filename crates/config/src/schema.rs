@@ -151,7 +151,7 @@ pub fn experiment_schema() -> Value {
                 "title": "a section such as { samples: 512, stress: [costs_x2] }, or none",
                 "description": format!(
                     "How a finalist's score is analysed, or none. Keys: method ({}), samples (rows of the Sobol design, a \
-                     power of two; 512), neighbours (64), paths (resampled; 1000), stress ({}).",
+                     power of two; 512), neighbours (64), fits (of a learned model, at most; 128), paths (resampled; 1000), stress ({}).",
                     SensitivityMethod::NAMES.join(", "),
                     StressName::NAMES.join(", ")
                 )

@@ -236,7 +236,7 @@ records! {
         |e| key e.model_id, id [e.model_id], about Experiment(e.experiment_id);
     80 RiskMeasured boxed: research on RISK_FIGURES
         |e| key e.experiment_id, id [e.model_id], about Experiment(e.experiment_id);
-    81 RiskVerdictIssued boxed: research on RISK_VERDICTS
+    81 RiskVerdictIssued boxed, version 2 is 100: research on RISK_VERDICTS
         |e| key e.mandate, id [e.experiment_id], about Experiment(e.experiment_id);
     82 CandidateSelected boxed: research on SELECTION_DECISIONS
         |e| key e.candidate.mandate, id [e.candidate.model_id, e.candidate.attempt],

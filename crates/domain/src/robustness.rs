@@ -21,12 +21,20 @@ pub struct SensitivityTerms {
     pub samples: i64,
     /// Points of the neighbourhood of the finalist.
     pub neighbours: i64,
+    /// Fits of a learned model, at most.
+    #[serde(default = "most_fits")]
+    pub fits: i64,
     /// Resampled paths.
     pub paths: i64,
     /// Names of the stresses: `costs_x2`, `delay_1_bar`, and others.
     pub stresses: Vec<String>,
     /// The search space, as the document's `model.parameters`: canonical JSON.
     pub space: String,
+}
+
+/// Fits where nobody says how many.
+const fn most_fits() -> i64 {
+    128
 }
 
 /// Request: move a finalist's parameters, costs, timing and data, and see what becomes of its score.

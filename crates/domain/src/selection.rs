@@ -52,6 +52,9 @@ pub struct CandidateRisk {
     pub undefined: Reasons,
     /// Its daily returns, a file on the lake; `None` where there are none.
     pub series: Option<ContentHash>,
+    /// The version of the logic that evaluated it; `None` before version 2.
+    #[serde(default)]
+    pub logic: Option<String>,
 }
 
 /// An experiment has ended: what the gates say of its finalists, but for those that need the ledger.
@@ -98,7 +101,8 @@ pub struct Candidate {
     pub rank: i64,
     /// Number of the decision about this model, from 1; a waiver makes another one.
     pub attempt: i64,
-    /// SHA-256 over artifact, parameters, document and data: another of any of them is another model version.
+    /// SHA-256 over artifact, parameters, document, data and the version of the logic: another of any of them is another model
+    /// version.
     pub version_hash: ContentHash,
     /// SHA-256 over the verdicts.
     pub verdicts_hash: ContentHash,

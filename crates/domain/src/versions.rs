@@ -136,6 +136,8 @@ pub(crate) struct EvaluationCompleted {
     denied: DeniedOrders,
     #[serde(default)]
     holdout_denied: DeniedOrders,
+    #[serde(default)]
+    logic: Option<String>,
 }
 
 impl From<EvaluationCompleted> for evaluation::EvaluationCompleted {
@@ -155,6 +157,7 @@ impl From<EvaluationCompleted> for evaluation::EvaluationCompleted {
             inference: read.inference,
             denied: read.denied,
             holdout_denied: read.holdout_denied,
+            logic: read.logic,
         }
     }
 }
@@ -177,6 +180,7 @@ impl From<evaluation::EvaluationCompleted> for EvaluationCompleted {
             inference: event.inference,
             denied: event.denied,
             holdout_denied: event.holdout_denied,
+            logic: event.logic,
         }
     }
 }

@@ -27,6 +27,7 @@ fn main() {
         methods: methods.iter().map(ToString::to_string).collect(),
         samples: 512,
         neighbours: 64,
+        fits: 128,
         paths: 1_000,
         stresses: stresses.iter().map(ToString::to_string).collect(),
         space: r#"{"fast":{"int":[2,10]},"slow":{"int":[11,60]},"stop_atr":{"float":[1.0,8.0]}}"#.into(),

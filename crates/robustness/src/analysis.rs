@@ -52,9 +52,9 @@ pub fn analyse_on(
     bars: &Bars,
 ) -> Result<Analysis, BacktestError> {
     let terrain = Terrain::new(plan, finalist, &terms.space, bars)?;
-    let mut evaluator = Evaluator::new(plan, bars, &terrain, threads)?;
     let (mut figures, mut remarks) = (Figures::unasked(&FIGURES), Vec::new());
     let asked = Asked::of(terms, &mut remarks);
+    let mut evaluator = Evaluator::new(plan, bars, &terrain, (threads, asked.fits))?;
     let (segments, trades) = evaluator.own.trade(&terrain.costs);
     let value = segments.metric(&plan.objective);
     evaluator.record_own(value);
@@ -101,6 +101,7 @@ struct Asked {
     stresses: Vec<StressName>,
     samples: u32,
     neighbours: u32,
+    fits: usize,
     paths: u32,
 }
 
@@ -113,6 +114,7 @@ impl Asked {
             stresses: known(&terms.stresses, remarks),
             samples: count(terms.samples),
             neighbours: count(terms.neighbours),
+            fits: count(terms.fits) as usize,
             paths: count(terms.paths),
         }
     }

@@ -1,7 +1,7 @@
 //! The one evaluator of points: the objective of a set of parameters under its costs, over the same bars, folds and seed.
 //!
-//! Rules that can run side by side do, in batches; others are decided and traded one by one. A learned model is fitted at most
-//! [`MOST_FITS`] times in all; what learns the same as the finalist asks its fitted models again, and what differs from it in its
+//! Rules that can run side by side do, in batches; others are decided and traded one by one. A learned model is fitted no more
+//! often than the terms say; what learns the same as the finalist asks its fitted models again, and what differs from it in its
 //! costs alone trades its decisions again.
 
 use std::collections::BTreeSet;
@@ -14,9 +14,6 @@ use gauntlet_walkforward::{Decided, Model, SideBySide};
 
 use crate::terrain::{Terrain, has_quotes, strategy_of};
 use crate::threads::in_chunks;
-
-/// Fits of a learned model in one analysis, those of the finalist among them.
-pub const MOST_FITS: usize = 128;
 
 /// Rules in a batch at most.
 const BATCH: usize = 64;
@@ -35,6 +32,8 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) threads: usize,
     /// Points of a learned model that may still be fitted; `None` for a rule, which is not fitted.
     pub(crate) points_left: Option<usize>,
+    /// Fits of a learned model, those of the finalist among them.
+    pub(crate) most_fits: usize,
     /// Runs so far.
     pub(crate) evaluations: usize,
     evaluated: Vec<Evaluated>,
@@ -56,7 +55,7 @@ impl<'a> Evaluator<'a> {
         plan: &'a TrialPlan,
         bars: &'a Bars,
         terrain: &'a Terrain,
-        threads: usize,
+        (threads, most_fits): (usize, usize),
     ) -> Result<Evaluator<'a>, BacktestError> {
         let latency = terrain.costs.latency_bars;
         // The highest of the axis, and ten times the plan's.
@@ -65,7 +64,7 @@ impl<'a> Evaluator<'a> {
         let own = Decided::of(plan, &own_strategy, bars, most_latency)?;
         let points_left = plan.estimator.is_some().then(|| {
             let fits = Decided::fits(plan).max(1);
-            (MOST_FITS / fits).saturating_sub(1)
+            (most_fits / fits).saturating_sub(1)
         });
         Ok(Evaluator {
             plan,
@@ -75,6 +74,7 @@ impl<'a> Evaluator<'a> {
             own_strategy,
             threads,
             points_left,
+            most_fits,
             evaluations: 0,
             evaluated: Vec::new(),
         })

@@ -12,7 +12,7 @@ use gauntlet_sensitivity::sobol::{SobolDesign, SobolIndex};
 use gauntlet_sensitivity::{Cube, Interval, SensitivityError, Undefined};
 
 use crate::axes::Axes;
-use crate::evaluator::{Evaluator, MOST_FITS};
+use crate::evaluator::Evaluator;
 use crate::figures::{Figures, Reason};
 use crate::terrain::is_cost;
 
@@ -45,8 +45,9 @@ impl Global<'_, '_> {
         if learned && !methods.is_empty() {
             let methods: Vec<&str> = methods.iter().map(|method| method.name()).collect();
             self.remarks.push(format!(
-                "{}: over the costs alone, since the model is fitted at most {MOST_FITS} times",
-                methods.join(", ")
+                "{}: over the costs alone, since the model is fitted at most {} times",
+                methods.join(", "),
+                self.evaluator.most_fits
             ));
         }
         for method in methods {
@@ -63,7 +64,11 @@ impl Global<'_, '_> {
                 self.remarks.push(format!("{method}: {reason}"));
             }
             if learned {
-                self.axes.leave(|axis| !is_cost(axis), names, &Reason::NoFits { most: MOST_FITS });
+                self.axes.leave(
+                    |axis| !is_cost(axis),
+                    names,
+                    &Reason::NoFits { most: self.evaluator.most_fits },
+                );
             }
         }
         Ok(())

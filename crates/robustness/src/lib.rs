@@ -58,4 +58,3 @@ mod terrain;
 mod threads;
 
 pub use analysis::{Analysis, analyse_on};
-pub use evaluator::MOST_FITS;

@@ -9,7 +9,7 @@ use gauntlet_sensitivity::slices::{POINTS, Slice, SliceDesign};
 use gauntlet_sensitivity::{Cube, Point, SensitivityError, Undefined};
 
 use crate::axes::Axes;
-use crate::evaluator::{Evaluator, MOST_FITS};
+use crate::evaluator::Evaluator;
 use crate::figures::{Figures, Reason};
 use crate::terrain::is_cost;
 
@@ -38,7 +38,8 @@ pub(crate) fn neighbourhood(
     let count = evaluator.points_left.map_or(asked, |left| asked.min((left / 2) as u32));
     if count < asked {
         remarks.push(format!(
-            "neighbourhood: {count} of {asked} points, since the model is fitted at most {MOST_FITS} times"
+            "neighbourhood: {count} of {asked} points, since the model is fitted at most {} times",
+            evaluator.most_fits
         ));
     }
     let points = Cube::whole(&space).and_then(|cube| {
@@ -48,7 +49,7 @@ pub(crate) fn neighbourhood(
     match points {
         Ok(points) => set_plateau(best, &evaluator.scores("neighbours", &points), figures),
         Err(SensitivityError::Samples { .. }) if count < asked => {
-            figures.leave(&PLATEAU, &Reason::NoFits { most: MOST_FITS });
+            figures.leave(&PLATEAU, &Reason::NoFits { most: evaluator.most_fits });
         }
         Err(error) => figures.leave(&PLATEAU, &error.into()),
     }
@@ -93,7 +94,8 @@ pub(crate) fn slices(
     let along = fewer.map_or(POINTS, |points| points.saturating_sub(1) | 1).clamp(3, POINTS);
     if along < POINTS {
         remarks.push(format!(
-            "slices: of {along} points instead of {POINTS}, since the model is fitted at most {MOST_FITS} times"
+            "slices: of {along} points instead of {POINTS}, since the model is fitted at most {} times",
+            evaluator.most_fits
         ));
     }
     let mut left_out = Vec::new();
@@ -111,7 +113,7 @@ pub(crate) fn slices(
             }
         };
         if evaluator.points_left.is_some_and(|left| evaluator.to_fit(design.points()) > left) {
-            figures.leave(&SLICE, &Reason::NoFits { most: MOST_FITS });
+            figures.leave(&SLICE, &Reason::NoFits { most: evaluator.most_fits });
             left_out.push(name);
             continue;
         }
@@ -124,8 +126,10 @@ pub(crate) fn slices(
     }
     if !left_out.is_empty() {
         let left_out = left_out.join(", ");
-        remarks
-            .push(format!("slices: none of {left_out}, since the model is fitted at most {MOST_FITS} times"));
+        remarks.push(format!(
+            "slices: none of {left_out}, since the model is fitted at most {} times",
+            evaluator.most_fits
+        ));
     }
     Ok(())
 }

@@ -29,6 +29,7 @@ pub fn cross() -> Case {
             methods: SensitivityMethod::ALL.iter().map(ToString::to_string).collect(),
             samples: 16,
             neighbours: 20,
+            fits: 128,
             paths: 30,
             stresses: StressName::ALL.iter().map(ToString::to_string).collect(),
             space: r#"{"fast":{"int":[2,10]},"slow":{"int":[11,60]},"stop_atr":{"float":[1.0,8.0]}}"#.into(),

@@ -30,6 +30,9 @@ use gauntlet_walkforward::{Segments, Walk, hold_out, metric_set};
 use holdout::Stretch;
 use series::{Run, Series};
 
+/// The version of the logic.
+const VERSION: &str = "7";
+
 /// The evaluator.
 pub struct Evaluator;
 
@@ -42,7 +45,7 @@ impl Worker for Evaluator {
     }
 
     fn version(&self) -> &'static str {
-        "6"
+        VERSION
     }
 
     fn topic(&self) -> &'static Topic {
@@ -170,6 +173,7 @@ fn evaluate(
             inference: inference(&walked),
             denied: walked.denied_orders(),
             holdout_denied: held_segments.denied_orders(),
+            logic: Some(VERSION.to_owned()),
         }
         .into(),
     );

@@ -69,6 +69,7 @@ fn robustness(spec: &ExperimentSpec, problem: &mut impl FnMut(&str, String)) {
     }
     for (field, value, least, most) in [
         ("sensitivity.neighbours", section.neighbours, 8, 4_096),
+        ("sensitivity.fits", section.fits, 1, 100_000),
         ("sensitivity.paths", section.paths, 100, 100_000),
     ] {
         if !(least..=most).contains(&value) {

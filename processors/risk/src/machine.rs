@@ -217,6 +217,7 @@ impl Experiment {
                 figures,
                 undefined,
                 series: risk.and_then(|measured| measured.series),
+                logic: evaluation.as_ref().and_then(|evaluation| evaluation.logic.clone()),
             })
         };
         (1..).zip(ranking).map(candidate).collect()

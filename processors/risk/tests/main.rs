@@ -74,6 +74,7 @@ impl Story {
             inference: Metrics::from([("excess_psr".to_owned(), Some(0.97))]),
             denied: DeniedOrders::new(),
             holdout_denied: DeniedOrders::new(),
+            logic: Some("7".into()),
         }
         .into()
     }

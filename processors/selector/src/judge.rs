@@ -154,11 +154,15 @@ pub(crate) fn candidate(
     }
 }
 
-/// SHA-256 over what a model is: its artifact, its trial of its document, its data.
+/// SHA-256 over what a model is: its artifact, its trial of its document, its data, and the logic that runs it where that is
+/// known.
 fn version_hash(issued: &RiskVerdictIssued, risk: &CandidateRisk) -> ContentHash {
     let data = |data: &Option<DataRef>| data.as_ref().map(|data| data.content_hash);
     let parts = (risk.artifact, issued.config_hash, risk.trial, data(&issued.data), data(&issued.holdout));
-    hash_of(&parts)
+    match &risk.logic {
+        Some(logic) => hash_of(&(parts, logic)),
+        None => hash_of(&parts),
+    }
 }
 
 /// SHA-256 over something as JSON, whose maps are in the order of their keys.

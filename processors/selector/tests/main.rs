@@ -87,6 +87,7 @@ fn risk(place: i64, trial: i64, sharpe: f64, passes: bool) -> CandidateRisk {
         ]),
         undefined: Reasons::new(),
         series: Some(ContentHash::of(&place.to_be_bytes())),
+        logic: Some("7".into()),
     }
 }
 

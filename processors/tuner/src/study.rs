@@ -371,6 +371,7 @@ impl Study {
             methods: section.method.iter().map(ToString::to_string).collect(),
             samples: i64::from(section.samples),
             neighbours: i64::from(section.neighbours),
+            fits: i64::from(section.fits),
             paths: i64::from(section.paths),
             stresses: section.stress.iter().map(ToString::to_string).collect(),
             space: serde_json::Value::from_iter(spec.model.parameters.clone()).to_string(),

@@ -55,10 +55,21 @@ pub struct SensitivitySpec {
     pub samples: u32,
     /// Points of the neighbourhood round the finalist.
     pub neighbours: u32,
+    /// Fits of a learned model, at most.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub fits: u32,
     /// Resampled paths.
     pub paths: u32,
     /// What is made worse.
     pub stress: Vec<StressName>,
+}
+
+/// Fits of a learned model in one analysis where a document does not say how many.
+const FITS: u32 = 128;
+
+/// Documents from before there was this key keep their hash.
+fn is_usual(fits: &u32) -> bool {
+    *fits == FITS
 }
 
 impl Default for SensitivitySpec {
@@ -67,6 +78,7 @@ impl Default for SensitivitySpec {
             method: SensitivityMethod::ALL.to_vec(),
             samples: 512,
             neighbours: 64,
+            fits: FITS,
             paths: 1_000,
             stress: StressName::ALL.to_vec(),
         }

@@ -103,7 +103,7 @@ pub fn sample_of(kind: RecordKind, version: u32) -> Event {
             event.into()
         }
         (Event::EvaluationCompleted(mut event), 1..=3) => {
-            (event.denied, event.holdout_denied) = Default::default();
+            (event.denied, event.holdout_denied, event.logic) = Default::default();
             if version < 3 {
                 (event.tuning, event.inference) = (Metrics::new(), Metrics::new());
             }
@@ -606,6 +606,7 @@ pub fn sample(kind: RecordKind) -> Event {
             inference: metrics(),
             denied: denied(),
             holdout_denied: denied(),
+            logic: Some("7".into()),
         }
         .into(),
         RecordKind::WalkForwardRequested => WalkForwardRequested {

@@ -84,6 +84,7 @@ pub(super) fn sample(kind: RecordKind) -> Event {
                 methods: vec!["sobol".into()],
                 samples: 512,
                 neighbours: 64,
+                fits: 96,
                 paths: 1_000,
                 stresses: vec!["costs_x2".into()],
                 space: "{}".into(),
@@ -142,6 +143,7 @@ pub(super) fn sample(kind: RecordKind) -> Event {
                 figures: metrics(),
                 undefined: reasons(),
                 series: Some(ContentHash::of(b"returns")),
+                logic: Some("7".into()),
             }],
         }
         .into(),

@@ -118,6 +118,7 @@ pub fn evaluated(document: &Value, trial: i64, tuning: Option<f64>) -> Event {
         inference: Metrics::new(),
         denied: DeniedOrders::new(),
         holdout_denied: DeniedOrders::new(),
+        logic: Some("7".into()),
     }
     .into()
 }

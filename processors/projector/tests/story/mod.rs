@@ -178,6 +178,7 @@ pub fn evaluated(name: &str, number: i64) -> EvaluationCompleted {
         inference: metrics(&[("psr", Some(0.75))]),
         denied: DeniedOrders::new(),
         holdout_denied: DeniedOrders::new(),
+        logic: Some("7".into()),
     }
 }
 
