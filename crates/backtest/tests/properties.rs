@@ -192,8 +192,13 @@ proptest! {
 
 #[test]
 fn no_bars_no_strategies_no_signals() {
-    let account =
-        Account { capital: 1.0, sizing: Sizing::default(), allow_short: true, maintenance_margin: 0.0, limits: None };
+    let account = Account {
+        capital: 1.0,
+        sizing: Sizing::default(),
+        allow_short: true,
+        maintenance_margin: 0.0,
+        limits: None,
+    };
     let costs = Costs { spread: Spread::Quoted, latency_bars: u32::MAX, ..Costs::FREE };
     let none = Bars::default();
     Grid::new(&none, &[], costs, account).play(0..0, &[], Then::Close);

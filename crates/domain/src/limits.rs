@@ -117,7 +117,10 @@ mod tests {
         for name in ["collar_bps", "max_quote_age_ms", "max_repeats"] {
             for value in ["0", "-3", "9223372036855"] {
                 let said = refusal(&format!("{{\"{name}\": {value}}}"));
-                assert!(said.starts_with(&format!("account.limits.{name} is {value}: give a whole")), "{said}");
+                assert!(
+                    said.starts_with(&format!("account.limits.{name} is {value}: give a whole")),
+                    "{said}"
+                );
             }
         }
         assert!(

@@ -11,8 +11,13 @@ use proptest::prelude::*;
 pub const MINUTE: i64 = 60_000_000_000;
 
 /// A thousand in capital, all of it in every trade.
-pub const ALL_IN: Account =
-    Account { capital: 1000.0, sizing: Sizing::Percent(100.0), allow_short: true, maintenance_margin: 0.0, limits: None };
+pub const ALL_IN: Account = Account {
+    capital: 1000.0,
+    sizing: Sizing::Percent(100.0),
+    allow_short: true,
+    maintenance_margin: 0.0,
+    limits: None,
+};
 
 pub fn bar(index: usize, open: f64, high: f64, low: f64, close: f64) -> BarRow {
     let open_time = index as i64 * MINUTE;
