@@ -34,8 +34,9 @@ struct Building {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimeBars {
     spec: BarSpec,
-    /// By open time; more than one only while late ticks may still come.
-    building: BTreeMap<i64, Building>,
+    /// By open time; more than one only while late ticks may still come. Boxed, because a map has room for eleven values
+    /// where there is one.
+    building: BTreeMap<i64, Box<Building>>,
     /// Last closed bar's close time and close price.
     closed: Option<(i64, i64)>,
     /// Latest spread seen, for bars made of trades.
@@ -80,7 +81,8 @@ impl TimeBars {
             bar.get_mut().add(tick, makes_price, self.spread);
         } else if makes_price || tick.size > 0 {
             let close_time = || interval_end(self.spec, definition, open_time);
-            let bar = self.building.entry(open_time).or_insert_with(|| Building::until(close_time()));
+            let bar =
+                self.building.entry(open_time).or_insert_with(|| Box::new(Building::until(close_time())));
             bar.add(tick, makes_price, self.spread);
         } else if let Some(bar) = self.building.get_mut(&open_time) {
             bar.add(tick, makes_price, self.spread);

@@ -47,8 +47,8 @@ pub struct Instrument {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Taken {
     ticks: FromTicks,
-    beside: Option<Beside>,
-    ready: BTreeMap<BarSpec, ReadyBars>,
+    beside: Option<Box<Beside>>,
+    ready: BTreeMap<BarSpec, Box<ReadyBars>>,
 }
 
 /// A source that may be given up: what had come of all rows before its first one, and what it has made since.
@@ -110,7 +110,7 @@ impl Instrument {
             let Taken { ticks, ready, .. } = &mut self.taken;
             ticks.define(&definition.bars, |spec| {
                 let mut bars = TimeBars::new(spec);
-                if let Some((close_time, close)) = ready.get(&spec).and_then(ReadyBars::latest) {
+                if let Some((close_time, close)) = ready.get(&spec).and_then(|ready| ready.latest()) {
                     bars.yield_to(close_time, close);
                 }
                 bars
@@ -139,7 +139,8 @@ impl Instrument {
         let (mut ledger, mut bars, mut quoted) = (Ledger::default(), Vec::new(), Vec::new());
         let Taken { ticks, beside, .. } = &mut self.taken;
         if is_first && is_beside(&self.definition, block, ticks.settled()) {
-            *beside = Some(Beside::begin(beside.take(), &self.definition, source, ticks.settled()));
+            let before = beside.take().map(|before| *before);
+            *beside = Some(Box::new(Beside::begin(before, &self.definition, source, ticks.settled())));
         }
         match beside.as_mut().filter(|beside| beside.is_of(source)) {
             Some(beside) => {
@@ -336,8 +337,8 @@ impl Instrument {
     /// what an earlier definition had come to.
     fn event_time(&self, spec: BarSpec) -> i64 {
         let Taken { ticks, ready, .. } = &self.taken;
-        let ready =
-            ready.get(&spec).and_then(ReadyBars::latest).map_or(i64::MIN, |(close_time, _)| close_time);
+        let latest = ready.get(&spec).and_then(|ready| ready.latest());
+        let ready = latest.map_or(i64::MIN, |(close_time, _)| close_time);
         let ready = self.passed.get(&spec).map_or(ready, |passed| ready.max(*passed));
         if self.definition.bars.contains(&spec) { ready.max(ticks.settled()) } else { ready }
     }

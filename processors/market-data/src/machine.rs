@@ -29,7 +29,8 @@ pub const DEFINITION: Definition = Definition {
 /// All instruments of one partition.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct MarketData {
-    instruments: BTreeMap<String, Instrument>,
+    /// Boxed, because a map has room for eleven values where there are six.
+    instruments: BTreeMap<String, Box<Instrument>>,
 }
 
 impl Machine for MarketData {
@@ -84,7 +85,11 @@ impl Machine for MarketData {
 impl MarketData {
     /// The instrument of that name; one that nobody has defined begins with the plainest definition.
     fn of(&mut self, name: &str) -> &mut Instrument {
-        entry(&mut self.instruments, name, Instrument::new)
+        // The name is copied only for a new one.
+        if !self.instruments.contains_key(name) {
+            self.instruments.insert(name.to_owned(), Box::new(Instrument::new(name)));
+        }
+        self.instruments.get_mut(name).expect("invariant: it was there or has just been put there")
     }
 
     /// What is known of an instrument; none where no input of it was taken in.
@@ -94,7 +99,7 @@ impl MarketData {
 
     /// The definitions in force, but for instruments that nobody has defined.
     pub(crate) fn definitions(&self) -> Vec<InstrumentDefined> {
-        self.instruments.values().filter_map(Instrument::defined).cloned().collect()
+        self.instruments.values().filter_map(|instrument| instrument.defined()).cloned().collect()
     }
 
     /// Closes every bar under construction, for tools that end with their input; a pipeline never does.
@@ -103,14 +108,6 @@ impl MarketData {
         self.instruments.values_mut().for_each(|instrument| instrument.finish(&mut bars));
         bars
     }
-}
-
-/// The value of a name, made if there is none; the name is copied only then.
-fn entry<'a, V>(map: &'a mut BTreeMap<String, V>, name: &str, make: impl FnOnce(&str) -> V) -> &'a mut V {
-    if !map.contains_key(name) {
-        map.insert(name.to_owned(), make(name));
-    }
-    map.get_mut(name).expect("invariant: it was there or has just been put there")
 }
 
 fn quote_row(quote: &Quote) -> Row {
