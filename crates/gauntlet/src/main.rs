@@ -77,7 +77,8 @@ use progress::OnStderr;
 use report::Report;
 use table::{Layout, set_layout};
 
-/// Events come and go by the million in small pieces, on one thread here and on another there.
+/// Events come and go by the million in small pieces, on one thread here and on another there. With its feature `no_thp`:
+/// transparent huge pages make more memory resident than is used, and nothing was faster with them (`docs/measurements.md`).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
