@@ -347,7 +347,9 @@ pub fn restore(
         }
     }
     let others = if is_anew { recall(log, codec, definition, &mut *machine)? } else { BTreeSet::new() };
-    let races = races(log, definition, task, &races_from)?;
+    // A task that has taken in nothing has decided nothing, and has no saved state that says where to look from.
+    let has_begun = to.values().any(|to| *to > 0);
+    let races = if has_begun { races(log, definition, task, &races_from)? } else { Vec::new() };
     let behind =
         |(place, to): (&TopicPartition, &u64)| to.saturating_sub(from.get(place).copied().unwrap_or(0));
     let fed = usize::try_from(to.iter().map(behind).sum::<u64>()).unwrap_or(usize::MAX);

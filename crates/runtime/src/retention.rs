@@ -12,7 +12,7 @@ use gauntlet_log::{EventLog, LogError, Positions, TopicPartition};
 use gauntlet_processor::Topology;
 
 const MICROS_PER_DAY: i64 = 86_400 * 1_000_000;
-/// Records read at a time.
+/// Records read at a time behind the first one.
 const CHUNK: usize = 1024;
 
 /// Removes what has expired at `now` and has been read by all readers in the topology; gives the number of records
@@ -58,21 +58,27 @@ fn first_kept(
 ) -> Result<u64, LogError> {
     let mut next = start;
     let mut tail = log.tail(&Positions::from([(place.clone(), start)]))?;
+    // Mostly the first record is young, and no other is read.
+    let mut room = 1;
     while next < end {
-        for record in tail.poll(CHUNK, Duration::ZERO)? {
+        for record in tail.poll(room, Duration::ZERO)? {
             if record.offset >= end || record.timestamp_micros >= cutoff {
                 return Ok(next);
             }
             next = record.offset + 1;
         }
+        room = CHUNK;
     }
     Ok(next)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use gauntlet_domain::topics::TRAINING_REQUESTS;
+    use gauntlet_log::counting::CountingLog;
     use gauntlet_log::{Assignment, Commit, LocalLog, Member, NewRecord, Polled};
     use gauntlet_processor::Access;
 
@@ -117,5 +123,17 @@ mod tests {
         slot.commit(Commit { positions, ..Commit::default() }).unwrap();
         assert_eq!(enforce(&log, now).unwrap(), 1, "the last one is a day old");
         assert_eq!(log.bounds(&place).unwrap(), (3, 4));
+    }
+
+    #[test]
+    fn of_a_topic_on_which_nothing_has_expired_one_record_is_read() {
+        let log = LocalLog::in_memory().unwrap();
+        log.create_topics(&crate::topics(1)).unwrap();
+        log.append(vec![record(MICROS_PER_DAY); 100]).unwrap();
+        let log = CountingLog::over(Arc::new(log));
+        let place = TopicPartition::new(TOPIC, 0);
+        assert_eq!(first_kept(&log, &place, 0, 100, MICROS_PER_DAY).unwrap(), 0);
+        assert_eq!(log.take_count(), 1);
+        assert_eq!(first_kept(&log, &place, 0, 100, MICROS_PER_DAY + 1).unwrap(), 100);
     }
 }
