@@ -156,6 +156,11 @@ pub fn sample_of(kind: RecordKind, version: u32) -> Event {
         }
         (Event::SensitivityRequested(mut event), 1) => {
             earlier_account(&mut event.plan.account, false);
+            event.terms.fits = 128;
+            (*event).into()
+        }
+        (Event::RiskVerdictIssued(mut event), 1) => {
+            event.candidates[0].logic = None;
             (*event).into()
         }
         (Event::RiskRequested(mut event), 1) => {
