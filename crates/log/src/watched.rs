@@ -1,4 +1,4 @@
-//! A log of which readers without a group are watched: counted, or made to end.
+//! A log that is watched: readers without a group are counted or made to end, members of a group may be stood in for.
 
 use std::ops::Deref;
 use std::time::Duration;
@@ -13,6 +13,10 @@ pub trait Watch: Clone + Send + Sync + 'static {
     }
     /// So many records were read.
     fn read(&self, _records: usize) {}
+    /// What a new member of a processor's group works with instead of its slot.
+    fn joined(&self, _processor: &str, slot: Box<dyn Slot>) -> Box<dyn Slot> {
+        slot
+    }
 }
 
 /// Another log, watched.
@@ -58,7 +62,8 @@ where
     }
 
     fn join(&self, member: Member) -> Result<Box<dyn Slot>, LogError> {
-        self.log.join(member)
+        let processor = member.processor.clone();
+        Ok(self.watch.joined(&processor, self.log.join(member)?))
     }
 
     fn append(&self, records: Vec<NewRecord>) -> Result<(), LogError> {

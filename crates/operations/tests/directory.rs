@@ -29,6 +29,8 @@ use serde_json::{Value as Json, json};
 #[path = "../../gauntlet/src/processors.rs"]
 mod processors;
 
+mod crash_points;
+
 use processors::processors;
 
 fn node(dir: &Path) -> Node {
