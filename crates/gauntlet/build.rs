@@ -1,4 +1,4 @@
-//! Says which commit the binary is built from, where there is one to ask.
+//! Says which commit the binary is built from, where there is a history to ask or `GAUNTLET_COMMIT` names it.
 
 use std::process::Command;
 
@@ -9,12 +9,16 @@ fn main() {
         (!text.is_empty()).then_some(text)
     };
     let version = env!("CARGO_PKG_VERSION");
-    let version = match git(&["rev-parse", "--short=12", "HEAD"]) {
+    let named =
+        || std::env::var("GAUNTLET_COMMIT").ok().filter(|commit| commit.len() >= 12 && commit.is_ascii());
+    let commit = git(&["rev-parse", "--short=12", "HEAD"]).or_else(|| Some(named()?[..12].to_owned()));
+    let version = match commit {
         Some(commit) => format!("{version} ({commit})"),
         None => version.to_owned(),
     };
     println!("cargo:rustc-env=GAUNTLET_VERSION={version}");
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-env-changed=GAUNTLET_COMMIT");
     // Grows with every commit.
     if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"]) {
         println!("cargo:rerun-if-changed={log}");

@@ -292,6 +292,44 @@ fn a_directory_in_use_is_waited_for_and_its_holder_named() {
     gauntlet(["ls", "sources", "--lock-timeout", "soon"]).on(&dir).refused(2, &["'soon' is no unit of time"]);
 }
 
+/// A wall clock that is an hour further at each look, and then a day behind: waiting goes by another clock.
+#[test]
+fn a_clock_that_jumps_shortens_no_wait_for_the_lock() {
+    let dir = Dir::new();
+    feed_hours(&dir);
+    let source = dir.write(
+        "clock.c",
+        "#define _GNU_SOURCE\n#include <time.h>\n#include <unistd.h>\n#include <sys/syscall.h>\n\
+         static long looks;\n\
+         int clock_gettime(clockid_t clock, struct timespec *now) {\n\
+           long answer = syscall(SYS_clock_gettime, clock, now);\n\
+           if (clock == CLOCK_REALTIME) now->tv_sec += ++looks % 8 == 7 ? -86400 : looks * 3600;\n\
+           return (int)answer;\n}\n",
+    );
+    let clock = dir.path("clock.so");
+    let compiled =
+        std::process::Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&clock, &source]).status();
+    assert!(compiled.unwrap().success());
+    let pipe = dir.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let feed = ["feed", pipe.to_str().unwrap(), "--instrument", "TEST", "--venue", "HERE", "--format", "csv"];
+    let mut holder = gauntlet(feed).on(&dir).start();
+    holder.until("holding", || dir.node().join("holder.json").exists());
+    let jumping = |timeout| {
+        gauntlet(["ls", "sources", "--lock-timeout", timeout])
+            .env("LD_PRELOAD", clock.to_str().unwrap())
+            .on(&dir)
+    };
+    let process = format!("process {}", holder.pid());
+    jumping("300ms").refused(3, &["is in use by another process", &process, "waited 0.3 s"]);
+    let mut waiting = jumping("10m").start();
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(!waiting.has_ended(), "an hour at each look is no ten minutes");
+    std::fs::write(&pipe, "time,price,size\n1700000000,10,1\n1700000061,11,2\n").unwrap();
+    assert_eq!(holder.wait().code, Some(0));
+    assert_eq!(waiting.wait().json().as_array().unwrap().len(), 2);
+}
+
 #[test]
 fn an_up_whose_directory_is_taken_away_ends_and_says_so() {
     let dir = Dir::copy_of(mini());
