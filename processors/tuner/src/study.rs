@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::market::CreateSnapshot;
-use gauntlet_domain::robustness::{RiskRequested, SensitivityRequested, SensitivityTerms};
+use gauntlet_domain::robustness::{RiskRequested, SensitivityRequested};
 use gauntlet_domain::spec::ExperimentSpec;
 use gauntlet_domain::{ContentHash, Event, ExperimentId, ModelId, TrialId, external};
 use serde::{Deserialize, Serialize};
@@ -367,15 +367,8 @@ impl Study {
     pub(crate) fn robustness(&mut self, finalists: &[u64]) -> Result<Vec<Event>, Unreadable> {
         let spec = read(&mut self.spec, &self.document)?;
         let (Some(begun), Some(main)) = (&self.begun, self.searches.first()) else { return Ok(Vec::new()) };
-        let terms = spec.sensitivity().map(|section| SensitivityTerms {
-            methods: section.method.iter().map(ToString::to_string).collect(),
-            samples: i64::from(section.samples),
-            neighbours: i64::from(section.neighbours),
-            fits: i64::from(section.fits),
-            paths: i64::from(section.paths),
-            stresses: section.stress.iter().map(ToString::to_string).collect(),
-            space: serde_json::Value::from_iter(spec.model.parameters.clone()).to_string(),
-        });
+        let space = || serde_json::Value::from_iter(spec.model.parameters.clone()).to_string();
+        let terms = spec.sensitivity().map(|section| section.terms(space()));
         let asks_for_risk = spec.asks_for_risk();
         let mut requests = Vec::new();
         for number in finalists {

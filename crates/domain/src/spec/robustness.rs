@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::gates::{Bounds, GateError, Policy};
 use crate::ids::ContentHash;
 use crate::names::named_enum;
+use crate::robustness::SensitivityTerms;
 
 named_enum! {
     /// A global method of sensitivity analysis.
@@ -81,6 +82,21 @@ impl Default for SensitivitySpec {
             fits: FITS,
             paths: 1_000,
             stress: StressName::ALL.to_vec(),
+        }
+    }
+}
+
+impl SensitivitySpec {
+    /// What a request asks for. `space` is the document's `model.parameters` as canonical JSON.
+    pub fn terms(&self, space: String) -> SensitivityTerms {
+        SensitivityTerms {
+            methods: self.method.iter().map(ToString::to_string).collect(),
+            samples: i64::from(self.samples),
+            neighbours: i64::from(self.neighbours),
+            fits: i64::from(self.fits),
+            paths: i64::from(self.paths),
+            stresses: self.stress.iter().map(ToString::to_string).collect(),
+            space,
         }
     }
 }
