@@ -21,6 +21,8 @@ mod ends;
 mod errors;
 /// The adapter.
 mod log;
+/// A client that is a member of a group, and how it leaves.
+mod membership;
 /// Partitions and offsets as the client library names them.
 mod offsets;
 /// Clients that are replaced when nobody answers them.

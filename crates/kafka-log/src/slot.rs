@@ -17,9 +17,10 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::assignment::{leads, places, subscription, tasks_of};
-use crate::clients::{self, Change, Consumer, HEARTBEAT_MS, Producer, learn_topics};
+use crate::clients::{self, Change, HEARTBEAT_MS, Producer, learn_topics};
 use crate::cluster::Cluster;
 use crate::errors::{code, patiently, refused};
+use crate::membership::Membership;
 use crate::offsets::{committed_in, offsets_of, places_of};
 use crate::renewal::{Client as _, RENEWAL, Silence};
 use crate::slot_state::{Share, SlotState};
@@ -35,7 +36,7 @@ const REJOIN_PAUSE: Duration = Duration::from_millis(200);
 pub(crate) struct KafkaSlot {
     cluster: Arc<Cluster>,
     member: Member,
-    consumer: Consumer,
+    consumer: Membership,
     /// `None` until there is something to commit for, and after a transaction that did not succeed.
     producer: Option<Producer>,
     /// A share that is not told is waited for [`RENEWAL`]: the library would wait as long as a member may take between two
@@ -76,8 +77,7 @@ impl KafkaSlot {
         let Member { processor, slot, .. } = &self.member;
         tracing::warn!(processor, slot, why, "a member joins again");
         std::thread::sleep(REJOIN_PAUSE);
-        let old = std::mem::replace(&mut self.consumer, subscribed(&self.cluster, &self.member)?);
-        leave(&old);
+        self.consumer = subscribed(&self.cluster, &self.member)?;
         self.producer = None;
         self.state.lost(Instant::now());
         self.silence.restart();
@@ -112,7 +112,7 @@ impl KafkaSlot {
     /// Starts to read partitions at their committed offsets, which it gives.
     fn start_reading(&self, owned: &BTreeSet<TopicPartition>) -> Result<Positions, LogError> {
         let settings = &self.cluster.settings;
-        let (consumer, complaints) = (&self.consumer, self.consumer.complaints());
+        let (consumer, complaints) = (&*self.consumer, self.consumer.complaints());
         let places = places_of(settings, owned);
         let committed = patiently(settings, RENEWAL, complaints, "reading committed offsets", |time| {
             committed_in(settings, consumer, &places, time)
@@ -158,7 +158,7 @@ impl KafkaSlot {
 
     /// What the client has, as records or an error of the port.
     fn poll_batch(&mut self, max_records: usize, timeout: Duration) -> Result<Vec<Record>, LogError> {
-        let (watched, consumer, settings) = (&self.watched, &self.consumer, &self.cluster.settings);
+        let (watched, consumer, settings) = (&self.watched, &*self.consumer, &self.cluster.settings);
         let (records, error) = watched.call(|| read_batch(settings, consumer, max_records, timeout));
         if let Some(share) = self.state.share_mut() {
             advance(&mut share.next, &records);
@@ -313,30 +313,13 @@ impl Slot for KafkaSlot {
     }
 }
 
-impl Drop for KafkaSlot {
-    /// Leaves without telling the group: the slot's number keeps its tasks until the session is over, so that a restart is
-    /// quick.
-    fn drop(&mut self) {
-        leave(&self.consumer);
-    }
-}
-
-/// Before a client is closed: nobody answers its changes any more, and one that waits is answered, or closing would wait
-/// for it.
-fn leave(consumer: &Consumer) {
-    consumer.context().close();
-    if let Err(error) = consumer.unassign() {
-        tracing::debug!(%error, "leaving a group");
-    }
-}
-
 /// By which a group knows this process.
 fn client_id(cluster: &Cluster) -> String {
     format!("gauntlet-{}", cluster.token)
 }
 
 /// A client that asks to be a member.
-fn subscribed(cluster: &Cluster, member: &Member) -> Result<Consumer, LogError> {
+fn subscribed(cluster: &Cluster, member: &Member) -> Result<Membership, LogError> {
     let settings = &cluster.settings;
     let failed = |error: KafkaError| refused(settings, "joining a group", &error);
     let consumer =
@@ -344,5 +327,5 @@ fn subscribed(cluster: &Cluster, member: &Member) -> Result<Consumer, LogError> 
     let topics: Vec<String> = subscription(member).iter().map(|topic| settings.prefixed(topic)).collect();
     let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
     consumer.subscribe(&topics).map_err(failed)?;
-    Ok(consumer)
+    Ok(Membership::of(consumer))
 }
