@@ -66,7 +66,7 @@ fn packages() -> BTreeMap<String, Package> {
 }
 
 /// Crates of the workspace that each may build upon, and why. What is not listed may build on no crate of the workspace.
-const MAY_USE: [(&str, &[&str]); 21] = [
+const MAY_USE: [(&str, &[&str]); 22] = [
     ("gauntlet-quant", &["gauntlet-domain"]),
     // An order of a backtest passes the checks that paper trading has.
     ("gauntlet-backtest", &["gauntlet-domain", "gauntlet-quant", "gauntlet-pretrade"]),
@@ -92,6 +92,7 @@ const MAY_USE: [(&str, &[&str]); 21] = [
     // Rules, samplers and pruners with their settings, for the descriptions of a document's keys.
     ("gauntlet-config", &["gauntlet-domain", "gauntlet-backtest", "gauntlet-search"]),
     ("gauntlet-feed", &["gauntlet-domain"]),
+    ("gauntlet-filter", &["gauntlet-domain"]),
     ("gauntlet-instruments", &["gauntlet-domain"]),
     ("gauntlet-lake", &["gauntlet-domain"]),
     ("gauntlet-runtime", &["gauntlet-domain", "gauntlet-log", "gauntlet-processor", "gauntlet-wire"]),
@@ -113,6 +114,7 @@ const MAY_USE: [(&str, &[&str]); 21] = [
             "gauntlet-wire",
             "gauntlet-config",
             "gauntlet-feed",
+            "gauntlet-filter",
             "gauntlet-instruments",
             "gauntlet-lake",
             "gauntlet-log",

@@ -108,7 +108,7 @@ impl TryFrom<SubmitArgs> for SubmitRequest {
 pub struct ListArgs {
     /// experiments, runs, models, snapshots, trials, configs, quality, sources, instruments or parked.
     pub what: String,
-    /// A condition over the columns, such as "status == 'completed' and rows > 100".
+    /// Which rows, such as "status = 'completed' and max_drawdown < 12% and start > 7d ago".
     #[arg(long)]
     pub filter: Option<String>,
     /// A column; a leading '-' turns the order round.

@@ -25,7 +25,7 @@ use crate::rows::{GateVerdict, ViewRow, text};
 pub struct ListRequest {
     /// Which list.
     pub what: List,
-    /// A condition over the columns, such as "status == 'completed' and rows > 100".
+    /// Which rows, as `gauntlet_filter` reads it: `status = 'completed' and rows > 100`.
     pub filter: Option<String>,
     /// In which order; by key when left out.
     pub sort: Option<Sort>,

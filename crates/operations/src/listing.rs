@@ -6,9 +6,10 @@ use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
 use gauntlet_config::nearest;
+use gauntlet_filter::{Cell, Filter, Kind};
 use gauntlet_quant::metrics::{VERSION, of_version};
-use gauntlet_search::condition::Condition;
-use gauntlet_search::{ParameterValue, Parameters};
+use gauntlet_runtime::clock;
+use gauntlet_views::schema::Column;
 use gauntlet_views::{Row, Table, Value, schema};
 use serde_json::Value as Json;
 
@@ -75,14 +76,14 @@ fn newest_first(of: &Table) -> Option<Sort> {
 fn matching(
     node: &Node,
     of: &'static Table,
-    condition: Option<&Condition>,
+    condition: Option<&Filter>,
     give: &mut dyn FnMut(Row) -> Result<ControlFlow<()>, Refusal>,
 ) -> Result<(), Refusal> {
     let (mut refused, mut failed) = (None, None);
     let mut take = |row: Row| {
         let answer = match node.is_interrupted() {
             true => Err(Refusal::Interrupted),
-            false if condition.is_some_and(|condition| !condition.holds(&params(&row, condition))) => {
+            false if condition.is_some_and(|condition| !is_meant(&row, condition)) => {
                 Ok(ControlFlow::Continue(()))
             }
             false => give(row),
@@ -192,55 +193,94 @@ fn value<'a>(row: &'a Row, name: &str) -> Option<Cow<'a, Value>> {
     })
 }
 
-fn filter(of: &Table, text: &str) -> Result<Condition, Refusal> {
-    let condition =
-        Condition::parse(text).map_err(|error| Refusal::BadInput(format!("--filter: {error}")))?;
-    for name in condition.names() {
-        require_column(of, "--filter", name)?;
-    }
-    Ok(condition)
+/// The columns of a list and what is inside its documents, as filters and orders name them.
+struct Columns {
+    known: Vec<&'static Column>,
+    /// Columns that hold a number, or a text, for each name.
+    documents: Vec<&'static str>,
 }
 
-fn require_column(of: &Table, option: &str, name: &str) -> Result<(), Refusal> {
-    let known: Vec<&str> = of.key().chain(of.columns).map(|column| column.name).collect();
-    let documents: Vec<&str> = NUMBERS.into_iter().filter(|column| known.contains(column)).collect();
-    // What a document of parameters holds depends on the strategy; metrics have names that everybody knows.
-    let is_inside = match name.split_once('.') {
-        Some((column, _)) => documents.contains(&column),
-        None => !documents.is_empty() && of_version(VERSION).any(|metric| metric.name == name),
-    };
-    if known.contains(&name) || is_inside {
+impl Columns {
+    fn of(table: &'static Table) -> Columns {
+        let known: Vec<&Column> = table.key().chain(table.columns).collect();
+        let is_known = |name: &&str| known.iter().any(|column| column.name == *name);
+        Columns { documents: NUMBERS.into_iter().filter(is_known).collect(), known }
+    }
+
+    /// What a name holds. What a document of parameters holds depends on the strategy; metrics have names that everybody knows.
+    fn kind(&self, name: &str) -> Option<Kind> {
+        if let Some(column) = self.known.iter().find(|column| column.name == name) {
+            return Some(match column.kind {
+                schema::Kind::Text => Kind::Text,
+                schema::Kind::Long | schema::Kind::Double => Kind::Number,
+                schema::Kind::Bool => Kind::Bool,
+                schema::Kind::Timestamp => Kind::Time,
+            });
+        }
+        match name.split_once('.') {
+            Some((column, _)) => self.documents.contains(&column).then_some(Kind::Any),
+            None if self.documents.is_empty() => None,
+            None => of_version(VERSION).any(|metric| metric.name == name).then_some(Kind::Number),
+        }
+    }
+
+    /// Every name that is known for certain.
+    fn names(&self) -> Vec<&'static str> {
+        let metrics = of_version(VERSION).map(|metric| metric.name).filter(|_| !self.documents.is_empty());
+        self.known.iter().map(|column| column.name).chain(metrics).collect()
+    }
+
+    /// What may be named, for a refusal.
+    fn said(&self) -> String {
+        let known: Vec<&str> = self.known.iter().map(|column| column.name).collect();
+        let mut text = format!("columns are {}", known.join(", "));
+        if !self.documents.is_empty() {
+            let documents = self.documents.join(" and ");
+            text.push_str(&format!(
+                "; of the numbers in {documents} write the metric's name, or COLUMN.NAME"
+            ));
+        }
+        text
+    }
+}
+
+/// A filter as it is asked for; `7d ago` is counted from now.
+fn filter(of: &'static Table, text: &str) -> Result<Filter, Refusal> {
+    let columns = Columns::of(of);
+    let parsed = Filter::parse(text, &|name| columns.kind(name), &columns.names(), clock::now());
+    parsed.map_err(|error| {
+        let known = if error.problem.starts_with("there is no column") {
+            format!("; {}", columns.said())
+        } else {
+            String::new()
+        };
+        Refusal::BadInput(format!("--filter: {error}{known}"))
+    })
+}
+
+fn require_column(of: &'static Table, option: &str, name: &str) -> Result<(), Refusal> {
+    let columns = Columns::of(of);
+    if columns.kind(name).is_some() {
         return Ok(());
     }
-    let metrics = of_version(VERSION).map(|metric| metric.name).filter(|_| !documents.is_empty());
-    let near = nearest(name, known.iter().copied().chain(metrics));
+    let near = nearest(name, columns.names().into_iter());
     let hint = near.map(|name| format!("did you mean {name}? ")).unwrap_or_default();
-    let inside = match documents.is_empty() {
-        true => String::new(),
-        false => {
-            format!("; of the numbers in {} write the metric's name, or COLUMN.NAME", documents.join(" and "))
-        }
-    };
-    Err(Refusal::BadInput(format!(
-        "{option}: there is no column '{name}': {hint}columns are {}{inside}",
-        known.join(", ")
-    )))
+    Err(Refusal::BadInput(format!("{option}: there is no column '{name}': {hint}{}", columns.said())))
 }
 
-/// A row's cells as values of a condition; a time is its RFC 3339 text, which sorts as it should.
-fn params(row: &Row, condition: &Condition) -> Parameters {
-    let values = condition.names().into_iter().filter_map(|name| {
-        let value = match value(row, name)?.into_owned() {
-            Value::Text(text) => ParameterValue::Text(text),
-            Value::Long(long) => ParameterValue::Int(long),
-            Value::Double(double) => ParameterValue::Float(double),
-            Value::Bool(flag) => ParameterValue::Flag(flag),
-            Value::Timestamp(nanos) => ParameterValue::Text(gauntlet_domain::Timestamp(nanos).to_string()),
-            Value::Null => return None,
-        };
-        Some((name.to_owned(), value))
-    });
-    values.collect()
+/// Whether a filter is true of a row.
+fn is_meant(row: &Row, filter: &Filter) -> bool {
+    filter.holds(&mut |place| match value(row, &filter.names()[place])? {
+        Cow::Borrowed(Value::Text(text)) => Some(Cell::Text(text.as_str().into())),
+        Cow::Owned(Value::Text(text)) => Some(Cell::Text(text.into())),
+        of => match of.as_ref() {
+            Value::Long(long) => Some(Cell::Long(*long)),
+            Value::Double(double) => Some(Cell::Double(*double)),
+            Value::Bool(flag) => Some(Cell::Bool(*flag)),
+            Value::Timestamp(nanos) => Some(Cell::Time(*nanos)),
+            Value::Null | Value::Text(_) => None,
+        },
+    })
 }
 
 #[cfg(test)]
