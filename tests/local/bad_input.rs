@@ -398,7 +398,10 @@ fn lists_and_ids_that_do_not_exist() {
         &["there is no list 'experimnts'", "did you mean experiments?", "known are"],
     );
     refused(&["ls", "quality", "--filter", "reasn == 'x'"], &["no column 'reasn'", "did you mean reason?"]);
-    refused(&["ls", "quality", "--filter", "reason = = 'x'"], &["--filter", "column 10", "this column holds text"]);
+    refused(
+        &["ls", "quality", "--filter", "reason = = 'x'"],
+        &["--filter", "column 10", "this column holds text"],
+    );
     refused(
         &["ls", "quality", "--sort", "nope"],
         &["--sort: there is no column 'nope'", "columns are instrument"],

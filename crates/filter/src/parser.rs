@@ -2,6 +2,7 @@
 //! so that an error points at the literal.
 
 use gauntlet_domain::Timestamp;
+use gauntlet_domain::names::nearest;
 
 use crate::Kind;
 use crate::error::FilterError;
@@ -160,15 +161,9 @@ impl Parser<'_> {
             _ => return Err(self.wrong("write the name of a column here, `not` or `(`")),
         };
         let Some(kind) = (self.columns)(&name) else {
-            let near = self.known.iter().max_by(|one, other| {
-                strsim::jaro_winkler(&name, one).total_cmp(&strsim::jaro_winkler(&name, other))
-            });
-            let near = near.filter(|near| strsim::jaro_winkler(&name, near) > 0.75);
+            let suggestion = nearest(&name, self.known.iter().copied()).map(str::to_owned);
             let problem = format!("there is no column '{name}'");
-            return Err(FilterError {
-                suggestion: near.map(|near| (*near).to_owned()),
-                ..self.wrong(&problem)
-            });
+            return Err(FilterError { suggestion, ..self.wrong(&problem) });
         };
         self.at += 1;
         let place = self.names.iter().position(|known| *known == name).unwrap_or_else(|| {

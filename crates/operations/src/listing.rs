@@ -263,7 +263,7 @@ fn require_column(of: &'static Table, option: &str, name: &str) -> Result<(), Re
     if columns.kind(name).is_some() {
         return Ok(());
     }
-    let near = nearest(name, columns.names().into_iter());
+    let near = nearest(name, columns.names());
     let hint = near.map(|name| format!("did you mean {name}? ")).unwrap_or_default();
     Err(Refusal::BadInput(format!("{option}: there is no column '{name}': {hint}{}", columns.said())))
 }
