@@ -94,7 +94,8 @@ pub struct EvaluationCompleted {
     pub denied: DeniedOrders,
     /// Orders denied on the hold-out.
     pub holdout_denied: DeniedOrders,
-    /// The version of the logic that evaluated it: a model is what it makes of the parameters. `None` before version 4.
+    /// The version of the logic that evaluated it: a model is what it makes of the parameters. `None` before version 4, and
+    /// from a program outside that does not say.
     pub logic: Option<String>,
 }
 

@@ -10,6 +10,8 @@ pub struct FilterError {
     pub near: String,
     /// What is wrong, and what would be right.
     pub problem: String,
+    /// Whether a name is not known.
+    pub is_unknown_name: bool,
     /// The nearest name that there is, where a name is not known.
     pub suggestion: Option<String>,
 }

@@ -40,7 +40,13 @@ pub(crate) fn tokens(source: &str) -> Result<Vec<Placed>, FilterError> {
     let characters: Vec<char> = source.chars().collect();
     if characters.len() > LONGEST {
         let problem = format!("a filter has {LONGEST} characters at most");
-        return Err(FilterError { column: LONGEST + 1, near: String::new(), problem, suggestion: None });
+        return Err(FilterError {
+            column: LONGEST + 1,
+            near: String::new(),
+            problem,
+            is_unknown_name: false,
+            suggestion: None,
+        });
     }
     let mut tokens = Vec::new();
     let mut at = 0;
@@ -54,6 +60,7 @@ pub(crate) fn tokens(source: &str) -> Result<Vec<Placed>, FilterError> {
             column: at + 1,
             near: rest[..length.min(rest.len())].iter().collect(),
             problem,
+            is_unknown_name: false,
             suggestion: None,
         })?;
         tokens.push(Placed { token, column: at + 1, text: rest[..length].iter().collect() });

@@ -163,7 +163,7 @@ impl Parser<'_> {
         let Some(kind) = (self.columns)(&name) else {
             let suggestion = nearest(&name, self.known.iter().copied()).map(str::to_owned);
             let problem = format!("there is no column '{name}'");
-            return Err(FilterError { suggestion, ..self.wrong(&problem) });
+            return Err(FilterError { is_unknown_name: true, suggestion, ..self.wrong(&problem) });
         };
         self.at += 1;
         let place = self.names.iter().position(|known| *known == name).unwrap_or_else(|| {
@@ -244,7 +244,7 @@ impl Parser<'_> {
             Some(placed) => (placed.column, placed.text.clone()),
             None => (self.end, String::new()),
         };
-        FilterError { column, near, problem: problem.to_owned(), suggestion: None }
+        FilterError { column, near, problem: problem.to_owned(), is_unknown_name: false, suggestion: None }
     }
 }
 

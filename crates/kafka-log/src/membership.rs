@@ -37,9 +37,14 @@ impl Drop for Membership {
     /// which is left behind when it does not come back.
     fn drop(&mut self) {
         let Some(consumer) = self.0.take() else { return };
+        // From here on nobody else answers its changes.
+        consumer.context().close();
         let (done, closed) = channel();
         let close = move || {
-            leave(&consumer);
+            // A change that waits is answered, or closing would wait for it.
+            if let Err(error) = consumer.unassign() {
+                tracing::debug!(%error, "leaving a group");
+            }
             drop(consumer);
             // Nobody waits any more when it took too long.
             done.send(()).unwrap_or_default();
@@ -49,14 +54,5 @@ impl Drop for Membership {
         if thread.is_ok() && closed.recv_timeout(CLOSING).is_err() {
             tracing::warn!("a kafka client does not close; it is left behind");
         }
-    }
-}
-
-/// Before a client is closed: nobody answers its changes any more, and one that waits is answered, or closing would wait
-/// for it.
-fn leave(consumer: &Consumer) {
-    consumer.context().close();
-    if let Err(error) = consumer.unassign() {
-        tracing::debug!(%error, "leaving a group");
     }
 }

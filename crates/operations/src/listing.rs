@@ -249,11 +249,7 @@ fn filter(of: &'static Table, text: &str) -> Result<Filter, Refusal> {
     let columns = Columns::of(of);
     let parsed = Filter::parse(text, &|name| columns.kind(name), &columns.names(), clock::now());
     parsed.map_err(|error| {
-        let known = if error.problem.starts_with("there is no column") {
-            format!("; {}", columns.said())
-        } else {
-            String::new()
-        };
+        let known = if error.is_unknown_name { format!("; {}", columns.said()) } else { String::new() };
         Refusal::BadInput(format!("--filter: {error}{known}"))
     })
 }

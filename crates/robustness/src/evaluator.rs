@@ -62,10 +62,10 @@ impl<'a> Evaluator<'a> {
         let most_latency = latency.saturating_mul(10).max(latency.saturating_add(1).saturating_mul(2));
         let own_strategy = strategy_of(&terrain.finalist);
         let own = Decided::of(plan, &own_strategy, bars, most_latency)?;
-        let points_left = plan.estimator.is_some().then(|| {
-            let fits = Decided::fits(plan).max(1);
-            (most_fits / fits).saturating_sub(1)
-        });
+        let own_fits = Decided::fits(plan).max(1);
+        // Its own are made in any case.
+        let most_fits = most_fits.max(own_fits);
+        let points_left = plan.estimator.is_some().then(|| most_fits / own_fits - 1);
         Ok(Evaluator {
             plan,
             bars,

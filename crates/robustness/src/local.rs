@@ -84,11 +84,11 @@ pub(crate) fn slices(
     axes: &mut Axes,
     remarks: &mut Vec<String>,
 ) -> Result<(), BacktestError> {
-    let names: Vec<String> = axes.names().map(str::to_owned).collect();
-    let mut to_fit = 0;
-    for name in &names {
-        to_fit += usize::from(is_fitted_along(evaluator, name)?);
+    let mut names: Vec<(String, bool)> = Vec::new();
+    for name in axes.names() {
+        names.push((name.to_owned(), is_fitted_along(evaluator, name)?));
     }
+    let to_fit = names.iter().filter(|(_, is_fitted)| *is_fitted).count();
     let fewer = evaluator.points_left.map(|left| (left / to_fit.max(1) + 1) as u32);
     // An odd number, of which the finalist is one.
     let along = fewer.map_or(POINTS, |points| points.saturating_sub(1) | 1).clamp(3, POINTS);
@@ -99,10 +99,10 @@ pub(crate) fn slices(
         ));
     }
     let mut left_out = Vec::new();
-    for name in names {
+    for (name, is_fitted) in names {
         let space = evaluator.terrain.where_only(|other| other == name)?;
         let Some(figures) = axes.get_mut(&name) else { continue };
-        let along = if is_fitted_along(evaluator, &name)? { along } else { POINTS };
+        let along = if is_fitted { along } else { POINTS };
         let design =
             Cube::whole(&space).and_then(|cube| SliceDesign::of(&cube, &evaluator.terrain.finalist, along));
         let design = match design {

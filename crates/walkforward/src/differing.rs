@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use gauntlet_quant::inference::{EffectiveTrials, Undefined};
 
-/// Series beyond which nothing is compared: the cost is quadratic.
-pub const MOST_SERIES: usize = 1_000;
+use crate::family::MOST_SERIES;
+
 /// Days that all series must have in common.
 const FEWEST_DAYS: usize = 30;
 

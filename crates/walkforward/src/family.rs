@@ -30,7 +30,7 @@ use crate::folds::Walk;
 use crate::report::{Segments, by_day, date_of};
 
 /// Series beyond which clusters and tests of the family are not computed: their cost is quadratic.
-const MOST_SERIES: usize = 1_000;
+pub const MOST_SERIES: usize = 1_000;
 /// Replicates of the bootstrap.
 const REPLICATES: u32 = 1_000;
 

@@ -170,7 +170,7 @@ fn copy_of(dir: &Path) -> tempfile::TempDir {
 
 /// Runs until nothing is left to do, starting again after each death.
 fn run(dir: &Path, point: Option<&CrashPoint>) {
-    loop {
+    for _ in 0..1_000 {
         let node = open(dir, point);
         let running = node.start().unwrap();
         while running.failure().is_none() && !running.is_quiet().unwrap_or(false) {
@@ -182,6 +182,7 @@ fn run(dir: &Path, point: Option<&CrashPoint>) {
             return;
         }
     }
+    panic!("it dies again and again");
 }
 
 #[test]
