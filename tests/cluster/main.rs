@@ -132,6 +132,43 @@ fn the_demo_on_a_cluster_comes_to_the_recorded_digest() {
     assert_eq!(one.command(&["verify"]).ok()["ok"], true);
 }
 
+/// Two machines with logs of their own, by mistake with one keyspace.
+#[test]
+fn views_of_another_log_are_refused_however_long_that_is() {
+    let views = Installation::planned(services(), "foreign", 1).environment;
+    let on = |dir: &Dir, args: &[&str]| {
+        let named = views.iter().filter(|(name, _)| name.starts_with("GAUNTLET_CQL__"));
+        named.fold(gauntlet(args).on(dir), |command, (name, value)| command.env(name, value))
+    };
+    let (first, second) = (Dir::new(), Dir::new());
+    on(&first, &["views", "migrate"]).ok();
+    let file = |dir: &Dir, days: u32| {
+        let row = |day| format!("2024-01-{day:02}T00:00:00Z,1.5,2,1,{}.5,10\n", 1 + day % 2);
+        let rows: String = (1..=days).map(row).collect();
+        dir.write(&format!("{days}.csv"), format!("time,open,high,low,close,volume\n{rows}"))
+    };
+    let feed = |dir: &Dir, days: u32, symbol: &str| {
+        let file = file(dir, days).to_str().unwrap().to_owned();
+        ["feed", &file, "--instrument", symbol, "--venue", "X", "--currency", "USD"].map(str::to_owned)
+    };
+    on(&first, &feed(&first, 10, "A").each_ref().map(String::as_str)).ok();
+    let expected = Digest::of(&on(&first, &["digest"]).ok());
+    // The second log is longer everywhere, and was fed with views of its own.
+    for (days, symbol) in [(20, "B"), (25, "C")] {
+        gauntlet(feed(&second, days, symbol)).on(&second).ok();
+    }
+    let refused = on(&second, &["ls", "instruments"]).run();
+    assert_ne!(refused.code, Some(0), "{refused}");
+    for said in ["the views were made from another log", "gauntlet views rebuild"] {
+        assert!(refused.stderr.contains(said), "{refused}");
+    }
+    Digest::of(&on(&first, &["digest"]).ok()).assert_equals(&expected, "the views are as they were");
+    // Who says so gets the keyspace for the other log; then the first is refused.
+    on(&second, &["views", "rebuild"]).ok();
+    assert_eq!(on(&second, &["verify"]).ok()["ok"], true);
+    assert_ne!(on(&first, &["ls", "instruments"]).run().code, Some(0));
+}
+
 #[test]
 fn three_processes_share_four_partitions_and_come_to_the_recorded_digest() {
     let four = Installation::new(services(), "four", 4);

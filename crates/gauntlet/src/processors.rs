@@ -29,6 +29,7 @@ pub fn processors() -> Processors {
             name: gauntlet_projector::NAME,
             topics: gauntlet_projector::TOPICS,
             rows: gauntlet_projector::rows,
+            series_chunk: gauntlet_projector::series_chunk,
             row_that_shows: gauntlet_projector::row_that_shows,
         },
     }

@@ -326,6 +326,6 @@ pub fn verify_views_alone(node: &Node) -> Result<VerifiedViews, Refusal> {
 
 /// Makes the views again from the log.
 pub fn rebuild_views(node: &Node) -> Result<RebuiltViews, Refusal> {
-    node.services.stores().rebuild_views(&|fresh| node.project_into(fresh))?;
+    node.services.stores().rebuild_views(node.views.clone(), &|fresh| node.project_into(fresh))?;
     Ok(RebuiltViews { rows: node.views.digest()?.values().map(|digest| digest.rows).sum() })
 }

@@ -95,6 +95,8 @@ pub mod runs;
 pub mod search;
 /// How far a score depends on each parameter.
 pub mod sensitivity;
+/// Views whose trades and equity curves stay on the log.
+mod series_on_log;
 /// Log, codec, views, lake and spans; embedded or a cluster's.
 pub mod services;
 /// Preparing a cluster's services.

@@ -21,6 +21,7 @@ use crate::data::LakeData;
 use crate::processors::Processors;
 use crate::projecting::{self, Projecting};
 use crate::refusal::Refusal;
+use crate::series_on_log::SeriesOnLog;
 use crate::services::{self, Access, Role, Services};
 
 /// An open directory, or a connected cluster. Clones are of the same one.
@@ -94,7 +95,13 @@ impl Node {
         interrupted: Arc<AtomicBool>,
     ) -> Node {
         let (log, stores) = (until(services.log(), &interrupted), services.stores());
-        let (codec, views) = (stores.codec.clone(), stores.views.clone());
+        let codec = stores.codec.clone();
+        let views: Arc<dyn ViewStore> = if stores.are_views_embedded() && services.is_exclusive() {
+            let rows = processors.projection.rows;
+            Arc::new(SeriesOnLog::new(stores.views.clone(), services.log(), codec.clone(), rows))
+        } else {
+            stores.views.clone()
+        };
         let (lake, spans) = (stores.lake.clone(), stores.spans.clone());
         let bars = Arc::new(BarIndex::kept_in(config.dir.join("index"), services.log(), codec.clone()));
         let config = config.clone();

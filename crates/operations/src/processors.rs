@@ -32,6 +32,8 @@ pub struct ViewRows {
     pub topics: &'static [&'static Topic],
     /// The rows that an event makes.
     pub rows: fn(&Recorded) -> Vec<Upsert>,
+    /// The row of a chunk of a series for stores that leave series on the log; `None` of every other event.
+    pub series_chunk: fn(&Event) -> Option<Upsert>,
     /// The row that is there once an event from outside has been taken in; `None` for one that no view shows.
     pub row_that_shows: fn(&Event) -> Option<(&'static Table, Vec<Value>)>,
 }

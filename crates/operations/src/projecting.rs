@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use gauntlet_domain::Recorded;
 use gauntlet_log::{Positions, TopicPartition};
-use gauntlet_runtime::{Projection, ProjectionError};
-use gauntlet_views::{Progress, ViewError, ViewStore};
+use gauntlet_runtime::{Placed, Projection, ProjectionError, Witness};
+use gauntlet_views::{LastRead, Progress, Upsert, ViewError, ViewStore};
 
 use crate::processors::ViewRows;
 
@@ -24,6 +23,29 @@ impl Projecting {
     pub fn new(of: ViewRows, views: Arc<dyn ViewStore>) -> Projecting {
         Projecting { of, views }
     }
+
+    /// The rows that an event makes in this store.
+    fn rows(&self, event: &Placed) -> Vec<Upsert> {
+        if self.views.is_beside_log()
+            && let Some(chunk) = (self.of.series_chunk)(&event.recorded.event)
+        {
+            let row = chunk
+                .with("topic", event.partition.topic.as_str())
+                .with("partition", i64::from(event.partition.partition))
+                .with("offset", i64::try_from(event.offset).unwrap_or(i64::MAX));
+            return vec![row];
+        }
+        (self.of.rows)(&event.recorded)
+    }
+
+    /// The last of some events in a partition, for stores that must know their log again.
+    fn last(&self, events: &[Placed], partition: &TopicPartition) -> Option<LastRead> {
+        if self.views.is_beside_log() {
+            return None;
+        }
+        let last = events.iter().rfind(|event| *event.partition == *partition)?;
+        Some(LastRead { offset: last.offset, event: last.recorded.envelope.id.to_string() })
+    }
 }
 
 impl Projection for Projecting {
@@ -39,10 +61,20 @@ impl Projection for Projecting {
         progress(&*self.views)
     }
 
-    fn write(&self, events: &[Recorded], positions: &Positions) -> Result<(), ProjectionError> {
+    fn witnesses(&self) -> Result<Vec<Witness>, ProjectionError> {
+        let progress = self.views.progress().map_err(from_views)?;
+        let witness = |progress: Progress| {
+            let LastRead { offset, event } = progress.last?;
+            let partition = TopicPartition::new(progress.topic, progress.partition);
+            Some(Witness { partition, offset, id: event.parse().ok()? })
+        };
+        Ok(progress.into_iter().filter_map(witness).collect())
+    }
+
+    fn write(&self, events: &[Placed], positions: &Positions) -> Result<(), ProjectionError> {
         let mut rows = Vec::new();
         for event in events {
-            rows.extend((self.of.rows)(event));
+            rows.extend(self.rows(event));
             if rows.len() >= ROWS_PER_WRITE {
                 // Without progress: after a crash they are written again, which changes nothing.
                 self.views.write(&rows, &[]).map_err(from_views)?;
@@ -55,6 +87,7 @@ impl Projection for Projecting {
                 topic: place.topic.clone(),
                 partition: place.partition,
                 next_offset: *next,
+                last: self.last(events, place),
             })
             .collect();
         self.views.write(&rows, &progress).map_err(from_views)
@@ -78,7 +111,7 @@ mod tests {
     use std::sync::Mutex;
 
     use gauntlet_domain::market::TickRejected;
-    use gauntlet_domain::{Envelope, Event, Timestamp};
+    use gauntlet_domain::{Envelope, Event, Recorded, Timestamp};
     use gauntlet_views::{EmbeddedStore, Row, Table, TableDigest, Upsert, Value, schema};
 
     use super::*;
@@ -128,8 +161,15 @@ mod tests {
     #[test]
     fn rows_of_many_events_are_written_in_parts_and_the_progress_with_the_last() {
         let views = Arc::new(Noting { inner: EmbeddedStore::memory().unwrap(), writes: Mutex::default() });
-        let of = ViewRows { name: "p", topics: &[], rows: rejected, row_that_shows: |_| None };
-        let events: Vec<Recorded> = (0..20_i64)
+        let of = ViewRows {
+            name: "p",
+            topics: &[],
+            rows: rejected,
+            series_chunk: |_| None,
+            row_that_shows: |_| None,
+        };
+        let place = TopicPartition::new("t", 0);
+        let events: Vec<Placed> = (0..20_i64)
             .map(|block| {
                 let event = Event::from(TickRejected {
                     instrument: "X".into(),
@@ -150,10 +190,10 @@ mod tests {
                     decided_at: None,
                     trace: None,
                 };
-                Recorded { envelope, event }
+                let recorded = Recorded { envelope, event };
+                Placed { recorded, partition: Arc::new(place.clone()), offset: block as u64 }
             })
             .collect();
-        let place = TopicPartition::new("t", 0);
         Projecting::new(of, views.clone()).write(&events, &Positions::from([(place, 20)])).unwrap();
         let writes = views.writes.lock().unwrap().clone();
         assert!(writes.iter().all(|(rows, _)| *rows < ROWS_PER_WRITE + 1_000), "{writes:?}");

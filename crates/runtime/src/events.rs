@@ -98,6 +98,11 @@ pub fn decode(codec: &Codec, record: &Record) -> Result<Event, WireError> {
     Ok(event)
 }
 
+/// The id of the event in a record, as its envelope has it; a foreign writer may have left it out.
+pub(crate) fn id(record: &Record) -> Option<EventId> {
+    headers::event_id(&record.headers)
+}
+
 /// Who wrote a record, as its envelope has it.
 pub fn writer(record: &Record) -> &str {
     match headers::event_id(&record.headers) {

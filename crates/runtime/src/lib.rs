@@ -73,7 +73,7 @@ mod worker_slot;
 
 pub use failure::Failure;
 pub use options::Options;
-pub use projection::{ProjectAllError, Projection, ProjectionError};
+pub use projection::{Placed, ProjectAllError, Projection, ProjectionError, Witness};
 pub use projection_slot::project_all;
 pub use running::{Elsewhere, Parts, Running, start};
 pub use topic_configs::topics;

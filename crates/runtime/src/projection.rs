@@ -1,7 +1,31 @@
 //! What a projection is to the runtime: rows from events, written somewhere, with its own progress beside them.
 
-use gauntlet_domain::Recorded;
-use gauntlet_log::{LogError, Positions};
+use std::sync::Arc;
+
+use gauntlet_domain::{EventId, Recorded};
+use gauntlet_log::{LogError, Positions, TopicPartition};
+
+/// An event and where it lies on the log.
+#[derive(Debug, Clone)]
+pub struct Placed {
+    /// The event.
+    pub recorded: Recorded,
+    /// Its partition.
+    pub partition: Arc<TopicPartition>,
+    /// Its offset there.
+    pub offset: u64,
+}
+
+/// A record by which a log is known again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Witness {
+    /// Its partition.
+    pub partition: TopicPartition,
+    /// Its offset there.
+    pub offset: u64,
+    /// The event in it.
+    pub id: EventId,
+}
 
 /// Rows from events. Writing the same events again changes nothing.
 ///
@@ -13,8 +37,12 @@ pub trait Projection: Send + Sync {
     fn topics(&self) -> Vec<&'static str>;
     /// How far it has come.
     fn progress(&self) -> Result<Positions, ProjectionError>;
+    /// Of each partition the last record of which it has rows, where it cannot tell otherwise from which log it was made.
+    fn witnesses(&self) -> Result<Vec<Witness>, ProjectionError> {
+        Ok(Vec::new())
+    }
     /// Writes what follows from some events, then the progress; never the progress first.
-    fn write(&self, events: &[Recorded], progress: &Positions) -> Result<(), ProjectionError>;
+    fn write(&self, events: &[Placed], progress: &Positions) -> Result<(), ProjectionError>;
 }
 
 /// Why rows could not be written, or progress could not be read.

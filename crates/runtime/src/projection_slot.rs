@@ -4,12 +4,12 @@
 //! Each projection has a thread, a leader and progress of its own. While the place that one writes to does not answer, that
 //! one waits and tries again; the others go on.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gauntlet_domain::topics::{self, Retention};
-use gauntlet_domain::{Recorded, Timestamp};
+use gauntlet_domain::{EventId, Recorded, Timestamp};
 use gauntlet_log::{Assignment, EventLog, LogError, Member, Polled, Positions, Record, Slot, TopicPartition};
 use gauntlet_wire::Codec;
 
@@ -17,7 +17,7 @@ use crate::events;
 use crate::failure::SlotError;
 use crate::observer::{Observations, Observer};
 use crate::paused::{PausedRecords, Pauses, size};
-use crate::projection::{ProjectAllError, Projection, ProjectionError};
+use crate::projection::{Placed, ProjectAllError, Projection, ProjectionError, Witness};
 use crate::restore::any;
 use crate::slot::Context;
 
@@ -66,9 +66,9 @@ struct Leader<'a> {
 /// Events of one write.
 #[derive(Default)]
 struct Rows {
-    events: Vec<Recorded>,
-    /// Of each event: when its handling began, and where it lies.
-    places: Vec<(Option<Timestamp>, Arc<TopicPartition>, u64)>,
+    events: Vec<Placed>,
+    /// When the handling of each event began.
+    began: Vec<Option<Timestamp>>,
     progress: Positions,
     observations: Observations,
 }
@@ -124,8 +124,9 @@ impl Leader<'_> {
             let Some(read) = paused.read(self.context.codec, record) else { continue };
             rows.observations.records(&record.partition, 1);
             if let Ok(event) = read {
-                rows.places.push((self.observer.began(), record.partition.clone(), record.offset));
-                rows.events.push(Recorded { envelope: events::envelope(record, &event), event });
+                rows.began.push(self.observer.began());
+                let recorded = Recorded { envelope: events::envelope(record, &event), event };
+                rows.events.push(placed(record, recorded));
             }
             rows.progress.insert(TopicPartition::clone(&record.partition), record.offset + 1);
         }
@@ -134,16 +135,16 @@ impl Leader<'_> {
 
     /// Writes rows, then the progress.
     fn write(&mut self, rows: Rows) -> Result<Lead, SlotError> {
-        let Rows { events, places, progress, mut observations } = rows;
+        let Rows { events, began, progress, mut observations } = rows;
         let projection = self.projection;
         let written = self.persistently(|| {
             let began = Instant::now();
             projection.write(&events, &progress).map(|()| began.elapsed())
         })?;
         let Some(took) = written else { return Ok(Lead::Over) };
-        for (event, (began, partition, offset)) in events.iter().zip(places) {
-            let place = (&*partition, offset);
-            self.observer.handled(&mut observations, event, place, std::iter::empty(), began);
+        for (event, began) in events.iter().zip(began) {
+            let place = (&*event.partition, event.offset);
+            self.observer.handled(&mut observations, &event.recorded, place, std::iter::empty(), began);
         }
         self.observer.written(took, observations);
         Ok(Lead::Held)
@@ -197,6 +198,7 @@ fn begin(
     projection: &dyn Projection,
     progress: Positions,
 ) -> Result<Positions, ProjectAllError> {
+    refuse_another_log(log, projection)?;
     let mut from = progress;
     for (place, left) in left(log, projection, &from)? {
         from.insert(place, left.start);
@@ -230,6 +232,47 @@ fn left(
     Ok(all)
 }
 
+/// How long the records are waited for by which a log is known again.
+const WITNESSES_WITHIN: Duration = Duration::from_secs(10);
+
+/// Refuses a log on which other records lie than those from which the rows were made. A record that is gone, by retention
+/// or compaction, says nothing.
+fn refuse_another_log(log: &dyn EventLog, projection: &dyn Projection) -> Result<(), ProjectAllError> {
+    let mut wanted: BTreeMap<TopicPartition, (u64, EventId)> = BTreeMap::new();
+    for Witness { partition, offset, id } in projection.witnesses()? {
+        let (start, end) = log.bounds(&partition)?;
+        if (start..end).contains(&offset) {
+            wanted.insert(partition, (offset, id));
+        }
+    }
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let from: Positions = wanted.iter().map(|(place, (offset, _))| (place.clone(), *offset)).collect();
+    let until = Instant::now() + WITNESSES_WITHIN;
+    let mut tail = log.tail(&from)?;
+    while !wanted.is_empty() && Instant::now() < until {
+        for record in tail.poll(from.len(), Duration::from_millis(100))? {
+            let Some((offset, id)) = wanted.remove(&*record.partition) else { continue };
+            let found = events::id(&record);
+            if let Some(found) = found.filter(|found| record.offset == offset && *found != id) {
+                let why = format!(
+                    "the views were made from another log: record {offset} of {} is event {found} here and was {id} there; \
+                     name other views, or make these again with gauntlet views rebuild",
+                    record.partition
+                );
+                return Err(ProjectionError::Failed(why).into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// An event and where it lies.
+fn placed(record: &Record, recorded: Recorded) -> Placed {
+    Placed { recorded, partition: record.partition.clone(), offset: record.offset }
+}
+
 /// The beginning of a topic: 0, or for a topic that is kept for days the first record that is left. What is kept for ever
 /// and has lost its beginning is an error when it is read.
 fn first_offset(log: &dyn EventLog, place: &TopicPartition) -> Result<u64, LogError> {
@@ -248,6 +291,7 @@ pub fn project_all(
     codec: &Codec,
     projection: &dyn Projection,
 ) -> Result<(), ProjectAllError> {
+    refuse_another_log(log, projection)?;
     for (place, offsets) in left(log, projection, &projection.progress()?)? {
         project_partition(log, codec, projection, &place, offsets)?;
     }
@@ -267,7 +311,7 @@ fn project_partition(
     any(log, place, offsets.start, offsets.end, |record| {
         bytes += size(&record);
         let next = record.offset + 1;
-        events.extend(events::readable(codec, &record)?);
+        events.extend(events::readable(codec, &record)?.map(|recorded| placed(&record, recorded)));
         if events.len() >= BATCH.0 || bytes >= BATCH.1 {
             let written = projection.write(&events, &Positions::from([(place.clone(), next)]));
             failed = written.err();

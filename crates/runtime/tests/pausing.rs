@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 use crate::common::{quiet, within};
 use gauntlet_domain::market::{CreateSnapshot, SnapshotDue};
 use gauntlet_domain::topics::{self, DATA_COMMANDS, DATA_REQUESTS, DATA_SNAPSHOTS};
-use gauntlet_domain::{ContentHash, Event, Input, InstrumentId, RecordKind, Recorded, Timestamp, Topic};
+use gauntlet_domain::{ContentHash, Event, Input, InstrumentId, RecordKind, Timestamp, Topic};
 use gauntlet_log::{EventLog, LocalLog, Positions, TopicPartition};
 use gauntlet_processor::data::Ports;
 use gauntlet_processor::machine::{Definition, Inputs, Machine, Output, StateError};
 use gauntlet_processor::worker::{Answer, Answering, AnyWorker, Worker};
 use gauntlet_runtime::events::{self, Cause};
 use gauntlet_runtime::replay::Replay;
-use gauntlet_runtime::{Options, Parts, Projection, ProjectionError, Running, digest};
+use gauntlet_runtime::{Options, Parts, Placed, Projection, ProjectionError, Running, digest};
 use gauntlet_wire::{Codec, EmbeddedRegistry, Meaning, Registry, Undecided};
 
 /// The catalogue under the registry's own numbers, which begin here.
@@ -147,9 +147,9 @@ impl Projection for Rows {
         Ok(self.0.lock().unwrap().1.clone())
     }
 
-    fn write(&self, events: &[Recorded], progress: &Positions) -> Result<(), ProjectionError> {
+    fn write(&self, events: &[Placed], progress: &Positions) -> Result<(), ProjectionError> {
         let mut rows = self.0.lock().unwrap();
-        rows.0.extend(events.iter().map(|recorded| recorded.event.key()));
+        rows.0.extend(events.iter().map(|placed| placed.recorded.event.key()));
         rows.1.extend(progress.iter().map(|(place, offset)| (place.clone(), *offset)));
         Ok(())
     }

@@ -1,16 +1,16 @@
 //! Several projections in one runtime: each has a name, topics, progress and a leader of its own, and one that fails or is
 //! slow does not harm the other.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::bench::Bench;
 use crate::common::{quiet, within};
-use gauntlet_domain::Recorded;
 use gauntlet_domain::topics::{DATA_REQUESTS, DATA_SNAPSHOTS};
 use gauntlet_log::{EventLog, Positions, TopicPartition};
-use gauntlet_runtime::{Options, Projection, ProjectionError, Running, project_all};
+use gauntlet_runtime::{Options, Placed, Projection, ProjectionError, Running, Witness, project_all};
 
 /// What is wrong with the place that a projection writes to.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,6 +32,8 @@ struct Place {
     /// Keys of events, in the order of writing, with the process that wrote them.
     rows: Vec<(String, &'static str)>,
     progress: Positions,
+    /// The last event of each partition.
+    witnesses: BTreeMap<TopicPartition, Witness>,
 }
 
 /// Keys of events as rows.
@@ -101,7 +103,11 @@ impl Projection for Rows {
         }
     }
 
-    fn write(&self, events: &[Recorded], progress: &Positions) -> Result<(), ProjectionError> {
+    fn witnesses(&self) -> Result<Vec<Witness>, ProjectionError> {
+        Ok(self.place.lock().unwrap().witnesses.values().cloned().collect())
+    }
+
+    fn write(&self, events: &[Placed], progress: &Positions) -> Result<(), ProjectionError> {
         let trouble = *self.trouble.lock().unwrap();
         match trouble {
             Trouble::None => {}
@@ -110,7 +116,11 @@ impl Projection for Rows {
             Trouble::Broken => return Err(ProjectionError::Failed("the place has burnt down".into())),
         }
         let mut place = self.place.lock().unwrap();
-        place.rows.extend(events.iter().map(|recorded| (recorded.event.key(), self.process)));
+        place.rows.extend(events.iter().map(|placed| (placed.recorded.event.key(), self.process)));
+        for Placed { recorded, partition, offset } in events {
+            let (partition, id) = (TopicPartition::clone(partition), recorded.envelope.id);
+            place.witnesses.insert(partition.clone(), Witness { partition, offset: *offset, id });
+        }
         place.progress.extend(progress.clone());
         Ok(())
     }
@@ -171,6 +181,34 @@ fn one_that_is_ahead_of_its_log_is_refused_by_name() {
     drop(running.stop());
     let error = project_all(&*bench.log, &bench.codec, &*projector).unwrap_err();
     assert!(error.to_string().contains(said), "{error}");
+}
+
+#[test]
+fn one_of_another_log_is_refused_by_name_however_long_this_log_is() {
+    let (bench, projector, _) = two();
+    ask(&bench, 0..COUNT / 2);
+    project_all(&*bench.log, &bench.codec, &*projector).unwrap();
+    let rows = projector.count();
+    // The same place, and a log whose records came in another order.
+    let (mut other, _, _) = two();
+    other.projections = vec![projector.clone()];
+    ask(&other, COUNT / 2..COUNT);
+    ask(&other, 0..COUNT / 2);
+    let error = project_all(&*other.log, &other.codec, &*projector).unwrap_err().to_string();
+    assert!(
+        error.contains("the views were made from another log: record 9 of data.requests.v1/0"),
+        "{error}"
+    );
+    let running = other.start(Options::default());
+    let failure = within("the refusal", || running.failure());
+    assert!(failure.message.contains("gauntlet views rebuild"), "{failure}");
+    drop(running.stop());
+    assert_eq!(projector.count(), rows);
+    // What retention has removed says nothing, and neither does a log that only went on.
+    ask(&bench, COUNT / 2..COUNT);
+    bench.log.trim(&TopicPartition::new(DATA_REQUESTS.name, 0), COUNT as u64 / 2).unwrap();
+    project_all(&*bench.log, &bench.codec, &*projector).unwrap();
+    assert_eq!(projector.at(DATA_REQUESTS.name), COUNT as u64);
 }
 
 #[test]

@@ -358,7 +358,7 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
 /// A client's TLS. Where no address needs it, no authority is loaded: a machine without any can still talk plainly.
 fn builder(settings: &Settings, is_tls: bool) -> Result<ClientBuilder, RegistryError> {
     // Somebody else may have chosen a provider for the process already; theirs will do.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let builder = Http::builder().no_proxy();
     let Some(path) = &settings.ca_file else {
         return Ok(if is_tls { builder } else { builder.tls_certs_only([]) });

@@ -32,7 +32,7 @@ fn subject_of(prefix: &str, kind: RecordKind) -> String {
 
 /// A plain client; one cannot be made before somebody has chosen a provider for TLS.
 fn http() -> reqwest::blocking::Client {
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     reqwest::blocking::Client::new()
 }
 

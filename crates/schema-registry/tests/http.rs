@@ -124,7 +124,7 @@ fn answer(method: &str, path: &str, body: &[u8]) -> (u16, String) {
 
 /// A certificate for localhost that signs itself, and its PEM file.
 fn certificate() -> (Arc<ServerConfig>, tempfile::NamedTempFile) {
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let rcgen::CertifiedKey { cert, signing_key } =
         rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();

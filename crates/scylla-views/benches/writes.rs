@@ -72,7 +72,7 @@ fn rate(work: impl FnOnce()) -> f64 {
 fn write(store: &CqlStore, upserts: &[Upsert]) {
     for (number, batch) in upserts.chunks(BATCH).enumerate() {
         let next_offset = (number * BATCH) as u64;
-        store.write(batch, &[Progress { topic: "t".into(), partition: 0, next_offset }]).unwrap();
+        store.write(batch, &[Progress { topic: "t".into(), partition: 0, next_offset, last: None }]).unwrap();
     }
 }
 

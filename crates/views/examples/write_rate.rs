@@ -61,7 +61,7 @@ fn measure(store: &EmbeddedStore, label: &str, row: impl Fn(i64) -> Upsert) -> R
     let start = Instant::now();
     for (number, batch) in rows.chunks(BATCH).enumerate() {
         let next_offset = ((number + 1) * BATCH) as u64;
-        store.write(batch, &[Progress { topic: label.into(), partition: 0, next_offset }])?;
+        store.write(batch, &[Progress { topic: label.into(), partition: 0, next_offset, last: None }])?;
     }
     println!("{label:<40} {:>9.0} rows/s", ROWS as f64 / start.elapsed().as_secs_f64());
     Ok(())

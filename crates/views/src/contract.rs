@@ -38,7 +38,7 @@ fn fill(nanos: i64, sequence: i64) -> Upsert {
 }
 
 fn at(topic: &str, partition: u32, next_offset: u64) -> Progress {
-    Progress { topic: topic.into(), partition, next_offset }
+    Progress { topic: topic.into(), partition, next_offset, last: None }
 }
 
 fn only(store: &dyn ViewStore, id: &str) -> Row {

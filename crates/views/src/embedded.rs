@@ -16,7 +16,7 @@ use crate::digest::{Digester, TableDigest};
 use crate::packed::{self, Entry, Packer, Trouble};
 use crate::port::{Progress, Row, Upsert, ViewError, ViewStore, check_key};
 use crate::row_bytes::{self, Cell};
-use crate::schema::{PROJECTION_PROGRESS, Table, VIEWS, tables};
+use crate::schema::{PROJECTION_PROGRESS, Table, VIEWS, embedded_tables};
 use crate::temporary::{Unsynced, unnamed_file};
 use crate::value::{self, Value};
 
@@ -26,7 +26,7 @@ mod failure;
 use failure::{Failure, explain};
 
 /// Changes with the bytes of keys and rows.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// Pages that `redb` may keep in memory.
 const CACHE_BYTES: usize = 32 << 20;
 
@@ -101,7 +101,7 @@ impl EmbeddedStore {
                     txn.delete_table(table)?;
                 }
                 txn.open_table(META)?.insert("tables", wanted.as_str())?;
-                for table in tables() {
+                for table in embedded_tables() {
                     txn.open_table(definition(table))?;
                 }
             }
@@ -321,7 +321,7 @@ impl ViewStore for EmbeddedStore {
     fn clear(&self) -> Result<(), ViewError> {
         self.guarded(|database| {
             let txn = database.begin_write()?;
-            for table in tables() {
+            for table in embedded_tables() {
                 txn.delete_table(definition(table))?;
                 txn.open_table(definition(table))?;
             }
@@ -355,8 +355,11 @@ fn prepare<'a>(
     for upsert in upserts {
         upsert.check()?;
         let table = upsert.table;
-        let place = tables().position(|known| std::ptr::eq(known, table)).ok_or_else(|| {
-            ViewError::Invalid { table: table.name, detail: "it is not one of schema::tables".into() }
+        let place = embedded_tables().position(|known| std::ptr::eq(known, table)).ok_or_else(|| {
+            ViewError::Invalid {
+                table: table.name,
+                detail: "it is not one of schema::embedded_tables".into(),
+            }
         })?;
         let mut key_bytes = Vec::with_capacity(64);
         value::encode_key(table.key(), &upsert.key, &mut key_bytes);
@@ -388,7 +391,7 @@ fn prepare<'a>(
 /// Format and tables as text.
 fn fingerprint() -> String {
     let mut text = format!("format {FORMAT}\n");
-    for table in tables() {
+    for table in embedded_tables() {
         let Table { name, partition_key, clustering, columns, .. } = table;
         let lie = if table.rows_per_block() > 1 { "in blocks" } else { "alone" };
         text += &format!("{name} {partition_key:?} {clustering:?} {columns:?} {lie}\n");

@@ -13,6 +13,8 @@ mod digest;
 mod embedded;
 /// Answers that take a row of another table.
 pub mod joins;
+/// Long texts in few bytes.
+mod long_text;
 /// Rows in compressed blocks.
 mod packed;
 /// The port and its guarantees.

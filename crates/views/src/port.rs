@@ -142,6 +142,17 @@ pub struct Progress {
     pub partition: u32,
     /// Every record before this offset is in the views.
     pub next_offset: u64,
+    /// The last record before it of which there are rows, as far as it is known.
+    pub last: Option<LastRead>,
+}
+
+/// A record of which there are rows, by which a log is known again.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LastRead {
+    /// Its offset.
+    pub offset: u64,
+    /// The id of the event in it.
+    pub event: String,
 }
 
 impl Progress {
@@ -149,7 +160,10 @@ impl Progress {
     pub fn upsert(&self) -> Upsert {
         let offset = i64::try_from(self.next_offset).unwrap_or(i64::MAX);
         let key = vec![Value::from(self.topic.as_str()), Value::Long(self.partition.into())];
-        Upsert::new(&crate::schema::PROJECTION_PROGRESS, key, offset).with("next_offset", offset)
+        let row = Upsert::new(&crate::schema::PROJECTION_PROGRESS, key, offset).with("next_offset", offset);
+        let Some(last) = &self.last else { return row };
+        row.with("last_offset", i64::try_from(last.offset).unwrap_or(i64::MAX))
+            .with("last_event", last.event.as_str())
     }
 
     /// What such a row says.
@@ -158,6 +172,16 @@ impl Progress {
             topic: row.get("topic")?.as_text()?.to_owned(),
             partition: row.get("partition")?.as_long()?.try_into().ok()?,
             next_offset: row.get("next_offset")?.as_long()?.try_into().ok()?,
+            last: LastRead::from_row(row),
+        })
+    }
+}
+
+impl LastRead {
+    fn from_row(row: &Row) -> Option<LastRead> {
+        Some(LastRead {
+            offset: row.get("last_offset")?.as_long()?.try_into().ok()?,
+            event: row.get("last_event")?.as_text()?.to_owned(),
         })
     }
 }
@@ -242,6 +266,16 @@ pub enum ViewError {
         /// What it said.
         detail: String,
     },
+    /// A series that lies on the log cannot be read there.
+    #[error("{view} of run {run} cannot be read from the log: {detail}")]
+    Series {
+        /// The view.
+        view: &'static str,
+        /// The run.
+        run: String,
+        /// Why.
+        detail: String,
+    },
     /// Anything else of the store.
     #[error("view store: {0}")]
     Store(String),
@@ -283,6 +317,11 @@ pub trait ViewStore: Send + Sync {
     /// Whether [`visit`](ViewStore::visit) meets rows in the order of their keys, and holds no more than a
     /// block of them.
     fn visits_in_order(&self) -> bool {
+        false
+    }
+    /// Whether the store lies beside its log and is opened with it: then it keeps where series of runs lie on the log
+    /// ([`SERIES_CHUNKS`](crate::schema::SERIES_CHUNKS)) and not their rows, and need not be told from the views of another log.
+    fn is_beside_log(&self) -> bool {
         false
     }
     /// How far the log has been projected, by topic and partition.

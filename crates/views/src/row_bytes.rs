@@ -1,11 +1,12 @@
 //! Rows as bytes, and how two versions of a row merge.
 //!
 //! A row is the CRC-32 of what follows, then its cells by column: place, stamp (zigzag varint), tag, content. Most
-//! stamps are small numbers, so a stamp a cell costs one byte.
+//! stamps are small numbers, so a stamp a cell costs one byte. Long texts are compressed.
 
 use std::cmp::Ordering;
 
-use crate::packed::bytes::{put_varint, take, take_varint, unzigzag, zigzag};
+use crate::long_text;
+use crate::packed::bytes::{put_varint, take, take_slice, take_varint, unzigzag, zigzag};
 use crate::value::Value;
 
 /// A cell as it is kept.
@@ -51,11 +52,19 @@ pub(crate) fn encode(cells: &[Cell], out: &mut Vec<u8>) {
         put_varint(zigzag(cell.stamp), out);
         match &cell.value {
             Value::Null => out.push(0),
-            Value::Text(text) => {
-                out.push(1);
-                put_varint(text.len() as u64, out);
-                out.extend_from_slice(text.as_bytes());
-            }
+            Value::Text(text) => match long_text::compressed(text) {
+                None => {
+                    out.push(1);
+                    put_varint(text.len() as u64, out);
+                    out.extend_from_slice(text.as_bytes());
+                }
+                Some(bytes) => {
+                    out.push(7);
+                    put_varint(text.len() as u64, out);
+                    put_varint(bytes.len() as u64, out);
+                    out.extend_from_slice(&bytes);
+                }
+            },
             Value::Long(number) => {
                 out.push(2);
                 put_varint(zigzag(*number), out);
@@ -93,20 +102,25 @@ fn decode_cell(rest: &mut &[u8]) -> Option<Cell> {
     let stamp = unzigzag(take_varint(rest)?);
     let value = match take::<1>(rest)?[0] {
         0 => Value::Null,
-        1 => {
-            let len = usize::try_from(take_varint(rest)?).ok()?;
-            let (text, after) = rest.split_at_checked(len)?;
-            *rest = after;
-            Value::Text(std::str::from_utf8(text).ok()?.to_owned())
-        }
+        1 => Value::Text(std::str::from_utf8(take_part(rest)?).ok()?.to_owned()),
         2 => Value::Long(unzigzag(take_varint(rest)?)),
         3 => Value::Double(f64::from_bits(u64::from_le_bytes(take(rest)?))),
         4 => Value::Bool(false),
         5 => Value::Bool(true),
         6 => Value::Timestamp(i64::from_le_bytes(take(rest)?)),
+        7 => {
+            let len = usize::try_from(take_varint(rest)?).ok()?;
+            Value::Text(long_text::decompressed(take_part(rest)?, len)?)
+        }
         _ => return None,
     };
     Some(Cell { column, stamp, value })
+}
+
+/// Bytes behind their number.
+fn take_part<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let len = usize::try_from(take_varint(rest)?).ok()?;
+    take_slice(rest, len)
 }
 
 #[cfg(test)]
@@ -152,10 +166,24 @@ mod tests {
         }
 
         #[test]
-        fn cells_read_back(cells in any_cells(), stamp in any::<i64>(), number in any::<i64>()) {
+        fn cells_read_back(
+            cells in any_cells(),
+            stamp in any::<i64>(),
+            number in any::<i64>(),
+            text in r"\PC{0,1200}",
+        ) {
             let mut cells = settled(&cells);
             cells.push(Cell { column: 9, stamp, value: Value::Long(number) });
             cells.push(Cell { column: 10, stamp: 1, value: Value::Timestamp(number) });
+            cells.push(Cell { column: 11, stamp, value: Value::Text(text) });
+            prop_assert_eq!(decode(&bytes(&cells)), Ok(cells));
+        }
+
+        #[test]
+        fn a_document_takes_a_fraction_of_its_length(numbers in prop::collection::vec(0..1_000_u32, 200)) {
+            let document = format!("{{{}}}", numbers.iter().map(|n| format!("\"metric\":{n},")).collect::<String>());
+            let cells = vec![Cell { column: 0, stamp: 1, value: Value::Text(document.clone()) }];
+            prop_assert!(bytes(&cells).len() * 3 < document.len());
             prop_assert_eq!(decode(&bytes(&cells)), Ok(cells));
         }
 

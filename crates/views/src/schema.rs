@@ -367,8 +367,18 @@ pub static PROJECTION_PROGRESS: Table = Table {
     name: "projection_progress",
     partition_key: &[text("topic")],
     clustering: &[long("partition")],
-    columns: &[long("next_offset")],
-    doc: "The next offset to project of a partition of the log",
+    columns: &[long("next_offset"), long("last_offset"), text("last_event")],
+    doc: "The next offset to project of a partition of the log, and the last event of which rows are here",
+};
+
+/// Where series of runs lie on the log: a table of stores that keep no rows of them
+/// ([`ViewStore::is_beside_log`](crate::ViewStore::is_beside_log)).
+pub static SERIES_CHUNKS: Table = Table {
+    name: "series_chunks",
+    partition_key: &[text("run_id")],
+    clustering: &[text("view"), long("chunk")],
+    columns: &[text("topic"), long("partition"), long("offset")],
+    doc: "The record that holds so many rows of a view",
 };
 
 /// Every view.
@@ -403,6 +413,11 @@ pub static BLOCKS: &[(&Table, usize)] =
 /// Every table that a store holds: the views and the progress.
 pub fn tables() -> impl Iterator<Item = &'static Table> {
     VIEWS.iter().copied().chain([&PROJECTION_PROGRESS])
+}
+
+/// Every table of a store on one machine.
+pub fn embedded_tables() -> impl Iterator<Item = &'static Table> {
+    tables().chain([&SERIES_CHUNKS])
 }
 
 /// The view of that name.

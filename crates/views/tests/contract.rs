@@ -26,7 +26,7 @@ fn the_store_on_disk_keeps_the_contract() {
 }
 
 fn progress(next_offset: u64) -> [Progress; 1] {
-    [Progress { topic: "t".into(), partition: 0, next_offset }]
+    [Progress { topic: "t".into(), partition: 0, next_offset, last: None }]
 }
 
 fn fill(path: &Path, rows: usize) {

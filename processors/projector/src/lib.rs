@@ -97,6 +97,8 @@ pub fn rows(recorded: &Recorded) -> Vec<Upsert> {
     rows
 }
 
+pub use series::chunk as series_chunk;
+
 /// The row that is there once an event from outside has been taken in; `None` for one that no view shows.
 pub fn row_that_shows(event: &Event) -> Option<(&'static Table, Vec<Value>)> {
     let (table, id) = match event {

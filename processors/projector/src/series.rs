@@ -1,8 +1,9 @@
 //! Trade logs and equity curves: a row an entry of a chunk. A chunk's columns are as long as its times; if one is
 //! shorter, rows end with it.
 
+use gauntlet_domain::Event;
 use gauntlet_domain::experiment::{EquityCurveChunk, TradeLogChunk};
-use gauntlet_views::schema::{EQUITY_CURVES, TRADE_LOGS};
+use gauntlet_views::schema::{EQUITY_CURVES, SERIES_CHUNKS, TRADE_LOGS};
 use gauntlet_views::{Upsert, Value};
 
 use crate::ONCE;
@@ -36,4 +37,15 @@ pub(crate) fn equity(chunk: &EquityCurveChunk) -> Vec<Upsert> {
             Upsert::new(&EQUITY_CURVES, key, ONCE).with("portfolio_value", value)
         })
         .collect()
+}
+
+/// The row of a chunk for stores that leave series on the log; `None` of every other event. Where it lies is not in it.
+pub fn chunk(event: &Event) -> Option<Upsert> {
+    let (view, model, phase, chunk) = match event {
+        Event::TradeLogChunk(chunk) => (TRADE_LOGS.name, chunk.model_id, &chunk.phase, chunk.chunk),
+        Event::EquityCurveChunk(chunk) => (EQUITY_CURVES.name, chunk.model_id, &chunk.phase, chunk.chunk),
+        _ => return None,
+    };
+    let key = vec![format!("{model}:{phase}").into(), view.into(), chunk.into()];
+    Some(Upsert::new(&SERIES_CHUNKS, key, ONCE))
 }

@@ -41,12 +41,17 @@ impl Stores {
         Ok(Stores { codec, views, lake, spans: super::spans(config)?, config: config.clone() })
     }
 
-    /// Makes the views again. Embedded ones are dropped first; on a cluster new tables are filled beside the old ones and
-    /// take their place when they have caught up.
-    pub fn rebuild_views(&self, fill: Fill<'_>) -> Result<(), Refusal> {
-        if self.config.cql.nodes.is_empty() {
-            self.views.clear()?;
-            fill(self.views.clone())
+    /// Whether the views are a file of this machine.
+    pub fn are_views_embedded(&self) -> bool {
+        self.config.cql.nodes.is_empty()
+    }
+
+    /// Makes the views again, which a node knows as `views`. Embedded ones are dropped first; on a cluster new tables are
+    /// filled beside the old ones and take their place when they have caught up.
+    pub fn rebuild_views(&self, views: Arc<dyn ViewStore>, fill: Fill<'_>) -> Result<(), Refusal> {
+        if self.are_views_embedded() {
+            views.clear()?;
+            fill(views)
         } else {
             remote::rebuild_views(&self.config, fill)
         }

@@ -69,7 +69,7 @@ fn many_rows_and_large_ones_come_back() {
             Upsert::new(&EXPERIMENTS, vec![format!("e{}", i / 2).into()], i as i64).with("detail", text),
         );
     }
-    let progress = [Progress { topic: "t".into(), partition: 0, next_offset: 20_040 }];
+    let progress = [Progress { topic: "t".into(), partition: 0, next_offset: 20_040, last: None }];
     store.write(&upserts, &progress).unwrap();
     embedded.write(&upserts, &progress).unwrap();
     assert_eq!(assert_same(&store, &embedded), 20_020);

@@ -9,7 +9,7 @@ use gauntlet_servers::Cassandra;
 use gauntlet_views::{EmbeddedStore, Progress, ViewError, ViewStore};
 
 fn at(next_offset: u64) -> [Progress; 1] {
-    [Progress { topic: "t".into(), partition: 0, next_offset }]
+    [Progress { topic: "t".into(), partition: 0, next_offset, last: None }]
 }
 
 /// A node that has written an acknowledged row to disk, as it must where there is only one copy.

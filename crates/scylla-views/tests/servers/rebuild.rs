@@ -16,7 +16,7 @@ fn point(i: u64) -> Upsert {
 }
 
 fn at(next_offset: u64) -> [Progress; 1] {
-    [Progress { topic: "t".into(), partition: 0, next_offset }]
+    [Progress { topic: "t".into(), partition: 0, next_offset, last: None }]
 }
 
 fn offset(store: &CqlStore) -> u64 {
