@@ -545,6 +545,48 @@ fn a_text_in_utf_16_with_half_a_character_is_refused_with_its_place() {
 }
 
 #[test]
+fn ticks_of_a_day_alone_and_counts_from_other_years_are_asked_for() {
+    let dir = Dir::new();
+    let rows: String = (0..20).map(|n| format!("20240304,{},100.{n:02},5\n", 52_200_792 + n)).collect();
+    let path = dir.write("ticks.csv", format!("date,ms_of_day,price,size\n{rows}"));
+    let words = ["line 2, column date: '20240304' is a date without a time of day", "--time-format %Y-%m-%d"];
+    gauntlet(feed(&path, &[])).on(&dir).refused(2, &words);
+    // Windows counts hundreds of nanoseconds from 1601, .NET from the year 1.
+    for first in [133_540_362_007_923_600_u64, 638_451_594_007_923_600] {
+        let rows: String = (0..20).map(|n| format!("{},100.{n:02},5\n", first + n * 10_000_000)).collect();
+        let path = dir.write("ticks.csv", format!("time,price,size\n{rows}"));
+        let words = ["line 2, column time", "hundreds of nanoseconds since 1601 or the year 1"];
+        gauntlet(feed(&path, &[])).on(&dir).refused(2, &words);
+    }
+}
+
+#[test]
+fn several_instruments_in_one_file_are_asked_for_also_where_the_column_is_no_symbol() {
+    let rows: String = (0..40)
+        .map(|n| {
+            format!(
+                "2024-03-04 10:00:{n:02},{},{},1\n",
+                ["2024-03-15", "2024-06-21"][n % 2],
+                100 + 50 * (n % 2)
+            )
+        })
+        .collect();
+    let dir = Dir::new();
+    let path = dir.write("futures.csv", format!("time,expiry,price,size\n{rows}"));
+    let words = ["no row of BTC-USD, but of 2024-03-15, 2024-06-21", "--only expiry=2024-03-15"];
+    gauntlet(feed(&path, &[])).on(&dir).refused(2, &words);
+    let fed = gauntlet(feed(&path, &["--only", "expiry=2024-06-21"])).on(&dir).ok();
+    assert_eq!(number(&fed, "accepted"), 20, "{fed}");
+    // A header of several lines over several symbols: the columns that are proposed are the wanted one's.
+    let text = "Price,Close,Close,High,High,Low,Low,Open,Open\nTicker,ETH-USD,BTC-USD,ETH-USD,BTC-USD,ETH-USD,BTC-USD,ETH-USD,BTC-USD\n\
+                Date,,,,,,,,\n2024-03-04,1,10,2,20,1,10,1,10\n2024-03-05,1,10,2,20,1,10,1,10\n";
+    let path = dir.write("wide.csv", text);
+    let columns =
+        "--skip-lines 3 --column time=1 --column close=3 --column high=5 --column low=7 --column open=9";
+    gauntlet(feed(&path, &[])).on(&dir).refused(2, &[columns]);
+}
+
+#[test]
 fn a_volume_is_found_by_the_instruments_own_unit_or_asked_for() {
     let bars = |columns: &str| {
         format!(
