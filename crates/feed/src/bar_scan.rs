@@ -8,7 +8,7 @@ use gauntlet_domain::market::TickKind;
 use crate::bar_rows::{TextTable, WINDOW_ROWS};
 use crate::bar_table::{BarTable, CellFault, is_missing};
 use crate::block::{About, Bar};
-use crate::columns::unread_volumes;
+use crate::columns::{plain_name, unread_volumes};
 use crate::epoch_unit::EpochNumbers;
 use crate::error::FeedError;
 use crate::format::Options;
@@ -75,6 +75,8 @@ pub(crate) struct Scan {
     two_periods: Option<[String; 2]>,
     /// The first bar of each time, and rows that say something else of such a time.
     bars: BTreeMap<i64, Bar>,
+    /// A row has a volume that is not 0.
+    has_volume: bool,
     others: u64,
     first_other: Option<(u64, i64)>,
     latest: Option<i64>,
@@ -193,6 +195,7 @@ impl Scan {
                 }
             }
         }
+        self.has_volume |= found.is_ok_and(|bar| bar.volume != 0);
         if let Ok(bar) = found
             && *self.bars.entry(bar.open_time).or_insert(bar) != bar
         {
@@ -277,6 +280,7 @@ impl Scan {
         if table.layout.one_price().is_none() && table.layout.volume_column().is_none() {
             warnings.extend(unread_volumes(names, "volume"));
         }
+        warnings.extend(table.layout.volume_column().and_then(|column| self.no_volume(names, column)));
         if let Some((time, number)) = live {
             let at = Timestamp(time);
             warnings.push(format!(
@@ -288,5 +292,18 @@ impl Scan {
         let is_closing = table.layout.is_closing;
         let has_both_times = table.layout.close_time.is_some();
         (About { spec, is_dated, is_closing, has_both_times, warnings }, live.map(|(_, number)| number))
+    }
+
+    /// What to know where every volume is 0 and another column may have it, as MetaTrader has the counts of ticks.
+    fn no_volume(&self, names: &[String], column: usize) -> Option<String> {
+        let is_like = |(at, name): &(usize, &String)| *at != column && plain_name(name).contains("vol");
+        let like: Vec<&str> =
+            names.iter().enumerate().filter(is_like).map(|(_, name)| name.as_str()).collect();
+        (!self.has_volume && self.rows > 0 && !like.is_empty()).then(|| {
+            format!(
+                "the volume is 0 in every row, and these may be it: {}: name it with --column volume=NAME",
+                like.join(", ")
+            )
+        })
     }
 }

@@ -223,4 +223,21 @@ mod tests {
         let alike = format!("{header}{}", mixed.replace("+01:00", ""));
         assert_eq!(read("X", &alike).unwrap().len(), 3);
     }
+
+    #[test]
+    fn volumes_that_are_all_zero_beside_another_column_of_volumes_are_said() {
+        let warned = |volume: u32| {
+            let rows: String = (1..5).map(|day| format!("2024-03-0{day},1,1,1,1,7,{volume}\n")).collect();
+            let text = format!("Date,Open,High,Low,Close,<TICKVOL>,<VOL>\n{rows}");
+            let open = || Ok(TextRows::new(Box::new(std::io::Cursor::new(text.clone())), "file".into(), 64));
+            let options = Options::new(InstrumentId::new("X", "TEST").unwrap());
+            csv_bars(open, None, &options, Units::default()).unwrap().about().warnings
+        };
+        assert!(
+            warned(0)[0].starts_with("the volume is 0 in every row, and these may be it: <TICKVOL>"),
+            "{:?}",
+            warned(0)
+        );
+        assert!(warned(3).is_empty());
+    }
 }
