@@ -454,6 +454,139 @@ fn the_hour_that_autumn_has_twice_is_two_hours() {
 }
 
 #[test]
+fn files_of_lean_ask_for_an_hour_that_comes_twice_like_all_others() {
+    let opened = |dir: &Dir| -> Vec<String> {
+        let bars = all_bars_on_the_log(dir);
+        bars.iter().map(|bar| bar.open_time.to_string()[..16].to_owned()).collect()
+    };
+    let zone = ["--zone", "America/New_York"];
+    let asks = [
+        "is in an hour that the zone has twice (America/New_York",
+        "--ambiguous earlier or --ambiguous later",
+    ];
+    let ambiguous = |which| [&zone[..], &["--ambiguous", which]].concat();
+
+    // Trade bars of an hour, as Lean has them: prices and volume.
+    let write = |dir: &Dir, hours: &[&str]| {
+        let rows: String = hours.iter().map(|hour| format!("20241103 {hour}:00,10,10,10,10,1\n")).collect();
+        dir.write("x_hour_trade.csv", rows)
+    };
+    let of_bars = |hours: &[&str], more: &[&str]| {
+        let dir = Dir::new();
+        let path = write(&dir, hours);
+        gauntlet(feed(&path, more)).on(&dir).ok();
+        opened(&dir)
+    };
+    let once = ["00", "01", "02"];
+    let dir = Dir::new();
+    let path = write(&dir, &once);
+    let words = [&["line 2, column time: '20241103 01:00'"], &asks[..]].concat();
+    gauntlet(feed(&path, &zone)).on(&dir).refused(2, &words);
+    let hours = |of: [&str; 3]| of.map(|hour| format!("2024-11-03T{hour}:00"));
+    assert_eq!(of_bars(&once, &ambiguous("earlier")), hours(["04", "05", "07"]));
+    assert_eq!(of_bars(&once, &ambiguous("later")), hours(["04", "06", "07"]));
+    let twice = of_bars(&["00", "01", "01", "02"], &zone);
+    assert_eq!(twice, ["04", "05", "06", "07"].map(|hour| format!("2024-11-03T{hour}:00")));
+
+    // Quotes: milliseconds since midnight by the clock on the wall.
+    let of_quotes = |name: &str, minutes: &[u32]| {
+        let dir = Dir::new();
+        let rows: String = minutes.iter().map(|minute| format!("{}.0,1.5,1.6\n", minute * 60_000)).collect();
+        (dir.write(name, rows), dir)
+    };
+    let minutes = [30, 90, 150, 180];
+    let (path, dir) = of_quotes("20241103_quote.csv", &minutes);
+    gauntlet(feed(&path, &zone))
+        .on(&dir)
+        .refused(2, &[&["line 2, column time: '2024-11-03T01:30:00'"], &asks[..]].concat());
+    for (which, second) in [("earlier", "05:30"), ("later", "06:30")] {
+        let (path, dir) = of_quotes("20241103_quote.csv", &minutes);
+        gauntlet(feed(&path, &[&ambiguous(which)[..], &["--bars", "time:1m"]].concat())).on(&dir).ok();
+        assert_eq!(opened(&dir)[..3], ["04:30", second, "07:30"].map(|time| format!("2024-11-03T{time}")));
+    }
+    let (path, dir) = of_quotes("20241103_quote.csv", &[30, 90, 70, 119, 150, 180]);
+    gauntlet(feed(&path, &[&zone[..], &["--bars", "time:1m"]].concat())).on(&dir).ok();
+    let times = ["04:30", "05:30", "06:10", "06:59", "07:30"];
+    assert_eq!(opened(&dir)[..5], times.map(|time| format!("2024-11-03T{time}")));
+    // In spring an hour is left out: rows behind it are no hour late.
+    let (path, dir) = of_quotes("20240310_quote.csv", &[90, 150, 180, 240]);
+    let fed =
+        gauntlet(feed(&path, &[&zone[..], &["--bars", "time:1m", "--accept-losses"]].concat())).on(&dir).ok();
+    assert_eq!(fed["rejected"], serde_json::json!({ "bad_time": 1 }), "{fed}");
+    assert_eq!(opened(&dir)[..2], ["06:30", "07:00"].map(|time| format!("2024-03-10T{time}")));
+}
+
+#[test]
+fn a_text_in_utf_16_with_half_a_character_is_refused_with_its_place() {
+    let text = "time,price,size,note\n2024-03-04 10:00:00,1,1,a\n2024-03-04 10:00:01,1,1,b\n";
+    let units: Vec<u16> = text.encode_utf16().collect();
+    let written = |units: &[u16]| {
+        let dir = Dir::new();
+        let bytes: Vec<u8> = [0xfeff].iter().chain(units).flat_map(|unit: &u16| unit.to_le_bytes()).collect();
+        (dir.write("ticks.csv", bytes), dir)
+    };
+    let (path, dir) = written(&units);
+    assert_eq!(number(&gauntlet(feed(&path, &[])).on(&dir).ok(), "accepted"), 2);
+    let mut broken = units.clone();
+    let at = units.len() - 2;
+    broken[at] = 0xd800;
+    let (path, dir) = written(&broken);
+    let words = [
+        "ticks.csv: line 3, character 25: 0xd800 is half of a character of UTF-16",
+        "fetch it again",
+        "--encoding",
+    ];
+    gauntlet(feed(&path, &[])).on(&dir).refused(2, &words);
+    let (path, dir) = written(&units);
+    let bytes = std::fs::read(&path).unwrap();
+    let path = dir.write("cut.csv", &bytes[..bytes.len() - 3]);
+    let words = ["cut.csv", "line 3 ends within a character of UTF-16", "cut off or damaged, fetch it again"];
+    gauntlet(feed(&path, &[])).on(&dir).refused(2, &words);
+}
+
+#[test]
+fn ticks_of_a_day_alone_and_counts_from_other_years_are_asked_for() {
+    let dir = Dir::new();
+    let rows: String = (0..20).map(|n| format!("20240304,{},100.{n:02},5\n", 52_200_792 + n)).collect();
+    let path = dir.write("ticks.csv", format!("date,ms_of_day,price,size\n{rows}"));
+    let words = ["line 2, column date: '20240304' is a date without a time of day", "--time-format %Y-%m-%d"];
+    gauntlet(feed(&path, &[])).on(&dir).refused(2, &words);
+    // Windows counts hundreds of nanoseconds from 1601, .NET from the year 1.
+    for first in [133_540_362_007_923_600_u64, 638_451_594_007_923_600] {
+        let rows: String = (0..20).map(|n| format!("{},100.{n:02},5\n", first + n * 10_000_000)).collect();
+        let path = dir.write("ticks.csv", format!("time,price,size\n{rows}"));
+        let words = ["line 2, column time", "hundreds of nanoseconds since 1601 or the year 1"];
+        gauntlet(feed(&path, &[])).on(&dir).refused(2, &words);
+    }
+}
+
+#[test]
+fn several_instruments_in_one_file_are_asked_for_also_where_the_column_is_no_symbol() {
+    let rows: String = (0..40)
+        .map(|n| {
+            format!(
+                "2024-03-04 10:00:{n:02},{},{},1\n",
+                ["2024-03-15", "2024-06-21"][n % 2],
+                100 + 50 * (n % 2)
+            )
+        })
+        .collect();
+    let dir = Dir::new();
+    let path = dir.write("futures.csv", format!("time,expiry,price,size\n{rows}"));
+    let words = ["no row of BTC-USD, but of 2024-03-15, 2024-06-21", "--only expiry=2024-03-15"];
+    gauntlet(feed(&path, &[])).on(&dir).refused(2, &words);
+    let fed = gauntlet(feed(&path, &["--only", "expiry=2024-06-21"])).on(&dir).ok();
+    assert_eq!(number(&fed, "accepted"), 20, "{fed}");
+    // A header of several lines over several symbols: the columns that are proposed are the wanted one's.
+    let text = "Price,Close,Close,High,High,Low,Low,Open,Open\nTicker,ETH-USD,BTC-USD,ETH-USD,BTC-USD,ETH-USD,BTC-USD,ETH-USD,BTC-USD\n\
+                Date,,,,,,,,\n2024-03-04,1,10,2,20,1,10,1,10\n2024-03-05,1,10,2,20,1,10,1,10\n";
+    let path = dir.write("wide.csv", text);
+    let columns =
+        "--skip-lines 3 --column time=1 --column close=3 --column high=5 --column low=7 --column open=9";
+    gauntlet(feed(&path, &[])).on(&dir).refused(2, &[columns]);
+}
+
+#[test]
 fn a_volume_is_found_by_the_instruments_own_unit_or_asked_for() {
     let bars = |columns: &str| {
         format!(

@@ -76,6 +76,42 @@ fn no_bar_is_made_outside_a_calendar_and_a_weekend_is_no_gap() {
 }
 
 #[test]
+fn a_break_at_noon_has_no_bar_and_is_no_gap() {
+    let dir = Dir::new();
+    let set = set(
+        &dir,
+        "class: stock\ncalendar: XHKG\nbars: [time:1h, time:1d]\nempty_bars: fill\n\
+         cleaning: { gap: 1800, lateness: 0 }\n",
+    );
+    assert_eq!(set["calendar"]["week"].as_array().map(Vec::len), Some(10));
+    // Hong Kong time: a morning, a print in the break, an afternoon, and the next morning.
+    let rows = "timestamp,price,size\n2024-03-04 09:30:00,10,1\n2024-03-04 09:59:00,10.02,1\n2024-03-04 10:20:00,10.01,1\n\
+                2024-03-04 10:45:00,10.01,1\n2024-03-04 11:10:00,10,1\n2024-03-04 11:35:00,9.99,1\n2024-03-04 11:59:59,10,1\n\
+                2024-03-04 12:00:00,10,1\n2024-03-04 13:00:00,10.01,1\n2024-03-04 13:25:00,10.03,1\n2024-03-04 15:59:00,10,1\n\
+                2024-03-05 09:30:00,10,1\n2024-03-05 13:00:00,10,1\n2024-03-05 14:00:00,10,1\n2024-03-05 14:20:00,10,1\n";
+    let fed = feed(&dir, rows, &["--zone", "Asia/Hong_Kong"]);
+    assert_eq!(fed["rejected"], serde_json::json!({ "out_of_session": 1 }), "{fed}");
+    // Within the sessions: after 13:25 on the first day, and on the second the morning and 13:00 to 14:00.
+    assert_eq!((number(&fed, "accepted"), number(&fed, "gaps")), (14, 3), "{fed}");
+    let bars = all_bars_on_the_log(&dir);
+    let of = |spec: &str| {
+        let bars = bars.iter().filter(|bar| bar.spec.to_string() == spec);
+        bars.map(|bar| [bar.open_time, bar.close_time].map(|time| time.to_string()[5..16].to_owned()))
+            .collect::<Vec<_>>()
+    };
+    // In UTC, eight hours less.
+    let hours = ["01:30", "02:30", "03:30", "05:00", "06:00", "07:00"];
+    let ends = ["02:30", "03:30", "04:00", "06:00", "07:00", "08:00"];
+    let day = |day: &str, range: std::ops::Range<usize>| {
+        range.map(|at| [hours[at], ends[at]].map(|time| format!("03-{day}T{time}"))).collect::<Vec<_>>()
+    };
+    assert_eq!(of("time:1h"), [day("04", 0..6), day("05", 0..4)].concat());
+    assert_eq!(of("time:1d"), [["03-04T01:30", "03-04T08:00"]], "one bar a day");
+    let daily = bars.iter().find(|bar| bar.spec.to_string() == "time:1d").unwrap();
+    assert_eq!([daily.high, daily.low].map(|price| daily.scale.price_text(price)), ["10.03", "9.99"]);
+}
+
+#[test]
 fn prices_of_a_millionth_are_exact_all_the_way_to_a_snapshot() {
     let dir = Dir::new();
     let rows: String = (0..180)

@@ -1,12 +1,15 @@
 //! Commands while `up` holds the directory: answered by it over HTTP, for those who can read the directory only.
 
+use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
 
 use gauntlet_log::LocalLog;
 use gauntlet_tests::golden::MINI;
 use gauntlet_tests::http::request;
-use gauntlet_tests::{Digest, Dir, Up, digest_of, gauntlet, mini, number};
+use gauntlet_tests::process::forget_configuration;
+use gauntlet_tests::{Digest, Dir, Json, Up, binary, digest_of, gauntlet, mini, number};
 
 #[test]
 fn commands_go_to_the_up_that_holds_the_directory() {
@@ -52,6 +55,43 @@ fn commands_go_to_the_up_that_holds_the_directory() {
     assert_ne!(over_http.all, before.all);
     up.stop();
     digest_of(&dir.node()).assert_equals(&over_http, "after up has stopped");
+}
+
+/// The input of a command is none of the server's: nothing of it is fed, and the server's own is not read.
+#[test]
+fn a_pipe_is_refused_beside_up_and_fed_without_it() {
+    let piped = |dir: &Dir, path: &str| {
+        let mut command = std::process::Command::new(binary());
+        command.args(["--json", "--dir", dir.node().to_str().unwrap(), "feed", path]);
+        command.args(["--instrument", "TEST", "--venue", "PIPE"]);
+        forget_configuration(&mut command);
+        let streams = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = streams.spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        // Who is refused does not read it.
+        let _ = input.write_all(b"time,price,size\n1700000000,10,1\n1700000061,11,2\n1700000122,12,1\n");
+        drop(input);
+        child.wait_with_output().unwrap()
+    };
+    let dir = Dir::copy_of(mini());
+    let up = Up::on(&dir);
+    for path in ["/dev/stdin", "-"] {
+        let refused = piped(&dir, path);
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{said}");
+        let words = "/dev/stdin: a running up feeds the file, and this is open only here: write it to a file, or use a named pipe";
+        assert!(said.contains(words), "{said}");
+    }
+    up.stop();
+    let fed = piped(&dir, "-");
+    let said: Json = serde_json::from_slice(&fed.stdout).unwrap();
+    assert_eq!(
+        (fed.status.code(), number(&said, "published"), number(&said, "accepted")),
+        (Some(0), 3, 3),
+        "{said}"
+    );
+    let again: Json = serde_json::from_slice(&piped(&dir, "/dev/stdin").stdout).unwrap();
+    assert_eq!((number(&again, "read"), number(&again, "published")), (3, 0), "{again}");
 }
 
 /// `up` is on this machine: its token is for no proxy that the environment names.

@@ -1,19 +1,23 @@
 //! What the first rows of a file of bars say about all of it: how times and numbers are written, how long its bars are.
 
+use std::collections::BTreeMap;
+
 use gauntlet_domain::Timestamp;
 use gauntlet_domain::market::TickKind;
 
 use crate::bar_rows::{TextTable, WINDOW_ROWS};
 use crate::bar_table::{BarTable, CellFault, is_missing};
-use crate::block::About;
-use crate::columns::unread_volumes;
+use crate::block::{About, Bar};
+use crate::columns::{plain_name, unread_volumes};
 use crate::epoch_unit::EpochNumbers;
 use crate::error::FeedError;
 use crate::format::Options;
+use crate::input::listed;
 use crate::numbers::Evidence;
 use crate::scan::cell_error;
 use crate::spacing::{Lengths, spec_named};
 use crate::times::Times;
+use crate::understood::columns;
 
 /// Text of cells that is kept for a second look.
 const KEPT_BYTES: usize = 16 << 20;
@@ -67,6 +71,14 @@ pub(crate) struct Scan {
     lengths: Lengths,
     /// A word for the length that all rows share; `Some(None)` where they differ.
     period: Option<Option<String>>,
+    /// Two words for different lengths.
+    two_periods: Option<[String; 2]>,
+    /// The first bar of each time, and rows that say something else of such a time.
+    bars: BTreeMap<i64, Bar>,
+    /// A row has a volume that is not 0.
+    has_volume: bool,
+    others: u64,
+    first_other: Option<(u64, i64)>,
     latest: Option<i64>,
     /// Rows whose time has a time of day: how many, the last of them and its time.
     of_day: u64,
@@ -117,6 +129,8 @@ impl Scan {
         }
         table.clock = clock;
         self.judge(&file)?;
+        self.check_alone(table, &file, names)?;
+        self.bars = BTreeMap::new();
         Ok(self.about(table, names))
     }
 
@@ -167,11 +181,26 @@ impl Scan {
             self.first_fault.get_or_insert_with(|| (line, name(), found, cell()));
         }
         if let Some(period) = table.layout.period.and_then(field) {
-            match &self.period {
+            match &mut self.period {
                 None => self.period = Some(Some(String::from_utf8_lossy(period).into_owned())),
                 Some(Some(before)) if before.as_bytes() == period => {}
-                Some(_) => self.period = Some(None),
+                Some(before) => {
+                    let period = String::from_utf8_lossy(period).into_owned();
+                    let both = before.take().map(|before| [before, period]);
+                    let differ = both.filter(|both| {
+                        let [one, other] = both.each_ref().map(|word| spec_named(word));
+                        one.is_some() && other.is_some() && one != other
+                    });
+                    self.two_periods = self.two_periods.take().or(differ);
+                }
             }
+        }
+        self.has_volume |= found.is_ok_and(|bar| bar.volume != 0);
+        if let Ok(bar) = found
+            && *self.bars.entry(bar.open_time).or_insert(bar) != bar
+        {
+            self.others += 1;
+            self.first_other.get_or_insert((line, bar.open_time));
         }
         let time = match found {
             Ok(bar) => Some(bar.open_time),
@@ -210,6 +239,32 @@ impl Scan {
         Err(FeedError::Columns { file: file.to_owned(), what })
     }
 
+    /// Bars of several instruments, or of several lengths, are picked by a column.
+    fn check_alone(&self, table: &BarTable, file: &str, names: &[String]) -> Result<(), FeedError> {
+        let refused = |what| Err(FeedError::Columns { file: file.to_owned(), what });
+        if let Some([one, other]) = &self.two_periods {
+            let column = table.layout.period.and_then(|index| names.get(index));
+            let column = column.map(String::as_str).unwrap_or_default();
+            return refused(format!(
+                "its rows are bars of several lengths, '{one}' and '{other}' in column {column}: pick those of one with \
+                 --only '{column}={one}'"
+            ));
+        }
+        let Some((line, time)) =
+            self.first_other.filter(|_| self.rows >= 8 && self.others * 5 >= self.rows * 2)
+        else {
+            return Ok(());
+        };
+        let unread = columns(&table.layout.roles(), names).1;
+        let (others, rows, time) = (self.others, self.rows, Timestamp(time));
+        refused(format!(
+            "{others} of the first {rows} rows are of a time that another row has with other numbers, the first at line {line} \
+             ({time}): it seems to hold several instruments or lengths of bars: pick one with --only COLUMN=VALUE (columns that are \
+             not read: {}), or split the file",
+            listed(&unread)
+        ))
+    }
+
     fn about(&self, table: &BarTable, names: &[String]) -> (About, Option<i64>) {
         let live = self
             .last_of_day
@@ -225,6 +280,7 @@ impl Scan {
         if table.layout.one_price().is_none() && table.layout.volume_column().is_none() {
             warnings.extend(unread_volumes(names, "volume"));
         }
+        warnings.extend(table.layout.volume_column().and_then(|column| self.no_volume(names, column)));
         if let Some((time, number)) = live {
             let at = Timestamp(time);
             warnings.push(format!(
@@ -236,5 +292,18 @@ impl Scan {
         let is_closing = table.layout.is_closing;
         let has_both_times = table.layout.close_time.is_some();
         (About { spec, is_dated, is_closing, has_both_times, warnings }, live.map(|(_, number)| number))
+    }
+
+    /// What to know where every volume is 0 and another column may have it, as MetaTrader has the counts of ticks.
+    fn no_volume(&self, names: &[String], column: usize) -> Option<String> {
+        let is_like = |(at, name): &(usize, &String)| *at != column && plain_name(name).contains("vol");
+        let like: Vec<&str> =
+            names.iter().enumerate().filter(is_like).map(|(_, name)| name.as_str()).collect();
+        (!self.has_volume && self.rows > 0 && !like.is_empty()).then(|| {
+            format!(
+                "the volume is 0 in every row, and these may be it: {}: name it with --column volume=NAME",
+                like.join(", ")
+            )
+        })
     }
 }

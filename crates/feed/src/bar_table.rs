@@ -31,6 +31,10 @@ pub(crate) const CLOSE_TIMES: &[(&str, Option<Unit>)] = &[
 ];
 pub(crate) const DATES: &[&str] = &["date", "tradedate", "tradingday", "day"];
 const CLOSES: &[&str] = &["close", "c"];
+/// The close beside open, high and low, where there is no column of that name and no bid.
+pub(crate) const LAST_PRICES: &[&str] = &["price", "last", "lastprice", "closelast"];
+/// Prices of a file that has adjusted ones alone.
+const ADJUSTED: [&str; 4] = ["adjopen", "adjhigh", "adjlow", "adjclose"];
 /// With one of these a price is that of a ticker, whose open, high and low are the day's so far.
 const BIDS: &[&str] = &["bid", "bidprice", "bestbid"];
 const PERIODS: &[&str] = &["per", "period", "timeframe", "interval"];
@@ -94,14 +98,17 @@ pub(crate) fn has_bars(plain: &[String]) -> bool {
 
 fn bar_prices(plain: &[String]) -> Option<Prices> {
     let either = |long: &str, short: &str| column(plain, &[long, short]);
-    Some(Prices::Bar {
-        open: either("open", "o")?,
-        high: either("high", "h")?,
-        low: either("low", "l")?,
-        close: column(plain, CLOSES).or_else(|| match column(plain, BIDS) {
-            None => column(plain, &["price"]),
-            Some(_) => None,
-        })?,
+    let close = || match column(plain, BIDS) {
+        None => column(plain, LAST_PRICES),
+        Some(_) => None,
+    };
+    let usual =
+        [either("open", "o"), either("high", "h"), either("low", "l"), column(plain, CLOSES).or_else(close)];
+    // Never some of one kind and some of the other.
+    let adjusted = || ADJUSTED.map(|name| column(plain, &[name]));
+    [usual, adjusted()].into_iter().find_map(|columns| match columns {
+        [Some(open), Some(high), Some(low), Some(close)] => Some(Prices::Bar { open, high, low, close }),
+        _ => None,
     })
 }
 
@@ -155,7 +162,8 @@ impl BarLayout {
             period,
             prices: bar_prices(&plain).or_else(one)?,
             spreads: column(&plain, &["openspread"]).zip(column(&plain, &["closespread"])),
-            volume: column(&plain, &["volume", "vol", "v"]).or_else(|| own_volume(&plain, wanted.symbol())),
+            volume: column(&plain, &["volume", "vol", "v", "adjvolume"])
+                .or_else(|| own_volume(&plain, wanted.symbol())),
         })
     }
 

@@ -155,4 +155,89 @@ mod tests {
         let error = read("X", &text).unwrap_err();
         assert!(error.to_string().ends_with("sort it oldest first"), "{error}");
     }
+
+    #[test]
+    fn a_last_price_beside_open_high_and_low_is_the_close_and_adjusted_prices_are_bars() {
+        for header in [
+            "Date,Open,High,Low,Last,Volume",
+            "Date,Open,High,Low,Close/Last,Volume",
+            "Date,Adj. Open,Adj. High,Adj. Low,Adj. Close,Adj. Volume",
+        ] {
+            let rows =
+                read("X", &format!("{header}\n2024-03-04,10,12,9,11,5\n2024-03-05,11,13,10,12,5\n")).unwrap();
+            let bar = rows[0].data.unwrap();
+            let unit = 1_000_000_000;
+            assert_eq!(
+                [bar.open, bar.high, bar.low, bar.close],
+                [10, 12, 9, 11].map(|price| price * unit),
+                "{header}"
+            );
+            assert_eq!(bar.volume, 500_000_000, "{header}");
+        }
+        // Adjusted closes beside unadjusted prices are no closes of theirs.
+        let mixed =
+            read("X", "Date,Open,High,Low,Adj Close\n2024-03-04,10,12,9,5\n2024-03-05,11,13,10,6\n").unwrap();
+        assert_eq!(mixed[0].data.unwrap().high, 5_000_000_000, "one price a row");
+    }
+
+    #[test]
+    fn rows_of_several_instruments_or_lengths_are_asked_for_and_never_mixed() {
+        let of_days = |rows: &dyn Fn(u32) -> String| (1..9).map(rows).collect::<String>();
+        let header = "Date,station,Open,High,Low,Close\n";
+        let two = of_days(&|day| format!("2024-03-0{day},a,1,1,1,1\n2024-03-0{day},b,2,2,2,2\n"));
+        let error = read("X", &format!("{header}{two}")).unwrap_err().to_string();
+        assert!(
+            error.contains("8 of the first 16 rows are of a time that another row has with other numbers"),
+            "{error}"
+        );
+        assert!(
+            error.contains("line 3 (2024-03-01T00:00:00Z)") && error.contains("not read: station"),
+            "{error}"
+        );
+        // The same rows twice are deliveries, and a few that differ are named one by one.
+        let twice = of_days(&|day| format!("2024-03-0{day},a,1,1,1,1\n").repeat(2));
+        assert_eq!(read("X", &format!("{header}{twice}")).unwrap().len(), 16);
+        let strikes = of_days(&|day| format!("2024-03-0{day},100,1,1,1,1\n2024-03-0{day},110,2,2,2,2\n"));
+        let error =
+            read("X", &format!("Date,strike,Open,High,Low,Close\n{strikes}")).unwrap_err().to_string();
+        assert!(error.contains("--only strike=100"), "{error}");
+        let lengths = of_days(&|day| {
+            format!("2024-03-04 10:0{day}:00,1m,1,1,1,1\n2024-03-04 10:0{day}:00,5m,1,1,1,1\n")
+        });
+        let error =
+            read("X", &format!("time,interval,open,high,low,close\n{lengths}")).unwrap_err().to_string();
+        assert!(
+            error.contains("'1m' and '5m' in column interval: pick those of one with --only 'interval=1m'"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn times_with_and_without_an_offset_in_one_column_are_asked_for() {
+        let header = "time,open,high,low,close\n";
+        let mixed =
+            "2024-03-04 10:00:00,1,1,1,1\n2024-03-04 10:01:00+01:00,1,1,1,1\n2024-03-04 10:02:00,1,1,1,1\n";
+        let error = read("X", &format!("{header}{mixed}")).unwrap_err().to_string();
+        let words = "line 2, column time: '2024-03-04 10:00:00' has no offset from UTC, and '2024-03-04 10:01:00+01:00' in line 3 has one";
+        assert!(error.contains(words) && error.contains("--zone UTC"), "{error}");
+        let alike = format!("{header}{}", mixed.replace("+01:00", ""));
+        assert_eq!(read("X", &alike).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn volumes_that_are_all_zero_beside_another_column_of_volumes_are_said() {
+        let warned = |volume: u32| {
+            let rows: String = (1..5).map(|day| format!("2024-03-0{day},1,1,1,1,7,{volume}\n")).collect();
+            let text = format!("Date,Open,High,Low,Close,<TICKVOL>,<VOL>\n{rows}");
+            let open = || Ok(TextRows::new(Box::new(std::io::Cursor::new(text.clone())), "file".into(), 64));
+            let options = Options::new(InstrumentId::new("X", "TEST").unwrap());
+            csv_bars(open, None, &options, Units::default()).unwrap().about().warnings
+        };
+        assert!(
+            warned(0)[0].starts_with("the volume is 0 in every row, and these may be it: <TICKVOL>"),
+            "{:?}",
+            warned(0)
+        );
+        assert!(warned(3).is_empty());
+    }
 }

@@ -91,6 +91,23 @@ const NAMES: &[&str] = &[
     "secid",
     "stockcode",
     "instrumentname",
+    "instrumentid",
+    "securityid",
+    "symroot",
+    "tic",
+    "permno",
+    "cusip",
+    "sedol",
+    "figi",
+    "coin",
+    "token",
+    "currencypair",
+    "strike",
+    "expiry",
+    "expiration",
+    "expirydate",
+    "expirationdate",
+    "maturity",
 ];
 const SYMBOLS: &[&str] = &["symbol", "ticker", "instrument", "pair", "product", "productid"];
 pub(crate) const SEQUENCES: &[&str] =

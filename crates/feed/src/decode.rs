@@ -39,7 +39,7 @@ pub(crate) fn decoded(
     if matches!(encoding, Encoding::Utf16Le | Encoding::Utf16Be) {
         let bytes = Box::new(Cursor::new(head).chain(rest));
         let little = encoding == Encoding::Utf16Le;
-        return Ok(Box::new(Utf16 { bytes, little, odd: None, high: None, text: Vec::new(), at: 0 }));
+        return Ok(Box::new(Utf16::new(bytes, little)));
     }
     if head.contains(&0) {
         return Err(zero_bytes(&head));
@@ -87,7 +87,17 @@ impl Read for Returns {
     }
 }
 
-/// UTF-16 to UTF-8; what is no character becomes U+FFFD.
+/// A unit of a text in UTF-16 that is half of a character without its other half.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}, character {position}: 0x{unit:04x} is half of a character of UTF-16")]
+pub(crate) struct NoUtf16 {
+    pub line: u64,
+    /// Its place in the line, from 1.
+    pub position: u64,
+    pub unit: u16,
+}
+
+/// UTF-16 to UTF-8, checked on its way.
 struct Utf16 {
     bytes: Box<dyn Read + Send>,
     little: bool,
@@ -95,6 +105,9 @@ struct Utf16 {
     odd: Option<u8>,
     /// First half of a pair of surrogates.
     high: Option<u16>,
+    /// Lines that have ended, and characters since the last end.
+    lines: u64,
+    position: u64,
     text: Vec<u8>,
     at: usize,
 }
@@ -105,14 +118,17 @@ impl Read for Utf16 {
         while self.at == self.text.len() {
             let count = self.bytes.read(&mut packed)?;
             if count == 0 {
-                return Ok(0);
+                return self.end();
             }
             self.text.clear();
             self.at = 0;
-            let units: Vec<u16> = self.units(&packed[..count]);
-            for one in char::decode_utf16(units) {
-                let one = one.unwrap_or(char::REPLACEMENT_CHARACTER);
+            for one in char::decode_utf16(self.units(&packed[..count])) {
+                let one = one.map_err(|bad| self.no_character(bad.unpaired_surrogate()))?;
                 self.text.extend_from_slice(one.encode_utf8(&mut [0; 4]).as_bytes());
+                (self.lines, self.position) = match one {
+                    '\n' => (self.lines + 1, 0),
+                    _ => (self.lines, self.position + 1),
+                };
             }
         }
         let count = buffer.len().min(self.text.len() - self.at);
@@ -123,6 +139,11 @@ impl Read for Utf16 {
 }
 
 impl Utf16 {
+    fn new(bytes: Box<dyn Read + Send>, little: bool) -> Utf16 {
+        let (lines, position, text, at) = (0, 0, Vec::new(), 0);
+        Utf16 { bytes, little, odd: None, high: None, lines, position, text, at }
+    }
+
     /// Whole units, and no half of a pair at the end.
     fn units(&mut self, bytes: &[u8]) -> Vec<u16> {
         let mut units: Vec<u16> = self.high.take().into_iter().collect();
@@ -137,6 +158,20 @@ impl Utf16 {
             self.high = units.pop();
         }
         units
+    }
+
+    /// The end of the text, which is no end within a character.
+    fn end(&self) -> io::Result<usize> {
+        if self.odd.is_none() && self.high.is_none() {
+            return Ok(0);
+        }
+        let what = format!("line {} ends within a character of UTF-16", self.lines + 1);
+        Err(io::Error::new(io::ErrorKind::UnexpectedEof, what))
+    }
+
+    fn no_character(&self, unit: u16) -> io::Error {
+        let bad = NoUtf16 { line: self.lines + 1, position: self.position + 1, unit };
+        io::Error::new(io::ErrorKind::InvalidData, bad)
     }
 }
 
@@ -172,6 +207,30 @@ mod tests {
         let big: Vec<u8> = "\u{feff}a,€𝄞\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
         assert_eq!(text(&little).unwrap(), "a,€𝄞\n");
         assert_eq!(text(&big).unwrap(), "a,€𝄞\n");
+    }
+
+    #[test]
+    fn halves_of_characters_are_no_utf_16_wherever_they_stand() {
+        let bytes = |units: &[u16]| units.iter().copied().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+        let fails = |bytes: Vec<u8>| {
+            let decoder = || decoded(Box::new(Slowly(bytes.clone())), Some(Encoding::Utf16Le)).unwrap();
+            decoder().read_to_string(&mut String::new()).unwrap_err()
+        };
+        let [a, end, comma] = [b'a', b'\n', b','].map(u16::from);
+        for (units, unit) in [
+            (vec![a, end, a, comma, 0xd834, a], 0xd834),
+            (vec![a, end, a, comma, 0xdd1e, a], 0xdd1e),
+            (vec![a, end, a, comma, 0xd834, 0xd834, 0xdd1e], 0xd834),
+        ] {
+            let error = fails(bytes(&units));
+            let bad: &NoUtf16 = error.get_ref().unwrap().downcast_ref().unwrap();
+            assert_eq!(*bad, NoUtf16 { line: 2, position: 3, unit }, "{units:x?}");
+        }
+        for cut in [bytes(&[a, end, a, 0xd834]), [bytes(&[a, end, a]), vec![b'b']].concat()] {
+            let error = fails(cut);
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+            assert_eq!(error.to_string(), "line 2 ends within a character of UTF-16");
+        }
     }
 
     #[test]

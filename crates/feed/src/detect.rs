@@ -9,6 +9,7 @@ use crate::input::{SourceFile, Wrapping};
 use crate::table::TickLayout;
 use crate::text::{Fields, TextRows, separator, shortened};
 use crate::time::compact_date;
+use crate::wanted::Wanted;
 
 /// Lines before the header that are looked at.
 const PREAMBLE_LINES: u64 = 32;
@@ -131,13 +132,15 @@ fn look_at(file: &SourceFile, options: &Options) -> Result<Look, FeedError> {
     if look.format.is_none() {
         look = look_behind_titles(&mut rows, trades, options)?.unwrap_or(look);
     } else if matches!(look.format, Some(Format::Csv | Format::BarsCsv)) && look.implied.is_none() {
-        check_header(&mut rows, &line, header_line)?;
+        check_header(&mut rows, &line, header_line, options)?;
     }
     Ok(look)
 }
 
 /// An error where the lines behind a header belong to it: they have no values, and lines with values follow.
-fn check_header(rows: &mut TextRows, header: &[u8], from: u64) -> Result<(), FeedError> {
+fn check_header(rows: &mut TextRows, header: &[u8], from: u64, options: &Options) -> Result<(), FeedError> {
+    let wanted = Wanted::new(options);
+    let mut of_symbol: Vec<bool> = Vec::new();
     let mut fields = Fields::default();
     let separator = separator(header);
     let mut to = from;
@@ -156,8 +159,18 @@ fn check_header(rows: &mut TextRows, header: &[u8], from: u64) -> Result<(), Fee
                 return Ok(());
             }
             fields.split(header, separator);
-            let example = example(&texts, &fields.texts(header));
+            let mut names = fields.texts(header);
+            // Of several symbols the columns are those under the wanted one.
+            names
+                .iter_mut()
+                .zip(&of_symbol)
+                .filter(|(_, is_wanted)| !**is_wanted)
+                .for_each(|(name, _)| name.clear());
+            let example = example(&texts, &names);
             return Err(FeedError::LongHeader { file: rows.file().to_owned(), from, to, example });
+        }
+        if texts.iter().any(|text| wanted.is_symbol(text.as_bytes())) {
+            of_symbol = texts.iter().map(|text| wanted.is_symbol(text.as_bytes())).collect();
         }
         to = rows.line();
     }

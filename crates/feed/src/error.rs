@@ -109,6 +109,21 @@ pub enum FeedError {
         /// The byte.
         byte: u8,
     },
+    /// A text in UTF-16 in which a half of a character stands alone.
+    #[error(
+        "{file}: line {line}, character {position}: 0x{unit:04x} is half of a character of UTF-16 without its other half: the file is \
+         damaged, fetch it again, or it is in another encoding: name that with --encoding, or save it as UTF-8"
+    )]
+    NoUtf16 {
+        /// The file.
+        file: String,
+        /// Where.
+        line: u64,
+        /// The character's place in the line, from 1.
+        position: u64,
+        /// The half.
+        unit: u16,
+    },
     /// A header of several lines.
     #[error(
         "{file}: the lines {from} to {to} have no values, so the header seems to have several lines: name the columns by their \

@@ -1,10 +1,11 @@
 //! Hours that a zone has twice, as a file has them: found before the first row is read for good. An hour that the file has twice
 //! is told apart by the order of its rows; one that it has once can be either, and is asked for.
 
+use crate::error::FeedError;
 use crate::format::Options;
 use crate::numbers::Cell;
 use crate::scan::Unclear;
-use crate::text::shortened;
+use crate::text::{TextRows, shortened};
 use crate::time::{Clock, DateOrder, day_and_month};
 use crate::zone::{Ambiguous, Zone};
 
@@ -98,6 +99,34 @@ impl Folds {
 }
 
 const DAY_NANOS: u64 = 86_400_000_000_000;
+
+/// The clock of a file with one column of times, the first: told what all of its rows show. `time` gives the local time of a
+/// row as text, where it has one. Opens the text only where a zone is named.
+pub(crate) fn clock_of(
+    open: impl FnOnce() -> Result<TextRows, FeedError>,
+    file: &str,
+    options: &Options,
+    mut time: impl FnMut(&[u8]) -> Option<Vec<u8>>,
+) -> Result<Clock, FeedError> {
+    let clock = options.clock();
+    let mut clock = clock.map_err(|what| FeedError::Reading { file: file.to_owned(), what })?;
+    let Some(mut folds) = Folds::of(options) else { return Ok(clock) };
+    let mut rows = open()?;
+    loop {
+        match rows.advance() {
+            Ok(true) => {}
+            // Damage is met again, and said, when the rows before it have been read.
+            Ok(false) | Err(FeedError::Damaged { .. }) => break,
+            Err(error) => return Err(error),
+        }
+        if let Some(text) = time(rows.text()) {
+            folds.see(text.trim_ascii(), rows.line());
+        }
+    }
+    let settled = folds.settle(&mut clock, 0, options);
+    settled.map_err(|why| why.into_error(file, &["time".to_owned()]))?;
+    Ok(clock)
+}
 
 fn asked(line: u64, text: &[u8], column: usize, options: &Options) -> Unclear {
     let zone = options.reading.zone.as_deref().unwrap_or_default();

@@ -28,13 +28,18 @@ pub fn columns() -> Vec<Column> {
     let of_bars = times("bars", &[bar_table::OPEN_TIMES, columns::EVENT_TIMES, bar_table::CLOSE_TIMES]);
     let others = ROLES.iter().filter(|(role, _)| *role != of_ticks.role).map(|(role, usual)| {
         // Bars have names of their own for these.
-        let more: &[&str] = match *role {
-            "date" => bar_table::DATES,
-            "close" => bar_table::ONLY_PRICES,
+        let more: &[&[&str]] = match *role {
+            "date" => &[bar_table::DATES],
+            "close" => &[bar_table::ONLY_PRICES, bar_table::LAST_PRICES],
             _ => &[],
         };
-        let more = more.iter().filter(|name| !usual.contains(name));
-        Column { role, of: None, names: usual.iter().chain(more).copied().collect() }
+        let mut names = usual.to_vec();
+        for name in more.concat() {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        Column { role, of: None, names }
     });
     let others: Vec<Column> = others.collect();
     [of_ticks, of_bars].into_iter().chain(others).collect()

@@ -8,6 +8,8 @@ use gauntlet_domain::market::TickKind;
 
 use crate::block::{Bar, BarColumns, Fault, Reader, Row};
 use crate::error::FeedError;
+use crate::folds::clock_of;
+use crate::format::Options;
 use crate::text::{Fields, TextRows};
 use crate::time::Clock;
 use crate::understood::{self, columns};
@@ -26,6 +28,19 @@ pub(crate) struct LeanBars {
     clock: Clock,
     shape: Shape,
     units: Units,
+}
+
+/// The clock of a file of such bars; `open` opens its text at the beginning.
+pub(crate) fn clock(
+    open: impl FnOnce() -> Result<TextRows, FeedError>,
+    file: &str,
+    options: &Options,
+) -> Result<Clock, FeedError> {
+    let mut fields = Fields::default();
+    clock_of(open, file, options, |text| {
+        fields.split(text, b',');
+        fields.get(text, 0).map(<[u8]>::to_vec)
+    })
 }
 
 impl LeanBars {

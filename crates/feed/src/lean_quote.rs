@@ -1,11 +1,14 @@
-//! Quotes of Lean: `79200613.0668,1299.968,1301.618`, milliseconds since midnight, bid, ask. The day is in the
-//! file's name; no sizes, no numbering.
+//! Quotes of Lean: `79200613.0668,1299.968,1301.618`, milliseconds since midnight by the file's clock, bid, ask. The day is in
+//! the file's name; no sizes, no numbering.
 
+use gauntlet_domain::Timestamp;
 use gauntlet_domain::decimal::parse_scaled;
 use gauntlet_domain::market::TickKind;
 
 use crate::block::{Fault, Reader, Row, Tick, TickColumns};
 use crate::error::FeedError;
+use crate::folds::clock_of;
+use crate::format::{Options, Reading};
 use crate::text::{Fields, TextRows};
 use crate::time::{Clock, compact_date};
 use crate::understood::{Shape, columns};
@@ -17,20 +20,24 @@ pub(crate) const COLUMNS: TickColumns = TickColumns { sequences: false, sizes: f
 
 pub(crate) struct LeanQuotes {
     rows: TextRows,
-    /// Midnight of the file's day, nanoseconds UTC.
-    midnight: i64,
+    /// Midnight of the file's day on its clock, as if that were UTC.
+    day: i64,
+    clock: Clock,
+    /// Midnight as an instant, where the clock has no zone, so that every day has 24 hours.
+    midnight: Option<i64>,
     units: Units,
 }
 
 impl LeanQuotes {
-    /// `name` is the file's, `entry` that of the CSV in the zip.
+    /// `name` is the file's, `entry` that of the CSV in the zip; `open` opens the text at its beginning.
     pub fn new(
-        rows: TextRows,
+        open: impl Fn() -> Result<TextRows, FeedError>,
         name: &str,
         entry: Option<&str>,
-        mut clock: Clock,
+        options: &Options,
         units: Units,
     ) -> Result<LeanQuotes, FeedError> {
+        let rows = open()?;
         let no_date = |what: String| FeedError::NoDate { file: rows.file().to_owned(), what };
         let date = match (leading_date(name), entry.and_then(leading_date)) {
             (Some(outside), Some(inside)) if outside != inside => {
@@ -41,9 +48,27 @@ impl LeanQuotes {
             }
             (outside, inside) => outside.or(inside),
         };
-        let midnight = date.and_then(|date| clock.instant(date));
-        let midnight = midnight.ok_or_else(|| no_date("no date at the beginning of its name".to_owned()))?;
-        Ok(LeanQuotes { rows, midnight, units })
+        let day = date.ok_or_else(|| no_date("no date at the beginning of its name".to_owned()))?;
+        // The times have one form, and none of `--time-format`.
+        let options =
+            Options { reading: Reading { time_format: None, ..options.reading.clone() }, ..options.clone() };
+        let local = |text: &[u8]| {
+            let of_day = parse_any(text, &units).map_or_else(|fault| fault.time, |quote| Some(quote.of_day));
+            let local = Timestamp(day.saturating_add(of_day?)).to_string();
+            Some(local.trim_end_matches('Z').as_bytes().to_vec())
+        };
+        let mut clock = clock_of(open, rows.file(), &options, local)?;
+        let midnight = if clock.zone.is_none() { clock.instant(day) } else { None };
+        Ok(LeanQuotes { rows, day, clock, midnight, units })
+    }
+
+    /// The instant of a time of the day; `None` in an hour that the clock leaves out.
+    #[inline]
+    fn at(&mut self, of_day: i64) -> Option<i64> {
+        match self.midnight {
+            Some(midnight) => Some(midnight.saturating_add(of_day)),
+            None => self.clock.instant(self.day.saturating_add(of_day)),
+        }
     }
 }
 
@@ -57,20 +82,13 @@ impl Reader<Tick> for LeanQuotes {
         // Large prices of nine decimals at most need no other scale: nobody has to look at them.
         let plain = plain.filter(|quote| !self.units.is_watched() || quote.bid.min(quote.ask) >= SMALL);
         let quote = plain.map_or_else(|| parse_any(text, &self.units), Ok);
-        let data = match quote {
-            Ok(Quote { of_day, bid, ask }) => Ok(Tick {
-                kind: TickKind::Quote,
-                time: self.midnight.saturating_add(of_day),
-                sequence: 0,
-                price: bid,
-                ask,
-                size: 0,
-                ask_size: 0,
-            }),
-            Err(fault) => {
-                Err(Fault { time: fault.time.map(|of_day| self.midnight.saturating_add(of_day)), ..fault })
-            }
-        };
+        let data =
+            match quote {
+                Ok(Quote { of_day, bid, ask }) => self.at(of_day).ok_or_else(Fault::bad_time).map(|time| {
+                    Tick { kind: TickKind::Quote, time, sequence: 0, price: bid, ask, size: 0, ask_size: 0 }
+                }),
+                Err(fault) => Err(Fault { time: fault.time.and_then(|of_day| self.at(of_day)), ..fault }),
+            };
         Ok(Some(Row { number: self.rows.rows() as i64, data }))
     }
 

@@ -52,6 +52,7 @@ mod identity;
 mod understood;
 
 /// What a source says of itself.
+mod row_kinds;
 mod said;
 
 /// Asked to stop.

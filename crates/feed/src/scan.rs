@@ -9,6 +9,7 @@ use crate::conditions::ConditionCells;
 use crate::error::FeedError;
 use crate::format::Options;
 use crate::numbers::{Cell, Evidence, NumberStyle, is_number_in_another_style};
+use crate::row_kinds::RowKinds;
 use crate::table::TickLayout;
 use crate::time::{Clock, day_and_month, is_time_of_day};
 use crate::times::Times;
@@ -65,6 +66,7 @@ pub(crate) fn scan_ticks<T: TextTable>(
     let mut columns = layout.numbers();
     columns.retain(|(column, _)| is_text(*column));
     let size = layout.size_without_side();
+    let mut kinds = RowKinds::of(names, layout, options);
     while rows.rows() < most_rows && next(&mut rows)? {
         let field = |index| rows.field(index);
         if of_day.is_none() && sizes.sizes == 0 {
@@ -83,6 +85,7 @@ pub(crate) fn scan_ticks<T: TextTable>(
         for (column, is_price) in &columns {
             numbers.see(field(*column).unwrap_or_default(), rows.line(), *column, *is_price);
         }
+        kinds.see(field, rows.line());
         sizes.see(size.and_then(field).unwrap_or_default());
         if let Some(cell) = layout.unread_conditions().and_then(field) {
             conditions.see(cell);
@@ -93,18 +96,15 @@ pub(crate) fn scan_ticks<T: TextTable>(
             ids.push(id.to_vec());
         }
     }
-    let seen = ids.len();
-    let are_hexadecimal = ids.iter().all(|id| is_hexadecimal(id));
-    ids.sort_unstable();
-    ids.dedup();
     let unclear = |cell: Cell, what: String| cell_error(rows.file(), names, cell, what);
     let clock = times.clock(options).map_err(|why| why.into_error(rows.file(), names))?;
+    kinds.check(names).map_err(|why| why.into_error(rows.file(), names))?;
     let numbers = numbers.style(options.reading.decimal).map_err(|why| unclear(why.cell, why.what))?;
     let of_day = of_day.and_then(|column| names.get(column)).map(String::as_str);
     times.check_dates(&clock, of_day).map_err(|why| why.into_error(rows.file(), names))?;
     let newest_first = times.newest_first(&clock);
     let signed_sizes = sizes.are_sides();
-    let ids_differ = are_hexadecimal && seen > 1 && ids.len() == seen;
+    let ids_differ = are_different_ids(ids);
     let first_time = times.first();
     Ok(Scan { clock, numbers, newest_first, signed_sizes, first_time, ids_differ, conditions })
 }
@@ -126,6 +126,15 @@ impl Signs {
     fn are_sides(&self) -> bool {
         self.below_zero >= 2 && self.below_zero * 5 >= self.sizes
     }
+}
+
+/// Whether each text could be an id of hexadecimal digits, and no two are one.
+fn are_different_ids(mut ids: Vec<Vec<u8>>) -> bool {
+    let seen = ids.len();
+    let are_hexadecimal = ids.iter().all(|id| is_hexadecimal(id));
+    ids.sort_unstable();
+    ids.dedup();
+    are_hexadecimal && seen > 1 && ids.len() == seen
 }
 
 /// Whether a text could be a UUID or another id of hexadecimal digits, and no symbol.

@@ -19,7 +19,7 @@ use crate::error::FeedError;
 use crate::format::{Format, Options};
 use crate::identity::{Identity, canonical};
 use crate::input::{SourceFile, Wrapping};
-use crate::lean_bar::{LeanBars, spec_by_path};
+use crate::lean_bar::{self, LeanBars, spec_by_path};
 use crate::lean_quote::{self, LeanQuotes};
 use crate::parquet::{ParquetTicks, parquet_bars};
 use crate::scan::Scan;
@@ -199,7 +199,6 @@ fn open_rows(
         columns,
         length: BarLength::new(spec, options.bar_stamp),
     };
-    let clock = || options.clock().map_err(|what| FeedError::Reading { file: file.shown.clone(), what });
     let text = || {
         let text = file.text()?;
         let mut rows = TextRows::new(text.bytes, file.shown.clone(), chunk);
@@ -208,8 +207,8 @@ fn open_rows(
     };
     Ok(match found.format {
         Format::LeanQuote => {
-            let (rows, entry) = text()?;
-            let reader = LeanQuotes::new(rows, &file.name, entry.as_deref(), clock()?, units)?;
+            let (entry, open) = (text()?.1, || Ok(text()?.0));
+            let reader = LeanQuotes::new(open, &file.name, entry.as_deref(), options, units)?;
             ticks(Box::new(reader), lean_quote::COLUMNS, false)
         }
         Format::BinanceJsonl => {
@@ -239,12 +238,12 @@ fn open_rows(
             bars(Box::new(reader), columns, options.bar_spec)
         }
         Format::LeanBar => {
-            let reader =
-                LeanBars::new(text()?.0, clock()?, units)?.map_err(|found| FeedError::WrongFormat {
-                    file: file.shown.clone(),
-                    asked: Format::LeanBar,
-                    found: format!("its first row has {found} columns"),
-                })?;
+            let clock = lean_bar::clock(|| Ok(text()?.0), &file.shown, options)?;
+            let reader = LeanBars::new(text()?.0, clock, units)?.map_err(|found| FeedError::WrongFormat {
+                file: file.shown.clone(),
+                asked: Format::LeanBar,
+                found: format!("its first row has {found} columns"),
+            })?;
             let columns = reader.columns();
             bars(Box::new(reader), columns, options.bar_spec.or_else(|| spec_by_path(&file.path)))
         }

@@ -136,6 +136,14 @@ impl TickLayout {
         self.conditions.filter(|_| self.named_conditions.is_none())
     }
 
+    /// The column of sizes of trades; `None` for quotes, and where there is none.
+    pub fn size(&self) -> Option<usize> {
+        match self.prices {
+            Prices::Trade { size: Size::Each(index), .. } => Some(index),
+            _ => None,
+        }
+    }
+
     /// Columns of numbers, and whether they are prices.
     pub fn numbers(&self) -> Vec<(usize, bool)> {
         match self.prices {

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use memchr::memchr;
 
+use crate::decode::NoUtf16;
 use crate::encoding::NoUtf8;
 use crate::error::FeedError;
 use crate::input::is_damage;
@@ -167,10 +168,7 @@ impl TextRows {
                     return Ok(());
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if let Some(bad) = no_utf8(&error) => {
-                    let NoUtf8 { line, position, byte } = bad;
-                    return Err(FeedError::NoUtf8 { file: self.file.clone(), line, position, byte });
-                }
+                Err(error) if let Some(bad) = no_character(&error, &self.file) => return Err(bad),
                 Err(error) if is_damage(&error) => {
                     let what = error.to_string();
                     return Err(FeedError::Damaged { file: self.file.clone(), row: self.rows, what });
@@ -181,9 +179,14 @@ impl TextRows {
     }
 }
 
-/// The byte of which an error says that it is no UTF-8.
-fn no_utf8(error: &io::Error) -> Option<NoUtf8> {
-    error.get_ref().and_then(|inner| inner.downcast_ref::<NoUtf8>()).copied()
+/// What an error says of bytes that are none of a text.
+fn no_character(error: &io::Error, file: &str) -> Option<FeedError> {
+    let (inner, file) = (error.get_ref()?, file.to_owned());
+    if let Some(NoUtf8 { line, position, byte }) = inner.downcast_ref().copied() {
+        return Some(FeedError::NoUtf8 { file, line, position, byte });
+    }
+    let NoUtf16 { line, position, unit } = inner.downcast_ref().copied()?;
+    Some(FeedError::NoUtf16 { file, line, position, unit })
 }
 
 /// The first characters of a line, for messages.

@@ -34,6 +34,22 @@ fn says_nothing_new(text: &[u8]) -> bool {
     matches!(text.len(), 13 | 16 | 19) && text.iter().all(u8::is_ascii_digit)
 }
 
+/// Whether a text with a time of day has an offset from UTC behind it; `None` without a time of day, and where letters that may
+/// be a zone's stand there.
+fn has_offset(text: &[u8]) -> Option<bool> {
+    let of_day = &text[text.iter().position(|byte| *byte == b':')?..];
+    match of_day.last()? {
+        b'Z' | b'z' => Some(true),
+        last if last.is_ascii_digit() => Some(of_day.iter().any(|byte| matches!(byte, b'+' | b'-'))),
+        _ => None,
+    }
+}
+
+/// Whether 18 digits are a time between 2000 and 2040 in hundreds of nanoseconds since 1601 or the year 1.
+fn is_hundreds(text: &[u8]) -> bool {
+    matches!(&text[..4], [b'1', b'2', b'6'..=b'9', _] | [b'1', b'3', _, _] | [b'6', b'3' | b'4', _, _])
+}
+
 /// What the cells of a column of times say.
 pub(crate) struct Times {
     column: TimeColumn,
@@ -46,11 +62,17 @@ pub(crate) struct Times {
     no_twelve_digits: Option<Cell>,
     ten_digits: Option<Cell>,
     no_ten_digits: bool,
+    /// Numbers that are hundreds of nanoseconds since the year 1 or 1601, where they are of our time.
+    hundreds: u64,
+    first_hundreds: Option<Cell>,
     either: Option<Cell>,
     day_first: Option<Cell>,
     month_first: Option<Cell>,
     abbreviation: Option<Cell>,
     of_day: Option<Cell>,
+    /// Times with an offset of their own, and such without.
+    with_offset: Option<Cell>,
+    without_offset: Option<Cell>,
     first: Option<Cell>,
     folds: Option<Folds>,
     /// The first cells, for their order.
@@ -69,11 +91,15 @@ impl Times {
             no_twelve_digits: None,
             ten_digits: None,
             no_ten_digits: false,
+            hundreds: 0,
+            first_hundreds: None,
             either: None,
             day_first: None,
             month_first: None,
             abbreviation: None,
             of_day: None,
+            with_offset: None,
+            without_offset: None,
             first: None,
             folds: Folds::of(options),
             cells: Vec::new(),
@@ -113,14 +139,19 @@ impl Times {
         if text.is_empty() {
             return;
         }
+        let index = self.column.index;
+        let cell = || Cell { line, column: index, text: shortened(text) };
+        match has_offset(text) {
+            Some(true) if self.with_offset.is_none() => self.with_offset = Some(cell()),
+            Some(false) if self.without_offset.is_none() => self.without_offset = Some(cell()),
+            _ => {}
+        }
         if self.cells.len() < ORDERED_ROWS {
             self.cells.push(text.to_vec());
         } else if says_nothing_new(text) {
             self.numbers += u64::from(text[4] != b'-');
             return;
         }
-        let index = self.column.index;
-        let cell = || Cell { line, column: index, text: shortened(text) };
         self.first.get_or_insert_with(cell);
         if text.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E'))
             && text.iter().filter(|byte| matches!(byte, b'.' | b'-')).count() <= 1
@@ -161,6 +192,10 @@ impl Times {
             self.small += 1;
             self.first_small.get_or_insert_with(&cell);
         }
+        if whole == 18 && is_hundreds(text) {
+            self.hundreds += 1;
+            self.first_hundreds.get_or_insert_with(&cell);
+        }
         if whole == 12 {
             let is_date = is_date_of_twelve_digits(text);
             let kind = if is_date { &mut self.twelve_digits } else { &mut self.no_twelve_digits };
@@ -189,6 +224,7 @@ impl Times {
             self.check_texts(&mut clock)?;
         }
         self.check_zone(&clock, options)?;
+        self.check_offsets(&clock, options)?;
         let newest_first = self.newest_first(&clock);
         if let (Some(folds), Some(zone)) = (&self.folds, &mut clock.zone) {
             zone.newest_first = newest_first;
@@ -197,15 +233,18 @@ impl Times {
         Ok(clock)
     }
 
-    /// Ticks beside whose dates there is a column of times of day, of that name, need both.
+    /// Ticks of which several are of one date, or beside whose dates there is a column of times of day, of that name, need both.
     pub fn check_dates(&self, clock: &Clock, of_day: Option<&str>) -> Result<(), Unclear> {
         let is_said = self.column.date.is_some() || clock.format.is_some();
-        let Some((date, of_day)) = self.first.as_ref().zip(of_day).filter(|_| !is_said) else {
+        let Some(date) = self.first.as_ref().filter(|_| !is_said) else {
             return Ok(());
         };
-        if !self.cells.iter().all(|cell| is_date_alone(cell)) {
+        // Several ticks of one day have happened at times that stand elsewhere.
+        let has_several = self.cells.windows(2).any(|pair| pair[0] == pair[1]);
+        if !(of_day.is_some() || has_several) || !self.cells.iter().all(|cell| is_date_alone(cell)) {
             return Ok(());
         }
+        let of_day = of_day.unwrap_or("NAME");
         let what = format!(
             "is a date without a time of day: name the columns of both with --column date=NAME --column time={of_day}; if a day is \
              all that is known, say so with --time-format, such as --time-format %Y-%m-%d"
@@ -261,6 +300,13 @@ impl Times {
                 cell,
                 "is no date: it may be seconds of a day, or the day number of a spreadsheet: write whole dates such as \
                  2017-01-02 09:30:00 into the column, or name another one with --column time=NAME",
+            );
+        }
+        if let Some(cell) = self.first_hundreds.as_ref().filter(|_| self.hundreds == self.numbers) {
+            return unclear(
+                cell,
+                "would be of 1974 or 1990 as nanoseconds since 1970, and of our time as hundreds of nanoseconds since 1601 or \
+                 the year 1, as Windows and .NET count them: write dates such as 2017-01-02 09:30:00 into the column",
             );
         }
         match (&self.twelve_digits, &self.no_twelve_digits) {
@@ -345,6 +391,21 @@ impl Times {
         Err(Unclear::Asked(format!(
             "--utc-offset is not the offset of --zone {name} at its first row: leave --utc-offset away"
         )))
+    }
+
+    /// Times with an offset of their own do not say on which clock those without one are.
+    fn check_offsets(&self, clock: &Clock, options: &Options) -> Result<(), Unclear> {
+        let is_said = clock.zone.is_some() || clock.format.is_some() || options.utc_offset_seconds != 0;
+        match (&self.without_offset, &self.with_offset) {
+            (Some(without), Some(Cell { line, text, .. })) if !is_said => {
+                let what = format!(
+                    "has no offset from UTC, and '{text}' in line {line} has one: name the zone of the times without one, such as \
+                     --zone America/New_York, or --zone UTC"
+                );
+                Err(Unclear::Cell(without.clone(), what))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether time falls from row to row.

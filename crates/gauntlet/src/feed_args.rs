@@ -1,6 +1,6 @@
 //! Arguments of `feed`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use gauntlet_domain::BarSpec;
@@ -73,7 +73,10 @@ impl TryFrom<FeedArgs> for FeedRequest {
     type Error = Refusal;
 
     fn try_from(args: FeedArgs) -> Result<FeedRequest, Refusal> {
-        let (mut paths, _) = files(&args.paths)?;
+        let standard_input =
+            |path: &PathBuf| if path == Path::new("-") { "/dev/stdin".into() } else { path.clone() };
+        let paths: Vec<PathBuf> = args.paths.iter().map(standard_input).collect();
+        let (mut paths, _) = files(&paths)?;
         // The node may run in another folder.
         for path in &mut paths {
             *path = std::path::absolute(&path).unwrap_or_else(|_| path.clone());

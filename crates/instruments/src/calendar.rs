@@ -16,7 +16,7 @@ const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const MOST_DAYS: i64 = 200 * 366;
 
 /// Calendars that are built in: name and document.
-const BUILT_IN: [(&str, &str); 8] = [
+const BUILT_IN: [(&str, &str); 13] = [
     ("XNYS", include_str!("../calendars/XNYS.yaml")),
     ("XNAS", include_str!("../calendars/XNYS.yaml")),
     ("XLON", include_str!("../calendars/XLON.yaml")),
@@ -24,6 +24,11 @@ const BUILT_IN: [(&str, &str); 8] = [
     ("XPAR", include_str!("../calendars/XPAR.yaml")),
     ("XTSE", include_str!("../calendars/XTSE.yaml")),
     ("XASX", include_str!("../calendars/XASX.yaml")),
+    ("XHKG", include_str!("../calendars/XHKG.yaml")),
+    ("XTKS", include_str!("../calendars/XTKS.yaml")),
+    ("XSHG", include_str!("../calendars/XSHG.yaml")),
+    ("XSES", include_str!("../calendars/XSES.yaml")),
+    ("CMES", include_str!("../calendars/CMES.yaml")),
     ("FX", include_str!("../calendars/FX.yaml")),
 ];
 
@@ -40,8 +45,9 @@ pub struct CalendarDocument {
     from: String,
     /// Last day that it knows.
     to: String,
-    /// Hours by weekday, `mon: 09:30-16:00`. Hours below zero are on the day before: `-07:00-17:00`.
-    week: BTreeMap<String, String>,
+    /// Hours by weekday, `mon: 09:30-16:00`, or with a break `mon: 09:30-12:00, 13:00-16:00`. Hours below zero are on the day
+    /// before: `-07:00-17:00`.
+    week: BTreeMap<String, Option<String>>,
     /// Days without a session.
     #[serde(default)]
     holidays: Vec<String>,
@@ -73,14 +79,12 @@ pub fn resolve(document: &CalendarDocument) -> Result<Calendar, String> {
             document.from, document.to
         ));
     }
-    let week = document.week.iter().map(|(name, text)| {
-        let weekday = WEEKDAYS.iter().position(|weekday| weekday == name);
-        let weekday =
-            weekday.ok_or_else(|| format!("week: {name} is no day: write {}", WEEKDAYS.join(", ")))?;
-        let (open_second, close_second) = hours(text)?;
-        Ok(WeeklySession { weekday: weekday as i64, open_second, close_second })
-    });
-    let mut week = week.collect::<Result<Vec<_>, String>>()?;
+    let mut week = Vec::new();
+    for (name, text) in &document.week {
+        let weekday = WEEKDAYS.iter().position(|weekday| weekday == name).ok_or_else(|| no_day(name))? as i64;
+        let session = |(open_second, close_second)| WeeklySession { weekday, open_second, close_second };
+        week.extend(sessions(text.as_deref().unwrap_or_default())?.into_iter().map(session));
+    }
     week.sort_by_key(|session| session.weekday);
     if week.is_empty() {
         return Err("week: it has no day: write `mon: 09:30-16:00` and so on".to_owned());
@@ -88,15 +92,66 @@ pub fn resolve(document: &CalendarDocument) -> Result<Calendar, String> {
     let mut holidays = document.holidays.iter().map(|text| day(text)).collect::<Result<Vec<_>, String>>()?;
     holidays.sort_unstable();
     holidays.dedup();
-    let special = document.special_days.iter().map(|(date, text)| {
-        let (open_second, close_second) = hours(text)?;
-        Ok(SpecialDay { day: day(date)?, open_second, close_second })
-    });
-    let mut special_days = special.collect::<Result<Vec<_>, String>>()?;
+    let mut special_days = Vec::new();
+    for (date, text) in &document.special_days {
+        let day = day(date)?;
+        let special = |(open_second, close_second)| SpecialDay { day, open_second, close_second };
+        special_days.extend(sessions(text)?.into_iter().map(special));
+    }
     special_days.sort_by_key(|special| special.day);
     let (name, zone_name) = (document.name.clone(), document.zone.clone());
     let offsets = offsets(&zone, first_day, last_day)?;
-    Ok(Calendar { name, zone: zone_name, first_day, last_day, week, holidays, special_days, offsets })
+    let calendar =
+        Calendar { name, zone: zone_name, first_day, last_day, week, holidays, special_days, offsets };
+    one_after_the_other(&calendar)?;
+    Ok(calendar)
+}
+
+fn no_day(name: &str) -> String {
+    let fix = match hours(name) {
+        // Between braces a comma ends the value.
+        Ok(_) => {
+            "put several sessions of a day between quotes, { mon: \"09:30-12:00, 13:00-16:00\" }".to_owned()
+        }
+        Err(_) => format!("write {}", WEEKDAYS.join(", ")),
+    };
+    format!("week: {name} is no day: {fix}")
+}
+
+/// Refuses sessions that overlap, of one day or of neighbours.
+fn one_after_the_other(calendar: &Calendar) -> Result<(), String> {
+    let mut before: Option<(i64, i64)> = None;
+    for day in calendar.first_day..=calendar.last_day {
+        for (open, close) in calendar.hours_of(day) {
+            let at = |second: i64| day * DAY_SECONDS + second;
+            match before {
+                Some((of, until)) if at(open) < until && of == day => {
+                    return Err(format!(
+                        "{}: two sessions of the day overlap: let each end before the next one opens, 09:30-12:00, 13:00-16:00",
+                        date_of(day)
+                    ));
+                }
+                Some((of, until)) if at(open) < until => {
+                    return Err(format!(
+                        "{}: its first session opens before the last one of {} has closed: shorten one of them in week or \
+                         special_days, or make one of the days a holiday",
+                        date_of(day),
+                        date_of(of)
+                    ));
+                }
+                _ => before = Some((day, at(close))),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `2024-03-04 (mon)`, of days since the epoch.
+fn date_of(day: i64) -> String {
+    let weekday = WEEKDAYS[(day + 3).rem_euclid(7) as usize];
+    let date =
+        jiff::Timestamp::from_second(day * DAY_SECONDS).map(|time| Offset::UTC.to_datetime(time).date());
+    date.map_or_else(|_| day.to_string(), |date| format!("{date} ({weekday})"))
 }
 
 /// `2024-03-04` in days since the epoch.
@@ -106,11 +161,19 @@ fn day(text: &str) -> Result<i64, String> {
     Ok(start.as_second().div_euclid(DAY_SECONDS))
 }
 
+/// `09:30-12:00, 13:00-16:00` in seconds after midnight of their day, by opening.
+fn sessions(text: &str) -> Result<Vec<(i64, i64)>, String> {
+    let mut sessions = text.split(',').map(|part| hours(part.trim())).collect::<Result<Vec<_>, String>>()?;
+    sessions.sort_unstable();
+    Ok(sessions)
+}
+
 /// `09:30-16:00` in seconds after midnight of its day.
 fn hours(text: &str) -> Result<(i64, i64), String> {
     let bad = || {
         format!(
-            "'{text}' are no hours of a session: write 09:30-16:00, or -07:00-17:00 for one that begins the day before"
+            "'{text}' are no hours of a session: write 09:30-16:00, 09:30-12:00, 13:00-16:00 with a break, or \
+             -07:00-17:00 for one that begins the day before"
         )
     };
     let second = |part: &str| -> Option<i64> {

@@ -10,6 +10,7 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use gauntlet_domain::decimal::parse_scaled;
 use gauntlet_domain::market::{
@@ -17,7 +18,9 @@ use gauntlet_domain::market::{
 };
 use gauntlet_domain::names::{UnknownName, find};
 use gauntlet_domain::{BarSpec, InstrumentId, Scale};
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::DocumentError;
 use crate::calendar::{self, CalendarDocument};
@@ -67,16 +70,35 @@ struct Decimals {
 struct Text(String);
 
 impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Text, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Text, D::Error> {
         String::deserialize(deserializer).map(Text)
     }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug)]
 enum NamedOrOwn {
     Named(String),
     Own(CalendarDocument),
+}
+
+/// By hand, because an untagged enum says of a fault in a calendar only that nothing fits.
+impl<'de> Deserialize<'de> for NamedOrOwn {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<NamedOrOwn, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = NamedOrOwn;
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a calendar's name such as XNYS, or zone, from, to and week of one's own")
+            }
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<NamedOrOwn, E> {
+                Ok(NamedOrOwn::Named(name.to_owned()))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<NamedOrOwn, A::Error> {
+                CalendarDocument::deserialize(MapAccessDeserializer::new(map)).map(NamedOrOwn::Own)
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
 }
 
 /// The definition that a document gives. `file` is its name, for errors. `fixed` is the scale that the instrument has already:
@@ -302,5 +324,33 @@ mod tests {
             ))
         };
         assert!(own("{ mon: 09:00-17:00 }").contains("zone Europe/Berlinn is not in the time zone database"));
+        let hours = |week: &str, special: &str| {
+            stock(&format!(
+                "calendar: {{ zone: Asia/Tokyo, from: 2024-03-04, to: 2024-03-29, week: {week}, special_days: {special} }}\n"
+            ))
+        };
+        let twice = hours("{ mon: '09:00-11:30, 11:00-15:00' }", "{}");
+        assert!(
+            twice.contains("calendar: 2024-03-04 (mon): two sessions of the day overlap: let each end"),
+            "{twice}"
+        );
+        let special = hours("{ fri: 09:00-15:00 }", "{ 2024-03-08: '12:00-15:00, 09:00-12:01' }");
+        assert!(special.contains("2024-03-08 (fri): two sessions of the day overlap"), "{special}");
+        let night = hours("{ tue: 09:00-26:00, wed: -01:00-15:00 }", "{}");
+        let both =
+            "2024-03-06 (wed): its first session opens before the last one of 2024-03-05 (tue) has closed";
+        assert!(night.contains(both), "{night}");
+        let unknown = stock("calendar: { zon: Asia/Tokyo, from: 2024-01-01, to: 2024-12-31, week: {} }\n");
+        assert!(unknown.contains("zon") && unknown.contains("zone"), "{unknown}");
+        let unquoted = hours("{ mon: 09:00-11:30, 12:30-15:00 }", "{}");
+        assert!(
+            unquoted.contains("week: 12:30-15:00 is no day: put several sessions of a day between quotes"),
+            "{unquoted}"
+        );
+        let none = hours("{ mon: '09:00-11:30,' }", "{}");
+        assert!(
+            none.contains("'' are no hours of a session: write 09:30-16:00, 09:30-12:00, 13:00-16:00"),
+            "{none}"
+        );
     }
 }

@@ -54,7 +54,7 @@ pub fn outside(definition: &InstrumentDefined, known: &mut (i64, i64), time: i64
 /// Start of the interval that holds `time`, counted from the session's opening; `None` outside the session.
 #[inline]
 pub fn interval(spec: BarSpec, definition: &InstrumentDefined, time: i64) -> Option<i64> {
-    let (opening, _) = session_at(definition, time)?;
+    let (opening, _) = bounds(spec, definition, time)?;
     let within = time - opening;
     Some(opening + within - within.rem_euclid(spec.nanos()))
 }
@@ -62,7 +62,15 @@ pub fn interval(spec: BarSpec, definition: &InstrumentDefined, time: i64) -> Opt
 /// End of the interval that starts at `open_time`: cut at the session's end.
 pub fn interval_end(spec: BarSpec, definition: &InstrumentDefined, open_time: i64) -> i64 {
     let end = open_time.saturating_add(spec.nanos());
-    session_at(definition, open_time).map_or(end, |(_, closing)| end.min(closing))
+    bounds(spec, definition, open_time).map_or(end, |(_, closing)| end.min(closing))
+}
+
+/// What holds the bars at a time: the session, or for bars of a day all sessions of the day, because a day has one bar.
+fn bounds(spec: BarSpec, definition: &InstrumentDefined, time: i64) -> Option<(i64, i64)> {
+    match (&definition.calendar, definition.session) {
+        (Some(calendar), None) if spec.nanos() >= DAY => calendar.trading_day_at(time),
+        _ => session_at(definition, time),
+    }
 }
 
 fn last_opening(session: Session, time: i64) -> i64 {
@@ -77,7 +85,7 @@ fn session_nanos(session: Session) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use gauntlet_domain::market::PriceBasis;
+    use gauntlet_domain::market::{PriceBasis, WeeklySession};
 
     use super::*;
 
@@ -104,5 +112,39 @@ mod tests {
         let (day, definition) = (BarSpec::Time { seconds: 86_400 }, definition(Some(session)));
         let at = |hour: i64| interval(day, &definition, hour * 3600 * SECOND).map(|t| t / SECOND / 3600);
         assert_eq!([at(22), at(30), at(44), at(45), at(46)], [Some(22), Some(22), Some(22), None, Some(46)]);
+    }
+
+    #[test]
+    fn bars_end_with_a_session_and_those_of_a_day_with_its_last_one() {
+        // Every day 09:00 to 11:30 and 12:30 to 15:00, UTC.
+        let week = |weekday| {
+            [(32_400, 41_400), (45_000, 54_000)].map(|(open_second, close_second)| WeeklySession {
+                weekday,
+                open_second,
+                close_second,
+            })
+        };
+        let calendar = Calendar {
+            name: String::new(),
+            zone: "UTC".to_owned(),
+            first_day: 0,
+            last_day: 9,
+            week: (0..7).flat_map(week).collect(),
+            holidays: vec![],
+            special_days: vec![],
+            offsets: vec![],
+        };
+        let definition = InstrumentDefined { calendar: Some(calendar), ..definition(None) };
+        let at = |seconds, minute: i64| {
+            let spec = BarSpec::Time { seconds };
+            let open = interval(spec, &definition, minute * 60 * SECOND)?;
+            Some([open, interval_end(spec, &definition, open)].map(|time| time / SECOND / 60))
+        };
+        let noon = 12 * 60;
+        assert_eq!(at(3600, noon - 31), Some([660, 690]), "cut at the break");
+        assert_eq!([at(3600, noon - 30), at(3600, noon), at(86_400, noon)], [None; 3], "none in the break");
+        assert_eq!(at(3600, noon + 30), Some([750, 810]), "aligned to the opening of the afternoon");
+        assert_eq!([at(86_400, 540), at(86_400, 899)], [Some([540, 900]); 2], "a day is one bar");
+        assert_eq!(next_opening(&definition, 690 * 60 * SECOND), Some(750 * 60 * SECOND));
     }
 }

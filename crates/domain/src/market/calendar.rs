@@ -18,11 +18,11 @@ pub struct Calendar {
     pub first_day: i64,
     /// Last day that it knows.
     pub last_day: i64,
-    /// The sessions of a week without holidays; at most one that begins on a day.
+    /// The sessions of a week without holidays, by weekday and opening. A day with a break has several.
     pub week: Vec<WeeklySession>,
     /// Days without a session, in days since the epoch, rising.
     pub holidays: Vec<i64>,
-    /// Days with other hours than their weekday has, rising.
+    /// Days with other hours than their weekday has, by day and opening; a day stands once for each of its sessions.
     pub special_days: Vec<SpecialDay>,
     /// Offsets of the zone, rising; the first holds for everything before it too.
     pub offsets: Vec<ZoneOffset>,
@@ -39,7 +39,7 @@ pub struct WeeklySession {
     pub close_second: i64,
 }
 
-/// A day with hours of its own.
+/// A session of a day with hours of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpecialDay {
     /// Days since the epoch.
@@ -67,47 +67,54 @@ impl Calendar {
 
     /// Opening and closing of the session that holds a time, in nanoseconds since the epoch; `None` outside sessions.
     pub fn session_at(&self, time: i64) -> Option<(i64, i64)> {
-        let day = self.local_day(time);
-        // A session may begin on the day before the one that it belongs to and end on the day after.
-        (day - 1..=day + 1)
-            .filter_map(|day| self.session_of(day))
-            .find(|(open, close)| (*open..*close).contains(&time))
+        self.near(time).flat_map(|day| self.sessions_of(day)).find(|session| holds(*session, time))
+    }
+
+    /// First opening and last closing of the day one of whose sessions holds a time; `None` outside sessions.
+    pub fn trading_day_at(&self, time: i64) -> Option<(i64, i64)> {
+        let day = self.near(time).find(|day| self.sessions_of(*day).any(|session| holds(session, time)))?;
+        self.sessions_of(day).reduce(|first, last| (first.0, last.1))
     }
 
     /// Opening and closing of the first session that opens at or after a time; `None` beyond the days that it knows.
     pub fn session_from(&self, time: i64) -> Option<(i64, i64)> {
         let first = self.local_day(time).max(self.first_day) - 1;
-        (first..=self.last_day).filter_map(|day| self.session_of(day)).find(|(open, _)| *open >= time)
+        (first..=self.last_day).flat_map(|day| self.sessions_of(day)).find(|(open, _)| *open >= time)
     }
 
     /// Nanoseconds of sessions between two times.
     pub fn open_between(&self, from: i64, to: i64) -> i64 {
-        let mut open = 0_i64;
-        for day in self.local_day(from) - 1..=self.local_day(to) + 1 {
-            if let Some((opening, closing)) = self.session_of(day) {
-                open = open.saturating_add((closing.min(to) - opening.max(from)).max(0));
-            }
-        }
-        open
+        let days = self.local_day(from) - 1..=self.local_day(to) + 1;
+        let within = |(opening, closing): (i64, i64)| (closing.min(to) - opening.max(from)).max(0);
+        days.flat_map(|day| self.sessions_of(day)).map(within).fold(0, i64::saturating_add)
     }
 
-    /// The session of a day.
-    fn session_of(&self, day: i64) -> Option<(i64, i64)> {
-        if !(self.first_day..=self.last_day).contains(&day) || self.holidays.binary_search(&day).is_ok() {
-            return None;
-        }
-        let special = self.special_days.binary_search_by_key(&day, |special| special.day).ok();
-        let (open, close) = match special.and_then(|at| self.special_days.get(at)) {
-            Some(special) => (special.open_second, special.close_second),
-            None => {
-                // The first day of the epoch was a Thursday.
-                let weekday = (day + 3).rem_euclid(7);
-                let session = self.week.iter().find(|session| session.weekday == weekday)?;
-                (session.open_second, session.close_second)
-            }
-        };
-        let at = |second: i64| self.instant(day * DAY_SECONDS + second);
-        Some((at(open), at(close)))
+    /// Openings and closings of a day's sessions in seconds after its local midnight, rising; none on a holiday and on days
+    /// that it does not know.
+    pub fn hours_of(&self, day: i64) -> impl Iterator<Item = (i64, i64)> {
+        let is_open =
+            (self.first_day..=self.last_day).contains(&day) && self.holidays.binary_search(&day).is_err();
+        let from = self.special_days.partition_point(|special| special.day < day);
+        let special = self.special_days[from..].iter().take_while(move |special| special.day == day);
+        let is_special = self.special_days.get(from).is_some_and(|special| special.day == day);
+        // The first day of the epoch was a Thursday.
+        let weekday = (day + 3).rem_euclid(7);
+        let usual = self.week.iter().filter(move |session| !is_special && session.weekday == weekday);
+        let special = special.map(|session| (session.open_second, session.close_second));
+        let usual = usual.map(|session| (session.open_second, session.close_second));
+        special.chain(usual).filter(move |_| is_open)
+    }
+
+    /// The sessions of a day, in nanoseconds since the epoch.
+    fn sessions_of(&self, day: i64) -> impl Iterator<Item = (i64, i64)> {
+        let at = move |second: i64| self.instant(day * DAY_SECONDS + second);
+        self.hours_of(day).map(move |(open, close)| (at(open), at(close)))
+    }
+
+    /// The days whose sessions may hold a time: one may begin on the day before its own and end on the day after.
+    fn near(&self, time: i64) -> std::ops::RangeInclusive<i64> {
+        let day = self.local_day(time);
+        day - 1..=day + 1
     }
 
     /// The instant of a local time, both in seconds, as nanoseconds: of an hour that comes twice the first one; an hour that
@@ -131,4 +138,8 @@ impl Calendar {
         let second = time.div_euclid(NANOS_PER_SECOND);
         (second + self.offset_at(second)).div_euclid(DAY_SECONDS)
     }
+}
+
+fn holds((open, close): (i64, i64), time: i64) -> bool {
+    (open..close).contains(&time)
 }
