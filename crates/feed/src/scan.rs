@@ -5,6 +5,7 @@
 use gauntlet_domain::market::TickKind;
 
 use crate::bar_rows::TextTable;
+use crate::columns::plain_name;
 use crate::conditions::ConditionCells;
 use crate::error::FeedError;
 use crate::format::Options;
@@ -101,6 +102,7 @@ pub(crate) fn scan_ticks<T: TextTable>(
     kinds.check(names).map_err(|why| why.into_error(rows.file(), names))?;
     let numbers = numbers.style(options.reading.decimal).map_err(|why| unclear(why.cell, why.what))?;
     let of_day = of_day.and_then(|column| names.get(column)).map(String::as_str);
+    let of_day = of_day.or_else(|| times.has_several_of_a_date().then(|| named_of_day(names, layout))?);
     times.check_dates(&clock, of_day).map_err(|why| why.into_error(rows.file(), names))?;
     let newest_first = times.newest_first(&clock);
     let signed_sizes = sizes.are_sides();
@@ -126,6 +128,18 @@ impl Signs {
     fn are_sides(&self) -> bool {
         self.below_zero >= 2 && self.below_zero * 5 >= self.sizes
     }
+}
+
+/// A column that is not read and is called like a time of day.
+fn named_of_day<'a>(names: &'a [String], layout: &TickLayout) -> Option<&'a str> {
+    let roles = layout.roles();
+    let is_of_day = |(at, name): &(usize, &String)| {
+        let name = plain_name(name);
+        let is_called_so =
+            ["ofday", "time", "hour", "second", "millis"].iter().any(|word| name.contains(word));
+        is_called_so && !roles.iter().any(|(_, read)| read == at)
+    };
+    names.iter().enumerate().find(is_of_day).map(|(_, name)| name.as_str())
 }
 
 /// Whether each text could be an id of hexadecimal digits, and no two are one.

@@ -233,18 +233,20 @@ impl Times {
         Ok(clock)
     }
 
-    /// Ticks of which several are of one date, or beside whose dates there is a column of times of day, of that name, need both.
+    /// Whether two rows that follow each other are of one date: ticks of one day have happened at several times.
+    pub fn has_several_of_a_date(&self) -> bool {
+        self.cells.windows(2).any(|pair| pair[0] == pair[1])
+    }
+
+    /// Ticks beside whose dates there is a column of times of day, of that name, need both.
     pub fn check_dates(&self, clock: &Clock, of_day: Option<&str>) -> Result<(), Unclear> {
         let is_said = self.column.date.is_some() || clock.format.is_some();
-        let Some(date) = self.first.as_ref().filter(|_| !is_said) else {
+        let Some((date, of_day)) = self.first.as_ref().zip(of_day).filter(|_| !is_said) else {
             return Ok(());
         };
-        // Several ticks of one day have happened at times that stand elsewhere.
-        let has_several = self.cells.windows(2).any(|pair| pair[0] == pair[1]);
-        if !(of_day.is_some() || has_several) || !self.cells.iter().all(|cell| is_date_alone(cell)) {
+        if !self.cells.iter().all(|cell| is_date_alone(cell)) {
             return Ok(());
         }
-        let of_day = of_day.unwrap_or("NAME");
         let what = format!(
             "is a date without a time of day: name the columns of both with --column date=NAME --column time={of_day}; if a day is \
              all that is known, say so with --time-format, such as --time-format %Y-%m-%d"
