@@ -8,7 +8,7 @@ use gauntlet_domain::{ContentHash, Topic};
 use gauntlet_lake::{LakeError, verify_file, verify_snapshot};
 use gauntlet_log::{LogError, Positions, Record, TopicPartition};
 use gauntlet_processor::topology::is_input;
-use gauntlet_runtime::{digest, events, restore};
+use gauntlet_runtime::{ProjectAllError, digest, events, restore};
 use gauntlet_views::{EmbeddedStore, Table, ViewStore, schema};
 use gauntlet_wire::headers;
 use serde::{Deserialize, Serialize};
@@ -326,6 +326,11 @@ pub fn verify_views_alone(node: &Node) -> Result<VerifiedViews, Refusal> {
 
 /// Makes the views again from the log.
 pub fn rebuild_views(node: &Node) -> Result<RebuiltViews, Refusal> {
+    let failed = |error: ProjectAllError| Refusal::Outside(error.to_string());
+    if !gauntlet_runtime::is_of_log(&*node.log, &node.projecting(node.views.clone())).map_err(failed)? {
+        // Nothing that they say may stay, how far they have come either.
+        node.views.clear()?;
+    }
     node.services.stores().rebuild_views(node.views.clone(), &|fresh| node.project_into(fresh))?;
     Ok(RebuiltViews { rows: node.views.digest()?.values().map(|digest| digest.rows).sum() })
 }

@@ -144,8 +144,10 @@ impl Request {
         running: Option<&Running>,
         progress: &dyn Progress,
     ) -> Result<Answer, Refusal> {
-        // What was set aside is in no view, and what a file is understood as is not asked of one.
-        let needs_views = !self.is_about_dead_letters() && !matches!(self, Request::DryRun(_));
+        // What was set aside is in no view, what a file is understood as is not asked of one, and views that are made again may be
+        // of another log.
+        let needs_views =
+            !self.is_about_dead_letters() && !matches!(self, Request::DryRun(_) | Request::RebuildViews);
         if running.is_none() && needs_views {
             node.catch_up()?;
         }

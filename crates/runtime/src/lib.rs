@@ -74,7 +74,7 @@ mod worker_slot;
 pub use failure::Failure;
 pub use options::Options;
 pub use projection::{Placed, ProjectAllError, Projection, ProjectionError, Witness};
-pub use projection_slot::project_all;
+pub use projection_slot::{is_of_log, project_all};
 pub use running::{Elsewhere, Parts, Running, start};
 pub use topic_configs::topics;
 pub use waiting::{Manner, Waiting};

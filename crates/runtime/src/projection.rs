@@ -51,6 +51,9 @@ pub enum ProjectionError {
     /// No repetition helps: the process stops with a report.
     #[error("{0}")]
     Failed(String),
+    /// The rows were made from another log, or from a later state of this one.
+    #[error("{0}")]
+    AnotherLog(String),
     /// The place that it writes to does not answer: it is tried again, and nothing else waits for it.
     #[error("{0}")]
     Retry(String),

@@ -86,7 +86,7 @@ impl Leader<'_> {
                 Ok(from) => Ok(Ok(from)),
                 Err(ProjectAllError::Log(error)) => Ok(Err(error)),
                 // A broker that was just started may not know its last records yet.
-                Err(ProjectAllError::Projection(ProjectionError::Failed(why))) if looks < LOOKS => {
+                Err(ProjectAllError::Projection(ProjectionError::AnotherLog(why))) if looks < LOOKS => {
                     Err(ProjectionError::Retry(why))
                 }
                 Err(ProjectAllError::Projection(error)) => Err(error),
@@ -223,7 +223,7 @@ fn left(
                     "the views hold {next} records of {place}, which has {end}: they are of another log, or this one has lost \
                      its end; make them again with gauntlet views rebuild"
                 );
-                return Err(ProjectionError::Failed(why).into());
+                return Err(ProjectionError::AnotherLog(why).into());
             }
             let next = next.max(first_offset(log, &place)?);
             all.push((place, next..end));
@@ -261,7 +261,7 @@ fn refuse_another_log(log: &dyn EventLog, projection: &dyn Projection) -> Result
                      name other views, or make these again with gauntlet views rebuild",
                     record.partition
                 );
-                return Err(ProjectionError::Failed(why).into());
+                return Err(ProjectionError::AnotherLog(why).into());
             }
         }
     }
@@ -284,6 +284,19 @@ fn first_offset(log: &dyn EventLog, place: &TopicPartition) -> Result<u64, LogEr
 
 /// Events that [`project_all`] gathers for one write, and bytes of their records, at most.
 const BATCH: (usize, usize) = (1024, 4 << 20);
+
+/// Whether the rows of a projection were made from this log and from no later state of it.
+///
+/// # Errors
+/// Where the log or the rows cannot be read.
+pub fn is_of_log(log: &dyn EventLog, projection: &dyn Projection) -> Result<bool, ProjectAllError> {
+    let checked = refuse_another_log(log, projection)
+        .and_then(|()| left(log, projection, &projection.progress()?).map(drop));
+    match checked {
+        Err(ProjectAllError::Projection(ProjectionError::AnotherLog(_))) => Ok(false),
+        checked => checked.map(|()| true),
+    }
+}
 
 /// Brings a projection up to the end of the log and returns. What it holds at a time does not grow with the log.
 pub fn project_all(
