@@ -6,8 +6,9 @@
 //! there is no progress in it then, so projection fills it again.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
@@ -30,6 +31,10 @@ const FORMAT: u32 = 3;
 /// Pages that `redb` may keep in memory.
 const CACHE_BYTES: usize = 32 << 20;
 
+/// Rows whose writes may leave room free, and bytes of a file in which that is worth a moment and takes no longer.
+const WORTH_ROWS: usize = 10_000;
+const WORTH_BYTES: Range<u64> = 16 << 20..512 << 20;
+
 /// What the file is: its format and tables.
 const META: TableDefinition<'_, &str, &str> = TableDefinition::new("_meta");
 
@@ -46,6 +51,8 @@ pub struct EmbeddedStore {
     path: String,
     /// Whether anybody opens the file again.
     is_kept: bool,
+    /// Rows that were written.
+    written: AtomicUsize,
 }
 
 impl EmbeddedStore {
@@ -86,7 +93,7 @@ impl EmbeddedStore {
         opened: Result<Database, redb::Error>,
     ) -> Result<EmbeddedStore, ViewError> {
         let database = opened.map_err(|error| explain(&path, &error))?;
-        let store = EmbeddedStore { database, path, is_kept };
+        let store = EmbeddedStore { database, path, is_kept, written: AtomicUsize::new(0) };
         store.guarded(|database| {
             let wanted = fingerprint();
             let txn = database.begin_write()?;
@@ -265,6 +272,7 @@ impl ViewStore for EmbeddedStore {
         if batch.is_empty() {
             return Ok(());
         }
+        self.written.fetch_add(batch.iter().map(|(_, rows)| rows.len()).sum(), Ordering::Relaxed);
         self.guarded(|database| {
             let txn = database.begin_write()?;
             let mut packer = Packer::default();
@@ -344,6 +352,24 @@ impl ViewStore for EmbeddedStore {
             }
             Ok(digests)
         })
+    }
+}
+
+impl Drop for EmbeddedStore {
+    /// Gives room back that many writes have left free in the file, where that takes a moment and is worth it. What fails here
+    /// is found by whoever opens the file next.
+    fn drop(&mut self) {
+        let bytes = std::fs::metadata(&self.path).map_or(0, |file| file.len());
+        let many = *self.written.get_mut() >= WORTH_ROWS;
+        if !(self.is_kept && many && WORTH_BYTES.contains(&bytes)) {
+            return;
+        }
+        let database = &mut self.database;
+        let _ = gauntlet_redb_file::quietly(|| {
+            let taken = database.begin_write().ok()?.stats().ok()?;
+            let used = taken.allocated_pages() * taken.page_size() as u64;
+            (used * 4 < bytes * 3).then(|| database.compact().ok())?
+        });
     }
 }
 

@@ -178,3 +178,28 @@ fn a_reader_of_the_embedded_store_sees_whole_batches() {
         writer.join().unwrap();
     });
 }
+
+#[test]
+fn a_file_in_which_many_writes_have_left_room_is_smaller_when_it_is_closed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("views.redb");
+    let store = EmbeddedStore::open(&path).unwrap();
+    // Keys in no order and texts that do not compress, a few at a time, each written twice.
+    let scrambled = |n: u64| n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let text = |n: u64| (0..40).map(|i| format!("{:016x}", scrambled(scrambled(n) ^ i))).collect::<String>();
+    let row = |n: u64, stamp: i64| {
+        Upsert::new(&EXPERIMENTS, vec![format!("{:016x}", scrambled(n)).into()], stamp)
+            .with("description", text(n + stamp as u64))
+    };
+    for stamp in 1..=2 {
+        for batch in 0..100 {
+            let rows: Vec<_> = (batch * 200..(batch + 1) * 200).map(|n| row(n, stamp)).collect();
+            store.write(&rows, &progress(batch)).unwrap();
+        }
+    }
+    let (digest, before) = (store.digest().unwrap(), std::fs::metadata(&path).unwrap().len());
+    drop(store);
+    let after = std::fs::metadata(&path).unwrap().len();
+    assert!(after * 4 < before * 3, "{before} and {after} bytes");
+    assert_eq!(EmbeddedStore::open(&path).unwrap().digest().unwrap(), digest);
+}
