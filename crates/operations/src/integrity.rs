@@ -9,7 +9,7 @@ use gauntlet_lake::{LakeError, verify_file, verify_snapshot};
 use gauntlet_log::{LogError, Positions, Record, TopicPartition};
 use gauntlet_processor::topology::is_input;
 use gauntlet_runtime::{ProjectAllError, digest, events, restore};
-use gauntlet_views::{EmbeddedStore, Table, ViewStore, schema};
+use gauntlet_views::{EmbeddedStore, Table, schema};
 use gauntlet_wire::headers;
 use serde::{Deserialize, Serialize};
 
@@ -299,13 +299,13 @@ fn verify_lake(node: &Node, problems: &mut Vec<String>) -> Result<(u64, u64), Re
 
 /// The views are what the log makes of them: they are made again in a temporary file, since they grow with the log.
 fn verify_views(node: &Node, problems: &mut Vec<String>) -> Result<u64, Refusal> {
-    let fresh = Arc::new(EmbeddedStore::temporary()?);
+    let fresh = node.views_over(Arc::new(EmbeddedStore::temporary()?));
     let projection = node.projecting(fresh.clone());
     if let Err(error) = gauntlet_runtime::project_all(&*node.log, &node.codec, &projection) {
         problems.push(error.to_string());
         return Ok(0);
     }
-    let (kept, made) = (node.views.digest()?, fresh.digest()?);
+    let (kept, made) = (node.views.kept_digest()?, fresh.kept_digest()?);
     for (name, digest) in &made {
         if kept.get(name) != Some(digest) {
             problems.push(format!(
@@ -332,5 +332,5 @@ pub fn rebuild_views(node: &Node) -> Result<RebuiltViews, Refusal> {
         node.views.clear()?;
     }
     node.services.stores().rebuild_views(node.views.clone(), &|fresh| node.project_into(fresh))?;
-    Ok(RebuiltViews { rows: node.views.digest()?.values().map(|digest| digest.rows).sum() })
+    Ok(RebuiltViews { rows: node.views.kept_digest()?.values().map(|digest| digest.rows).sum() })
 }

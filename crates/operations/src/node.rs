@@ -96,12 +96,7 @@ impl Node {
     ) -> Node {
         let (log, stores) = (until(services.log(), &interrupted), services.stores());
         let codec = stores.codec.clone();
-        let views: Arc<dyn ViewStore> = if stores.are_views_embedded() && services.is_exclusive() {
-            let rows = processors.projection.rows;
-            Arc::new(SeriesOnLog::new(stores.views.clone(), services.log(), codec.clone(), rows))
-        } else {
-            stores.views.clone()
-        };
+        let views = beside_log(stores.views.clone(), &*services, &processors);
         let (lake, spans) = (stores.lake.clone(), stores.spans.clone());
         let bars = Arc::new(BarIndex::kept_in(config.dir.join("index"), services.log(), codec.clone()));
         let config = config.clone();
@@ -184,6 +179,11 @@ impl Node {
         })
     }
 
+    /// Views in another store, read as this node's own are.
+    pub(crate) fn views_over(&self, store: Arc<dyn ViewStore>) -> Arc<dyn ViewStore> {
+        beside_log(store, &*self.services, &self.processors)
+    }
+
     /// The projection into a store of views.
     pub(crate) fn projecting(&self, views: Arc<dyn ViewStore>) -> Projecting {
         Projecting::new(self.processors.projection, views)
@@ -255,4 +255,17 @@ impl Node {
             );
         }
     }
+}
+/// A store of views; beside an embedded log trades and equity are read from that.
+fn beside_log(
+    store: Arc<dyn ViewStore>,
+    services: &dyn Services,
+    processors: &Processors,
+) -> Arc<dyn ViewStore> {
+    let stores = services.stores();
+    if !(stores.are_views_embedded() && services.is_exclusive()) {
+        return store;
+    }
+    let (log, codec, rows) = (services.log(), stores.codec.clone(), processors.projection.rows);
+    Arc::new(SeriesOnLog::new(store, log, codec, rows))
 }

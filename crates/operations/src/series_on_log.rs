@@ -187,6 +187,21 @@ impl ViewStore for SeriesOnLog {
         }
         Ok(digests)
     }
+
+    fn kept_digest(&self) -> Result<BTreeMap<&'static str, TableDigest>, ViewError> {
+        let mut digests = self.store.digest()?;
+        for table in SERIES {
+            let mut digester = Digester::new(&SERIES_CHUNKS);
+            self.store.visit(&SERIES_CHUNKS, &mut |chunk| {
+                if text(&chunk, "view") == table.name {
+                    digester.add(&chunk);
+                }
+                ControlFlow::Continue(())
+            })?;
+            digests.insert(table.name, digester.finish());
+        }
+        Ok(digests)
+    }
 }
 
 /// The first rows of a visit; all of them without a limit.

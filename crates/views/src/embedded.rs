@@ -28,7 +28,7 @@ use failure::{Failure, explain};
 
 /// Changes with the bytes of keys and rows.
 const FORMAT: u32 = 3;
-/// Pages that `redb` may keep in memory.
+/// Pages that `redb` may keep in memory; of a temporary file a quarter.
 const CACHE_BYTES: usize = 32 << 20;
 
 /// Rows whose writes may leave room free, and bytes of a file in which that is worth a moment and takes no longer.
@@ -77,7 +77,7 @@ impl EmbeddedStore {
         let failed = |error| explain(&path.display().to_string(), &redb::Error::Io(error));
         let file = unnamed_file(&path).map_err(failed)?;
         let opened = FileBackend::new(file).and_then(|file| {
-            Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(Unsynced(file))
+            Database::builder().set_cache_size(CACHE_BYTES / 4).create_with_backend(Unsynced(file))
         });
         EmbeddedStore::start(path.display().to_string(), false, opened.map_err(redb::Error::from))
     }
