@@ -332,5 +332,5 @@ pub fn rebuild_views(node: &Node) -> Result<RebuiltViews, Refusal> {
         node.views.clear()?;
     }
     node.services.stores().rebuild_views(node.views.clone(), &|fresh| node.project_into(fresh))?;
-    Ok(RebuiltViews { rows: node.views.kept_digest()?.values().map(|digest| digest.rows).sum() })
+    Ok(RebuiltViews { rows: node.views.digest()?.values().map(|digest| digest.rows).sum() })
 }
