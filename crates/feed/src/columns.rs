@@ -109,7 +109,8 @@ const NAMES: &[&str] = &[
     "expirationdate",
     "maturity",
 ];
-const SYMBOLS: &[&str] = &["symbol", "ticker", "instrument", "pair", "product", "productid"];
+/// Columns of symbols.
+pub(crate) const SYMBOLS: &[&str] = &["symbol", "ticker", "instrument", "pair", "product", "productid"];
 pub(crate) const SEQUENCES: &[&str] =
     &["sequence", "seq", "sequenceno", "tradeid", "aggtradeid", "updateid", "u", "t"];
 pub(crate) const MARKETS: &[&str] = &["market"];

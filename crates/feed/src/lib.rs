@@ -103,6 +103,8 @@ mod wanted;
 
 /// Conditions of trades.
 mod conditions;
+/// Contracts beside a symbol.
+mod contracts;
 
 /// Decimal text to integers, and the scale that they need.
 mod units;

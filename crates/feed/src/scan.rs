@@ -7,6 +7,7 @@ use gauntlet_domain::market::TickKind;
 use crate::bar_rows::TextTable;
 use crate::columns::plain_name;
 use crate::conditions::ConditionCells;
+use crate::contracts::Contracts;
 use crate::error::FeedError;
 use crate::format::Options;
 use crate::numbers::{Cell, Evidence, NumberStyle, is_number_in_another_style};
@@ -68,6 +69,7 @@ pub(crate) fn scan_ticks<T: TextTable>(
     columns.retain(|(column, _)| is_text(*column));
     let size = layout.size_without_side();
     let mut kinds = RowKinds::of(names, layout, options);
+    let mut contracts = Contracts::of(names, layout, options);
     while rows.rows() < most_rows && next(&mut rows)? {
         let field = |index| rows.field(index);
         if of_day.is_none() && sizes.sizes == 0 {
@@ -87,6 +89,7 @@ pub(crate) fn scan_ticks<T: TextTable>(
             numbers.see(field(*column).unwrap_or_default(), rows.line(), *column, *is_price);
         }
         kinds.see(field, rows.line());
+        contracts.see(field, rows.line());
         sizes.see(size.and_then(field).unwrap_or_default());
         if let Some(cell) = layout.unread_conditions().and_then(field) {
             conditions.see(cell);
@@ -99,7 +102,8 @@ pub(crate) fn scan_ticks<T: TextTable>(
     }
     let unclear = |cell: Cell, what: String| cell_error(rows.file(), names, cell, what);
     let clock = times.clock(options).map_err(|why| why.into_error(rows.file(), names))?;
-    kinds.check(names).map_err(|why| why.into_error(rows.file(), names))?;
+    let asked = kinds.check(names).and_then(|()| contracts.check(names));
+    asked.map_err(|why| why.into_error(rows.file(), names))?;
     let numbers = numbers.style(options.reading.decimal).map_err(|why| unclear(why.cell, why.what))?;
     let of_day = of_day.and_then(|column| names.get(column)).map(String::as_str);
     let of_day = of_day.or_else(|| times.has_several_of_a_date().then(|| named_of_day(names, layout))?);
