@@ -235,13 +235,15 @@ fn left(
 /// How long the records are waited for by which a log is known again.
 const WITNESSES_WITHIN: Duration = Duration::from_secs(10);
 
-/// Refuses a log on which other records lie than those from which the rows were made. A record that is gone, by retention
-/// or compaction, says nothing.
+/// Refuses a log on which other records lie than those from which the rows were made. A record that retention has removed says
+/// nothing, and on a topic that is compacted none is asked for. Records that do not come in time are asked for again.
 fn refuse_another_log(log: &dyn EventLog, projection: &dyn Projection) -> Result<(), ProjectAllError> {
     let mut wanted: BTreeMap<TopicPartition, (u64, EventId)> = BTreeMap::new();
     for Witness { partition, offset, id } in projection.witnesses()? {
+        let is_compacted = topics::named(&partition.topic)
+            .is_some_and(|topic| matches!(topic.retention, Retention::Compacted));
         let (start, end) = log.bounds(&partition)?;
-        if (start..end).contains(&offset) {
+        if !is_compacted && (start..end).contains(&offset) {
             wanted.insert(partition, (offset, id));
         }
     }
@@ -265,7 +267,14 @@ fn refuse_another_log(log: &dyn EventLog, projection: &dyn Projection) -> Result
             }
         }
     }
-    Ok(())
+    match wanted.first_key_value() {
+        None => Ok(()),
+        Some((place, (offset, _))) => {
+            let why =
+                format!("record {offset} of {place}, by which the log is known again, did not come in time");
+            Err(ProjectionError::Retry(why).into())
+        }
+    }
 }
 
 /// An event and where it lies.

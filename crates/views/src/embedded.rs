@@ -14,6 +14,7 @@ use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
 
 use crate::digest::{Digester, TableDigest};
+use crate::long_text::WORDS;
 use crate::packed::{self, Entry, Packer, Trouble};
 use crate::port::{Progress, Row, Upsert, ViewError, ViewStore, check_key};
 use crate::row_bytes::{self, Cell};
@@ -416,7 +417,8 @@ fn prepare<'a>(
 
 /// Format and tables as text.
 fn fingerprint() -> String {
-    let mut text = format!("format {FORMAT}\n");
+    // Texts are read with the dictionary that they were written with.
+    let mut text = format!("format {FORMAT}, words {:08x}\n", crc32fast::hash(WORDS));
     for table in embedded_tables() {
         let Table { name, partition_key, clustering, columns, .. } = table;
         let lie = if table.rows_per_block() > 1 { "in blocks" } else { "alone" };

@@ -1,5 +1,5 @@
 //! Long texts, mostly documents, compressed by zstd where a row lies alone. Names of figures, which nearly every document
-//! repeats, are in a dictionary: changing it is another format of the file.
+//! repeats, are in a dictionary, which is part of the file's format.
 
 use std::cell::RefCell;
 
@@ -10,7 +10,7 @@ const LONG: usize = 128;
 /// Bytes that a text may say to have, so that no damage makes a reader ask for more memory.
 const MOST_BYTES: usize = 1 << 28;
 /// Documents of the figures that there are, all zero.
-const WORDS: &[u8] = include_bytes!("words.txt");
+pub(crate) const WORDS: &[u8] = include_bytes!("words.txt");
 /// Higher levels gain little on a few kilobytes.
 const LEVEL: i32 = 3;
 
