@@ -91,6 +91,20 @@ pub enum ConfigError {
     },
 }
 
+impl ConfigError {
+    /// The key that is wrong, and where it is written, where it is one key.
+    pub fn place(&self) -> Option<(&str, &Origin)> {
+        match self {
+            ConfigError::UnknownKey { key, origin, .. }
+            | ConfigError::MissingKey { key, origin, .. }
+            | ConfigError::WrongValue { key, origin, .. }
+            | ConfigError::Refused { key, origin, .. } => Some((key, origin)),
+            ConfigError::Syntax { origin, .. } => Some(("", origin)),
+            _ => None,
+        }
+    }
+}
+
 /// What to write instead of a name that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Suggestion {

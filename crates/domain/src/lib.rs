@@ -2,6 +2,8 @@
 //!
 //! Consumes and emits nothing; never does I/O, never reads a clock, never draws a random number.
 
+/// Tokens of programs and the audit of commands.
+pub mod access;
 /// Which bars: `time:1m`.
 pub mod bar_spec;
 /// Exact prices and quantities.

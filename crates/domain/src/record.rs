@@ -8,6 +8,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::access::*;
 use crate::bar_spec::BarSpec;
 use crate::decimal::Scale;
 use crate::event::SINGLE_ORDER_KEY;
@@ -259,6 +260,10 @@ records! {
         |e| key e.waive.mandate, id [e.command], about Itself;
     88 PolicyRegistered: research on CONFIG
         |e| key policy(&e.mandate, &e.name), id [e.mandate, e.name, e.policy_hash], about Itself;
+    101 TokenIssued: platform on ACCESS |e| key e.token, id [e.token], about Itself;
+    102 TokenRevoked: platform on ACCESS |e| key e.token, id [e.token], about Itself;
+    // One actor and one key are one command, whatever it says: another content under it is refused before.
+    103 CommandAudited boxed: platform on AUDIT |e| key e.actor, id [e.actor, e.key], about Itself;
 }
 
 /// A block's rows have one report for each reason; the first row tells it from the next block's.

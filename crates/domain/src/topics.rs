@@ -159,6 +159,10 @@ topics! {
     SELECTION_COMPARISONS = "selection.comparisons.v1", key "mandate", ByKey, Forever;
     /// Which finalists are selected, and on what grounds.
     SELECTION_DECISIONS = "selection.decisions.v1", key "mandate", ByKey, Forever;
+    /// Tokens of programs.
+    ACCESS = "platform.access.v1", key "token", ByKey, Forever;
+    /// Who commanded what over HTTP.
+    AUDIT = "platform.audit.v1", key "actor", ByKey, Forever;
 }
 
 /// The topic of that name.

@@ -37,6 +37,13 @@ pub(crate) enum About {
     SeriesOf(ExperimentId),
 }
 
+impl Subject {
+    /// Its id as people write it.
+    pub fn id_text(&self) -> String {
+        uuid::Uuid::from_bytes(self.id).to_string()
+    }
+}
+
 impl Event {
     /// What a control event belongs to. Market data and series are too many to be followed one by one: they have none.
     pub fn subject(&self) -> Option<Subject> {

@@ -8,6 +8,7 @@ use crate::args::{
     BarsArgs, ListArgs, ListDeadLettersArgs, MetricsArgs, ReplayDeadLettersArgs, RiskArgs, SearchArgs,
     SensitivityArgs, SnapshotArgs, StatsArgs, SubmitArgs,
 };
+use crate::data_args::RangeArgs;
 use crate::diff_args::DiffArgs;
 use crate::feed_args::FeedArgs;
 use crate::open::milliseconds;
@@ -68,6 +69,59 @@ pub enum PolicyCommand {
     Ls,
     /// Lists the gates that there are, with the thresholds of the default policy.
     Gates,
+}
+
+/// Bars or ticks of a range.
+#[derive(Debug, Subcommand)]
+pub enum DataCommand {
+    /// Closed bars, after all revisions.
+    Bars {
+        /// Which bars, such as time:1h; the only ones that there are when left out.
+        #[arg(long)]
+        bars: Option<String>,
+        #[command(flatten)]
+        range: RangeArgs,
+    },
+    /// Ticks as their source gave them, in the order of the log; what cleaning rejected is in ls quality.
+    Ticks {
+        #[command(flatten)]
+        range: RangeArgs,
+    },
+}
+
+/// Secrets by which programs ask over HTTP.
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Makes one and prints its secret, which is kept nowhere.
+    Issue {
+        /// What it is for.
+        name: String,
+        /// What it may do, separated by commas: read, submit, ingest, operate. No scope approves.
+        #[arg(long, value_delimiter = ',', required = true)]
+        scopes: Vec<String>,
+        /// In whose name the program acts; who issues it when left out.
+        #[arg(long, value_name = "WHO")]
+        person: Option<String>,
+        /// How long it is good, 366 days at most.
+        #[arg(long, default_value = "90d")]
+        expires: String,
+        /// Who issues it.
+        #[arg(long = "as", value_name = "WHO")]
+        author: String,
+    },
+    /// Lists them, without their secrets.
+    Ls,
+    /// Takes one back, at once.
+    Revoke {
+        /// Its public name, or the beginning of it.
+        token: String,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+        /// Who takes it back.
+        #[arg(long = "as", value_name = "WHO")]
+        author: String,
+    },
 }
 
 /// A command.
@@ -133,6 +187,14 @@ pub enum Command {
     /// Which gates a model of a mandate must pass.
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Bars or ticks of a range of time, as they lie on the log.
+    #[command(subcommand)]
+    Data(DataCommand),
+    /// Secrets by which programs ask over HTTP.
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Prints a link to the running up that is good once, for a browser of this machine.
+    Link,
     /// Sets the refusal of a gate aside, for one version of a model and for a while.
     Waive {
         /// The model, or the beginning of its id.

@@ -5,6 +5,8 @@
 mod args;
 /// The command line.
 mod cli;
+/// Arguments of `data`.
+mod data_args;
 /// Arguments of `config diff`.
 mod diff_args;
 /// Arguments of `feed`.
@@ -35,6 +37,8 @@ mod scrape;
 mod serve;
 /// Tables for people.
 mod table;
+/// Arguments of `token`.
+mod token_args;
 /// Processors in one process.
 mod up;
 
@@ -186,6 +190,7 @@ fn on_pipeline(command: Command, opener: &Opener<'_>, quiet: bool) -> Result<Rep
             sound(opener, || up::up(open(Role::Resident)?, here.clone(), quiet))
         }
         Command::Demo { no_serve, .. } => sound(opener, || up::demo(open(Role::Visitor)?, no_serve, quiet)),
+        Command::Link => remote::link(&config.dir),
         Command::Topics(TopicsCommand::Plan) => set_up(config, SetupRequest::PlanTopics),
         Command::Topics(TopicsCommand::Apply) => set_up(config, SetupRequest::ApplyTopics),
         Command::Schemas(command) => {
@@ -330,6 +335,8 @@ fn request(command: Command) -> Result<Request, Refusal> {
             Request::Policy(PolicyRequest::Show { mandate, name })
         }
         Command::Policy(PolicyCommand::Ls) => Request::Policy(PolicyRequest::List),
+        Command::Token(command) => Request::Token(token_args::token(command)?),
+        Command::Data(command) => Request::Range(data_args::range(command)?),
         Command::Waive { model, gate, author, reason, expires, hash } => {
             let expires =
                 expires.parse().map_err(|error| Refusal::BadInput(format!("--expires: {error}")))?;

@@ -81,6 +81,23 @@ pub fn send(
     Some(follow(&address, &received, progress, signals))
 }
 
+/// Asks the `up` that holds a directory for a link that begins a session of a browser.
+pub fn link(dir: &Path) -> Result<Report, Refusal> {
+    let none = || {
+        let dir = dir.display();
+        Refusal::Outside(format!(
+            "no up is running on {dir}: start gauntlet up, or name another directory with --dir"
+        ))
+    };
+    let text = std::fs::read_to_string(address_file(dir)).map_err(|_| none())?;
+    let address: Address = serde_json::from_str(&text).map_err(|_| none())?;
+    let mut response = post(&address, "/api/v1/links").send_empty().map_err(|_| none())?;
+    let answer: serde_json::Value = response.body_mut().read_json().map_err(|_| none())?;
+    let path = answer["path"].as_str().ok_or_else(none)?;
+    let link = format!("http://{}{path}", address.listen);
+    Ok(Report { code: 0, json: serde_json::json!({ "link": link }), text: link })
+}
+
 /// A request to a running `up`.
 fn post(address: &Address, path: &str) -> ureq::RequestBuilder<ureq::typestate::WithBody> {
     let post = ureq::post(format!("http://{}{path}", address.listen)).config().http_status_as_error(false);

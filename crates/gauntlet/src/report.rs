@@ -35,7 +35,7 @@ impl Report {
 pub fn exit_code(refusal: &Refusal) -> u8 {
     match refusal {
         Refusal::Broken(_) => 1,
-        Refusal::BadInput(_) => 2,
+        Refusal::BadInput(_) | Refusal::NotFound(_) | Refusal::Invalid(_) => 2,
         Refusal::Outside(_) | Refusal::InUse(_) => 3,
         Refusal::Interrupted => 130,
     }

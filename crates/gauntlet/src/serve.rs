@@ -3,9 +3,6 @@
 
 /// Commands of other processes.
 pub mod commands;
-/// Connections of a listener.
-mod connections;
-
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +13,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use gauntlet_config::Config;
+use gauntlet_gateway::{Gateway, connections};
 use gauntlet_operations::services::address_file;
 use gauntlet_operations::{Node, Refusal};
 use gauntlet_runtime::{Running, Waiting};
@@ -104,11 +102,14 @@ pub fn serve(
             .route("/metrics", get(async || ([("content-type", METRICS_TYPE)], scrape::render())))
             .with_state(Health { node: node.clone(), running: running.clone() })
     };
+    let gateway = Gateway::new(node.clone(), running.clone(), address.token.clone());
     let app = Router::new()
         .route("/api/v1/commands", post(commands::command))
         .route("/api/v1/commands/{number}/stop", post(commands::stop))
         .with_state(commands)
-        .merge(watching());
+        .merge(watching())
+        .merge(gauntlet_gateway::router(gateway.clone()));
+    let app = gauntlet_gateway::guarded(app, listeners.all.local_addr().map_err(outside)?);
     let served = runtime.block_on(async {
         let (end, ending) = watch::channel(false);
         let all = tokio::net::TcpListener::from_std(listeners.all)?;
@@ -117,9 +118,10 @@ pub fn serve(
             tokio::spawn(connections::serve(listener, watching(), ending.clone()));
         }
         let all = tokio::spawn(connections::serve(all, app, ending));
-        ready(&address.listen);
+        ready(&format!("http://{}{}", address.listen, gateway.link()));
         let ended = look_after(node.clone(), running.clone()).await;
         under_way.stop_all();
+        gateway.end();
         let _ = end.send(true);
         // It has caught its own panics, and there is nothing to say about those of the runtime.
         let _ = all.await;

@@ -16,7 +16,7 @@ pub fn up(node: Node, processors: Vec<&'static str>, quiet: bool) -> Result<Repo
     let running = Arc::new(node.start_only(processors)?);
     serve(&node, &running, listeners, |address| {
         if !quiet {
-            eprintln!("up: http://{address} (Ctrl-C stops)");
+            eprintln!("up: {address} (the link is good once; Ctrl-C stops)");
         }
     })?;
     let running = Arc::into_inner(running);
@@ -41,7 +41,7 @@ pub fn demo(node: Node, no_serve: bool, json: bool) -> Result<Report, Refusal> {
     if let Some(listeners) = listeners {
         crate::report::print(&report, json)?;
         serve(&node, &running, listeners, |address| {
-            eprintln!("serving http://{address} (Ctrl-C stops)");
+            eprintln!("serving {address} (the link is good once; Ctrl-C stops)");
         })?;
     }
     match Arc::into_inner(running).map(Running::stop) {

@@ -19,6 +19,8 @@ pub mod objects;
 pub mod snapshot;
 /// Files by path, written at once or not at all.
 pub mod store;
+/// Tables for other programs: Parquet, Arrow.
+pub mod table;
 
 /// The copies in front of an object store.
 mod cache;

@@ -17,6 +17,7 @@ use crate::integrity::{Digests, RebuiltViews, Verified, VerifiedViews};
 use crate::ledger::Ledger;
 use crate::metrics::Measured;
 use crate::policy::{GateCard, Policies};
+use crate::range::Ranged;
 use crate::replay::Replayed;
 use crate::risk::RiskFigures;
 use crate::runs::{Exported, RunNumbers};
@@ -25,6 +26,7 @@ use crate::snapshot::{Requested, VerifiedSnapshot};
 use crate::stats::Stats;
 use crate::strategies::StrategyCard;
 use crate::submit::{Submitted, Waited};
+use crate::tokens::Tokens;
 use crate::waive::WaiveAnswer;
 
 /// The answer of one operation.
@@ -43,11 +45,13 @@ pub enum Answer {
     Policies(Policies),
     Gates(Vec<GateCard>),
     Waived(WaiveAnswer),
+    Tokens(Tokens),
     Listing(Listing),
     Shown(Shown),
     RunNumbers(RunNumbers),
     Exported(Exported),
     Comparison(Comparison),
+    Ranged(Ranged),
     Ledger(Ledger),
     Digests(Digests),
     Replayed(Replayed),

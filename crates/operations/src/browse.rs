@@ -175,7 +175,7 @@ pub fn find(node: &Node, of: &'static Table, id: &str) -> Result<Row, Refusal> {
     match found.len() {
         1 => Ok(found.remove(0)),
         0 if of.name == schema::EXPERIMENTS.name => named(node, id, "no experiment"),
-        0 => Err(Refusal::BadInput(format!(
+        0 => Err(Refusal::NotFound(format!(
             "no {} has an id that begins with '{id}': see gauntlet ls",
             singular(of)
         ))),
@@ -208,6 +208,11 @@ const SHOWN: [&Table; 5] =
 /// Shows whatever has this id, or an id that begins with it, or the experiment of this name.
 pub fn show(node: &Node, id: &str) -> Result<Shown, Refusal> {
     let row = find_anywhere(node, id)?;
+    shown(node, row)
+}
+
+/// A row with everything that belongs to it.
+pub fn shown(node: &Node, row: Row) -> Result<Shown, Refusal> {
     if row.table.name == schema::EXPERIMENTS.name {
         return Ok(Shown::Experiment(experiment_report(node, row)?));
     }
@@ -272,7 +277,7 @@ fn named(node: &Node, name: &str, what: &str) -> Result<Row, Refusal> {
     let mut found = all_named(node, name)?;
     match found.len() {
         1 => Ok(found.remove(0)),
-        0 => Err(Refusal::BadInput(format!(
+        0 => Err(Refusal::NotFound(format!(
             "{what} has an id that begins with '{name}', and no experiment has that name: see gauntlet ls experiments"
         ))),
         many => {

@@ -153,10 +153,11 @@ fn called(node: &Node, name: &str) -> Result<RanWith, Refusal> {
 
 /// What is said where a name stands for nothing, and where else to look.
 fn also_elsewhere(refusal: Refusal) -> Refusal {
+    let policies =
+        "policies are listed by gauntlet policy ls, and a document is the path of a file that ends in .yaml";
     match refusal {
-        Refusal::BadInput(said) => Refusal::BadInput(format!(
-            "{said}; policies are listed by gauntlet policy ls, and a document is the path of a file that ends in .yaml"
-        )),
+        Refusal::BadInput(said) => Refusal::BadInput(format!("{said}; {policies}")),
+        Refusal::NotFound(said) => Refusal::NotFound(format!("{said}; {policies}")),
         other => other,
     }
 }

@@ -5,6 +5,8 @@
 //! take those of others. An answer serialises to the document that scripts read. Nothing here knows of arguments, tables,
 //! terminals or HTTP, and no operation asks whether it works on a directory or on a cluster: [`services`] decides it once.
 
+/// Commands in somebody's name.
+pub mod acting;
 /// What comes back.
 pub mod answer;
 /// Questions and answers over stdin and stdout.
@@ -47,6 +49,8 @@ pub mod instruments;
 pub mod integrity;
 /// Which data there are of an instrument.
 pub mod inventory;
+/// Columns of lists in memory.
+mod kept_columns;
 /// What a mandate has tried.
 pub mod ledger;
 /// Equity and prices told from returns.
@@ -61,8 +65,12 @@ pub mod model_report;
 pub mod node;
 /// What luck alone would have shown.
 pub mod noise;
+/// Views that note what is written.
+mod noted;
 /// Answers of programs outside, checked.
 mod outside;
+/// Pages of a list.
+pub mod page;
 /// Which experiments wait because their own data cannot be read.
 mod parked;
 /// Policies of mandates.
@@ -77,6 +85,8 @@ mod projecting;
 mod publish;
 /// The configuration that a thing ran with.
 pub mod ran_with;
+/// Bars and ticks of a range.
+pub mod range;
 /// The trial ledger, counted again.
 pub mod recount;
 /// Why there is no answer.
@@ -95,6 +105,8 @@ pub mod runs;
 pub mod search;
 /// How far a score depends on each parameter.
 pub mod sensitivity;
+/// A series as a chart draws it.
+pub mod series;
 /// Views whose trades and equity curves stay on the log.
 mod series_on_log;
 /// Log, codec, views, lake and spans; embedded or a cluster's.
@@ -109,6 +121,8 @@ pub mod stats;
 pub mod strategies;
 /// Experiments in.
 pub mod submit;
+/// Tokens of programs.
+pub mod tokens;
 /// Reasons for what has no value.
 mod undefined;
 /// Refusals set aside.

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
 use gauntlet_config::nearest;
-use gauntlet_filter::{Cell, Filter, Kind};
+use gauntlet_filter::{Filter, FilterError, Kind};
 use gauntlet_quant::metrics::{VERSION, of_version};
 use gauntlet_runtime::clock;
 use gauntlet_views::schema::Column;
@@ -16,6 +16,7 @@ use serde_json::Value as Json;
 use crate::browse::{ListRequest, Sort, completed};
 use crate::experiment_list::{EXPERIMENT_LIST, with_outcome};
 use crate::inventory::{INSTRUMENTS, instruments};
+use crate::kept_columns::cell;
 use crate::node::Node;
 use crate::parked::{self, PARKED};
 use crate::refusal::Refusal;
@@ -68,7 +69,7 @@ pub fn each(
 
 /// The order of a list when none is asked for: the newest experiments first, everything else by key. Those that wait for
 /// their data have no start and are the newest of all.
-fn newest_first(of: &Table) -> Option<Sort> {
+pub(crate) fn newest_first(of: &Table) -> Option<Sort> {
     (of.name == EXPERIMENT_LIST.name).then(|| Sort { column: "start".to_owned(), descending: true })
 }
 
@@ -79,31 +80,31 @@ fn matching(
     condition: Option<&Filter>,
     give: &mut dyn FnMut(Row) -> Result<ControlFlow<()>, Refusal>,
 ) -> Result<(), Refusal> {
-    let (mut refused, mut failed) = (None, None);
-    let mut take = |row: Row| {
+    each_row(node, of, &mut |row| {
+        if condition.is_some_and(|condition| !is_meant(&row, condition)) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        give(row)
+    })
+}
+
+/// Gives the rows of a list, as they are read.
+pub(crate) fn each_row(
+    node: &Node,
+    of: &'static Table,
+    give: &mut dyn FnMut(Row) -> Result<ControlFlow<()>, Refusal>,
+) -> Result<(), Refusal> {
+    let mut refused = None;
+    let mut take = |row: Result<Row, Refusal>| {
         let answer = match node.is_interrupted() {
             true => Err(Refusal::Interrupted),
-            false if condition.is_some_and(|condition| !is_meant(&row, condition)) => {
-                Ok(ControlFlow::Continue(()))
-            }
-            false => give(row),
+            false => row.and_then(&mut *give),
         };
         answer.unwrap_or_else(|refusal| {
             refused = Some(refusal);
             ControlFlow::Break(())
         })
     };
-    if of.name == EXPERIMENT_LIST.name {
-        let mut take = |row: Row| match with_outcome(node, &row) {
-            Ok(row) => take(row),
-            Err(refusal) => {
-                failed = Some(refusal);
-                ControlFlow::Break(())
-            }
-        };
-        node.views.visit(&schema::EXPERIMENTS, &mut take)?;
-        return failed.or(refused).map_or(Ok(()), Err);
-    }
     let made = match of.name {
         name if name == INSTRUMENTS.name => Some(instruments(node)?),
         name if name == PARKED.name => Some(parked::rows(node)?),
@@ -111,10 +112,22 @@ fn matching(
     };
     match made {
         // Broken off or not, there is nothing behind it.
-        Some(rows) => drop(rows.into_iter().try_for_each(take)),
-        None => node.views.visit(of, &mut take)?,
+        Some(rows) => drop(rows.into_iter().map(Ok).try_for_each(take)),
+        None if of.name == EXPERIMENT_LIST.name => {
+            node.views.visit(&schema::EXPERIMENTS, &mut |row| take(with_outcome(node, &row)))?;
+        }
+        None => node.views.visit(of, &mut |row| take(Ok(row)))?,
     }
     refused.map_or(Ok(()), Err)
+}
+
+/// A row of a list by its key, as [`each_row`] gives it.
+pub(crate) fn row_of(node: &Node, of: &'static Table, key: &[Value]) -> Result<Option<Row>, Refusal> {
+    if of.name == EXPERIMENT_LIST.name {
+        let row = node.views.row(&schema::EXPERIMENTS, key)?;
+        return row.map(|row| with_outcome(node, &row)).transpose();
+    }
+    Ok(node.views.row(of, key)?)
 }
 
 /// The first rows in an order.
@@ -174,10 +187,10 @@ fn order(sort: Option<&Sort>, undefined_first: bool, a: &Row, b: &Row) -> Orderi
 }
 
 /// Columns that hold a document with a number for each name: metrics, and parameters of a model.
-const NUMBERS: [&str; 4] = ["metrics", "key_metrics", "hyperparameters", "parameters"];
+pub(crate) const NUMBERS: [&str; 4] = ["metrics", "key_metrics", "hyperparameters", "parameters"];
 
 /// What a row has under a name: of a column, or of a document in one.
-fn value<'a>(row: &'a Row, name: &str) -> Option<Cow<'a, Value>> {
+pub(crate) fn value<'a>(row: &'a Row, name: &str) -> Option<Cow<'a, Value>> {
     if let Some(value) = row.get(name) {
         return Some(Cow::Borrowed(value));
     }
@@ -244,17 +257,26 @@ impl Columns {
     }
 }
 
-/// A filter as it is asked for; `7d ago` is counted from now.
+/// A filter over the rows of a table; `7d ago` is counted from now.
+///
+/// # Errors
+/// Where it is none, by the character.
+pub fn parse_filter(of: &'static Table, text: &str) -> Result<Filter, FilterError> {
+    let columns = Columns::of(of);
+    Filter::parse(text, &|name| columns.kind(name), &columns.names(), clock::now())
+}
+
+/// The same as the command line says it.
 fn filter(of: &'static Table, text: &str) -> Result<Filter, Refusal> {
     let columns = Columns::of(of);
-    let parsed = Filter::parse(text, &|name| columns.kind(name), &columns.names(), clock::now());
-    parsed.map_err(|error| {
+    parse_filter(of, text).map_err(|error| {
         let known = if error.is_unknown_name { format!("; {}", columns.said()) } else { String::new() };
         Refusal::BadInput(format!("--filter: {error}{known}"))
     })
 }
 
-fn require_column(of: &'static Table, option: &str, name: &str) -> Result<(), Refusal> {
+/// Refuses a name that no column of a table has, and none of its documents.
+pub fn require_column(of: &'static Table, option: &str, name: &str) -> Result<(), Refusal> {
     let columns = Columns::of(of);
     if columns.kind(name).is_some() {
         return Ok(());
@@ -266,17 +288,7 @@ fn require_column(of: &'static Table, option: &str, name: &str) -> Result<(), Re
 
 /// Whether a filter is true of a row.
 fn is_meant(row: &Row, filter: &Filter) -> bool {
-    filter.holds(&mut |place| match value(row, &filter.names()[place])? {
-        Cow::Borrowed(Value::Text(text)) => Some(Cell::Text(text.as_str().into())),
-        Cow::Owned(Value::Text(text)) => Some(Cell::Text(text.into())),
-        of => match of.as_ref() {
-            Value::Long(long) => Some(Cell::Long(*long)),
-            Value::Double(double) => Some(Cell::Double(*double)),
-            Value::Bool(flag) => Some(Cell::Bool(*flag)),
-            Value::Timestamp(nanos) => Some(Cell::Time(*nanos)),
-            Value::Null | Value::Text(_) => None,
-        },
-    })
+    filter.holds(&mut |place| cell(value(row, &filter.names()[place])?))
 }
 
 #[cfg(test)]

@@ -17,9 +17,13 @@ use gauntlet_runtime::{Options, Parts, Running, clock, retention};
 use gauntlet_views::ViewStore;
 use gauntlet_wire::Codec;
 
+use crate::acting::Acting;
 use crate::data::LakeData;
+use crate::noted::Noted;
+use crate::page::ListColumns;
 use crate::processors::Processors;
 use crate::projecting::{self, Projecting};
+use crate::range::TickPlaces;
 use crate::refusal::Refusal;
 use crate::series_on_log::SeriesOnLog;
 use crate::services::{self, Access, Role, Services};
@@ -47,6 +51,14 @@ pub struct Node {
     pub processors: Processors,
     /// What is done differently on a directory and on a cluster.
     pub services: Arc<dyn Services>,
+    /// In whose name commands are carried out, where somebody's name is known.
+    pub(crate) acting: Option<Arc<Acting>>,
+    /// The views, where this process alone writes them.
+    pub(crate) noted: Option<Arc<Noted>>,
+    /// Columns of lists that were asked for.
+    pub(crate) columns: Arc<ListColumns>,
+    /// Where ticks lie on the log.
+    pub(crate) ticks: Arc<TickPlaces>,
     /// Ids of events that this process has published, or found to be.
     published: Arc<Mutex<BTreeSet<EventId>>>,
 }
@@ -97,11 +109,31 @@ impl Node {
         let (log, stores) = (until(services.log(), &interrupted), services.stores());
         let codec = stores.codec.clone();
         let views = beside_log(stores.views.clone(), &*services, &processors);
+        // Nobody else writes to what only this process reaches.
+        let is_own = stores.are_views_embedded() && services.is_exclusive();
+        let noted = is_own.then(|| Arc::new(Noted::new(views.clone())));
+        let views = noted.clone().map_or(views, |noted| noted as Arc<dyn ViewStore>);
         let (lake, spans) = (stores.lake.clone(), stores.spans.clone());
         let bars = Arc::new(BarIndex::kept_in(config.dir.join("index"), services.log(), codec.clone()));
         let config = config.clone();
-        let published = Arc::default();
-        Node { log, codec, views, lake, bars, config, interrupted, spans, processors, services, published }
+        let (acting, columns, ticks, published) = (None, Arc::default(), Arc::default(), Arc::default());
+        Node {
+            log,
+            codec,
+            views,
+            lake,
+            bars,
+            config,
+            interrupted,
+            spans,
+            processors,
+            services,
+            acting,
+            noted,
+            columns,
+            ticks,
+            published,
+        }
     }
 
     /// The same for one request, which ends when this flag is raised.
@@ -202,10 +234,14 @@ impl Node {
         Ok(ends)
     }
 
+    /// How far the views have come.
+    pub fn projected(&self) -> Result<Positions, Refusal> {
+        projecting::progress(&*self.views).map_err(|error| Refusal::Outside(error.to_string()))
+    }
+
     /// Whether the views have come as far as this.
     pub fn is_projected(&self, ends: &Positions) -> Result<bool, Refusal> {
-        let progress =
-            projecting::progress(&*self.views).map_err(|error| Refusal::Outside(error.to_string()))?;
+        let progress = self.projected()?;
         Ok(ends.iter().all(|(place, end)| progress.get(place).copied().unwrap_or(0) >= *end))
     }
 

@@ -39,22 +39,31 @@ pub fn record(node: &Node, event: &Event, source: &str) -> Result<NewRecord, Ref
     Ok(events::record(&node.codec, event, Cause::outside(source, clock::now()))?)
 }
 
-/// Appends the events that are not there yet, as one. True when anything was appended.
+/// Appends the events that are not there yet, as one, and with them who commanded it, where that is known. True when any of
+/// the events was appended.
 pub fn publish_once(node: &Node, source: &'static str, wanted: &[Event]) -> Result<bool, Refusal> {
     let (mut records, mut spans) = (Vec::new(), Vec::new());
     let began = clock::now();
+    let is_missing =
+        |event: &Event| Ok::<_, Refusal>(!node.has_published(event.id()) && !is_published(node, event)?);
     for event in wanted {
         // The same definition governs every file of a feed: it is looked for once.
-        if !node.has_published(event.id()) && !is_published(node, event)? {
+        if is_missing(event)? {
             records.push(record(node, event, source)?);
             spans.push(event);
         }
     }
     let any = !records.is_empty();
-    if any {
+    let audit = node.acting.as_ref().map(|acting| acting.audit(wanted));
+    if let Some(audit) = &audit
+        && is_missing(audit)?
+    {
+        records.push(record(node, audit, "gateway")?);
+    }
+    if !records.is_empty() {
         node.log.append(records)?;
     }
-    node.remember_published(wanted.iter().map(Event::id));
+    node.remember_published(wanted.iter().chain(&audit).map(Event::id));
     if let Some(port) = &node.spans {
         let ended = clock::now();
         let spans = spans.into_iter().filter_map(|event| spans::published(source, event, began, ended));

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use gauntlet_config::ConfigError;
+use gauntlet_config::{ConfigError, Origin};
 use gauntlet_feed::FeedError;
 use gauntlet_lake::LakeError;
 use gauntlet_log::{LogError, Remedy};
@@ -19,6 +19,12 @@ pub enum Refusal {
     /// Bad usage or bad input: ask for something else.
     #[error("{0}")]
     BadInput(String),
+    /// There is no such thing: ask for another one.
+    #[error("{0}")]
+    NotFound(String),
+    /// A document does not hold, at these places: mend them.
+    #[error("{}", said(.0))]
+    Invalid(Vec<Fault>),
     /// Something outside is missing, in use or full: mend it and ask again.
     #[error("{0}")]
     Outside(String),
@@ -31,6 +37,33 @@ pub enum Refusal {
     /// Interrupted, state safe: ask again to go on.
     #[error("interrupted; everything acknowledged is kept, the same command goes on from here")]
     Interrupted,
+}
+
+/// One thing that is wrong with a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// Where, as a JSON pointer: `/tuning/sampler`.
+    pub pointer: String,
+    /// The line, from 1, where the text has it.
+    pub line: Option<u64>,
+    /// What is wrong, where, and what to do.
+    pub reason: String,
+}
+
+fn said(faults: &[Fault]) -> String {
+    faults.iter().map(|fault| fault.reason.as_str()).collect::<Vec<_>>().join("\n")
+}
+
+impl Fault {
+    /// At a key, `tuning.sampler`, that is written there.
+    pub(crate) fn at(key: &str, origin: &Origin, reason: String) -> Fault {
+        let line = match origin {
+            Origin::File { line, .. } if *line > 0 => Some(*line),
+            _ => None,
+        };
+        let pointer = key.split('.').filter(|part| !part.is_empty()).map(|part| format!("/{part}")).collect();
+        Fault { pointer, line, reason }
+    }
 }
 
 impl Refusal {
@@ -102,7 +135,10 @@ impl From<FeedError> for Refusal {
 
 impl From<ConfigError> for Refusal {
     fn from(error: ConfigError) -> Refusal {
-        Refusal::BadInput(error.to_string())
+        match error.place() {
+            Some((key, origin)) => Refusal::Invalid(vec![Fault::at(key, origin, error.to_string())]),
+            None => Refusal::BadInput(error.to_string()),
+        }
     }
 }
 

@@ -21,6 +21,7 @@ use crate::node::Node;
 use crate::policy::{PolicyRequest, policies};
 use crate::progress::Progress;
 use crate::ran_with;
+use crate::range::{RangeRequest, range};
 use crate::refusal::Refusal;
 use crate::replay::{self, ReplayRequest};
 use crate::risk::{RiskRequest, risk};
@@ -29,6 +30,7 @@ use crate::services::Access;
 use crate::snapshot::{self, SnapshotRequest};
 use crate::stats::{StatsRequest, stats};
 use crate::submit::{self, SubmitRequest};
+use crate::tokens::{TokenRequest, tokens};
 use crate::waive::{WaiveRequest, waive};
 
 /// What a node answers.
@@ -52,6 +54,8 @@ pub enum Request {
     Policy(PolicyRequest),
     /// Set the refusal of a gate aside.
     Waive(WaiveRequest),
+    /// Make, list or take back tokens.
+    Token(TokenRequest),
     /// List rows of a view.
     List(ListRequest),
     /// Show whatever has this id.
@@ -62,6 +66,8 @@ pub enum Request {
     ShowRun(String, RunPart),
     /// Write a run's numbers to a file.
     Export(ExportRequest),
+    /// Bars or ticks of a range.
+    Range(RangeRequest),
     /// Show what a mandate has tried.
     Ledger(LedgerRequest),
     /// Put the things with these ids side by side.
@@ -105,6 +111,7 @@ impl Request {
             | Request::Cancel(_)
             | Request::Waive(_)
             | Request::Policy(PolicyRequest::Set { .. })
+            | Request::Token(TokenRequest::Issue { .. } | TokenRequest::Revoke { .. })
             | Request::Instrument(InstrumentRequest::Set { .. })
             | Request::ReplayDeadLetters(_)
             | Request::RebuildViews => Access::Write,
@@ -119,6 +126,7 @@ impl Request {
             Request::Submit(_)
                 | Request::Instrument(InstrumentRequest::Set { .. })
                 | Request::Policy(PolicyRequest::Set { .. })
+                | Request::Token(TokenRequest::Issue { .. })
         );
         !self.needs_processors() && !begins
     }
@@ -188,11 +196,13 @@ impl Request {
             Request::Cancel(request) => Answer::Cancelling(attempts::cancel(node, request)?),
             Request::Policy(request) => Answer::Policies(policies(node, running, request)?),
             Request::Waive(request) => Answer::Waived(waive(node, needed()?, request)?),
+            Request::Token(request) => Answer::Tokens(tokens(node, running, request)?),
             Request::List(request) => Answer::Listing(browse::list(node, request)?),
             Request::Show(id) => Answer::Shown(browse::show(node, id)?),
             Request::ShowDocument(id) => Answer::Document(ran_with::document_of(node, id)?),
             Request::ShowRun(id, part) => Answer::RunNumbers(runs::numbers(node, id, *part)?),
             Request::Export(request) => Answer::Exported(runs::export(node, request)?),
+            Request::Range(request) => Answer::Ranged(range(node, request)?),
             Request::Ledger(request) => Answer::Ledger(ledger(node, request)?),
             Request::Compare(ids) => Answer::Comparison(browse::compare(node, ids)?),
             Request::Diff(request) => Answer::Diff(diff(Some(node), request)?),
@@ -284,6 +294,8 @@ mod tests {
     use crate::browse::{List, Sort};
     use crate::config_diff::Operand;
     use crate::metrics::{RiskFree, SeriesKind};
+    use crate::range::Series;
+    use crate::tokens::Scope;
 
     fn reading() -> Reading {
         Reading {
@@ -357,6 +369,13 @@ mod tests {
                 as_of: Some(Timestamp(-1)),
             }),
             Request::VerifySnapshot("id".into()),
+            Request::Range(RangeRequest {
+                instrument: "XAUUSD".into(),
+                series: Series::Bars(Some("time:1h".parse().unwrap())),
+                from: Timestamp(i64::MIN),
+                to: Timestamp(i64::MAX),
+                out: Some("ticks.parquet".into()),
+            }),
             Request::Submit(SubmitRequest {
                 text: "name: x\n".into(),
                 name: "x.yaml".into(),
@@ -369,6 +388,13 @@ mod tests {
             Request::Cancel(CancelRequest { id: "id".into(), reason: "enough".into() }),
             policy(),
             waive(),
+            Request::Token(TokenRequest::Issue {
+                name: "nightly".into(),
+                person: "ann".into(),
+                scopes: vec![Scope::Read, Scope::Submit, Scope::Ingest, Scope::Operate],
+                lasts_nanos: i64::MAX,
+                author: "ben".into(),
+            }),
             Request::List(ListRequest {
                 what: List::Quality,
                 filter: text("rows > 1"),

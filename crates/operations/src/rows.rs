@@ -33,8 +33,25 @@ pub(crate) fn text<'a>(row: &'a Row, column: &str) -> Option<&'a str> {
     row.get(column).and_then(Value::as_text)
 }
 
+/// What a row has under a name: of a column, or of a document in one.
+pub fn named_value(row: &Row, name: &str) -> Option<Value> {
+    crate::listing::value(row, name).map(std::borrow::Cow::into_owned)
+}
+
+/// The same as a document.
+pub fn named_json(row: &Row, name: &str) -> Option<Json> {
+    Some(match named_value(row, name)? {
+        Value::Null => Json::Null,
+        Value::Text(text) => Json::String(text),
+        Value::Long(long) => long.into(),
+        Value::Double(double) => double.into(),
+        Value::Bool(flag) => Json::Bool(flag),
+        Value::Timestamp(nanos) => Json::String(Timestamp(nanos).to_string()),
+    })
+}
+
 /// Columns whose text is a JSON document.
-const DOCUMENTS: [&str; 20] = [
+pub(crate) const DOCUMENTS: [&str; 22] = [
     "parameters",
     "hyperparameters",
     "metrics",
@@ -55,6 +72,8 @@ const DOCUMENTS: [&str; 20] = [
     "remarks",
     "failed",
     "denied",
+    "scopes",
+    "events",
 ];
 
 impl Serialize for ViewRow {

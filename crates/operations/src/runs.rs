@@ -149,7 +149,8 @@ fn fill(row: &Row) -> Fill {
     }
 }
 
-fn equity(node: &Node, run: &Row, id: &str) -> Result<Vec<Point>, Refusal> {
+/// The equity of a run, a bar a point.
+pub(crate) fn equity(node: &Node, run: &Row, id: &str) -> Result<Vec<Point>, Refusal> {
     let mut before = capital(node, text(run, "experiment_id").unwrap_or_default())?;
     let rows = node.views.partition(&schema::EQUITY_CURVES, &[id.into()], None)?;
     let point = |row: &Row| {

@@ -24,7 +24,7 @@ use crate::parked;
 use crate::policy;
 use crate::progress::Progress;
 use crate::publish::publish_once;
-use crate::refusal::Refusal;
+use crate::refusal::{Fault, Refusal};
 use crate::rows::text;
 
 /// A document as it was read, for the node that takes it.
@@ -110,8 +110,11 @@ pub(crate) fn refuse(document: &ExperimentDocument, problems: &[Problem]) -> Res
     if problems.is_empty() {
         return Ok(());
     }
-    let line = |problem: &Problem| format!("{}: {problem}", document.place(&problem.field));
-    Err(Refusal::BadInput(problems.iter().map(line).collect::<Vec<_>>().join("\n")))
+    let fault = |problem: &Problem| {
+        let origin = document.place(&problem.field);
+        Fault::at(&problem.field, origin, format!("{origin}: {problem}"))
+    };
+    Err(Refusal::Invalid(problems.iter().map(fault).collect()))
 }
 
 /// Reads and checks a document on a node, with the latest bar and the policy spelled out.
@@ -130,7 +133,7 @@ fn read(
 }
 
 /// A document as it would be submitted here, whether or not there are data for it yet.
-pub(crate) fn resolved(node: &Node, text: &str, name: &str) -> Result<ExperimentSpec, Refusal> {
+pub fn resolved(node: &Node, text: &str, name: &str) -> Result<ExperimentSpec, Refusal> {
     let mut spec = read(node, text, name, &[])?;
     let instrument = spec.instrument().map_err(Refusal::input)?;
     spec.data.revision = revision(node, &instrument, &spec.data)?;

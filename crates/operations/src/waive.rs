@@ -59,6 +59,23 @@ pub(crate) fn decision(node: &Node, model_id: &str) -> Result<Option<Row>, Refus
     Ok(rows.into_iter().find(|row| text(row, "model_id") == Some(model_id)))
 }
 
+/// The version of a model that was decided about last.
+///
+/// # Errors
+/// No such model, or nobody has decided about it yet.
+pub fn version(node: &Node, model: &str) -> Result<String, Refusal> {
+    let row = find(node, &schema::MODELS, model)?;
+    let model = text(&row, "model_id").unwrap_or_default();
+    let decided = decision(node, model)?.ok_or_else(|| undecided(model))?;
+    Ok(text(&decided, "version_hash").unwrap_or_default().to_owned())
+}
+
+fn undecided(model: &str) -> Refusal {
+    Refusal::BadInput(format!(
+        "model {model} is not decided about yet: its experiment, or an earlier one of its mandate, is under way"
+    ))
+}
+
 fn is_granted(waiver: &Row) -> bool {
     waiver.get("granted").and_then(Value::as_bool).unwrap_or(false)
 }
@@ -72,9 +89,7 @@ pub fn waive(node: &Node, running: &Running, request: &WaiveRequest) -> Result<W
     let row = find(node, &schema::MODELS, &request.model)?;
     let model = text(&row, "model_id").unwrap_or_default().to_owned();
     let Some(decided) = decision(node, &model)? else {
-        return Err(Refusal::BadInput(format!(
-            "model {model} is not decided about yet: its experiment, or an earlier one of its mandate, is under way"
-        )));
+        return Err(undecided(&model));
     };
     let column = |name: &str| text(&decided, name).unwrap_or_default();
     let hash = request.hash.as_deref().unwrap_or_else(|| column("version_hash"));

@@ -3,14 +3,15 @@
 //! Readers, the one writer of a topic, rights, replay and retention follow from here. It never asks what is on the log.
 
 use gauntlet_domain::topics::{
-    self, CONFIG, DATA_COMMANDS, EXPERIMENT_COMMANDS, MARKET_TICKS, MARKET_TICKS_V2, PROMOTION_COMMANDS,
+    self, ACCESS, AUDIT, CONFIG, DATA_COMMANDS, EXPERIMENT_COMMANDS, MARKET_TICKS, MARKET_TICKS_V2,
+    PROMOTION_COMMANDS,
 };
 use gauntlet_domain::{Event, Topic};
 
 /// Who is no processor and writes what comes from outside: replay takes it as given and makes everything else again.
 pub const OUTSIDE: [(&str, &[&Topic]); 2] = [
     ("feed", &[&MARKET_TICKS, &MARKET_TICKS_V2]),
-    ("gateway", &[&DATA_COMMANDS, &CONFIG, &EXPERIMENT_COMMANDS, &PROMOTION_COMMANDS]),
+    ("gateway", &[&DATA_COMMANDS, &CONFIG, &EXPERIMENT_COMMANDS, &PROMOTION_COMMANDS, &ACCESS, &AUDIT]),
 ];
 
 /// Whether a topic is written from outside.

@@ -3,9 +3,12 @@
 //! Grow a table by adding columns at its end; a column's place is its name in stored rows. Documents inside a row are
 //! JSON text with sorted keys; an undefined number in them is null.
 
+/// Tables of tokens and commands.
+mod access;
 /// Tables of robustness, risk and selection.
 mod selection;
 
+pub use access::{AUDIT, TOKENS};
 pub use selection::{POLICIES, RISK_FIGURES, SELECTIONS, SENSITIVITY, WAIVERS};
 
 /// What a column holds.
@@ -402,6 +405,8 @@ pub static VIEWS: &[&Table] = &[
     &POLICIES,
     &SOURCES,
     &QUALITY,
+    &TOKENS,
+    &AUDIT,
 ];
 
 /// Tables whose rows the embedded store keeps together in compressed blocks, and the rows of a block at most. They are

@@ -3,6 +3,8 @@
 //! Consumes [`TOPICS`], emits rows. A row depends on its event alone, so the views can be dropped and made again, and
 //! duplicates, reordering and restarts change nothing. Never reads a store or a clock, never decides anything.
 
+/// Tokens, and who commanded what.
+mod access;
 /// Runs, models and leaderboards from evaluation.
 mod evaluations;
 /// Experiments and their documents.
@@ -23,8 +25,9 @@ mod trials;
 mod walk_forwards;
 
 use gauntlet_domain::topics::{
-    CONFIG, DATA_COMMANDS, DATA_REQUESTS, DATA_SNAPSHOTS, EVALUATION_OUTCOMES, EXPERIMENTS, MARKET_QUALITY,
-    RESULTS_SERIES, RISK_FIGURES, SELECTION_DECISIONS, SENSITIVITY_REPORTS, TRIAL_LEDGER, TRIAL_RESULTS,
+    ACCESS, AUDIT, CONFIG, DATA_COMMANDS, DATA_REQUESTS, DATA_SNAPSHOTS, EVALUATION_OUTCOMES, EXPERIMENTS,
+    MARKET_QUALITY, RESULTS_SERIES, RISK_FIGURES, SELECTION_DECISIONS, SENSITIVITY_REPORTS, TRIAL_LEDGER,
+    TRIAL_RESULTS,
 };
 use gauntlet_domain::{Envelope, Event, Recorded, Topic};
 use gauntlet_views::{Table, Upsert, Value, schema};
@@ -48,6 +51,8 @@ pub const TOPICS: &[&Topic] = &[
     &RISK_FIGURES,
     &TRIAL_LEDGER,
     &SELECTION_DECISIONS,
+    &ACCESS,
+    &AUDIT,
 ];
 
 /// Stamp of a row that one event writes once.
@@ -88,6 +93,9 @@ pub fn rows(recorded: &Recorded) -> Vec<Upsert> {
         Event::WaiverGranted(event) => vec![selection::granted(event)],
         Event::WaiverRefused(event) => vec![selection::refused(event)],
         Event::PolicyRegistered(event) => vec![selection::registered(event)],
+        Event::TokenIssued(event) => vec![access::issued(event)],
+        Event::TokenRevoked(event) => vec![access::revoked(event)],
+        Event::CommandAudited(event) => vec![access::audited(event, envelope)],
         // On topics that are not read: inputs of other processors, answered by facts that are (a test of every record
         // that was ever published holds each record of `TOPICS` to its rows).
         _ => Vec::new(),
@@ -118,6 +126,10 @@ pub fn row_that_shows(event: &Event) -> Option<(&'static Table, Vec<Value>)> {
                 event.policy_hash.to_string().into(),
             ];
             return Some((&schema::POLICIES, key));
+        }
+        Event::TokenIssued(event) => return Some((&schema::TOKENS, vec![event.token.as_str().into()])),
+        Event::CommandAudited(event) => {
+            return Some((&schema::AUDIT, vec![event.actor.as_str().into(), event.key.as_str().into()]));
         }
         _ => return None,
     };

@@ -18,12 +18,16 @@ mod ledger;
 mod measured;
 /// Models, policies and waivers.
 mod model;
+/// Bars and ticks of a range.
+mod ranged;
 /// Risk of a series.
 mod risk;
 /// Runs and rules.
 mod runs;
 /// Inference over many trials.
 mod stats;
+/// Tokens of programs.
+mod tokens;
 /// Files, configurations, a cluster's services.
 mod tools;
 
@@ -54,8 +58,10 @@ pub fn text(answer: &Answer) -> String {
         Answer::Shown(Shown::Row(answer)) => browse::row(answer),
         Answer::Comparison(answer) => browse::comparison(answer),
         Answer::Policies(answer) => model::policies(answer),
+        Answer::Tokens(answer) => tokens::tokens(answer),
         Answer::Gates(answer) => model::gates(answer),
         Answer::Waived(answer) => model::waived(answer),
+        Answer::Ranged(answer) => ranged::ranged(answer),
         Answer::Ledger(answer) => ledger::ledger(answer),
         Answer::Digests(answer) => integrity::digests(answer),
         Answer::Replayed(answer) => integrity::replayed(answer),

@@ -1,5 +1,6 @@
-//! Samples of robustness, risk and selection.
+//! Samples of robustness, risk, selection and access.
 
+use gauntlet_domain::access::*;
 use gauntlet_domain::robustness::*;
 use gauntlet_domain::selection::*;
 
@@ -192,6 +193,33 @@ pub(super) fn sample(kind: RecordKind) -> Event {
             policy_hash: ContentHash::of(b"policy"),
             document: "{}".into(),
             author: "ann".into(),
+        }
+        .into(),
+        RecordKind::TokenIssued => TokenIssued {
+            token: "0123456789abcdef".into(),
+            hash: ContentHash::of(b"secret"),
+            name: "nightly".into(),
+            person: "ann".into(),
+            scopes: vec!["read".into(), "submit".into()],
+            issued_by: "ann".into(),
+            expires: Timestamp(9),
+        }
+        .into(),
+        RecordKind::TokenRevoked => TokenRevoked {
+            token: "0123456789abcdef".into(),
+            revoked_by: "ben".into(),
+            reason: "it was found in a repository".into(),
+        }
+        .into(),
+        RecordKind::CommandAudited => CommandAudited {
+            actor: "ann".into(),
+            by: "token:0123456789abcdef".into(),
+            action: "POST /api/v1/experiments".into(),
+            key: "5f0c".into(),
+            request_hash: ContentHash::of(b"document"),
+            subject: experiment_id.to_string(),
+            events: vec![command],
+            address: "127.0.0.1".into(),
         }
         .into(),
         other => unreachable!("invariant: {} has its sample beside the others", other.name()),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use gauntlet_domain::access::*;
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::market::*;
 use gauntlet_domain::robustness::*;
@@ -359,6 +360,29 @@ pub fn selection() -> Vec<Event> {
             policy_hash: hash("policy"),
             document: "{}".into(),
             author: "ann".into(),
+        }
+        .into(),
+        TokenIssued {
+            token: "0123456789abcdef".into(),
+            hash: hash("secret"),
+            name: "nightly".into(),
+            person: "ann".into(),
+            scopes: vec!["read".into()],
+            issued_by: "ann".into(),
+            expires: Timestamp(HOUR),
+        }
+        .into(),
+        TokenRevoked { token: "0123456789abcdef".into(), revoked_by: "ben".into(), reason: "lost".into() }
+            .into(),
+        CommandAudited {
+            actor: "ann".into(),
+            by: "session".into(),
+            action: "POST /api/v1/experiments".into(),
+            key: "k".into(),
+            request_hash: hash("request"),
+            subject: experiment_id.to_string(),
+            events: vec![],
+            address: "127.0.0.1".into(),
         }
         .into(),
         SensitivityReported {

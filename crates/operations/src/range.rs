@@ -1,0 +1,483 @@
+//! `data bars`, `data ticks`: the bars or ticks of an instrument in a range of time, as they lie on the log.
+//!
+//! Ticks come as the source gave them, in the order of the log: what cleaning rejected among them is in the list `quality`, by row
+//! and source. Rows of a source that was given up are left out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use gauntlet_config::nearest;
+use gauntlet_domain::market::{Bar, SnapshotDue, TickBlock, TickKind};
+use gauntlet_domain::topics::{MARKET_TICKS, MARKET_TICKS_V2};
+use gauntlet_domain::{BarSpec, Event, Price, Quantity, SnapshotId, Timestamp};
+use gauntlet_lake::table::{Cells, ColumnKind, TableFormat, TableWriter};
+use gauntlet_log::{LogError, TopicPartition, partition_for};
+use gauntlet_runtime::{events, restore};
+use gauntlet_views::schema;
+use serde::{Deserialize, Serialize};
+
+use crate::node::Node;
+use crate::refusal::Refusal;
+use crate::rows::{as_text, text};
+
+/// Bars or ticks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Series {
+    /// Closed bars of a length, after all revisions; the only one that there is when left out.
+    Bars(Option<BarSpec>),
+    /// Ticks.
+    Ticks,
+}
+
+/// Which of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RangeRequest {
+    /// `SYMBOL.VENUE`, or a symbol that one venue alone has.
+    pub instrument: String,
+    /// What of it.
+    pub series: Series,
+    /// First time: of a bar its open, of a tick its own.
+    pub from: Timestamp,
+    /// The time before which a tick lies, and at or before which a bar has closed.
+    pub to: Timestamp,
+    /// A file that ends in `.csv`, `.parquet` or `.arrow`; the rows in the answer when left out.
+    pub out: Option<PathBuf>,
+}
+
+/// Rows of an answer at most; a file has no such bound.
+const MOST_ROWS: usize = 1_000_000;
+
+/// What there is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Ranged {
+    /// `SYMBOL.VENUE`.
+    pub instrument: String,
+    /// Rows in the range.
+    pub rows: usize,
+    /// The file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub out: Option<PathBuf>,
+    /// The bars, where no file was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bars: Option<Vec<BarRow>>,
+    /// The ticks, where no file was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ticks: Option<Vec<TickRow>>,
+}
+
+/// A bar in natural units.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BarRow {
+    /// Start of its interval.
+    #[serde(serialize_with = "as_text")]
+    pub open_time: Timestamp,
+    /// End of its interval.
+    #[serde(serialize_with = "as_text")]
+    pub close_time: Timestamp,
+    /// First price.
+    pub open: f64,
+    /// Highest price.
+    pub high: f64,
+    /// Lowest price.
+    pub low: f64,
+    /// Last price.
+    pub close: f64,
+    /// Sum of the sizes of trades.
+    pub volume: f64,
+    /// Ticks in it.
+    pub ticks: i64,
+    /// Ask minus bid at the first quote.
+    pub open_spread: Option<f64>,
+    /// Ask minus bid at the last quote.
+    pub close_spread: Option<f64>,
+}
+
+/// A tick in natural units.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TickRow {
+    /// Event time.
+    #[serde(serialize_with = "as_text")]
+    pub time: Timestamp,
+    /// `quote`, `trade`, `buy`, `sell`, `last`, `book`, `received_quote`, `volume_only`, `auction`.
+    pub kind: &'static str,
+    /// Best bid of a quote.
+    pub bid: Option<f64>,
+    /// Best ask of a quote.
+    pub ask: Option<f64>,
+    /// Its size.
+    pub bid_size: Option<f64>,
+    /// Its size.
+    pub ask_size: Option<f64>,
+    /// Price of a trade.
+    pub price: Option<f64>,
+    /// Size of a trade.
+    pub size: Option<f64>,
+    /// The venue's own numbering.
+    pub sequence: Option<i64>,
+    /// Row in the source, from 1.
+    pub row: i64,
+    /// SHA-256 of the source, or the id of its stream.
+    pub source: String,
+}
+
+impl From<&Bar> for BarRow {
+    fn from(bar: &Bar) -> BarRow {
+        let price = |price: Price| bar.scale.price(price);
+        BarRow {
+            open_time: bar.open_time,
+            close_time: bar.close_time,
+            open: price(bar.open),
+            high: price(bar.high),
+            low: price(bar.low),
+            close: price(bar.close),
+            volume: bar.scale.size(bar.volume),
+            ticks: bar.ticks,
+            open_spread: bar.open_spread.map(price),
+            close_spread: bar.close_spread.map(price),
+        }
+    }
+}
+
+/// The name of a kind of tick; `None` of a row that could not be read.
+fn kind_word(kind: TickKind) -> Option<&'static str> {
+    Some(match kind {
+        TickKind::Quote => "quote",
+        TickKind::Trade => "trade",
+        TickKind::Buy => "buy",
+        TickKind::Sell => "sell",
+        TickKind::Last => "last",
+        TickKind::Book => "book",
+        TickKind::ReceivedQuote => "received_quote",
+        TickKind::VolumeOnly => "volume_only",
+        TickKind::Auction => "auction",
+        TickKind::NotANumber | TickKind::BadTime | TickKind::OutOfRange | TickKind::TotalDecreased => {
+            return None;
+        }
+    })
+}
+
+/// A row of a block; `None` of one that could not be read.
+fn tick(block: &TickBlock, at: usize) -> Option<TickRow> {
+    let kind = TickKind::from_code(*block.kinds.get(at)?)?;
+    let word = kind_word(kind)?;
+    let number = |column: &[i64]| column.get(at).copied();
+    let price = |column: &[i64]| number(column).map(|price| block.scale.price(Price(price)));
+    let size = |column: &[i64]| number(column).map(|size| block.scale.size(Quantity(size)));
+    let is_quote = matches!(kind, TickKind::Quote | TickKind::ReceivedQuote);
+    let has_price = !matches!(kind, TickKind::Book);
+    let (first, first_size) =
+        (price(&block.prices).filter(|_| has_price), size(&block.sizes).filter(|_| has_price));
+    Some(TickRow {
+        time: Timestamp(number(&block.times)?),
+        kind: word,
+        bid: first.filter(|_| is_quote),
+        ask: price(&block.asks).filter(|_| is_quote),
+        bid_size: first_size.filter(|_| is_quote),
+        ask_size: size(&block.ask_sizes).filter(|_| is_quote),
+        price: first.filter(|_| !is_quote),
+        size: first_size.filter(|_| !is_quote && kind != TickKind::Last),
+        sequence: number(&block.sequences),
+        row: number(&block.rows)?,
+        source: block.source.clone(),
+    })
+}
+
+/// Where the blocks of a partition lie and which times they hold, by instrument: folded from the records as it is asked.
+#[derive(Default)]
+pub(crate) struct TickPlaces(Mutex<BTreeMap<TopicPartition, Blocks>>);
+
+#[derive(Default)]
+struct Blocks {
+    /// Every record before this offset has been taken in.
+    next: u64,
+    /// Offset, first and last time of each block.
+    of: BTreeMap<String, Vec<(u64, i64, i64)>>,
+    /// Sources that were given up.
+    given_up: BTreeSet<String>,
+}
+
+impl Blocks {
+    fn take(&mut self, offset: u64, event: Event) {
+        self.next = offset + 1;
+        match event {
+            Event::TickBlock(block) => {
+                let ends = block.times.iter().min().zip(block.times.iter().max());
+                if let Some((first, last)) = ends {
+                    self.of.entry(block.instrument).or_default().push((offset, *first, *last));
+                }
+            }
+            Event::FeedAborted(feed) => drop(self.given_up.insert(feed.source)),
+            _ => {}
+        }
+    }
+}
+
+/// Gives the ticks of an instrument in a range, block by block, in the order of the log.
+fn each_block(
+    node: &Node,
+    instrument: &str,
+    (from, to): (Timestamp, Timestamp),
+    give: &mut dyn FnMut(Vec<TickRow>) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    for topic in [MARKET_TICKS, MARKET_TICKS_V2] {
+        let partition = partition_for(instrument.as_bytes(), node.log.partitions(topic.name)?);
+        let place = TopicPartition::new(topic.name, partition);
+        let (offsets, given_up) = touched(node, &place, instrument, (from, to))?;
+        for offset in offsets {
+            let mut rows = Vec::new();
+            restore::for_each(&*node.log, &place, offset, offset + 1, |record| {
+                if let Some(Event::TickBlock(block)) = event(node, &record)?
+                    && !given_up.contains(&block.source)
+                {
+                    let in_range = |row: &TickRow| from <= row.time && row.time < to;
+                    rows = (0..block.len()).filter_map(|at| tick(&block, at)).filter(in_range).collect();
+                }
+                Ok(())
+            })?;
+            give(rows)?;
+        }
+    }
+    Ok(())
+}
+
+fn event(node: &Node, record: &gauntlet_log::Record) -> Result<Option<Event>, LogError> {
+    Ok(events::readable(&node.codec, record)?.map(|recorded| recorded.event))
+}
+
+/// The offsets of an instrument's blocks that hold times of a range, and the sources that were given up.
+fn touched(
+    node: &Node,
+    place: &TopicPartition,
+    instrument: &str,
+    (from, to): (Timestamp, Timestamp),
+) -> Result<(Vec<u64>, BTreeSet<String>), Refusal> {
+    let (start, end) = node.log.bounds(place)?;
+    let mut partitions = node.ticks.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let blocks = partitions.entry(place.clone()).or_default();
+    let begin = blocks.next.max(start);
+    restore::for_each(&*node.log, place, begin, end, |record| {
+        match event(node, &record)? {
+            Some(event) => blocks.take(record.offset, event),
+            None => blocks.next = record.offset + 1,
+        }
+        Ok(())
+    })?;
+    let of = blocks.of.get(instrument).map(Vec::as_slice).unwrap_or_default();
+    let is_touched =
+        |(offset, first, last): &&(u64, i64, i64)| *offset >= start && *last >= from.0 && *first < to.0;
+    Ok((of.iter().filter(is_touched).map(|(offset, ..)| *offset).collect(), blocks.given_up.clone()))
+}
+
+/// The instrument that is meant.
+fn instrument(node: &Node, name: &str) -> Result<String, Refusal> {
+    let rows = node.views.scan(&schema::SOURCES, None)?;
+    let known: BTreeSet<&str> = rows.iter().filter_map(|row| text(row, "instrument")).collect();
+    if known.contains(name) {
+        return Ok(name.to_owned());
+    }
+    let of_symbol: Vec<&&str> = known
+        .iter()
+        .filter(|known| known.split_once('.').is_some_and(|(symbol, _)| symbol == name))
+        .collect();
+    match of_symbol.as_slice() {
+        [one] => Ok((**one).to_owned()),
+        [] => {
+            let hint = nearest(name, known.iter().copied()).map(|name| format!("did you mean {name}? "));
+            let known = if known.is_empty() { "nothing".into() } else { Vec::from_iter(known).join(", ") };
+            let hint = hint.unwrap_or_default();
+            Err(Refusal::NotFound(format!("there are no data of {name}: {hint}there are data of {known}")))
+        }
+        several => {
+            let several = several.iter().map(|name| **name).collect::<Vec<_>>().join(" or ");
+            Err(Refusal::BadInput(format!("several venues have {name}: write {several}")))
+        }
+    }
+}
+
+/// Whether there is such an instrument, and such bars of it.
+pub fn check(node: &Node, request: &RangeRequest) -> Result<(), Refusal> {
+    let instrument = instrument(node, &request.instrument)?;
+    if let Series::Bars(spec) = request.series {
+        closed(node, &instrument, spec)?;
+    }
+    Ok(())
+}
+
+/// Bars or ticks of a range, into a file or into the answer.
+pub fn range(node: &Node, request: &RangeRequest) -> Result<Ranged, Refusal> {
+    let instrument = instrument(node, &request.instrument)?;
+    let mut ranged = Ranged { instrument, rows: 0, out: request.out.clone(), bars: None, ticks: None };
+    if let Some(out) = &request.out {
+        let format = format_of_file(out)?;
+        let failed = |error: std::io::Error| Refusal::Outside(format!("{}: {error}", out.display()));
+        let file = std::io::BufWriter::new(std::fs::File::create(out).map_err(failed)?);
+        ranged.rows = write(node, request, format, file)?;
+        return Ok(ranged);
+    }
+    match request.series {
+        Series::Bars(spec) => {
+            let bars = bars(node, &ranged.instrument, spec, request)?;
+            ranged.rows = bars.len();
+            require_few(ranged.rows)?;
+            ranged.bars = Some(bars);
+        }
+        Series::Ticks => {
+            let mut ticks = Vec::new();
+            each_block(node, &ranged.instrument, (request.from, request.to), &mut |rows| {
+                ticks.extend(rows);
+                require_few(ticks.len())
+            })?;
+            ranged.rows = ticks.len();
+            ranged.ticks = Some(ticks);
+        }
+    }
+    Ok(ranged)
+}
+
+fn require_few(rows: usize) -> Result<(), Refusal> {
+    if rows <= MOST_ROWS {
+        return Ok(());
+    }
+    Err(Refusal::BadInput(format!(
+        "more than {MOST_ROWS} rows are no answer: narrow the range, or ask for a file"
+    )))
+}
+
+/// The length of bars that is meant, of those that have closed.
+fn closed(node: &Node, instrument: &str, spec: Option<BarSpec>) -> Result<BarSpec, Refusal> {
+    let closed = node.bars.specs(instrument)?;
+    let there_are = || closed.iter().map(BarSpec::to_string).collect::<Vec<_>>().join(", ");
+    match (spec, closed.iter().next()) {
+        (Some(spec), _) if closed.contains(&spec) => Ok(spec),
+        (None, Some(only)) if closed.len() == 1 => Ok(*only),
+        (None, Some(_)) => {
+            Err(Refusal::BadInput(format!("say which bars of {instrument}: there are {}", there_are())))
+        }
+        (_, None) => Err(Refusal::NotFound(format!("no bars of {instrument} have closed yet"))),
+        (Some(spec), Some(_)) => Err(Refusal::NotFound(format!(
+            "there are no {spec} bars of {instrument}: there are {}",
+            there_are()
+        ))),
+    }
+}
+
+fn bars(
+    node: &Node,
+    instrument: &str,
+    spec: Option<BarSpec>,
+    request: &RangeRequest,
+) -> Result<Vec<BarRow>, Refusal> {
+    let spec = closed(node, instrument, spec)?;
+    let revision = node.bars.revision(instrument, spec)?;
+    let (snapshot_id, instrument) = (SnapshotId::derive(&[b"range"]), instrument.to_owned());
+    let due = SnapshotDue { snapshot_id, instrument, spec, from: request.from, to: request.to, revision };
+    Ok(node.bars.bars(&due)?.iter().map(BarRow::from).collect())
+}
+
+/// How a file is written, by the ending of its name.
+pub fn format_of_file(out: &Path) -> Result<TableFormat, Refusal> {
+    match out.extension().and_then(|ending| ending.to_str()) {
+        Some("csv") => Ok(TableFormat::Csv),
+        Some("parquet") => Ok(TableFormat::Parquet),
+        Some("arrow") => Ok(TableFormat::Arrow),
+        _ => Err(Refusal::BadInput(format!(
+            "--out {}: give a name that ends in .csv, .parquet or .arrow",
+            out.display()
+        ))),
+    }
+}
+
+const BAR_COLUMNS: [(&str, ColumnKind); 10] = [
+    ("open_time", ColumnKind::Time),
+    ("close_time", ColumnKind::Time),
+    ("open", ColumnKind::Double),
+    ("high", ColumnKind::Double),
+    ("low", ColumnKind::Double),
+    ("close", ColumnKind::Double),
+    ("volume", ColumnKind::Double),
+    ("ticks", ColumnKind::Long),
+    ("open_spread", ColumnKind::Double),
+    ("close_spread", ColumnKind::Double),
+];
+
+const TICK_COLUMNS: [(&str, ColumnKind); 11] = [
+    ("time", ColumnKind::Time),
+    ("kind", ColumnKind::Text),
+    ("bid", ColumnKind::Double),
+    ("ask", ColumnKind::Double),
+    ("bid_size", ColumnKind::Double),
+    ("ask_size", ColumnKind::Double),
+    ("price", ColumnKind::Double),
+    ("size", ColumnKind::Double),
+    ("sequence", ColumnKind::Long),
+    ("row", ColumnKind::Long),
+    ("source", ColumnKind::Text),
+];
+
+fn bar_cells(rows: &[BarRow]) -> Vec<Cells> {
+    let double = |of: fn(&BarRow) -> f64| Cells::Double(rows.iter().map(|row| Some(of(row))).collect());
+    let spread = |of: fn(&BarRow) -> Option<f64>| Cells::Double(rows.iter().map(of).collect());
+    vec![
+        Cells::Time(rows.iter().map(|row| Some(row.open_time.0)).collect()),
+        Cells::Time(rows.iter().map(|row| Some(row.close_time.0)).collect()),
+        double(|row| row.open),
+        double(|row| row.high),
+        double(|row| row.low),
+        double(|row| row.close),
+        double(|row| row.volume),
+        Cells::Long(rows.iter().map(|row| Some(row.ticks)).collect()),
+        spread(|row| row.open_spread),
+        spread(|row| row.close_spread),
+    ]
+}
+
+fn tick_cells(rows: &[TickRow]) -> Vec<Cells> {
+    let double = |of: fn(&TickRow) -> Option<f64>| Cells::Double(rows.iter().map(of).collect());
+    vec![
+        Cells::Time(rows.iter().map(|row| Some(row.time.0)).collect()),
+        Cells::Text(rows.iter().map(|row| Some(row.kind.to_owned())).collect()),
+        double(|row| row.bid),
+        double(|row| row.ask),
+        double(|row| row.bid_size),
+        double(|row| row.ask_size),
+        double(|row| row.price),
+        double(|row| row.size),
+        Cells::Long(rows.iter().map(|row| row.sequence).collect()),
+        Cells::Long(rows.iter().map(|row| Some(row.row)).collect()),
+        Cells::Text(rows.iter().map(|row| Some(row.source.clone())).collect()),
+    ]
+}
+
+/// Writes a range; answers how many rows it has.
+pub fn write<W: std::io::Write + Send>(
+    node: &Node,
+    request: &RangeRequest,
+    format: TableFormat,
+    to: W,
+) -> Result<usize, Refusal> {
+    let instrument = instrument(node, &request.instrument)?;
+    let columns: &[(&str, ColumnKind)] = match request.series {
+        Series::Bars(_) => &BAR_COLUMNS,
+        Series::Ticks => &TICK_COLUMNS,
+    };
+    let mut writer = TableWriter::new(format, columns, to).map_err(unwritten)?;
+    let mut rows = 0;
+    match request.series {
+        Series::Bars(spec) => {
+            let bars = bars(node, &instrument, spec, request)?;
+            rows = bars.len();
+            writer.write(bar_cells(&bars)).map_err(unwritten)?;
+        }
+        Series::Ticks => each_block(node, &instrument, (request.from, request.to), &mut |ticks| {
+            rows += ticks.len();
+            if ticks.is_empty() { Ok(()) } else { writer.write(tick_cells(&ticks)).map_err(unwritten) }
+        })?,
+    }
+    writer.finish().map_err(unwritten)?;
+    Ok(rows)
+}
+
+fn unwritten(error: impl std::fmt::Display) -> Refusal {
+    Refusal::Outside(format!("the rows cannot be written: {error}"))
+}
