@@ -17,6 +17,7 @@ mod documents;
 mod examples;
 mod faults;
 mod feeding;
+mod http_api;
 mod instruments;
 mod kept;
 mod ledger;

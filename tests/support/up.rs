@@ -1,6 +1,6 @@
 //! A serving process: where it listens, its token, requests to it.
 
-use crate::http::request;
+use crate::http::{HttpAnswer, answer, request};
 use crate::process::{Command, Started, gauntlet};
 use crate::{Dir, Json};
 
@@ -47,6 +47,21 @@ impl Up {
     /// Asks for a page.
     pub fn get(&self, path: &str) -> (u16, String) {
         request(&self.address, "GET", path, &[], b"")
+    }
+
+    /// Asks the API in the name of who owns the directory.
+    pub fn api(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> HttpAnswer {
+        let bearer = format!("Bearer {}", self.token);
+        let own = [("authorization", bearer.as_str())];
+        let headers: Vec<(&str, &str)> = own.into_iter().chain(headers.iter().copied()).collect();
+        answer(&self.address, method, &format!("/api/v1{path}"), &headers, body)
+    }
+
+    /// A document of the API.
+    pub fn document(&self, path: &str) -> Json {
+        let found = self.api("GET", path, &[], b"");
+        assert_eq!(found.status, 200, "{path}: {}", found.text());
+        found.json()
     }
 
     /// Interrupts it, which has to go well.

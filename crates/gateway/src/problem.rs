@@ -110,6 +110,12 @@ impl Problem {
         Problem { kind, title, status, detail, more: Map::new(), retry_after: None }
     }
 
+    /// The path of its kind.
+    #[cfg(test)]
+    pub fn kind(&self) -> &'static str {
+        self.kind
+    }
+
     /// With a member of its type.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Problem {

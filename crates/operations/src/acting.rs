@@ -1,6 +1,8 @@
 //! Commands in somebody's name: who gave one, by what right, and under which key. What a command publishes lies on the log in one
 //! append with the record that says so.
 
+use std::time::{Duration, Instant};
+
 use gauntlet_domain::access::CommandAudited;
 use gauntlet_domain::{ContentHash, Event};
 use gauntlet_views::schema;
@@ -9,6 +11,11 @@ use crate::node::Node;
 use crate::publish::is_published;
 use crate::refusal::Refusal;
 use crate::rows::text;
+
+/// How long the views may take for a command that lies on the log.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often they are asked.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// In whose name a command is carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,24 +62,31 @@ impl Acting {
         .into()
     }
 
-    /// Whether the actor has given a command under this key before, and what it was.
+    /// Whether the actor has given a command under this key before, and what it was. One that lies on the log is waited for
+    /// until the views have it.
     ///
     /// # Errors
-    /// [`Refusal::Outside`] while it lies on the log and is not in the views yet: ask again.
+    /// [`Refusal::Outside`] when that takes too long: ask again.
     pub fn given(&self, node: &Node) -> Result<Option<Given>, Refusal> {
         let key = [self.actor.as_str().into(), self.key.as_str().into()];
-        if let Some(row) = node.views.row(&schema::AUDIT, &key)? {
-            let of = |column| text(&row, column).unwrap_or_default().to_owned();
-            let (request_hash, action, subject) = (of("request_hash"), of("action"), of("subject"));
-            return Ok(Some(Given { request_hash, action, subject }));
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(row) = node.views.row(&schema::AUDIT, &key)? {
+                let of = |column| text(&row, column).unwrap_or_default().to_owned();
+                let (request_hash, action, subject) = (of("request_hash"), of("action"), of("subject"));
+                return Ok(Some(Given { request_hash, action, subject }));
+            }
+            if !is_published(node, &self.audit(&[]))? {
+                return Ok(None);
+            }
+            if Instant::now() >= until || node.is_interrupted() {
+                return Err(Refusal::Outside(
+                    "a command under this key was taken a moment ago and is not in the views yet: ask again"
+                        .into(),
+                ));
+            }
+            std::thread::sleep(LOOK_EVERY);
         }
-        if is_published(node, &self.audit(&[]))? {
-            return Err(Refusal::Outside(
-                "a command under this key was taken a moment ago and is not in the views yet: ask again"
-                    .into(),
-            ));
-        }
-        Ok(None)
     }
 }
 

@@ -348,6 +348,26 @@ mod tests {
         })
     }
 
+    fn token() -> Request {
+        Request::Token(TokenRequest::Issue {
+            name: "nightly".into(),
+            person: "ann".into(),
+            scopes: vec![Scope::Read, Scope::Submit, Scope::Ingest, Scope::Operate],
+            lasts_nanos: i64::MAX,
+            author: "ben".into(),
+        })
+    }
+
+    fn range_of_bars() -> Request {
+        Request::Range(RangeRequest {
+            instrument: "XAUUSD".into(),
+            series: Series::Bars(Some("time:1h".parse().unwrap())),
+            from: Timestamp(i64::MIN),
+            to: Timestamp(i64::MAX),
+            out: Some("ticks.parquet".into()),
+        })
+    }
+
     fn documents() -> DiffRequest {
         let (a, text, name) = (Operand::Called("id".into()), "name: x\n".into(), "x.yaml".into());
         DiffRequest { a, b: Operand::Document { text, name }, all: true }
@@ -369,13 +389,7 @@ mod tests {
                 as_of: Some(Timestamp(-1)),
             }),
             Request::VerifySnapshot("id".into()),
-            Request::Range(RangeRequest {
-                instrument: "XAUUSD".into(),
-                series: Series::Bars(Some("time:1h".parse().unwrap())),
-                from: Timestamp(i64::MIN),
-                to: Timestamp(i64::MAX),
-                out: Some("ticks.parquet".into()),
-            }),
+            range_of_bars(),
             Request::Submit(SubmitRequest {
                 text: "name: x\n".into(),
                 name: "x.yaml".into(),
@@ -388,13 +402,7 @@ mod tests {
             Request::Cancel(CancelRequest { id: "id".into(), reason: "enough".into() }),
             policy(),
             waive(),
-            Request::Token(TokenRequest::Issue {
-                name: "nightly".into(),
-                person: "ann".into(),
-                scopes: vec![Scope::Read, Scope::Submit, Scope::Ingest, Scope::Operate],
-                lasts_nanos: i64::MAX,
-                author: "ben".into(),
-            }),
+            token(),
             Request::List(ListRequest {
                 what: List::Quality,
                 filter: text("rows > 1"),
@@ -461,8 +469,10 @@ mod tests {
             Request::Waive(_) => 22,
             Request::ShowDocument(_) => 23,
             Request::Diff(_) => 24,
+            Request::Token(_) => 25,
+            Request::Range(_) => 26,
         });
-        assert_eq!(kinds.collect::<BTreeSet<i32>>().len(), 25, "a kind of request has no example");
+        assert_eq!(kinds.collect::<BTreeSet<i32>>().len(), 27, "a kind of request has no example");
     }
 
     #[test]
