@@ -66,7 +66,7 @@ fn packages() -> BTreeMap<String, Package> {
 }
 
 /// Crates of the workspace that each may build upon, and why. What is not listed may build on no crate of the workspace.
-const MAY_USE: [(&str, &[&str]); 22] = [
+const MAY_USE: [(&str, &[&str]); 23] = [
     ("gauntlet-quant", &["gauntlet-domain"]),
     // An order of a backtest passes the checks that paper trading has.
     ("gauntlet-backtest", &["gauntlet-domain", "gauntlet-quant", "gauntlet-pretrade"]),
@@ -93,6 +93,19 @@ const MAY_USE: [(&str, &[&str]); 22] = [
     ("gauntlet-config", &["gauntlet-domain", "gauntlet-backtest", "gauntlet-search"]),
     ("gauntlet-feed", &["gauntlet-domain"]),
     ("gauntlet-filter", &["gauntlet-domain"]),
+    // HTTP over operations. Of the ports it sees rows, positions and events, to show them.
+    (
+        "gauntlet-gateway",
+        &[
+            "gauntlet-domain",
+            "gauntlet-lake",
+            "gauntlet-log",
+            "gauntlet-operations",
+            "gauntlet-runtime",
+            "gauntlet-views",
+            "gauntlet-wire",
+        ],
+    ),
     ("gauntlet-instruments", &["gauntlet-domain"]),
     ("gauntlet-lake", &["gauntlet-domain"]),
     ("gauntlet-runtime", &["gauntlet-domain", "gauntlet-log", "gauntlet-processor", "gauntlet-wire"]),
@@ -169,6 +182,7 @@ fn dependencies_point_one_way() {
             !uses_views
                 || [
                     "gauntlet",
+                    "gauntlet-gateway",
                     "gauntlet-operations",
                     "gauntlet-projector",
                     "gauntlet-scylla-views",
