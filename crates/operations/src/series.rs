@@ -57,11 +57,10 @@ fn m4<'a>(points: &[&'a Point], width: usize) -> Vec<&'a Point> {
     let column = |point: &Point| (i128::from(point.time.0) - i128::from(first.time.0)) * width as i128 / span;
     let mut chosen = Vec::with_capacity(width.saturating_mul(OF_A_COLUMN));
     for of_column in points.chunk_by(|a, b| column(a) == column(b)) {
-        let by = |a: &(usize, &&Point), b: &(usize, &&Point)| {
-            a.1.equity.total_cmp(&b.1.equity).then(b.0.cmp(&a.0))
-        };
+        // Of equal points the first.
+        let by = |a: &(usize, &&Point), b: &(usize, &&Point)| a.1.equity.total_cmp(&b.1.equity);
         let least = of_column.iter().enumerate().min_by(by).map_or(0, |(at, _)| at);
-        let greatest = of_column.iter().enumerate().max_by(by).map_or(0, |(at, _)| at);
+        let greatest = of_column.iter().enumerate().rev().max_by(by).map_or(0, |(at, _)| at);
         let mut places = [0, least, greatest, of_column.len() - 1];
         places.sort_unstable();
         let mut before = None;
