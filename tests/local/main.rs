@@ -26,6 +26,7 @@ mod measured;
 mod observed;
 mod operator;
 mod pipeline;
+mod python_client;
 mod recount;
 mod revisions;
 mod runs;

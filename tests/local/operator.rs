@@ -199,9 +199,9 @@ fn a_damaged_page_of_the_log_is_named_by_its_place() {
     let log = dir.node().join("log.redb");
     let whole = std::fs::read(&log).unwrap();
     let mut named = 0;
-    for part in 1..12 {
+    for part in 1..24 {
         let mut bytes = whole.clone();
-        let at = whole.len() * part / 12 / 4_096 * 4_096;
+        let at = whole.len() * part / 24 / 4_096 * 4_096;
         bytes[at..at + 4_096].iter_mut().for_each(|byte| *byte ^= 0x5a);
         std::fs::write(&log, &bytes).unwrap();
         let run = gauntlet(["digest"]).on(&dir).run();

@@ -20,7 +20,7 @@ pub struct Config {
     /// How long a command waits for a directory that another process has open, in milliseconds.
     #[schemars(range(max = 86_400_000))]
     pub lock_timeout_ms: u32,
-    /// Address of health and commands. Loopback only: there is no authentication yet.
+    /// Address of health, commands and the HTTP API. Loopback only: there is no sign-in from elsewhere yet.
     #[serde(deserialize_with = "address")]
     #[schemars(with = "String")]
     pub listen: SocketAddr,

@@ -25,6 +25,8 @@ mod events;
 mod format;
 /// What holds for every request.
 pub mod guard;
+/// Ticks from programs.
+mod ingest;
 /// Lists.
 mod lists;
 /// The description of the API.

@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 
 use crate::lists::ListParams;
 use crate::problem::{KINDS, Problem};
-use crate::{Shared, commands, data, events, sign_in, things};
+use crate::{Shared, commands, data, events, ingest, sign_in, things};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -43,6 +43,8 @@ pub fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(things::ledger))
         .routes(routes!(things::head))
         .routes(routes!(data::data))
+        .routes(routes!(ingest::ticks))
+        .routes(routes!(ingest::end))
         .routes(routes!(commands::submit))
         .routes(routes!(commands::validate))
         .routes(routes!(commands::cancel))

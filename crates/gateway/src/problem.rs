@@ -93,6 +93,8 @@ problems! {
     too_large = PAYLOAD_TOO_LARGE, "/problems/too-large", "The body is too large";
     /// A body did not come in time.
     too_slow = REQUEST_TIMEOUT, "/problems/too-slow", "The body did not come in time";
+    /// A batch comes before its turn; `expected`.
+    out_of_turn = CONFLICT, "/problems/out-of-turn", "Another batch comes first";
     /// More was sent than is taken in; `queue`, `capacity`.
     backpressure = TOO_MANY_REQUESTS, "/problems/backpressure", "More was sent than is taken in";
     /// Who asks asks too much; `limit`.

@@ -8,9 +8,9 @@ use crate::actor::{Actor, By};
 use crate::problem::Problem;
 
 /// Requests that an actor may send at once.
-const BURST: f64 = 2_000.0;
+const BURST: f64 = 4_000.0;
 /// Requests a second after that.
-const A_SECOND: f64 = 500.0;
+const A_SECOND: f64 = 2_000.0;
 /// Actors that are remembered; beyond them who has been silent for longest is forgotten.
 const MOST_ACTORS: usize = 1_024;
 

@@ -43,6 +43,8 @@ mod experiment_list;
 pub mod experiment_report;
 /// Files of ticks and bars onto the log.
 pub mod feed;
+/// Ticks that programs send.
+pub mod ingest;
 /// What instruments are.
 pub mod instruments;
 /// Digests, and checks of what is kept.

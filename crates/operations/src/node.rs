@@ -19,6 +19,7 @@ use gauntlet_wire::Codec;
 
 use crate::acting::Acting;
 use crate::data::LakeData;
+use crate::ingest::Sources;
 use crate::noted::Noted;
 use crate::page::ListColumns;
 use crate::processors::Processors;
@@ -57,6 +58,8 @@ pub struct Node {
     pub(crate) noted: Option<Arc<Noted>>,
     /// Columns of lists that were asked for.
     pub(crate) columns: Arc<ListColumns>,
+    /// Programs that send ticks.
+    pub(crate) sources: Arc<Sources>,
     /// Where ticks lie on the log.
     pub(crate) ticks: Arc<TickPlaces>,
     /// Ids of events that this process has published, or found to be.
@@ -116,7 +119,8 @@ impl Node {
         let (lake, spans) = (stores.lake.clone(), stores.spans.clone());
         let bars = Arc::new(BarIndex::kept_in(config.dir.join("index"), services.log(), codec.clone()));
         let config = config.clone();
-        let (acting, columns, ticks, published) = (None, Arc::default(), Arc::default(), Arc::default());
+        let (columns, sources, ticks) = (Arc::default(), Arc::default(), Arc::default());
+        let (acting, published) = (None, Arc::default());
         Node {
             log,
             codec,
@@ -131,6 +135,7 @@ impl Node {
             acting,
             noted,
             columns,
+            sources,
             ticks,
             published,
         }

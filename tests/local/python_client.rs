@@ -1,0 +1,23 @@
+//! The Python package against a running `up`, with nothing but Python itself.
+
+use std::process::Command;
+
+use gauntlet_tests::{Dir, Up, mini, repository};
+
+#[test]
+fn the_python_client_does_what_its_readme_says() {
+    let dir = Dir::copy_of(mini());
+    let up = Up::on(&dir);
+    let package = repository().join("clients/python");
+    let run = Command::new("python3")
+        .args(["-W", "error::ResourceWarning", "-m", "unittest", "-v", "tests.test_client"])
+        .current_dir(&package)
+        .env("PYTHONPATH", package.join("src"))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("GAUNTLET_DIR", dir.node())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success() && said.contains("Ran 5 tests"), "{said}");
+    up.stop();
+}
