@@ -10,13 +10,14 @@ use std::sync::{Mutex, PoisonError};
 use gauntlet_config::nearest;
 use gauntlet_domain::market::{Bar, SnapshotDue, TickBlock, TickKind};
 use gauntlet_domain::topics::{MARKET_TICKS, MARKET_TICKS_V2};
-use gauntlet_domain::{BarSpec, Event, Price, Quantity, SnapshotId, Timestamp};
+use gauntlet_domain::{BarSpec, Event, InstrumentId, Price, Quantity, SnapshotId, Timestamp};
 use gauntlet_lake::table::{Cells, ColumnKind, TableFormat, TableWriter};
 use gauntlet_log::{LogError, TopicPartition, partition_for};
 use gauntlet_runtime::{events, restore};
 use gauntlet_views::schema;
 use serde::{Deserialize, Serialize};
 
+use crate::coverage::known;
 use crate::node::Node;
 use crate::refusal::Refusal;
 use crate::rows::{as_text, text};
@@ -272,19 +273,24 @@ fn touched(
 /// The instrument that is meant.
 fn instrument(node: &Node, name: &str) -> Result<String, Refusal> {
     let rows = node.views.scan(&schema::SOURCES, None)?;
-    let known: BTreeSet<&str> = rows.iter().filter_map(|row| text(row, "instrument")).collect();
-    if known.contains(name) {
+    let fed: BTreeSet<&str> = rows.iter().filter_map(|row| text(row, "instrument")).collect();
+    if fed.contains(name) {
         return Ok(name.to_owned());
     }
-    let of_symbol: Vec<&&str> = known
-        .iter()
-        .filter(|known| known.split_once('.').is_some_and(|(symbol, _)| symbol == name))
-        .collect();
+    // What a program sends is in no view before its source has ended.
+    if let Some((symbol, venue)) = name.rsplit_once('.')
+        && let Ok(id) = InstrumentId::new(symbol, venue)
+        && known(node, &id)?.definition.is_some()
+    {
+        return Ok(name.to_owned());
+    }
+    let of_symbol: Vec<&&str> =
+        fed.iter().filter(|fed| fed.split_once('.').is_some_and(|(symbol, _)| symbol == name)).collect();
     match of_symbol.as_slice() {
         [one] => Ok((**one).to_owned()),
         [] => {
-            let hint = nearest(name, known.iter().copied()).map(|name| format!("did you mean {name}? "));
-            let known = if known.is_empty() { "nothing".into() } else { Vec::from_iter(known).join(", ") };
+            let hint = nearest(name, fed.iter().copied()).map(|name| format!("did you mean {name}? "));
+            let known = if fed.is_empty() { "nothing".into() } else { Vec::from_iter(fed).join(", ") };
             let hint = hint.unwrap_or_default();
             Err(Refusal::NotFound(format!("there are no data of {name}: {hint}there are data of {known}")))
         }
