@@ -101,7 +101,7 @@ class Client(unittest.TestCase):
         run = next(row["run_id"] for row in self.gauntlet.table("runs", filter="phase = 'holdout'"))
         equity = self.gauntlet.equity(run)
         self.assertEqual(equity.polars()["equity"].to_list(), [row["equity"] for row in equity])
-        bars = self.gauntlet.bars("XAUUSD", start="2014-04-30").pandas()
+        bars = self.gauntlet.bars("XAUUSD", "time:1h", start="2014-04-30").pandas()
         self.assertEqual(str(bars.open_time.dtype), "datetime64[ns, UTC]")
         self.assertGreater(len(bars), 10)
 

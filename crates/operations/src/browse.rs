@@ -157,10 +157,7 @@ pub fn list(node: &Node, request: &ListRequest) -> Result<Listing, Refusal> {
 /// Fills in what a row takes from another table.
 pub(crate) fn completed(node: &Node, row: Row) -> Result<Row, Refusal> {
     if row.table.name == schema::RUNS.name {
-        let experiment = text(&row, "experiment_id").unwrap_or_default();
-        let run = row.get("run_id").cloned();
-        let runs = joins::runs(&*node.views, experiment)?;
-        return Ok(runs.into_iter().find(|of| of.get("run_id") == run.as_ref()).unwrap_or(row));
+        return Ok(joins::run(&*node.views, row)?);
     }
     if row.table.name == schema::MODELS.name {
         let model = text(&row, "model_id").unwrap_or_default();

@@ -9,12 +9,24 @@ use crate::value::Value;
 pub fn runs(store: &dyn ViewStore, experiment_id: &str) -> Result<Vec<Row>, ViewError> {
     let mut runs = store.partition(&RUNS, &[experiment_id.into()], None)?;
     let Some(experiment) = store.row(&EXPERIMENTS, &[experiment_id.into()])? else { return Ok(runs) };
-    for run in &mut runs {
-        let phase = run.get("phase").and_then(Value::as_text);
-        let column = if phase == Some("holdout") { "holdout_snapshot" } else { "tuning_snapshot" };
-        fill(run, "snapshot_id", &experiment, column);
-    }
+    runs.iter_mut().for_each(|run| fill_snapshot(run, &experiment));
     Ok(runs)
+}
+
+/// One run with the snapshot that it read.
+pub fn run(store: &dyn ViewStore, mut run: Row) -> Result<Row, ViewError> {
+    if let Some(experiment_id) = run.get("experiment_id").cloned()
+        && let Some(experiment) = store.row(&EXPERIMENTS, &[experiment_id])?
+    {
+        fill_snapshot(&mut run, &experiment);
+    }
+    Ok(run)
+}
+
+fn fill_snapshot(run: &mut Row, experiment: &Row) {
+    let phase = run.get("phase").and_then(Value::as_text);
+    let column = if phase == Some("holdout") { "holdout_snapshot" } else { "tuning_snapshot" };
+    fill(run, "snapshot_id", experiment, column);
 }
 
 /// A model with the configuration that it was trained by: its experiment's.
@@ -40,6 +52,7 @@ fn fill(row: &mut Row, column: &str, from: &Row, other: &str) {
 
 #[cfg(test)]
 mod tests {
+    use super::run as run_of;
     use super::*;
     use crate::{EmbeddedStore, Upsert};
 
@@ -67,6 +80,11 @@ mod tests {
         let snapshots: Vec<_> =
             runs(&store, "e").unwrap().iter().map(|run| run.get("snapshot_id").cloned().unwrap()).collect();
         assert_eq!(snapshots, ["t".into(), "h".into(), "t".into()]);
+        let alone = runs(&store, "e").unwrap().into_iter().map(|row| {
+            let bare = store.row(&RUNS, &row.key).unwrap().unwrap();
+            assert_eq!(run_of(&store, bare).unwrap(), row);
+        });
+        assert_eq!(alone.count(), 3);
         assert_eq!(model(&store, "m").unwrap().unwrap().get("training_config_id"), Some(&"c".into()));
         assert_eq!(model(&store, "nobody").unwrap(), None);
     }
