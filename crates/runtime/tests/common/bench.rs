@@ -167,6 +167,7 @@ impl Bench {
             only: None,
             elsewhere: None,
             projections: self.projections.clone(),
+            upkeep: Vec::new(),
             spans: self.spans.clone(),
         };
         gauntlet_runtime::start(parts, Options { poll_timeout: Duration::from_millis(20), ..options })
