@@ -5,9 +5,11 @@
 
 use std::time::Duration;
 
+use gauntlet_log::TopicPartition;
+
 use crate::failure::SlotError;
 use crate::leader::{Lead, lead, stays};
-use crate::observer::Observer;
+use crate::observer::{Observations, Observer};
 use crate::paused::Pauses;
 use crate::projection::ProjectionError;
 use crate::slot::Context;
@@ -39,8 +41,9 @@ pub trait Upkeep: Send + Sync {
 
 /// Upkeep by the process that leads.
 pub trait Shift {
-    /// Does a piece of it that ends within seconds. After [`ProjectionError::Retry`] the same piece is tried again.
-    fn step(&mut self) -> Result<Found, ProjectionError>;
+    /// Does a piece of it that ends within seconds, and says of which partitions it has looked at how many records. After
+    /// [`ProjectionError::Retry`] the same piece is tried again.
+    fn step(&mut self, looked_at: &mut dyn FnMut(&TopicPartition, u64)) -> Result<Found, ProjectionError>;
 }
 
 /// Does upkeep until it is stopped, whenever this process leads.
@@ -56,23 +59,27 @@ pub(crate) fn run(
         let (mut pauses, mut looks) = (Pauses::new(), 0);
         let mut pause = Duration::ZERO;
         while stays(context, seat, pause)? == Lead::Held {
+            let mut observations = Observations::default();
             let done = match &mut shift {
-                Some(shift) => shift.step(),
+                Some(shift) => shift.step(&mut |place, records| observations.records(place, records)),
                 None => upkeep.begin().map(|begun| {
                     shift = Some(begun);
                     Found::Much
                 }),
             };
+            observer.count(observations);
             pause = match done {
                 Ok(found) => {
                     pauses = Pauses::new();
                     if found == Found::Much { Duration::ZERO } else { PAUSE }
                 }
                 Err(error) => {
-                    looks += 1;
                     let may_pass = match &error {
                         ProjectionError::Retry(_) => true,
-                        ProjectionError::AnotherLog(_) => looks < LOOKS,
+                        ProjectionError::AnotherLog(_) => {
+                            looks += 1;
+                            looks < LOOKS
+                        }
                         ProjectionError::Failed(_) => false,
                     };
                     if !may_pass {

@@ -24,6 +24,8 @@ pub const NAME: &str = "archiver";
 const STEP: usize = 1024;
 /// Bytes of records from which on more are ready, most likely.
 const MUCH_BYTES: u64 = 1 << 20;
+/// How long one step waits for the first record.
+const WAIT: Duration = Duration::from_millis(50);
 /// How long the record is waited for by which a log is known again.
 const WITNESS_WITHIN: Duration = Duration::from_secs(10);
 
@@ -53,7 +55,7 @@ impl Archiver {
         })?;
         let mut work = self.work()?;
         while !work.due.is_empty() || work.next.iter().any(|(place, next)| *next < ends[place]) {
-            work.step()?;
+            work.step(&mut |_, _| {})?;
         }
         Ok(work.written)
     }
@@ -246,19 +248,20 @@ impl Work<'_> {
 }
 
 impl Shift for Work<'_> {
-    fn step(&mut self) -> Result<Found, ProjectionError> {
+    fn step(&mut self, looked_at: &mut dyn FnMut(&TopicPartition, u64)) -> Result<Found, ProjectionError> {
         if let Some(range) = self.due.front().cloned() {
             self.write(&range)?;
             self.due.pop_front();
             return Ok(Found::Much);
         }
-        let records = self.tail.poll(STEP, Duration::ZERO).map_err(|error| from_log(&error))?;
+        let records = self.tail.poll(STEP, WAIT).map_err(|error| from_log(&error))?;
         let (mut bytes, is_full) = (0, records.len() == STEP);
         for record in records {
             let place = record.partition.clone();
             let frame = frame(record);
             bytes += frame.bytes();
             if let Some((cutter, _)) = self.cutters.get_mut(&*place) {
+                looked_at(&place, 1);
                 self.due.extend(cutter.push_frame(&frame));
                 self.next.insert(TopicPartition::clone(&place), frame.offset + 1);
             }

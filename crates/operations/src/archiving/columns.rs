@@ -294,3 +294,127 @@ fn bar(bar: &Bar) -> Plain {
         bar.ticks.into(),
     ])
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use gauntlet_domain::topics;
+
+    /// Whether a value is one of a shape.
+    fn fits(shape: &Shape, plain: &Plain) -> bool {
+        match (shape, plain) {
+            (_, Plain::Absent)
+            | (Bool, Plain::Bool(_))
+            | (Long, Plain::Long(_))
+            | (Double, Plain::Double(_))
+            | (Text, Plain::Text(_))
+            | (Time, Plain::Time(_)) => true,
+            (Shape::List(of), Plain::List(values)) => values.iter().all(|value| fits(of, value)),
+            (Shape::Record(fields), Plain::Record(values)) => {
+                fields.len() == values.len()
+                    && fields.iter().zip(values).all(|((_, shape), value)| fits(shape, value))
+            }
+            _ => false,
+        }
+    }
+
+    #[test]
+    fn ticks_are_rows_in_natural_units_and_what_means_nothing_is_absent() {
+        let block = TickBlock {
+            instrument: "A.B".into(),
+            source: "s".into(),
+            block: 2,
+            rows: vec![1, 2, 3],
+            sequences: vec![],
+            kinds: vec![1, 3, 16],
+            times: vec![10, 20, 30],
+            prices: vec![1_500_000_000, 1_600_000_000, 7],
+            asks: vec![1_750_000_000, 0, 7],
+            sizes: vec![200_000_000, 50_000_000, 7],
+            ask_sizes: vec![],
+            scale: Scale::USUAL,
+        };
+        let plain = market(&Event::from(block)).unwrap();
+        assert!(fits(&shape(RecordKind::TickBlock), &plain));
+        let Plain::Record(fields) = &plain else { panic!("{plain:?}") };
+        let (absent, double) = (|| Plain::Absent, Plain::Double);
+        let tick = |row, kind: &str, rest: [Plain; 5]| {
+            let [time, price, ask, size, ask_size] = rest;
+            Plain::Record(vec![Plain::Long(row), absent(), kind.into(), time, price, ask, size, ask_size])
+        };
+        let expected = vec![
+            tick(1, "quote", [Plain::Time(10), double(1.5), double(1.75), double(2.0), absent()]),
+            tick(2, "buy", [Plain::Time(20), double(1.6), absent(), double(0.5), absent()]),
+            tick(3, "not_a_number", [absent(), absent(), absent(), absent(), absent()]),
+        ];
+        assert_eq!(fields[3], Plain::List(expected));
+    }
+
+    #[test]
+    fn bars_quotes_and_trades_have_the_shapes_of_their_columns() {
+        let spec = "time:1h".parse().unwrap();
+        let bar = Bar {
+            instrument: "A.B".into(),
+            spec,
+            open_time: Timestamp(0),
+            close_time: Timestamp(1),
+            time: Timestamp(1),
+            open: Price(1_000_000_000),
+            high: Price(2_000_000_000),
+            low: Price(500_000_000),
+            close: Price(1_250_000_000),
+            open_spread: None,
+            close_spread: Some(Price(1_000_000)),
+            volume: Quantity(300_000_000),
+            ticks: 4,
+            scale: Scale::USUAL,
+        };
+        let block = BarBlock {
+            spec: "time:1h".into(),
+            kinds: vec![1, 17],
+            open_times: vec![0, 1],
+            opens: vec![1, 1],
+            ..BarBlock::default()
+        };
+        let quote = Quote {
+            instrument: "A.B".into(),
+            source: "s".into(),
+            sequence: 1,
+            time: Timestamp(5),
+            bid: Price(1),
+            ask: Price(2),
+            bid_size: None,
+            ask_size: Some(Quantity(1)),
+            scale: Scale::USUAL,
+            received: Some(Timestamp(6)),
+        };
+        let trade = Trade {
+            instrument: "A.B".into(),
+            source: "s".into(),
+            sequence: 1,
+            time: Timestamp(5),
+            price: Price(1),
+            size: Quantity(2),
+            side: Some("buy".into()),
+            scale: Scale::USUAL,
+            received: None,
+        };
+        for event in [Event::from(bar), block.into(), quote.into(), trade.into()] {
+            let plain = market(&event).unwrap();
+            assert!(fits(&shape(event.kind()), &plain), "{plain:?}");
+            let Plain::Record(fields) = &plain else { panic!("{plain:?}") };
+            assert!(fields.iter().filter(|field| **field != Plain::Absent).count() >= 5, "{plain:?}");
+        }
+    }
+
+    #[test]
+    fn every_topic_has_a_column_for_each_of_its_records() {
+        for topic in topics::ALL {
+            let columns = columns(topic);
+            assert_eq!(columns.len(), OWN.len() + topic.records().count());
+            assert!(columns.iter().all(|(name, _)| *name == name.to_lowercase()));
+        }
+        assert_eq!(snake_case("TrialCompleted"), "trial_completed");
+    }
+}
