@@ -252,7 +252,7 @@ fn a_range_is_read_from_any_record_on_a_row_group_at_a_time() {
     for from in 0..=range.last {
         let frames = read_archived(&lake, range, from).unwrap();
         assert_eq!(frames[..], log[from as usize..from as usize + frames.len()]);
-        assert!(frames.len() <= 10, "a row group has 8 MB of records: {}", frames.len());
+        assert!(frames.len() <= 5, "a row group has 4 MB of records: {}", frames.len());
     }
     assert!(read_all(&lake).len() > 20);
 }

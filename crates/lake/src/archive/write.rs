@@ -19,7 +19,7 @@ use crate::store::{Lake, Placed, Staged};
 
 /// Bytes of records in a row group, give or take one record. Like the other sizes here it is part of the file's bytes, not a
 /// setting.
-const GROUP_BYTES: u64 = 8 << 20;
+const GROUP_BYTES: u64 = 4 << 20;
 /// Records and bytes of them that are handed to the encoder at a time.
 const BATCH_ROWS: usize = 4096;
 const BATCH_BYTES: u64 = 256 << 10;
