@@ -119,7 +119,7 @@ class Acls(unittest.TestCase):
             (["--trainer", "a=b"], SMALL, "no .external_trainer"),
             (["--user", "a=tuner"], SMALL, "there is no processor tuner"),
             (["--user", "a"], SMALL, "NAME=PROCESSOR"),
-            (["--user", "core=tuner"], RECORDED, "nobody runs challenges, evaluator"),
+            (["--user", "core=tuner"], RECORDED, "nobody runs archiver, challenges, evaluator"),
             (["--prefix", "other.", "--operator", "o"], RECORDED, "is --prefix right?"),
         ]:
             with self.subTest(said), self.assertRaisesRegex(acls.Refused, said):

@@ -6,7 +6,9 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use gauntlet_domain::topics;
 use gauntlet_kafka_log::{KafkaLog, KafkaSettings};
+use gauntlet_lake::archive::{Cutter, Range};
 use gauntlet_log::{EventLog, NewRecord, Positions, Record, TopicPartition};
 use gauntlet_servers::shared;
 use gauntlet_servers::{Cassandra, Door, Kafka, RegistryStorage, S3, SchemaRegistry, free_port};
@@ -307,6 +309,87 @@ fn read(log: &KafkaLog, topic: &str) -> Vec<Record> {
         records.extend(tail.poll(100, Duration::from_secs(5)).unwrap());
     }
     records
+}
+
+/// The ranges of a log that have closed, by the records alone.
+fn closed_ranges(log: &KafkaLog, most_bytes: u64) -> Vec<Range> {
+    let mut ranges = Vec::new();
+    for topic in topics::ALL {
+        let mut cutter = Cutter::new(topic.name, 0, 0, most_bytes);
+        ranges.extend(read(log, topic.name).into_iter().filter_map(|record| {
+            let headers = record.headers.iter().map(|(name, value)| name.len() + value.len());
+            let bytes =
+                record.key.len() + headers.sum::<usize>() + record.value.map_or(0, |value| value.len());
+            cutter.push(record.offset, bytes as u64, record.timestamp_micros)
+        }));
+    }
+    ranges
+}
+
+/// An archiver that is killed again and again, one that is not, and a log from which all is removed that is archived.
+#[test]
+fn the_archive_survives_kills_and_stands_in_for_what_the_brokers_have_removed() {
+    const FILE_KB: u64 = 512;
+    let mut archived = Installation::new(services(), "archived", 1);
+    archived.environment.push(("GAUNTLET_ARCHIVE__FILE_KB".to_owned(), FILE_KB.to_string()));
+    let hours = bundled("xauusd_oanda_hour_20060320_20140501.zip");
+    let feed = ["feed", hours.to_str().unwrap(), "--instrument", "XAUUSD", "--venue", "OANDA"];
+    archived.command(&feed).ok();
+    let (before, whole) = (archived.digest(), archived.command(&["replay", "--all"]).ok());
+    let log = KafkaLog::connect(KafkaSettings::new(shared::kafka().bootstrap(), "archived."), 1).unwrap();
+    let ranges = closed_ranges(&log, FILE_KB << 10);
+    let mut expected: Vec<String> = ranges.iter().map(Range::path).collect();
+    expected.sort_unstable();
+    assert!(expected.len() > 10, "{} files", expected.len());
+    let files = |part: &str| {
+        let keys = services().s3.keys(&format!("{part}/archive/"));
+        let mut paths: Vec<String> =
+            keys.iter().map(|key| key.trim_start_matches(&format!("{part}/")).to_owned()).collect();
+        paths.sort_unstable();
+        paths
+    };
+    let archiver = |instance: &str, lake: &str| {
+        let run = ["run", "archiver", "--listen", "127.0.0.1:0", "--instance", instance];
+        archived.command(&run).env("GAUNTLET_LAKE__URL", &format!("s3://lake/{lake}")).start()
+    };
+    // Killed at the first file, and at every few after it.
+    let mut kills = 0;
+    for wanted in (1..expected.len()).step_by(8) {
+        let mut process = archiver("0", "archived");
+        process.until("files", || files("archived").len() >= wanted);
+        assert!(process.kill().was_killed());
+        kills += 1;
+    }
+    let mut last = archiver("0", "archived");
+    last.until("every file", || files("archived").len() >= expected.len());
+    last.signal("TERM");
+    assert_eq!(last.wait().code, Some(0));
+    assert_eq!(files("archived"), expected, "after {kills} kills");
+    let mut alone = archiver("1", "alone");
+    alone.until("every file", || files("alone").len() >= expected.len());
+    alone.signal("TERM");
+    assert_eq!(alone.wait().code, Some(0));
+    for path in &expected {
+        let [killed, alone] = ["archived", "alone"].map(|part| services().s3.get(&format!("{part}/{path}")));
+        assert!(killed == alone, "{path} is another file");
+    }
+    for range in &ranges {
+        log.trim(&TopicPartition::new(range.topic.as_str(), range.partition), range.next()).unwrap();
+    }
+    log.delete_snapshots().unwrap();
+    archived.digest().assert_equals(&before, "without what is archived");
+    let replayed = archived.command(&["replay", "--all"]).ok();
+    assert_eq!((&replayed["identical"], &replayed["compared"]), (&true.into(), &whole["compared"]));
+    let verified = archived.command(&["verify"]).ok();
+    assert_eq!((&verified["ok"], &verified["checked"]["archived"]), (&true.into(), &expected.len().into()));
+    archived.command(&["views", "rebuild"]).ok();
+    archived.digest().assert_equals(&before, "after a rebuild of the views");
+    // An object that is gone is named.
+    let key = format!("archived/{}", expected[0]);
+    services().s3.delete(&key);
+    let problems = archived.command(&["verify"]).run();
+    assert_eq!(problems.code, Some(1), "{problems}");
+    assert!(problems.stdout.contains("neither on the log nor in the archive"), "{problems}");
 }
 
 /// Everything fails while the demo runs: processes are killed and started again, brokers, registry, views and lake go

@@ -12,7 +12,7 @@ use gauntlet_views::schema::{Column, Kind, tables};
 
 /// The one list of processors, which is the binary's.
 #[path = "../../crates/gauntlet/src/processors.rs"]
-mod processors;
+pub(crate) mod processors;
 
 /// Compares a page with what the code gives, or writes it.
 fn page(name: &str, title: &str, text: &str) {

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod accounts;
+mod archive;
 mod asked;
 mod bad_days;
 mod bad_input;

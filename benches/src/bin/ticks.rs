@@ -141,6 +141,7 @@ fn over_the_log(codec: &Codec) {
         only: None,
         elsewhere: None,
         projections: vec![],
+        upkeep: vec![],
         spans: None,
     };
     log.create_topics(&gauntlet_runtime::topics(1)).expect("topics");

@@ -36,6 +36,8 @@ pub struct Config {
     pub cql: CqlConfig,
     /// Where snapshots and models are kept.
     pub lake: LakeConfig,
+    /// The archive of the log on the lake.
+    pub archive: ArchiveConfig,
     /// What the process says about itself on stderr.
     pub logging: LoggingConfig,
     /// What the process tells those who watch it.
@@ -129,6 +131,17 @@ pub struct LakeConfig {
     /// Copies from the object store that are kept in `dir`, in megabytes.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub cache_mb: u32,
+}
+
+/// The archive of the log on the lake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ArchiveConfig {
+    /// Whether processes that stay archive the log. What is kept for days only is then removed when it is archived too.
+    pub enabled: bool,
+    /// Kilobytes of records in one file of the archive, about; all processes of an installation must have the same.
+    #[schemars(range(min = 1, max = 1_048_576))]
+    pub file_kb: u32,
 }
 
 /// How processors consume and commit.
@@ -227,6 +240,7 @@ impl Default for Config {
             registry: RegistryConfig::default(),
             cql: CqlConfig::default(),
             lake: LakeConfig::default(),
+            archive: ArchiveConfig::default(),
             logging: LoggingConfig::default(),
             telemetry: TelemetryConfig::default(),
         }
@@ -282,6 +296,12 @@ impl Default for LakeConfig {
             timeout_ms: 10_000,
             cache_mb: 1024,
         }
+    }
+}
+
+impl Default for ArchiveConfig {
+    fn default() -> Self {
+        ArchiveConfig { enabled: true, file_kb: 65_536 }
     }
 }
 

@@ -32,6 +32,8 @@ pub mod names;
 pub mod parameter;
 /// People as they name themselves.
 pub mod person;
+/// What a record says as plain values.
+pub mod plain;
 /// The one table of records: events, their numbers, topics, keys, ids and subjects.
 pub mod record;
 /// Robustness and risk of finalists: requests and what came of them.

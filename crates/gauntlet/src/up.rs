@@ -35,7 +35,8 @@ pub fn up(node: Node, processors: Vec<&'static str>, quiet: bool) -> Result<Repo
 pub fn demo(node: Node, no_serve: bool, json: bool) -> Result<Report, Refusal> {
     let node = Arc::new(node);
     let listeners = if no_serve { None } else { Some(Listeners::bind(&node.config)?) };
-    let running = Arc::new(node.start()?);
+    // Whoever stays archives too.
+    let running = Arc::new(if no_serve { node.start()? } else { node.start_only(node.processors.names())? });
     let answer = gauntlet_operations::demo::demo(&node, &running, crate::watching(json))?;
     let report = Report::of(&Answer::Demonstrated(answer))?;
     if let Some(listeners) = listeners {

@@ -192,6 +192,7 @@ impl Filled {
             only: None,
             elsewhere: None,
             projections: vec![],
+            upkeep: vec![],
             spans: None,
         };
         let running = gauntlet_runtime::start(parts, Options::default()).unwrap();

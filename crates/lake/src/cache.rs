@@ -29,7 +29,7 @@ pub(crate) fn make_room(folders: &[PathBuf], room: u64, newest: &Path) {
         let age = now.and_then(|now| now.duration_since(file.written).ok());
         age.is_some_and(|age| age > ABANDONED)
     };
-    for file in files(unfinished).filter(abandoned) {
+    for file in files(unfinished).into_iter().filter(abandoned) {
         let _ = fs::remove_file(&file.path);
     }
     for copy in copies.iter().filter(|copy| copy.path != newest) {
@@ -42,12 +42,20 @@ pub(crate) fn make_room(folders: &[PathBuf], room: u64, newest: &Path) {
     }
 }
 
-fn files(folder: &Path) -> impl Iterator<Item = Copy> {
-    fs::read_dir(folder).into_iter().flatten().filter_map(|entry| {
-        let entry = entry.ok()?;
-        let about = entry.metadata().ok()?;
-        Some(Copy { written: about.modified().ok()?, path: entry.path(), bytes: about.len() })
-    })
+fn files(folder: &Path) -> Vec<Copy> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let (path, about) = (entry.path(), entry.metadata());
+        match about {
+            Ok(about) if about.is_dir() => found.extend(files(&path)),
+            Ok(about) => {
+                let written = about.modified().ok();
+                found.extend(written.map(|written| Copy { written, path, bytes: about.len() }));
+            }
+            Err(_) => {}
+        }
+    }
+    found
 }
 
 #[cfg(test)]

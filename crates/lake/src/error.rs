@@ -47,6 +47,31 @@ pub enum LakeError {
         /// What the decoder said.
         what: String,
     },
+    /// Not an archived range of its name: cut off, overwritten, changed or of another layout. Trying again does not help.
+    #[error(
+        "{path}: is damaged or not what its name says ({what}): move the file away and restore it from a copy; nothing \
+         was skipped"
+    )]
+    NotArchived {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// Archived ranges that contradict each other or the log. Trying again does not help.
+    #[error("{path}: {what}")]
+    Contradiction {
+        /// The file, or the folder of the topic.
+        path: String,
+        /// What is wrong, and what to do.
+        what: String,
+    },
+    /// Something is at a path where nothing was expected. Whoever put it was faster.
+    #[error("{path}: is there already: it is not overwritten; compare it with what was to be written")]
+    Taken {
+        /// The file.
+        path: String,
+    },
     /// Bars to seal are not in order. Trying again does not help.
     #[error(
         "cannot seal the bars: the one opening at {open_time} follows the one at {previous}: sort them by opening time"
@@ -134,6 +159,9 @@ impl LakeError {
             LakeError::Missing { .. }
             | LakeError::HashMismatch { .. }
             | LakeError::NotParquet { .. }
+            | LakeError::NotArchived { .. }
+            | LakeError::Contradiction { .. }
+            | LakeError::Taken { .. }
             | LakeError::OutOfOrder { .. }
             | LakeError::Duplicate { .. }
             | LakeError::OtherSeries { .. }
@@ -145,7 +173,10 @@ impl LakeError {
     pub(crate) fn is_of_the_content(&self) -> bool {
         matches!(
             self,
-            LakeError::Missing { .. } | LakeError::HashMismatch { .. } | LakeError::NotParquet { .. }
+            LakeError::Missing { .. }
+                | LakeError::HashMismatch { .. }
+                | LakeError::NotParquet { .. }
+                | LakeError::NotArchived { .. }
         )
     }
 

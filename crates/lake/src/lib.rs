@@ -1,9 +1,11 @@
 //! The lake: files that are named by what is in them and never change.
 //!
-//! Consumes bars and bytes, emits Parquet files under `snapshots/` and plain files under `artifacts/`, in a directory or
-//! in an object store. Never lists a directory on the way to a file, never overwrites content with other content, never trusts what it reads: every
-//! read hashes what it found and refuses a mismatch.
+//! Consumes bars, bytes and records of the log, emits Parquet files under `snapshots/` and `archive/` and plain files under
+//! `artifacts/`, in a directory or in an object store. Never overwrites content with other content, never trusts what it
+//! reads: every read hashes what it found and refuses a mismatch.
 
+/// Records of the log by topic and day.
+pub mod archive;
 /// Model artifacts and other bytes.
 pub mod artifact;
 /// The bytes that a snapshot's identity is a hash of.

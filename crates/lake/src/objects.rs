@@ -4,27 +4,34 @@
 //! tried again only for as long as it may take. What fails for other reasons than the object itself is worth trying
 //! again, and who asks decides when. Never to be called from async code.
 
+/// Which store a URL names.
+mod place;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
+use std::future::poll_fn;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use gauntlet_domain::ContentHash;
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
-use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
-use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::aws::AmazonS3Builder;
+use object_store::azure::MicrosoftAzureBuilder;
+use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::path::Path as ObjectPath;
 use object_store::{
-    Attribute, BackoffConfig, Certificate, ClientOptions, GetOptions, ObjectStore, ObjectStoreExt,
+    Attribute, BackoffConfig, Certificate, ClientOptions, GetOptions, ObjectStore, ObjectStoreExt, PutMode,
     PutMultipartOptions, PutOptions, PutPayload, RetryConfig,
 };
 use tokio::runtime::{Builder, Runtime};
 
 use crate::error::LakeError;
 use crate::store::{Lake, Objects};
+
+use place::{Kind, parse};
+pub use place::{is_option, usual_options};
 
 /// Objects up to this size are put in one request.
 const LARGE_BYTES: u64 = 16 << 20;
@@ -80,86 +87,6 @@ impl Lake {
         }
         Ok(Lake::open(&settings.cache)?.in_front_of(Arc::new(bucket), settings.room))
     }
-}
-
-/// A kind of store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    S3,
-    Google,
-    Azure,
-}
-
-/// The kind of store, the bucket and the prefix in it.
-fn parse(url: &str) -> Result<(Kind, &str, ObjectPath), LakeError> {
-    let wrong = |what: &str| LakeError::settings(format!("'{url}' {what}: write s3://bucket/prefix"));
-    let kinds = [("s3://", Kind::S3), ("gs://", Kind::Google), ("az://", Kind::Azure)];
-    let found = kinds.into_iter().find_map(|(scheme, kind)| Some((kind, url.strip_prefix(scheme)?)));
-    let (kind, rest) = found.ok_or_else(|| wrong("is no store"))?;
-    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-    if bucket.is_empty() {
-        return Err(wrong("names no bucket"));
-    }
-    let prefix =
-        ObjectPath::parse(prefix).map_err(|error| wrong(&format!("has no usable prefix ({error})")))?;
-    Ok((kind, bucket, prefix))
-}
-
-/// Whether the store that `url` names has an option of this name. Upper case is taken for the variable of that name.
-pub fn is_option(url: &str, name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    match parse(url) {
-        Ok((Kind::S3, ..)) => name.parse::<AmazonS3ConfigKey>().is_ok(),
-        Ok((Kind::Google, ..)) => name.parse::<GoogleConfigKey>().is_ok(),
-        Ok((Kind::Azure, ..)) => name.parse::<AzureConfigKey>().is_ok(),
-        Err(_) => false,
-    }
-}
-
-/// The options that are mostly used, to suggest one in place of a slip.
-pub fn usual_options(url: &str) -> Vec<&'static str> {
-    let own: &[&str] = match parse(url) {
-        Ok((Kind::S3, ..)) => &[
-            "aws_access_key_id",
-            "aws_secret_access_key",
-            "aws_session_token",
-            "aws_region",
-            "aws_endpoint",
-            "aws_allow_http",
-            "aws_virtual_hosted_style_request",
-            "aws_web_identity_token_file",
-            "aws_role_arn",
-            "aws_role_session_name",
-            "aws_metadata_endpoint",
-            "aws_skip_signature",
-            "aws_server_side_encryption",
-            "aws_sse_kms_key_id",
-            "aws_request_payer",
-        ],
-        Ok((Kind::Google, ..)) => &[
-            "google_service_account",
-            "google_service_account_key",
-            "google_application_credentials",
-            "google_base_url",
-            "google_bearer_token",
-            "google_skip_signature",
-        ],
-        Ok((Kind::Azure, ..)) => &[
-            "azure_storage_account_name",
-            "azure_storage_account_key",
-            "azure_storage_client_id",
-            "azure_storage_client_secret",
-            "azure_storage_tenant_id",
-            "azure_storage_sas_key",
-            "azure_storage_endpoint",
-            "azure_federated_token_file",
-            "azure_storage_use_emulator",
-            "azure_skip_signature",
-        ],
-        Err(_) => &[],
-    };
-    let shared = ["allow_http", "connect_timeout", "timeout", "proxy_url", "proxy_excludes", "user_agent"];
-    own.iter().copied().chain(shared).collect()
 }
 
 /// A builder with the environment's options, the fixed ones, and those of the settings over both.
@@ -276,6 +203,7 @@ impl Bucket {
             object_store::Error::NotFound { .. } if !no_bucket.iter().any(|said| what.contains(said)) => {
                 Err(LakeError::Missing { path: path.to_owned() })
             }
+            object_store::Error::AlreadyExists { .. } => Err(LakeError::Taken { path: path.to_owned() }),
             object_store::Error::NotFound { .. }
             | object_store::Error::PermissionDenied { .. }
             | object_store::Error::Unauthenticated { .. } => {
@@ -359,6 +287,46 @@ impl Objects for Bucket {
     }
 
     fn put(&self, path: &str, file: &Path, sha256: ContentHash) -> Result<(), LakeError> {
+        self.put_as(PutMode::Overwrite, path, file, sha256)
+    }
+
+    fn put_new(&self, path: &str, file: &Path, sha256: ContentHash) -> Result<bool, LakeError> {
+        // Parts are put together unconditionally; whoever puts the same path at the same time puts the same bytes.
+        let size = std::fs::metadata(file).map_err(|error| LakeError::io(path, error))?.len();
+        if size > LARGE_BYTES && self.is_there(path)? {
+            return Ok(false);
+        }
+        match self.put_as(PutMode::Create, path, file, sha256) {
+            Err(LakeError::Taken { .. }) => Ok(false),
+            put => put.map(|()| true),
+        }
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<String>, LakeError> {
+        let prefix = self.at(folder);
+        self.wait(folder, async {
+            let mut listing = self.store.list(Some(&prefix));
+            let mut paths = Vec::new();
+            while let Some(object) = poll_fn(|context| listing.as_mut().poll_next(context)).await {
+                let location = object?.location;
+                let below = location.prefix_match(&self.prefix).into_iter().flatten();
+                paths.push(below.map(|part| part.as_ref().to_owned()).collect::<Vec<_>>().join("/"));
+            }
+            Ok(paths)
+        })
+    }
+}
+
+impl Bucket {
+    /// Whether any object is at a path.
+    fn is_there(&self, path: &str) -> Result<bool, LakeError> {
+        match self.wait(path, async { Ok(self.store.head(&self.at(path)).await?) }) {
+            Err(LakeError::Missing { .. }) => Ok(false),
+            found => found.map(|_| true),
+        }
+    }
+
+    fn put_as(&self, mode: PutMode, path: &str, file: &Path, sha256: ContentHash) -> Result<(), LakeError> {
         let at = self.at(path);
         let attributes = [(SHA256, sha256.to_string())].into_iter().collect();
         let mut file = File::open(file).map_err(|error| LakeError::io(path, error))?;
@@ -369,7 +337,7 @@ impl Objects for Bucket {
         }
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(|error| LakeError::io(path, error))?;
-        let options = PutOptions { attributes, ..PutOptions::default() };
+        let options = PutOptions { mode, attributes, ..PutOptions::default() };
         self.wait(path, async {
             self.store.put_opts(&at, PutPayload::from(bytes), options).await?;
             Ok(())

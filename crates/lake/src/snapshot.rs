@@ -386,7 +386,7 @@ fn rows(batch: &RecordBatch, instrument: &str, spec: BarSpec, scale: Scale) -> i
 }
 
 /// What the operating system said, where that is behind the library's error.
-fn system_error(error: ParquetError) -> Result<io::Error, ParquetError> {
+pub(crate) fn system_error(error: ParquetError) -> Result<io::Error, ParquetError> {
     match error {
         ParquetError::External(inner) => {
             inner.downcast::<io::Error>().map(|error| *error).map_err(ParquetError::External)

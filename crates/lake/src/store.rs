@@ -3,7 +3,8 @@
 //! A file is written under `tmp/`, flushed to the disk and then renamed to its path, so that a reader sees either
 //! nothing or all of it and a crash leaves only a file in `tmp/`. With an object store it is put there before the
 //! rename, and the directory is a cache: what is in it is a copy that can be thrown away, a file that is not there is
-//! fetched, and one that proves damaged is fetched again. Put and get by path is all that is asked of either.
+//! fetched, and one that proves damaged is fetched again. Put and get by path is all that is asked of either, and, of
+//! the archive alone, to put only where nothing is and to list.
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -21,7 +22,7 @@ use crate::cache;
 use crate::error::LakeError;
 
 const TEMPORARY: &str = "tmp";
-const FOLDERS: [&str; 3] = ["snapshots", "artifacts", TEMPORARY];
+const FOLDERS: [&str; 4] = ["snapshots", "artifacts", "archive", TEMPORARY];
 
 /// Tells apart the temporary files of one process.
 static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -50,6 +51,12 @@ pub(crate) trait Objects: fmt::Debug + Send + Sync {
 
     /// Keeps the content of a file; returns when it can be fetched by everybody.
     fn put(&self, path: &str, file: &Path, sha256: ContentHash) -> Result<(), LakeError>;
+
+    /// As [`Objects::put`], unless an object is there already: then nothing changes and the answer is no.
+    fn put_new(&self, path: &str, file: &Path, sha256: ContentHash) -> Result<bool, LakeError>;
+
+    /// Paths of all objects under a folder, in any order.
+    fn list(&self, folder: &str) -> Result<Vec<String>, LakeError>;
 }
 
 impl Lake {
@@ -76,7 +83,7 @@ impl Lake {
     }
 
     /// Puts the directory in front of an object store, for at most `room` bytes of copies.
-    #[cfg(feature = "object-store")]
+    #[cfg(any(test, feature = "object-store"))]
     pub(crate) fn in_front_of(self, objects: Arc<dyn Objects>, room: u64) -> Lake {
         Lake { objects: Some(objects), room, ..self }
     }
@@ -109,6 +116,18 @@ impl Lake {
     /// is there once it has been read or written, until the cache needs its room.
     pub fn locate(&self, path: &str) -> PathBuf {
         self.root.join(path)
+    }
+
+    /// Paths of the files under a folder, sorted, as they are kept and not as there are copies; none where there is no
+    /// such folder.
+    pub(crate) fn list(&self, folder: &str) -> Result<Vec<String>, LakeError> {
+        let mut paths = Vec::new();
+        match &self.objects {
+            Some(objects) => paths = objects.list(folder)?,
+            None => list_files(&self.root, folder, &mut paths)?,
+        }
+        paths.sort_unstable();
+        Ok(paths)
     }
 
     /// Hands a file to `read`, which says whether it is what its name says. A copy that is not is fetched again, so
@@ -197,6 +216,7 @@ impl Lake {
     /// Moves a file into the cache.
     fn keep_copy(&self, temporary: &Temporary, path: &str) -> Result<(), LakeError> {
         let target = self.locate(path);
+        make_folder_of(&target).map_err(|error| LakeError::io(path, error))?;
         fs::rename(&temporary.0, &target).map_err(|error| LakeError::io(path, error))?;
         cache::make_room(&FOLDERS.map(|folder| self.root.join(folder)), self.room, &target);
         Ok(())
@@ -234,12 +254,48 @@ impl Staged {
         Ok(sha256)
     }
 
+    /// Makes the file visible at `path` if nothing is there. Whoever finds something there changes nothing and is told:
+    /// of several writers of one path one is the first.
+    pub fn publish_new(self, lake: &Lake, path: &str) -> Result<Placed, LakeError> {
+        let (temporary, file, sha256) = self.finish(path)?;
+        let failed = |error| LakeError::io(path, error);
+        if !lake.keeps {
+            return Ok(Placed::Written);
+        }
+        if let Some(objects) = &lake.objects {
+            if !objects.put_new(path, &temporary.0, sha256)? {
+                return Ok(Placed::Taken(sha256));
+            }
+            lake.keep_copy(&temporary, path)?;
+            return Ok(Placed::Written);
+        }
+        let target = lake.locate(path);
+        file.sync_all().and_then(|()| make_folder_of(&target)).map_err(failed)?;
+        // A rename would replace what is there; a second name for the file is refused then.
+        match fs::hard_link(&temporary.0, &target) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(Placed::Taken(sha256)),
+            linked => linked.map_err(failed)?,
+        }
+        // The folders above may be as new as the file.
+        target.ancestors().take_while(|at| **at != lake.root).try_for_each(sync_folder).map_err(failed)?;
+        Ok(Placed::Written)
+    }
+
     /// Everything written, and its SHA-256.
     fn finish(self, path: &str) -> Result<(Temporary, File, ContentHash), LakeError> {
         let Staged { writer: HashingWriter { inner, hasher }, temporary } = self;
         let file = inner.into_inner().map_err(|error| LakeError::io(path, error.into_error()))?;
         Ok((temporary, file, ContentHash(hasher.finalize().into())))
     }
+}
+
+/// What became of a file that was to be put where nothing is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Placed {
+    /// It is there now.
+    Written,
+    /// Something was there before; this is the SHA-256 of what was to be put.
+    Taken(ContentHash),
 }
 
 impl Write for Staged {
@@ -279,6 +335,33 @@ impl<W: Write> Write for HashingWriter<W> {
     fn flush(&mut self) -> io::Result<()> {
         self.inner.flush()
     }
+}
+
+/// Makes the folder of a file.
+fn make_folder_of(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(folder) => DirBuilder::new().recursive(true).mode(0o700).create(folder),
+        None => Ok(()),
+    }
+}
+
+/// Adds the paths of the files under a folder of `root`.
+fn list_files(root: &Path, folder: &str, paths: &mut Vec<String>) -> Result<(), LakeError> {
+    let failed = |error| LakeError::io(folder, error);
+    let entries = match fs::read_dir(root.join(folder)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(failed)?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(failed)?;
+        let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
+        if entry.file_type().map_err(failed)?.is_dir() {
+            list_files(root, &path, paths)?;
+        } else {
+            paths.push(path);
+        }
+    }
+    Ok(())
 }
 
 /// A rename survives a power cut only once the folder is on the disk as well.

@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use gauntlet_domain::market::Bar;
 use gauntlet_domain::{BarSpec, ContentHash, Price, Quantity, Timestamp};
+use gauntlet_lake::archive::{
+    Cutter, Frame, Range, Written, archived, read_archived, verify_archived, write_archived,
+};
 use gauntlet_lake::artifact::artifact_path;
 use gauntlet_lake::snapshot::snapshot_path;
 use gauntlet_lake::{
@@ -427,4 +430,88 @@ fn a_wrong_secret_of_a_known_user_is_refused_and_the_right_one_taken() {
     let lake = connect(&secret).unwrap();
     let hash = lake.put_artifact(b"signed").unwrap();
     assert_eq!(lake.without_copies().get_artifact(hash).unwrap(), b"signed");
+}
+
+const TOPIC: &str = "market.ticks.v1";
+
+/// A record of this size that no other one is like.
+fn frame(offset: u64, size: usize) -> Frame {
+    Frame {
+        offset,
+        timestamp_micros: 1_400_000_000_000_000,
+        key: b"key".to_vec(),
+        headers: vec![("ce_id".into(), offset.to_be_bytes().to_vec())],
+        value: Some(bytes(offset + 100, size)),
+    }
+}
+
+fn archive(lake: &Lake, log: &[Frame], range: &Range) -> Result<Written, LakeError> {
+    let of_range = log.iter().filter(|frame| (range.first..=range.last).contains(&frame.offset));
+    write_archived(lake, range, &[], |push| of_range.cloned().try_for_each(|frame| push(frame, vec![])))
+}
+
+/// The ranges of a log that close within it.
+fn closed(log: &[Frame], most_bytes: u64) -> Vec<Range> {
+    let mut cutter = Cutter::new(TOPIC, 0, 0, most_bytes);
+    log.iter().filter_map(|frame| cutter.push_frame(frame)).collect()
+}
+
+#[test]
+fn the_archive_is_the_same_in_a_directory_and_in_s3() {
+    let dir = tempfile::tempdir().unwrap();
+    let here = Lake::open(dir.path()).unwrap();
+    let (one, other) = (process(s3().port(), "archive"), process(s3().port(), "archive"));
+    let log: Vec<Frame> = (0..50).map(|offset| frame(offset, 400)).collect();
+    let ranges = closed(&log, 4_000);
+    assert!(archived(&one.lake, TOPIC).unwrap().is_empty());
+    for range in &ranges {
+        assert_eq!(archive(&here, &log, range).unwrap(), Written::New);
+        assert_eq!(archive(&one.lake, &log, range).unwrap(), Written::New);
+        assert_eq!(archive(&other.lake, &log, range).unwrap(), Written::Already);
+        let key = format!("archive/{}", range.path());
+        assert!(s3().get(&key) == fs::read(here.locate(&range.path())).unwrap(), "{range}");
+        assert_eq!(
+            read_archived(&other.lake, range, range.last).unwrap(),
+            [log[range.last as usize].clone()]
+        );
+    }
+    assert!(ranges.len() > 3);
+    for lake in [&here, &one.lake, &process(s3().port(), "archive").lake] {
+        assert_eq!(archived(lake, TOPIC).unwrap().remove(&0).unwrap(), ranges);
+    }
+    // What is there is not overwritten, and what it should not be is said.
+    let others: Vec<Frame> = log.iter().map(|frame| Frame { key: b"k".to_vec(), ..frame.clone() }).collect();
+    let error = archive(&one.lake, &others, &ranges[1]).unwrap_err();
+    assert!(error.to_string().contains("holds other records than the log"), "{error}");
+    verify_archived(&one.lake.without_copies(), &ranges[1]).unwrap();
+    // Damage in the store is found where it is verified, and not only in a copy.
+    let key = format!("archive/{}", ranges[0].path());
+    let good = s3().get(&key);
+    s3().put(&key, &good[..good.len() / 2]);
+    let error = verify_archived(&one.lake.without_copies(), &ranges[0]).unwrap_err();
+    assert!(matches!(error, LakeError::NotArchived { .. }), "{error}");
+    s3().delete(&key);
+    let error = verify_archived(&one.lake.without_copies(), &ranges[0]).unwrap_err();
+    assert!(matches!(error, LakeError::Missing { .. }), "{error}");
+    // A damaged copy is fetched again.
+    fs::write(other.lake.locate(&ranges[2].path()), b"PAR1 damaged").unwrap();
+    assert_eq!(read_archived(&other.lake, &ranges[2], ranges[2].last).unwrap().len(), 1);
+}
+
+#[test]
+fn a_file_of_the_archive_whose_answer_is_lost_is_there_once() {
+    let door = Door::to(s3().port());
+    let writer = process(door.port(), "lost-archive");
+    // One in a request, one in parts.
+    for (prefix, size, count) in [("small", 400, 20), ("large", 1 << 20, 30)] {
+        let log: Vec<Frame> = (0..count).map(|offset| frame(offset, size)).collect();
+        let most_bytes = (count - 5) * size as u64;
+        let range = Range { topic: prefix.into(), ..closed(&log, most_bytes).remove(0) };
+        door.lose_answers();
+        assert!(archive(&writer.lake, &log, &range).unwrap_err().retry_helps());
+        door.open();
+        eventually(|| archive(&writer.lake, &log, &range));
+        assert_eq!(archive(&writer.lake, &log, &range).unwrap(), Written::Already);
+        verify_archived(&process(s3().port(), "lost-archive").lake, &range).unwrap();
+    }
 }

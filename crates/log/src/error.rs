@@ -82,6 +82,12 @@ pub enum LogError {
         /// Offset asked for.
         asked: u64,
     },
+    /// Records that the log no longer has and their archive does not give.
+    #[error("{detail}")]
+    Archive {
+        /// Which file, what is wrong with it, what to do.
+        detail: String,
+    },
     /// A topic that was never created.
     #[error("there is no topic {topic}: create the topics first")]
     UnknownTopic {
@@ -215,6 +221,7 @@ impl LogError {
             LogError::Corrupt { .. }
             | LogError::CorruptStore { .. }
             | LogError::OutOfRange { .. }
+            | LogError::Archive { .. }
             | LogError::PositionsBehind { .. } => Remedy::Restore,
             LogError::Fenced { .. } | LogError::Closed | LogError::Interrupted => Remedy::Leave,
             LogError::Invariant { .. } => Remedy::Report,
@@ -249,6 +256,7 @@ mod tests {
             (LogError::Refused { at: text(), detail: text() }, Remedy::Environment),
             (LogError::Settings { detail: text() }, Remedy::Configuration),
             (LogError::Corrupt { partition: place, offset: 1, detail: text() }, Remedy::Restore),
+            (LogError::Archive { detail: text() }, Remedy::Restore),
             (LogError::Fenced { processor: text(), slot: 0 }, Remedy::Leave),
             (LogError::Closed, Remedy::Leave),
             (LogError::Invariant { detail: text() }, Remedy::Report),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use gauntlet_domain::topics::{self, Retention};
 use gauntlet_domain::{ContentHash, Topic};
+use gauntlet_lake::archive::{archived, verify_archived};
 use gauntlet_lake::{LakeError, verify_file, verify_snapshot};
 use gauntlet_log::{LogError, Positions, Record, TopicPartition};
 use gauntlet_processor::topology::is_input;
@@ -13,6 +14,7 @@ use gauntlet_views::{EmbeddedStore, Table, schema};
 use gauntlet_wire::headers;
 use serde::{Deserialize, Serialize};
 
+use crate::archiving::refuse_gaps;
 use crate::node::Node;
 use crate::outside::Outside;
 use crate::recount::{NotRecounted, Recount, Recounted};
@@ -83,6 +85,8 @@ pub struct Checked {
     pub snapshots: u64,
     /// Stored models.
     pub artifacts: u64,
+    /// Files of the archive.
+    pub archived: u64,
     /// Views.
     pub views: u64,
     /// Entries of the trial ledger that were counted again.
@@ -139,6 +143,7 @@ pub fn verify(node: &Node, request: &VerifyRequest) -> Result<Verified, Refusal>
     verify_positions(node, &mut problems);
     node.catch_up()?;
     let (snapshots, artifacts) = verify_lake(node, &mut problems)?;
+    let archived = verify_archive(node, &mut problems)?;
     let views = verify_views(node, &mut problems)?;
     // Chains of promotion events begin with the transition stage; until then there is no head to keep.
     let heads = Heads::new();
@@ -148,7 +153,7 @@ pub fn verify(node: &Node, request: &VerifyRequest) -> Result<Verified, Refusal>
         }
     }
     let Recounted { ledger_entries, decisions, not_compared } = recounted;
-    let checked = Checked { events, snapshots, artifacts, views, ledger_entries, decisions };
+    let checked = Checked { events, snapshots, artifacts, archived, views, ledger_entries, decisions };
     Ok(Verified { ok: problems.is_empty(), checked, heads, not_compared, problems })
 }
 
@@ -295,6 +300,34 @@ fn verify_lake(node: &Node, problems: &mut Vec<String>) -> Result<(u64, u64), Re
         }
     }
     Ok((snapshots, artifacts))
+}
+
+/// Every file of the archive holds what its name says, where it is kept, and none is missing between two.
+fn verify_archive(node: &Node, problems: &mut Vec<String>) -> Result<u64, Refusal> {
+    let lake = node.lake.without_copies();
+    let mut files = 0;
+    for topic in topics::ALL {
+        let ranges = match archived(&lake, topic.name) {
+            Err(error) if error.retry_helps() => return Err(error.into()),
+            Err(error) => {
+                problems.push(error.to_string());
+                continue;
+            }
+            Ok(ranges) => ranges,
+        };
+        for (partition, ranges) in ranges {
+            let place = TopicPartition::new(topic.name, partition);
+            problems.extend(refuse_gaps(&place, &ranges).err());
+            for range in &ranges {
+                files += 1;
+                match verify_archived(&lake, range) {
+                    Err(error) if error.retry_helps() => return Err(error.into()),
+                    verified => problems.extend(verified.err().map(|error| error.to_string())),
+                }
+            }
+        }
+    }
+    Ok(files)
 }
 
 /// The views are what the log makes of them: they are made again in a temporary file, since they grow with the log.

@@ -9,6 +9,8 @@
 pub mod acting;
 /// What comes back.
 pub mod answer;
+/// The archive of the log on the lake.
+pub mod archiving;
 /// Questions and answers over stdin and stdout.
 mod ask_tell;
 /// Experiments that are submitted again, or cancelled.

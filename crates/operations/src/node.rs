@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use gauntlet_config::Config;
+use gauntlet_config::{ArchiveConfig, Config};
 use gauntlet_domain::EventId;
 use gauntlet_lake::Lake;
 use gauntlet_log::{EventLog, Positions, TopicPartition, interruptible};
@@ -13,11 +13,12 @@ use gauntlet_processor::data::Ports;
 use gauntlet_processor::worker::Worker;
 use gauntlet_runtime::bar_index::BarIndex;
 use gauntlet_runtime::spans::Spans;
-use gauntlet_runtime::{Options, Parts, Running, clock, retention};
+use gauntlet_runtime::{Options, Parts, Running, Upkeep, clock, retention};
 use gauntlet_views::ViewStore;
 use gauntlet_wire::Codec;
 
 use crate::acting::Acting;
+use crate::archiving::{self, ArchivedLog, Archiver};
 use crate::data::LakeData;
 use crate::ingest::Sources;
 use crate::noted::Noted;
@@ -32,8 +33,10 @@ use crate::services::{self, Access, Role, Services};
 /// An open directory, or a connected cluster. Clones are of the same one.
 #[derive(Clone)]
 pub struct Node {
-    /// The log. Reading from it ends when a signal comes.
+    /// The log with its archive. Reading from it ends when a signal comes.
     pub log: Arc<dyn EventLog>,
+    /// The same without that end.
+    endless: Arc<dyn EventLog>,
     /// The codec.
     pub codec: Codec,
     /// The views.
@@ -109,20 +112,23 @@ impl Node {
         processors: Processors,
         interrupted: Arc<AtomicBool>,
     ) -> Node {
-        let (log, stores) = (until(services.log(), &interrupted), services.stores());
+        let stores = services.stores();
+        let endless: Arc<dyn EventLog> = Arc::new(ArchivedLog::new(services.log(), stores.lake.clone()));
+        let log = until(endless.clone(), &interrupted);
         let codec = stores.codec.clone();
-        let views = beside_log(stores.views.clone(), &*services, &processors);
+        let views = beside_log(stores.views.clone(), &endless, &*services, &processors);
         // Nobody else writes to what only this process reaches.
         let is_own = stores.are_views_embedded() && services.is_exclusive();
         let noted = is_own.then(|| Arc::new(Noted::new(views.clone())));
         let views = noted.clone().map_or(views, |noted| noted as Arc<dyn ViewStore>);
         let (lake, spans) = (stores.lake.clone(), stores.spans.clone());
-        let bars = Arc::new(BarIndex::kept_in(config.dir.join("index"), services.log(), codec.clone()));
+        let bars = Arc::new(BarIndex::kept_in(config.dir.join("index"), endless.clone(), codec.clone()));
         let config = config.clone();
         let (columns, sources, ticks) = (Arc::default(), Arc::default(), Arc::default());
         let (acting, published) = (None, Arc::default());
         Node {
             log,
+            endless,
             codec,
             views,
             lake,
@@ -144,7 +150,7 @@ impl Node {
     /// The same for one request, which ends when this flag is raised.
     #[must_use]
     pub fn until(&self, interrupted: Arc<AtomicBool>) -> Node {
-        let log = until(self.services.log(), &interrupted);
+        let log = until(self.endless.clone(), &interrupted);
         Node { log, interrupted, ..self.clone() }
     }
 
@@ -172,9 +178,9 @@ impl Node {
         Ok(Ports::new(Arc::new(data)))
     }
 
-    /// Starts all processors; a visitor of a cluster only those that nobody else runs.
+    /// Starts all processors for whose work somebody may wait; a visitor of a cluster only those that nobody else runs.
     pub fn start(&self) -> Result<Running, Refusal> {
-        self.start_only(self.processors.names())
+        self.start_only(self.processors.awaited())
     }
 
     /// Starts some processors.
@@ -191,7 +197,7 @@ impl Node {
             watch_every: self.services.watch_every(),
         };
         let parts = Parts {
-            log: self.services.log(),
+            log: self.endless.clone(),
             codec: self.codec.clone(),
             definitions: self.processors.machines.clone(),
             workers: self.processors.workers.clone(),
@@ -199,9 +205,31 @@ impl Node {
             only: Some(here),
             elsewhere: self.services.elsewhere(),
             projections: vec![Arc::new(self.projecting(self.views.clone()))],
+            upkeep: self
+                .archiver()
+                .map(|archiver| Arc::new(archiver) as Arc<dyn Upkeep>)
+                .into_iter()
+                .collect(),
             spans: self.spans.clone(),
         };
         Ok(gauntlet_runtime::start(parts, options)?)
+    }
+
+    /// What archives the log, where the configuration wants that.
+    fn archiver(&self) -> Option<Archiver> {
+        let ArchiveConfig { enabled, file_kb } = self.config.archive;
+        let most_bytes = u64::from(file_kb) << 10;
+        enabled.then(|| Archiver::new(self.services.log(), self.codec.clone(), self.lake.clone(), most_bytes))
+    }
+
+    /// Archives every range of the log that has closed by now, where the configuration wants an archive; gives how many
+    /// files are new.
+    pub fn archive(&self) -> Result<u64, Refusal> {
+        let archived = self.archiver().map(|archiver| archiver.archive());
+        archived
+            .transpose()
+            .map(Option::unwrap_or_default)
+            .map_err(|error| Refusal::Outside(error.to_string()))
     }
 
     /// Brings the views up to the end of the log without running anything else.
@@ -218,7 +246,7 @@ impl Node {
 
     /// Views in another store, read as this node's own are.
     pub(crate) fn views_over(&self, store: Arc<dyn ViewStore>) -> Arc<dyn ViewStore> {
-        beside_log(store, &*self.services, &self.processors)
+        beside_log(store, &self.endless, &*self.services, &self.processors)
     }
 
     /// The projection into a store of views.
@@ -255,17 +283,29 @@ impl Node {
         if !self.services.keeps_expired() {
             return;
         }
-        let removed =
-            projecting::progress(&*self.views).map_err(|error| error.to_string()).and_then(|projected| {
-                let projected = BTreeMap::from([(self.processors.projection.name, projected)]);
-                retention::enforce(&*self.log, &self.processors.topology(), &projected, clock::now())
-                    .map_err(|error| error.to_string())
-            });
-        match removed {
+        match self.remove_expired() {
             Ok(0) => {}
             Ok(records) => tracing::info!(records, "expired records removed"),
             Err(why) => tracing::warn!(%why, "expired records could not be removed"),
         }
+    }
+
+    /// Removes what has expired and was taken in by all who read it, the archiver among them.
+    fn remove_expired(&self) -> Result<u64, String> {
+        let mut progress = BTreeMap::new();
+        let projected = projecting::progress(&*self.views).map_err(|error| error.to_string())?;
+        progress.insert(self.processors.projection.name, projected);
+        let mut topology = self.processors.topology();
+        match self.archiver() {
+            Some(archiver) => {
+                let archived = archiver.archived_of_expiring().map_err(|error| error.to_string())?;
+                progress.insert(archiving::NAME, archived);
+            }
+            None => topology = topology.without(archiving::NAME),
+        }
+        // Of the log alone: what lies in the archive has been removed already.
+        retention::enforce(&*self.services.log(), &topology, &progress, clock::now())
+            .map_err(|error| error.to_string())
     }
 
     /// Whether a signal has asked the command to end.
@@ -300,6 +340,7 @@ impl Node {
 /// A store of views; beside an embedded log trades and equity are read from that.
 fn beside_log(
     store: Arc<dyn ViewStore>,
+    log: &Arc<dyn EventLog>,
     services: &dyn Services,
     processors: &Processors,
 ) -> Arc<dyn ViewStore> {
@@ -307,6 +348,6 @@ fn beside_log(
     if !(stores.are_views_embedded() && services.is_exclusive()) {
         return store;
     }
-    let (log, codec, rows) = (services.log(), stores.codec.clone(), processors.projection.rows);
+    let (log, codec, rows) = (log.clone(), stores.codec.clone(), processors.projection.rows);
     Arc::new(SeriesOnLog::new(store, log, codec, rows))
 }

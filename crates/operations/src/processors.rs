@@ -4,12 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use gauntlet_config::nearest;
-use gauntlet_domain::{Event, Recorded, Topic};
+use gauntlet_domain::{Event, Recorded, Topic, topics};
 use gauntlet_processor::machine::Definition;
 use gauntlet_processor::worker::AnyWorker;
 use gauntlet_processor::{Access, Topology};
 use gauntlet_views::{Table, Upsert, Value};
 
+use crate::archiving;
 use crate::refusal::Refusal;
 
 /// All processors, each kind in pipeline order.
@@ -44,12 +45,20 @@ impl Processors {
         let machines = self.machines.iter().map(Definition::access);
         let workers = self.workers.iter().map(|worker| worker.access());
         let ViewRows { name, topics, .. } = self.projection;
-        let projection = Access { name, reads: topics.to_vec(), looks_up: Vec::new(), writes: Vec::new() };
-        Topology::new(machines.chain(workers).chain([projection]))
+        let reader = |name, reads| Access { name, reads, looks_up: Vec::new(), writes: Vec::new() };
+        let projection = reader(name, topics.to_vec());
+        let archiver = reader(archiving::NAME, topics::ALL.iter().collect());
+        Topology::new(machines.chain(workers).chain([projection, archiver]))
     }
 
     /// Names, in pipeline order.
     pub fn names(&self) -> Vec<&'static str> {
+        self.awaited().into_iter().chain([archiving::NAME]).collect()
+    }
+
+    /// Names of those for whose work somebody may wait: all but the archiver, which whoever comes for one request leaves to
+    /// processes that stay.
+    pub fn awaited(&self) -> Vec<&'static str> {
         self.writers().into_iter().chain([self.projection.name]).collect()
     }
 

@@ -29,6 +29,7 @@ use serde_json::{Value as Json, json};
 #[path = "../../gauntlet/src/processors.rs"]
 mod processors;
 
+mod archive;
 mod crash_points;
 
 use processors::processors;

@@ -73,6 +73,13 @@ impl Topology {
         &self.processors
     }
 
+    /// All but the processor of this name.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Topology {
+        self.processors.retain(|access| access.name != name);
+        self
+    }
+
     /// The one writer of a topic; `None` for a topic that nobody writes.
     pub fn writer_of(&self, topic: &Topic) -> Option<&'static str> {
         self.writers_of(topic).next()
@@ -133,6 +140,7 @@ mod tests {
         assert_eq!(topology.writer_of(&MARKET_BARS), Some("everything"));
         assert_eq!(topology.readers_of(&MARKET_TICKS).collect::<Vec<_>>(), ["everything"]);
         assert_eq!(topology.readers_of(&MARKET_BARS).count(), 0, "looking up is not taking in");
+        assert_eq!(topology.without("everything").readers_of(&MARKET_TICKS).count(), 0);
     }
 
     #[test]

@@ -75,7 +75,7 @@ pub fn readable(codec: &Codec, record: &Record) -> Result<Option<Recorded>, LogE
 }
 
 /// The error of a reader that cannot wait until the record can be read.
-pub(crate) fn undecided(record: &Record, error: &WireError) -> LogError {
+pub fn undecided(record: &Record, error: &WireError) -> LogError {
     let partition = TopicPartition::clone(&record.partition);
     LogError::Undecided { partition, offset: record.offset, detail: error.to_string() }
 }

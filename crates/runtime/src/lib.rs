@@ -26,6 +26,8 @@ pub mod events;
 mod failure;
 /// How far readers are behind, and whether log and views answer.
 mod lag;
+/// Work that one process at a time does.
+mod leader;
 /// What a machine's slot does.
 mod machine_slot;
 /// Every metric there is.
@@ -66,6 +68,8 @@ pub mod spans;
 mod stop;
 /// The topics of an installation.
 mod topic_configs;
+/// Work on what is kept, beside the processors.
+mod upkeep;
 /// Requests that cannot be answered now.
 mod waiting;
 /// What a worker's slot does.
@@ -77,4 +81,5 @@ pub use projection::{Placed, ProjectAllError, Projection, ProjectionError, Witne
 pub use projection_slot::{is_of_log, project_all};
 pub use running::{Elsewhere, Parts, Running, start};
 pub use topic_configs::topics;
+pub use upkeep::{Found, Shift, Upkeep};
 pub use waiting::{Manner, Waiting};

@@ -250,7 +250,7 @@ impl Observer {
     }
 
     /// Counts a batch that was taken in for good.
-    fn count(&mut self, observations: Observations) {
+    pub(crate) fn count(&mut self, observations: Observations) {
         for (topic, count) in &observations.records {
             self.consumed.add(topic, *count);
         }

@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 
 use gauntlet_domain::topics::{self, Retention};
 use gauntlet_domain::{EventId, Recorded, Timestamp};
-use gauntlet_log::{Assignment, EventLog, LogError, Member, Polled, Positions, Record, Slot, TopicPartition};
+use gauntlet_log::{EventLog, LogError, Positions, Record, Slot, TopicPartition};
 use gauntlet_wire::Codec;
 
 use crate::events;
 use crate::failure::SlotError;
+use crate::leader::{Lead, lead, stays};
 use crate::observer::{Observations, Observer};
 use crate::paused::{PausedRecords, Pauses, size};
 use crate::projection::{Placed, ProjectAllError, Projection, ProjectionError, Witness};
@@ -27,30 +28,9 @@ pub(crate) fn run(
     projection: &dyn Projection,
     mut observer: Observer,
 ) -> Result<(), SlotError> {
-    let member = Member {
-        processor: projection.name().into(),
-        slot: context.options.slot,
-        topics: projection.topics().into_iter().map(str::to_owned).collect(),
-        assignment: Assignment::Leader,
-    };
-    let mut seat = context.log.join(member)?;
-    while !context.stop.is_raised() {
-        if let Polled::Assigned(_) = seat.poll(0, context.options.poll_timeout)? {
-            observer.tasks(std::iter::once(0));
-            Leader { context, projection, observer: &mut observer, seat: &mut *seat }.run()?;
-            observer.tasks(std::iter::empty());
-        }
-        observer.starts(false);
-    }
-    Ok(())
-}
-
-/// Whether this process goes on with a projection.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Lead {
-    Held,
-    /// Another process leads now, or everything stops.
-    Over,
+    lead(context, projection.name(), projection.topics(), &mut observer, |seat, observer| {
+        Leader { context, projection, observer, seat }.run()
+    })
 }
 
 /// The process that projects. Whoever leads after it goes on from the progress: a batch that both write is written twice,
@@ -95,7 +75,7 @@ impl Leader<'_> {
         let Some(from) = begun else { return Ok(()) };
         let mut tail = log.tail(&from?)?;
         let mut paused = PausedRecords::new(projection.name());
-        while self.stays(Duration::ZERO)? == Lead::Held {
+        while stays(self.context, self.seat, Duration::ZERO)? == Lead::Held {
             let records = match paused.take_due() {
                 Some(records) => records,
                 None if paused.has_room(options.projector_batch) => {
@@ -167,25 +147,10 @@ impl Leader<'_> {
             }
             // It waits for something outside, which must not keep the process from being ready.
             self.observer.starts(false);
-            if self.stays(pauses.next())? == Lead::Over {
+            if stays(self.context, self.seat, pauses.next())? == Lead::Over {
                 return Ok(None);
             }
         }
-    }
-
-    /// Waits for so long as a member.
-    fn stays(&mut self, pause: Duration) -> Result<Lead, LogError> {
-        let until = Instant::now() + pause;
-        while !self.context.stop.is_raised() {
-            let left = until.saturating_duration_since(Instant::now());
-            if let Polled::Revoked(_) = self.seat.poll(0, left.min(self.context.options.poll_timeout))? {
-                return Ok(Lead::Over);
-            }
-            if left.is_zero() {
-                return Ok(Lead::Held);
-            }
-        }
-        Ok(Lead::Over)
     }
 }
 

@@ -16,7 +16,8 @@ const MICROS_PER_DAY: i64 = 86_400 * 1_000_000;
 const CHUNK: usize = 1024;
 
 /// Removes what has expired at `now` and has been read by all readers in the topology; gives the number of records
-/// removed. `projected` is how far each projection has read, by its name.
+/// removed. `projected` is how far those have come who keep their positions themselves, by their names: projections and the
+/// archiver.
 pub fn enforce(
     log: &dyn EventLog,
     topology: &Topology,

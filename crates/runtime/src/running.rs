@@ -21,8 +21,9 @@ use crate::projection::Projection;
 use crate::slot::Context;
 use crate::spans::Spans;
 use crate::stop::Stop;
+use crate::upkeep::Upkeep;
 use crate::waiting::{Board, Manner, Waiting};
-use crate::{machine_slot, projection_slot, worker_slot};
+use crate::{machine_slot, projection_slot, upkeep, worker_slot};
 
 /// What to run.
 pub struct Parts {
@@ -38,6 +39,8 @@ pub struct Parts {
     pub data: Ports,
     /// Projections, each with a name of its own.
     pub projections: Vec<Arc<dyn Projection>>,
+    /// Work beside them that nobody waits for.
+    pub upkeep: Vec<Arc<dyn Upkeep>>,
     /// Names of the processors that run here, when the others run elsewhere; all are waited for.
     pub only: Option<Vec<&'static str>>,
     /// When those here run only what nobody else does.
@@ -143,7 +146,8 @@ impl Running {
         options: Options,
         is_here: impl Fn(&str) -> bool,
     ) -> Result<(), LogError> {
-        let Parts { log, codec, definitions, workers, data, projections, elsewhere, spans, .. } = parts;
+        let Parts { log, codec, definitions, workers, data, projections, upkeep, elsewhere, spans, .. } =
+            parts;
         let starting = self.starting.clone();
         let turn = |name| Turn { name, elsewhere: elsewhere.clone(), starting: starting.clone() };
         let observer = |name| Observer::new(name, spans.clone(), starting.clone());
@@ -171,6 +175,13 @@ impl Running {
             self.spawn(turn(projection.name()), move |stop| {
                 let context = Context { log: &*log, codec: &codec, options: &options, stop };
                 projection_slot::run(context, &*projection, observer)
+            })?;
+        }
+        for upkeep in upkeep.into_iter().filter(|upkeep| is_here(upkeep.name())) {
+            let ((log, codec), observer) = (shared(), observer(upkeep.name()));
+            self.spawn(turn(upkeep.name()), move |stop| {
+                let context = Context { log: &*log, codec: &codec, options: &options, stop };
+                upkeep::run(context, &*upkeep, observer)
             })?;
         }
         Ok(())

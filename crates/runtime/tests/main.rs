@@ -12,4 +12,5 @@ mod parking;
 mod pausing;
 mod projections;
 mod tracing;
+mod upkeep;
 mod versions;

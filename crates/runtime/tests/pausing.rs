@@ -182,6 +182,7 @@ impl Bench {
             only: None,
             elsewhere: None,
             projections: vec![Arc::new(self.rows.clone())],
+            upkeep: vec![],
             spans: None,
         };
         let poll_timeout = Duration::from_millis(20);

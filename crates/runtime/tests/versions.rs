@@ -128,6 +128,7 @@ impl Bench {
             only: None,
             elsewhere: None,
             projections: Vec::new(),
+            upkeep: Vec::new(),
             spans: None,
         };
         let options = Options { poll_timeout: Duration::from_millis(5), ..Options::default() };

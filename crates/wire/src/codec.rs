@@ -312,6 +312,12 @@ impl KindVisitor for Decoding<'_> {
     }
 }
 
+/// The body of a record version as Avro has it.
+pub(crate) fn read_value(number: u32, body: &[u8]) -> Result<apache_avro::types::Value, String> {
+    let mut rest = body;
+    COMPILED[&number].reader.read_value(&mut rest).map_err(|error| error.to_string())
+}
+
 pub(crate) fn malformed(kind: RecordKind, error: impl std::fmt::Display) -> WireError {
     WireError::Malformed { record: kind.name(), detail: error.to_string() }
 }

@@ -10,9 +10,12 @@ mod columnar;
 mod flat;
 /// Envelopes as headers.
 pub mod headers;
+/// Records as plain values.
+mod plain;
 /// Records, their versions and their numbers.
 pub mod registry;
 
 pub use codec::{Codec, WireError};
 pub use headers::{Header, envelope_from_headers, headers_from_envelope};
+pub use plain::shape;
 pub use registry::{EmbeddedRegistry, Meaning, Registry, Undecided};

@@ -59,10 +59,11 @@ fn compared(answer: &Replayed) -> String {
 pub fn verified(answer: &Verified) -> String {
     let checked = answer.checked;
     let counted = format!(
-        "{} events, {} snapshots, {} artifacts, {} views, {} ledger entries, {} decisions",
+        "{} events, {} snapshots, {} artifacts, {} archived files, {} views, {} ledger entries, {} decisions",
         checked.events,
         checked.snapshots,
         checked.artifacts,
+        checked.archived,
         checked.views,
         checked.ledger_entries,
         checked.decisions

@@ -16,7 +16,7 @@ use gauntlet_processor::worker::{Answer, Answering, AnyWorker, Worker};
 use gauntlet_runtime::events::{self, Cause};
 use gauntlet_runtime::replay::{Outcome, Replay};
 use gauntlet_runtime::spans::Spans;
-use gauntlet_runtime::{Options, Parts, Projection, Running, restore};
+use gauntlet_runtime::{Options, Parts, Projection, Running, Upkeep, restore};
 use gauntlet_wire::Codec;
 
 /// Answers every command with its request, once; panics on an instrument of the venue PANIC, refuses the venue REFUSED,
@@ -158,6 +158,15 @@ impl Bench {
 
     /// Over a log that stands before the bench's own.
     pub fn start_over(&self, log: Arc<dyn EventLog>, options: Options) -> Running {
+        self.start_parts(log, Vec::new(), options)
+    }
+
+    /// With upkeep beside the processors.
+    pub fn start_with(&self, upkeep: Vec<Arc<dyn Upkeep>>, options: Options) -> Running {
+        self.start_parts(self.log.clone(), upkeep, options)
+    }
+
+    fn start_parts(&self, log: Arc<dyn EventLog>, upkeep: Vec<Arc<dyn Upkeep>>, options: Options) -> Running {
         let parts = Parts {
             log,
             codec: self.codec.clone(),
@@ -167,6 +176,7 @@ impl Bench {
             only: None,
             elsewhere: None,
             projections: self.projections.clone(),
+            upkeep,
             spans: self.spans.clone(),
         };
         gauntlet_runtime::start(parts, Options { poll_timeout: Duration::from_millis(20), ..options })
