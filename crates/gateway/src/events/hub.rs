@@ -107,9 +107,15 @@ impl Hub {
         });
     }
 
-    /// Ends the reader.
+    /// Ends the reader, and tells all subscribers.
     pub fn end(&self) {
         self.ended.store(true, Ordering::Relaxed);
+        self.grown.send_modify(|times| *times += 1);
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
     }
 
     /// Tells when there is more.

@@ -342,7 +342,7 @@ impl Told {
                     return Some(self.bye("log-unavailable"));
                 }
             }
-            if self.reader.gateway.node.is_interrupted() {
+            if self.reader.gateway.hub.has_ended() {
                 return Some(self.bye("stopping"));
             }
             if tokio::time::timeout(STILL_HERE, self.reader.grown.changed()).await.is_err() {
