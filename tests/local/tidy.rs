@@ -243,10 +243,10 @@ fn some_libraries_have_one_home() {
         ("opentelemetry-otlp", &["gauntlet-operations"]),
         ("parquet", &["gauntlet-lake", "gauntlet-feed"]),
         ("zip", &["gauntlet-feed"]),
-        ("axum", &["gauntlet"]),
+        ("axum", &["gauntlet", "gauntlet-gateway"]),
         ("scylla", &["gauntlet-scylla-views"]),
         ("object_store", &["gauntlet-lake"]),
-        ("tokio", &["gauntlet", "gauntlet-lake", "gauntlet-scylla-views"]),
+        ("tokio", &["gauntlet", "gauntlet-gateway", "gauntlet-lake", "gauntlet-scylla-views"]),
         ("clap", &["gauntlet"]),
         ("comfy-table", &["gauntlet"]),
         ("indicatif", &["gauntlet"]),
@@ -293,13 +293,20 @@ fn nobody_changes_what_json_means() {
 
 /// Features of direct dependencies that only other packages of the workspace switch on, by words that would need them. The
 /// binary of README's first command is built without them, and tests/run compiles it with them.
-const SWITCHED_ON_BY_OTHERS: [(&str, &[&str]); 8] = [
+const SWITCHED_ON_BY_OTHERS: [(&str, &[&str]); 9] = [
     ("futures-util", &["SinkExt", "futures_util::sink", "futures_util::io", "futures_util::select"]),
     ("gauntlet-log", &["gauntlet_log::contract"]),
     ("gauntlet-views", &["gauntlet_views::contract"]),
     ("hyper", &["hyper::client", "hyper::upgrade", "http2"]),
     ("hyper-util", &["hyper_util::client", "hyper_util::server"]),
-    ("tokio", &["tokio::fs", "tokio::io", "tokio::main", "new_multi_thread", "AsyncRead", "AsyncWrite"]),
+    (
+        "tokio",
+        &["tokio::fs", "tokio::main", "new_multi_thread", "AsyncReadExt", "AsyncWriteExt", "tokio::io::copy"],
+    ),
+    (
+        "tower",
+        &["tower::buffer", "tower::limit", "tower::load", "tower::make", "tower::retry", "tower::timeout"],
+    ),
     ("tracing", &["tracing::instrument", "#[instrument"]),
     ("uuid", &["new_v4"]),
 ];

@@ -91,6 +91,8 @@ mod publish;
 pub mod ran_with;
 /// Bars and ticks of a range.
 pub mod range;
+/// Bars and ticks as rows.
+mod range_rows;
 /// The trial ledger, counted again.
 pub mod recount;
 /// Why there is no answer.

@@ -5,10 +5,13 @@
 
 /// Tables of tokens and commands.
 mod access;
+/// Tables of market data.
+mod market;
 /// Tables of robustness, risk and selection.
 mod selection;
 
 pub use access::{AUDIT, TOKENS};
+pub use market::{QUALITY, SOURCES};
 pub use selection::{POLICIES, RISK_FIGURES, SELECTIONS, SENSITIVITY, WAIVERS};
 
 /// What a column holds.
@@ -329,40 +332,6 @@ pub static TRIAL_LEDGER: Table = Table {
         text("series"),
     ],
     doc: "What an experiment tried, by its place in the order of its mandate",
-};
-
-/// Sources of market data.
-pub static SOURCES: Table = Table {
-    name: "sources",
-    partition_key: &[text("instrument")],
-    clustering: &[text("source")],
-    columns: &[
-        text("name"),
-        long("rows"),
-        long("accepted"),
-        text("rejected"),
-        text("corrected"),
-        long("gaps"),
-        text("status"), // published | cleaned | aborted
-        time("data_from"),
-        time("data_to"),
-        text("bars"),
-    ],
-    doc: "A source of ticks or bars and what cleaning made of it; rejected and corrected are counts by reason, data_from and data_to the first and last time of what was accepted, bars the specs that it holds or makes",
-};
-
-/// The cleaning ledger.
-pub static QUALITY: Table = Table {
-    name: "quality",
-    partition_key: &[text("instrument")],
-    // The source is in the key: row numbers start again in every file, and unreadable times are all the same.
-    clustering: &[time("time"), long("row"), text("reason"), text("source")],
-    columns: &[
-        text("action"), // rejected | corrected | gap
-        time("until"),
-        long("gaps"),
-    ],
-    doc: "A row that cleaning rejected or corrected, or a gap and the time until which it lasted; gaps that follow each other row by row are one, and gaps counts them",
 };
 
 /// How far the projector has come; the only table that is not a view and has no digest.
