@@ -3,8 +3,10 @@
 //! have nothing in common but the services: each has a directory of its own.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::collections::BTreeSet;
+use std::net::TcpStream;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gauntlet_domain::topics;
 use gauntlet_kafka_log::{KafkaLog, KafkaSettings};
@@ -12,8 +14,10 @@ use gauntlet_lake::archive::{Cutter, Range};
 use gauntlet_log::{EventLog, NewRecord, Positions, Record, TopicPartition};
 use gauntlet_servers::shared;
 use gauntlet_servers::{Cassandra, Door, Kafka, RegistryStorage, S3, SchemaRegistry, free_port};
+use gauntlet_tests::golden::MINI;
+use gauntlet_tests::http::answer;
 use gauntlet_tests::{
-    Digest, Dir, Random, Started, binary, bundled, examples, gauntlet, recorded, repository,
+    Digest, Dir, Json, Random, Started, binary, bundled, examples, gauntlet, recorded, repository,
 };
 
 mod image;
@@ -496,6 +500,81 @@ fn kills_and_outages_cost_time_and_nothing_else() {
 }
 
 /// README's commands for a cluster, as they are written, but for the addresses.
+/// Nothing in a gateway lasts: what one took another knows, and a subscription that one began another goes on with.
+#[test]
+#[expect(clippy::too_many_lines, reason = "one course of events, told in its order")]
+fn two_gateways_serve_the_same() {
+    let installation = Installation::new(services(), "gateways", 2);
+    let hours = bundled("xauusd_oanda_hour_20060320_20140501.zip");
+    let feed = ["feed", hours.to_str().unwrap(), "--instrument", "XAUUSD", "--venue", "OANDA"];
+    installation.command(&feed).ok();
+    let [(first, one), (second, other)] = [0, 1].map(|instance| {
+        let (address, number) = (format!("127.0.0.1:{}", free_port()), instance.to_string());
+        let run = ["run", "all", "--listen", &address, "--instance", &number];
+        let mut process = installation.command_in(&installation.own[instance], &run).start();
+        process.until("readiness", || {
+            TcpStream::connect(&address).is_ok() && answer(&address, "GET", "/readyz", &[], b"").status == 200
+        });
+        (process, address)
+    });
+    let issue = ["token", "issue", "test", "--scopes", "read,submit", "--as", "ann"];
+    let bearer = format!("Bearer {}", installation.command(&issue).ok()["secret"].as_str().unwrap());
+    let ask = |address: &str, method: &str, path: &str, body: &[u8]| {
+        let headers = [("authorization", bearer.as_str()), ("idempotency-key", "k")];
+        answer(address, method, &format!("/api/v1{path}"), &headers, body)
+    };
+    let until = Instant::now() + Duration::from_secs(60);
+    while ask(&other, "GET", "/me", b"").status != 200 {
+        assert!(Instant::now() < until, "the token does not count");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let submitted = ask(&one, "POST", "/experiments", MINI.as_bytes());
+    assert_eq!(submitted.status, 202, "{}", submitted.text());
+    let id = submitted.json()["experiment_id"].as_str().unwrap().to_owned();
+    let again = ask(&other, "POST", "/experiments", MINI.as_bytes());
+    assert_eq!(
+        (again.status, again.json()["experiment_id"].as_str()),
+        (200, Some(id.as_str())),
+        "{}",
+        again.text()
+    );
+    let conflict = ask(&other, "POST", "/experiments", MINI.replace("seed: 3", "seed: 4").as_bytes());
+    assert_eq!(conflict.status, 422, "{}", conflict.text());
+    let path = format!("/events?from=start&experiments={id}");
+    let judged = |address: &str| {
+        let page = ask(address, "GET", &format!("{path}&records=ExperimentJudged&wait=20"), b"");
+        page.json()["events"].as_array().is_some_and(|events| !events.is_empty())
+    };
+    let until = Instant::now() + Duration::from_secs(180);
+    while !judged(&one) {
+        assert!(Instant::now() < until, "the experiment is not judged");
+    }
+    let ids = |page: &Json| -> Vec<String> {
+        page["events"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|event| event["id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    // What lies far behind is read from the brokers, and by either to the last record.
+    let whole = ask(&one, "GET", &path, b"").json();
+    let all = ids(&whole);
+    assert!(all.len() > 60, "{}", all.len());
+    let begun = ask(&one, "GET", &format!("{path}&records=TrialCompleted,TrialPruned"), b"").json();
+    first.kill();
+    let same = ask(&other, "GET", &path, b"").json();
+    assert_eq!(BTreeSet::from_iter(ids(&same)), BTreeSet::from_iter(all));
+    let next = begun["next"].as_str().unwrap();
+    let rest = ask(&other, "GET", &format!("{path}&after={next}"), b"").json();
+    assert!(ids(&rest).is_empty(), "an event is told twice: {rest}");
+    let listed = installation.command(&["ls", "runs", "--sort", "-sharpe"]).ok();
+    let rows = ask(&other, "GET", "/runs?sort=-sharpe&limit=1000", b"").json()["rows"].clone();
+    assert_eq!(rows, listed);
+    second.signal("INT");
+    assert_eq!(second.wait().code, Some(0));
+}
+
 #[test]
 fn readme_on_a_cluster() {
     let planned = Installation::planned(services(), "readme", 2);

@@ -2,6 +2,8 @@
 //! is the same command, and lies on the log with who gave it.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
@@ -306,8 +308,7 @@ pub async fn waiver(
     })?;
     let bytes = answer::bytes(body, BODY_LIMIT).await?;
     let WaiverBody { gate, reason, expires } = answer::json(&bytes)?;
-    let expires: Timestamp =
-        expires.parse().map_err(|error| Problem::bad_input(format!("expires: {error}")))?;
+    let expires: Timestamp = parsed("expires", &expires)?;
     let command =
         Command::new(&gateway, &actor, &headers, format!("POST /api/v1/models/{id}/waivers"), &bytes)?;
     let author = actor.name.clone();
@@ -364,10 +365,35 @@ pub async fn instrument(
     command.run(StatusCode::CREATED, as_given, nowhere, work).await
 }
 
+/// Bars that are to be sealed.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SnapshotBody {
+    /// `SYMBOL.VENUE`, or a symbol that one venue alone has.
+    instrument: String,
+    /// Which bars, such as `time:1h`.
+    bars: String,
+    /// First moment, RFC 3339 or a date; the beginning of the data when left out.
+    from: Option<String>,
+    /// Last moment.
+    to: Option<String>,
+    /// Only bars that were known at this moment of event time.
+    as_of: Option<String>,
+}
+
+/// A part of a body as what it stands for.
+fn parsed<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|error| {
+        let reason = format!("{name}: {error}");
+        let fault = json!({ "pointer": format!("/{name}"), "reason": reason });
+        Problem::validation(reason).with("errors", json!([fault]))
+    })
+}
+
 /// Seals the bars of a range.
 #[utoipa::path(post, path = "/api/v1/snapshots", tag = "commands",
     params(("Idempotency-Key" = String, Header, description = "What makes sending it again the same command")),
-    request_body(content = serde_json::Value, description = "instrument, bars, and perhaps venue, from, to, as_of"),
+    request_body = SnapshotBody,
     responses((status = 201, description = "It is sealed, or will be", body = serde_json::Value), (status = 400, body = Problem)))]
 pub async fn snapshot(
     State(gateway): State<Shared>,
@@ -377,7 +403,17 @@ pub async fn snapshot(
 ) -> Result<Response, Problem> {
     actor.require(Role::Quant)?;
     let bytes = answer::bytes(body, BODY_LIMIT).await?;
-    let request: SnapshotRequest = answer::json(&bytes)?;
+    let SnapshotBody { instrument, bars, from, to, as_of } = answer::json(&bytes)?;
+    let time =
+        |name: &str, text: Option<String>| text.map(|text| parsed::<Timestamp>(name, &text)).transpose();
+    let request = SnapshotRequest {
+        instrument,
+        venue: None,
+        bars: parsed("bars", &bars)?,
+        from: time("from", from)?,
+        to: time("to", to)?,
+        as_of: time("as_of", as_of)?,
+    };
     let command = Command::new(&gateway, &actor, &headers, "POST /api/v1/snapshots".into(), &bytes)?;
     let location =
         |answer: &Value| answer["snapshot_id"].as_str().map(|id| format!("/api/v1/snapshots/{id}"));

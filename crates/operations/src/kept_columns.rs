@@ -131,7 +131,13 @@ impl KeptColumns {
     /// Takes in a row as it is now.
     pub(crate) fn put(&mut self, row: &Row) {
         let place = match self.places.get(row.key.as_slice()) {
-            Some(place) => *place as usize,
+            Some(place) => {
+                let place = *place as usize;
+                // What a document had under a name it may have no more. A column of the table has no dot in its name.
+                let of_documents = self.columns.iter_mut().filter(|(name, _)| name.contains('.'));
+                of_documents.for_each(|(_, column)| column.put(place, Value::Null));
+                place
+            }
             None => {
                 let (key, place) = (Arc::<[Value]>::from(row.key.as_slice()), self.keys.len());
                 self.places.insert(key.clone(), place as u32);

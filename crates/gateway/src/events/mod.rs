@@ -17,9 +17,10 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use gauntlet_domain::topics;
-use gauntlet_log::{Positions, TopicPartition};
+use gauntlet_log::{LogError, Positions, TopicPartition};
 use gauntlet_operations::{Node, Refusal};
 use gauntlet_runtime::clock;
+use gauntlet_runtime::restore::for_each;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -37,6 +38,8 @@ use shown::{Shown, shown};
 
 /// Events of a partition that are taken at a time.
 const CHUNK: usize = 64;
+/// Offsets that are read at a time by who is behind.
+const STRETCH: u64 = 256;
 /// Events of a page.
 const PAGE: usize = 500;
 /// How often something is said where nothing happens.
@@ -239,6 +242,7 @@ impl Reader {
                 }
             }
             self.grown.borrow_and_update();
+            let mut has_moved = false;
             let places: Vec<(TopicPartition, u64)> =
                 self.positions.iter().map(|(place, next)| (place.clone(), *next)).collect();
             for (place, from) in places {
@@ -247,38 +251,43 @@ impl Reader {
                         self.positions.insert(place, next);
                     }
                     Found::Events(events, _) => self.found.extend(events),
-                    Found::Behind => self.catch_up(place, from).await?,
+                    Found::Behind => {
+                        self.catch_up(place.clone(), from).await?;
+                        // Of offsets without records there may be many.
+                        has_moved |= self.positions.get(&place).is_some_and(|next| *next > from);
+                    }
                 }
                 if !self.found.is_empty() {
                     break;
                 }
             }
-            if self.found.is_empty() {
+            if self.found.is_empty() && !has_moved {
                 return Ok(None);
             }
         }
     }
 
-    /// Reads a chunk of a partition from the log.
+    /// Reads a stretch of a partition from the log.
     async fn catch_up(&mut self, place: TopicPartition, from: u64) -> Result<(), Problem> {
         let Ok(_place) = self.gateway.hub.catch_up.acquire().await else { return Ok(()) };
         let node = self.gateway.node.clone();
         let read = tokio::task::spawn_blocking(move || {
             let (start, end) = node.log.bounds(&place)?;
-            if from.max(start) >= end {
-                return Ok((place, Vec::new(), end));
+            let (from, mut events) = (from.max(start), Vec::new());
+            // To its end, however long the log takes: what a look does not find at once is not passed over.
+            let to = end.min(from.saturating_add(STRETCH));
+            if from < to {
+                for_each(&*node.log, &place, from, to, |record| {
+                    events.push(Arc::new(shown(&node.codec, &record)?));
+                    Ok(())
+                })?;
             }
-            let mut tail = node.log.tail(&Positions::from([(place.clone(), from.max(start))]))?;
-            let records = tail.poll(CHUNK, Duration::ZERO)?;
-            let events: Result<Vec<Arc<Shown>>, _> =
-                records.iter().map(|record| shown(&node.codec, record).map(Arc::new)).collect();
-            Ok::<_, gauntlet_log::LogError>((place, events?, end))
+            Ok::<_, LogError>((place, events, to.max(from)))
         });
         let read = read.await.map_err(|_| Problem::broken("reading the log panicked"))?;
-        let (place, events, end) = read.map_err(Refusal::from)?;
+        let (place, events, to) = read.map_err(Refusal::from)?;
         if events.is_empty() {
-            // Between here and the end there is no record any more.
-            self.positions.insert(place, end.max(from));
+            self.positions.insert(place, to);
         }
         self.found.extend(events);
         Ok(())
