@@ -60,7 +60,8 @@ pub fn answer(address: &str, method: &str, path: &str, headers: &[(&str, &str)],
     // A server that refuses a body need not read it to its end.
     let _ = stream.write_all(body);
     let mut bytes = Vec::new();
-    let _ = stream.read_to_end(&mut bytes);
+    let read = stream.read_to_end(&mut bytes);
+    assert!(bytes.starts_with(b"HTTP/1.1 "), "{method} {path} of {address} has no answer: {read:?}");
     parse(&bytes)
 }
 

@@ -120,7 +120,7 @@ impl FromRequestParts<Shared> for Actor {
     async fn from_request_parts(parts: &mut Parts, gateway: &Shared) -> Result<Actor, Problem> {
         let address = parts.extensions.get::<Peer>().map(|peer| peer.0.ip().to_string()).unwrap_or_default();
         let actor = match bearer(&parts.headers)? {
-            Some(secret) => by_secret(gateway, secret, address)?,
+            Some(secret) => by_secret(gateway, secret, address).await?,
             None => match gateway.sessions.person(&parts.headers) {
                 Some(_) => Actor::local(gateway, By::Session, address),
                 None => return Err(unknown()),
@@ -148,12 +148,12 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
 }
 
 /// Who has a secret.
-fn by_secret(gateway: &Gateway, secret: &str, address: String) -> Result<Actor, Problem> {
+async fn by_secret(gateway: &Gateway, secret: &str, address: String) -> Result<Actor, Problem> {
     if bool::from(secret.as_bytes().ct_eq(gateway.secret.as_bytes())) {
         return Ok(Actor::local(gateway, By::Directory, address));
     }
     let hash = ContentHash(Sha256::digest(secret.as_bytes()).into());
-    let token = tokens::valid(&gateway.node, hash)?;
+    let token = gateway.work.run(move |node| Ok(tokens::valid(node, hash)?)).await?;
     let token = token.map_err(Problem::sign_in_required)?;
     Ok(Actor {
         name: token.person,
