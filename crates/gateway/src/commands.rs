@@ -18,7 +18,6 @@ use gauntlet_operations::instruments::{InstrumentRequest, instruments};
 use gauntlet_operations::policy::{PolicyRequest, policies};
 use gauntlet_operations::snapshot::{self, SnapshotRequest};
 use gauntlet_operations::submit::{self, SubmitRequest};
-use gauntlet_operations::tokens::{Scope, TokenRequest, tokens};
 use gauntlet_operations::waive::{WaiveRequest, waive};
 use gauntlet_operations::{Node, Refusal};
 use gauntlet_runtime::Running;
@@ -53,7 +52,7 @@ impl Drop for UnderWay {
 }
 
 /// A command as it was sent.
-struct Command {
+pub struct Command {
     gateway: Shared,
     acting: Acting,
     _under_way: UnderWay,
@@ -61,7 +60,7 @@ struct Command {
 
 impl Command {
     /// Takes a command in: who, what, under which key.
-    fn new(
+    pub fn new(
         gateway: &Shared,
         actor: &Actor,
         headers: &HeaderMap,
@@ -89,7 +88,7 @@ impl Command {
     }
 
     /// Carries it out, or answers what came of it when it was sent before.
-    async fn run<T: Serialize + Send + 'static>(
+    pub async fn run<T: Serialize + Send + 'static>(
         self,
         status: StatusCode,
         again: fn(&Given) -> Result<Value, Problem>,
@@ -159,11 +158,13 @@ fn key(headers: &HeaderMap) -> Result<String, Problem> {
     }
 }
 
-fn as_given(given: &Given) -> Result<Value, Problem> {
+/// What a command came to that was given before, where there is no more to say.
+pub fn as_given(given: &Given) -> Result<Value, Problem> {
     Ok(json!({ "subject": given.subject, "repeated": true }))
 }
 
-fn nowhere(_: &Value) -> Option<String> {
+/// Of what has no address.
+pub fn nowhere(_: &Value) -> Option<String> {
     None
 }
 
@@ -231,7 +232,7 @@ pub async fn validate(State(gateway): State<Shared>, actor: Actor, body: Body) -
 #[serde(deny_unknown_fields)]
 pub struct Reason {
     /// In words.
-    reason: String,
+    pub reason: String,
 }
 
 /// Cancels an experiment.
@@ -419,68 +420,4 @@ pub async fn snapshot(
         |answer: &Value| answer["snapshot_id"].as_str().map(|id| format!("/api/v1/snapshots/{id}"));
     let work = move |node: &Node, running: &Running| snapshot::create(node, running, &request);
     command.run(StatusCode::CREATED, as_given, location, work).await
-}
-
-/// A token that is to be made.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TokenBody {
-    /// What it is for.
-    name: String,
-    /// What it may do: `read`, `submit`, `ingest`, `operate`.
-    #[schema(value_type = Vec<String>)]
-    scopes: Vec<Scope>,
-    /// Days for which it is good, 366 at most.
-    days: u16,
-}
-
-/// Makes a token, which acts in the name of who asks. Its secret is in this answer and nowhere else.
-#[utoipa::path(post, path = "/api/v1/tokens", tag = "commands",
-    params(("Idempotency-Key" = String, Header, description = "What makes sending it again the same command")),
-    request_body = TokenBody,
-    responses((status = 201, description = "The token with its secret", body = serde_json::Value), (status = 403, body = Problem)))]
-pub async fn issue(
-    State(gateway): State<Shared>,
-    actor: Actor,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    actor.require_person()?;
-    let bytes = answer::bytes(body, BODY_LIMIT).await?;
-    let TokenBody { name, scopes, days } = answer::json(&bytes)?;
-    let (person, author) = (actor.name.clone(), actor.name.clone());
-    let lasts_nanos = i64::from(days) * 86_400 * 1_000_000_000;
-    let command = Command::new(&gateway, &actor, &headers, "POST /api/v1/tokens".into(), &bytes)?;
-    let again = |_: &Given| {
-        Err(Problem::idempotency_conflict(
-            "the token of this key was made, and its secret was shown once: revoke it, make another",
-        ))
-    };
-    let request = TokenRequest::Issue { name, person, scopes, lasts_nanos, author };
-    let work = move |node: &Node, running: &Running| tokens(node, Some(running), &request);
-    command.run(StatusCode::CREATED, again, nowhere, work).await
-}
-
-/// Takes a token back; who is no operator, only their own.
-#[utoipa::path(post, path = "/api/v1/tokens/{token}/revoke", tag = "commands",
-    params(("token" = String, Path, description = "Its public name, or its beginning"),
-        ("Idempotency-Key" = String, Header, description = "What makes sending it again the same command")),
-    request_body = Reason,
-    responses((status = 200, description = "It counts no more", body = serde_json::Value), (status = 404, body = Problem)))]
-pub async fn revoke(
-    State(gateway): State<Shared>,
-    actor: Actor,
-    Path(token): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    actor.require_person()?;
-    actor.require(Role::Operator)?;
-    let bytes = answer::bytes(body, BODY_LIMIT).await?;
-    let Reason { reason } = answer::json(&bytes)?;
-    let command =
-        Command::new(&gateway, &actor, &headers, format!("POST /api/v1/tokens/{token}/revoke"), &bytes)?;
-    let request = TokenRequest::Revoke { token, reason, author: actor.name.clone() };
-    let work = move |node: &Node, running: &Running| tokens(node, Some(running), &request);
-    command.run(StatusCode::OK, as_given, nowhere, work).await
 }

@@ -43,6 +43,8 @@ mod session;
 mod sign_in;
 /// Single things.
 mod things;
+/// Tokens, made and taken back.
+mod token_commands;
 /// Work for a request.
 mod work;
 

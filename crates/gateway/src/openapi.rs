@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 
 use crate::lists::ListParams;
 use crate::problem::{KINDS, Problem};
-use crate::{Shared, commands, data, events, ingest, sign_in, things};
+use crate::{Shared, commands, data, events, ingest, sign_in, things, token_commands};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -52,8 +52,8 @@ pub fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(commands::policy))
         .routes(routes!(commands::instrument))
         .routes(routes!(commands::snapshot))
-        .routes(routes!(commands::issue))
-        .routes(routes!(commands::revoke))
+        .routes(routes!(token_commands::issue))
+        .routes(routes!(token_commands::revoke))
         .routes(routes!(events::events))
 }
 
