@@ -7,6 +7,7 @@ use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use gauntlet_domain::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -57,6 +58,12 @@ pub async fn text(body: Body, limit: usize) -> Result<String, Problem> {
         let at = error.utf8_error().valid_up_to();
         Problem::bad_input(format!("the body is no UTF-8 from byte {at} on: send it as UTF-8"))
     })
+}
+
+/// A time of an address; another one where it is left out.
+pub fn time_or(name: &str, text: Option<String>, without: i64) -> Result<Timestamp, Problem> {
+    let Some(text) = text else { return Ok(Timestamp(without)) };
+    text.parse().map_err(|error| Problem::bad_input(format!("{name}: {error}")))
 }
 
 /// Reads a JSON document.

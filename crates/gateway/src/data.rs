@@ -3,14 +3,13 @@
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
-use gauntlet_domain::Timestamp;
 use gauntlet_operations::range::{self, RangeRequest, Series, range};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::Shared;
 use crate::actor::{Actor, Role};
-use crate::answer::{Params, documented};
+use crate::answer::{Params, documented, time_or};
 use crate::format::{Format, streamed};
 use crate::problem::Problem;
 
@@ -53,11 +52,7 @@ pub async fn data(
             return Err(Problem::not_found(format!("an instrument has no '{other}': ask for bars or ticks")));
         }
     };
-    let time = |name: &str, text: Option<String>, without: i64| match text {
-        None => Ok(Timestamp(without)),
-        Some(text) => text.parse().map_err(|error| Problem::bad_input(format!("{name}: {error}"))),
-    };
-    let (from, to) = (time("from", params.from, i64::MIN)?, time("to", params.to, i64::MAX)?);
+    let (from, to) = (time_or("from", params.from, i64::MIN)?, time_or("to", params.to, i64::MAX)?);
     let request = RangeRequest { instrument, series, from, to, out: None };
     let Format::Table(table) = format else {
         let rows = gateway.work.run(move |node| Ok(range(node, &request)?)).await?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::Response;
-use gauntlet_lake::table::{ColumnKind, TableWriter};
+use gauntlet_lake::table::{ColumnKind, TableFormat, TableWriter};
 use gauntlet_operations::browse::Sort;
 use gauntlet_operations::listing::{parse_filter, require_column};
 use gauntlet_operations::page::{self, PageRequest, listed};
@@ -144,7 +144,7 @@ pub async fn list(
     position::reached(&gateway, &params.min_position()).await?;
     match format {
         Format::Json => page_document(&gateway, &uri, wanted, &headers).await,
-        Format::Table(_) => file(&gateway, wanted, format).await,
+        Format::Table(table) => file(&gateway, wanted, table, format.media_type()).await,
     }
 }
 
@@ -194,9 +194,13 @@ fn shown(row: &ViewRow, fields: Option<&[String]>) -> Result<Value, Problem> {
 }
 
 /// A list as a file.
-async fn file(gateway: &Arc<Gateway>, wanted: Wanted, format: Format) -> Result<Response, Problem> {
+async fn file(
+    gateway: &Arc<Gateway>,
+    wanted: Wanted,
+    table: TableFormat,
+    media_type: &'static str,
+) -> Result<Response, Problem> {
     let Wanted { mut request, fields, .. } = wanted;
-    let Format::Table(table) = format else { return Err(Problem::not_acceptable("a page is no file")) };
     let columns = columns(request.of, fields.as_deref());
     let mut left = request.limit;
     request.limit = CHUNK.min(left);
@@ -204,7 +208,7 @@ async fn file(gateway: &Arc<Gateway>, wanted: Wanted, format: Format) -> Result<
     let first = request.clone();
     let mut page = gateway.work.run(move |node| Ok(page::page(node, &first)?)).await?;
     let (place, node) = (gateway.work.place().await?, gateway.node.clone());
-    Ok(streamed(format.media_type(), move |to| {
+    Ok(streamed(media_type, move |to| {
         let _place = place;
         let named: Vec<(&str, ColumnKind)> =
             columns.iter().map(|column| (column.name.as_str(), column.kind)).collect();

@@ -3,7 +3,6 @@
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use gauntlet_domain::Timestamp;
 use gauntlet_operations::ledger::LedgerRequest;
 use gauntlet_operations::runs::RunPart;
 use gauntlet_operations::series::drawn;
@@ -14,7 +13,7 @@ use utoipa::IntoParams;
 
 use crate::Shared;
 use crate::actor::{Actor, Role};
-use crate::answer::{Params, documented};
+use crate::answer::{Params, documented, time_or};
 use crate::position::{self, MinPosition};
 use crate::problem::Problem;
 
@@ -181,13 +180,7 @@ pub async fn series(
     if let Some(width) = params.width.filter(|width| !(1..=WIDEST).contains(width)) {
         return Err(Problem::bad_input(format!("width: {width} is not from 1 to {WIDEST}")));
     }
-    let time = |name: &str, text: Option<String>, without: i64| match text {
-        None => Ok(Timestamp(without)),
-        Some(text) => {
-            text.parse::<Timestamp>().map_err(|error| Problem::bad_input(format!("{name}: {error}")))
-        }
-    };
-    let range = (time("from", params.from, i64::MIN)?, time("to", params.to, i64::MAX)?);
+    let range = (time_or("from", params.from, i64::MIN)?, time_or("to", params.to, i64::MAX)?);
     let series = gateway.work.run(move |node| Ok(drawn(node, &id, range, params.width)?)).await?;
     documented(&series, &headers)
 }

@@ -15,6 +15,7 @@ use axum::routing::{get, post};
 use gauntlet_config::Config;
 use gauntlet_gateway::{Gateway, connections};
 use gauntlet_operations::services::address_file;
+use gauntlet_operations::tokens::secret;
 use gauntlet_operations::{Node, Refusal};
 use gauntlet_runtime::{Running, Waiting};
 use tokio::sync::watch;
@@ -84,10 +85,8 @@ pub fn serve(
 ) -> Result<(), Refusal> {
     let outside = |error: std::io::Error| Refusal::Outside(format!("cannot serve: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(outside)?;
-    let address = Address {
-        listen: listeners.all.local_addr().map_err(outside)?.to_string(),
-        token: token().map_err(outside)?,
-    };
+    let address =
+        Address { listen: listeners.all.local_addr().map_err(outside)?.to_string(), token: secret()? };
     // What several processes reach they ask themselves, and several may share the directory.
     let file = node.services.is_exclusive().then(|| address_file(&node.config.dir));
     if let Some(file) = &file {
@@ -173,14 +172,6 @@ async fn look_after(node: Arc<Node>, running: Arc<Running>) -> Result<(), Refusa
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     Ok(())
-}
-
-/// 256 bits from the system's generator, in hexadecimal digits.
-fn token() -> std::io::Result<String> {
-    use std::io::Read;
-    let mut bytes = [0_u8; 32];
-    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Writes a file that only its owner may read, from the first moment on.

@@ -109,8 +109,8 @@ impl Cells {
 }
 
 impl KeptColumns {
-    /// The columns of a list as it is now; `None` where it has more rows than are kept.
-    pub(crate) fn read(node: &Node, of: &'static Table) -> Result<Option<KeptColumns>, Refusal> {
+    /// The columns of a list as it is now, up to [`MOST_KEPT`] rows.
+    pub(crate) fn read(node: &Node, of: &'static Table) -> Result<KeptColumns, Refusal> {
         let mut kept = KeptColumns {
             of,
             keys: Vec::new(),
@@ -125,7 +125,7 @@ impl KeptColumns {
             kept.put(&row);
             Ok(ControlFlow::Continue(()))
         })?;
-        Ok((kept.keys.len() < MOST_KEPT).then_some(kept))
+        Ok(kept)
     }
 
     /// Takes in a row as it is now.

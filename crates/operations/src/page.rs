@@ -76,8 +76,26 @@ pub(crate) struct ListColumns(Mutex<BTreeMap<&'static str, Arc<RwLock<Held>>>>);
 /// The columns of one list.
 #[derive(Default)]
 struct Held {
-    columns: Option<KeptColumns>,
+    columns: Columns,
     since: Option<Instant>,
+}
+
+/// What is known of a list.
+#[derive(Default)]
+enum Columns {
+    /// Nothing, or nothing that is right.
+    #[default]
+    Unread,
+    /// All of it.
+    Kept(KeptColumns),
+    /// It has more rows than are kept, and rows are not removed.
+    TooMany,
+}
+
+impl Columns {
+    fn of(kept: KeptColumns) -> Columns {
+        if kept.len() < MOST_KEPT { Columns::Kept(kept) } else { Columns::TooMany }
+    }
 }
 
 impl ListColumns {
@@ -89,29 +107,34 @@ impl ListColumns {
 /// Brings the columns of a list up to date.
 fn refresh(node: &Node, of: &'static Table, held: &RwLock<Held>) -> Result<(), Refusal> {
     let noted: Option<&Noted> = node.noted.as_deref().filter(|_| !is_made(of));
-    let is_fresh = |held: &Held| match noted {
-        Some(noted) => held.columns.is_some() && !noted.has_changes(of),
-        None => held.since.is_some_and(|since| since.elapsed() < OTHERS_WRITE) && !is_made(of),
+    let is_fresh = |held: &Held| match (&held.columns, noted) {
+        (Columns::TooMany, _) => true,
+        (Columns::Unread, _) => false,
+        (Columns::Kept(_), Some(noted)) => !noted.has_changes(of),
+        (Columns::Kept(_), None) => {
+            held.since.is_some_and(|since| since.elapsed() < OTHERS_WRITE) && !is_made(of)
+        }
     };
     if is_fresh(&held.read().unwrap_or_else(PoisonError::into_inner)) {
         return Ok(());
     }
     let mut held = held.write().unwrap_or_else(PoisonError::into_inner);
-    // What is written from here on is noted; what was written before is read.
+    if is_fresh(&held) {
+        return Ok(());
+    }
+    // What is written from here on is noted; what was written before is read. When that fails all of it is read next time.
     let changes = noted.and_then(|noted| noted.take(of));
-    match (&mut held.columns, changes) {
-        (Some(columns), Some(keys)) => {
+    held.columns = match (std::mem::take(&mut held.columns), changes) {
+        (Columns::Kept(mut columns), Some(keys)) => {
             for key in keys {
                 if let Some(row) = row_of(node, of, &key)? {
                     columns.put(&row);
                 }
             }
+            Columns::of(columns)
         }
-        (columns, _) => {
-            *columns = None;
-            *columns = KeptColumns::read(node, of)?;
-        }
-    }
+        _ => Columns::of(KeptColumns::read(node, of)?),
+    };
     held.since = Some(Instant::now());
     Ok(())
 }
@@ -174,13 +197,13 @@ pub fn page(node: &Node, request: &PageRequest) -> Result<Page, Refusal> {
 }
 
 fn kept<'a>(held: &'a RwLockReadGuard<'_, Held>, of: &Table) -> Result<&'a KeptColumns, Refusal> {
-    held.columns.as_ref().ok_or_else(|| {
-        Refusal::BadInput(format!(
-            "{} has more than {MOST_KEPT} rows, which are not put in order here: ask for them by SQL, or with gauntlet \
-             ls and a --filter",
+    match &held.columns {
+        Columns::Kept(columns) => Ok(columns),
+        Columns::Unread | Columns::TooMany => Err(Refusal::BadInput(format!(
+            "{} has more than {MOST_KEPT} rows, which are not put in order here: list them with gauntlet ls and a --filter",
             of.name
-        ))
-    })
+        ))),
+    }
 }
 
 /// The rows with these keys, in their order.

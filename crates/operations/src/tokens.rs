@@ -227,7 +227,7 @@ fn new(
     if !(1..=LONGEST_NANOS).contains(&lasts_nanos) {
         return Err(Refusal::BadInput("a token is good for a second to 366 days".into()));
     }
-    let secret = secret()?;
+    let secret = PREFIX.to_owned() + &secret()?;
     let hash = ContentHash::of(secret.as_bytes());
     let mut scopes = scopes.to_vec();
     scopes.sort_unstable();
@@ -257,13 +257,13 @@ fn event(token: &Token, hash: ContentHash) -> TokenIssued {
     }
 }
 
-/// 256 bits from the system's generator.
-fn secret() -> Result<String, Refusal> {
+/// 256 bits from the system's generator, in hexadecimal digits.
+pub fn secret() -> Result<String, Refusal> {
     use std::io::Read;
     let mut bytes = [0_u8; 32];
     let read = std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
     read.map_err(|error| Refusal::Outside(format!("/dev/urandom cannot be read: {error}")))?;
-    Ok(PREFIX.to_owned() + &bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn all(node: &Node) -> Result<Vec<Token>, Refusal> {
