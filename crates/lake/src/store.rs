@@ -281,6 +281,11 @@ impl Staged {
         Ok(Placed::Written)
     }
 
+    /// What was flushed so far, to be read.
+    pub fn reread(&self) -> io::Result<File> {
+        File::open(&self.temporary.0)
+    }
+
     /// Everything written, and its SHA-256.
     fn finish(self, path: &str) -> Result<(Temporary, File, ContentHash), LakeError> {
         let Staged { writer: HashingWriter { inner, hasher }, temporary } = self;

@@ -5,14 +5,19 @@
 //! archive goes. Beside columns for people a file has the key, the headers and the value of each record as they lay on the
 //! log: that is what is read in place of records that the log no longer has.
 //!
-//! Every row group has a SHA-256 over its records, and the file one over these; who reads a record checks its whole group.
+//! Every row group has a SHA-256 over its records, and the file one over these; who reads a record checks its whole group. Every
+//! column chunk has a checksum; who reads columns checks theirs.
 
+/// Checksums of column chunks.
+mod chunks;
 /// Plain values as columns.
 mod columns;
 /// Where ranges close, and what their files are called.
 mod range;
 /// Records out of files.
 mod read;
+/// Some columns of a range.
+mod scan;
 /// Columns of a file.
 mod schema;
 /// Files from records.
@@ -23,6 +28,8 @@ use sha2::{Digest, Sha256};
 
 pub use range::{Cutter, Range};
 pub use read::{archived, read_archived, verify_archived};
+pub use scan::{GroupFacts, Scan, scan_archived};
+pub use schema::{batch, schema};
 pub use write::{Push, Written, write_archived};
 
 /// A record as it lies on the log.
@@ -129,6 +136,7 @@ mod keys {
     pub(super) const LAST: &str = "gauntlet.last";
     pub(super) const GROUPS: &str = "gauntlet.groups";
     pub(super) const SHA256: &str = "gauntlet.sha256";
+    pub(super) const CHUNKS: &str = "gauntlet.chunks";
 }
 
 #[cfg(test)]

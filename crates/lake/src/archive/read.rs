@@ -11,6 +11,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
 
+use super::chunks::Checksums;
 use super::{Frame, Group, GroupHasher, Range, hash_of, keys, parse_groups, schema};
 use crate::error::LakeError;
 use crate::snapshot::system_error;
@@ -63,7 +64,7 @@ pub fn read_archived(lake: &Lake, range: &Range, from: u64) -> Result<Vec<Frame>
     Ok(frames)
 }
 
-/// Reads every record of a range; gives the hash that stands for all of them.
+/// Reads every record and every column of a range; gives the hash that stands for all of them.
 ///
 /// # Errors
 /// As [`read_archived`].
@@ -73,10 +74,13 @@ pub fn verify_archived(lake: &Lake, range: &Range) -> Result<ContentHash, LakeEr
         let frames = read_archived(lake, range, from)?;
         from = frames.last().map_or(range.next(), |frame| frame.offset + 1);
     }
-    read(lake, range, |opened| Ok(hash_of(&opened.groups)))
+    read(lake, range, |opened| {
+        opened.check_chunks()?;
+        Ok(hash_of(&opened.groups))
+    })
 }
 
-fn read<T>(
+pub(super) fn read<T>(
     lake: &Lake,
     range: &Range,
     work: impl Fn(Opened<'_>) -> Result<T, LakeError>,
@@ -89,11 +93,11 @@ fn read<T>(
     })
 }
 
-fn broken(range: &Range, what: String) -> LakeError {
+pub(super) fn broken(range: &Range, what: String) -> LakeError {
     LakeError::NotArchived { path: range.path(), what }
 }
 
-fn reading(range: &Range, error: ParquetError) -> LakeError {
+pub(super) fn reading(range: &Range, error: ParquetError) -> LakeError {
     match system_error(error) {
         Ok(error) if error.kind() != io::ErrorKind::UnexpectedEof => LakeError::io(&range.path(), error),
         Ok(error) => broken(range, error.to_string()),
@@ -102,18 +106,32 @@ fn reading(range: &Range, error: ParquetError) -> LakeError {
 }
 
 /// A file whose footer is that of its range.
-struct Opened<'a> {
-    range: &'a Range,
-    builder: ParquetRecordBatchReaderBuilder<File>,
+pub(super) struct Opened<'a> {
+    pub(super) range: &'a Range,
+    pub(super) builder: ParquetRecordBatchReaderBuilder<File>,
     groups: Vec<Group>,
+    pub(super) checksums: Checksums,
+    /// The same file, for its bytes.
+    pub(super) file: File,
 }
 
 impl<'a> Opened<'a> {
     fn new(file: File, range: &'a Range) -> Result<Opened<'a>, LakeError> {
+        let bytes = file.try_clone().map_err(|error| LakeError::io(&range.path(), error))?;
         let builder =
             ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| reading(range, error))?;
-        let groups = groups(&builder, range).map_err(|what| broken(range, what))?;
-        Ok(Opened { range, builder, groups })
+        let (groups, checksums) = groups(&builder, range).map_err(|what| broken(range, what))?;
+        Ok(Opened { range, builder, groups, checksums, file: bytes })
+    }
+
+    /// Every chunk is what was written.
+    fn check_chunks(&self) -> Result<(), LakeError> {
+        let groups = self.builder.metadata().row_groups();
+        match Checksums::of(&self.file, groups) {
+            Ok(found) if found == self.checksums => Ok(()),
+            Ok(_) => Err(broken(self.range, "its columns are not as they were written".to_owned())),
+            Err(error) => Err(LakeError::io(&self.range.path(), error)),
+        }
     }
 
     /// The records of the row group in which the first record from an offset on lies.
@@ -143,8 +161,11 @@ impl<'a> Opened<'a> {
     }
 }
 
-/// The row groups that a file says it has, or why it is not the file of this range.
-fn groups(builder: &ParquetRecordBatchReaderBuilder<File>, range: &Range) -> Result<Vec<Group>, String> {
+/// The row groups that a file says it has and the checksums of their chunks, or why it is not the file of this range.
+fn groups(
+    builder: &ParquetRecordBatchReaderBuilder<File>,
+    range: &Range,
+) -> Result<(Vec<Group>, Checksums), String> {
     let raw = schema::raw_fields();
     let fields = builder.schema().fields();
     if fields.len() < raw.len() || !raw.iter().zip(fields).all(|(raw, field)| raw == &**field) {
@@ -179,5 +200,6 @@ fn groups(builder: &ParquetRecordBatchReaderBuilder<File>, range: &Range) -> Res
     {
         return Err("its row groups are not those that were written".to_owned());
     }
-    Ok(groups)
+    let checksums = metadata.get(keys::CHUNKS).and_then(|text| Checksums::parse(text));
+    Ok((groups, checksums.ok_or("it has no checksums of its columns")?))
 }

@@ -37,20 +37,21 @@ fn header_fields() -> Fields {
 }
 
 /// All columns of a file.
-pub(super) fn schema(columns: &[(String, Shape)]) -> SchemaRef {
+pub fn schema(columns: &[(String, Shape)]) -> SchemaRef {
     let further = columns.iter().map(|(name, shape)| columns::field(name, shape));
     Arc::new(Schema::new(raw_fields().into_iter().chain(further).collect::<Vec<_>>()))
 }
 
-/// Records in columns, and what the further columns say of each.
-pub(super) fn batch(
-    range: &Range,
+/// Records of one partition in columns, and what the further columns say of each.
+pub fn batch(
+    topic: &str,
+    partition: u32,
     frames: &[Frame],
     columns: &[(String, Shape)],
     values: &[Vec<Plain>],
 ) -> RecordBatch {
     let rows = frames.len();
-    let partition = i32::try_from(range.partition).unwrap_or(i32::MAX);
+    let partition = i32::try_from(partition).unwrap_or(i32::MAX);
     let offset = |frame: &Frame| i64::try_from(frame.offset).unwrap_or(i64::MAX);
     let times = frames.iter().map(|frame| frame.timestamp_micros);
     let (mut keys, mut contents) = (BinaryBuilder::new(), BinaryBuilder::new());
@@ -59,7 +60,7 @@ pub(super) fn batch(
         contents.append_option(frame.value.as_deref());
     }
     let raw: Vec<ArrayRef> = vec![
-        Arc::new(StringArray::from_iter_values(std::iter::repeat_n(&range.topic, rows))),
+        Arc::new(StringArray::from_iter_values(std::iter::repeat_n(topic, rows))),
         Arc::new(Int32Array::from(vec![partition; rows])),
         Arc::new(Int64Array::from_iter_values(frames.iter().map(offset))),
         Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC")),

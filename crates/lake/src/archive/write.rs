@@ -12,6 +12,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::schema::types::ColumnPath;
 
+use super::chunks::Checksums;
 use super::read::verify_archived;
 use super::{Frame, Group, GroupHasher, Range, groups_text, hash_of, keys, schema};
 use crate::error::LakeError;
@@ -125,7 +126,7 @@ impl<'a> File<'a> {
     }
 
     fn encode(&mut self) -> Result<(), LakeError> {
-        let batch = schema::batch(self.range, &self.frames, self.columns, &self.values);
+        let batch = schema::batch(&self.range.topic, self.range.partition, &self.frames, self.columns, &self.values);
         self.frames.clear();
         self.values.clear();
         self.bytes = 0;
@@ -149,6 +150,7 @@ impl<'a> File<'a> {
             return Err(self.contradiction("the log does not have its last record".to_owned()));
         }
         let sha256 = hash_of(&self.groups);
+        let checksums = self.checksums().map_err(|error| LakeError::io("archive", error))?;
         let Range { topic, partition, first, last, .. } = self.range;
         for (key, value) in [
             (keys::TOPIC, topic.clone()),
@@ -157,10 +159,17 @@ impl<'a> File<'a> {
             (keys::LAST, last.to_string()),
             (keys::GROUPS, groups_text(&self.groups)),
             (keys::SHA256, sha256.to_string()),
+            (keys::CHUNKS, checksums.text()),
         ] {
             self.writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
         }
         Ok((self.writer.into_inner().map_err(writing)?, sha256))
+    }
+
+    /// Of all chunks, read from what was written.
+    fn checksums(&mut self) -> io::Result<Checksums> {
+        self.writer.sync()?;
+        Checksums::of(&self.writer.inner().reread()?, self.writer.flushed_row_groups())
     }
 
     fn contradiction(&self, what: String) -> LakeError {

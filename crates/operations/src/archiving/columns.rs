@@ -48,7 +48,7 @@ pub(super) fn values(codec: &Codec, topic: &Topic, record: &Record) -> Result<Ve
 }
 
 /// `TrialCompleted` as `trial_completed`.
-fn snake_case(name: &str) -> String {
+pub(super) fn snake_case(name: &str) -> String {
     let mut text = String::with_capacity(name.len() + 4);
     for letter in name.chars() {
         if letter.is_ascii_uppercase() && !text.is_empty() {

@@ -9,6 +9,8 @@ mod archived_log;
 mod archiver;
 /// What it says of records for people.
 mod columns;
+/// Where the records of a topic lie.
+pub mod stretches;
 
 use std::borrow::Cow;
 use std::sync::Arc;
