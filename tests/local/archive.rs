@@ -25,14 +25,14 @@ fn files(node: &Path) -> BTreeMap<String, Vec<u8>> {
     paths.map(|path| (path.clone(), std::fs::read(lake.locate(&path)).unwrap())).collect()
 }
 
-fn ranges(node: &Path) -> Vec<Range> {
+pub(crate) fn ranges(node: &Path) -> Vec<Range> {
     let lake = Lake::open(node.join("lake")).unwrap();
     let of_topic = |topic: &topics::Topic| archived(&lake, topic.name).unwrap().into_values().flatten();
     topics::ALL.iter().flat_map(of_topic).collect()
 }
 
 /// A copy of a finished node whose whole log is archived, as far as its ranges have closed.
-fn archived_copy(of: &Path) -> Dir {
+pub(crate) fn archived_copy(of: &Path) -> Dir {
     let dir = Dir::copy_of(of);
     let archive = ArchiveConfig { enabled: true, file_kb: FILE_KB };
     let config = Config { dir: dir.node(), archive, ..Config::default() };
@@ -46,7 +46,7 @@ fn archived_copy(of: &Path) -> Dir {
 }
 
 /// Removes from the log everything that is archived; gives how many records that were.
-fn trim(dir: &Dir) -> u64 {
+pub(crate) fn trim(dir: &Dir) -> u64 {
     let log = LocalLog::open(&dir.node().join("log.redb")).unwrap();
     let mut removed = 0;
     for range in ranges(&dir.node()) {
@@ -60,7 +60,7 @@ fn trim(dir: &Dir) -> u64 {
 }
 
 /// An `up` that archives a copy of the demo.
-fn up(dir: &Dir) -> Up {
+pub(crate) fn up(dir: &Dir) -> Up {
     let command =
         gauntlet(["up", "--listen", "127.0.0.1:0"]).env("GAUNTLET_ARCHIVE__FILE_KB", &FILE_KB.to_string());
     Up::of(command, dir)

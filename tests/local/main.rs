@@ -34,6 +34,7 @@ mod runs;
 mod selection;
 mod served;
 mod snapshots;
+mod sql;
 mod terminal;
 mod tidy;
 mod trainers;

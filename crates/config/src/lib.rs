@@ -24,6 +24,6 @@ pub use document::{ExperimentDocument, read_experiment};
 pub use error::ConfigError;
 pub use gauntlet_domain::names::nearest;
 pub use load::{Resolved, Sources, load, parse_override, resolve_secret};
-pub use model::{ArchiveConfig, Config};
+pub use model::{ArchiveConfig, Config, SqlConfig};
 pub use schema::{experiment_schema, schema};
 pub use tree::Origin;

@@ -38,6 +38,8 @@ pub struct Config {
     pub lake: LakeConfig,
     /// The archive of the log on the lake.
     pub archive: ArchiveConfig,
+    /// What one query in SQL may take.
+    pub sql: SqlConfig,
     /// What the process says about itself on stderr.
     pub logging: LoggingConfig,
     /// What the process tells those who watch it.
@@ -144,6 +146,30 @@ pub struct ArchiveConfig {
     pub file_kb: u32,
 }
 
+/// What one query in SQL may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SqlConfig {
+    /// Seconds until its answer is complete, without those in which nobody takes it.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub seconds: u32,
+    /// Megabytes of memory for sorting, joining and grouping.
+    #[schemars(range(min = 1, max = 1_048_576))]
+    pub memory_mb: u32,
+    /// Megabytes on disk for what does not fit into that.
+    #[schemars(range(min = 0, max = 1_048_576))]
+    pub spill_mb: u32,
+    /// Rows of the answer.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub rows: u32,
+    /// Megabytes of the answer.
+    #[schemars(range(min = 1, max = 1_048_576))]
+    pub answer_mb: u32,
+    /// Queries over HTTP at a time.
+    #[schemars(range(min = 1, max = 64))]
+    pub at_a_time: u32,
+}
+
 /// How processors consume and commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -241,6 +267,7 @@ impl Default for Config {
             cql: CqlConfig::default(),
             lake: LakeConfig::default(),
             archive: ArchiveConfig::default(),
+            sql: SqlConfig::default(),
             logging: LoggingConfig::default(),
             telemetry: TelemetryConfig::default(),
         }
@@ -302,6 +329,19 @@ impl Default for LakeConfig {
 impl Default for ArchiveConfig {
     fn default() -> Self {
         ArchiveConfig { enabled: true, file_kb: 65_536 }
+    }
+}
+
+impl Default for SqlConfig {
+    fn default() -> Self {
+        SqlConfig {
+            seconds: 30,
+            memory_mb: 512,
+            spill_mb: 4_096,
+            rows: 10_000_000,
+            answer_mb: 1_024,
+            at_a_time: 4,
+        }
     }
 }
 

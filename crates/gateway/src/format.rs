@@ -7,10 +7,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use futures_util::stream;
-use gauntlet_lake::table::{Cells, ColumnKind, TableFormat};
-use gauntlet_operations::rows::{ViewRow, named_value};
-use gauntlet_views::schema::Kind;
-use gauntlet_views::{Table, Value};
+use gauntlet_lake::table::TableFormat;
 use tokio::sync::mpsc;
 
 use crate::problem::Problem;
@@ -74,49 +71,6 @@ fn endings() -> String {
     FORMATS.map(|(_, ending, _)| format!(".{ending}")).join(", ")
 }
 
-/// A column of a file.
-#[derive(Debug, Clone)]
-pub struct Column {
-    /// Its name: of the table, or of a document in it.
-    pub name: String,
-    /// What it holds.
-    pub kind: ColumnKind,
-}
-
-/// The columns of a table, or those that are asked for.
-pub fn columns(of: &'static Table, fields: Option<&[String]>) -> Vec<Column> {
-    let own = |name: &str| of.key().chain(of.columns).find(|column| column.name == name);
-    let named: Vec<String> = match fields {
-        Some(fields) => fields.to_vec(),
-        None => of.key().chain(of.columns).map(|column| column.name.to_owned()).collect(),
-    };
-    let kind = |name: &str| match own(name).map(|column| column.kind) {
-        Some(Kind::Text) => ColumnKind::Text,
-        Some(Kind::Long) => ColumnKind::Long,
-        Some(Kind::Bool) => ColumnKind::Bool,
-        Some(Kind::Timestamp) => ColumnKind::Time,
-        // What is in documents is mostly a number.
-        Some(Kind::Double) | None => ColumnKind::Double,
-    };
-    named.into_iter().map(|name| Column { kind: kind(&name), name }).collect()
-}
-
-fn value(row: &ViewRow, name: &str) -> Value {
-    named_value(&row.0, name).unwrap_or(Value::Null)
-}
-
-/// The values of a column, a row each.
-pub fn cells(rows: &[ViewRow], column: &Column) -> Cells {
-    let values = rows.iter().map(|row| value(row, &column.name));
-    match column.kind {
-        ColumnKind::Text => Cells::Text(values.map(|value| value.as_text().map(str::to_owned)).collect()),
-        ColumnKind::Long => Cells::Long(values.map(|value| value.as_long()).collect()),
-        ColumnKind::Double => Cells::Double(values.map(|value| value.as_double()).collect()),
-        ColumnKind::Bool => Cells::Bool(values.map(|value| value.as_bool()).collect()),
-        ColumnKind::Time => Cells::Time(values.map(|value| value.as_timestamp()).collect()),
-    }
-}
-
 /// Bytes on their way to whoever asked. Blocks while they wait for a slow reader.
 pub struct ToReader {
     pieces: mpsc::Sender<io::Result<Bytes>>,
@@ -154,6 +108,15 @@ pub fn streamed(
     media_type: &'static str,
     write: impl FnOnce(ToReader) -> io::Result<()> + Send + 'static,
 ) -> Response {
+    streamed_holding(media_type, (), write)
+}
+
+/// The same, with something that is dropped when nobody takes the answer any more.
+pub fn streamed_holding(
+    media_type: &'static str,
+    held: impl Send + 'static,
+    write: impl FnOnce(ToReader) -> io::Result<()> + Send + 'static,
+) -> Response {
     let (pieces, received) = mpsc::channel::<io::Result<Bytes>>(PIECES);
     let failed = pieces.clone();
     tokio::task::spawn_blocking(move || {
@@ -161,9 +124,9 @@ pub fn streamed(
             let _ = failed.blocking_send(Err(error));
         }
     });
-    let pieces = stream::unfold(received, |mut received| async {
+    let pieces = stream::unfold((received, held), |(mut received, held)| async {
         let piece = received.recv().await?;
-        Some((piece, received))
+        Some((piece, (received, held)))
     });
     ([(header::CONTENT_TYPE, media_type)], Body::from_stream(pieces.fuse())).into_response()
 }

@@ -27,6 +27,8 @@ mod format;
 pub mod guard;
 /// Ticks from programs.
 mod ingest;
+/// Files of the lake.
+mod lake_files;
 /// Lists.
 mod lists;
 /// The description of the API.
@@ -41,6 +43,8 @@ mod rates;
 mod session;
 /// Signing in and out.
 mod sign_in;
+/// SQL.
+mod sql;
 /// Single things.
 mod things;
 /// Tokens, made and taken back.
@@ -81,6 +85,8 @@ pub struct Gateway {
     rates: Rates,
     in_flight: InFlight,
     hub: Arc<Hub>,
+    #[cfg(feature = "sql")]
+    sql: sql::engine::Sql,
 }
 
 /// The gateway as handlers have it.
@@ -92,6 +98,8 @@ impl Gateway {
         let (work, hub) = (Work::new(node.clone()), Hub::new(node.clone()));
         let (sessions, rates, in_flight) = (Sessions::new(), Rates::default(), InFlight::default());
         Arc::new(Gateway {
+            #[cfg(feature = "sql")]
+            sql: sql::engine::Sql::new(node.config.sql.at_a_time),
             node,
             running,
             work,
@@ -134,6 +142,7 @@ pub fn router(gateway: Shared) -> Router {
         .route("/", get(sign_in::root))
         .route("/api/v1/openapi.json", get(openapi::serve))
         .route("/api/v1/{list}", get(lists::list))
+        .route("/lake/{*path}", get(lake_files::file))
         .fallback(nothing)
         .method_not_allowed_fallback(other_method)
         .with_state(gateway)

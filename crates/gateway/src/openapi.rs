@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 
 use crate::lists::ListParams;
 use crate::problem::{KINDS, Problem};
-use crate::{Shared, commands, data, events, ingest, sign_in, things, token_commands};
+use crate::{Shared, commands, data, events, ingest, lake_files, sign_in, sql, things, token_commands};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -20,6 +20,7 @@ use crate::{Shared, commands, data, events, ingest, sign_in, things, token_comma
         description = "From market ticks to a selected model. Send `Authorization: Bearer TOKEN`, or the cookie of a session. What \
             changes something takes an `Idempotency-Key`. What cannot be answered is a problem of RFC 9457."
     ),
+    paths(lake_files::file),
     components(schemas(Problem))
 )]
 struct Description;
@@ -54,6 +55,8 @@ pub fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(commands::snapshot))
         .routes(routes!(token_commands::issue))
         .routes(routes!(token_commands::revoke))
+        .routes(routes!(sql::post, sql::get))
+        .routes(routes!(lake_files::list))
         .routes(routes!(events::events))
 }
 

@@ -99,6 +99,16 @@ problems! {
     backpressure = TOO_MANY_REQUESTS, "/problems/backpressure", "More was sent than is taken in";
     /// Who asks asks too much; `limit`.
     too_many_requests = TOO_MANY_REQUESTS, "/problems/too-many-requests", "Fewer requests at a time, please";
+    /// A query took more than it may; `key`.
+    sql_limit = UNPROCESSABLE_ENTITY, "/problems/sql-limit", "The query takes more than it may";
+    /// A query took longer than it may; `seconds`.
+    sql_time = GATEWAY_TIMEOUT, "/problems/sql-time", "The query takes longer than it may";
+    /// A query does not parse, or names what there is not.
+    sql_statement = BAD_REQUEST, "/problems/sql-statement", "The query cannot be run as it is";
+    /// A part of a file that it does not have; `bytes`.
+    range = RANGE_NOT_SATISFIABLE, "/problems/range", "The file ends before that";
+    /// This build cannot do that.
+    not_built = NOT_IMPLEMENTED, "/problems/not-built", "This build cannot do that";
     /// The views have not come as far as was asked for; `position`.
     projection_behind = SERVICE_UNAVAILABLE, "/problems/projection-behind", "The views are behind";
     /// Something outside is missing.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::args::{
     BarsArgs, ListArgs, ListDeadLettersArgs, MetricsArgs, ReplayDeadLettersArgs, RiskArgs, SearchArgs,
@@ -48,6 +48,21 @@ pub struct Cli {
 }
 
 /// Policies.
+/// How an answer in SQL is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SqlFormat {
+    /// For people.
+    Table,
+    /// Comma-separated values.
+    Csv,
+    /// A document with `columns` and `rows`.
+    Json,
+    /// A Parquet file.
+    Parquet,
+    /// An Arrow IPC stream.
+    Arrow,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum PolicyCommand {
     /// Registers a policy: name, mandate, and the gates that differ from the default policy.
@@ -190,6 +205,14 @@ pub enum Command {
     /// Bars or ticks of a range of time, as they lie on the log.
     #[command(subcommand)]
     Data(DataCommand),
+    /// Asks in SQL: events, views, bars, ticks, snapshots; read only. SHOW TABLES lists them.
+    Sql {
+        /// One statement; `-` reads it from standard input.
+        statement: String,
+        /// How the answer is written. A table has 10,000 rows at most.
+        #[arg(long, value_enum, default_value_t = SqlFormat::Table)]
+        format: SqlFormat,
+    },
     /// Secrets by which programs ask over HTTP.
     #[command(subcommand)]
     Token(TokenCommand),

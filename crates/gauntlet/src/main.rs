@@ -35,6 +35,8 @@ mod report;
 mod scrape;
 /// What a process serves over HTTP.
 mod serve;
+/// Questions in SQL.
+mod sql_command;
 /// Tables for people.
 mod table;
 /// Arguments of `token`.
@@ -191,6 +193,7 @@ fn on_pipeline(command: Command, opener: &Opener<'_>, quiet: bool) -> Result<Rep
         }
         Command::Demo { no_serve, .. } => sound(opener, || up::demo(open(Role::Visitor)?, no_serve, quiet)),
         Command::Link => remote::link(&config.dir),
+        Command::Sql { statement, format } => sql_command::sql(opener, &statement, format, quiet),
         Command::Topics(TopicsCommand::Plan) => set_up(config, SetupRequest::PlanTopics),
         Command::Topics(TopicsCommand::Apply) => set_up(config, SetupRequest::ApplyTopics),
         Command::Schemas(command) => {

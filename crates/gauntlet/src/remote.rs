@@ -2,7 +2,7 @@
 //! its owner alone; a command that finds the directory in use sends its request there.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::report::Report;
 use crate::serve::commands::{LAYOUT_HEADER, LINES_TYPE, Line};
+use crate::sql_command::Asked;
 use crate::table::layout;
 
 /// Where a running `up` is reached.
@@ -41,6 +42,8 @@ pub fn check(request: &Request) -> Result<(), Refusal> {
 const CONNECT_TIME: Duration = Duration::from_secs(2);
 /// How long a running `up` may say nothing. It says every second that it is there.
 const SILENCE: Duration = Duration::from_secs(30);
+/// Bytes of an answer that are read at a time.
+const PIECE: usize = 64 << 10;
 /// How often signals are looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -52,8 +55,7 @@ pub fn send(
     progress: &dyn Progress,
     signals: impl Fn() -> usize,
 ) -> Option<Result<Report, Refusal>> {
-    let text = std::fs::read_to_string(address_file(dir)).ok()?;
-    let address: Address = serde_json::from_str(&text).ok()?;
+    let address = address(dir)?;
     let (lines, received) = sync_channel(64);
     let response = post(&address, "/api/v1/commands")
         .header("accept", LINES_TYPE)
@@ -81,6 +83,52 @@ pub fn send(
     Some(follow(&address, &received, progress, signals))
 }
 
+/// Where the `up` that holds a directory is reached, as it has written there.
+pub fn address(dir: &Path) -> Option<Address> {
+    let text = std::fs::read_to_string(address_file(dir)).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+/// Asks in SQL; `give` takes the answer piece by piece, and says whether anybody wants more.
+///
+/// # Errors
+/// What `up` says.
+pub fn sql(
+    address: &Address,
+    asked: &Asked,
+    patience: Duration,
+    mut give: impl FnMut(Vec<u8>) -> bool,
+) -> Result<(), Refusal> {
+    let lost =
+        |why: String| Refusal::Outside(format!("the running up at {} gave no answer: {why}", address.listen));
+    let post = post(address, "/api/v1/sql").config().timeout_recv_response(Some(patience)).build();
+    let Asked { query, format, limit } = asked;
+    let sent = post.send_json(serde_json::json!({ "query": query, "format": format, "limit": limit }));
+    let mut response = sent.map_err(|error| lost(error.to_string()))?;
+    if response.status() != 200 {
+        let problem: serde_json::Value =
+            response.body_mut().read_json().map_err(|error| lost(error.to_string()))?;
+        let detail = problem["detail"].as_str().unwrap_or("it did not say why").to_owned();
+        return Err(match response.status().as_u16() {
+            400..=428 | 501 | 504 => Refusal::BadInput(detail),
+            429 | 503 => Refusal::Outside(detail),
+            _ => Refusal::Broken(detail),
+        });
+    }
+    let mut body = response.into_body().into_reader();
+    loop {
+        let mut piece = vec![0; PIECE];
+        match body.read(&mut piece) {
+            Ok(0) => return Ok(()),
+            Ok(read) => piece.truncate(read),
+            Err(error) => return Err(lost(format!("the answer breaks off: {error}"))),
+        }
+        if !give(piece) {
+            return Ok(());
+        }
+    }
+}
+
 /// Asks the `up` that holds a directory for a link that begins a session of a browser.
 pub fn link(dir: &Path) -> Result<Report, Refusal> {
     let none = || {
@@ -89,8 +137,7 @@ pub fn link(dir: &Path) -> Result<Report, Refusal> {
             "no up is running on {dir}: start gauntlet up, or name another directory with --dir"
         ))
     };
-    let text = std::fs::read_to_string(address_file(dir)).map_err(|_| none())?;
-    let address: Address = serde_json::from_str(&text).map_err(|_| none())?;
+    let address = address(dir).ok_or_else(none)?;
     let mut response = post(&address, "/api/v1/links").send_empty().map_err(|_| none())?;
     let answer: serde_json::Value = response.body_mut().read_json().map_err(|_| none())?;
     let path = answer["path"].as_str().ok_or_else(none)?;

@@ -118,9 +118,20 @@ impl Lake {
         self.root.join(path)
     }
 
+    /// Opens a file, for those who read its bytes as they are.
+    ///
+    /// # Errors
+    /// [`LakeError::Missing`] when there is none; what the directory or the object store says.
+    pub fn open_file(&self, path: &str) -> Result<File, LakeError> {
+        self.read(path, Ok)
+    }
+
     /// Paths of the files under a folder, sorted, as they are kept and not as there are copies; none where there is no
     /// such folder.
-    pub(crate) fn list(&self, folder: &str) -> Result<Vec<String>, LakeError> {
+    ///
+    /// # Errors
+    /// What the directory or the object store says.
+    pub fn list(&self, folder: &str) -> Result<Vec<String>, LakeError> {
         let mut paths = Vec::new();
         match &self.objects {
             Some(objects) => paths = objects.list(folder)?,

@@ -3,9 +3,13 @@
 use std::io::Write;
 use std::sync::Arc;
 
+pub use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, TimestampNanosecondType};
 use arrow_array::{
-    ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray,
+    Array, ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, TimestampNanosecondArray,
 };
+use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 use gauntlet_domain::Timestamp;
@@ -71,14 +75,20 @@ enum Sink<W: Write + Send> {
     Arrow(Box<StreamWriter<W>>),
 }
 
-/// Writes a table.
-pub struct TableWriter<W: Write + Send> {
-    schema: SchemaRef,
+/// Writes columns of any types.
+pub struct BatchWriter<W: Write + Send> {
     sink: Sink<W>,
 }
 
+/// Writes a table of rows.
+pub struct TableWriter<W: Write + Send> {
+    schema: SchemaRef,
+    writer: BatchWriter<W>,
+}
+
 impl ColumnKind {
-    fn data_type(self) -> DataType {
+    /// Its type in Arrow.
+    pub fn data_type(self) -> DataType {
         match self {
             ColumnKind::Text => DataType::Utf8,
             ColumnKind::Long => DataType::Int64,
@@ -101,29 +111,8 @@ impl Cells {
         }
     }
 
-    fn len(&self) -> usize {
-        match self {
-            Cells::Text(values) => values.len(),
-            Cells::Long(values) => values.len(),
-            Cells::Double(values) => values.len(),
-            Cells::Bool(values) => values.len(),
-            Cells::Time(values) => values.len(),
-        }
-    }
-
-    /// A value as a cell of a CSV file; empty where it is undefined.
-    fn csv(&self, at: usize) -> String {
-        let text = match self {
-            Cells::Text(values) => values[at].as_deref().map(csv_text),
-            Cells::Long(values) => values[at].map(|value| value.to_string()),
-            Cells::Double(values) => values[at].map(|value| value.to_string()),
-            Cells::Bool(values) => values[at].map(|value| value.to_string()),
-            Cells::Time(values) => values[at].map(|value| Timestamp(value).to_string()),
-        };
-        text.unwrap_or_default()
-    }
-
-    fn array(self) -> ArrayRef {
+    /// As a column.
+    pub fn into_array(self) -> ArrayRef {
         match self {
             Cells::Text(values) => Arc::new(StringArray::from(values)),
             Cells::Long(values) => Arc::new(Int64Array::from(values)),
@@ -134,50 +123,44 @@ impl Cells {
     }
 }
 
-impl<W: Write + Send> TableWriter<W> {
-    /// Of columns by name and kind, all of which may be undefined.
-    pub fn new(
-        format: TableFormat,
-        columns: &[(&str, ColumnKind)],
-        mut to: W,
-    ) -> Result<TableWriter<W>, TableError> {
-        let fields = columns.iter().map(|(name, kind)| Field::new(*name, kind.data_type(), true));
-        let schema: SchemaRef = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+impl<W: Write + Send> BatchWriter<W> {
+    /// Of these columns.
+    ///
+    /// # Errors
+    /// What `to` says, and a type that the format does not have.
+    pub fn new(format: TableFormat, schema: SchemaRef, mut to: W) -> Result<BatchWriter<W>, TableError> {
         let sink = match format {
             TableFormat::Csv => {
-                let names: Vec<String> = columns.iter().map(|(name, _)| csv_text(name)).collect();
-                writeln!(to, "{}", names.join(","))?;
+                let names = schema.fields().iter().map(|field| csv_text(field.name()));
+                writeln!(to, "{}", names.collect::<Vec<_>>().join(","))?;
                 Sink::Csv(to)
             }
             TableFormat::Arrow => Sink::Arrow(Box::new(StreamWriter::try_new(to, &schema)?)),
             TableFormat::Parquet => {
                 let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-                Sink::Parquet(Box::new(ArrowWriter::try_new(to, schema.clone(), Some(properties))?))
+                Sink::Parquet(Box::new(ArrowWriter::try_new(to, schema, Some(properties))?))
             }
         };
-        Ok(TableWriter { schema, sink })
+        Ok(BatchWriter { sink })
     }
 
-    /// Writes some rows: of each column as many values.
-    pub fn write(&mut self, columns: Vec<Cells>) -> Result<(), TableError> {
-        if let Sink::Csv(to) = &mut self.sink {
-            for at in 0..columns.first().map_or(0, Cells::len) {
-                let cells: Vec<String> = columns.iter().map(|column| column.csv(at)).collect();
-                writeln!(to, "{}", cells.join(","))?;
-            }
-            return Ok(());
-        }
-        let arrays = columns.into_iter().map(Cells::array).collect();
-        let batch = RecordBatch::try_new(self.schema.clone(), arrays)?;
+    /// Writes some rows.
+    ///
+    /// # Errors
+    /// As of [`BatchWriter::new`].
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), TableError> {
         match &mut self.sink {
-            Sink::Csv(_) => {}
-            Sink::Parquet(writer) => writer.write(&batch)?,
-            Sink::Arrow(writer) => writer.write(&batch)?,
+            Sink::Csv(to) => csv_rows(batch, to)?,
+            Sink::Parquet(writer) => writer.write(batch)?,
+            Sink::Arrow(writer) => writer.write(batch)?,
         }
         Ok(())
     }
 
     /// Writes the end.
+    ///
+    /// # Errors
+    /// What `to` says.
     pub fn finish(self) -> Result<(), TableError> {
         match self.sink {
             Sink::Csv(mut to) => to.flush()?,
@@ -186,6 +169,61 @@ impl<W: Write + Send> TableWriter<W> {
         }
         Ok(())
     }
+}
+
+impl<W: Write + Send> TableWriter<W> {
+    /// Of columns by name and kind, all of which may be undefined.
+    pub fn new(
+        format: TableFormat,
+        columns: &[(&str, ColumnKind)],
+        to: W,
+    ) -> Result<TableWriter<W>, TableError> {
+        let fields = columns.iter().map(|(name, kind)| Field::new(*name, kind.data_type(), true));
+        let schema: SchemaRef = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        Ok(TableWriter { writer: BatchWriter::new(format, schema.clone(), to)?, schema })
+    }
+
+    /// Writes some rows: of each column as many values.
+    pub fn write(&mut self, columns: Vec<Cells>) -> Result<(), TableError> {
+        let arrays = columns.into_iter().map(Cells::into_array).collect();
+        self.writer.write(&RecordBatch::try_new(self.schema.clone(), arrays)?)
+    }
+
+    /// Writes the end.
+    pub fn finish(self) -> Result<(), TableError> {
+        self.writer.finish()
+    }
+}
+
+/// Rows of a CSV file. What is undefined is empty.
+fn csv_rows(batch: &RecordBatch, to: &mut impl Write) -> Result<(), TableError> {
+    let options = FormatOptions::new();
+    let shown = batch.columns().iter().map(|column| ArrayFormatter::try_new(column, &options));
+    let shown = shown.collect::<Result<Vec<_>, _>>()?;
+    for row in 0..batch.num_rows() {
+        for (at, column) in batch.columns().iter().enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            let cell = if column.is_null(row) { String::new() } else { csv_cell(column, row, &shown[at])? };
+            write!(to, "{comma}{cell}")?;
+        }
+        writeln!(to)?;
+    }
+    Ok(())
+}
+
+/// A value as a cell: times as RFC 3339, numbers as short as they can be told.
+fn csv_cell(column: &ArrayRef, row: usize, shown: &ArrayFormatter<'_>) -> Result<String, TableError> {
+    Ok(match column.data_type() {
+        DataType::Float64 => {
+            let number = column.as_primitive::<Float64Type>().value(row);
+            if number.is_finite() { number.to_string() } else { String::new() }
+        }
+        DataType::Timestamp(TimeUnit::Nanosecond, Some(_)) => {
+            Timestamp(column.as_primitive::<TimestampNanosecondType>().value(row)).to_string()
+        }
+        kind if kind.is_numeric() || *kind == DataType::Boolean => shown.value(row).try_to_string()?,
+        _ => csv_text(&shown.value(row).try_to_string()?),
+    })
 }
 
 /// A text as a cell. A spreadsheet takes what begins with these signs for a formula, so an apostrophe goes before them.

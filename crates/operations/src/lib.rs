@@ -131,6 +131,8 @@ pub mod submit;
 pub mod tokens;
 /// Reasons for what has no value.
 mod undefined;
+/// Rows of lists as columns.
+pub mod view_columns;
 /// Refusals set aside.
 pub mod waive;
 /// Periods in a year, for tools over files.

@@ -69,6 +69,18 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     lists.chain(schema::VIEWS.iter().filter(is_list).map(|view| view.name))
 }
 
+/// Gives every row of a list, in any order, until the answer is to break.
+///
+/// # Errors
+/// What the store or `give` says.
+pub fn each(
+    node: &Node,
+    of: &'static Table,
+    give: &mut dyn FnMut(ViewRow) -> Result<ControlFlow<()>, Refusal>,
+) -> Result<(), Refusal> {
+    each_row(node, of, &mut |row| give(ViewRow(completed(node, row)?)))
+}
+
 /// Columns of lists that were asked for.
 #[derive(Default)]
 pub(crate) struct ListColumns(Mutex<BTreeMap<&'static str, Arc<RwLock<Held>>>>);

@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::coverage::known;
 use crate::node::Node;
-use crate::range_rows::{BAR_COLUMNS, TICK_COLUMNS, bar_cells, tick, tick_cells};
-pub use crate::range_rows::{BarRow, TickRow};
+pub use crate::range_rows::{BAR_COLUMNS, BarRow, TICK_COLUMNS, TickRow, Told, bar_cells};
+use crate::range_rows::{tick, tick_cells};
 use crate::refusal::Refusal;
 use crate::rows::text;
 

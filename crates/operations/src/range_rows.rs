@@ -80,44 +80,62 @@ impl From<&Bar> for BarRow {
     }
 }
 
-/// The name of a kind of tick; `None` of a row that could not be read.
-fn kind_word(kind: TickKind) -> Option<&'static str> {
-    Some(match kind {
-        TickKind::Quote => "quote",
-        TickKind::Trade => "trade",
-        TickKind::Buy => "buy",
-        TickKind::Sell => "sell",
-        TickKind::Last => "last",
-        TickKind::Book => "book",
-        TickKind::ReceivedQuote => "received_quote",
-        TickKind::VolumeOnly => "volume_only",
-        TickKind::Auction => "auction",
-        TickKind::NotANumber | TickKind::BadTime | TickKind::OutOfRange | TickKind::TotalDecreased => {
-            return None;
+/// What a kind of tick says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// Its name.
+    pub word: &'static str,
+    /// Its numbers are best bid and ask; else price and size of a trade.
+    pub is_quote: bool,
+    /// It has a price.
+    pub has_price: bool,
+    /// Its size means something.
+    pub has_size: bool,
+}
+
+impl Told {
+    /// What a kind says; `None` of a row that could not be read.
+    pub fn of(kind: TickKind) -> Option<Told> {
+        let told = |word, is_quote, has_price, has_size| Some(Told { word, is_quote, has_price, has_size });
+        match kind {
+            TickKind::Quote => told("quote", true, true, true),
+            TickKind::ReceivedQuote => told("received_quote", true, true, true),
+            TickKind::Trade => told("trade", false, true, true),
+            TickKind::Buy => told("buy", false, true, true),
+            TickKind::Sell => told("sell", false, true, true),
+            TickKind::VolumeOnly => told("volume_only", false, true, true),
+            TickKind::Auction => told("auction", false, true, true),
+            TickKind::Last => told("last", false, true, false),
+            TickKind::Book => told("book", false, false, false),
+            TickKind::NotANumber | TickKind::BadTime | TickKind::OutOfRange | TickKind::TotalDecreased => {
+                None
+            }
         }
-    })
+    }
+
+    /// What a kind of this name says, as the archive writes it; `None` of a row that could not be read.
+    pub fn named(word: &str) -> Option<Told> {
+        (0..16).filter_map(TickKind::from_code).filter_map(Told::of).find(|told| told.word == word)
+    }
 }
 
 /// A row of a block; `None` of one that could not be read.
 pub(crate) fn tick(block: &TickBlock, at: usize) -> Option<TickRow> {
-    let kind = TickKind::from_code(*block.kinds.get(at)?)?;
-    let word = kind_word(kind)?;
+    let told = Told::of(TickKind::from_code(*block.kinds.get(at)?)?)?;
     let number = |column: &[i64]| column.get(at).copied();
     let price = |column: &[i64]| number(column).map(|price| block.scale.price(Price(price)));
     let size = |column: &[i64]| number(column).map(|size| block.scale.size(Quantity(size)));
-    let is_quote = matches!(kind, TickKind::Quote | TickKind::ReceivedQuote);
-    let has_price = !matches!(kind, TickKind::Book);
-    let (first, first_size) =
-        (price(&block.prices).filter(|_| has_price), size(&block.sizes).filter(|_| has_price));
+    let first = price(&block.prices).filter(|_| told.has_price);
+    let first_size = size(&block.sizes).filter(|_| told.has_size);
     Some(TickRow {
         time: Timestamp(number(&block.times)?),
-        kind: word,
-        bid: first.filter(|_| is_quote),
-        ask: price(&block.asks).filter(|_| is_quote),
-        bid_size: first_size.filter(|_| is_quote),
-        ask_size: size(&block.ask_sizes).filter(|_| is_quote),
-        price: first.filter(|_| !is_quote),
-        size: first_size.filter(|_| !is_quote && kind != TickKind::Last),
+        kind: told.word,
+        bid: first.filter(|_| told.is_quote),
+        ask: price(&block.asks).filter(|_| told.is_quote),
+        bid_size: first_size.filter(|_| told.is_quote),
+        ask_size: size(&block.ask_sizes).filter(|_| told.is_quote),
+        price: first.filter(|_| !told.is_quote),
+        size: first_size.filter(|_| !told.is_quote),
         sequence: number(&block.sequences),
         row: number(&block.rows)?,
         source: block.source.clone(),
@@ -125,7 +143,7 @@ pub(crate) fn tick(block: &TickBlock, at: usize) -> Option<TickRow> {
 }
 
 /// Columns of a file of bars.
-pub(crate) const BAR_COLUMNS: [(&str, ColumnKind); 10] = [
+pub const BAR_COLUMNS: [(&str, ColumnKind); 10] = [
     ("open_time", ColumnKind::Time),
     ("close_time", ColumnKind::Time),
     ("open", ColumnKind::Double),
@@ -139,7 +157,7 @@ pub(crate) const BAR_COLUMNS: [(&str, ColumnKind); 10] = [
 ];
 
 /// Columns of a file of ticks.
-pub(crate) const TICK_COLUMNS: [(&str, ColumnKind); 11] = [
+pub const TICK_COLUMNS: [(&str, ColumnKind); 11] = [
     ("time", ColumnKind::Time),
     ("kind", ColumnKind::Text),
     ("bid", ColumnKind::Double),
@@ -154,7 +172,7 @@ pub(crate) const TICK_COLUMNS: [(&str, ColumnKind); 11] = [
 ];
 
 /// The values of bars, by column.
-pub(crate) fn bar_cells(rows: &[BarRow]) -> Vec<Cells> {
+pub fn bar_cells(rows: &[BarRow]) -> Vec<Cells> {
     let double = |of: fn(&BarRow) -> f64| Cells::Double(rows.iter().map(|row| Some(of(row))).collect());
     let spread = |of: fn(&BarRow) -> Option<f64>| Cells::Double(rows.iter().map(of).collect());
     vec![

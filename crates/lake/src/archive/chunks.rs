@@ -18,13 +18,19 @@ pub(super) struct Checksums(Vec<Vec<u64>>);
 impl Checksums {
     /// Of a file with these row groups.
     pub(super) fn of(file: &File, groups: &[RowGroupMetaData]) -> io::Result<Checksums> {
-        let of_group =
-            |group: &RowGroupMetaData| (0..group.num_columns()).map(|leaf| checksum(file, group, leaf)).collect();
+        let of_group = |group: &RowGroupMetaData| {
+            (0..group.num_columns()).map(|leaf| checksum(file, group, leaf)).collect()
+        };
         groups.iter().map(of_group).collect::<io::Result<_>>().map(Checksums)
     }
 
     /// Whether a chunk is what was written.
-    pub(super) fn fits(&self, file: &File, group: (usize, &RowGroupMetaData), leaf: usize) -> io::Result<bool> {
+    pub(super) fn fits(
+        &self,
+        file: &File,
+        group: (usize, &RowGroupMetaData),
+        leaf: usize,
+    ) -> io::Result<bool> {
         let (at, group) = group;
         let expected = self.0.get(at).and_then(|group| group.get(leaf));
         Ok(expected == Some(&checksum(file, group, leaf)?))

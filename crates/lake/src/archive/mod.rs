@@ -29,7 +29,7 @@ use sha2::{Digest, Sha256};
 pub use range::{Cutter, Range};
 pub use read::{archived, read_archived, verify_archived};
 pub use scan::{GroupFacts, Scan, scan_archived};
-pub use schema::{batch, schema};
+pub use schema::{batch, file_schema};
 pub use write::{Push, Written, write_archived};
 
 /// A record as it lies on the log.

@@ -11,8 +11,8 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::statistics::Statistics;
 
-use super::read::{Opened, broken, read, reading};
 use super::Range;
+use super::read::{Opened, broken, read, reading};
 use crate::error::LakeError;
 use crate::store::Lake;
 
@@ -44,7 +44,8 @@ impl<'a> GroupFacts<'a> {
 
     /// Whether a text may be among those of a column.
     pub fn may_have(&self, path: &str, text: &str) -> bool {
-        self.texts(path).is_none_or(|(least, greatest)| least <= text.as_bytes() && text.as_bytes() <= greatest)
+        self.texts(path)
+            .is_none_or(|(least, greatest)| least <= text.as_bytes() && text.as_bytes() <= greatest)
     }
 
     /// Whether a whole number from one to another may be among those of a column.
@@ -110,7 +111,8 @@ impl Opened<'_> {
                 }
             }
         }
-        let reader: ParquetRecordBatchReaderBuilder<File> = builder.with_projection(mask).with_row_groups(meant);
+        let reader: ParquetRecordBatchReaderBuilder<File> =
+            builder.with_projection(mask).with_row_groups(meant);
         let batches = reader.with_batch_size(scan.batch_rows).build();
         for batch in batches.map_err(|error| reading(range, error))? {
             if give(batch.map_err(|error| broken(range, error.to_string()))?).is_break() {

@@ -37,7 +37,7 @@ fn header_fields() -> Fields {
 }
 
 /// All columns of a file.
-pub fn schema(columns: &[(String, Shape)]) -> SchemaRef {
+pub fn file_schema(columns: &[(String, Shape)]) -> SchemaRef {
     let further = columns.iter().map(|(name, shape)| columns::field(name, shape));
     Arc::new(Schema::new(raw_fields().into_iter().chain(further).collect::<Vec<_>>()))
 }
@@ -72,7 +72,7 @@ pub fn batch(
         let values: Vec<&Plain> = values.iter().map(|values| columns::nth(values, at)).collect();
         columns::array(shape, &values)
     });
-    RecordBatch::try_new(schema(columns), raw.into_iter().chain(further).collect())
+    RecordBatch::try_new(file_schema(columns), raw.into_iter().chain(further).collect())
         .expect("invariant: columns have the schema's types and one length")
 }
 

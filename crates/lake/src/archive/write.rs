@@ -88,7 +88,7 @@ struct File<'a> {
 impl<'a> File<'a> {
     fn new(lake: &Lake, range: &'a Range, columns: &'a [(String, Shape)]) -> Result<File<'a>, LakeError> {
         let options = ArrowWriterOptions::new().with_properties(properties()).with_skip_arrow_metadata(true);
-        let writer = ArrowWriter::try_new_with_options(lake.stage()?, schema::schema(columns), options);
+        let writer = ArrowWriter::try_new_with_options(lake.stage()?, schema::file_schema(columns), options);
         Ok(File {
             range,
             columns,
@@ -126,7 +126,8 @@ impl<'a> File<'a> {
     }
 
     fn encode(&mut self) -> Result<(), LakeError> {
-        let batch = schema::batch(&self.range.topic, self.range.partition, &self.frames, self.columns, &self.values);
+        let batch =
+            schema::batch(&self.range.topic, self.range.partition, &self.frames, self.columns, &self.values);
         self.frames.clear();
         self.values.clear();
         self.bytes = 0;
