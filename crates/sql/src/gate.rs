@@ -16,6 +16,9 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::Statement as Ast;
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use futures_util::StreamExt;
 use gauntlet_config::SqlConfig;
 use gauntlet_domain::topics;
@@ -35,8 +38,10 @@ const LONGEST: usize = 64 << 10;
 const AHEAD: usize = 2;
 /// How often a query is asked whether it is still wanted.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// Plans of long statements are walked deep.
-const STACK: usize = 16 << 20;
+/// Operators, brackets and keywords of a statement at most: its plan may be as deep, and is walked to its depth.
+const MOST_DEPTH: usize = 1_000;
+/// Bytes of stack for that, of which only those that are used are there.
+const STACK: usize = 32 << 20;
 /// Functions that make much of little at once, beyond what the memory of a query is counted by.
 const NOT_OFFERED: [&str; 9] = [
     "array_repeat",
@@ -346,6 +351,7 @@ fn context(sight: Sight, limits: Limits) -> Result<SessionContext, SqlError> {
 
 /// The plan of a statement that reads.
 async fn plan(context: &SessionContext, text: &str) -> Result<LogicalPlan, SqlError> {
+    require_shallow(text)?;
     let state = context.state();
     let statement = state.sql_to_statement(text, &Dialect::Generic).map_err(|error| SqlError::of(&error))?;
     require_query(&statement)?;
@@ -353,6 +359,24 @@ async fn plan(context: &SessionContext, text: &str) -> Result<LogicalPlan, SqlEr
     let reads = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     reads.verify_plan(&plan).map_err(|error| SqlError::NotAQuery(error.strip_backtrace()))?;
     Ok(plan)
+}
+
+/// Refuses what nests deeper than can be walked. Lists of values do not count.
+fn require_shallow(text: &str) -> Result<(), SqlError> {
+    let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize();
+    let tokens = tokens.map_err(|error| SqlError::Statement(format!("SQL error: {error}")))?;
+    let is_flat = |token: &Token| match token {
+        Token::Word(word) => word.keyword == Keyword::NoKeyword,
+        Token::Number(..) | Token::Comma | Token::Whitespace(_) | Token::Period | Token::EOF => true,
+        other => other.to_string().starts_with('\''),
+    };
+    let deep = tokens.iter().filter(|token| !is_flat(token)).count();
+    if deep <= MOST_DEPTH {
+        return Ok(());
+    }
+    Err(SqlError::Statement(format!(
+        "the statement has {deep} operators and keywords, {MOST_DEPTH} at most: a long list of values belongs into IN (…)"
+    )))
 }
 
 fn require_query(statement: &Statement) -> Result<(), SqlError> {
