@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, LazyLock};
 
 use gauntlet_config::{ArchiveConfig, Config};
 use gauntlet_domain::topics;
@@ -45,6 +45,12 @@ pub(crate) fn archived_copy(of: &Path) -> Dir {
     dir
 }
 
+/// A copy of the demo whose whole log is archived.
+pub(crate) fn archived_demo() -> Dir {
+    static ARCHIVED: LazyLock<Dir> = LazyLock::new(|| archived_copy(&demo().node));
+    Dir::copy_of(&ARCHIVED.node())
+}
+
 /// Removes from the log everything that is archived; gives how many records that were.
 pub(crate) fn trim(dir: &Dir) -> u64 {
     let log = LocalLog::open(&dir.node().join("log.redb")).unwrap();
@@ -68,7 +74,7 @@ pub(crate) fn up(dir: &Dir) -> Up {
 
 #[test]
 fn kills_while_it_is_written_change_no_file() {
-    let expected = files(&archived_copy(&demo().node).node());
+    let expected = files(&archived_demo().node());
     assert!(expected.len() > 20, "{} files", expected.len());
     let dir = Dir::copy_of(&demo().node);
     let (mut kills, mut wanted) = (0, 0);
@@ -91,7 +97,7 @@ fn kills_while_it_is_written_change_no_file() {
 
 #[test]
 fn a_log_that_was_cut_off_behind_its_archive_is_the_same_log() {
-    let dir = archived_copy(&demo().node);
+    let dir = archived_demo();
     let removed = trim(&dir);
     assert!(removed > 10_000, "{removed} records");
     digest_of(&dir.node()).assert_equals(&demo().digest, "with an archive");

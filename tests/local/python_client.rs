@@ -1,4 +1,4 @@
-//! The Python package against a running `up`, with nothing but Python itself.
+//! The Python package against a running `up`, with nothing but Python itself and with frames.
 
 use std::process::Command;
 
@@ -18,6 +18,14 @@ fn the_python_client_does_what_its_readme_says() {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&run.stderr);
-    assert!(run.status.success() && said.contains("Ran 5 tests"), "{said}");
+    assert!(run.status.success() && said.contains("Ran 6 tests"), "{said}");
+    // Once more, with pyarrow, pandas and polars.
+    let run = Command::new(repository().join("tests/readers/check"))
+        .arg("frames")
+        .env("GAUNTLET_DIR", dir.node())
+        .output()
+        .unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    assert!(run.status.success() && said.contains("Ran 6 tests") && !said.contains("skipped"), "{said}");
     up.stop();
 }

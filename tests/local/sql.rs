@@ -5,9 +5,9 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use gauntlet_tests::http::{HttpAnswer, answer};
-use gauntlet_tests::{Dir, Json, Up, demo, gauntlet, mini};
+use gauntlet_tests::{Dir, Json, Up, demo, gauntlet, mini, repository};
 
-use crate::archive::{archived_copy, ranges, trim};
+use crate::archive::{archived_copy, archived_demo, ranges, trim};
 
 /// The rows of a query, a list of objects.
 fn rows(dir: &Dir, query: &str) -> Json {
@@ -39,10 +39,10 @@ const QUESTIONS: [&str; 9] = [
 
 #[test]
 fn an_answer_is_the_same_wherever_the_records_lie() {
-    let on_log = Dir::copy_of(mini());
-    let archived = archived_copy(mini());
-    let trimmed = Dir::copy_of(&archived.node());
-    assert!(trim(&trimmed) > 100);
+    let on_log = Dir::copy_of(&demo().node);
+    let archived = archived_demo();
+    let trimmed = archived_demo();
+    assert!(trim(&trimmed) > 10_000);
     for query in QUESTIONS {
         let expected = rows(&on_log, query);
         assert!(!expected.as_array().unwrap().is_empty(), "{query}");
@@ -54,7 +54,7 @@ fn an_answer_is_the_same_wherever_the_records_lie() {
 
 #[test]
 fn rows_are_those_of_other_commands() {
-    let dir = archived_copy(&demo().node);
+    let dir = archived_demo();
     let counted = rows(&dir, "SELECT topic, count(*) AS n FROM log GROUP BY topic");
     let digest = gauntlet(["digest"]).on(&dir).ok();
     for row in counted.as_array().unwrap() {
@@ -148,7 +148,7 @@ fn every_table_can_be_asked_and_nothing_else() {
     assert_eq!(rows(&dir, &sum(900))[0]["n"], 901);
     gauntlet(["sql", &sum(20_000)]).on(&dir).refused(2, &["20002 operators and keywords"]);
     let nested = format!("SELECT {}1{} AS n", "(".repeat(400), ")".repeat(400));
-    gauntlet(["sql", &nested]).on(&dir).refused(2, &["recursion"]);
+    gauntlet(["sql", &nested]).on(&dir).refused(2, &["RecursionLimit"]);
     let listed: Vec<String> = (0..8_000).map(|number| number.to_string()).collect();
     let listed = format!("SELECT count(*) AS n FROM bars WHERE ticks IN ({})", listed.join(","));
     assert!(rows(&dir, &listed)[0]["n"].as_i64() > Some(0));
@@ -364,5 +364,18 @@ fn the_lake_is_read_over_http_by_ranges() {
         assert_eq!(get("GET", path, &[]).status, 404, "{path}");
     }
     assert_eq!(answer(&up.address, "GET", &path, &[], b"").status, 401);
+    up.stop();
+}
+
+#[test]
+fn duckdb_polars_and_pandas_read_the_lake() {
+    let dir = archived_demo();
+    let up = Up::on(&dir);
+    let run = std::process::Command::new(repository().join("tests/readers/check"))
+        .env("GAUNTLET_DIR", dir.node())
+        .output()
+        .unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    assert!(run.status.success() && said.contains("over HTTP"), "{said}");
     up.stop();
 }

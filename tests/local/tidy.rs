@@ -66,7 +66,7 @@ fn packages() -> BTreeMap<String, Package> {
 }
 
 /// Crates of the workspace that each may build upon, and why. What is not listed may build on no crate of the workspace.
-const MAY_USE: [(&str, &[&str]); 23] = [
+const MAY_USE: [(&str, &[&str]); 24] = [
     ("gauntlet-quant", &["gauntlet-domain"]),
     // An order of a backtest passes the checks that paper trading has.
     ("gauntlet-backtest", &["gauntlet-domain", "gauntlet-quant", "gauntlet-pretrade"]),
@@ -102,8 +102,21 @@ const MAY_USE: [(&str, &[&str]); 23] = [
             "gauntlet-log",
             "gauntlet-operations",
             "gauntlet-runtime",
+            "gauntlet-sql",
             "gauntlet-views",
             "gauntlet-wire",
+        ],
+    ),
+    // Tables over a node: what it keeps, as rows.
+    (
+        "gauntlet-sql",
+        &[
+            "gauntlet-config",
+            "gauntlet-domain",
+            "gauntlet-lake",
+            "gauntlet-log",
+            "gauntlet-operations",
+            "gauntlet-views",
         ],
     ),
     ("gauntlet-instruments", &["gauntlet-domain"]),
@@ -186,6 +199,7 @@ fn dependencies_point_one_way() {
                     "gauntlet-operations",
                     "gauntlet-projector",
                     "gauntlet-scylla-views",
+                    "gauntlet-sql",
                     "gauntlet-tests",
                 ]
                 .contains(&name.as_str()),
@@ -230,7 +244,8 @@ fn the_binary_works_through_operations() {
 /// A library that is costly or dangerous in two places has one.
 #[test]
 fn some_libraries_have_one_home() {
-    let homes: [(&str, &[&str]); 21] = [
+    let homes: [(&str, &[&str]); 22] = [
+        ("datafusion", &["gauntlet-sql"]),
         ("apache-avro", &["gauntlet-wire"]),
         ("arrow-avro", &["gauntlet-wire"]),
         ("rdkafka", &["gauntlet-kafka-log"]),
@@ -246,7 +261,10 @@ fn some_libraries_have_one_home() {
         ("axum", &["gauntlet", "gauntlet-gateway"]),
         ("scylla", &["gauntlet-scylla-views"]),
         ("object_store", &["gauntlet-lake"]),
-        ("tokio", &["gauntlet", "gauntlet-gateway", "gauntlet-lake", "gauntlet-scylla-views"]),
+        (
+            "tokio",
+            &["gauntlet", "gauntlet-gateway", "gauntlet-lake", "gauntlet-scylla-views", "gauntlet-sql"],
+        ),
         ("clap", &["gauntlet"]),
         ("comfy-table", &["gauntlet"]),
         ("indicatif", &["gauntlet"]),
@@ -293,7 +311,11 @@ fn nobody_changes_what_json_means() {
 
 /// Features of direct dependencies that only other packages of the workspace switch on, by words that would need them. The
 /// binary of README's first command is built without them, and tests/run compiles it with them.
-const SWITCHED_ON_BY_OTHERS: [(&str, &[&str]); 9] = [
+const SWITCHED_ON_BY_OTHERS: [(&str, &[&str]); 13] = [
+    ("arrow-array", &["chrono_tz", "array_value_to_string"]),
+    ("arrow-cast", &["pretty_format"]),
+    ("arrow-ipc", &["CompressionType"]),
+    ("arrow-schema", &["ExtensionType", "arrow_schema::extension"]),
     ("futures-util", &["SinkExt", "futures_util::sink", "futures_util::io", "futures_util::select"]),
     ("gauntlet-log", &["gauntlet_log::contract"]),
     ("gauntlet-views", &["gauntlet_views::contract"]),

@@ -92,6 +92,15 @@ class Client(unittest.TestCase):
             self.gauntlet.ingest("PY.TEST", "other", [[{"time": 0, "bid": 1.0}]])
         self.assertEqual(wrong.exception.members["errors"][0]["pointer"], "/ticks/0/")
 
+    def test_sql_reads_and_nothing_else(self) -> None:
+        counted = self.gauntlet.sql("SELECT status, count(*) AS n FROM runs GROUP BY status ORDER BY status")
+        rows = counted.rows()
+        self.assertGreater(sum(row["n"] for row in rows), 20)
+        self.assertEqual(counted.csv().splitlines()[0], "status,n")
+        with self.assertRaises(Problem) as refused:
+            self.gauntlet.sql("DROP TABLE runs").rows()
+        self.assertEqual((refused.exception.status, refused.exception.type), (400, "/problems/sql-statement"))
+
     @unittest.skipUnless(HAS_FRAMES, "pyarrow, pandas and polars are not installed")
     def test_frames_say_what_rows_say(self) -> None:
         table = self.gauntlet.table("runs", sort="-sharpe", fields=["run_id", "sharpe", "end"])
@@ -104,6 +113,9 @@ class Client(unittest.TestCase):
         bars = self.gauntlet.bars("XAUUSD", "time:1h", start="2014-04-30").pandas()
         self.assertEqual(str(bars.open_time.dtype), "datetime64[ns, UTC]")
         self.assertGreater(len(bars), 10)
+        asked = self.gauntlet.sql("SELECT run_id, start FROM runs ORDER BY run_id")
+        self.assertEqual(list(asked.pandas().run_id), [row["run_id"] for row in asked])
+        self.assertEqual(asked.polars()["run_id"].to_list(), asked.arrow()["run_id"].to_pylist())
 
 
 if __name__ == "__main__":

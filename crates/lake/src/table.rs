@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 pub use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, TimestampNanosecondType};
+use arrow_array::types::{Float64Type, Int64Type, TimestampNanosecondType};
 use arrow_array::{
     Array, ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, TimestampNanosecondArray,
 };
@@ -198,12 +198,20 @@ impl<W: Write + Send> TableWriter<W> {
 /// Rows of a CSV file. What is undefined is empty.
 fn csv_rows(batch: &RecordBatch, to: &mut impl Write) -> Result<(), TableError> {
     let options = FormatOptions::new();
-    let shown = batch.columns().iter().map(|column| ArrayFormatter::try_new(column, &options));
-    let shown = shown.collect::<Result<Vec<_>, _>>()?;
+    let shown = |column| match is_plain(column) {
+        true => Ok(None),
+        false => ArrayFormatter::try_new(column, &options).map(Some),
+    };
+    let shown = batch.columns().iter().map(|column| shown(column.as_ref())).collect::<Result<Vec<_>, _>>()?;
     for row in 0..batch.num_rows() {
         for (at, column) in batch.columns().iter().enumerate() {
             let comma = if at == 0 { "" } else { "," };
-            let cell = if column.is_null(row) { String::new() } else { csv_cell(column, row, &shown[at])? };
+            let cell = match &shown[at] {
+                _ if column.is_null(row) => String::new(),
+                None => plain_cell(column, row),
+                Some(shown) if column.data_type().is_numeric() => shown.value(row).try_to_string()?,
+                Some(shown) => csv_text(&shown.value(row).try_to_string()?),
+            };
             write!(to, "{comma}{cell}")?;
         }
         writeln!(to)?;
@@ -211,19 +219,31 @@ fn csv_rows(batch: &RecordBatch, to: &mut impl Write) -> Result<(), TableError> 
     Ok(())
 }
 
-/// A value as a cell: times as RFC 3339, numbers as short as they can be told.
-fn csv_cell(column: &ArrayRef, row: usize, shown: &ArrayFormatter<'_>) -> Result<String, TableError> {
-    Ok(match column.data_type() {
+/// Whether a column is of one of the kinds of [`ColumnKind`], which are written here. Of times with a zone the library knows how to
+/// write them only where another package asks it to.
+fn is_plain(column: &dyn Array) -> bool {
+    matches!(
+        column.data_type(),
+        DataType::Utf8
+            | DataType::Int64
+            | DataType::Float64
+            | DataType::Boolean
+            | DataType::Timestamp(TimeUnit::Nanosecond, _)
+    )
+}
+
+/// A value of a plain column as a cell: times as RFC 3339, numbers as short as they can be told.
+fn plain_cell(column: &ArrayRef, row: usize) -> String {
+    match column.data_type() {
+        DataType::Utf8 => csv_text(column.as_string::<i32>().value(row)),
+        DataType::Int64 => column.as_primitive::<Int64Type>().value(row).to_string(),
+        DataType::Boolean => column.as_boolean().value(row).to_string(),
         DataType::Float64 => {
             let number = column.as_primitive::<Float64Type>().value(row);
             if number.is_finite() { number.to_string() } else { String::new() }
         }
-        DataType::Timestamp(TimeUnit::Nanosecond, Some(_)) => {
-            Timestamp(column.as_primitive::<TimestampNanosecondType>().value(row)).to_string()
-        }
-        kind if kind.is_numeric() || *kind == DataType::Boolean => shown.value(row).try_to_string()?,
-        _ => csv_text(&shown.value(row).try_to_string()?),
-    })
+        _ => Timestamp(column.as_primitive::<TimestampNanosecondType>().value(row)).to_string(),
+    }
 }
 
 /// A text as a cell. A spreadsheet takes what begins with these signs for a formula, so an apostrophe goes before them.

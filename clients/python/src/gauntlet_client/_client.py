@@ -11,7 +11,7 @@ from typing import Any
 
 from ._events import Event, subscribe
 from ._http import Http, Problem
-from ._table import Curve, Numbers, Table
+from ._table import Curve, Numbers, Query, Table
 
 # Seconds between two looks at an experiment that goes on.
 LOOK_EVERY = 0.5
@@ -100,6 +100,10 @@ class Gauntlet:
     def ticks(self, instrument: str, start: str | None = None, end: str | None = None) -> Table:
         """Ticks of a range, as their source gave them."""
         return Numbers(self._http, f"/instruments/{instrument}/ticks", {"from": start, "to": end}, name="ticks")
+
+    def sql(self, query: str) -> Table:
+        """The rows of one statement that reads: `SELECT * FROM runs`. `SHOW TABLES` lists what there is."""
+        return Query(self._http, query)
 
     # What is decided, and what is sent.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,21 @@ class Table:
     def csv(self) -> str:
         """CSV with a head."""
         return self._file("csv").decode()
+
+
+class Query(Table):
+    """The rows of a statement in SQL, which come whole."""
+
+    def __init__(self, http: Http, statement: str) -> None:
+        super().__init__(http, "/sql", {})
+        self._statement = statement
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        yield from json.loads(self._file("json"))["rows"]
+
+    def _file(self, ending: str) -> bytes:
+        body = json.dumps({"query": self._statement, "format": ending}).encode()
+        return self._http.ask("POST", self._path, body=body)
 
 
 class Numbers(Table):
