@@ -33,11 +33,11 @@ def queries(archive):
         ),
         "join": (
             """SELECT b.instrument, count(*) AS n, avg(t.bid - b.close) AS gap
-               FROM ticks t JOIN bars b ON b.instrument = t.instrument AND b.open_time = date_trunc('hour', t.time)
-               WHERE b.spec = 'time:1h' GROUP BY 1 ORDER BY 1""",
+               FROM ticks t JOIN bars b ON b.instrument = t.instrument AND b.open_time = date_trunc('minute', t.time)
+               WHERE b.spec = 'time:1m' GROUP BY 1 ORDER BY 1""",
             f"""SELECT b.instrument, count(*) AS n, avg(t.tick.price - b.close) AS gap
-                FROM {ticks} t JOIN {bars} b ON b.instrument = t.instrument AND b.open_time = date_trunc('hour', t.tick.time)
-                WHERE b.spec = 'time:1h' GROUP BY 1 ORDER BY 1""",
+                FROM {ticks} t JOIN {bars} b ON b.instrument = t.instrument AND b.open_time = date_trunc('minute', t.tick.time)
+                WHERE b.spec = 'time:1m' GROUP BY 1 ORDER BY 1""",
         ),
     }
 

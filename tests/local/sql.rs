@@ -114,6 +114,9 @@ fn every_table_can_be_asked_and_nothing_else() {
     let of =
         |name: &str| counted.as_array().unwrap().iter().find(|row| row["t"] == name).unwrap()["n"].clone();
     assert!(of("public.log").as_i64() > of("events.trial_completed").as_i64(), "{counted}");
+    let plan = printed(&dir, &["sql", "EXPLAIN SELECT count(*) AS n FROM runs"]);
+    assert!(plan.contains("Reading: parts=1"), "{plan}");
+    assert!(printed(&dir, &["sql", "DESCRIBE ticks"]).contains("ask_size\tFloat64"));
     let file = dir.write("evil.csv", "a\n1\n");
     let file = file.to_str().unwrap();
     for (statement, said) in [

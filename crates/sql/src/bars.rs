@@ -163,6 +163,11 @@ impl Given {
 }
 
 impl Part for OncePart {
+    fn rows(&self) -> u64 {
+        let bounds = self.of.node.log.bounds(&self.place);
+        bounds.map_or(0, |(start, end)| end - start)
+    }
+
     fn read(&self, give: &mut Give<'_>) -> Result<(), Refusal> {
         let published = Events::of(self.of.node.clone(), RecordKind::Bar, self.of.before.clone());
         let schema = published.schema();
@@ -216,6 +221,10 @@ struct RevisedPart {
 }
 
 impl Part for RevisedPart {
+    fn rows(&self) -> u64 {
+        CHUNK as u64
+    }
+
     fn read(&self, give: &mut Give<'_>) -> Result<(), Refusal> {
         let bars = &self.of.node.bars;
         let open_time = self.of.schema.index_of("open_time").unwrap_or_default();

@@ -181,6 +181,10 @@ impl EventPart {
 }
 
 impl Part for EventPart {
+    fn rows(&self) -> u64 {
+        self.stretch.to - self.stretch.from
+    }
+
     fn read(&self, give: &mut Give<'_>) -> Result<(), Refusal> {
         let mut failed = None;
         let mut take = |read: RecordBatch| match self.rows(&read) {
@@ -197,7 +201,8 @@ impl Part for EventPart {
                     self.ask.columns.iter().map(|at| self.of.sources[*at].path()).collect();
                 columns.extend(["record".to_owned(), "offset".to_owned()]);
                 let is_meant = |facts: &GroupFacts<'_>| self.is_meant(facts);
-                let scan = Scan { columns: &columns, is_meant: &is_meant, batch_rows: BATCH_ROWS };
+                let scan =
+                    Scan { columns: &columns, is_meant: &is_meant, batch_rows: BATCH_ROWS, repeating: &[] };
                 scan_archived(&self.of.node.lake, range, &scan, &mut take)
                     .map_err(|error| Refusal::Outside(error.to_string()))?;
             }

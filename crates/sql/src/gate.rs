@@ -302,8 +302,11 @@ async fn run(
     let said = |error| SqlError::of(&error);
     let context = context(sight, limits)?;
     let plan = plan(&context, &query.text).await?;
+    // What is told of a plan is no table that could be cut.
+    let is_told =
+        matches!(plan, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) | LogicalPlan::DescribeTable(_));
     let mut rows = context.execute_logical_plan(plan).await.map_err(said)?;
-    if query.limit.is_some() {
+    if query.limit.is_some() && !is_told {
         rows = rows.limit(0, query.limit).map_err(said)?;
     }
     let schema: SchemaRef = Arc::new(rows.schema().as_arrow().clone());

@@ -20,6 +20,8 @@ mod functions;
 pub mod gate;
 /// Answers in a format.
 pub mod output;
+/// The reading of a table as a part of a plan.
+mod reading;
 /// Live ticks.
 mod singles;
 /// A table as DataFusion has it.

@@ -13,15 +13,11 @@ use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::error::DataFusionError;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
-use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use gauntlet_operations::Refusal;
 
-/// Batches that wait for whoever computes with them, of each part that is read.
-const AHEAD: usize = 2;
+use crate::reading::Reading;
 
 /// What is wanted of a table.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +35,9 @@ pub type Give<'a> = dyn FnMut(RecordBatch) -> ControlFlow<()> + 'a;
 
 /// A piece of a table that is read from its beginning to its end.
 pub trait Part: Send + Sync {
+    /// About how many rows it has: which side of a join is the smaller one is told by it.
+    fn rows(&self) -> u64;
+
     /// Gives its rows; more than those within the bounds are no fault.
     fn read(&self, give: &mut Give<'_>) -> Result<(), Refusal>;
 }
@@ -139,6 +138,12 @@ pub struct Scanned {
 }
 
 impl Scanned {
+    /// Takes in a batch.
+    pub fn add(&self, batch: &RecordBatch) {
+        self.rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+        self.bytes.fetch_add(batch.get_array_memory_size() as u64, Ordering::Relaxed);
+    }
+
     /// Rows and bytes in memory that tables have given.
     pub fn so_far(&self) -> (u64, u64) {
         (self.rows.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
@@ -190,57 +195,11 @@ impl TableProvider for Provider {
         for (at, part) in parts.into_iter().enumerate() {
             shares[at % readers].push(part);
         }
-        let reader = |parts: Vec<Arc<dyn Part>>| {
-            Arc::new(Reader { schema: wanted.clone(), parts: parts.into(), scanned: self.scanned.clone() })
-                as Arc<dyn PartitionStream>
-        };
-        let streams = shares.into_iter().map(reader).collect();
-        Ok(Arc::new(StreamingTableExec::try_new(wanted.clone(), streams, None, [], false, limit)?))
+        let shares = shares.into_iter().map(Arc::from).collect();
+        Ok(Arc::new(Reading::new(wanted, shares, limit, self.scanned.clone())))
     }
 }
 
-fn refused(refusal: Refusal) -> DataFusionError {
+pub fn refused(refusal: Refusal) -> DataFusionError {
     DataFusionError::External(Box::new(refusal))
-}
-
-/// Some parts of a table, one after the other.
-struct Reader {
-    schema: SchemaRef,
-    parts: Arc<[Arc<dyn Part>]>,
-    scanned: Arc<Scanned>,
-}
-
-impl fmt::Debug for Reader {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reader").field("parts", &self.parts.len()).finish_non_exhaustive()
-    }
-}
-
-impl PartitionStream for Reader {
-    fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
-
-    fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let mut stream = RecordBatchReceiverStreamBuilder::new(self.schema.clone(), AHEAD);
-        let (to, parts, scanned) = (stream.tx(), self.parts.clone(), self.scanned.clone());
-        stream.spawn_blocking(move || {
-            let mut is_over = false;
-            for part in parts.iter() {
-                part.read(&mut |batch| {
-                    scanned.rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
-                    scanned.bytes.fetch_add(batch.get_array_memory_size() as u64, Ordering::Relaxed);
-                    // Nobody takes any more: the query has ended.
-                    is_over = to.blocking_send(Ok(batch)).is_err();
-                    if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-                })
-                .map_err(refused)?;
-                if is_over {
-                    break;
-                }
-            }
-            Ok(())
-        });
-        stream.build()
-    }
 }

@@ -9,10 +9,10 @@ use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, ListArray, RecordBatch, StringArray,
     StringViewBuilder, StructArray, TimestampNanosecondArray, new_null_array,
 };
-use datafusion::arrow::compute::{filter, nullif};
-use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use datafusion::arrow::compute::{cast, filter, nullif};
+use datafusion::arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema, SchemaRef};
 use datafusion::arrow::error::ArrowError;
-use gauntlet_domain::market::{TickBlock, TickKind};
+use gauntlet_domain::market::{ROWS_PER_BLOCK, TickBlock, TickKind};
 use gauntlet_domain::topics::{MARKET_TICKS, MARKET_TICKS_V2};
 use gauntlet_domain::{Event, Price, Quantity};
 use gauntlet_lake::archive::{GroupFacts, Scan, scan_archived};
@@ -34,6 +34,8 @@ const INLINED: usize = 12;
 /// Where the blocks of ticks and their rows lie in the archive.
 const BLOCK: &str = "tick_block";
 const ROW: &str = "tick_block.ticks.list.element";
+/// A column of few values, by the names of its fields.
+const REPEATING: &str = "tick_block.ticks.element.kind";
 
 /// Every tick before some positions.
 #[derive(Clone)]
@@ -155,7 +157,7 @@ impl TickPart {
         let kinds = rows.column_by_name("kind").cloned().ok_or_else(|| missing("kind"))?;
         let rows = Rows {
             blocks: lengths.enumerate().map(block).collect(),
-            told: named(kinds.as_string()),
+            told: named(&kinds),
             kinds,
             column: &|name| rows.column_by_name(name).cloned(),
         };
@@ -256,7 +258,7 @@ impl Rows<'_> {
         match field.name().as_str() {
             "instrument" => self.repeated(|(instrument, ..)| instrument),
             "source" => self.repeated(|(_, source, _)| source),
-            "kind" => Ok(self.kinds.clone()),
+            "kind" => cast(&self.kinds, &DataType::Utf8),
             "bid" => self.only(of("price"), |told| told.is_quote && told.has_price),
             "ask" => self.only(of("ask"), |told| told.is_quote),
             "bid_size" => self.only(of("size"), |told| told.is_quote && told.has_size),
@@ -300,18 +302,12 @@ impl Rows<'_> {
     }
 }
 
-/// What ticks say, by the names of their kinds.
-fn named(kinds: &StringArray) -> Vec<Option<Told>> {
-    let mut last: (&str, Option<Told>) = ("", None);
-    let told = |kind: Option<_>| {
-        let kind = kind.unwrap_or_default();
-        // Mostly it is that of the tick before.
-        if kind != last.0 {
-            last = (kind, Told::named(kind));
-        }
-        last.1
-    };
-    kinds.iter().map(told).collect()
+/// What ticks say, by the names of their kinds, each of which is looked up once.
+fn named(kinds: &ArrayRef) -> Vec<Option<Told>> {
+    let Some(kinds) = kinds.as_dictionary_opt::<Int32Type>() else { return vec![None; kinds.len()] };
+    let told: Vec<Option<Told>> =
+        kinds.values().as_string::<i32>().iter().map(|kind| Told::named(kind?)).collect();
+    kinds.keys().iter().map(|key| told[usize::try_from(key?).ok()?]).collect()
 }
 
 fn missing(column: &str) -> Refusal {
@@ -319,6 +315,10 @@ fn missing(column: &str) -> Refusal {
 }
 
 impl Part for TickPart {
+    fn rows(&self) -> u64 {
+        (self.stretch.to - self.stretch.from) * ROWS_PER_BLOCK as u64
+    }
+
     fn read(&self, give: &mut Give<'_>) -> Result<(), Refusal> {
         let mut failed = None;
         let mut take = |rows: Result<RecordBatch, Refusal>| match rows {
@@ -333,7 +333,12 @@ impl Part for TickPart {
             Some(range) => {
                 let (columns, before) = (self.paths(), i64::try_from(self.stretch.to).unwrap_or(i64::MAX));
                 let is_meant = |facts: &GroupFacts<'_>| self.is_meant(facts);
-                let scan = Scan { columns: &columns, is_meant: &is_meant, batch_rows: BLOCKS };
+                let scan = Scan {
+                    columns: &columns,
+                    is_meant: &is_meant,
+                    batch_rows: BLOCKS,
+                    repeating: &[REPEATING],
+                };
                 scan_archived(&self.of.node.lake, range, &scan, &mut |read| {
                     let rows = before_offset(&read, before);
                     if rows == 0 {

@@ -71,6 +71,10 @@ impl ViewPart {
 }
 
 impl Part for ViewPart {
+    fn rows(&self) -> u64 {
+        CHUNK as u64
+    }
+
     fn read(&self, give: &mut Give<'_>) -> Result<(), Refusal> {
         let mut rows = Vec::new();
         page::each(&self.of.node, self.of.of, &mut |row| {
@@ -134,6 +138,10 @@ struct SnapshotPart {
 }
 
 impl Part for SnapshotPart {
+    fn rows(&self) -> u64 {
+        CHUNK as u64
+    }
+
     fn read(&self, give: &mut Give<'_>) -> Result<(), Refusal> {
         let bars = read_snapshot(&self.of.node.lake, self.content_hash)
             .map_err(|error| Refusal::Outside(error.to_string()))?;

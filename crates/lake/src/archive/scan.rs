@@ -4,10 +4,15 @@
 use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use arrow_schema::{DataType, Field, FieldRef, Schema};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::statistics::Statistics;
 
@@ -62,6 +67,8 @@ pub struct Scan<'a> {
     pub is_meant: &'a dyn Fn(&GroupFacts<'_>) -> bool,
     /// Records of a batch at most.
     pub batch_rows: usize,
+    /// Columns of text with few values, by the names of their fields, which are given as dictionaries with keys of 32 bits.
+    pub repeating: &'a [&'a str],
 }
 
 /// Gives the records of a range in batches of the columns that are wanted, those that the file has, until `give` breaks off.
@@ -111,8 +118,9 @@ impl Opened<'_> {
                 }
             }
         }
-        let reader: ParquetRecordBatchReaderBuilder<File> =
-            builder.with_projection(mask).with_row_groups(meant);
+        let builder =
+            with_dictionaries(builder, &file, scan.repeating).map_err(|error| reading(range, error))?;
+        let reader = builder.with_projection(mask).with_row_groups(meant);
         let batches = reader.with_batch_size(scan.batch_rows).build();
         for batch in batches.map_err(|error| reading(range, error))? {
             if give(batch.map_err(|error| broken(range, error.to_string()))?).is_break() {
@@ -121,4 +129,36 @@ impl Opened<'_> {
         }
         Ok(())
     }
+}
+
+/// The same reader, with some columns of text as dictionaries.
+fn with_dictionaries(
+    builder: ParquetRecordBatchReaderBuilder<File>,
+    file: &File,
+    repeating: &[&str],
+) -> Result<ParquetRecordBatchReaderBuilder<File>, ParquetError> {
+    if repeating.is_empty() {
+        return Ok(builder);
+    }
+    let fields = builder.schema().fields().iter().map(|field| as_dictionary(field, "", repeating));
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let options = ArrowReaderOptions::new().with_schema(schema);
+    let metadata = ArrowReaderMetadata::try_new(builder.metadata().clone(), options)?;
+    Ok(ParquetRecordBatchReaderBuilder::new_with_metadata(file.try_clone()?, metadata))
+}
+
+/// A field whose texts, or those of fields in it, are dictionaries where their path is one of these.
+fn as_dictionary(field: &FieldRef, above: &str, repeating: &[&str]) -> FieldRef {
+    let path = if above.is_empty() { field.name().clone() } else { format!("{above}.{}", field.name()) };
+    let data_type = match field.data_type() {
+        DataType::Utf8 if repeating.contains(&path.as_str()) => {
+            DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+        }
+        DataType::Struct(fields) => {
+            DataType::Struct(fields.iter().map(|field| as_dictionary(field, &path, repeating)).collect())
+        }
+        DataType::List(of) => DataType::List(as_dictionary(of, &path, repeating)),
+        other => other.clone(),
+    };
+    Arc::new(Field::clone(field).with_data_type(data_type))
 }
