@@ -39,8 +39,8 @@ pub struct Moment {
 /// An answer as of a time that has passed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AsOf<T> {
-    /// The time.
-    pub as_of: Timestamp,
+    /// The time, RFC 3339.
+    pub as_of: String,
     /// What was answered.
     pub answer: T,
 }

@@ -255,7 +255,7 @@ impl Request {
             ));
         }
         let answer = self.answer_on(&node.as_of(as_of)?, None, progress)?;
-        Ok(Answer::AsOf(Box::new(AsOf { as_of, answer })))
+        Ok(Answer::AsOf(Box::new(AsOf { as_of: as_of.to_string(), answer })))
     }
 
     fn is_about_dead_letters(&self) -> bool {

@@ -456,6 +456,7 @@ mod tests {
     holdout double,
     confirmed boolean,
     tuning double,
+    origin bigint,
     PRIMARY KEY ((experiment_id, metric), score, trial)
 ) WITH CLUSTERING ORDER BY (score DESC, trial ASC)
     AND comment = 'A finalist under one metric, best first; score is the tuning score, negated when less is better';
