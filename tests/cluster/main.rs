@@ -136,6 +136,16 @@ fn the_demo_on_a_cluster_comes_to_the_recorded_digest() {
     one.digest().assert_equals(&recorded(), "one process, one partition");
     assert_eq!(one.command(&["replay", "--all"]).ok()["identical"], true);
     assert_eq!(one.command(&["verify"]).ok()["ok"], true);
+    // The brokers find a time, and the rows say where they come from.
+    let experiments = one.command(&["ls", "experiments", "--sort", "start"]).ok();
+    let as_of = |time: &str| {
+        let listed = one.command(&["ls", "experiments", "--sort", "start", "--as-of", time]).ok();
+        listed["answer"].as_array().unwrap().clone()
+    };
+    assert_eq!(&as_of("1s ago"), experiments.as_array().unwrap());
+    let then = experiments[0]["start"].as_str().unwrap();
+    assert_eq!(as_of(then)[0]["status"], "running");
+    assert!(as_of("2001-01-01").is_empty());
 }
 
 /// Two machines with logs of their own, by mistake with one keyspace.

@@ -72,7 +72,10 @@ fn the_page_of_tables_is_what_the_views_declare() {
     let mut text = String::from(
         "The views, in the embedded store and in CQL. They can be dropped and made again from the log. A row is written by last write \
          wins, cell by cell, under a stamp that comes from the event. Times are nanoseconds since 1970, UTC; a document in a cell is \
-         JSON, with null for what is undefined. Columns marked *observed* come from a wall clock: they are shown and are in no digest.\n",
+         JSON, with null for what is undefined. Columns marked *observed* come from a wall clock: they are shown and are in no digest. `origin` says where the event of a row \
+         lies, as the bits of a number, all of them turned: 10 for the number of its record, which says on which topic it is, 12 for the \
+         partition, and the offset. Lists do not show it. A view whose rows several events make has a table of what each of them wrote \
+         instead, which is in no digest.\n",
     );
     let name_of = |column: &Column| {
         let kind = match column.kind {
@@ -96,7 +99,8 @@ fn the_page_of_tables_is_what_the_views_declare() {
             list(table.partition_key)
         )
         .unwrap();
-        for (what, columns) in [("clustering columns", table.clustering), ("columns", table.columns)] {
+        let stored: Vec<Column> = table.stored().copied().collect();
+        for (what, columns) in [("clustering columns", table.clustering), ("columns", &stored)] {
             if !columns.is_empty() {
                 writeln!(text, "- {what}: {}", list(columns)).unwrap();
             }

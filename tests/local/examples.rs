@@ -43,7 +43,7 @@ fn a_newcomer_with_daily_bars_comes_to_a_leaderboard() {
     dir.write("prices.csv", lines.join("\n") + "\n");
     dir.write("trend.yaml", examples("README.md", section, "yaml").remove(0));
     let ran = run(&examples("README.md", section, "sh")[0], &dir, &dir.node());
-    assert_eq!(ran.len(), 8);
+    assert_eq!(ran.len(), 9);
     let says = |line: usize, words: &str| assert!(ran[line].1.stdout.contains(words), "{}", ran[line].1);
     says(0, "nothing was published");
     says(1, "accepted\t2602");

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod archive;
+mod as_of;
 mod asked;
 mod bad_days;
 mod bad_input;

@@ -37,6 +37,7 @@ mod parser;
 
 pub use error::FilterError;
 pub use expr::Filter;
+pub use parser::time;
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

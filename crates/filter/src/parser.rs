@@ -53,6 +53,20 @@ impl Filter {
     }
 }
 
+/// Reads a time as filters write it: `2014-05-01`, RFC 3339, or `7d ago`, which is counted from `now`.
+///
+/// # Errors
+/// The first place at which it is none.
+pub fn time(source: &str, now: Timestamp) -> Result<Timestamp, FilterError> {
+    let (tokens, end) = (tokens(source)?, source.chars().count() + 1);
+    let (columns, names) = (&|_: &str| None, Vec::new());
+    let mut parser = Parser { tokens, at: 0, depth: 0, end, columns, known: &[], now, names };
+    match parser.literal(Kind::Time)? {
+        Literal::Time(nanos) if parser.at == parser.tokens.len() => Ok(Timestamp(nanos)),
+        _ => Err(parser.wrong("a time could have ended here")),
+    }
+}
+
 impl Parser<'_> {
     fn or(&mut self) -> Result<Expr, FilterError> {
         self.list("or", Expr::Or, Parser::and)

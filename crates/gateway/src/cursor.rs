@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use gauntlet_domain::Timestamp;
 use gauntlet_operations::page::After;
 use gauntlet_views::Value;
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,9 @@ struct Text {
     v: Vec<Part>,
     /// The key.
     k: Vec<Part>,
+    /// The time that has passed as of which the list is, in nanoseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    t: Option<i64>,
 }
 
 /// A value with its kind.
@@ -71,18 +75,19 @@ pub fn query_hash(parts: &[&str]) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>()[..DIGITS].to_owned()
 }
 
-/// A cursor of a query.
-pub fn cursor(query: &str, after: After) -> String {
+/// A cursor of a query, and of the time as of which its list is.
+pub fn cursor(query: &str, after: After, as_of: Option<Timestamp>) -> String {
     let parts = |values: Vec<Value>| values.into_iter().map(Part::from).collect();
-    let text = Text { q: query.to_owned(), v: parts(after.values), k: parts(after.key) };
+    let t = as_of.map(|time| time.0);
+    let text = Text { q: query.to_owned(), v: parts(after.values), k: parts(after.key), t };
     BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(&text).unwrap_or_default())
 }
 
-/// Where a cursor of a query points.
+/// Where a cursor of a query points, and as of which time.
 ///
 /// # Errors
 /// It is none, or of another query.
-pub fn after(query: &str, cursor: &str) -> Result<After, Problem> {
+pub fn after(query: &str, cursor: &str) -> Result<(After, Option<Timestamp>), Problem> {
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok();
     let text = bytes.and_then(|bytes| serde_json::from_slice::<Text>(&bytes).ok());
     let Some(text) = text else {
@@ -94,7 +99,7 @@ pub fn after(query: &str, cursor: &str) -> Result<After, Problem> {
         ));
     }
     let values = |parts: Vec<Part>| parts.into_iter().map(Value::from).collect();
-    Ok(After { values: values(text.v), key: values(text.k) })
+    Ok((After { values: values(text.v), key: values(text.k) }, text.t.map(Timestamp)))
 }
 
 #[cfg(test)]
@@ -114,8 +119,10 @@ mod tests {
             key: vec!["run".into(), Value::Long(-3)],
         };
         let query = query_hash(&["runs", "a = 1", "-sharpe"]);
-        let text = cursor(&query, after_row.clone());
-        assert_eq!(after(&query, &text).unwrap(), after_row);
+        let text = cursor(&query, after_row.clone(), None);
+        assert_eq!(after(&query, &text).unwrap(), (after_row.clone(), None));
+        let then = Some(Timestamp(1_700_000_000_000_000_001));
+        assert_eq!(after(&query, &cursor(&query, after_row.clone(), then)).unwrap(), (after_row, then));
         assert!(after(&query_hash(&["runs", "a = 1-sharpe", ""]), &text).is_err());
         for none in ["", "x", "e30", &text[1..]] {
             assert!(after(&query, none).is_err(), "{none}");

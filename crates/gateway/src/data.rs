@@ -3,15 +3,16 @@
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
+use gauntlet_operations::Node;
 use gauntlet_operations::range::{self, RangeRequest, Series, range};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::Shared;
 use crate::actor::{Actor, Role};
 use crate::answer::{Params, documented, time_or};
 use crate::format::{Format, streamed};
 use crate::problem::Problem;
+use crate::{Shared, past};
 
 /// Which bars, and from when to when.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
@@ -24,6 +25,8 @@ pub struct RangeParams {
     pub from: Option<String>,
     /// The time before which a tick lies, and by which a bar has closed; the last one when left out.
     pub to: Option<String>,
+    /// What was said at a recorded time that has passed: RFC 3339, a date, or `2h ago`.
+    pub as_of: Option<String>,
 }
 
 /// `bars` or `ticks` of an instrument, also as `bars.csv`, `.parquet`, `.arrow`.
@@ -54,16 +57,28 @@ pub async fn data(
     };
     let (from, to) = (time_or("from", params.from, i64::MIN)?, time_or("to", params.to, i64::MAX)?);
     let request = RangeRequest { instrument, series, from, to, out: None };
+    let as_of = past::time(params.as_of.as_deref())?;
     let Format::Table(table) = format else {
-        let rows = gateway.work.run(move |node| Ok(range(node, &request)?)).await?;
-        return documented(&rows, &headers);
+        let work = move |node: &Node| {
+            let node = past::node(node, as_of)?;
+            Ok((range(&node, &request)?, node.moment().cloned()))
+        };
+        let (rows, moment) = gateway.work.run(work).await?;
+        return Ok(past::named(documented(&rows, &headers)?, moment.as_ref()));
     };
     // What is wrong with the request is said before the file begins.
     let asked = request.clone();
-    gateway.work.run(move |node| Ok(range::check(node, &asked)?)).await?;
-    let (place, node) = (gateway.work.place().await?, gateway.node.clone());
-    Ok(streamed(format.media_type(), move |to| {
+    let check = move |node: &Node| {
+        let node = past::node(node, as_of)?;
+        range::check(&node, &asked)?;
+        Ok(node)
+    };
+    let node = gateway.work.run(check).await?;
+    let (place, node) = (gateway.work.place().await?, node.until(gateway.node.interrupted.clone()));
+    let moment = node.moment().cloned();
+    let file = streamed(format.media_type(), move |to| {
         let _place = place;
         range::write(&node, &request, table, to).map(drop).map_err(std::io::Error::other)
-    }))
+    });
+    Ok(past::named(file, moment.as_ref()))
 }

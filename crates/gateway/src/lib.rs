@@ -33,6 +33,8 @@ mod lake_files;
 mod lists;
 /// The description of the API.
 mod openapi;
+/// Answers as of a time that has passed.
+mod past;
 /// Positions as text.
 pub mod position;
 /// Why there is no answer.

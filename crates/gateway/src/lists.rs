@@ -6,12 +6,15 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::Response;
+use gauntlet_domain::Timestamp;
 use gauntlet_lake::table::{ColumnKind, TableFormat, TableWriter};
+use gauntlet_operations::Node;
 use gauntlet_operations::browse::Sort;
 use gauntlet_operations::listing::{parse_filter, require_column};
 use gauntlet_operations::page::{self, PageRequest, listed};
 use gauntlet_operations::rows::{ViewRow, named_json};
 use gauntlet_operations::view_columns::{cells, columns};
+use gauntlet_runtime::clock;
 use gauntlet_views::Table;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -23,7 +26,7 @@ use crate::cursor::{after, cursor, query_hash};
 use crate::format::{Format, streamed};
 use crate::position::{self, MinPosition};
 use crate::problem::Problem;
-use crate::{Gateway, Shared};
+use crate::{Gateway, Shared, past};
 
 /// Where the lists are.
 const BELOW: &str = "/api/v1/";
@@ -50,6 +53,8 @@ pub struct ListParams {
     pub limit: Option<usize>,
     /// `next` of the page before.
     pub cursor: Option<String>,
+    /// What was said at a recorded time that has passed: RFC 3339, a date, or `2h ago`.
+    pub as_of: Option<String>,
     /// Answer only when the views have come as far as this `Gauntlet-Position`.
     pub min_position: Option<String>,
     /// Seconds to wait for that, 30 at most.
@@ -95,6 +100,7 @@ struct Wanted {
     request: PageRequest,
     query: String,
     fields: Option<Vec<String>>,
+    as_of: Option<Timestamp>,
 }
 
 fn wanted(of: &'static Table, params: &ListParams, format: Format) -> Result<Wanted, Problem> {
@@ -103,7 +109,7 @@ fn wanted(of: &'static Table, params: &ListParams, format: Format) -> Result<Wan
             return Err(Problem::bad_input(format!("a filter has {MOST_FILTER} bytes at most"))
                 .with("limit", MOST_FILTER));
         }
-        parse_filter(of, filter).map_err(|error| {
+        parse_filter(of, filter, clock::now()).map_err(|error| {
             Problem::filter_syntax(format!("filter: {error}"))
                 .with("column", error.column)
                 .with("near", error.near)
@@ -120,14 +126,26 @@ fn wanted(of: &'static Table, params: &ListParams, format: Format) -> Result<Wan
             of.name
         )));
     }
+    let mut as_of = past::time(params.as_of.as_deref())?;
     let after = params.cursor.as_deref().map(|text| after(&query, text)).transpose()?;
+    let after = match after {
+        // The pages of a list are of one time, whenever they are asked for.
+        Some((after, time)) if as_of.is_none() || time.is_some() => {
+            as_of = time;
+            Some(after)
+        }
+        Some(_) => {
+            return Err(Problem::cursor_mismatch("the cursor is of a list of now: leave `as_of` out"));
+        }
+        None => None,
+    };
     let fields = params.fields.as_ref().map(|fields| fields.split(',').map(|name| name.trim().to_owned()));
     let fields = fields.map(Iterator::collect::<Vec<String>>);
     for name in fields.iter().flatten() {
         require_column(of, "fields", name)?;
     }
     let request = PageRequest { of, filter, sort: sort(params.sort.as_deref()), limit, after };
-    Ok(Wanted { request, query, fields })
+    Ok(Wanted { request, query, fields, as_of })
 }
 
 /// The list that the path names.
@@ -156,9 +174,13 @@ async fn page_document(
     wanted: Wanted,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
-    let Wanted { request, query, fields } = wanted;
-    let page = gateway.work.run(move |node| Ok(page::page(node, &request)?)).await?;
-    let next = page.next.map(|after| cursor(&query, after));
+    let Wanted { request, query, fields, as_of } = wanted;
+    let read = move |node: &Node| {
+        let node = past::node(node, as_of)?;
+        Ok((page::page(&node, &request)?, node.moment().cloned()))
+    };
+    let (page, moment) = gateway.work.run(read).await?;
+    let next = page.next.map(|after| cursor(&query, after, as_of));
     let rows = page.rows.iter().map(|row| shown(row, fields.as_deref())).collect::<Result<Vec<_>, _>>()?;
     let link = next.as_ref().map(|cursor| link(uri, cursor));
     let document = json!({ "rows": rows, "next": next, "matched": page.matched });
@@ -166,7 +188,7 @@ async fn page_document(
     if let Some(link) = link.and_then(|link| link.parse().ok()) {
         response.headers_mut().insert(header::LINK, link);
     }
-    Ok(response)
+    Ok(past::named(response, moment.as_ref()))
 }
 
 /// The address of the next page, as the header `Link` has it.
@@ -201,15 +223,21 @@ async fn file(
     table: TableFormat,
     media_type: &'static str,
 ) -> Result<Response, Problem> {
-    let Wanted { mut request, fields, .. } = wanted;
+    let Wanted { mut request, fields, as_of, .. } = wanted;
     let columns = columns(request.of, fields.as_deref());
     let mut left = request.limit;
     request.limit = CHUNK.min(left);
     // What is wrong with the request is said before the file begins.
     let first = request.clone();
-    let mut page = gateway.work.run(move |node| Ok(page::page(node, &first)?)).await?;
-    let (place, node) = (gateway.work.place().await?, gateway.node.clone());
-    Ok(streamed(media_type, move |to| {
+    let read = move |node: &Node| {
+        let node = past::node(node, as_of)?;
+        Ok((page::page(&node, &first)?, node))
+    };
+    let (mut page, node) = gateway.work.run(read).await?;
+    // The file goes on when the request has been answered.
+    let (place, node) = (gateway.work.place().await?, node.until(gateway.node.interrupted.clone()));
+    let moment = node.moment().cloned();
+    let file = streamed(media_type, move |to| {
         let _place = place;
         let named: Vec<(&str, ColumnKind)> =
             columns.iter().map(|column| (column.name.as_str(), column.kind)).collect();
@@ -225,5 +253,6 @@ async fn file(
             request.limit = CHUNK.min(left);
             page = page::page(&node, &request).map_err(std::io::Error::other)?;
         }
-    }))
+    });
+    Ok(past::named(file, moment.as_ref()))
 }

@@ -24,6 +24,8 @@ pub struct SqlQuery {
     pub format: Option<String>,
     /// Rows at most; all when left out.
     pub limit: Option<usize>,
+    /// What was said at a recorded time that has passed: RFC 3339, a date, or `2h ago`.
+    pub as_of: Option<String>,
 }
 
 /// Asks in SQL. The answer is a document with `columns` and `rows`, a CSV or Parquet file, or an Arrow IPC stream.
@@ -94,11 +96,11 @@ pub mod engine {
     use tokio::sync::Semaphore;
 
     use super::{SqlQuery, format_of};
-    use crate::Shared;
     use crate::actor::{Actor, Role};
     use crate::format::{Format, streamed_holding};
     use crate::position;
     use crate::problem::Problem;
+    use crate::{Shared, past};
 
     /// How long a query waits for its turn.
     const PATIENCE: Duration = Duration::from_secs(2);
@@ -167,13 +169,19 @@ pub mod engine {
         let stop = Arc::new(AtomicBool::new(false));
         let ends = Ends(stop.clone());
         let (shared, began) = (gateway.clone(), Instant::now());
+        let as_of = past::time(query.as_of.as_deref())?;
         let answer = tokio::task::spawn_blocking(move || {
             let gate = shared.sql.gate(limits)?;
-            gate.ask(&shared.node, &asked, &stop).map(|answer| (answer, stop))
+            let node = match as_of {
+                Some(time) => &shared.node.as_of(time)?,
+                None => &*shared.node,
+            };
+            let moment = node.moment().cloned();
+            gate.ask(node, &asked, &stop).map(|answer| (answer, stop, moment))
         });
         let answer = answer.await.unwrap_or_else(|_| Err(SqlError::Broken("it has panicked".into())));
         let told = Told { actor: actor.name.clone(), query: query.query, began };
-        let (answer, stop) = answer.map_err(|error| {
+        let (answer, stop, moment) = answer.map_err(|error| {
             told.tell(Err(&error));
             Problem::from(error)
         })?;
@@ -191,7 +199,7 @@ pub mod engine {
         };
         put(position::HEADER, &position);
         put("cache-control", "no-store");
-        Ok(response)
+        Ok(past::named(response, moment.as_ref()))
     }
 
     fn write(

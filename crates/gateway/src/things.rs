@@ -6,16 +6,17 @@ use axum::response::Response;
 use gauntlet_operations::ledger::LedgerRequest;
 use gauntlet_operations::runs::RunPart;
 use gauntlet_operations::series::drawn;
-use gauntlet_operations::{Request, Silent, browse};
+use gauntlet_operations::{Node, Request, Silent, browse};
 use gauntlet_views::{Table, schema};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
-use crate::Shared;
 use crate::actor::{Actor, Role};
 use crate::answer::{Params, documented, time_or};
+use crate::past::AsOfParams;
 use crate::position::{self, MinPosition};
 use crate::problem::Problem;
+use crate::{Shared, past};
 
 /// Things side by side at most.
 const MOST_COMPARED: usize = 8;
@@ -27,6 +28,8 @@ const WIDEST: usize = 10_000;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ThingParams {
+    /// What was said at a recorded time that has passed: RFC 3339, a date, or `2h ago`.
+    pub as_of: Option<String>,
     /// Answer only when the views have come as far as this `Gauntlet-Position`.
     pub min_position: Option<String>,
     /// Seconds to wait for that, 30 at most.
@@ -42,6 +45,8 @@ pub struct SeriesParams {
     pub from: Option<String>,
     /// Last time.
     pub to: Option<String>,
+    /// What was said at a recorded time that has passed: RFC 3339, a date, or `2h ago`.
+    pub as_of: Option<String>,
     /// Pixels of the line: of each column of pixels the first, least, greatest and last point; all points when left out.
     pub width: Option<usize>,
 }
@@ -53,6 +58,8 @@ pub struct SeriesParams {
 pub struct LedgerParams {
     /// Trials that the next experiment is to try; 100 when left out.
     pub trials: Option<u64>,
+    /// What was said at a recorded time that has passed: RFC 3339, a date, or `2h ago`.
+    pub as_of: Option<String>,
 }
 
 /// What to compare.
@@ -62,18 +69,36 @@ pub struct LedgerParams {
 pub struct CompareParams {
     /// Ids, or their beginnings, separated by commas: 2 to 8 of one kind.
     pub ids: String,
+    /// What was said at a recorded time that has passed: RFC 3339, a date, or `2h ago`.
+    pub as_of: Option<String>,
 }
 
 async fn answered(
     gateway: &Shared,
     actor: &Actor,
     request: Request,
+    as_of: Option<String>,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
     actor.require(Role::Viewer)?;
     let running = gateway.running.clone();
-    let answer = gateway.work.run(move |node| Ok(request.answer(node, Some(&running), &Silent)?)).await?;
-    documented(&answer, headers)
+    read(gateway, as_of, headers, move |node| Ok(request.answer(node, Some(&running), &Silent)?)).await
+}
+
+/// Reads something, as of a time where one is given.
+async fn read<T: Serialize + Send + 'static>(
+    gateway: &Shared,
+    as_of: Option<String>,
+    headers: &HeaderMap,
+    read: impl FnOnce(&Node) -> Result<T, Problem> + Send + 'static,
+) -> Result<Response, Problem> {
+    let as_of = past::time(as_of.as_deref())?;
+    let work = move |node: &Node| {
+        let node = past::node(node, as_of)?;
+        Ok((read(&node)?, node.moment().cloned()))
+    };
+    let (answer, moment) = gateway.work.run(work).await?;
+    Ok(past::named(documented(&answer, headers)?, moment.as_ref()))
 }
 
 /// Shows a thing of one kind.
@@ -88,12 +113,11 @@ async fn shown(
     actor.require(Role::Viewer)?;
     let position = MinPosition { min_position: params.min_position, wait: params.wait };
     position::reached(gateway, &position).await?;
-    let show = move |node: &gauntlet_operations::Node| {
+    let show = move |node: &Node| {
         let row = browse::find(node, of, &id)?;
         Ok(browse::shown(node, row)?)
     };
-    let thing = gateway.work.run(show).await?;
-    documented(&thing, headers)
+    read(gateway, params.as_of, headers, show).await
 }
 
 macro_rules! things {
@@ -131,25 +155,27 @@ things! {
 
 /// The document that an experiment, a model or a run ran with.
 #[utoipa::path(get, path = "/api/v1/documents/{id}", tag = "things",
-    params(("id" = String, Path, description = "The id of whatever ran, or its beginning")),
+    params(("id" = String, Path, description = "The id of whatever ran, or its beginning"), AsOfParams),
     responses((status = 200, description = "The document", body = serde_json::Value), (status = 404, body = Problem)))]
 pub async fn document(
     State(gateway): State<Shared>,
     actor: Actor,
     Path(id): Path<String>,
+    Params(params): Params<AsOfParams>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    answered(&gateway, &actor, Request::ShowDocument(id), &headers).await
+    answered(&gateway, &actor, Request::ShowDocument(id), params.as_of, &headers).await
 }
 
 /// Numbers of a run: `trades`, `equity`, or the `folds` of its walk-forward.
 #[utoipa::path(get, path = "/api/v1/runs/{id}/{part}", tag = "things",
-    params(("id" = String, Path, description = "The id, or its beginning"), ("part" = String, Path, description = "trades, equity or folds")),
+    params(("id" = String, Path, description = "The id, or its beginning"), ("part" = String, Path, description = "trades, equity or folds"), AsOfParams),
     responses((status = 200, description = "The numbers", body = serde_json::Value), (status = 404, body = Problem)))]
 pub async fn numbers(
     State(gateway): State<Shared>,
     actor: Actor,
     Path((id, part)): Path<(String, String)>,
+    Params(params): Params<AsOfParams>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let part = match part.as_str() {
@@ -162,7 +188,7 @@ pub async fn numbers(
             )));
         }
     };
-    answered(&gateway, &actor, Request::ShowRun(id, part), &headers).await
+    answered(&gateway, &actor, Request::ShowRun(id, part), params.as_of, &headers).await
 }
 
 /// A run's equity as a line of so many pixels draws it, extremes kept.
@@ -181,8 +207,7 @@ pub async fn series(
         return Err(Problem::bad_input(format!("width: {width} is not from 1 to {WIDEST}")));
     }
     let range = (time_or("from", params.from, i64::MIN)?, time_or("to", params.to, i64::MAX)?);
-    let series = gateway.work.run(move |node| Ok(drawn(node, &id, range, params.width)?)).await?;
-    documented(&series, &headers)
+    read(&gateway, params.as_of, &headers, move |node| Ok(drawn(node, &id, range, params.width)?)).await
 }
 
 /// Several things of one kind side by side.
@@ -191,7 +216,7 @@ pub async fn series(
 pub async fn compare(
     State(gateway): State<Shared>,
     actor: Actor,
-    Params(CompareParams { ids }): Params<CompareParams>,
+    Params(CompareParams { ids, as_of }): Params<CompareParams>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let ids: Vec<String> =
@@ -199,7 +224,7 @@ pub async fn compare(
     if !(2..=MOST_COMPARED).contains(&ids.len()) {
         return Err(Problem::bad_input(format!("ids: give 2 to {MOST_COMPARED}, not {}", ids.len())));
     }
-    answered(&gateway, &actor, Request::Compare(ids), &headers).await
+    answered(&gateway, &actor, Request::Compare(ids), as_of, &headers).await
 }
 
 /// What was tried for a mandate, on which bars, by whom, and what it deflates to.
@@ -214,7 +239,7 @@ pub async fn ledger(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let request = LedgerRequest { mandate, trials: params.trials.unwrap_or(100) };
-    answered(&gateway, &actor, Request::Ledger(request), &headers).await
+    answered(&gateway, &actor, Request::Ledger(request), params.as_of, &headers).await
 }
 
 /// How far the log and the views have come.

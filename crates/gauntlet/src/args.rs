@@ -24,6 +24,7 @@ use gauntlet_operations::stats::StatsRequest;
 use gauntlet_operations::submit::{SubmitRequest, check};
 use gauntlet_quant::inference::DEFAULT_BLOCKS;
 
+use crate::read_args::AsOfArgs;
 use crate::reading_args::{ReadingArgs, format, lateness, utc_offset};
 
 /// What to seal.
@@ -117,6 +118,8 @@ pub struct ListArgs {
     /// At most so many.
     #[arg(long)]
     pub limit: Option<usize>,
+    #[command(flatten)]
+    pub as_of: AsOfArgs,
 }
 
 impl TryFrom<ListArgs> for ListRequest {

@@ -12,6 +12,7 @@ use crate::data_args::RangeArgs;
 use crate::diff_args::DiffArgs;
 use crate::feed_args::FeedArgs;
 use crate::open::milliseconds;
+use crate::read_args::{AsOfArgs, ShowArgs};
 use crate::reading_args::ReadingArgs;
 
 /// The version, and the commit that it was built from where that is known.
@@ -212,6 +213,8 @@ pub enum Command {
         /// How the answer is written. A table has 10,000 rows at most.
         #[arg(long, value_enum, default_value_t = SqlFormat::Table)]
         format: SqlFormat,
+        #[command(flatten)]
+        as_of: AsOfArgs,
     },
     /// Secrets by which programs ask over HTTP.
     #[command(subcommand)]
@@ -241,22 +244,7 @@ pub enum Command {
     /// Lists experiments, runs, models, snapshots, trials, configs, quality, sources or instruments.
     Ls(ListArgs),
     /// Shows whatever has this id.
-    Show {
-        /// An id, or its beginning.
-        id: String,
-        /// The document that an experiment, a run or a model ran with, every default spelled out.
-        #[arg(long, conflicts_with_all = ["trades", "equity", "folds"])]
-        document: bool,
-        /// The fills of a run.
-        #[arg(long, conflicts_with_all = ["equity", "folds"])]
-        trades: bool,
-        /// The equity of a run, bar by bar.
-        #[arg(long, conflicts_with = "folds")]
-        equity: bool,
-        /// What an experiment's walk-forward chose before each fold, and what it came to there.
-        #[arg(long)]
-        folds: bool,
-    },
+    Show(ShowArgs),
     /// Writes the equity and the returns of a run, a bar a row.
     Export {
         /// A run's id, or its beginning.
@@ -277,12 +265,16 @@ pub enum Command {
         /// Trials that the next experiment is to try.
         #[arg(long, default_value_t = 100)]
         trials: u64,
+        #[command(flatten)]
+        as_of: AsOfArgs,
     },
     /// Puts several things side by side.
     Compare {
         /// Ids, or their beginnings.
         #[arg(required = true, num_args = 2..)]
         ids: Vec<String>,
+        #[command(flatten)]
+        as_of: AsOfArgs,
     },
     /// Re-executes from the log and compares every derived event.
     Replay {

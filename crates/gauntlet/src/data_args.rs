@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use gauntlet_domain::Timestamp;
-use gauntlet_operations::Refusal;
 use gauntlet_operations::range::{RangeRequest, Series, format_of_file};
 use gauntlet_operations::refusal::unreadable;
+use gauntlet_operations::{Refusal, Request};
 
 use crate::cli::DataCommand;
+use crate::read_args::AsOfArgs;
 
 /// Of what, and from when to when.
 #[derive(Debug, Args)]
@@ -25,10 +26,12 @@ pub struct RangeArgs {
     /// A file that ends in .csv, .parquet or .arrow.
     #[arg(long)]
     pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub as_of: AsOfArgs,
 }
 
 /// What is asked for.
-pub fn range(command: DataCommand) -> Result<RangeRequest, Refusal> {
+pub fn range(command: DataCommand) -> Result<Request, Refusal> {
     let (series, range) = match command {
         DataCommand::Bars { bars, range } => {
             let bars = bars.as_ref().map(|bars| bars.parse()).transpose();
@@ -48,11 +51,11 @@ pub fn range(command: DataCommand) -> Result<RangeRequest, Refusal> {
         .out
         .map(|out| std::path::absolute(&out).map_err(|error| unreadable(&out, &error)))
         .transpose()?;
-    Ok(RangeRequest {
+    range.as_of.of(Request::Range(RangeRequest {
         instrument: range.instrument,
         series,
         from: time("--from", range.from, i64::MIN)?,
         to: time("--to", range.to, i64::MAX)?,
         out,
-    })
+    }))
 }

@@ -23,6 +23,8 @@ mod processors;
 mod processors_tests;
 /// Progress on stderr.
 mod progress;
+/// Arguments of what reads.
+mod read_args;
 /// Arguments about how a file is written.
 mod reading_args;
 /// Commands for a node that runs elsewhere.
@@ -66,7 +68,7 @@ use gauntlet_operations::ledger::LedgerRequest;
 use gauntlet_operations::policy::{PolicyRequest, gate_cards};
 use gauntlet_operations::refusal::unreadable;
 use gauntlet_operations::replay::ReplayRequest;
-use gauntlet_operations::runs::{ExportRequest, RunPart};
+use gauntlet_operations::runs::ExportRequest;
 use gauntlet_operations::search::search;
 use gauntlet_operations::sensitivity::sensitivity;
 use gauntlet_operations::services::require_used;
@@ -193,7 +195,9 @@ fn on_pipeline(command: Command, opener: &Opener<'_>, quiet: bool) -> Result<Rep
         }
         Command::Demo { no_serve, .. } => sound(opener, || up::demo(open(Role::Visitor)?, no_serve, quiet)),
         Command::Link => remote::link(&config.dir),
-        Command::Sql { statement, format } => sql_command::sql(opener, &statement, format, quiet),
+        Command::Sql { statement, format, as_of } => {
+            sql_command::sql(opener, &statement, format, as_of.time()?, quiet)
+        }
         Command::Topics(TopicsCommand::Plan) => set_up(config, SetupRequest::PlanTopics),
         Command::Topics(TopicsCommand::Apply) => set_up(config, SetupRequest::ApplyTopics),
         Command::Schemas(command) => {
@@ -202,7 +206,11 @@ fn on_pipeline(command: Command, opener: &Opener<'_>, quiet: bool) -> Result<Rep
         }
         Command::Views(ViewsCommand::Migrate) => set_up(config, SetupRequest::MigrateViews),
         Command::Ls(args) => {
+            let as_of = args.as_of.clone();
             let request = ListRequest::try_from(args)?;
+            if as_of.is_given() {
+                return on_node(opener, &as_of.of(Request::List(request))?, quiet);
+            }
             sound(opener, || list(opener, request.clone(), quiet))
         }
         // Where nothing is, two documents can be compared still.
@@ -316,12 +324,8 @@ fn request(command: Command) -> Result<Request, Refusal> {
         Command::Snapshot(SnapshotCommand::Ls) => {
             Request::List(ListRequest { what: List::Snapshots, filter: None, sort: None, limit: None })
         }
-        Command::Show { id, document: true, .. } => Request::ShowDocument(id),
-        Command::Snapshot(SnapshotCommand::Show { id })
-        | Command::Show { id, trades: false, equity: false, folds: false, .. } => Request::Show(id),
-        Command::Show { id, trades: true, .. } => Request::ShowRun(id, RunPart::Trades),
-        Command::Show { id, equity: true, .. } => Request::ShowRun(id, RunPart::Equity),
-        Command::Show { id, .. } => Request::ShowRun(id, RunPart::Folds),
+        Command::Snapshot(SnapshotCommand::Show { id }) => Request::Show(id),
+        Command::Show(args) => read_args::show(args)?,
         Command::Export { id, out } => {
             // Whoever holds the directory may run elsewhere.
             let out = std::path::absolute(&out).map_err(|error| unreadable(&out, &error))?;
@@ -339,14 +343,16 @@ fn request(command: Command) -> Result<Request, Refusal> {
         }
         Command::Policy(PolicyCommand::Ls) => Request::Policy(PolicyRequest::List),
         Command::Token(command) => Request::Token(token_args::token(command)?),
-        Command::Data(command) => Request::Range(data_args::range(command)?),
+        Command::Data(command) => data_args::range(command)?,
         Command::Waive { model, gate, author, reason, expires, hash } => {
             let expires =
                 expires.parse().map_err(|error| Refusal::BadInput(format!("--expires: {error}")))?;
             Request::Waive(WaiveRequest { model, gate, author, reason, expires, hash })
         }
-        Command::Ledger { mandate, trials } => Request::Ledger(LedgerRequest { mandate, trials }),
-        Command::Compare { ids } => Request::Compare(ids),
+        Command::Ledger { mandate, trials, as_of } => {
+            as_of.of(Request::Ledger(LedgerRequest { mandate, trials }))?
+        }
+        Command::Compare { ids, as_of } => as_of.of(Request::Compare(ids))?,
         Command::Replay { id, .. } => Request::Replay(ReplayRequest { experiment: id, workers: None }),
         Command::Verify { heads } => {
             let heads = heads.as_deref().map(args::heads).transpose()?;

@@ -9,6 +9,7 @@ use gauntlet_log::{LogError, Member, NewRecord, Positions, TopicPartition};
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
 use rdkafka::error::RDKafkaErrorCode::{LeaderNotAvailable, UnknownPartition};
+use rdkafka::{Offset, TopicPartitionList};
 
 use crate::clients::{self, Consumer, Producer};
 use crate::ends::Ends;
@@ -218,6 +219,27 @@ impl Cluster {
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(50));
         }
+    }
+
+    /// The first offset whose record was written after a time, or the end. Brokers find it by their index of times, which
+    /// are milliseconds.
+    pub(crate) fn first_after(&self, place: &TopicPartition, micros: i64) -> Result<u64, LogError> {
+        let (low, end) = self.bounds(place)?;
+        let (topic, partition) =
+            (self.settings.prefixed(&place.topic), i32::try_from(place.partition).unwrap_or(0));
+        // Before the epoch lies nothing, and -1 and -2 have meanings of their own.
+        let millis = (micros.div_euclid(1_000) + 1).max(0);
+        let found = self.ask("asking for offsets of a time", |consumer, time| {
+            let mut asked = TopicPartitionList::new();
+            asked.add_partition_offset(&topic, partition, Offset::Offset(millis))?;
+            let answered = consumer.offsets_for_times(asked, time)?;
+            let answered = answered.find_partition(&topic, partition);
+            answered.map_or(Ok(Offset::End), |of| of.error().map(|()| of.offset()))
+        })?;
+        Ok(match found {
+            Offset::Offset(offset) => u64::try_from(offset).unwrap_or(0).clamp(low, end.max(low)),
+            _ => end,
+        })
     }
 
     /// Appends records as one transaction of the gateway. A transaction whose outcome is unknown is ended by taking the

@@ -68,6 +68,10 @@ impl EventLog for KafkaLog {
         self.cluster.bounds(partition)
     }
 
+    fn first_after(&self, partition: &TopicPartition, micros: i64) -> Result<u64, LogError> {
+        self.cluster.first_after(partition, micros)
+    }
+
     fn committed(&self, processor: &str) -> Result<Positions, LogError> {
         self.cluster.committed(processor)
     }

@@ -344,6 +344,29 @@ pub fn topics_are_created_once_and_never_silently(log: &dyn EventLog) {
     assert!(read_all(log, "in").is_empty());
 }
 
+pub fn a_time_is_found_by_the_first_later_record(log: &dyn EventLog) {
+    create(log);
+    // A broker keeps milliseconds.
+    let second = |time: i64| NewRecord { timestamp_micros: time * 1_000_000, ..record("in", "k", "v") };
+    for time in [10, 20, 20, 40] {
+        log.append(vec![second(time)]).unwrap();
+    }
+    let place = TopicPartition::new("in", crate::partition_for(b"k", 4));
+    let mut tail = log.tail(&Positions::from([(place.clone(), 0)])).unwrap();
+    let mut offsets = Vec::new();
+    until(|| {
+        offsets.extend(tail.poll(10, SHORT).unwrap().iter().map(|record| record.offset));
+        offsets.len() == 4
+    });
+    let (start, end) = log.bounds(&place).unwrap();
+    let found = |time: i64| log.first_after(&place, time * 1_000_000).unwrap();
+    assert_eq!([0, 10, 15].map(found), [start, offsets[1], offsets[1]]);
+    assert_eq!([20, 39].map(found), [offsets[3], offsets[3]]);
+    assert_eq!([40, 1_000_000].map(found), [end, end]);
+    let empty = TopicPartition::new("side", 0);
+    assert_eq!(log.first_after(&empty, 1_000_000).unwrap(), log.bounds(&empty).unwrap().1);
+}
+
 pub fn many_writers_lose_nothing(log: &dyn EventLog) {
     create(log);
     std::thread::scope(|scope| {
@@ -383,4 +406,5 @@ pub const CHECKS: &[(&str, fn(&dyn EventLog))] = &[
     ("input_removed_before_it_was_read_is_an_error", input_removed_before_it_was_read_is_an_error),
     ("topics_are_created_once_and_never_silently", topics_are_created_once_and_never_silently),
     ("many_writers_lose_nothing", many_writers_lose_nothing),
+    ("a_time_is_found_by_the_first_later_record", a_time_is_found_by_the_first_later_record),
 ];

@@ -11,10 +11,14 @@ mod coordinator;
 /// A log that counts what is read, for tests.
 #[cfg(feature = "contract")]
 pub mod counting;
+/// A log that ends earlier.
+mod ended;
 /// Why the log could not answer.
 mod error;
 /// A signal at a chosen write, for tests.
 mod fault;
+/// Where a partition is cut by a time.
+mod first_after;
 /// Records as bytes with a checksum.
 mod frame;
 /// A log whose readers end when asked to.
@@ -34,6 +38,8 @@ mod watched;
 /// Gathers commits and writes them.
 mod writer;
 
+pub use ended::EndedLog;
+pub use first_after::search_by_time;
 pub use interruptible::{Interruptible, Until, interruptible};
 pub use local::LocalLog;
 pub use partitioner::partition_for;

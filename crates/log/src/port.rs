@@ -213,6 +213,11 @@ pub trait EventLog: Send + Sync {
     fn tail(&self, from: &Positions) -> Result<Box<dyn Tail>, LogError>;
     /// First offset that is left and the offset after the last committed record.
     fn bounds(&self, partition: &TopicPartition) -> Result<(u64, u64), LogError>;
+    /// The first offset whose record was written after a time, in microseconds since the epoch by the writers' clocks; the end
+    /// when there is none. Since clocks differ, earlier times may follow it.
+    fn first_after(&self, partition: &TopicPartition, micros: i64) -> Result<u64, LogError> {
+        crate::search_by_time(self, partition, micros)
+    }
     /// Committed positions of a processor.
     fn committed(&self, processor: &str) -> Result<Positions, LogError>;
     /// Latest snapshot of a task's state.

@@ -78,6 +78,11 @@ where
         self.log.bounds(partition)
     }
 
+    fn first_after(&self, partition: &TopicPartition, micros: i64) -> Result<u64, LogError> {
+        self.watch.before()?;
+        self.log.first_after(partition, micros)
+    }
+
     fn committed(&self, processor: &str) -> Result<Positions, LogError> {
         self.log.committed(processor)
     }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::as_of::AsOf;
 use crate::attempts::Cancelling;
 use crate::backtest::Backtested;
 use crate::bars::MadeBars;
@@ -80,6 +81,8 @@ pub enum Answer {
     /// A JSON Schema, whose shape is JSON Schema's.
     Schema(serde_json::Value),
     Demonstrated(Demonstrated),
+    /// What was answered as of a time that has passed.
+    AsOf(Box<AsOf<Answer>>),
 }
 
 impl Answer {
@@ -102,6 +105,7 @@ impl Answer {
             Answer::PutBack(answer) => !answer.left.is_empty(),
             Answer::TopicsPlan(answer) => !answer.is_possible(),
             Answer::Diff(answer) => !answer.equal,
+            Answer::AsOf(answer) => answer.answer.is_no(),
             _ => false,
         }
     }

@@ -11,6 +11,8 @@ pub mod acting;
 pub mod answer;
 /// The archive of the log on the lake.
 pub mod archiving;
+/// A node as of a time that has passed.
+pub mod as_of;
 /// Questions and answers over stdin and stdout.
 mod ask_tell;
 /// Experiments that are submitted again, or cancelled.

@@ -6,9 +6,9 @@ use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
 use gauntlet_config::nearest;
+use gauntlet_domain::Timestamp;
 use gauntlet_filter::{Filter, FilterError, Kind};
 use gauntlet_quant::metrics::{VERSION, of_version};
-use gauntlet_runtime::clock;
 use gauntlet_views::schema::Column;
 use gauntlet_views::{Row, Table, Value, schema};
 use serde_json::Value as Json;
@@ -36,7 +36,7 @@ pub fn each(
     visit: &mut dyn FnMut(ViewRow) -> Result<ControlFlow<()>, Refusal>,
 ) -> Result<(), Refusal> {
     let of = request.what.table();
-    let condition = request.filter.as_deref().map(|text| filter(of, text)).transpose()?;
+    let condition = request.filter.as_deref().map(|text| filter(node, of, text)).transpose()?;
     if let Some(sort) = &request.sort {
         require_column(of, "--sort", &sort.column)?;
     }
@@ -107,6 +107,11 @@ pub(crate) fn each_row(
     };
     let made = match of.name {
         name if name == INSTRUMENTS.name => Some(instruments(node)?),
+        name if name == PARKED.name && node.moment().is_some() => {
+            return Err(Refusal::BadInput(
+                "parked: what waited then is not kept, only what waits now: ask without a time".into(),
+            ));
+        }
         name if name == PARKED.name => Some(parked::rows(node)?),
         _ => None,
     };
@@ -257,19 +262,19 @@ impl Columns {
     }
 }
 
-/// A filter over the rows of a table; `7d ago` is counted from now.
+/// A filter over the rows of a table; `7d ago` is counted from `now`.
 ///
 /// # Errors
 /// Where it is none, by the character.
-pub fn parse_filter(of: &'static Table, text: &str) -> Result<Filter, FilterError> {
+pub fn parse_filter(of: &'static Table, text: &str, now: Timestamp) -> Result<Filter, FilterError> {
     let columns = Columns::of(of);
-    Filter::parse(text, &|name| columns.kind(name), &columns.names(), clock::now())
+    Filter::parse(text, &|name| columns.kind(name), &columns.names(), now)
 }
 
 /// The same as the command line says it.
-fn filter(of: &'static Table, text: &str) -> Result<Filter, Refusal> {
+fn filter(node: &Node, of: &'static Table, text: &str) -> Result<Filter, Refusal> {
     let columns = Columns::of(of);
-    parse_filter(of, text).map_err(|error| {
+    parse_filter(of, text, node.now()).map_err(|error| {
         let known = if error.is_unknown_name { format!("; {}", columns.said()) } else { String::new() };
         Refusal::BadInput(format!("--filter: {error}{known}"))
     })

@@ -19,6 +19,7 @@ use gauntlet_wire::Codec;
 
 use crate::acting::Acting;
 use crate::archiving::{self, ArchivedLog, Archiver};
+use crate::as_of::{Moment, Moments};
 use crate::data::LakeData;
 use crate::ingest::Sources;
 use crate::noted::Noted;
@@ -65,6 +66,10 @@ pub struct Node {
     pub(crate) sources: Arc<Sources>,
     /// Where ticks lie on the log.
     pub(crate) ticks: Arc<TickPlaces>,
+    /// The time that has passed as of which this node is.
+    pub(crate) moment: Option<Arc<Moment>>,
+    /// The same as of times that were asked for.
+    pub(crate) moments: Arc<Moments>,
     /// Ids of events that this process has published, or found to be.
     published: Arc<Mutex<BTreeSet<EventId>>>,
 }
@@ -126,6 +131,7 @@ impl Node {
         let config = config.clone();
         let (columns, sources, ticks) = (Arc::default(), Arc::default(), Arc::default());
         let (acting, published) = (None, Arc::default());
+        let (moment, moments) = (None, Arc::default());
         Node {
             log,
             endless,
@@ -143,6 +149,8 @@ impl Node {
             columns,
             sources,
             ticks,
+            moment,
+            moments,
             published,
         }
     }
@@ -152,6 +160,34 @@ impl Node {
     pub fn until(&self, interrupted: Arc<AtomicBool>) -> Node {
         let log = until(self.endless.clone(), &interrupted);
         Node { log, interrupted, ..self.clone() }
+    }
+
+    /// The log without the end that a signal makes.
+    pub(crate) fn endless(&self) -> &Arc<dyn EventLog> {
+        &self.endless
+    }
+
+    /// The same as of a time that has passed: with a log that ends there, and a store of what the views said then.
+    pub(crate) fn in_the_past(
+        &self,
+        moment: Arc<Moment>,
+        log: Arc<dyn EventLog>,
+        store: Arc<dyn ViewStore>,
+        bars: Arc<BarIndex>,
+    ) -> Node {
+        Node {
+            log: until(log.clone(), &self.interrupted),
+            views: beside_log(store, &log, &*self.services, &self.processors),
+            endless: log,
+            bars,
+            moment: Some(moment),
+            // What is kept of lists, ticks and times is of now.
+            noted: None,
+            columns: Arc::default(),
+            ticks: Arc::default(),
+            moments: Arc::default(),
+            ..self.clone()
+        }
     }
 
     /// Threads for expensive work.

@@ -122,6 +122,8 @@ fn refresh(node: &Node, of: &'static Table, held: &RwLock<Held>) -> Result<(), R
     let is_fresh = |held: &Held| match (&held.columns, noted) {
         (Columns::TooMany, _) => true,
         (Columns::Unread, _) => false,
+        // What has passed does not change.
+        (Columns::Kept(_), _) if node.moment().is_some() => true,
         (Columns::Kept(_), Some(noted)) => !noted.has_changes(of),
         (Columns::Kept(_), None) => {
             held.since.is_some_and(|since| since.elapsed() < OTHERS_WRITE) && !is_made(of)
@@ -162,7 +164,7 @@ fn is_made(of: &Table) -> bool {
 /// A filter or a column that there is not; a list with more rows than are kept in memory.
 pub fn page(node: &Node, request: &PageRequest) -> Result<Page, Refusal> {
     let of = request.of;
-    let filter = request.filter.as_deref().map(|text| parse_filter(of, text)).transpose();
+    let filter = request.filter.as_deref().map(|text| parse_filter(of, text, node.now())).transpose();
     let filter = filter.map_err(|error| Refusal::BadInput(format!("filter: {error}")))?;
     for sort in &request.sort {
         require_column(of, "sort", &sort.column)?;

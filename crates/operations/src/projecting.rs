@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use gauntlet_log::{Positions, TopicPartition};
 use gauntlet_runtime::{Placed, Projection, ProjectionError, Witness};
-use gauntlet_views::{LastRead, Progress, Upsert, ViewError, ViewStore};
+use gauntlet_views::{LastRead, Origin, Progress, Upsert, ViewError, ViewStore};
 
+use crate::as_of::record_number;
 use crate::processors::ViewRows;
 
 /// Rows that are made of events before they are written. An event of the cleaning ledger has thousands, and a poll many
@@ -24,8 +25,17 @@ impl Projecting {
         Projecting { of, views }
     }
 
-    /// The rows that an event makes in this store.
+    /// The rows that an event makes in this store, with where it lies.
     fn rows(&self, event: &Placed) -> Vec<Upsert> {
+        let origin = Origin {
+            record: record_number(event.recorded.event.kind()),
+            partition: event.partition.partition,
+            offset: event.offset,
+        };
+        self.made(event).into_iter().flat_map(|row| row.from_origin(origin)).collect()
+    }
+
+    fn made(&self, event: &Placed) -> Vec<Upsert> {
         if self.views.is_beside_log()
             && let Some(chunk) = (self.of.series_chunk)(&event.recorded.event)
         {

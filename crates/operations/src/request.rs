@@ -1,10 +1,12 @@
 //! What is asked for: of a node, of the pure tools, of a cluster's services. Each is serialisable, so that whoever holds a
 //! node can take requests of others.
 
+use gauntlet_domain::Timestamp;
 use gauntlet_runtime::Running;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::Answer;
+use crate::as_of::AsOf;
 use crate::attempts::{self, CancelRequest};
 use crate::backtest::{BacktestRequest, backtest};
 use crate::bars::{BarsRequest, bars};
@@ -90,6 +92,8 @@ pub enum Request {
     RebuildViews,
     /// Compare the views with what the log makes of them.
     VerifyViews,
+    /// What a request that reads is answered as of a recorded time that has passed.
+    AsOf(Timestamp, Box<Request>),
 }
 
 impl Request {
@@ -212,6 +216,7 @@ impl Request {
             Request::ListDeadLetters(request) => Answer::DeadLetters(dead_letters::list(node, request)?),
             Request::ShowDeadLetter(id) => Answer::DeadLetter(dead_letters::show(node, id)?),
             Request::ReplayDeadLetters(request) => Answer::PutBack(dead_letters::replay(node, request)?),
+            Request::AsOf(time, request) => request.answer_as_of(node, *time, progress)?,
             Request::VerifyViews => Answer::VerifiedViews(integrity::verify_views_alone(node)?),
             Request::RebuildViews if running.is_some() => {
                 let what = "views cannot be rebuilt while up is running: stop it first";
@@ -219,6 +224,38 @@ impl Request {
             }
             Request::RebuildViews => Answer::RebuiltViews(integrity::rebuild_views(node)?),
         })
+    }
+
+    /// Whether it can be asked as of a time that has passed: it reads views, bars or ticks and nothing else.
+    fn has_history(&self) -> bool {
+        matches!(
+            self,
+            Request::List(_)
+                | Request::Show(_)
+                | Request::ShowDocument(_)
+                | Request::ShowRun(..)
+                | Request::Export(_)
+                | Request::Range(_)
+                | Request::Ledger(_)
+                | Request::Compare(_)
+        )
+    }
+
+    /// The answer as of a time that has passed.
+    fn answer_as_of(
+        &self,
+        node: &Node,
+        as_of: Timestamp,
+        progress: &dyn Progress,
+    ) -> Result<Answer, Refusal> {
+        if !self.has_history() {
+            return Err(Refusal::BadInput(
+                "only lists, single things, comparisons, ledgers, bars and ticks are answered as of a time"
+                    .into(),
+            ));
+        }
+        let answer = self.answer_on(&node.as_of(as_of)?, None, progress)?;
+        Ok(Answer::AsOf(Box::new(AsOf { as_of: as_of.to_string(), answer })))
     }
 
     fn is_about_dead_letters(&self) -> bool {
@@ -285,7 +322,6 @@ mod tests {
     use std::collections::BTreeSet;
     use std::fmt::Debug;
 
-    use gauntlet_domain::Timestamp;
     use gauntlet_domain::market::{BarStamp, EmptyBars, Session};
     use gauntlet_feed::{DateOrder, Format, Reading};
     use serde::de::DeserializeOwned;
@@ -430,6 +466,7 @@ mod tests {
             Request::ReplayDeadLetters(ReplayDeadLetters::All),
             Request::RebuildViews,
             Request::VerifyViews,
+            Request::AsOf(Timestamp(1), Box::new(Request::Digest)),
         ]
     }
 
@@ -471,8 +508,9 @@ mod tests {
             Request::Diff(_) => 24,
             Request::Token(_) => 25,
             Request::Range(_) => 26,
+            Request::AsOf(..) => 27,
         });
-        assert_eq!(kinds.collect::<BTreeSet<i32>>().len(), 27, "a kind of request has no example");
+        assert_eq!(kinds.collect::<BTreeSet<i32>>().len(), 28, "a kind of request has no example");
     }
 
     #[test]

@@ -30,6 +30,7 @@ use serde_json::{Value as Json, json};
 mod processors;
 
 mod archive;
+mod as_of;
 mod crash_points;
 
 use processors::processors;

@@ -95,7 +95,7 @@ impl Bare {
     fn write(&self, upserts: &[Upsert]) {
         self.runtime.block_on(async {
             let table = upserts[0].table;
-            let columns: Vec<&str> = table.key().chain(table.columns).map(|column| column.name).collect();
+            let columns: Vec<&str> = table.key().chain(table.stored()).map(|column| column.name).collect();
             let marks = vec!["?"; columns.len()].join(", ");
             let cql = format!(
                 "INSERT INTO gauntlet.{} ({}) VALUES ({marks}) USING TIMESTAMP ?",
@@ -119,7 +119,7 @@ impl Bare {
 }
 
 fn values(upsert: &Upsert) -> Vec<MaybeUnset<CqlValue>> {
-    let columns = upsert.table.columns.iter().map(|column| {
+    let columns = upsert.table.stored().map(|column| {
         let cell = upsert.cells.iter().find(|(name, _)| *name == column.name);
         cell.map_or(MaybeUnset::Unset, |(_, value)| MaybeUnset::Set(plain(value)))
     });

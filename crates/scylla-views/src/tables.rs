@@ -63,9 +63,9 @@ impl Tables {
 impl Statements {
     async fn prepare(link: &Link, table: &'static Table, generation: u32) -> Result<Statements, Fault> {
         let from = format!("{}.{}", link.options.keyspace, name(table.name, generation));
-        let columns: Vec<&str> = table.key().chain(table.columns).map(|column| column.name).collect();
+        let columns: Vec<&str> = table.key().chain(table.stored()).map(|column| column.name).collect();
         let columns = columns.join(", ");
-        let marks = vec!["?"; table.key_len() + table.columns.len()].join(", ");
+        let marks = vec!["?"; table.key_len() + table.stored().count()].join(", ");
         let equal = |n: usize| {
             let each: Vec<String> =
                 table.key().take(n).map(|column| format!("{} = ?", column.name)).collect();
@@ -92,7 +92,7 @@ impl Statements {
 
     /// A row that was read.
     pub(crate) fn read(&self, row: scylla::value::Row) -> Result<Row, &'static str> {
-        let mut values = read_values(self.table.key().chain(self.table.columns).map(|c| c.kind), row)?;
+        let mut values = read_values(self.table.key().chain(self.table.stored()).map(|c| c.kind), row)?;
         let cells = values.split_off(self.table.key_len());
         Ok(Row { table: self.table, key: values, cells })
     }
@@ -119,7 +119,7 @@ impl SerializeRow for Insert<'_> {
         for value in &self.upsert.key {
             put(value, writer.make_cell_writer())?;
         }
-        for column in self.table.columns {
+        for column in self.table.stored() {
             let named = self.upsert.cells.iter().filter(|(name, _)| *name == column.name);
             let stays = named.map(|(_, value)| value).reduce(|one, other| {
                 if one.cmp_at_equal_stamps(other) == Ordering::Less { other } else { one }

@@ -4,6 +4,8 @@
 //! [`EmbeddedStore`] keeps them in one file or in memory. `contract` is the suite that every adapter runs. Nothing
 //! here decides anything: a view is read by people and by the gateway, never by a processor.
 
+/// Views as of an earlier state of the log.
+mod as_of;
 /// The suite that every adapter runs.
 #[cfg(feature = "contract")]
 pub mod contract;
@@ -11,6 +13,8 @@ pub mod contract;
 mod digest;
 /// The store in one file.
 mod embedded;
+/// Where rows come from.
+mod history;
 /// Answers that take a row of another table.
 pub mod joins;
 /// Long texts in few bytes.
@@ -28,8 +32,10 @@ mod temporary;
 /// Values, their order, and keys as bytes in that order.
 pub mod value;
 
+pub use as_of::AsOfViews;
 pub use digest::{Digester, TableDigest};
 pub use embedded::EmbeddedStore;
+pub use history::Origin;
 pub use port::*;
 pub use schema::{Column, Kind, Table};
 pub use value::Value;

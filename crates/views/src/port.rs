@@ -58,10 +58,11 @@ impl Upsert {
         }
         check_key(self.table, self.table.key(), self.table.key_len(), &self.key)?;
         for (name, value) in &self.cells {
-            let Some(column) = self.table.column(name) else {
+            let column = self.table.stored().find(|column| column.name == *name);
+            let Some(column) = column else {
                 return Err(invalid(self.table, format!("there is no column {name}")));
             };
-            check_value(self.table, &self.table.columns[column], value)?;
+            check_value(self.table, column, value)?;
         }
         Ok(())
     }
@@ -120,7 +121,7 @@ pub struct Row {
     pub table: &'static Table,
     /// The key.
     pub key: Vec<Value>,
-    /// All other columns in the table's order; null where nothing was written.
+    /// All other columns, as [`Table::stored`] orders them; null where nothing was written.
     pub cells: Vec<Value>,
 }
 
@@ -129,7 +130,7 @@ impl Row {
     pub fn get(&self, column: &str) -> Option<&Value> {
         let key = self.table.key().position(|c| c.name == column);
         key.map(|place| &self.key[place])
-            .or_else(|| self.table.column(column).map(|place| &self.cells[place]))
+            .or_else(|| self.table.column(column).and_then(|place| self.cells.get(place)))
     }
 }
 
@@ -275,6 +276,14 @@ pub enum ViewError {
         run: String,
         /// Why.
         detail: String,
+    },
+    /// Rows that do not say where they come from: they were written before that was kept.
+    #[error(
+        "rows of {table} were written before it was kept where they come from: run `gauntlet views rebuild`"
+    )]
+    NoOrigin {
+        /// The table.
+        table: &'static str,
     },
     /// Anything else of the store.
     #[error("view store: {0}")]

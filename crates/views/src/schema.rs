@@ -5,12 +5,18 @@
 
 /// Tables of tokens and commands.
 mod access;
+/// Tables of what events wrote.
+mod history;
 /// Tables of market data.
 mod market;
 /// Tables of robustness, risk and selection.
 mod selection;
 
 pub use access::{AUDIT, TOKENS};
+pub use history::{
+    CONFIGURATION_CHANGES, EXPERIMENT_CHANGES, History, ORIGIN, POLICY_CHANGES, SELECTION_CHANGES,
+    SNAPSHOT_CHANGES, STAMP, TOKEN_CHANGES, VERDICT_CHANGES, changes,
+};
 pub use market::{QUALITY, SOURCES};
 pub use selection::{POLICIES, RISK_FIGURES, SELECTIONS, SENSITIVITY, WAIVERS};
 
@@ -81,9 +87,11 @@ impl Table {
         self.partition_key.len() + self.clustering.len()
     }
 
-    /// Place of a column among [`Table::columns`].
+    /// Place of a column among [`Table::stored`].
     pub fn column(&self, name: &str) -> Option<usize> {
-        self.columns.iter().position(|column| column.name == name)
+        let place = self.columns.iter().position(|column| column.name == name);
+        // Most have no other column than these.
+        place.or_else(|| self.stored().position(|column| column.name == name))
     }
 
     /// Rows that the embedded store keeps together at most; 1 where each row lies alone.
@@ -334,7 +342,7 @@ pub static TRIAL_LEDGER: Table = Table {
     doc: "What an experiment tried, by its place in the order of its mandate",
 };
 
-/// How far the projector has come; the only table that is not a view and has no digest.
+/// How far the projector has come. No view, and in no digest.
 pub static PROJECTION_PROGRESS: Table = Table {
     name: "projection_progress",
     partition_key: &[text("topic")],
@@ -384,9 +392,9 @@ pub static VIEWS: &[&Table] = &[
 pub static BLOCKS: &[(&Table, usize)] =
     &[(&TRADE_LOGS, 8_192), (&EQUITY_CURVES, 8_192), (&LEADERBOARDS, 128)];
 
-/// Every table that a store holds: the views and the progress.
+/// Every table that a store holds: the views, what events wrote of them, and the progress.
 pub fn tables() -> impl Iterator<Item = &'static Table> {
-    VIEWS.iter().copied().chain([&PROJECTION_PROGRESS])
+    VIEWS.iter().copied().chain(changes()).chain([&PROJECTION_PROGRESS])
 }
 
 /// Every table of a store on one machine.
@@ -403,7 +411,7 @@ pub fn view(name: &str) -> Option<&'static Table> {
 pub fn cql(table: &Table) -> String {
     let names = |columns: &[Column]| columns.iter().map(|c| c.name).collect::<Vec<_>>().join(", ");
     let mut text = format!("CREATE TABLE IF NOT EXISTS {} (\n", table.name);
-    for column in table.key().chain(table.columns) {
+    for column in table.key().chain(table.stored()) {
         text += &format!("    {} {},\n", column.name, column.kind.cql());
     }
     text += &format!("    PRIMARY KEY (({})", names(table.partition_key));
@@ -448,6 +456,7 @@ mod tests {
     holdout double,
     confirmed boolean,
     tuning double,
+    origin bigint,
     PRIMARY KEY ((experiment_id, metric), score, trial)
 ) WITH CLUSTERING ORDER BY (score DESC, trial ASC)
     AND comment = 'A finalist under one metric, best first; score is the tuning score, negated when less is better';
@@ -526,7 +535,7 @@ mod tests {
         ];
         let mut seen = 0;
         for table in tables() {
-            for name in table.key().chain(table.columns).map(|c| c.name).chain([table.name]) {
+            for name in table.key().chain(table.stored()).map(|c| c.name).chain([table.name]) {
                 assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{name}");
                 assert!(!RESERVED.contains(&name), "{name} is reserved");
                 seen += 1;
@@ -540,8 +549,8 @@ mod tests {
         let names: BTreeSet<_> = tables().map(|table| table.name).collect();
         assert_eq!(names.len(), tables().count());
         for table in tables() {
-            let columns: BTreeSet<_> = table.key().chain(table.columns).map(|c| c.name).collect();
-            assert_eq!(columns.len(), table.key_len() + table.columns.len(), "{}", table.name);
+            let columns: BTreeSet<_> = table.key().chain(table.stored()).map(|c| c.name).collect();
+            assert_eq!(columns.len(), table.key_len() + table.stored().count(), "{}", table.name);
             assert!(!table.partition_key.is_empty() && table.columns.len() < 256, "{}", table.name);
             // Order and identity never come from a clock, and only clustering columns have a direction.
             assert!(table.key().all(|c| !c.observation), "{}", table.name);

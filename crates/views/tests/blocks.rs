@@ -29,7 +29,7 @@ impl Model {
     fn rows(&self, table: &'static Table) -> Vec<Row> {
         let row = |(key, cells): (&Vec<Value>, &BTreeMap<_, (i64, Value)>)| {
             let cell = |column: &Column| cells.get(column.name).map_or(Value::Null, |cell| cell.1.clone());
-            Row { table, key: key.clone(), cells: table.columns.iter().map(cell).collect() }
+            Row { table, key: key.clone(), cells: table.stored().map(cell).collect() }
         };
         let mut rows: Vec<Row> = self.0.get(table.name).into_iter().flatten().map(row).collect();
         rows.sort_by(in_order);

@@ -1,12 +1,12 @@
 //! Redelivery, order, batching and the wall clock change nothing: the views end in one state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::story::*;
 use gauntlet_domain::experiment::*;
 use gauntlet_domain::{Event, Recorded, Timestamp};
 use gauntlet_projector::rows;
-use gauntlet_views::schema::{EXPERIMENTS, LEADERBOARDS, QUALITY, RUNS, TRADE_LOGS, VIEWS};
+use gauntlet_views::schema::{EXPERIMENTS, History, LEADERBOARDS, QUALITY, RUNS, TRADE_LOGS, VIEWS};
 use gauntlet_views::{EmbeddedStore, Row, TableDigest, Upsert, Value, ViewStore, joins};
 use proptest::prelude::*;
 
@@ -114,6 +114,33 @@ fn the_history_reaches_every_view() {
     assert_eq!(digests["equity_curves"].rows, 3 * 2 * 2 * 20);
     // Rows of two sources with one number, one time and one reason are two rows.
     assert_eq!(digests["quality"].rows, 2 * 7);
+}
+
+/// Views as of an earlier position rest on it (`History`).
+#[test]
+fn a_row_of_a_view_that_one_event_makes_is_made_by_one() {
+    let (mut makers, mut said) = (BTreeMap::new(), BTreeMap::new());
+    for event in history() {
+        let rows = rows(&event);
+        let keys: BTreeSet<_> = rows.iter().map(|row| (row.table.name, row.key.clone())).collect();
+        assert_eq!(keys.len(), rows.len(), "{:?} writes a row twice", event.event.kind());
+        for row in rows {
+            let id = (row.table.name, row.key.clone());
+            match row.table.history() {
+                History::Once => {
+                    let maker = makers.entry(id).or_insert(event.envelope.id);
+                    assert_eq!(*maker, event.envelope.id, "{} {:?}", row.table.name, row.key);
+                }
+                History::Repeats(_) => {
+                    let first = said.entry(id).or_insert_with(|| row.cells.clone());
+                    assert_eq!(*first, row.cells, "{} {:?}", row.table.name, row.key);
+                }
+                History::Changes(_) => {}
+                History::None => panic!("{} is no view", row.table.name),
+            }
+        }
+    }
+    assert!(makers.len() > 100 && said.len() > 2, "{} {}", makers.len(), said.len());
 }
 
 #[test]

@@ -94,6 +94,7 @@ pub fn text(answer: &Answer) -> String {
         Answer::Document(answer) => diff::yaml(answer),
         Answer::Schema(answer) => serde_json::to_string_pretty(answer).unwrap_or_default(),
         Answer::Demonstrated(answer) => demonstrated(answer),
+        Answer::AsOf(answer) => format!("as of {}\n{}", answer.as_of, text(&answer.answer)),
     }
 }
 

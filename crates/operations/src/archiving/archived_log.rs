@@ -13,7 +13,7 @@ use gauntlet_lake::Lake;
 use gauntlet_lake::archive::{Frame, Range, archived, read_archived};
 use gauntlet_log::{
     EventLog, LogError, Member, NewRecord, Positions, Record, Slot, StateSnapshot, Tail, TopicConfig,
-    TopicPartition,
+    TopicPartition, search_by_time,
 };
 
 use super::{gap, may_leave_out, record, to_log};
@@ -112,6 +112,13 @@ impl EventLog for ArchivedLog {
             return Ok((start, end));
         }
         Ok((self.archive.begin(partition, start)?, end))
+    }
+
+    fn first_after(&self, partition: &TopicPartition, micros: i64) -> Result<u64, LogError> {
+        // What has gone from the log was written before what it has, so that most times lie there.
+        let (start, _) = self.log.bounds(partition)?;
+        let found = self.log.first_after(partition, micros)?;
+        if found > start || start == 0 { Ok(found) } else { search_by_time(self, partition, micros) }
     }
 
     fn committed(&self, processor: &str) -> Result<Positions, LogError> {

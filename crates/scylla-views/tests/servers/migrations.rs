@@ -20,7 +20,7 @@ fn a_keyspace_that_is_missing_or_empty_is_to_be_migrated() {
         ],
     );
     assert_eq!(refused().to_string(), "keyspace missing has no views: run `gauntlet views migrate`");
-    assert_eq!(CqlStore::migrate(&options).unwrap(), [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(CqlStore::migrate(&options).unwrap(), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
     let store = CqlStore::connect(options.clone()).unwrap();
     store.write(&[Upsert::new(&EXPERIMENTS, vec!["e".into()], 1)], &[]).unwrap();
     // Again, beside a store that is used: nothing happens.
@@ -29,7 +29,7 @@ fn a_keyspace_that_is_missing_or_empty_is_to_be_migrated() {
     // A migration that ended half-way is finished by the next one.
     cql(shared::cassandra(), &["TRUNCATE missing.schema_migrations", "DROP TABLE missing.quality"]);
     assert_eq!(refused().to_string(), "keyspace missing lacks migration 1: run `gauntlet views migrate`");
-    assert_eq!(CqlStore::migrate(&options).unwrap(), [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(CqlStore::migrate(&options).unwrap(), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
     let store = CqlStore::connect(options).unwrap();
     assert_eq!(store.scan(&EXPERIMENTS, None).unwrap().len(), 1);
 }
@@ -38,11 +38,11 @@ fn a_keyspace_that_is_missing_or_empty_is_to_be_migrated() {
 fn a_keyspace_of_a_newer_version_is_refused() {
     let options = options(shared::cassandra(), "newer");
     CqlStore::migrate(&options).unwrap();
-    let newer = "INSERT INTO newer.schema_migrations (version, checksum) VALUES (9, 'x')";
+    let newer = "INSERT INTO newer.schema_migrations (version, checksum) VALUES (10, 'x')";
     cql(shared::cassandra(), &[newer]);
     for error in [CqlStore::connect(options.clone()).err().unwrap(), CqlStore::migrate(&options).unwrap_err()]
     {
-        assert!(matches!(error, ViewError::NewerSchema { found: 9, .. }) && !error.retry(), "{error}");
+        assert!(matches!(error, ViewError::NewerSchema { found: 10, .. }) && !error.retry(), "{error}");
         assert!(error.to_string().contains("keyspace newer was made by a newer version"), "{error}");
     }
 }
@@ -66,7 +66,7 @@ fn several_migrations_at_once_are_one() {
         let each: Vec<_> = (0..4).map(|_| scope.spawn(|| CqlStore::migrate(&options).unwrap())).collect();
         each.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    assert_eq!(applied.concat(), [1, 2, 3, 4, 5, 6, 7, 8], "{applied:?}");
+    assert_eq!(applied.concat(), [1, 2, 3, 4, 5, 6, 7, 8, 9], "{applied:?}");
     CqlStore::connect(options).unwrap();
     assert_eq!(cql(shared::cassandra(), &["SELECT * FROM at_once.leases"]), 0, "the lease was given back");
 }

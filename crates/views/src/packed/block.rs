@@ -55,7 +55,7 @@ impl Packer {
         }
         // Cells come by column: each row's are passed through once.
         let mut next = vec![0; rows.len()];
-        for (place, column) in table.columns.iter().enumerate() {
+        for (place, column) in table.stored().enumerate() {
             let mut cells: Vec<Option<&Cell>> = Vec::with_capacity(rows.len());
             for (row, next) in rows.iter().zip(&mut next) {
                 let cell = row.cells.get(*next).filter(|cell| usize::from(cell.column) == place);
@@ -230,7 +230,7 @@ impl Values {
 impl Columns {
     fn take(table: &'static Table, rows: usize, rest: &mut &[u8]) -> Option<Columns> {
         let keys = table.key().map(|column| Values::take(column.kind, rows, rest)).collect::<Option<_>>()?;
-        let cells = table.columns.iter().map(|column| {
+        let cells = table.stored().map(|column| {
             let states = take_slice(rest, rows)?.to_vec();
             let having = |least: u8| states.iter().filter(|state| **state >= least).count();
             states.iter().all(|state| *state <= VALUE).then_some(())?;

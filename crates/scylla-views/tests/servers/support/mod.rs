@@ -69,7 +69,7 @@ impl Numbers {
         let table = all[self.below(all.len() - 1)];
         let key = table.key().map(|column| self.value(column, true)).collect();
         let mut upsert = Upsert::new(table, key, self.below(4) as i64);
-        for column in table.columns {
+        for column in table.stored() {
             match self.below(8) {
                 0..3 => {}
                 3 => upsert.cells.push((column.name, Value::Null)),
@@ -79,7 +79,7 @@ impl Numbers {
         if self.below(20) == 0 && !upsert.cells.is_empty() {
             // One column twice.
             let (name, _) = upsert.cells[0];
-            let column = &table.columns[table.column(name).unwrap()];
+            let column = table.stored().nth(table.column(name).unwrap()).unwrap();
             upsert.cells.push((name, self.value(column, false)));
         }
         upsert
