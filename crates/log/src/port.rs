@@ -214,7 +214,8 @@ pub trait EventLog: Send + Sync {
     /// First offset that is left and the offset after the last committed record.
     fn bounds(&self, partition: &TopicPartition) -> Result<(u64, u64), LogError>;
     /// The first offset whose record was written after a time, in microseconds since the epoch by the writers' clocks; the end
-    /// when there is none. Since clocks differ, earlier times may follow it.
+    /// when there is none. Since clocks differ, earlier times may follow it. What a log writes of its own between records, such as
+    /// the end of a transaction, may count with the time at which it did.
     fn first_after(&self, partition: &TopicPartition, micros: i64) -> Result<u64, LogError> {
         crate::search_by_time(self, partition, micros)
     }

@@ -144,8 +144,8 @@ pub fn list(node: &Node, request: &ListRequest) -> Result<Listing, Refusal> {
     listing::each(node, request, &mut |row| {
         if rows.len() == MOST_IN_ONE_ANSWER {
             return Err(Refusal::BadInput(format!(
-                "more than {MOST_IN_ONE_ANSWER} rows are no answer of a running up: give --limit or --filter, or stop \
-                 up and list them all"
+                "more than {MOST_IN_ONE_ANSWER} rows are not answered at once by a running up or as of a time: give --limit or \
+                 --filter, or list them all without"
             )));
         }
         rows.push(row);
