@@ -158,6 +158,36 @@ fn every_table_can_be_asked_and_nothing_else() {
 }
 
 #[test]
+fn a_query_can_be_asked_as_of_a_recorded_time() {
+    let dir = Dir::copy_of(mini());
+    let query = "SELECT count(*) AS n, count(DISTINCT experiment_id) AS e FROM runs";
+    let counted = "SELECT record, count(*) AS n FROM log GROUP BY 1 ORDER BY 1";
+    let last = |of: &str| {
+        let found = rows(&dir, &format!("SELECT max(_recorded) AS t FROM events.{of}"));
+        found[0]["t"].as_str().unwrap().to_owned()
+    };
+    let (trials_ended, between) = (last("trial_completed"), last("experiment_judged"));
+    let (before, log) = (rows(&dir, query), rows(&dir, counted));
+    let file = dir.write("again.yaml", gauntlet_tests::golden::MINI.replace("seed: 3", "seed: 8"));
+    gauntlet(["submit", file.to_str().unwrap(), "--wait"]).on(&dir).ok();
+    assert!(rows(&dir, query)[0]["n"].as_i64() > before[0]["n"].as_i64());
+    let as_of =
+        |query: &str, time: &str| gauntlet(["sql", query, "--as-of", time]).on(&dir).ok()["rows"].take();
+    let trials = as_of("SELECT count(*) AS n FROM events.trial_completed", &trials_ended);
+    assert_eq!(trials, as_of("SELECT count(*) AS n FROM trials WHERE state = 'completed'", &trials_ended));
+    assert_eq!(as_of(query, "2001-01-01")[0]["n"], 0);
+    // Between the two experiments everything is as it was.
+    assert_eq!((as_of(query, &between), as_of(counted, &between)), (before, log));
+    gauntlet(["sql", query, "--as-of", "2200-01-01"]).on(&dir).refused(2, &["has not come yet"]);
+    let up = Up::on(&dir);
+    let body = serde_json::json!({ "query": query, "as_of": between }).to_string();
+    let answer = asked(&up, &body);
+    assert_eq!((answer.status, answer.header("gauntlet-as-of")), (200, Some(between.as_str())));
+    assert_eq!(answer.json()["rows"], as_of(query, &between));
+    up.stop();
+}
+
+#[test]
 fn a_query_ends_when_it_takes_too_much() {
     let dir = archived_copy(mini());
     let limited = |query: &str, key: &str, value: &str, said: &str| {

@@ -292,7 +292,7 @@ mod tests {
         let resolved = load(sources).unwrap();
         assert_eq!(resolved.config, Config::default());
         assert_eq!(resolved.profile, "local");
-        assert_eq!(resolved.origins.len(), 39);
+        assert_eq!(resolved.origins.len(), 45);
         assert_eq!(resolved.origins["runtime.batch_records"], Origin::Default);
     }
 

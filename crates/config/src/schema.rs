@@ -427,7 +427,7 @@ mod tests {
             assert!(part["description"].is_string(), "{key} has no description");
             described += 1;
         }
-        assert_eq!(described, 13 + 2 + 6 + 4 + 5 + 9 + 5 + 2 + 2 + 2);
+        assert_eq!(described, 14 + 6 + 2 + 6 + 4 + 5 + 9 + 5 + 2 + 2 + 2);
     }
 
     #[test]

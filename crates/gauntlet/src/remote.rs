@@ -102,8 +102,10 @@ pub fn sql(
     let lost =
         |why: String| Refusal::Outside(format!("the running up at {} gave no answer: {why}", address.listen));
     let post = post(address, "/api/v1/sql").config().timeout_recv_response(Some(patience)).build();
-    let Asked { query, format, limit } = asked;
-    let sent = post.send_json(serde_json::json!({ "query": query, "format": format, "limit": limit }));
+    let Asked { query, format, limit, as_of } = asked;
+    let as_of = as_of.map(|time| time.to_string());
+    let body = serde_json::json!({ "query": query, "format": format, "limit": limit, "as_of": as_of });
+    let sent = post.send_json(body);
     let mut response = sent.map_err(|error| lost(error.to_string()))?;
     if response.status() != 200 {
         let problem: serde_json::Value =

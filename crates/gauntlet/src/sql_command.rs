@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
+use gauntlet_domain::Timestamp;
 use gauntlet_operations::services::{Access, Role, require_used};
 use gauntlet_operations::{Node, Refusal};
 use serde_json::Value;
@@ -31,10 +32,18 @@ pub struct Asked {
     pub format: &'static str,
     /// Rows at most.
     pub limit: Option<usize>,
+    /// The recorded time as of which, where it is not now.
+    pub as_of: Option<Timestamp>,
 }
 
 /// Asks, and prints the answer.
-pub fn sql(opener: &Opener<'_>, statement: &str, format: SqlFormat, json: bool) -> Result<Report, Refusal> {
+pub fn sql(
+    opener: &Opener<'_>,
+    statement: &str,
+    format: SqlFormat,
+    as_of: Option<Timestamp>,
+    json: bool,
+) -> Result<Report, Refusal> {
     let mut query = statement.to_owned();
     if statement == "-" {
         query.clear();
@@ -50,7 +59,7 @@ pub fn sql(opener: &Opener<'_>, statement: &str, format: SqlFormat, json: bool) 
     };
     // One more row shows that there are more.
     let limit = (format == SqlFormat::Table).then_some(MOST_ROWS + 1);
-    let asked = Arc::new(Asked { query, format: name, limit });
+    let asked = Arc::new(Asked { query, format: name, limit, as_of });
     require_used(opener.config)?;
     if format == SqlFormat::Table {
         let mut document = Vec::new();
@@ -101,6 +110,10 @@ fn ask(opener: &Opener<'_>, asked: &Arc<Asked>, to: &mut (impl Write + Send)) ->
     match opener.open_or(Role::Visitor, Access::Read, elsewhere)? {
         Opened::Node(node) => {
             node.catch_up()?;
+            let node = match asked.as_of {
+                Some(time) => node.as_of(time)?,
+                None => *node,
+            };
             here(&node, asked, &opener.interrupted, to)
         }
         Opened::Elsewhere(answer) => answer,

@@ -101,9 +101,10 @@ class Gauntlet:
         """Ticks of a range, as their source gave them."""
         return Numbers(self._http, f"/instruments/{instrument}/ticks", {"from": start, "to": end}, name="ticks")
 
-    def sql(self, query: str) -> Table:
-        """The rows of one statement that reads: `SELECT * FROM runs`. `SHOW TABLES` lists what there is."""
-        return Query(self._http, query)
+    def sql(self, query: str, as_of: str | None = None) -> Table:
+        """The rows of one statement that reads: `SELECT * FROM runs`. `SHOW TABLES` lists what there is. With `as_of` what was said at a
+        recorded time that has passed: RFC 3339, a date, or `2h ago`."""
+        return Query(self._http, query, as_of)
 
     # What is decided, and what is sent.
 

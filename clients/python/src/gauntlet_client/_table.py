@@ -67,15 +67,15 @@ class Table:
 class Query(Table):
     """The rows of a statement in SQL, which come whole."""
 
-    def __init__(self, http: Http, statement: str) -> None:
+    def __init__(self, http: Http, statement: str, as_of: str | None) -> None:
         super().__init__(http, "/sql", {})
-        self._statement = statement
+        self._statement, self._as_of = statement, as_of
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         yield from json.loads(self._file("json"))["rows"]
 
     def _file(self, ending: str) -> bytes:
-        body = json.dumps({"query": self._statement, "format": ending}).encode()
+        body = json.dumps({"query": self._statement, "format": ending, "as_of": self._as_of}).encode()
         return self._http.ask("POST", self._path, body=body)
 
 
