@@ -1,10 +1,11 @@
 //! The HTTP API from outside: who may ask, lists and their pages, commands under a key, and every kind of bad input.
 
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use gauntlet_log::{EventLog, LocalLog, TopicPartition};
 use gauntlet_tests::golden::{MINI, mini_and_second};
 use gauntlet_tests::http::{HttpAnswer, answer};
 use gauntlet_tests::{Dir, Json, Up, gauntlet, mini};
@@ -132,6 +133,13 @@ fn a_token_does_what_its_scopes_say_until_it_is_taken_back() {
     let gone = asked(&reader, "GET", "/runs", b"");
     assert_eq!(problem(&gone), (401, "sign-in-required".into()));
     assert!(gone.text().contains("taken back by ben: lost"), "{}", gone.text());
+    let short = issue("read", "1s").ok();
+    let ended = (0..40).any(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        asked(&short, "GET", "/runs", b"").status == 401
+    });
+    let late = asked(&short, "GET", "/runs", b"");
+    assert!(ended && late.text().contains("has expired at"), "{}", late.text());
     issue("read", "367d").refused(2, &["366 days"]);
     issue("approve", "1d").refused(2, &["there is no scope 'approve'", "none approves"]);
     up.stop();
@@ -440,6 +448,77 @@ fn a_subscription_goes_on_from_any_id_and_misses_nothing() {
         problem(&up.api("GET", &format!("{path}&after={ahead}"), &[], b"")),
         (409, "cursor-ahead".into())
     );
+    up.stop();
+}
+
+#[test]
+fn who_comes_from_before_retention_is_told_so() {
+    let dir = Dir::copy_of(mini());
+    let up = Up::on(&dir);
+    let path = "/events?topics=experiments.v1";
+    let all = stream(&up, &format!("{path}&from=start"), None, 3);
+    let count = up.document(&format!("{path}&from=start"))["events"].as_array().unwrap().len();
+    let up = {
+        up.stop();
+        let log = LocalLog::open(&dir.node().join("log.redb")).unwrap();
+        for partition in 0..log.partitions("experiments.v1").unwrap() {
+            let place = TopicPartition::new("experiments.v1", partition);
+            let (start, end) = log.bounds(&place).unwrap();
+            if end - start > 1 {
+                log.trim(&place, end - 1).unwrap();
+            }
+        }
+        drop(log);
+        Up::on(&dir)
+    };
+    // The id is that of the first event: what was behind it is gone but for the last event of each partition.
+    let first = &all[0].0;
+    let page = up.document(&format!("{path}&after={first}"));
+    assert_eq!(page["reset"]["reason"], "retention", "{page}");
+    let left = page["events"].as_array().unwrap().len();
+    assert!(left > 0 && left < count - 1, "{left} of {count}");
+    let told = stream(&up, path, Some(first), 1 + left);
+    assert_eq!((told[0].1.as_str(), &told[0].2), ("reset", &page["reset"]));
+    let again = up.document(&format!("{path}&after={}", page["reset"]["oldest"].as_str().unwrap()));
+    assert_eq!((again["reset"].is_null(), &again["events"]), (true, &page["events"]));
+    up.stop();
+}
+
+#[test]
+fn connections_of_a_byte_a_second_end_and_hold_up_nobody() {
+    let dir = Dir::copy_of(mini());
+    let up = Up::on(&dir);
+    let (address, token) = (&up.address, &up.token);
+    let head = format!(
+        "POST /api/v1/experiments HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\nidempotency-key: s\r\ncontent-length: 900\r\n\r\n"
+    );
+    let connect = |number: usize| {
+        let mut socket = TcpStream::connect(address).unwrap();
+        // One half never gets to the end of its head, the other half never to that of its body.
+        if number.is_multiple_of(2) {
+            socket.write_all(head.as_bytes()).unwrap();
+        }
+        socket
+    };
+    let mut slow: Vec<TcpStream> = (0..200).map(connect).collect();
+    for _ in 0..12 {
+        for socket in &mut slow {
+            // Who is no longer listened to fails here.
+            let _ = socket.write_all(b"x");
+        }
+        assert_eq!(up.api("GET", "/me", &[], b"").status, 200, "beside 200 slow ones");
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    for (number, mut socket) in slow.into_iter().enumerate() {
+        let mut answer = String::new();
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let read = socket.read_to_string(&mut answer);
+        let has_ended = read.as_ref().map_or_else(
+            |error| !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+            |_| true,
+        );
+        assert!(has_ended, "{number} is still open: {read:?}");
+    }
     up.stop();
 }
 

@@ -14,6 +14,7 @@ use crate::format::Format;
 use crate::problem::Problem;
 
 /// What is asked.
+#[cfg_attr(not(feature = "sql"), allow(dead_code, reason = "a build without SQL refuses whatever is asked"))]
 #[derive(Debug, Clone, Deserialize, ToSchema, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -85,7 +86,7 @@ async fn asked(
 #[cfg(feature = "sql")]
 pub mod engine {
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::AtomicBool;
     use std::time::{Duration, Instant};
 
     use axum::http::{HeaderMap, HeaderName, HeaderValue};
@@ -100,6 +101,7 @@ pub mod engine {
     use crate::format::{Format, streamed_holding};
     use crate::position;
     use crate::problem::Problem;
+    use crate::work::Ends;
     use crate::{Shared, past};
 
     /// How long a query waits for its turn.
@@ -134,15 +136,6 @@ pub mod engine {
                 SqlError::Cancelled => Problem::unavailable(text),
                 SqlError::Unwritten(_) | SqlError::Broken(_) => Problem::broken(text),
             }
-        }
-    }
-
-    /// Raises a flag when it is dropped.
-    struct Ends(Arc<AtomicBool>);
-
-    impl Drop for Ends {
-        fn drop(&mut self) {
-            self.0.store(true, Ordering::Relaxed);
         }
     }
 

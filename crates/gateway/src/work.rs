@@ -21,7 +21,7 @@ pub struct Work {
 }
 
 /// Raises a flag when it is dropped.
-struct Ends(Arc<AtomicBool>);
+pub struct Ends(pub Arc<AtomicBool>);
 
 impl Drop for Ends {
     fn drop(&mut self) {

@@ -22,12 +22,14 @@ pub fn token(command: TokenCommand) -> Result<TokenRequest, Refusal> {
 
 /// A time such as `90d` or `12h`, in nanoseconds.
 fn lasts(text: &str) -> Result<i64, Refusal> {
-    let wrong = || Refusal::BadInput(format!("--expires '{text}': write a time such as 90d, 12h or 30m"));
+    let wrong =
+        || Refusal::BadInput(format!("--expires '{text}': write a time such as 90d, 12h, 30m or 45s"));
     let unit = text.chars().last().ok_or_else(wrong)?;
     let seconds = match unit {
         'd' => 86_400,
         'h' => 3_600,
         'm' => 60,
+        's' => 1,
         _ => return Err(wrong()),
     };
     let number: i64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;

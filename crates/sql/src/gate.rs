@@ -24,7 +24,7 @@ use gauntlet_config::SqlConfig;
 use gauntlet_domain::topics;
 use gauntlet_log::{Positions, TopicPartition};
 use gauntlet_operations::{Node, Refusal};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::mpsc;
 
 use crate::catalogue::{CATALOGUE, Catalogue, PUBLIC, Sight};
@@ -109,8 +109,19 @@ pub struct Done {
 
 /// Where queries run.
 pub struct Gate {
-    runtime: Runtime,
+    /// Until it is dropped.
+    runtime: Option<Runtime>,
+    handle: Handle,
     limits: Limits,
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        // Nobody waits for what is still being computed, wherever this is dropped.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 enum Step {
@@ -132,7 +143,7 @@ pub struct Answer {
     is_complete: bool,
     /// Ends what reads for it.
     ended: Arc<AtomicBool>,
-    handle: tokio::runtime::Handle,
+    handle: Handle,
     limits: Limits,
     waited: Duration,
     scanned: Arc<Scanned>,
@@ -160,7 +171,8 @@ impl Gate {
             .map_err(|error| {
                 SqlError::Source(Refusal::Outside(format!("no threads for queries: {error}")))
             })?;
-        Ok(Gate { runtime, limits })
+        let handle = runtime.handle().clone();
+        Ok(Gate { runtime: Some(runtime), handle, limits })
     }
 
     /// Begins a query, and waits until its first rows are there: what is wrong with it is said here. Blocks.
@@ -183,7 +195,7 @@ impl Gate {
         };
         let (to, steps) = mpsc::channel(AHEAD);
         let (query, limits) = (query.clone(), self.limits);
-        let task = self.runtime.spawn(async move {
+        let task = self.handle.spawn(async move {
             if let Err(error) = run(&query, sight, limits, &to).await {
                 // Nobody listens any more when this fails.
                 let _ = to.send(Err(error)).await;
@@ -197,7 +209,7 @@ impl Gate {
             task,
             is_complete: false,
             ended,
-            handle: self.runtime.handle().clone(),
+            handle: self.handle.clone(),
             limits,
             waited: Duration::ZERO,
             scanned,

@@ -204,7 +204,7 @@ pub async fn events(
     let grown = gateway.hub.grown();
     let mut reader = Reader { gateway, wanted, positions: begin.positions, grown, found: VecDeque::new() };
     if !is_stream {
-        return reader.page(params.wait.unwrap_or(0.0).clamp(0.0, LONGEST_WAIT)).await;
+        return reader.page(params.wait.unwrap_or(0.0).clamp(0.0, LONGEST_WAIT), begin.reset).await;
     }
     let first = begin.reset.map(|reset| frame("reset", &encode(&reader.positions), &reset.to_string()));
     let told = Told { reader, said: first.into_iter().collect(), last: Instant::now(), is_over: false };
@@ -293,8 +293,8 @@ impl Reader {
         Ok(())
     }
 
-    /// Some events as a document.
-    async fn page(&mut self, wait: f64) -> Result<Response, Problem> {
+    /// Some events as a document; `reset` where some were removed before they were asked for.
+    async fn page(&mut self, wait: f64, reset: Option<Value>) -> Result<Response, Problem> {
         let until = Instant::now() + Duration::from_secs_f64(wait);
         let mut events: Vec<Value> = Vec::new();
         loop {
@@ -311,7 +311,10 @@ impl Reader {
             let _ = tokio::time::timeout(left, self.grown.changed()).await;
         }
         let next = encode(&self.positions);
-        let page = json!({ "events": events, "next": next });
+        let mut page = json!({ "events": events, "next": next });
+        if let Some(reset) = reset {
+            page["reset"] = reset;
+        }
         Ok(([(header::CACHE_CONTROL, "no-store")], axum::Json(page)).into_response())
     }
 }
