@@ -173,7 +173,7 @@ pub mod engine {
             gate.ask(node, &asked, &stop).map(|answer| (answer, stop, moment))
         });
         let answer = answer.await.unwrap_or_else(|_| Err(SqlError::Broken("it has panicked".into())));
-        let told = Told { actor: actor.name.clone(), query: query.query, began };
+        let told = QueryLog { actor: actor.name.clone(), query: query.query, began };
         let (answer, stop, moment) = answer.map_err(|error| {
             told.tell(Err(&error));
             Problem::from(error)
@@ -209,15 +209,15 @@ pub mod engine {
     }
 
     /// Who asked what, for the log of the process.
-    struct Told {
+    struct QueryLog {
         actor: String,
         query: String,
         began: Instant,
     }
 
-    impl Told {
+    impl QueryLog {
         fn tell(&self, done: Result<Done, &SqlError>) {
-            let Told { actor, query, began } = self;
+            let QueryLog { actor, query, began } = self;
             let seconds = began.elapsed().as_secs_f64();
             match done {
                 Ok(Done { rows, rows_read, bytes_read, .. }) => {

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::coverage::known;
 use crate::node::Node;
-pub use crate::range_rows::{BAR_COLUMNS, BarRow, TICK_COLUMNS, TickRow, Told, bar_cells};
+pub use crate::range_rows::{BAR_COLUMNS, BarRow, TICK_COLUMNS, TickFields, TickRow, bar_cells};
 use crate::range_rows::{tick, tick_cells};
 use crate::refusal::Refusal;
 use crate::rows::text;

@@ -80,9 +80,9 @@ impl From<&Bar> for BarRow {
     }
 }
 
-/// What a kind of tick says.
+/// Which fields of a tick mean something, by its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Told {
+pub struct TickFields {
     /// Its name.
     pub word: &'static str,
     /// Its numbers are best bid and ask; else price and size of a trade.
@@ -93,10 +93,11 @@ pub struct Told {
     pub has_size: bool,
 }
 
-impl Told {
+impl TickFields {
     /// What a kind says; `None` of a row that could not be read.
-    pub fn of(kind: TickKind) -> Option<Told> {
-        let told = |word, is_quote, has_price, has_size| Some(Told { word, is_quote, has_price, has_size });
+    pub fn of(kind: TickKind) -> Option<TickFields> {
+        let told =
+            |word, is_quote, has_price, has_size| Some(TickFields { word, is_quote, has_price, has_size });
         match kind {
             TickKind::Quote => told("quote", true, true, true),
             TickKind::ReceivedQuote => told("received_quote", true, true, true),
@@ -114,14 +115,14 @@ impl Told {
     }
 
     /// What a kind of this name says, as the archive writes it; `None` of a row that could not be read.
-    pub fn named(word: &str) -> Option<Told> {
-        (0..16).filter_map(TickKind::from_code).filter_map(Told::of).find(|told| told.word == word)
+    pub fn named(word: &str) -> Option<TickFields> {
+        (0..16).filter_map(TickKind::from_code).filter_map(TickFields::of).find(|told| told.word == word)
     }
 }
 
 /// A row of a block; `None` of one that could not be read.
 pub(crate) fn tick(block: &TickBlock, at: usize) -> Option<TickRow> {
-    let told = Told::of(TickKind::from_code(*block.kinds.get(at)?)?)?;
+    let told = TickFields::of(TickKind::from_code(*block.kinds.get(at)?)?)?;
     let number = |column: &[i64]| column.get(at).copied();
     let price = |column: &[i64]| number(column).map(|price| block.scale.price(Price(price)));
     let size = |column: &[i64]| number(column).map(|size| block.scale.size(Quantity(size)));

@@ -17,7 +17,7 @@ use gauntlet_operations::range::{BAR_COLUMNS, BarRow, bar_cells};
 use gauntlet_operations::{Node, Refusal};
 
 use crate::events::Events;
-use crate::table::{Ask, Give, Part, Table, batch, projected};
+use crate::table::{Ask, Give, Handing, Part, Table, batch, projected};
 
 /// Bars that are put in columns at a time.
 const CHUNK: usize = 8192;
@@ -183,7 +183,7 @@ impl Part for OncePart {
             ask.texts.extend(self.ask.texts.get(&here).map(|text| (there, text.clone())));
         }
         let wanted = projected(&self.of.schema, &self.ask.columns);
-        let (mut given, mut failed, mut is_over) = (Given::default(), None, false);
+        let (mut given, mut handing, mut is_over) = (Given::default(), Handing::to(give), false);
         for part in published.parts_of(&self.place, &ask)? {
             part.read(&mut |rows| {
                 let counts = given.first(&rows, &self.revised);
@@ -193,14 +193,7 @@ impl Part for OncePart {
                     .collect::<Result<Vec<_>, _>>()
                     .map_err(|error| Refusal::Broken(format!("bars cannot be put in columns: {error}")))
                     .and_then(|columns| batch(&wanted, columns, kept));
-                let answer = match rows {
-                    Ok(_) if kept == 0 => ControlFlow::Continue(()),
-                    Ok(rows) => give(rows),
-                    Err(refusal) => {
-                        failed = Some(refusal);
-                        ControlFlow::Break(())
-                    }
-                };
+                let answer = handing.hand(rows);
                 is_over |= answer.is_break();
                 answer
             })?;
@@ -208,7 +201,7 @@ impl Part for OncePart {
                 break;
             }
         }
-        failed.map_or(Ok(()), Err)
+        handing.end()
     }
 }
 

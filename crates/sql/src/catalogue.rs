@@ -31,7 +31,7 @@ const ACCESS_TOPICS: [Topic; 2] = [ACCESS, AUDIT];
 
 /// What a query may see.
 #[derive(Clone)]
-pub struct Sight {
+pub struct Scope {
     pub node: Arc<Node>,
     /// Records before these positions.
     pub before: Arc<Positions>,
@@ -40,13 +40,13 @@ pub struct Sight {
     pub scanned: Arc<Scanned>,
 }
 
-impl std::fmt::Debug for Sight {
+impl std::fmt::Debug for Scope {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sight").finish_non_exhaustive()
+        f.debug_struct("Scope").finish_non_exhaustive()
     }
 }
 
-impl Sight {
+impl Scope {
     fn topics(&self) -> impl Iterator<Item = &'static Topic> {
         let sees_access = self.sees_access;
         topics::ALL
@@ -81,13 +81,13 @@ impl Sight {
 }
 
 #[derive(Debug)]
-pub struct Catalogue(pub Sight);
+pub struct Catalogue(pub Scope);
 
 #[derive(Debug)]
-struct Public(Sight);
+struct Public(Scope);
 
 #[derive(Debug)]
-struct OfEvents(Sight);
+struct OfEvents(Scope);
 
 impl CatalogProvider for Catalogue {
     fn schema_names(&self) -> Vec<String> {

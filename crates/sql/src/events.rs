@@ -1,7 +1,6 @@
 //! Tables of records: a row each, with the fields that its schema names. What has been archived is read from there column by
 //! column, what is newer from the log.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
@@ -15,7 +14,7 @@ use gauntlet_log::{Positions, TopicPartition};
 use gauntlet_operations::archiving::stretches::{Stretch, column_of, columns_of, each_batch, stretches};
 use gauntlet_operations::{Node, Refusal};
 
-use crate::table::{Ask, Give, Part, Table, batch, projected};
+use crate::table::{Ask, Give, Handing, Part, Table, batch, projected};
 
 /// Records of a batch.
 const BATCH_ROWS: usize = 4096;
@@ -186,15 +185,8 @@ impl Part for EventPart {
     }
 
     fn read(&self, give: &mut Give<'_>) -> Result<(), Refusal> {
-        let mut failed = None;
-        let mut take = |read: RecordBatch| match self.rows(&read) {
-            Ok(rows) if rows.num_rows() == 0 => ControlFlow::Continue(()),
-            Ok(rows) => give(rows),
-            Err(refusal) => {
-                failed = Some(refusal);
-                ControlFlow::Break(())
-            }
-        };
+        let mut handing = Handing::to(give);
+        let mut take = |read: RecordBatch| handing.hand(self.rows(&read));
         match &self.stretch.file {
             Some(range) => {
                 let mut columns: Vec<String> =
@@ -208,7 +200,7 @@ impl Part for EventPart {
             }
             None => each_batch(&self.of.node, self.topic, &self.stretch, BATCH_ROWS, &mut take)?,
         }
-        failed.map_or(Ok(()), Err)
+        handing.end()
     }
 }
 

@@ -27,7 +27,7 @@ use gauntlet_operations::{Node, Refusal};
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::mpsc;
 
-use crate::catalogue::{CATALOGUE, Catalogue, PUBLIC, Sight};
+use crate::catalogue::{CATALOGUE, Catalogue, PUBLIC, Scope};
 use crate::error::SqlError;
 use crate::functions;
 use crate::table::Scanned;
@@ -187,7 +187,7 @@ impl Gate {
         let node = Arc::new(node.until(ended.clone()));
         let positions = Arc::new(ends(&node)?);
         let scanned = Arc::new(Scanned::default());
-        let sight = Sight {
+        let scope = Scope {
             node,
             before: positions.clone(),
             sees_access: query.sees_access,
@@ -196,7 +196,7 @@ impl Gate {
         let (to, steps) = mpsc::channel(AHEAD);
         let (query, limits) = (query.clone(), self.limits);
         let task = self.handle.spawn(async move {
-            if let Err(error) = run(&query, sight, limits, &to).await {
+            if let Err(error) = run(&query, scope, limits, &to).await {
                 // Nobody listens any more when this fails.
                 let _ = to.send(Err(error)).await;
             }
@@ -307,12 +307,12 @@ fn ends(node: &Node) -> Result<Positions, Refusal> {
 /// Plans and runs a statement.
 async fn run(
     query: &Query,
-    sight: Sight,
+    scope: Scope,
     limits: Limits,
     to: &mpsc::Sender<Result<Step, SqlError>>,
 ) -> Result<(), SqlError> {
     let said = |error| SqlError::of(&error);
-    let context = context(sight, limits)?;
+    let context = context(scope, limits)?;
     let plan = plan(&context, &query.text).await?;
     // What is told of a plan is no table that could be cut.
     let is_told =
@@ -337,7 +337,7 @@ async fn run(
 }
 
 /// A session that sees our tables and nothing else.
-fn context(sight: Sight, limits: Limits) -> Result<SessionContext, SqlError> {
+fn context(scope: Scope, limits: Limits) -> Result<SessionContext, SqlError> {
     let said = |error| SqlError::of(&error);
     let disk = DiskManagerBuilder::default()
         .with_mode(DiskManagerMode::OsTmpDirectory)
@@ -354,7 +354,7 @@ fn context(sight: Sight, limits: Limits) -> Result<SessionContext, SqlError> {
         .with_default_catalog_and_schema(CATALOGUE, PUBLIC)
         .with_information_schema(true);
     let context = SessionContext::new_with_config_rt(config, environment);
-    context.register_catalog(CATALOGUE, Arc::new(Catalogue(sight)));
+    context.register_catalog(CATALOGUE, Arc::new(Catalogue(scope)));
     for name in NOT_OFFERED {
         context.deregister_udf(name);
     }

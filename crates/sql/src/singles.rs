@@ -4,14 +4,14 @@ use datafusion::arrow::array::{Array, AsArray, RecordBatch, StructArray};
 use datafusion::arrow::datatypes::{Float64Type, Int64Type, TimestampNanosecondType};
 use gauntlet_domain::Event;
 use gauntlet_domain::market::TickKind;
-use gauntlet_operations::range::Told;
+use gauntlet_operations::range::TickFields;
 
 /// A tick. Price and size of a quote are those of its bid.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Single {
     pub instrument: String,
     pub source: String,
-    pub told: Told,
+    pub told: TickFields,
     pub time: i64,
     pub price: Option<f64>,
     pub ask: Option<f64>,
@@ -21,8 +21,8 @@ pub struct Single {
 }
 
 /// What a trade of a side says.
-fn trade(side: Option<&str>) -> Option<Told> {
-    Told::of(match side {
+fn trade(side: Option<&str>) -> Option<TickFields> {
+    TickFields::of(match side {
         Some("buy") => TickKind::Buy,
         Some("sell") => TickKind::Sell,
         _ => TickKind::Trade,
@@ -36,7 +36,7 @@ impl Single {
             Event::Quote(quote) => Some(Single {
                 instrument: quote.instrument.clone(),
                 source: quote.source.clone(),
-                told: Told::of(TickKind::Quote)?,
+                told: TickFields::of(TickKind::Quote)?,
                 time: quote.time.0,
                 price: Some(quote.scale.price(quote.bid)),
                 ask: Some(quote.scale.price(quote.ask)),
@@ -81,7 +81,7 @@ fn of_row(of: &StructArray, row: usize, is_quote: bool) -> Option<Single> {
     Some(Single {
         instrument: text("instrument")?.to_owned(),
         source: text("source")?.to_owned(),
-        told: if is_quote { Told::of(TickKind::Quote)? } else { trade(text("side"))? },
+        told: if is_quote { TickFields::of(TickKind::Quote)? } else { trade(text("side"))? },
         time: column("time")?.as_primitive::<TimestampNanosecondType>().value(row),
         price: double(names[0]),
         ask: double("ask"),

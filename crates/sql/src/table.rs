@@ -33,6 +33,36 @@ pub struct Ask {
 /// Takes a batch of the wanted columns, and says whether to go on.
 pub type Give<'a> = dyn FnMut(RecordBatch) -> ControlFlow<()> + 'a;
 
+/// Hands batches on as they are made, and keeps what ended them.
+pub struct Handing<'a, 'b> {
+    give: &'a mut Give<'b>,
+    failed: Option<Refusal>,
+}
+
+impl<'a, 'b> Handing<'a, 'b> {
+    /// To whoever takes them.
+    pub fn to(give: &'a mut Give<'b>) -> Handing<'a, 'b> {
+        Handing { give, failed: None }
+    }
+
+    /// Hands a batch on, if it has rows; says whether to go on.
+    pub fn hand(&mut self, rows: Result<RecordBatch, Refusal>) -> ControlFlow<()> {
+        match rows {
+            Ok(rows) if rows.num_rows() == 0 => ControlFlow::Continue(()),
+            Ok(rows) => (self.give)(rows),
+            Err(refusal) => {
+                self.failed = Some(refusal);
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    /// Why they ended, where that was no end.
+    pub fn end(self) -> Result<(), Refusal> {
+        self.failed.map_or(Ok(()), Err)
+    }
+}
+
 /// A piece of a table that is read from its beginning to its end.
 pub trait Part: Send + Sync {
     /// About how many rows it has: which side of a join is the smaller one is told by it.

@@ -18,12 +18,12 @@ use gauntlet_domain::{Event, Price, Quantity};
 use gauntlet_lake::archive::{GroupFacts, Scan, scan_archived};
 use gauntlet_log::Positions;
 use gauntlet_operations::archiving::stretches::{Stretch, each_event, stretches};
-use gauntlet_operations::range::{TICK_COLUMNS, Told};
+use gauntlet_operations::range::{TICK_COLUMNS, TickFields};
 use gauntlet_operations::{Node, Refusal};
 use gauntlet_views::{Value, schema as views};
 
 use crate::singles::{self, Single};
-use crate::table::{Ask, Give, Part, Table, batch, projected};
+use crate::table::{Ask, Give, Handing, Part, Table, batch, projected};
 
 /// Blocks that are read at a time; each has up to some thousand ticks.
 const BLOCKS: usize = 4;
@@ -99,7 +99,7 @@ struct TickPart {
 struct Rows<'a> {
     /// Which instrument and source, and how many ticks, of each block.
     blocks: Vec<(&'a str, &'a str, usize)>,
-    told: Vec<Option<Told>>,
+    told: Vec<Option<TickFields>>,
     kinds: ArrayRef,
     /// Columns of the archive by name.
     column: &'a dyn Fn(&str) -> Option<ArrayRef>,
@@ -192,7 +192,7 @@ impl TickPart {
     fn of_block(&self, block: &TickBlock) -> Result<RecordBatch, Refusal> {
         let rows = block.len();
         let kind = |at: usize| block.kinds.get(at).and_then(|code| TickKind::from_code(*code));
-        let told: Vec<Option<Told>> = (0..rows).map(|at| kind(at).and_then(Told::of)).collect();
+        let told: Vec<Option<TickFields>> = (0..rows).map(|at| kind(at).and_then(TickFields::of)).collect();
         let kinds = StringArray::from_iter(told.iter().map(|told| told.map(|told| told.word)));
         let longs = |values: &[i64]| Some(Arc::new(Int64Array::from(values.to_vec())) as ArrayRef);
         let prices = |values: &[i64]| {
@@ -270,8 +270,8 @@ impl Rows<'_> {
     }
 
     /// A column in the rows that say it, and nothing in all others.
-    fn only(&self, column: ArrayRef, says: impl Fn(&Told) -> bool) -> Result<ArrayRef, ArrowError> {
-        let says = |told: &Option<Told>| told.as_ref().is_some_and(&says);
+    fn only(&self, column: ArrayRef, says: impl Fn(&TickFields) -> bool) -> Result<ArrayRef, ArrowError> {
+        let says = |told: &Option<TickFields>| told.as_ref().is_some_and(&says);
         if self.told.iter().all(says) {
             return Ok(column);
         }
@@ -303,10 +303,10 @@ impl Rows<'_> {
 }
 
 /// What ticks say, by the names of their kinds, each of which is looked up once.
-fn named(kinds: &ArrayRef) -> Vec<Option<Told>> {
+fn named(kinds: &ArrayRef) -> Vec<Option<TickFields>> {
     let Some(kinds) = kinds.as_dictionary_opt::<Int32Type>() else { return vec![None; kinds.len()] };
-    let told: Vec<Option<Told>> =
-        kinds.values().as_string::<i32>().iter().map(|kind| Told::named(kind?)).collect();
+    let told: Vec<Option<TickFields>> =
+        kinds.values().as_string::<i32>().iter().map(|kind| TickFields::named(kind?)).collect();
     kinds.keys().iter().map(|key| told[usize::try_from(key?).ok()?]).collect()
 }
 
@@ -320,15 +320,8 @@ impl Part for TickPart {
     }
 
     fn read(&self, give: &mut Give<'_>) -> Result<(), Refusal> {
-        let mut failed = None;
-        let mut take = |rows: Result<RecordBatch, Refusal>| match rows {
-            Ok(rows) if rows.num_rows() == 0 => ControlFlow::Continue(()),
-            Ok(rows) => give(rows),
-            Err(refusal) => {
-                failed = Some(refusal);
-                ControlFlow::Break(())
-            }
-        };
+        let mut handing = Handing::to(give);
+        let mut take = |rows: Result<RecordBatch, Refusal>| handing.hand(rows);
         match &self.stretch.file {
             Some(range) => {
                 let (columns, before) = (self.paths(), i64::try_from(self.stretch.to).unwrap_or(i64::MAX));
@@ -375,7 +368,7 @@ impl Part for TickPart {
                 }
             }
         }
-        failed.map_or(Ok(()), Err)
+        handing.end()
     }
 }
 
